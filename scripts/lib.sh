@@ -1,0 +1,43 @@
+# Shared by the scripts: where things are, named and timed steps. Source it, do not run it.
+set -euo pipefail
+ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+CACHE="${XDG_CACHE_HOME:-$HOME/.cache}/llmos-lite"
+CARGO_BIN="${CARGO_HOME:-$HOME/.cargo}/bin"
+export PATH="$CARGO_BIN:$PATH"
+mkdir -p "$CACHE" "$CARGO_BIN"
+cd "$ROOT"
+
+STEP_TIMES=""
+
+say() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
+warn() { printf '\033[33m!! %s\033[0m\n' "$*" >&2; }
+die() { printf '\033[31mxx %s\033[0m\n' "$*" >&2; exit 1; }
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# bounded SECONDS COMMAND...: runs a command that waits for the network, never for ever.
+bounded() {
+  local limit=$1; shift
+  if have timeout; then timeout --foreground "$limit" "$@"
+  elif have gtimeout; then gtimeout --foreground "$limit" "$@"
+  else "$@"; fi
+}
+
+# step "Name" COMMAND...: runs a named step and remembers how long it took.
+step() {
+  local name=$1 started=$SECONDS; shift
+  say "$name"
+  "$@"
+  STEP_TIMES+=$(printf '%6d s  %s' $((SECONDS - started)) "$name")$'\n'
+}
+
+print_step_times() { say "Time per step"; printf '%s' "$STEP_TIMES"; printf '%6d s  in all\n' "$SECONDS"; }
+
+# as_root COMMAND...: system packages need root; sudo is used only where we are not root already.
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"
+  elif have sudo; then sudo "$@"
+  else die "This step needs root: run it yourself, then start again: $*"; fi
+}
+
+# locked_version CRATE: the version of a crate in Cargo.lock.
+locked_version() { awk -v c="$1" '$1=="name" && $3=="\""c"\"" {getline; gsub(/"/,"",$3); print $3; exit}' Cargo.lock; }

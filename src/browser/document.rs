@@ -1,0 +1,19 @@
+//! Where this build's files are: known to the server, which writes the document.
+
+/// Addresses of the script, the WebAssembly and the styles.
+#[derive(Clone, Debug, Default)]
+pub struct Links {
+    pub js: String,
+    pub wasm: String,
+    pub css: String,
+}
+
+#[cfg(feature = "ssr")]
+pub fn links() -> Links {
+    crate::server::assets::links().into_owned()
+}
+
+#[cfg(not(feature = "ssr"))]
+pub fn links() -> Links {
+    Links::default()
+}

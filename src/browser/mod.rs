@@ -1,0 +1,9 @@
+//! The only code that touches the browser (gloo, web-sys); on the server each part has a twin that does nothing or the
+//! equivalent, so that components need no `cfg`.
+
+pub mod data;
+pub mod document;
+pub mod page;
+pub mod response;
+pub mod storage;
+pub mod upload;

@@ -1,0 +1,217 @@
+//! The page itself: navigation, focus, dialogs, clipboard, timers, keys.
+
+pub use inner::*;
+
+#[cfg(feature = "hydrate")]
+mod inner {
+    use gloo::{
+        events::{EventListener, EventListenerOptions},
+        timers::callback::Timeout,
+    };
+    use wasm_bindgen::JsCast as _;
+    use web_sys::{HtmlDialogElement, HtmlDocument, HtmlElement, KeyboardEvent};
+
+    fn document() -> web_sys::Document {
+        gloo::utils::document()
+    }
+
+    pub fn cookies() -> String {
+        document().dyn_into::<HtmlDocument>().ok().and_then(|document| document.cookie().ok()).unwrap_or_default()
+    }
+
+    pub fn set_cookie(cookie: &str) {
+        if let Ok(document) = document().dyn_into::<HtmlDocument>() {
+            let _ = document.set_cookie(cookie);
+        }
+    }
+
+    /// Sets an attribute of `<html>`, such as the theme.
+    pub fn set_root_attribute(name: &str, value: &str) {
+        if let Some(root) = document().document_element() {
+            let _ = root.set_attribute(name, value);
+        }
+    }
+
+    /// Opens another document: everything of this page is left.
+    pub fn go(address: &str) {
+        let _ = gloo::utils::window().location().set_href(address);
+    }
+
+    pub fn reload() {
+        let _ = gloo::utils::window().location().reload();
+    }
+
+    /// `https://host` of this page.
+    pub fn origin() -> String {
+        gloo::utils::window().location().origin().unwrap_or_default()
+    }
+
+    fn element<T: wasm_bindgen::JsCast>(id: &str) -> Option<T> {
+        document().get_element_by_id(id)?.dyn_into().ok()
+    }
+
+    /// Shows a native modal dialog: focus goes in and comes back, Escape closes it.
+    pub fn open_dialog(id: &str) {
+        if let Some(dialog) = element::<HtmlDialogElement>(id)
+            && !dialog.open()
+        {
+            let _ = dialog.show_modal();
+        }
+    }
+
+    pub fn close_dialog(id: &str) {
+        if let Some(dialog) = element::<HtmlDialogElement>(id) {
+            dialog.close();
+        }
+    }
+
+    pub fn focus(id: &str) {
+        if let Some(element) = element::<HtmlElement>(id) {
+            let _ = element.focus();
+        }
+    }
+
+    pub fn focus_selector(selector: &str) {
+        if let Ok(Some(found)) = document().query_selector(selector)
+            && let Ok(element) = found.dyn_into::<HtmlElement>()
+        {
+            let _ = element.focus();
+        }
+    }
+
+    pub fn scroll_into_view(id: &str) {
+        if let Some(element) = element::<HtmlElement>(id) {
+            element.scroll_into_view_with_bool(false);
+        }
+    }
+
+    /// Copies text; `done` says whether it worked.
+    pub fn copy(text: String, done: impl FnOnce(bool) + 'static) {
+        wasm_bindgen_futures::spawn_local(async move {
+            let promise = gloo::utils::window().navigator().clipboard().write_text(&text);
+            done(wasm_bindgen_futures::JsFuture::from(promise).await.is_ok());
+        });
+    }
+
+    /// Runs `act` later. Dropping the handle cancels it.
+    pub struct Timer(#[allow(dead_code)] Timeout);
+
+    pub fn after(millis: u32, act: impl FnOnce() + 'static) -> Timer {
+        Timer(Timeout::new(millis, act))
+    }
+
+    pub fn after_forget(millis: u32, act: impl FnOnce() + 'static) {
+        Timeout::new(millis, act).forget();
+    }
+
+    /// Now, in UTC milliseconds.
+    pub fn now_ms() -> i64 {
+        js_sys::Date::now() as i64
+    }
+
+    /// A key press, wherever it happened on the page.
+    #[derive(Clone, Debug)]
+    pub struct Key {
+        pub key: String,
+        /// Command on a Mac, Control elsewhere.
+        pub command: bool,
+        pub shift: bool,
+        pub alt: bool,
+        /// It happened in a field: single keys belong to the text there.
+        pub in_field: bool,
+        /// A dialog is open.
+        pub in_dialog: bool,
+    }
+
+    /// Listens to keys for as long as the page lives; return true from `act` to keep the browser's own reaction away.
+    pub fn on_key(mut act: impl FnMut(Key) -> bool + 'static) {
+        EventListener::new_with_options(&document(), "keydown", EventListenerOptions::enable_prevent_default(), move |event| {
+            let Some(event) = event.dyn_ref::<KeyboardEvent>() else { return };
+            if event.is_composing() {
+                return;
+            }
+            let target = event.target().and_then(|target| target.dyn_into::<HtmlElement>().ok());
+            let in_field = target.as_ref().is_some_and(|element| {
+                matches!(element.tag_name().as_str(), "INPUT" | "TEXTAREA" | "SELECT") || element.is_content_editable()
+            });
+            let in_dialog = target.as_ref().is_some_and(|element| element.closest("dialog").ok().flatten().is_some());
+            let key = Key {
+                key: event.key(),
+                command: event.meta_key() || event.ctrl_key(),
+                shift: event.shift_key(),
+                alt: event.alt_key(),
+                in_field,
+                in_dialog,
+            };
+            if act(key) {
+                event.prevent_default();
+            }
+        })
+        .forget();
+    }
+
+    /// Asks before the page is left while `unsaved` says so.
+    pub fn before_leaving(unsaved: impl Fn() -> bool + 'static) {
+        EventListener::new_with_options(&gloo::utils::window(), "beforeunload", EventListenerOptions::enable_prevent_default(), move |event| {
+            if unsaved() {
+                event.prevent_default();
+            }
+        })
+        .forget();
+    }
+
+    /// Sent when the copy buttons of rendered code blocks are pressed: they are plain HTML inside sanitised markdown.
+    pub fn on_copy_buttons(act: impl Fn(String) + 'static) {
+        EventListener::new(&document(), "click", move |event| {
+            let Some(target) = event.target().and_then(|target| target.dyn_into::<HtmlElement>().ok()) else { return };
+            let Ok(Some(button)) = target.closest("[data-copy-code]") else { return };
+            if let Some(code) = button.parent_element().and_then(|block| block.query_selector("pre").ok().flatten()) {
+                act(code.text_content().unwrap_or_default());
+            }
+        })
+        .forget();
+    }
+}
+
+#[cfg(not(feature = "hydrate"))]
+mod inner {
+    //! On the server there is no page yet: nothing happens, and nothing is there.
+
+    pub fn cookies() -> String {
+        String::new()
+    }
+    pub fn set_cookie(_: &str) {}
+    pub fn set_root_attribute(_: &str, _: &str) {}
+    pub fn go(_: &str) {}
+    pub fn reload() {}
+    pub fn origin() -> String {
+        String::new()
+    }
+    pub fn open_dialog(_: &str) {}
+    pub fn close_dialog(_: &str) {}
+    pub fn focus(_: &str) {}
+    pub fn focus_selector(_: &str) {}
+    pub fn scroll_into_view(_: &str) {}
+    pub fn copy(_: String, _: impl FnOnce(bool) + 'static) {}
+    pub struct Timer;
+    pub fn after(_: u32, _: impl FnOnce() + 'static) -> Timer {
+        Timer
+    }
+    pub fn after_forget(_: u32, _: impl FnOnce() + 'static) {}
+    /// Now, in UTC milliseconds.
+    pub fn now_ms() -> i64 {
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
+    }
+    #[derive(Clone, Debug)]
+    pub struct Key {
+        pub key: String,
+        pub command: bool,
+        pub shift: bool,
+        pub alt: bool,
+        pub in_field: bool,
+        pub in_dialog: bool,
+    }
+    pub fn on_key(_: impl FnMut(Key) -> bool + 'static) {}
+    pub fn before_leaving(_: impl Fn() -> bool + 'static) {}
+    pub fn on_copy_buttons(_: impl Fn(String) + 'static) {}
+}

@@ -1,0 +1,27 @@
+//! The status of a page that is rendered on the server; in the browser nothing.
+
+/// Sets the status of the document, for example 404 when what it should show is not there.
+#[cfg(feature = "ssr")]
+pub fn set_status(status: u16) {
+    if let (Some(response), Ok(status)) =
+        (leptos::prelude::use_context::<leptos_axum::ResponseOptions>(), axum::http::StatusCode::from_u16(status))
+    {
+        response.set_status(status);
+    }
+}
+
+#[cfg(not(feature = "ssr"))]
+pub fn set_status(_: u16) {}
+
+/// The cookie header of the request a page is rendered for; in the browser `document.cookie`.
+#[cfg(feature = "ssr")]
+pub fn cookies() -> String {
+    leptos::prelude::use_context::<axum::http::request::Parts>()
+        .and_then(|parts| parts.headers.get("cookie").and_then(|value| value.to_str().ok()).map(str::to_owned))
+        .unwrap_or_default()
+}
+
+#[cfg(not(feature = "ssr"))]
+pub fn cookies() -> String {
+    super::page::cookies()
+}

@@ -1,0 +1,125 @@
+//! Sending files with progress: `fetch` cannot tell how much has left, so this is an `XMLHttpRequest`.
+
+pub use inner::*;
+
+#[cfg(feature = "hydrate")]
+mod inner {
+    use std::{cell::RefCell, rc::Rc};
+
+    use futures_channel::oneshot;
+    use serde::de::DeserializeOwned;
+    use wasm_bindgen::{JsCast as _, closure::Closure};
+    use web_sys::{File, FormData, HtmlInputElement, ProgressEvent, XmlHttpRequest};
+
+    use crate::error::{AppError, AppResult, ErrorCode};
+
+    /// Files that a person picked or dropped.
+    #[derive(Clone)]
+    pub struct Picked {
+        files: Vec<(String, File)>,
+    }
+
+    impl Picked {
+        /// What is in `<input type="file">`; a picked folder's files keep their paths below it.
+        pub fn from_input(input: &HtmlInputElement) -> Self {
+            let mut files = Vec::new();
+            if let Some(list) = input.files() {
+                for index in 0..list.length() {
+                    if let Some(file) = list.item(index) {
+                        files.push((relative_path(&file), file));
+                    }
+                }
+            }
+            Self { files }
+        }
+        pub fn is_empty(&self) -> bool {
+            self.files.is_empty()
+        }
+        pub fn count(&self) -> usize {
+            self.files.len()
+        }
+        pub fn bytes(&self) -> f64 {
+            self.files.iter().map(|(_, file)| file.size()).sum()
+        }
+        pub fn first_name(&self) -> String {
+            self.files.first().map(|(path, _)| path.clone()).unwrap_or_default()
+        }
+    }
+
+    fn relative_path(file: &File) -> String {
+        js_sys::Reflect::get(file, &"webkitRelativePath".into())
+            .ok()
+            .and_then(|value| value.as_string())
+            .filter(|path| !path.is_empty())
+            .unwrap_or_else(|| file.name())
+    }
+
+    /// Sends `picked` as one multipart body to `path` under `/api/v1` (each file under its path as the field's file name, the
+    /// paths once more in order in the field `paths`, since browsers cut file names to the last part). `progress` gets 0..=1.
+    pub async fn send<T: DeserializeOwned>(path: &str, picked: &Picked, progress: impl Fn(f64) + 'static) -> AppResult<T> {
+        let broken = || AppError::new(ErrorCode::Internal, "The browser could not prepare the upload. Load the page again.");
+        let form = FormData::new().map_err(|_| broken())?;
+        let paths: Vec<&str> = picked.files.iter().map(|(path, _)| path.as_str()).collect();
+        form.append_with_str("paths", &serde_json::to_string(&paths).unwrap_or_default()).map_err(|_| broken())?;
+        for (path, file) in &picked.files {
+            form.append_with_blob_and_filename("file", file, path).map_err(|_| broken())?;
+        }
+        let request = XmlHttpRequest::new().map_err(|_| broken())?;
+        request.open("POST", &format!("/api/v1{path}")).map_err(|_| broken())?;
+        request.set_request_header("idempotency-key", &uuid::Uuid::now_v7().to_string()).map_err(|_| broken())?;
+        let (sender, receiver) = oneshot::channel::<()>();
+        let sender = Rc::new(RefCell::new(Some(sender)));
+        let ended = Closure::<dyn FnMut()>::new(move || {
+            if let Some(sender) = sender.borrow_mut().take() {
+                let _ = sender.send(());
+            }
+        });
+        let moved = Closure::<dyn FnMut(ProgressEvent)>::new(move |event: ProgressEvent| {
+            if event.length_computable() && event.total() > 0.0 {
+                progress(event.loaded() / event.total());
+            }
+        });
+        request.set_onloadend(Some(ended.as_ref().unchecked_ref()));
+        if let Ok(upload) = request.upload() {
+            upload.set_onprogress(Some(moved.as_ref().unchecked_ref()));
+        }
+        request.send_with_opt_form_data(Some(&form)).map_err(|_| broken())?;
+        let _ = receiver.await;
+        let status = request.status().unwrap_or(0);
+        let text = request.response_text().ok().flatten().unwrap_or_default();
+        if (200..300).contains(&status) {
+            return serde_json::from_str(if text.is_empty() { "null" } else { &text }).map_err(|_| broken());
+        }
+        Err(serde_json::from_str(&text)
+            .unwrap_or_else(|_| AppError::new(ErrorCode::Offline, "The upload did not arrive. Check the connection and try again.")))
+    }
+}
+
+#[cfg(not(feature = "hydrate"))]
+mod inner {
+    use serde::de::DeserializeOwned;
+
+    use crate::error::{AppError, AppResult};
+
+    #[derive(Clone)]
+    pub struct Picked;
+
+    impl Picked {
+        pub fn is_empty(&self) -> bool {
+            true
+        }
+        pub fn count(&self) -> usize {
+            0
+        }
+        pub fn bytes(&self) -> f64 {
+            0.0
+        }
+        pub fn first_name(&self) -> String {
+            String::new()
+        }
+    }
+
+    pub async fn send<T: DeserializeOwned>(_: &str, _: &Picked, _: impl Fn(f64) + 'static) -> AppResult<T> {
+        Err(AppError::internal())
+    }
+}

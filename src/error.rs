@@ -1,0 +1,113 @@
+//! The one error that crosses a boundary: a stable code for programs, one clear sentence for people, nothing internal.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// What went wrong, as programs tell it apart. The text form is stable: it is part of `/api/v1`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorCode {
+    /// The request cannot be read or a value is out of its rules (400).
+    InvalidInput,
+    /// No valid sign-in or token came with the request (401).
+    Unauthenticated,
+    /// Signed in, but the role or the token's scope does not allow it (403).
+    Forbidden,
+    /// The request came from a page of another origin (403).
+    ForeignOrigin,
+    /// There is no such thing, or it is not shared with the caller (404).
+    NotFound,
+    /// The route does not take this method (405).
+    MethodNotAllowed,
+    /// Somebody changed the thing in between, or the name is taken (409).
+    Conflict,
+    /// A link or token that was valid once and no longer is (410).
+    Expired,
+    /// The body or a file is over a limit (413).
+    TooLarge,
+    /// The body's type is not one the route reads (415).
+    UnsupportedMediaType,
+    /// Too many tries: wait (429).
+    TooManyRequests,
+    /// A fault of ours (500).
+    Internal,
+    /// The database or the disk cannot take a write now; nothing was changed (503).
+    Unavailable,
+    /// The browser could not reach the server.
+    Offline,
+}
+
+impl ErrorCode {
+    /// The HTTP status that goes with the code.
+    pub fn status(self) -> u16 {
+        match self {
+            Self::InvalidInput => 400,
+            Self::Unauthenticated => 401,
+            Self::Forbidden | Self::ForeignOrigin => 403,
+            Self::NotFound => 404,
+            Self::MethodNotAllowed => 405,
+            Self::Conflict => 409,
+            Self::Expired => 410,
+            Self::TooLarge => 413,
+            Self::UnsupportedMediaType => 415,
+            Self::TooManyRequests => 429,
+            Self::Internal => 500,
+            Self::Unavailable | Self::Offline => 503,
+        }
+    }
+}
+
+/// An error a person may read: JSON `{"code", "message", "fields"?, "requestId"?}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[error("{message}")]
+pub struct AppError {
+    pub code: ErrorCode,
+    /// One sentence: what happened and what to do.
+    pub message: String,
+    /// For forms: the field's name and what is wrong with it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub fields: BTreeMap<String, String>,
+    /// Names the log lines that belong to this failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+}
+
+/// What every use case returns.
+pub type AppResult<T> = Result<T, AppError>;
+
+impl AppError {
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), fields: BTreeMap::new(), request_id: None }
+    }
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self::new(ErrorCode::InvalidInput, message)
+    }
+    /// One field of a form is wrong; the sentence stands beside that field too.
+    pub fn field(field: &str, message: impl Into<String>) -> Self {
+        let message = message.into();
+        let mut error = Self::invalid(message.clone());
+        error.fields.insert(field.to_owned(), message);
+        error
+    }
+    pub fn unauthenticated() -> Self {
+        Self::new(ErrorCode::Unauthenticated, "Sign in to continue.")
+    }
+    pub fn forbidden(message: impl Into<String>) -> Self {
+        Self::new(ErrorCode::Forbidden, message)
+    }
+    /// Also the answer for things that exist but are not shared: it never tells which.
+    pub fn not_found(what: &str) -> Self {
+        Self::new(ErrorCode::NotFound, format!("This {what} does not exist, or it is not shared with you."))
+    }
+    pub fn conflict(message: impl Into<String>) -> Self {
+        Self::new(ErrorCode::Conflict, message)
+    }
+    pub fn too_large(message: impl Into<String>) -> Self {
+        Self::new(ErrorCode::TooLarge, message)
+    }
+    pub fn internal() -> Self {
+        Self::new(ErrorCode::Internal, "Something failed on our side. Nothing was changed; try again.")
+    }
+}

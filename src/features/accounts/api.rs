@@ -1,0 +1,1 @@
+//! Server functions: forms that work without JavaScript.

@@ -1,0 +1,16 @@
+//! Accounts: people and agents, teams and their roles, signing in, tokens, invitations, the audit log.
+//!
+//! Other features ask [`service`] who calls and whether the role allows an [`Action`]; the matrix itself is pure.
+
+pub mod model;
+#[cfg(feature = "ssr")]
+pub mod http;
+#[cfg(feature = "ssr")]
+pub mod service;
+pub mod api;
+pub mod state;
+pub mod ui;
+#[cfg(feature = "ssr")]
+mod store;
+
+pub use model::{Action, Role, Scope};

@@ -1,0 +1,195 @@
+//! People and agents as they are shown, and one's own account.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Role, Scopes};
+use crate::ids::{ApiTokenId, SignInId, TeamId, UserId, VolumeId};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum UserKind {
+    Human,
+    Agent,
+}
+
+/// A person or an agent, as shown anywhere: enough for an avatar and a name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Person {
+    pub id: UserId,
+    pub name: String,
+    pub kind: UserKind,
+    /// 1..=8, the person colour.
+    pub color: u8,
+    /// Where the picture is, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub avatar: Option<String>,
+}
+
+impl Person {
+    /// One or two letters for an avatar without a picture.
+    pub fn initials(&self) -> String {
+        let mut words = self.name.split_whitespace();
+        let first = words.next().and_then(|word| word.chars().next());
+        let last = words.next_back().and_then(|word| word.chars().next());
+        first.into_iter().chain(last).flat_map(char::to_uppercase).collect()
+    }
+}
+
+/// The signed-in account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Me {
+    pub person: Person,
+    pub email: Option<String>,
+    /// IANA name, such as `Europe/Berlin`.
+    pub time_zone: String,
+    pub administrator: bool,
+    pub moderator: bool,
+    pub has_password: bool,
+    pub github_linked: bool,
+    pub teams: Vec<MyTeam>,
+    /// The volume of one's own.
+    pub volume_id: VolumeId,
+}
+
+/// A team as its member sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MyTeam {
+    pub id: TeamId,
+    pub name: String,
+    pub role: Role,
+    /// Sample data, removable with one click.
+    pub demo: bool,
+}
+
+/// One signed-in browser.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SignIn {
+    pub id: SignInId,
+    /// Such as "Firefox on Linux".
+    pub device: String,
+    pub address: String,
+    pub created_at: i64,
+    pub last_seen_at: i64,
+    /// The one that asks.
+    pub current: bool,
+}
+
+/// An API token as listed: the secret itself is shown only when it is made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ApiToken {
+    pub id: ApiTokenId,
+    pub name: String,
+    pub scopes: Scopes,
+    /// First characters, to recognise it.
+    pub prefix: String,
+    pub created_at: i64,
+    pub expires_at: Option<i64>,
+    pub last_used_at: Option<i64>,
+}
+
+/// What making a token answers, once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NewApiToken {
+    pub token: ApiToken,
+    pub secret: String,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CreateApiToken {
+    pub name: String,
+    pub scopes: Scopes,
+    /// Days until it expires, 1..=366; none: it does not.
+    pub expires_in_days: Option<u32>,
+}
+
+/// What a page needs to know before anybody is signed in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Instance {
+    pub name: String,
+    /// Nobody has an account yet: the first becomes the administrator.
+    pub first_visit: bool,
+    /// Whether accounts can be opened without an invitation.
+    pub open_registration: bool,
+    pub github: bool,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Credentials {
+    pub email: String,
+    pub password: String,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SignUp {
+    pub name: String,
+    pub email: String,
+    pub password: String,
+    /// The secret of an invitation link.
+    #[serde(default)]
+    pub invitation: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct UpdateMe {
+    pub name: Option<String>,
+    pub time_zone: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ChangePassword {
+    /// Not asked of an account that has no password yet.
+    #[serde(default)]
+    pub current: Option<String>,
+    pub new: String,
+}
+
+/// An account as administrators see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AdminUser {
+    pub person: Person,
+    pub email: Option<String>,
+    pub administrator: bool,
+    pub moderator: bool,
+    pub deactivated: bool,
+    pub teams: i64,
+    pub created_at: i64,
+    pub last_seen_at: Option<i64>,
+}
+
+/// What an administrator changes about an account; none: left as it is.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct UpdateUser {
+    pub administrator: Option<bool>,
+    pub moderator: Option<bool>,
+    pub deactivated: Option<bool>,
+}
+
+/// The settings of the instance that administrators change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct InstanceSettings {
+    pub name: String,
+    pub open_registration: bool,
+}
+
+/// A link that works once; the secret is in it, so it is shown once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SecretLink {
+    pub url: String,
+    pub expires_at: i64,
+}

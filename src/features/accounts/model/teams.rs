@@ -1,0 +1,131 @@
+//! Teams, members, invitations, the audit log.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Person, Role};
+use crate::ids::{InvitationId, TeamId, UserId};
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Team {
+    pub id: TeamId,
+    pub name: String,
+    pub demo: bool,
+    /// The caller's role.
+    pub role: Role,
+    pub members: i64,
+    pub created_at: i64,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CreateTeam {
+    /// Made by the client, so that a retry makes one team.
+    #[serde(default)]
+    pub id: Option<TeamId>,
+    pub name: String,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct UpdateTeam {
+    pub name: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Member {
+    pub person: Person,
+    pub role: Role,
+    pub email: Option<String>,
+    pub joined_at: i64,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ChangeRole {
+    pub role: Role,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TransferOwnership {
+    pub to: UserId,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CreateAgent {
+    pub name: String,
+    pub role: Role,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Invitation {
+    pub id: InvitationId,
+    pub role: Role,
+    pub created_by: Person,
+    pub uses: i64,
+    pub max_uses: i64,
+    pub expires_at: i64,
+    pub created_at: i64,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CreateInvitation {
+    pub role: Role,
+    /// 1..=1000.
+    pub max_uses: u32,
+    /// 1..=90.
+    pub expires_in_days: u32,
+}
+
+/// What making an invitation answers: the link is shown once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NewInvitation {
+    pub invitation: Invitation,
+    pub url: String,
+}
+
+/// What somebody who opens an invitation link sees before accepting.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct InvitationPreview {
+    /// None: it only opens an account.
+    pub team: Option<String>,
+    pub team_id: Option<TeamId>,
+    pub role: Role,
+    pub invited_by: String,
+    pub expires_at: i64,
+    /// The caller is in the team already.
+    pub member: bool,
+}
+
+/// One security event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditEvent {
+    pub id: String,
+    pub actor: String,
+    /// Stable, such as `role.changed`.
+    pub action: String,
+    pub target: String,
+    pub detail: String,
+    pub address: String,
+    pub created_at: i64,
+}
+
+/// A team as administrators see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AdminTeam {
+    pub id: TeamId,
+    pub name: String,
+    pub demo: bool,
+    pub members: i64,
+    pub artifacts: i64,
+    pub created_at: i64,
+}

@@ -1,0 +1,12 @@
+//! Types and pure rules of artifacts, for both halves.
+
+pub mod diff;
+pub mod document;
+pub mod frontmatter;
+pub mod invisible;
+pub mod merge;
+pub mod slug;
+mod types;
+pub mod validate;
+
+pub use types::*;

@@ -1,0 +1,1 @@
+//! Artifact state of pages.

@@ -1,0 +1,7 @@
+//! One folder for each feature; inside, the layers have fixed file names (ARCHITECTURE.md).
+
+pub mod accounts;
+pub mod analytics;
+pub mod artifacts;
+pub mod jobs;
+pub mod volumes;

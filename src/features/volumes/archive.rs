@@ -1,0 +1,1 @@
+//! Folders and zip archives in and out.

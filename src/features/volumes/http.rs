@@ -1,0 +1,4 @@
+//! `/api/v1` routes of volumes.
+use utoipa_axum::router::OpenApiRouter;
+use crate::server::state::AppState;
+pub fn routes() -> OpenApiRouter<AppState> { OpenApiRouter::new() }

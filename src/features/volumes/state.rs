@@ -1,0 +1,1 @@
+//! Volume state of pages.

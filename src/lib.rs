@@ -1,0 +1,20 @@
+//! LLMos-Lite: a workspace where a team and its agents keep their know-how.
+//!
+//! Two halves from one crate: `ssr` is the server, `hydrate` the browser. ARCHITECTURE.md draws the map.
+
+pub mod app;
+pub mod browser;
+pub mod error;
+pub mod features;
+pub mod ids;
+#[cfg(feature = "ssr")]
+pub mod server;
+pub mod ui;
+
+/// Where the browser's half starts: attaches to the page that the server rendered.
+#[cfg(feature = "hydrate")]
+#[wasm_bindgen::prelude::wasm_bindgen]
+pub fn hydrate() {
+    console_error_panic_hook::set_once();
+    leptos::mount::hydrate_lazy(app::App);
+}

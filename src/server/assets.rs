@@ -1,0 +1,90 @@
+//! The files of the browser's half, embedded in the binary by a release build and read from `target/site` by a debug build.
+//!
+//! Names under `pkg/` carry the hash of their content, so they are cached for ever. A `.br` or `.gz` twin, made by
+//! `cargo leptos build --release --precompress`, is sent to whoever accepts it.
+
+use std::{borrow::Cow, sync::OnceLock};
+
+use axum::{
+    extract::Request,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use rust_embed::RustEmbed;
+
+use crate::browser::document::Links;
+
+#[derive(RustEmbed)]
+#[folder = "target/site"]
+#[allow_missing = true]
+struct Site;
+
+/// The current build's addresses. A debug build looks each time: `cargo leptos watch` replaces files under a running server.
+pub fn links() -> Cow<'static, Links> {
+    static LINKS: OnceLock<Links> = OnceLock::new();
+    if cfg!(debug_assertions) { Cow::Owned(find_links()) } else { Cow::Borrowed(LINKS.get_or_init(find_links)) }
+}
+
+fn find_links() -> Links {
+    let mut links = Links::default();
+    for name in Site::iter() {
+        let Some(file) = name.strip_prefix("pkg/llmos.") else { continue };
+        let address = format!("/{name}");
+        match file.rsplit_once('.').map_or(file, |(_, extension)| extension) {
+            "js" => links.js = address,
+            "wasm" => links.wasm = address,
+            "css" => links.css = address,
+            _ => {}
+        }
+    }
+    links
+}
+
+/// Answers a request for a file, or `None` when there is no such file.
+pub fn serve(request: &Request) -> Option<Response> {
+    let path = request.uri().path().trim_start_matches('/');
+    if path.is_empty() || path.ends_with(".br") || path.ends_with(".gz") {
+        return None;
+    }
+    let plain = Site::get(path)?;
+    let accepted = request.headers().get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let (encoding, file) = [("br", ".br"), ("gzip", ".gz")]
+        .into_iter()
+        .filter(|(encoding, _)| accepted.split(',').any(|offer| offer.trim().split(';').next() == Some(encoding)))
+        .find_map(|(encoding, suffix)| Site::get(&format!("{path}{suffix}")).map(|file| (Some(encoding), file)))
+        .unwrap_or((None, plain));
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, content_type(path));
+    headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    headers.insert(
+        header::CACHE_CONTROL,
+        HeaderValue::from_static(if path.starts_with("pkg/") || path.starts_with("fonts/") || path.starts_with("vendor/") {
+            "public, max-age=31536000, immutable"
+        } else {
+            "public, max-age=3600"
+        }),
+    );
+    let etag = format!("\"{}\"", &super::secrets::hex(&file.metadata.sha256_hash())[..16]);
+    if request.headers().get(header::IF_NONE_MATCH).is_some_and(|seen| seen.as_bytes() == etag.as_bytes()) {
+        return Some((StatusCode::NOT_MODIFIED, headers).into_response());
+    }
+    if let Ok(value) = HeaderValue::from_str(&etag) {
+        headers.insert(header::ETAG, value);
+    }
+    if let Some(encoding) = encoding {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
+    }
+    // An icon sprite is used by pages of our own origin through <use>, which the sandbox of `csp::NOTHING` would not hinder;
+    // scripts need their own policy not to be cut off as workers.
+    Some((headers, file.data).into_response())
+}
+
+fn content_type(path: &str) -> HeaderValue {
+    let mime = if path.ends_with(".webmanifest") {
+        "application/manifest+json".to_owned()
+    } else {
+        let guess = mime_guess::from_path(path).first_or_octet_stream();
+        if guess.type_() == "text" || guess.subtype() == "javascript" { format!("{guess}; charset=utf-8") } else { guess.to_string() }
+    };
+    HeaderValue::from_str(&mime).unwrap_or(HeaderValue::from_static("application/octet-stream"))
+}

@@ -1,0 +1,57 @@
+//! The command line: every command that changes data talks to the running server over its local socket, and only when none
+//! runs opens the database itself (by serving that same socket for the time of the command).
+
+use clap::Subcommand;
+
+use super::{
+    config::Config,
+    serve::{self, BoxError},
+};
+
+#[derive(Subcommand)]
+pub enum Command {}
+
+/// Runs one command.
+pub async fn run(_config: Config, command: Command) -> Result<(), BoxError> {
+    match command {}
+}
+
+/// A client for the server that has this DATA_DIR; starts one inside this process when none runs.
+pub async fn client(config: Config) -> Result<Client, BoxError> {
+    let path = serve::socket_path(&config.data_dir);
+    let own = match serve::lock_data_dir(&config.data_dir)? {
+        Some(lock) => {
+            let state = serve::prepare(config).await?;
+            let task = serve::local_socket(&state, super::router::router(state.clone()))?;
+            let worker = tokio::spawn(super::worker::work(state.clone()));
+            Some((lock, state, task, worker))
+        }
+        None => None,
+    };
+    let http = reqwest::Client::builder().unix_socket(path).build()?;
+    Ok(Client { http, own })
+}
+
+/// Talks to `/api/v1` as the operator.
+pub struct Client {
+    pub http: reqwest::Client,
+    own: Option<(serve::DataDirLock, super::state::AppState, tokio::task::JoinHandle<()>, tokio::task::JoinHandle<()>)>,
+}
+
+impl Client {
+    /// The address of a route below `/api/v1`; the host is not used.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://llmos.local/api/v1{path}")
+    }
+
+    /// Ends a server that this client started.
+    pub async fn close(self) {
+        if let Some((_lock, state, task, worker)) = self.own {
+            state.shutdown.cancel();
+            let _ = worker.await;
+            task.abort();
+            let _ = std::fs::remove_file(serve::socket_path(&state.config.data_dir));
+            state.db.close().await;
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! The wall clock, in the unit that the database keeps.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Now, in UTC milliseconds since 1970.
+pub fn now_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
+}
+
+pub const SECOND: i64 = 1_000;
+pub const MINUTE: i64 = 60 * SECOND;
+pub const HOUR: i64 = 60 * MINUTE;
+pub const DAY: i64 = 24 * HOUR;

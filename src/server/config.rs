@@ -1,0 +1,216 @@
+//! What the running server reads: Leptos.toml's defaults (embedded in the binary), then a Leptos.toml beside it, then the
+//! environment. Each variable may also be given as `NAME_FILE`, the path of a file that holds the value (for secrets).
+
+use std::{fmt, net::SocketAddr, path::PathBuf};
+
+use serde::Deserialize;
+
+const EMBEDDED: &str = include_str!("../../Leptos.toml");
+const FILE: &str = "Leptos.toml";
+
+/// The configuration of one process. `Debug` leaves secrets out.
+#[derive(Clone)]
+pub struct Config {
+    /// Where the one listener binds.
+    pub addr: SocketAddr,
+    /// Where the SQLite file, blobs, staged imports and the local socket live.
+    pub data_dir: PathBuf,
+    pub database_url: String,
+    /// The address that people use, without a trailing slash; decides the Secure flag of cookies and what counts as our origin.
+    pub site_url: Option<String>,
+    pub analytics_enabled: bool,
+    pub github: Option<GitHub>,
+    pub github_url: String,
+    pub github_api_url: String,
+    /// Peers whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<std::net::IpAddr>,
+    pub log_format: LogFormat,
+    /// Log in people's sample team and volume at the first start.
+    pub demo: bool,
+}
+
+/// A GitHub OAuth application.
+#[derive(Clone)]
+pub struct GitHub {
+    pub client_id: String,
+    pub client_secret: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("addr", &self.addr)
+            .field("data_dir", &self.data_dir)
+            .field("site_url", &self.site_url)
+            .field("github", &self.github.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A value that cannot be used, named so that a person can mend it.
+#[derive(Debug, thiserror::Error)]
+#[error("{name}: {problem}")]
+pub struct ConfigError {
+    name: String,
+    problem: String,
+}
+
+struct File {
+    site_addr: Option<String>,
+    app: Option<toml::Table>,
+}
+
+/// Looks a name up in the environment, then in the files' `[app]` table (there in lower case with hyphens).
+struct Source<'a> {
+    environment: &'a dyn Fn(&str) -> Option<String>,
+    tables: Vec<toml::Table>,
+}
+
+impl Source<'_> {
+    fn get(&self, name: &str) -> Result<Option<String>, ConfigError> {
+        if let Some(value) = (self.environment)(name).filter(|value| !value.is_empty()) {
+            return Ok(Some(value));
+        }
+        if let Some(path) = (self.environment)(&format!("{name}_FILE")) {
+            return match std::fs::read_to_string(&path) {
+                Ok(value) => Ok(Some(value.trim_end().to_owned())),
+                Err(error) => Err(ConfigError { name: format!("{name}_FILE"), problem: format!("{path} cannot be read: {error}") }),
+            };
+        }
+        let key = name.to_lowercase().replace('_', "-");
+        Ok(self.tables.iter().find_map(|table| table.get(&key)).map(|value| match value {
+            toml::Value::String(text) => text.clone(),
+            other => other.to_string(),
+        }))
+    }
+
+    fn parse<T: std::str::FromStr>(&self, name: &str, what: &str) -> Result<Option<T>, ConfigError> {
+        match self.get(name)? {
+            None => Ok(None),
+            Some(text) => match text.trim().parse() {
+                Ok(value) => Ok(Some(value)),
+                Err(_) => Err(ConfigError { name: name.to_owned(), problem: format!("“{text}” is not {what}") }),
+            },
+        }
+    }
+}
+
+impl Config {
+    /// Reads the process' environment and the file beside it.
+    pub fn load() -> Result<Self, ConfigError> {
+        let beside = std::fs::read_to_string(FILE).unwrap_or_default();
+        Self::from_sources(&|name| std::env::var(name).ok(), &beside)
+    }
+
+    /// The same from given sources; pure, for tests.
+    pub fn from_sources(environment: &dyn Fn(&str) -> Option<String>, beside: &str) -> Result<Self, ConfigError> {
+        let mut tables = Vec::new();
+        let mut site_addr = None;
+        for text in [beside, EMBEDDED] {
+            let file = leptos_table(text).map_err(|problem| ConfigError { name: FILE.to_owned(), problem })?;
+            site_addr = site_addr.or(file.site_addr);
+            tables.extend(file.app);
+        }
+        let source = Source { environment, tables };
+        let addr = source.parse("LEPTOS_SITE_ADDR", "an address such as 127.0.0.1:3000")?;
+        let addr = match (addr, site_addr) {
+            (Some(addr), _) => addr,
+            (None, Some(text)) => text
+                .parse()
+                .map_err(|_| ConfigError { name: "site-addr".to_owned(), problem: format!("“{text}” is not an address") })?,
+            (None, None) => SocketAddr::from(([127, 0, 0, 1], 3000)),
+        };
+        let data_dir = PathBuf::from(source.get("DATA_DIR")?.unwrap_or_else(|| "data".to_owned()));
+        let database_url = match source.get("DATABASE_URL")? {
+            Some(url) if url.starts_with("sqlite:") || url.starts_with("postgres:") || url.starts_with("postgresql:") => url,
+            Some(_) => {
+                return Err(ConfigError { name: "DATABASE_URL".to_owned(), problem: "it starts neither with sqlite: nor with postgres:".to_owned() });
+            }
+            None => format!("sqlite:{}", data_dir.join("llmos.sqlite").display()),
+        };
+        let github = match (source.get("GITHUB_CLIENT_ID")?, source.get("GITHUB_CLIENT_SECRET")?) {
+            (Some(client_id), Some(client_secret)) => Some(GitHub { client_id, client_secret }),
+            (None, None) => None,
+            _ => return Err(ConfigError { name: "GITHUB_CLIENT_ID".to_owned(), problem: "it and GITHUB_CLIENT_SECRET go together".to_owned() }),
+        };
+        let mut trusted_proxies = Vec::new();
+        for text in source.get("TRUSTED_PROXIES")?.unwrap_or_default().split(',').map(str::trim).filter(|text| !text.is_empty()) {
+            trusted_proxies.push(
+                text.parse()
+                    .map_err(|_| ConfigError { name: "TRUSTED_PROXIES".to_owned(), problem: format!("“{text}” is not an IP address") })?,
+            );
+        }
+        let log_format = match source.get("LOG_FORMAT")?.as_deref() {
+            None | Some("text") => LogFormat::Text,
+            Some("json") => LogFormat::Json,
+            Some(other) => return Err(ConfigError { name: "LOG_FORMAT".to_owned(), problem: format!("“{other}” is neither text nor json") }),
+        };
+        Ok(Self {
+            addr,
+            data_dir,
+            database_url,
+            site_url: source.get("SITE_URL")?.map(|url| url.trim_end_matches('/').to_owned()),
+            analytics_enabled: source.parse("ANALYTICS_ENABLED", "true or false")?.unwrap_or(true),
+            github,
+            github_url: source.get("GITHUB_URL")?.unwrap_or_else(|| "https://github.com".to_owned()),
+            github_api_url: source.get("GITHUB_API_URL")?.unwrap_or_else(|| "https://api.github.com".to_owned()),
+            trusted_proxies,
+            log_format,
+            demo: source.parse("LLMOS_DEMO", "true or false")?.unwrap_or(false),
+        })
+    }
+
+    /// Whether people reach us over https, so that cookies must be Secure.
+    pub fn secure(&self) -> bool {
+        self.site_url.as_deref().is_some_and(|url| url.starts_with("https:"))
+    }
+
+    /// The address to put into links.
+    pub fn public_url(&self) -> String {
+        self.site_url.clone().unwrap_or_else(|| format!("http://{}", self.addr))
+    }
+}
+
+/// Takes `[package.metadata.leptos]` and `[app]` out of a Leptos.toml.
+fn leptos_table(text: &str) -> Result<File, String> {
+    let mut table: toml::Table = text.parse().map_err(|error: toml::de::Error| error.to_string())?;
+    let app = table.remove("app").and_then(|app| app.as_table().cloned());
+    let leptos = table.get("package").and_then(|package| package.get("metadata")).and_then(|metadata| metadata.get("leptos"));
+    let site_addr = leptos.and_then(|leptos| leptos.get("site-addr")).and_then(|addr| addr.as_str()).map(str::to_owned);
+    Ok(File { site_addr, app })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_complete() {
+        let config = Config::from_sources(&|_| None, "").expect("the embedded file is valid");
+        assert_eq!(config.addr.to_string(), "127.0.0.1:3000");
+        assert!(config.database_url.starts_with("sqlite:"));
+        assert!(!config.secure());
+    }
+
+    #[test]
+    fn environment_wins_over_the_file() {
+        let file = "[app]\ndata-dir = \"/srv/file\"\nsite-url = \"https://file.example/\"";
+        let config = Config::from_sources(&|name| (name == "DATA_DIR").then(|| "/srv/env".to_owned()), file).expect("valid");
+        assert_eq!(config.data_dir, PathBuf::from("/srv/env"));
+        assert_eq!(config.site_url.as_deref(), Some("https://file.example"));
+        assert!(config.secure());
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_used_is_named() {
+        let error = Config::from_sources(&|name| (name == "ANALYTICS_ENABLED").then(|| "perhaps".to_owned()), "").expect_err("not a flag");
+        assert!(error.to_string().contains("ANALYTICS_ENABLED"));
+    }
+}

@@ -1,0 +1,98 @@
+//! Who asks, from where, on whose behalf: the first argument of every use case.
+
+use std::{convert::Infallible, sync::Arc};
+
+use axum::{extract::FromRequestParts, http::request::Parts};
+
+use super::{clock, db::Db, state::AppState};
+use crate::{
+    error::{AppError, AppResult},
+    features::accounts::{
+        Scope,
+        model::{Person, Scopes},
+    },
+    ids::{SignInId, UserId},
+};
+
+/// A signed-in account.
+#[derive(Clone, Debug)]
+pub struct Actor {
+    pub person: Person,
+    pub administrator: bool,
+    pub moderator: bool,
+    pub via: Via,
+}
+
+/// How the account proved itself.
+#[derive(Clone, Debug)]
+pub enum Via {
+    /// A browser with the login cookie.
+    SignIn(SignInId),
+    /// An API token: narrower than the account.
+    Token(Scopes),
+    /// The local socket, which only the user that runs the server can open.
+    Operator,
+}
+
+impl Actor {
+    pub fn id(&self) -> UserId {
+        self.person.id
+    }
+
+    /// Whether the credential itself may be used for `scope`; the role is asked besides.
+    pub fn has_scope(&self, scope: Scope) -> bool {
+        match &self.via {
+            Via::Token(scopes) => scopes.contain(scope),
+            Via::SignIn(_) | Via::Operator => true,
+        }
+    }
+}
+
+/// The context of one request or job.
+#[derive(Clone)]
+pub struct Ctx {
+    pub state: AppState,
+    pub actor: Option<Arc<Actor>>,
+    /// The peer's address, or the client's behind a trusted proxy.
+    pub address: Arc<str>,
+    pub user_agent: Arc<str>,
+    pub request_id: Arc<str>,
+}
+
+impl Ctx {
+    /// A context for work that no request asked for.
+    pub fn internal(state: AppState, actor: Option<Actor>) -> Self {
+        Self { state, actor: actor.map(Arc::new), address: "local".into(), user_agent: "".into(), request_id: "".into() }
+    }
+
+    pub fn db(&self) -> &Db {
+        &self.state.db
+    }
+
+    /// The signed-in account, or the error that asks to sign in.
+    pub fn actor(&self) -> AppResult<&Actor> {
+        self.actor.as_deref().ok_or_else(AppError::unauthenticated)
+    }
+
+    /// The signed-in account, if its credential may be used for `scope`.
+    pub fn actor_with(&self, scope: Scope) -> AppResult<&Actor> {
+        let actor = self.actor()?;
+        if actor.has_scope(scope) {
+            Ok(actor)
+        } else {
+            Err(AppError::forbidden(format!("This token has no “{}” scope: make one that has it.", scope.as_str())))
+        }
+    }
+
+    pub fn now(&self) -> i64 {
+        clock::now_ms()
+    }
+}
+
+/// Put there by the authentication middleware; a route outside of it has an anonymous one.
+impl FromRequestParts<AppState> for Ctx {
+    type Rejection = Infallible;
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Infallible> {
+        Ok(parts.extensions.get::<Ctx>().cloned().unwrap_or_else(|| Ctx::internal(state.clone(), None)))
+    }
+}

@@ -1,0 +1,141 @@
+//! `Idempotency-Key` on every mutation of `/api/v1`: the same key again answers what the first request was answered, and does
+//! nothing. Keys belong to their account and are kept for a day.
+//!
+//! Follows draft-ietf-httpapi-idempotency-key-header: another request under a used key is refused, so is one whose first is
+//! still running. Answers of 500 and above are not kept: the client may try again.
+
+use axum::{
+    body::{Body, to_bytes},
+    extract::{Request, State},
+    http::{HeaderValue, Method, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+
+use super::{
+    clock,
+    context::Ctx,
+    secrets,
+    state::AppState,
+};
+use crate::error::{AppError, AppResult};
+
+const KEY_MAX: usize = 200;
+/// Bodies up to this size are part of the fingerprint; larger ones (archives) are known by their length.
+const BODY_READ: usize = 4 * 1024 * 1024;
+/// Answers of mutations are small; a larger one is passed on and not kept.
+const BODY_KEPT: usize = 1024 * 1024;
+pub const KEPT_MS: i64 = clock::DAY;
+/// A first request that has not ended by then died with its process.
+const STALE_MS: i64 = 2 * clock::MINUTE;
+
+crate::row! {
+    struct Stored { fingerprint: String, status: i64, body: String, created_at: i64 }
+}
+
+pub async fn layer(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let mutation = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    let key = request.headers().get("idempotency-key").map(|value| value.to_str().unwrap_or_default().to_owned());
+    let actor = request.extensions().get::<Ctx>().and_then(|ctx| ctx.actor.as_ref().map(|actor| actor.id().to_string()));
+    match (mutation, key, actor) {
+        (true, Some(key), Some(actor)) => run(state, actor, key, request, next).await.unwrap_or_else(IntoResponse::into_response),
+        _ => next.run(request).await,
+    }
+}
+
+async fn run(state: AppState, actor: String, key: String, request: Request, next: Next) -> AppResult<Response> {
+    if key.is_empty() || key.len() > KEY_MAX {
+        return Err(AppError::invalid(format!("Idempotency-Key has 1 to {KEY_MAX} ASCII characters.")));
+    }
+    let (parts, body) = request.into_parts();
+    let length = parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()).and_then(|text| text.parse::<usize>().ok());
+    let mut fingerprint = format!("{} {} {length:?} ", parts.method, parts.uri);
+    let body = if length.is_some_and(|length| length <= BODY_READ) {
+        let bytes = to_bytes(body, BODY_READ).await.map_err(|_| AppError::invalid("The body ended early. Send it again."))?;
+        fingerprint.push_str(&secrets::sha256(&bytes));
+        Body::from(bytes)
+    } else {
+        body
+    };
+    let fingerprint = secrets::sha256(fingerprint.as_bytes());
+
+    if let Some(stored) = claim(&state, &actor, &key, &fingerprint).await? {
+        if stored.fingerprint != fingerprint {
+            return Err(AppError::conflict("This Idempotency-Key was used for another request: use a new one."));
+        }
+        if stored.status == 0 {
+            return Err(AppError::conflict("The first request with this Idempotency-Key is still running: try again in a moment."));
+        }
+        let status = u16::try_from(stored.status).ok().and_then(|status| StatusCode::from_u16(status).ok()).unwrap_or(StatusCode::OK);
+        let mut response = (status, stored.body).into_response();
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
+        return Ok(response);
+    }
+
+    let response = next.run(Request::from_parts(parts, body)).await;
+    let (parts, body) = response.into_parts();
+    let small = http_body_util::BodyExt::collect(http_body_util::Limited::new(body, BODY_KEPT)).await.ok().map(|whole| whole.to_bytes());
+    let Some(bytes) = small else {
+        forget(&state, &actor, &key).await?;
+        return Err(AppError::invalid("The answer is too large to be kept: send this request without Idempotency-Key."));
+    };
+    if parts.status.is_server_error() || parts.status == StatusCode::TOO_MANY_REQUESTS {
+        forget(&state, &actor, &key).await?;
+    } else {
+        let mut tx = state.db.write_tx().await?;
+        sqlx::query("UPDATE idempotency_keys SET status = $1, body = $2 WHERE actor_id = $3 AND key = $4")
+            .bind(i64::from(parts.status.as_u16()))
+            .bind(String::from_utf8_lossy(&bytes).into_owned())
+            .bind(&actor)
+            .bind(&key)
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+    }
+    Ok(Response::from_parts(parts, Body::from(bytes)))
+}
+
+/// Takes the key for this request, or gives what is stored under it.
+async fn claim(state: &AppState, actor: &str, key: &str, fingerprint: &str) -> AppResult<Option<Stored>> {
+    let now = clock::now_ms();
+    let mut tx = state.db.write_tx().await?;
+    sqlx::query("DELETE FROM idempotency_keys WHERE actor_id = $1 AND key = $2 AND (created_at < $3 OR (status = 0 AND created_at < $4))")
+        .bind(actor)
+        .bind(key)
+        .bind(now - KEPT_MS)
+        .bind(now - STALE_MS)
+        .execute(&mut *tx)
+        .await?;
+    let claimed = sqlx::query(
+        "INSERT INTO idempotency_keys (actor_id, key, fingerprint, status, body, created_at) VALUES ($1, $2, $3, 0, '', $4) ON CONFLICT DO NOTHING",
+    )
+    .bind(actor)
+    .bind(key)
+    .bind(fingerprint)
+    .bind(now)
+    .execute(&mut *tx)
+    .await?
+    .rows_affected();
+    let stored = if claimed == 1 {
+        None
+    } else {
+        sqlx::query_as::<_, Stored>("SELECT fingerprint, status, body, created_at FROM idempotency_keys WHERE actor_id = $1 AND key = $2")
+            .bind(actor)
+            .bind(key)
+            .fetch_optional(&mut *tx)
+            .await?
+    };
+    tx.commit().await?;
+    if let Some(stored) = &stored {
+        tracing::debug!(since = now - stored.created_at, "idempotency key seen before");
+    }
+    Ok(stored)
+}
+
+async fn forget(state: &AppState, actor: &str, key: &str) -> AppResult<()> {
+    let mut tx = state.db.write_tx().await?;
+    sqlx::query("DELETE FROM idempotency_keys WHERE actor_id = $1 AND key = $2").bind(actor).bind(key).execute(&mut *tx).await?;
+    tx.commit().await?;
+    Ok(())
+}

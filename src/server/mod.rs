@@ -1,0 +1,20 @@
+//! What the whole process shares: configuration, state, router, database, middleware. Server only.
+
+pub mod assets;
+pub mod blobs;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod context;
+pub mod csp;
+pub mod db;
+pub mod error;
+pub mod idempotency;
+pub mod middleware;
+pub mod pages;
+pub mod router;
+pub mod secrets;
+pub mod serve;
+pub mod state;
+pub mod telemetry;
+pub mod worker;

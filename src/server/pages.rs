@@ -1,0 +1,55 @@
+//! Renders the pages: the same components as in the browser, whole before they are sent, so that they read without JavaScript.
+
+use axum::{
+    extract::{Request, State},
+    http::{HeaderValue, header},
+    response::{IntoResponse, Redirect, Response},
+};
+use leptos::{config::LeptosOptions, nonce::use_nonce, prelude::*};
+use leptos_axum::ResponseOptions;
+
+use super::{context::Ctx, csp, state::AppState};
+use crate::{
+    app,
+    features::accounts,
+};
+
+/// Pages that anybody may open.
+fn public(path: &str) -> bool {
+    matches!(path, "/login" | "/sign-up") || path.starts_with("/invite/") || path.starts_with("/reset/")
+}
+
+/// Any address that is no route and no file.
+pub async fn render(state: AppState, request: Request) -> Response {
+    let ctx = request.extensions().get::<Ctx>().cloned().unwrap_or_else(|| Ctx::internal(state.clone(), None));
+    let path = request.uri().path().to_owned();
+    if ctx.actor.is_none() && !public(&path) {
+        let next = request.uri().path_and_query().map_or("/", |path| path.as_str());
+        return Redirect::to(&accounts::model::login_address(next)).into_response();
+    }
+    let handler = leptos_axum::render_app_async_with_context(move || provide(&ctx), move || app::shell(options()));
+    handler(request).await.into_response()
+}
+
+/// Server functions, for forms that must work before (or without) JavaScript.
+pub async fn server_functions(State(state): State<AppState>, request: Request) -> Response {
+    let ctx = request.extensions().get::<Ctx>().cloned().unwrap_or_else(|| Ctx::internal(state, None));
+    leptos_axum::handle_server_fns_with_context(move || provide_context(ctx.clone()), request).await.into_response()
+}
+
+/// What a page finds in its context, and the headers that go with it.
+fn provide(ctx: &Ctx) {
+    provide_context(ctx.clone());
+    if let Some(response) = use_context::<ResponseOptions>() {
+        let nonce = use_nonce().map(|nonce| nonce.to_string()).unwrap_or_default();
+        if let Ok(policy) = HeaderValue::from_str(&csp::page_policy(&nonce)) {
+            response.insert_header(header::CONTENT_SECURITY_POLICY, policy);
+        }
+        // A page shows what one account may see, as it is now.
+        response.insert_header(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    }
+}
+
+fn options() -> LeptosOptions {
+    LeptosOptions::builder().output_name("llmos").site_root("target/site").build()
+}

@@ -1,0 +1,94 @@
+//! Every route of the process on one page.
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, Request, State},
+    http::Method,
+    middleware::{from_fn, from_fn_with_state},
+    response::{IntoResponse, Response},
+    routing::{any, get},
+};
+use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+
+use super::{assets, idempotency, middleware, pages, state::AppState};
+use crate::{
+    error::{AppError, ErrorCode},
+    features::{accounts, artifacts, jobs, volumes},
+};
+
+/// JSON and text bodies; archives and files have limits of their own.
+const BODY_LIMIT: usize = 4 * 1024 * 1024;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "LLMos-Lite", description = "Everything a workspace holds, for agents, scripts and CI. Authenticate with `Authorization: Bearer <API token>`. \
+Every mutation accepts `Idempotency-Key`; ids may be made by the client (UUIDv7). Times are UTC milliseconds.", license(name = "MIT OR Apache-2.0"))
+)]
+struct Description;
+
+/// `/api/v1`: its routes and their description come from the same lines, so that they cannot differ.
+fn api_v1() -> OpenApiRouter<AppState> {
+    OpenApiRouter::with_openapi(Description::openapi())
+        .merge(accounts::http::routes())
+        .merge(artifacts::http::routes())
+        .merge(jobs::http::routes())
+        .merge(volumes::http::routes())
+}
+
+/// The description of `/api/v1` as OpenAPI 3.1.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    let (_, description) = OpenApiRouter::<AppState>::new().nest("/api/v1", api_v1()).split_for_parts();
+    description
+}
+
+/// The whole service.
+pub fn router(state: AppState) -> Router {
+    let (api, description) = OpenApiRouter::new().nest("/api/v1", api_v1()).split_for_parts();
+    let description = serde_json::to_string(&description).unwrap_or_default();
+
+    let api = api
+        .route("/api/openapi.json", get(move || async move { ([("content-type", "application/json")], description.clone()) }))
+        .route("/api/{*rest}", any(|| async { AppError::new(ErrorCode::NotFound, "There is no such route: /api/docs lists them.") }))
+        .method_not_allowed_fallback(|| async { AppError::new(ErrorCode::MethodNotAllowed, "This route does not take this method: /api/docs lists them.") })
+        .layer(from_fn_with_state(state.clone(), idempotency::layer))
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .with_state(state.clone());
+    // Pages rendered here call the API through this handle, already authenticated.
+    let _ = state.api.set(api.clone());
+
+    Router::<AppState>::new()
+        .merge(api.with_state(()))
+        .route("/healthz", get(health))
+        .route("/auth/github", get(accounts::http::github_start))
+        .route("/auth/github/callback", get(accounts::http::github_callback))
+        .route("/avatars/{user_id}/{sha}", get(accounts::http::avatar))
+        .route("/fn/{*name}", any(pages::server_functions))
+        .fallback(file_or_page)
+        .layer(from_fn_with_state(state.clone(), middleware::authenticate))
+        .layer(from_fn_with_state(state.clone(), middleware::same_origin))
+        .layer(from_fn(middleware::time_limit))
+        .layer(CompressionLayer::new())
+        .layer(CatchPanicLayer::custom(middleware::on_panic))
+        .layer(from_fn_with_state(state.clone(), middleware::observe))
+        .with_state(state)
+}
+
+/// Whether the process serves and its database answers.
+async fn health(State(state): State<AppState>) -> Response {
+    match sqlx::query("SELECT 1").execute(state.db.read()).await {
+        Ok(_) => "ok".into_response(),
+        Err(error) => AppError::from(error).into_response(),
+    }
+}
+
+async fn file_or_page(State(state): State<AppState>, request: Request) -> Response {
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return AppError::new(ErrorCode::MethodNotAllowed, "This address only shows a page.").into_response();
+    }
+    match assets::serve(&request) {
+        Some(response) => response,
+        None => pages::render(state, request).await,
+    }
+}

@@ -1,0 +1,64 @@
+//! What every request handler can reach.
+
+use std::{
+    ops::Deref,
+    sync::{Arc, OnceLock},
+};
+
+use axum::Router;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::{blobs::Blobs, config::Config, db::Db};
+use crate::features::{accounts::service::Limits, artifacts::markdown::Renderer};
+
+/// Shared by all tasks of the process; cheap to clone.
+#[derive(Clone)]
+pub struct AppState(Arc<Inner>);
+
+pub struct Inner {
+    pub config: Config,
+    pub db: Db,
+    pub blobs: Blobs,
+    pub renderer: Renderer,
+    pub limits: Limits,
+    pub http: reqwest::Client,
+    /// Wakes the worker when a job was queued.
+    pub jobs: Notify,
+    /// Cancelled when the process is asked to stop.
+    pub shutdown: CancellationToken,
+    /// The API itself, for pages that are rendered on the server: they read through the same routes as the browser.
+    pub api: OnceLock<Router>,
+}
+
+impl Deref for AppState {
+    type Target = Inner;
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl AppState {
+    /// Opens the database and the blob store that `config` names.
+    pub async fn open(config: Config) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        std::fs::create_dir_all(&config.data_dir)?;
+        let db = Db::open(&config.database_url).await?;
+        let blobs = Blobs::open(&config.data_dir)?;
+        let http = reqwest::Client::builder()
+            .user_agent(concat!("llmos-lite/", env!("CARGO_PKG_VERSION")))
+            .timeout(std::time::Duration::from_secs(15))
+            .redirect(reqwest::redirect::Policy::none())
+            .build()?;
+        Ok(Self(Arc::new(Inner {
+            config,
+            db,
+            blobs,
+            renderer: Renderer::new(),
+            limits: Limits::new(),
+            http,
+            jobs: Notify::new(),
+            shutdown: CancellationToken::new(),
+            api: OnceLock::new(),
+        })))
+    }
+}

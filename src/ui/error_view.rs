@@ -1,0 +1,79 @@
+//! Designed states: loading, empty, failed, not there.
+
+use leptos::prelude::*;
+
+use super::Icon;
+use crate::{
+    browser::{page, response},
+    error::{AppError, ErrorCode},
+};
+
+/// Nothing here yet, and how to start.
+#[component]
+pub fn EmptyState(icon: &'static str, #[prop(into)] title: String, #[prop(into)] text: String, #[prop(optional)] children: Option<Children>) -> impl IntoView {
+    view! {
+        <div class="empty">
+            <Icon name=icon class="glyph"/>
+            <h3>{title}</h3>
+            <p>{text}</p>
+            {children.map(|children| view! { <div class="row">{children()}</div> })}
+        </div>
+    }
+}
+
+/// Rows of grey while something loads; the styles wait 200 ms before they show it.
+#[component]
+pub fn Loading(#[prop(default = 6)] rows: usize) -> impl IntoView {
+    view! {
+        <div class="late" aria-busy="true">
+            <span class="sr">"Loading"</span>
+            {(0..rows)
+                .map(|_| view! { <div class="skel-row" aria-hidden="true"><span class="skel"></span><span class="stack"><span class="skel w60"></span><span class="skel w80"></span></span><span class="skel"></span></div> })
+                .collect_view()}
+        </div>
+    }
+}
+
+/// What a pane shows when its data did not come.
+#[component]
+pub fn ErrorView(error: AppError) -> impl IntoView {
+    let missing = matches!(error.code, ErrorCode::NotFound | ErrorCode::Forbidden | ErrorCode::Expired);
+    view! {
+        <div class="empty" role="alert">
+            <Icon name=if missing { "lock" } else { "alert" } class="glyph"/>
+            <h3>{if missing { "Nothing here for you" } else { "This did not load" }}</h3>
+            <p>{error.message.clone()}</p>
+            <div class="row">
+                {(!missing)
+                    .then(|| {
+                        view! { <button type="button" class="btn" on:click=move |_| page::reload()><Icon name="refresh"/>"Try again"</button> }
+                    })}
+                <a class="btn ghost" href="/">"Back to the start"</a>
+            </div>
+            {error.request_id.map(|id| view! { <p class="req">"Request " <code>{id}</code></p> })}
+        </div>
+    }
+}
+
+/// An [`ErrorView`] that is all of the page: the document gets the error's status.
+#[component]
+pub fn PageError(error: AppError) -> impl IntoView {
+    response::set_status(error.code.status());
+    view! {
+        <main class="main panes" id="main" tabindex="-1">
+            <section class="pane">
+                <div class="scroll">
+                    <div class="errpage">
+                        <ErrorView error=error/>
+                    </div>
+                </div>
+            </section>
+        </main>
+    }
+}
+
+/// An address that is no page.
+#[component]
+pub fn NotFound() -> impl IntoView {
+    view! { <PageError error=AppError::not_found("page")/> }
+}

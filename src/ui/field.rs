@@ -1,0 +1,104 @@
+//! Labelled form fields: label above, hint below, an error in place of the hint.
+
+use leptos::prelude::*;
+
+use super::Icon;
+use crate::error::AppError;
+
+/// A labelled text input bound to a signal. Also works in a plain form: `name` is what is sent.
+#[component]
+pub fn Field(
+    id: &'static str,
+    #[prop(into)] label: String,
+    /// What the form sends; the id if not given.
+    #[prop(optional)]
+    name: Option<&'static str>,
+    #[prop(optional)] value: Option<RwSignal<String>>,
+    /// text, email, password, number …
+    #[prop(default = "text")]
+    kind: &'static str,
+    #[prop(optional, into)] hint: String,
+    #[prop(optional)] autocomplete: &'static str,
+    #[prop(optional)] required: bool,
+    #[prop(optional)] autofocus: bool,
+    /// The last answer of the server: what it says of this field stands here.
+    #[prop(optional, into)]
+    error: Option<Signal<Option<AppError>>>,
+) -> impl IntoView {
+    let name = name.unwrap_or(id);
+    let problem = Memo::new(move |_| error.and_then(|error| error.with(|error| error.as_ref().and_then(|error| error.fields.get(name).cloned()))));
+    let note = format!("{id}-note");
+    view! {
+        <div class="field">
+            <label for=id>{label}</label>
+            <input
+                class="input"
+                id=id
+                name=name
+                type=kind
+                autocomplete=autocomplete
+                required=required
+                autofocus=autofocus
+                aria-describedby=note.clone()
+                aria-invalid=move || problem.get().map(|_| "true")
+                prop:value=move || value.map(|value| value.get())
+                on:input=move |event| {
+                    if let Some(value) = value {
+                        value.set(event_target_value(&event));
+                    }
+                }
+            />
+            <span id=note>
+                {move || match problem.get() {
+                    Some(problem) => view! { <span class="err" role="alert"><Icon name="alert"/>{problem}</span> }.into_any(),
+                    None => view! { <span class="hint">{hint.clone()}</span> }.into_any(),
+                }}
+            </span>
+        </div>
+    }
+}
+
+/// A labelled choice.
+#[component]
+pub fn SelectField(
+    id: &'static str,
+    #[prop(into)] label: String,
+    value: RwSignal<String>,
+    /// Value and words of each option.
+    #[prop(into)]
+    options: Signal<Vec<(String, String)>>,
+    #[prop(optional, into)] hint: String,
+) -> impl IntoView {
+    view! {
+        <div class="field">
+            <label for=id>{label}</label>
+            <span class="select">
+                <select class="input" id=id name=id prop:value=move || value.get() on:change=move |event| value.set(event_target_value(&event))>
+                    {move || {
+                        options
+                            .get()
+                            .into_iter()
+                            .map(|(key, words)| {
+                                let chosen = value.get_untracked() == key;
+                                view! { <option value=key selected=chosen>{words}</option> }
+                            })
+                            .collect_view()
+                    }}
+                </select>
+                <Icon name="chev-d"/>
+            </span>
+            {(!hint.is_empty()).then(|| view! { <span class="hint">{hint.clone()}</span> })}
+        </div>
+    }
+}
+
+/// What the server says of the whole form, read out when it appears.
+#[component]
+pub fn FieldError(#[prop(into)] error: Signal<Option<AppError>>) -> impl IntoView {
+    view! { <div role="alert">{move || form_error(error.get()).map(|text| view! { <div class="banner bad inset"><Icon name="alert"/><span>{text}</span></div> })}</div> }
+}
+
+/// The message, unless a field shows it already.
+pub fn form_error(error: Option<AppError>) -> Option<String> {
+    error.filter(|error| error.fields.is_empty()).map(|error| error.message)
+}

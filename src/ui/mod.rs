@@ -1,0 +1,25 @@
+//! Shared primitives: every page is made of these. The look is in `style/`; the markup here is the one the styles expect.
+
+mod avatar;
+mod dialog;
+pub mod document;
+mod error_view;
+mod field;
+mod format;
+mod icon;
+mod shell;
+mod shortcuts;
+pub mod toast;
+
+pub use avatar::Avatar;
+pub use dialog::{ConfirmDialog, Dialog};
+pub use error_view::{EmptyState, ErrorView, Loading, NotFound, PageError};
+pub use field::{Field, FieldError, SelectField, form_error};
+pub use format::{bytes, count, device_of, plural, relative_time, short_sha, utc_time};
+pub use icon::{Icon, KindMark};
+pub use shell::{Frame, PageTitle, Shell};
+pub use shortcuts::{Palette, PaletteAction, ShortcutsDialog};
+pub use toast::{Toasts, toast, toast_error, toast_undo, use_toasts};
+
+mod time;
+pub use time::Time;

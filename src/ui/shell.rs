@@ -1,0 +1,221 @@
+//! The frame around every signed-in page: rail, main, status line, tab bar on a phone.
+
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::{components::Outlet, hooks::use_location};
+
+use super::{Avatar, Icon, Palette, ShortcutsDialog, Toasts};
+use crate::{
+    browser::{page, storage},
+    features::{
+        accounts::state::{SessionContext, use_session},
+        volumes::ui::VolumesStatus,
+    },
+};
+
+/// The places of the rail: address, words, icon. A feature that does not exist yet is not here.
+const PLACES: [(&str, &str, &str); 3] = [("/", "Home", "home"), ("/artifacts", "Artifacts", "artifacts"), ("/changes", "Changes", "commit")];
+
+/// "Library · LLMos-Lite" in the window's title.
+#[component]
+pub fn PageTitle(#[prop(into)] text: Signal<String>) -> impl IntoView {
+    view! { <Title text=text formatter=|text: String| if text.is_empty() { "LLMos-Lite".to_owned() } else { format!("{text} · LLMos-Lite") }/> }
+}
+
+/// The frame; pages are its outlet.
+#[component]
+pub fn Frame() -> impl IntoView {
+    let session = use_session();
+    let closed = RwSignal::new(storage::preference("rail").as_deref() == Some("closed"));
+    let toggle_rail = move || {
+        closed.update(|closed| *closed = !*closed);
+        storage::set_preference("rail", if closed.get_untracked() { "closed" } else { "open" });
+    };
+    provide_context(RailToggle(Callback::new(move |()| toggle_rail())));
+    view! {
+        <a class="btn skip" href="#main">"Skip to content"</a>
+        <div class="app" data-rail=move || closed.get().then_some("closed")>
+            <Rail session=session closed=closed/>
+            <Outlet/>
+            <footer class="status" aria-label="State">
+                <VolumesStatus/>
+                <button type="button" class="push" on:click=move |_| page::open_dialog("shortcuts")>
+                    <kbd class="kbd">"?"</kbd>
+                    "Shortcuts"
+                </button>
+            </footer>
+            <TabBar/>
+        </div>
+        <Palette/>
+        <ShortcutsDialog/>
+        <Toasts/>
+    }
+}
+
+/// Opens and closes the rail; `[` does it too.
+#[derive(Clone, Copy)]
+pub struct RailToggle(pub Callback<()>);
+
+fn current(path: &str, place: &str) -> Option<&'static str> {
+    let here = if place == "/" { path == "/" } else { path == place || path.starts_with(&format!("{place}/")) };
+    here.then_some("page")
+}
+
+#[component]
+fn Rail(session: SessionContext, closed: RwSignal<bool>) -> impl IntoView {
+    let path = use_location().pathname;
+    let toggle = expect_context::<RailToggle>();
+    let theme = RwSignal::new(storage::preference("theme").unwrap_or_else(|| "dark".to_owned()));
+    let change_theme = move |_| {
+        let next = match theme.get_untracked().as_str() {
+            "dark" => "light",
+            "light" => "auto",
+            _ => "dark",
+        };
+        theme.set(next.to_owned());
+        page::set_root_attribute("data-theme", next);
+        storage::set_preference("theme", next);
+    };
+    view! {
+        <aside class="rail" aria-label="Navigation">
+            <div class="rail-top">
+                <a href="/" class="team">
+                    <svg class="icon logo" aria-hidden="true"><use href="/icons.svg#i-mark"></use></svg>
+                    <span class="trunc">
+                        <Suspense>{move || session.instance.get().and_then(Result::ok).map(|instance| instance.name)}</Suspense>
+                    </span>
+                </a>
+                <button
+                    type="button"
+                    class="btn ghost icon-only"
+                    aria-label="Open or close the navigation"
+                    title="Open or close the navigation ( [ )"
+                    aria-expanded=move || (!closed.get()).to_string()
+                    on:click=move |_| toggle.0.run(())
+                >
+                    <Icon name="panel-l"/>
+                </button>
+            </div>
+            <button type="button" class="rail-search" aria-label="Search or go to" on:click=move |_| page::open_dialog("palette")>
+                <Icon name="search"/>
+                <span>"Search or go to"</span>
+                <span class="push row gap-4">
+                    <kbd class="kbd">"Ctrl"</kbd>
+                    <kbd class="kbd">"K"</kbd>
+                </span>
+            </button>
+            <nav class="nav" aria-label="Main">
+                {PLACES
+                    .map(|(address, label, icon)| {
+                        view! {
+                            <a href=address title=label aria-current=move || current(&path.get(), address)>
+                                <Icon name=icon/>
+                                <span class="label">{label}</span>
+                            </a>
+                        }
+                    })
+                    .collect_view()}
+            </nav>
+            <Suspense>
+                {move || {
+                    session
+                        .account()
+                        .map(|me| {
+                            let teams = me.teams.clone();
+                            view! {
+                                <div class="rail-head">
+                                    <span>"Teams"</span>
+                                    <a class="btn ghost icon-only s" href="/settings/teams" aria-label="New team" title="New team"><Icon name="plus"/></a>
+                                </div>
+                                <nav class="nav sub" aria-label="Teams">
+                                    {teams
+                                        .into_iter()
+                                        .map(|team| {
+                                            let address = format!("/teams/{}", team.id);
+                                            let name = team.name.clone();
+                                            let here = address.clone();
+                                            view! {
+                                                <a href=address title=name aria-current=move || current(&path.get(), &here)>
+                                                    <Icon name="users"/>
+                                                    <span class="label">{team.name}</span>
+                                                    {team.demo.then(|| view! { <span class="chip line">"Demo"</span> })}
+                                                </a>
+                                            }
+                                        })
+                                        .collect_view()}
+                                </nav>
+                            }
+                        })
+                }}
+            </Suspense>
+            <div class="rail-foot">
+                <Suspense>
+                    {move || {
+                        session
+                            .account()
+                            .map(|me| {
+                                view! {
+                                    <a class="row grow" href="/settings" title="Your account">
+                                        <Avatar person=me.person.clone()/>
+                                        <span class="grow trunc">{me.person.name.clone()}</span>
+                                    </a>
+                                    {me
+                                        .administrator
+                                        .then(|| {
+                                            view! {
+                                                <a class="btn ghost icon-only s" href="/admin" aria-label="Administration" title="Administration">
+                                                    <Icon name="shield"/>
+                                                </a>
+                                            }
+                                        })}
+                                }
+                            })
+                    }}
+                </Suspense>
+                <a class="btn ghost icon-only s" href="/settings" aria-label="Settings" title="Settings"><Icon name="settings"/></a>
+                <button
+                    type="button"
+                    class="btn ghost icon-only s"
+                    aria-label=move || format!("Theme: {}. Change it", theme.get())
+                    title=move || format!("Theme: {}", theme.get())
+                    on:click=change_theme
+                >
+                    <Icon name="sun"/>
+                </button>
+            </div>
+        </aside>
+    }
+}
+
+#[component]
+fn TabBar() -> impl IntoView {
+    let path = use_location().pathname;
+    view! {
+        <nav class="tabbar" aria-label="Main, phone">
+            {PLACES
+                .map(|(address, label, icon)| {
+                    view! {
+                        <a href=address aria-current=move || current(&path.get(), address)>
+                            <Icon name=icon/>
+                            {label}
+                        </a>
+                    }
+                })
+                .collect_view()}
+            <a href="/settings" aria-current=move || current(&path.get(), "/settings")>
+                <Icon name="settings"/>
+                "Settings"
+            </a>
+        </nav>
+    }
+}
+
+/// A page outside the frame (sign in, invitation), with its toasts.
+#[component]
+pub fn Shell(children: Children) -> impl IntoView {
+    view! {
+        <a class="btn skip" href="#main">"Skip to content"</a>
+        {children()}
+        <Toasts/>
+    }
+}

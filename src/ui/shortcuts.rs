@@ -1,0 +1,280 @@
+//! Keys, the command palette and the list of shortcuts.
+
+use leptos::prelude::*;
+use leptos_router::hooks::use_navigate;
+
+use super::{Icon, KindMark, shell::RailToggle, use_toasts};
+use crate::{
+    browser::{
+        data,
+        page::{self, Key},
+    },
+    features::artifacts::model::{ArtifactSummary, LibraryPage, LibraryQuery},
+};
+
+const KEYS: [(&str, &str); 14] = [
+    ("Ctrl K", "Search or go to"),
+    ("?", "This list"),
+    ("/", "Filter of this page"),
+    ("g h", "Home"),
+    ("g a", "Artifacts"),
+    ("g c", "Changes"),
+    ("g s", "Settings"),
+    ("[", "Open or close the navigation"),
+    ("j  k", "Move in a list"),
+    ("e", "Edit the artifact"),
+    ("h", "History of the artifact"),
+    ("d", "Diff of the artifact"),
+    ("Ctrl S", "Commit what is drafted"),
+    ("Ctrl Z", "Undo the last act while its toast stands"),
+];
+
+/// What a person can do from the palette.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PaletteAction {
+    pub words: &'static str,
+    pub icon: &'static str,
+    pub address: &'static str,
+}
+
+const ACTIONS: [PaletteAction; 9] = [
+    PaletteAction { words: "Go home", icon: "home", address: "/" },
+    PaletteAction { words: "Open the library", icon: "artifacts", address: "/artifacts" },
+    PaletteAction { words: "New artifact", icon: "plus", address: "/artifacts/new" },
+    PaletteAction { words: "Import a folder or a zip", icon: "upload", address: "/import" },
+    PaletteAction { words: "See all changes", icon: "commit", address: "/changes" },
+    PaletteAction { words: "See the trash", icon: "trash", address: "/artifacts?view=trash" },
+    PaletteAction { words: "Your account", icon: "settings", address: "/settings" },
+    PaletteAction { words: "API tokens", icon: "key", address: "/settings/tokens" },
+    PaletteAction { words: "Teams", icon: "users", address: "/settings/teams" },
+];
+
+#[derive(Clone, PartialEq)]
+enum Hit {
+    Artifact(ArtifactSummary),
+    Action(PaletteAction),
+}
+
+impl Hit {
+    fn address(&self) -> String {
+        match self {
+            Hit::Artifact(artifact) => format!("/artifacts/{}", artifact.id),
+            Hit::Action(action) => action.address.to_owned(),
+        }
+    }
+}
+
+/// Ctrl-K: goes anywhere, finds artifacts by name.
+#[component]
+pub fn Palette() -> impl IntoView {
+    let query = RwSignal::new(String::new());
+    let chosen = RwSignal::new(0_usize);
+    let found = RwSignal::new(Vec::<ArtifactSummary>::new());
+    // Only the answer to the newest question counts.
+    let asked = StoredValue::new(0_usize);
+    let ask = move |text: String| {
+        asked.update_value(|asked| *asked += 1);
+        let number = asked.get_value();
+        if text.trim().is_empty() {
+            found.set(Vec::new());
+            return;
+        }
+        page::after_forget(120, move || {
+            if asked.try_get_value() != Some(number) {
+                return;
+            }
+            let filter = LibraryQuery { q: Some(text.trim().to_owned()), limit: Some(8), ..LibraryQuery::default() };
+            let answer = data::get::<LibraryPage>(data::with_query("/artifacts", &filter));
+            leptos::task::spawn_local(async move {
+                if let Ok(page) = answer.await
+                    && asked.try_get_value() == Some(number)
+                {
+                    found.set(page.items);
+                    chosen.set(0);
+                }
+            });
+        });
+    };
+    let hits = Memo::new(move |_| {
+        let text = query.get().trim().to_lowercase();
+        let actions = ACTIONS.into_iter().filter(|action| text.is_empty() || action.words.to_lowercase().contains(&text)).map(Hit::Action);
+        found.get().into_iter().map(Hit::Artifact).chain(actions).collect::<Vec<_>>()
+    });
+    let navigate = use_navigate();
+    let open = Callback::new(move |index: usize| {
+        if let Some(hit) = hits.with_untracked(|hits| hits.get(index).cloned()) {
+            page::close_dialog("palette");
+            query.set(String::new());
+            found.set(Vec::new());
+            chosen.set(0);
+            navigate(&hit.address(), leptos_router::NavigateOptions::default());
+        }
+    });
+    install_keys();
+    view! {
+        <dialog class="palette pop" id="palette" aria-label="Search or go to">
+                <div class="q">
+                    <Icon name="search"/>
+                    <input
+                        type="text"
+                        role="combobox"
+                        aria-label="Search or go to"
+                        aria-expanded="true"
+                        aria-controls="palette-hits"
+                        aria-activedescendant=move || format!("palette-hit-{}", chosen.get())
+                        placeholder="Search or go to"
+                        autocomplete="off"
+                        spellcheck="false"
+                        prop:value=move || query.get()
+                        on:input=move |event| {
+                            let text = event_target_value(&event);
+                            query.set(text.clone());
+                            chosen.set(0);
+                            ask(text);
+                        }
+                        on:keydown=move |event| {
+                            let last = hits.with_untracked(Vec::len).saturating_sub(1);
+                            match event.key().as_str() {
+                                "ArrowDown" => chosen.update(|chosen| *chosen = (*chosen + 1).min(last)),
+                                "ArrowUp" => chosen.update(|chosen| *chosen = chosen.saturating_sub(1)),
+                                "Enter" => open.run(chosen.get_untracked()),
+                                _ => return,
+                            }
+                            event.prevent_default();
+                            page::scroll_into_view(&format!("palette-hit-{}", chosen.get_untracked()));
+                        }
+                    />
+                    <kbd class="kbd">"Esc"</kbd>
+                </div>
+                <div class="results"><ul id="palette-hits" role="listbox" aria-label="Matches">
+                    {move || {
+                        hits.get()
+                            .into_iter()
+                            .enumerate()
+                            .map(|(index, hit)| {
+                                let (mark, words, more) = match hit {
+                                    Hit::Artifact(artifact) => (view! { <KindMark kind=artifact.kind small=true/> }.into_any(), artifact.name, artifact.category),
+                                    Hit::Action(action) => (view! { <Icon name=action.icon/> }.into_any(), action.words.to_owned(), String::new()),
+                                };
+                                view! {
+                                    <li
+                                        id=format!("palette-hit-{index}")
+                                        role="option"
+                                        aria-selected=move || (chosen.get() == index).to_string()
+                                        on:click=move |_| open.run(index)
+                                    >
+                                        {mark}
+                                        <span class="tx">{words}</span>
+                                        <span class="tail">{more}</span>
+                                    </li>
+                                }
+                            })
+                            .collect_view()
+                    }}
+                </ul>
+                {move || hits.with(Vec::is_empty).then(|| view! { <div class="empty" role="status"><p>"Nothing matches."</p></div> })}</div>
+        </dialog>
+    }
+}
+
+/// `?`: what the keys do, and whether single keys do anything.
+#[component]
+pub fn ShortcutsDialog() -> impl IntoView {
+    view! {
+        <super::Dialog id="shortcuts" title="Keyboard shortcuts".to_owned() size="l">
+            <div class="body"><div class="keys"><section><dl>
+                {KEYS
+                    .map(|(keys, what)| {
+                        view! {
+                            <div>
+                                <dt>{what}</dt>
+                                <dd>{keys.split(' ').filter(|key| !key.is_empty()).map(|key| view! { <kbd class="kbd">{key.to_owned()}</kbd> }).collect_view()}</dd>
+                            </div>
+                        }
+                    })
+                    .collect_view()}
+            </dl></section></div></div>
+            <footer>
+                <SingleKeysSwitch/>
+            </footer>
+        </super::Dialog>
+    }
+}
+
+/// WCAG 2.1.4: single-key shortcuts can be turned off.
+#[component]
+fn SingleKeysSwitch() -> impl IntoView {
+    let on = RwSignal::new(single_keys());
+    view! {
+        <label class="check">
+            <input
+                type="checkbox"
+                prop:checked=move || on.get()
+                on:change=move |event| {
+                    on.set(event_target_checked(&event));
+                    crate::browser::storage::set_preference("keys", if on.get_untracked() { "on" } else { "off" });
+                }
+            />
+            <span>"Single keys work outside of fields"</span>
+        </label>
+    }
+}
+
+fn single_keys() -> bool {
+    crate::browser::storage::preference("keys").as_deref() != Some("off")
+}
+
+/// Listens to the keys that work on every page. Pages add their own with `page::on_key`.
+fn install_keys() {
+    let toasts = use_toasts();
+    let navigate = use_navigate();
+    let rail = use_context::<RailToggle>();
+    let after_g = StoredValue::new(false);
+    let act = move |key: Key| -> bool {
+        if key.command && key.key.eq_ignore_ascii_case("k") {
+            page::open_dialog("palette");
+            page::focus_selector("#palette input");
+            return true;
+        }
+        if key.command && key.key.eq_ignore_ascii_case("z") && !key.in_field && !key.shift {
+            return toasts.undo_last();
+        }
+        if key.command || key.alt || key.in_field || key.in_dialog || !single_keys() {
+            return false;
+        }
+        if after_g.get_value() {
+            after_g.set_value(false);
+            let address = match key.key.as_str() {
+                "h" => "/",
+                "a" => "/artifacts",
+                "c" => "/changes",
+                "s" => "/settings",
+                _ => return false,
+            };
+            navigate(address, leptos_router::NavigateOptions::default());
+            return true;
+        }
+        match key.key.as_str() {
+            "g" => {
+                after_g.set_value(true);
+                page::after_forget(1_200, move || after_g.set_value(false));
+            }
+            "?" => page::open_dialog("shortcuts"),
+            "/" => page::focus_selector("[data-filter]"),
+            "[" => {
+                if let Some(rail) = rail {
+                    rail.0.run(());
+                }
+            }
+            _ => return false,
+        }
+        true
+    };
+    // Effects run in the browser only.
+    let act = StoredValue::new_local(Some(act));
+    Effect::new(move |_| {
+        if let Some(act) = act.try_update_value(Option::take).flatten() {
+            page::on_key(act);
+        }
+    });
+}
