@@ -9,6 +9,7 @@ pub mod context;
 pub mod csp;
 pub mod db;
 pub mod error;
+pub mod extract;
 pub mod idempotency;
 pub mod middleware;
 pub mod pages;

@@ -1,13 +1,17 @@
 //! `/api/v1/jobs`.
 
-use axum::{Json, extract::Path};
+
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{model::JobStatus, service};
 use crate::{
     error::{AppError, AppResult},
     ids::JobId,
-    server::{context::Ctx, state::AppState},
+    server::{
+        context::Ctx,
+        extract::{Json, Path},
+        state::AppState,
+    },
 };
 
 pub fn routes() -> OpenApiRouter<AppState> {

@@ -1,0 +1,77 @@
+//! axum's extractors with rejections that a person can read.
+
+use axum::{
+    extract::{FromRequest, FromRequestParts, Request, rejection::*},
+    http::request::Parts,
+};
+use serde::de::DeserializeOwned;
+
+use super::{error::chain, state::AppState};
+use crate::error::{AppError, ErrorCode};
+
+/// A JSON body.
+pub struct Json<T>(pub T);
+/// The query string.
+pub struct Query<T>(pub T);
+/// The variable parts of the path.
+pub struct Path<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<AppState> for Json<T> {
+    type Rejection = AppError;
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, AppError> {
+        match axum::Json::from_request(request, state).await {
+            Ok(axum::Json(value)) => Ok(Self(value)),
+            Err(rejection) => Err(match &rejection {
+                JsonRejection::MissingJsonContentType(_) => {
+                    AppError::new(ErrorCode::UnsupportedMediaType, "Send JSON with the header content-type: application/json.")
+                }
+                JsonRejection::JsonSyntaxError(_) => AppError::invalid("The body is not valid JSON."),
+                // serde names the field and the type it wanted; that is the caller's own input.
+                JsonRejection::JsonDataError(error) => AppError::invalid(format!("The body does not fit: {}.", innermost(error))),
+                JsonRejection::BytesRejection(_) if rejection.status() == 413 => AppError::too_large("The body is too large for this route."),
+                _ => AppError::invalid("The body ended early. Send it again."),
+            }),
+        }
+    }
+}
+
+impl<T> axum::response::IntoResponse for Json<T>
+where
+    axum::Json<T>: axum::response::IntoResponse,
+{
+    fn into_response(self) -> axum::response::Response {
+        axum::Json(self.0).into_response()
+    }
+}
+
+impl<T: DeserializeOwned> FromRequestParts<AppState> for Query<T> {
+    type Rejection = AppError;
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, AppError> {
+        match axum::extract::Query::from_request_parts(parts, state).await {
+            Ok(axum::extract::Query(value)) => Ok(Self(value)),
+            Err(error) => Err(AppError::invalid(format!("The address does not fit: {}.", innermost(&error)))),
+        }
+    }
+}
+
+impl<T: DeserializeOwned + Send> FromRequestParts<AppState> for Path<T> {
+    type Rejection = AppError;
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, AppError> {
+        match axum::extract::Path::from_request_parts(parts, state).await {
+            Ok(axum::extract::Path(value)) => Ok(Self(value)),
+            // An id of the wrong form names nothing.
+            Err(error) => {
+                tracing::debug!(error = %chain(&error), "path");
+                Err(AppError::not_found("thing"))
+            }
+        }
+    }
+}
+
+fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string().chars().take(200).collect()
+}
