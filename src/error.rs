@@ -2,6 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use leptos::server_fn::{
+    codec::JsonEncoding,
+    error::{FromServerFnError, ServerFnErrorErr},
+};
 use serde::{Deserialize, Serialize};
 
 /// What went wrong, as programs tell it apart. The text form is stable: it is part of `/api/v1`.
@@ -109,5 +113,22 @@ impl AppError {
     }
     pub fn internal() -> Self {
         Self::new(ErrorCode::Internal, "Something failed on our side. Nothing was changed; try again.")
+    }
+}
+
+/// Server functions fail with the same error; what the framework itself has to say becomes one of ours.
+impl FromServerFnError for AppError {
+    type Encoder = JsonEncoding;
+
+    fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
+        match error {
+            ServerFnErrorErr::Request(_) => {
+                AppError::new(ErrorCode::Offline, "The server cannot be reached. Check the connection and try again.")
+            }
+            ServerFnErrorErr::Args(_) | ServerFnErrorErr::MissingArg(_) | ServerFnErrorErr::Deserialization(_) => {
+                AppError::invalid("The form could not be read. Load the page again and fill it in once more.")
+            }
+            _ => AppError::internal(),
+        }
     }
 }

@@ -155,6 +155,13 @@ pub struct ChangePassword {
     pub new: String,
 }
 
+/// A new password, set through a one-time link.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NewPassword {
+    pub password: String,
+}
+
 /// An account as administrators see it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
