@@ -176,6 +176,26 @@ pub struct AdminUser {
     pub last_seen_at: Option<i64>,
 }
 
+/// Which accounts an administrator wants to see: newest first.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema, utoipa::IntoParams)]
+#[serde(rename_all = "camelCase")]
+pub struct ListUsers {
+    /// Part of a name or of an e-mail address.
+    #[serde(default)]
+    pub q: Option<String>,
+    /// The `next` of the page before.
+    #[serde(default)]
+    pub before: Option<UserId>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct UserPage {
+    pub users: Vec<AdminUser>,
+    /// Pass as `before` for the next page.
+    pub next: Option<UserId>,
+}
+
 /// What an administrator changes about an account; none: left as it is.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -183,6 +203,26 @@ pub struct UpdateUser {
     pub administrator: Option<bool>,
     pub moderator: Option<bool>,
     pub deactivated: Option<bool>,
+}
+
+/// Changes to the instance; none: left as it is.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct UpdateSettings {
+    #[serde(default)]
+    pub name: Option<String>,
+    #[serde(default)]
+    pub open_registration: Option<bool>,
+}
+
+/// Deleting one's own account asks for the password once more; an account without one repeats its e-mail address.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DeleteMe {
+    #[serde(default)]
+    pub password: Option<String>,
+    #[serde(default)]
+    pub email: Option<String>,
 }
 
 /// The settings of the instance that administrators change.

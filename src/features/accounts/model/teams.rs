@@ -118,6 +118,23 @@ pub struct AuditEvent {
     pub created_at: i64,
 }
 
+/// Where a page of the audit log starts: newest first.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema, utoipa::IntoParams)]
+#[serde(rename_all = "camelCase")]
+pub struct ListAudit {
+    /// The `next` of the page before.
+    #[serde(default)]
+    pub before: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditPage {
+    pub events: Vec<AuditEvent>,
+    /// Pass as `before` for the next page.
+    pub next: Option<String>,
+}
+
 /// A team as administrators see it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
