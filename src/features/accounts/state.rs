@@ -13,7 +13,7 @@ use leptos_router::hooks::use_query_map;
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::model::{
-    AdminTeam, AdminUser, ApiToken, AuditEvent, Instance, InstanceSettings, Invitation, InvitationPreview, Me, Member, SignIn, Team,
+    AdminTeam, ApiToken, AuditPage, Instance, InstanceSettings, Invitation, InvitationPreview, Me, Member, SignIn, Team, UserPage,
 };
 use crate::{
     browser::{data, page, storage},
@@ -126,7 +126,7 @@ pub struct TeamData {
     pub invitations: PartData<Vec<Invitation>>,
     /// Tokens of the agent that the address names.
     pub agent_tokens: PartData<Vec<ApiToken>>,
-    pub audit: PartData<Vec<AuditEvent>>,
+    pub audit: PartData<AuditPage>,
 }
 
 impl TeamData {
@@ -148,7 +148,9 @@ impl TeamData {
             members: part_data(move || {
                 matches!(part.get().as_str(), "members" | "agents").then(|| format!("/teams/{}/members", data::encode(&id.get())))
             }),
-            invitations: part_data(move || (part.get() == "invitations").then(|| format!("/teams/{}/invitations", data::encode(&id.get())))),
+            invitations: part_data(move || {
+                (part.get() == "invitations").then(|| format!("/teams/{}/invitations", data::encode(&id.get())))
+            }),
             agent_tokens: part_data(move || {
                 let agent = query.read().get("agent").filter(|_| part.get() == "agents")?;
                 Some(format!("/teams/{}/agents/{}/tokens", data::encode(&id.get()), data::encode(&agent)))
@@ -164,10 +166,10 @@ impl TeamData {
 /// What the parts of the administration read.
 #[derive(Clone, Copy)]
 pub struct AdminData {
-    pub users: PartData<Vec<AdminUser>>,
+    pub users: PartData<UserPage>,
     pub teams: PartData<Vec<AdminTeam>>,
     pub settings: PartData<InstanceSettings>,
-    pub audit: PartData<Vec<AuditEvent>>,
+    pub audit: PartData<AuditPage>,
 }
 
 impl AdminData {
@@ -228,7 +230,9 @@ impl Running {
                     done(answer);
                 }
                 Err(error) if error.code == ErrorCode::Unauthenticated => {
-                    let _ = self.error.try_set(Some(AppError::new(error.code, "You are signed out. Sign in again in another tab, then repeat this.")));
+                    let _ = self
+                        .error
+                        .try_set(Some(AppError::new(error.code, "You are signed out. Sign in again in another tab, then repeat this.")));
                 }
                 Err(error) => {
                     let _ = self.error.try_set(Some(error));

@@ -4,19 +4,17 @@ use leptos::prelude::*;
 
 use crate::{
     browser::data,
-    features::accounts::model::AuditEvent,
+    features::accounts::model::{AuditEvent, AuditPage},
     ui::{EmptyState, Icon, Time, utc_time},
 };
 
-/// As many as the server gives at once: fewer means that this is the end.
-const PAGE: usize = 50;
-
 #[component]
-pub fn AuditTable(events: Vec<AuditEvent>, #[prop(into)] base: String, first_page: bool) -> impl IntoView {
+pub fn AuditTable(page: AuditPage, #[prop(into)] base: String, first_page: bool) -> impl IntoView {
+    let AuditPage { events, next } = page;
     if events.is_empty() {
         return view! { <EmptyState icon="log" title="Nothing recorded yet" text="Sign-ins, changes of roles, tokens and exports are listed here."/> }.into_any();
     }
-    let older = (events.len() >= PAGE).then(|| events.last().map(|event| format!("{base}?before={}", data::encode(&event.id)))).flatten();
+    let older = next.map(|next| format!("{base}?before={}", data::encode(&next)));
     let newest = (!first_page).then(|| base.clone());
     let count = events.len();
     view! {

@@ -31,8 +31,9 @@ pub fn part_words(parts: &[Part], slug: &str) -> &'static str {
 /// The left pane.
 #[component]
 pub fn PartsPane(#[prop(into)] title: String, #[prop(into)] base: String, parts: Vec<Part>, current: Memo<String>) -> impl IntoView {
+    let label = format!("Parts of {title}");
     view! {
-        <section class="pane" data-part="nav" aria-label=format!("Parts of {title}")>
+        <section class="pane" data-part="nav" aria-label=label>
             <header class="bar"><h1 class="trunc">{title.clone()}</h1></header>
             <div class="scroll">
                 <nav class="tree" aria-label=title>

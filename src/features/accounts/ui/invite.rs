@@ -55,7 +55,12 @@ fn heading(preview: &InvitationPreview) -> (String, String) {
     match &preview.team {
         Some(team) => (
             format!("Join {team}"),
-            format!("{} invites you as {} ({}). The link works until {until}.", preview.invited_by, role_words(preview.role).to_lowercase(), role_hint(preview.role)),
+            format!(
+                "{} invites you as {} ({}). The link works until {until}.",
+                preview.invited_by,
+                role_words(preview.role).to_lowercase(),
+                role_hint(preview.role)
+            ),
         ),
         None => ("Create your account".to_owned(), format!("{} invites you. The link works until {until}.", preview.invited_by)),
     }
@@ -89,7 +94,8 @@ fn Accept(token: Memo<String>, preview: InvitationPreview, me: Me) -> impl IntoV
     let (title, text) = heading(&preview);
     let home = preview.team_id.map_or_else(|| "/".to_owned(), |team| format!("/teams/{team}"));
     if preview.member || preview.team.is_none() {
-        let words = if preview.member { "You are in this team already." } else { "You have an account already: there is nothing to accept." };
+        let words =
+            if preview.member { "You are in this team already." } else { "You have an account already: there is nothing to accept." };
         return view! {
             <div class="box">
                 <EntryHead title=title text=words/>

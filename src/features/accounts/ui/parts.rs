@@ -23,7 +23,12 @@ pub fn shown<T>(data: Option<AppResult<Option<T>>>, view: impl FnOnce(T) -> AnyV
 
 /// The button that sends a form: it says when it runs, and cannot be pressed twice meanwhile.
 #[component]
-pub fn Submit(#[prop(into)] busy: Signal<bool>, words: &'static str, running: &'static str, #[prop(default = "primary")] look: &'static str) -> impl IntoView {
+pub fn Submit(
+    #[prop(into)] busy: Signal<bool>,
+    words: &'static str,
+    running: &'static str,
+    #[prop(default = "primary")] look: &'static str,
+) -> impl IntoView {
     view! {
         <button
             type="submit"
@@ -168,7 +173,8 @@ mod tests {
     #[test]
     fn strength_grows_with_length_and_variety() {
         assert_eq!(strength(""), None);
-        let levels = ["short", "aaaaaaaaaaaaaaaa", "tr0ub4dor&3x", "correct horse bat", "correct horse battery staple"].map(|text| strength(text).map(|(level, _)| level));
+        let levels = ["short", "aaaaaaaaaaaaaaaa", "tr0ub4dor&3x", "correct horse bat", "correct horse battery staple"]
+            .map(|text| strength(text).map(|(level, _)| level));
         assert_eq!(levels, [Some(1), Some(1), Some(2), Some(3), Some(4)]);
     }
 

@@ -4,8 +4,11 @@ use leptos::prelude::*;
 
 use crate::{
     browser::{data, page},
-    error::AppError,
-    features::accounts::{model::Me, state::Running, ui::parts::Submit},
+    features::accounts::{
+        model::{DeleteMe, Me},
+        state::Running,
+        ui::parts::Submit,
+    },
     ui::{Dialog, Field, FieldError, Icon},
 };
 
@@ -36,15 +39,13 @@ pub fn AccountData(me: Me) -> impl IntoView {
 fn DeleteDialog(me: Me) -> impl IntoView {
     let running = Running::new();
     let typed = RwSignal::new(String::new());
-    // Something only the person at the keyboard would type: what they sign in with, or their name.
-    let expected = StoredValue::new(me.email.unwrap_or(me.person.name));
+    let has_password = me.has_password;
     let delete = move |event: leptos::ev::SubmitEvent| {
         event.prevent_default();
-        if typed.get_untracked().trim() != expected.get_value() {
-            running.error.set(Some(AppError::field("confirm", "This is not what stands above.")));
-            return;
-        }
-        running.run(data::send::<serde_json::Value>("DELETE", "/me", &()), move |_| page::go("/login"));
+        let text = typed.get_untracked();
+        let wish =
+            if has_password { DeleteMe { password: Some(text), email: None } } else { DeleteMe { password: None, email: Some(text) } };
+        running.run(data::send::<serde_json::Value>("DELETE", "/me", &wish), move |_| page::go("/login"));
     };
     view! {
         <Dialog id=DELETE title="Delete your account?".to_owned() alert=true>
@@ -52,7 +53,13 @@ fn DeleteDialog(me: Me) -> impl IntoView {
                 <div class="body">
                     <p>"This cannot be undone. Export your data first if you may want it."</p>
                     <FieldError error=running.error/>
-                    <Field id="confirm" label=format!("Type {} to go on", expected.get_value()) value=typed autocomplete="off" required=true error=running.error/>
+                    {if has_password {
+                        view! { <Field id="delete-password" name="password" label="Your password, to go on" kind="password" value=typed autocomplete="current-password" required=true error=running.error/> }
+                            .into_any()
+                    } else {
+                        let label = format!("Type {} to go on", me.email.unwrap_or_default());
+                        view! { <Field id="delete-email" name="email" label=label value=typed autocomplete="off" required=true error=running.error/> }.into_any()
+                    }}
                 </div>
                 <footer>
                     <button type="button" class="btn" on:click=move |_| page::close_dialog(DELETE)>"Keep"</button>

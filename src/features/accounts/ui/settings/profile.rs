@@ -3,7 +3,10 @@
 use leptos::prelude::*;
 
 use crate::{
-    browser::{data, page, storage, upload::{self, Picked}},
+    browser::{
+        data, page, storage,
+        upload::{self, Picked},
+    },
     features::accounts::{
         model::{Me, UpdateMe},
         state::{Running, use_session},
@@ -235,4 +238,3 @@ fn Choice(
         </div>
     }
 }
-
