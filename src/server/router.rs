@@ -22,10 +22,12 @@ use crate::{
 const BODY_LIMIT: usize = 4 * 1024 * 1024;
 
 #[derive(OpenApi)]
-#[openapi(
-    info(title = "LLMos-Lite", description = "Everything a workspace holds, for agents, scripts and CI. Authenticate with `Authorization: Bearer <API token>`. \
-Every mutation accepts `Idempotency-Key`; ids may be made by the client (UUIDv7). Times are UTC milliseconds.", license(name = "MIT OR Apache-2.0"))
-)]
+#[openapi(info(
+    title = "LLMos-Lite",
+    description = "Everything a workspace holds, for agents, scripts and CI. Authenticate with `Authorization: Bearer <API token>`. \
+Every mutation accepts `Idempotency-Key`; ids may be made by the client (UUIDv7). Times are UTC milliseconds.",
+    license(name = "MIT OR Apache-2.0")
+))]
 struct Description;
 
 /// `/api/v1`: its routes and their description come from the same lines, so that they cannot differ.
@@ -51,7 +53,9 @@ pub fn router(state: AppState) -> Router {
     let api = api
         .route("/api/openapi.json", get(move || async move { ([("content-type", "application/json")], description.clone()) }))
         .route("/api/{*rest}", any(|| async { AppError::new(ErrorCode::NotFound, "There is no such route: /api/docs lists them.") }))
-        .method_not_allowed_fallback(|| async { AppError::new(ErrorCode::MethodNotAllowed, "This route does not take this method: /api/docs lists them.") })
+        .method_not_allowed_fallback(|| async {
+            AppError::new(ErrorCode::MethodNotAllowed, "This route does not take this method: /api/docs lists them.")
+        })
         .layer(from_fn_with_state(state.clone(), idempotency::layer))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .with_state(state.clone());
