@@ -78,8 +78,8 @@ fn keeps_its_time() {
     ];
     for (name, a, b) in &pairs {
         let d = diff(a, b);
-        assert_eq!(&side(&d, Change::Removed), a, "{name}");
-        assert_eq!(&side(&d, Change::Added), b, "{name}");
+        assert_eq!(&side(&d, Change::Added), a, "{name}");
+        assert_eq!(&side(&d, Change::Removed), b, "{name}");
     }
 }
 
