@@ -47,6 +47,8 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 
 /// The whole service.
 pub fn router(state: AppState) -> Router {
+    // Pages are rendered on this runtime; a second router in the process (the local socket's, a test's) finds it set.
+    let _ = any_spawner::Executor::init_tokio();
     let (api, description) = OpenApiRouter::new().nest("/api/v1", api_v1()).split_for_parts();
     let description = serde_json::to_string(&description).unwrap_or_default();
 
