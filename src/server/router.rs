@@ -12,7 +12,7 @@ use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
-use super::{assets, idempotency, middleware, pages, state::AppState};
+use super::{assets, docs, idempotency, middleware, pages, state::AppState};
 use crate::{
     error::{AppError, ErrorCode},
     features::{accounts, artifacts, jobs, volumes},
@@ -53,6 +53,7 @@ pub fn router(state: AppState) -> Router {
     let description = serde_json::to_string(&description).unwrap_or_default();
 
     let api = api
+        .route("/api/docs", get(docs::page))
         .route("/api/openapi.json", get(move || async move { ([("content-type", "application/json")], description.clone()) }))
         .route("/api/{*rest}", any(|| async { AppError::new(ErrorCode::NotFound, "There is no such route: /api/docs lists them.") }))
         .method_not_allowed_fallback(|| async {
