@@ -24,7 +24,10 @@ pub fn send<T: DeserializeOwned + Send + 'static>(
     transport::call(method, path.into(), body)
 }
 
-pub fn post<T: DeserializeOwned + Send + 'static>(path: impl Into<String>, body: &impl Serialize) -> impl Future<Output = AppResult<T>> + Send + 'static {
+pub fn post<T: DeserializeOwned + Send + 'static>(
+    path: impl Into<String>,
+    body: &impl Serialize,
+) -> impl Future<Output = AppResult<T>> + Send + 'static {
     send("POST", path, body)
 }
 
@@ -76,7 +79,11 @@ mod transport {
     use super::{AppResult, DeserializeOwned, Future};
     use crate::error::{AppError, ErrorCode};
 
-    pub fn call<T: DeserializeOwned>(method: &'static str, path: String, body: Option<String>) -> impl Future<Output = AppResult<T>> + Send {
+    pub fn call<T: DeserializeOwned>(
+        method: &'static str,
+        path: String,
+        body: Option<String>,
+    ) -> impl Future<Output = AppResult<T>> + Send {
         SendWrapper::new(async move {
             let method = Method::from_bytes(method.as_bytes()).unwrap_or(Method::GET);
             let mut request = RequestBuilder::new(&format!("/api/v1{path}")).method(method.clone());
@@ -126,7 +133,11 @@ mod transport {
     /// No page shows more than this at once.
     const ANSWER_MAX: usize = 32 * 1024 * 1024;
 
-    pub fn call<T: DeserializeOwned>(method: &'static str, path: String, body: Option<String>) -> impl Future<Output = AppResult<T>> + Send {
+    pub fn call<T: DeserializeOwned>(
+        method: &'static str,
+        path: String,
+        body: Option<String>,
+    ) -> impl Future<Output = AppResult<T>> + Send {
         // Taken now: the context belongs to the reactive owner, which is not there after an await.
         let ctx = leptos::prelude::use_context::<Ctx>();
         async move {
@@ -179,6 +190,11 @@ mod tests {
     fn queries_leave_out_what_is_not_set_and_escape_the_rest() {
         let query = Query { q: Some("a&b=ä"), tag: None, limit: 5 };
         let address = with_query("/artifacts", &query);
-        assert!(address.starts_with("/artifacts?") && address.contains("q=a%26b%3D%C3%A4") && address.contains("limit=5") && !address.contains("tag"));
+        assert!(
+            address.starts_with("/artifacts?")
+                && address.contains("q=a%26b%3D%C3%A4")
+                && address.contains("limit=5")
+                && !address.contains("tag")
+        );
     }
 }

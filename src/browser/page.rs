@@ -168,11 +168,16 @@ mod inner {
 
     /// Asks before the page is left while `unsaved` says so.
     pub fn before_leaving(unsaved: impl Fn() -> bool + 'static) {
-        EventListener::new_with_options(&gloo::utils::window(), "beforeunload", EventListenerOptions::enable_prevent_default(), move |event| {
-            if unsaved() {
-                event.prevent_default();
-            }
-        })
+        EventListener::new_with_options(
+            &gloo::utils::window(),
+            "beforeunload",
+            EventListenerOptions::enable_prevent_default(),
+            move |event| {
+                if unsaved() {
+                    event.prevent_default();
+                }
+            },
+        )
         .forget();
     }
 
