@@ -272,9 +272,9 @@ fn install_keys() {
         true
     };
     // Effects run in the browser only.
-    let act = StoredValue::new_local(Some(act));
+    let mut act = Some(act);
     Effect::new(move |_| {
-        if let Some(act) = act.try_update_value(Option::take).flatten() {
+        if let Some(act) = act.take() {
             page::on_key(act);
         }
     });

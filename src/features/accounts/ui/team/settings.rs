@@ -97,8 +97,6 @@ fn Leave(team: Team) -> impl IntoView {
             }
         });
     };
-    // `use_navigate` belongs to the browser's one thread; a callback may be called from anywhere.
-    let leave = StoredValue::new_local(leave);
     view! {
         <section class="set">
             <header>
@@ -112,7 +110,7 @@ fn Leave(team: Team) -> impl IntoView {
             title=format!("Leave {}?", team.name)
             text="What you committed there stays; to come back you need a new invitation.".to_owned()
             confirm="Leave team".to_owned()
-            act=move |()| leave.with_value(|leave| leave(()))
+            act=leave
         />
     }
 }
