@@ -8,7 +8,7 @@ use axum::{
 use leptos::{config::LeptosOptions, nonce::use_nonce, prelude::*};
 use leptos_axum::ResponseOptions;
 
-use super::{context::Ctx, csp, state::AppState};
+use super::{context::Ctx, csp, forms, state::AppState};
 use crate::{app, features::accounts};
 
 /// Pages that anybody may open.
@@ -24,37 +24,21 @@ pub async fn render(state: AppState, request: Request) -> Response {
         let next = request.uri().path_and_query().map_or("/", |path| path.as_str());
         return Redirect::to(&accounts::model::login_address(next)).into_response();
     }
+    if let Some(address) = forms::unmarked(request.uri(), request.headers()) {
+        return Redirect::to(&address).into_response();
+    }
     let handler = leptos_axum::render_app_async_with_context(move || provide(&ctx), move || app::shell(options()));
     handler(request).await.into_response()
 }
 
 /// Server functions, for forms that must work before (or without) JavaScript.
-pub async fn server_functions(State(state): State<AppState>, request: Request) -> Response {
+pub async fn server_functions(State(state): State<AppState>, mut request: Request) -> Response {
     let ctx = request.extensions().get::<Ctx>().cloned().unwrap_or_else(|| Ctx::internal(state, None));
-    let response = leptos_axum::handle_server_fns_with_context(move || provide_context(ctx.clone()), request).await.into_response();
-    refusal_as_cookie(response)
-}
-
-/// Leptos leads a plain form that was refused back to its page with the error in the address, where anybody could put words
-/// into our mouth. A cookie that lives for seconds says the same, and only we can set it.
-fn refusal_as_cookie(mut response: Response) -> Response {
-    let Some(location) = response.headers().get(header::LOCATION).and_then(|value| value.to_str().ok()) else { return response };
-    let Some((address, query)) = location.split_once('?') else { return response };
-    let (mut path, mut error, mut rest) = (None, None, Vec::new());
-    for pair in query.split('&') {
-        match pair.split_once('=') {
-            Some(("__path", value)) => path = Some(value.replace("%2F", "/")),
-            Some(("__err", value)) => error = Some(value.replace("%3D", "=")),
-            _ => rest.push(pair),
-        }
-    }
-    let (Some(path), Some(error)) = (path, error) else { return response };
-    let address = if rest.is_empty() { address.to_owned() } else { format!("{address}?{}", rest.join("&")) };
-    let cookie = format!("{}={path}:{error}; Path=/; Max-Age=20; SameSite=Strict", accounts::state::FORM_ERROR_COOKIE);
-    if let (Ok(address), Ok(cookie)) = (HeaderValue::from_str(&address), HeaderValue::from_str(&cookie)) {
-        response.headers_mut().insert(header::LOCATION, address);
-        response.headers_mut().append(header::SET_COOKIE, cookie);
-    }
+    forms::clean_referer(&mut request);
+    let provided = ctx.clone();
+    let mut response =
+        leptos_axum::handle_server_fns_with_context(move || provide_context(provided.clone()), request).await.into_response();
+    forms::mark(&ctx, &mut response);
     response
 }
 

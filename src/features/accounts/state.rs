@@ -16,7 +16,7 @@ use super::model::{
     AdminTeam, ApiToken, AuditPage, Instance, InstanceSettings, Invitation, InvitationPreview, Me, Member, SignIn, Team, UserPage,
 };
 use crate::{
-    browser::{data, page, storage},
+    browser::data,
     error::{AppError, AppResult, ErrorCode},
     ids::TeamId,
 };
@@ -56,18 +56,16 @@ impl SessionContext {
     }
 }
 
-/// Where the server leaves what it refused in a form that was sent without JavaScript; it lives for seconds.
-pub const FORM_ERROR_COOKIE: &str = "form_error";
-
-/// The action of a form that also works without JavaScript: then the last refusal comes back with the page.
+/// The action of a form that also works without JavaScript: then the server leads back to the page with what it refused in
+/// the address (marked, so that nobody else can put it there), and both halves find it here.
 pub fn use_form_action<S>() -> ServerAction<S>
 where
     S: ServerFn<Error = AppError> + Clone + Send + Sync + 'static,
     S::Output: Send + Sync + 'static,
 {
-    if let Some((path, error)) = storage::preference(FORM_ERROR_COOKIE).as_deref().and_then(|kept| kept.split_once(':')) {
-        provide_context(ServerActionError::new(path, error));
-        Effect::new(|_| page::set_cookie(&format!("{FORM_ERROR_COOKIE}=; Path=/; Max-Age=0")));
+    let query = use_query_map().read_untracked();
+    if let (Some(path), Some(error)) = (query.get("__path"), query.get("__err")) {
+        provide_context(ServerActionError::new(&path, &error));
     }
     ServerAction::new()
 }
@@ -168,6 +166,8 @@ impl TeamData {
 pub struct AdminData {
     pub users: PartData<UserPage>,
     pub teams: PartData<Vec<AdminTeam>>,
+    /// Links that open accounts without a team.
+    pub invitations: PartData<Vec<Invitation>>,
     pub settings: PartData<InstanceSettings>,
     pub audit: PartData<AuditPage>,
 }
@@ -182,6 +182,7 @@ impl AdminData {
                 open("users").then(|| paged("/admin/users", q, before))
             }),
             teams: part_data(move || open("teams").then(|| "/admin/teams".to_owned())),
+            invitations: part_data(move || open("invitations").then(|| "/admin/invitations".to_owned())),
             settings: part_data(move || open("settings").then(|| "/admin/settings".to_owned())),
             audit: part_data(move || {
                 let before = query.read().get("before");

@@ -12,6 +12,18 @@ pub enum UserKind {
     Agent,
 }
 
+impl UserKind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            UserKind::Human => "human",
+            UserKind::Agent => "agent",
+        }
+    }
+    pub fn parse(text: &str) -> Self {
+        if text == "agent" { UserKind::Agent } else { UserKind::Human }
+    }
+}
+
 /// A person or an agent, as shown anywhere: enough for an avatar and a name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -155,6 +167,13 @@ pub struct ChangePassword {
     pub new: String,
 }
 
+/// A one-time link that still works.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PasswordLink {
+    pub expires_at: i64,
+}
+
 /// A new password, set through a one-time link.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -177,8 +196,9 @@ pub struct AdminUser {
 }
 
 /// Which accounts an administrator wants to see: newest first.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema, utoipa::IntoParams)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::IntoParams)]
 #[serde(rename_all = "camelCase")]
+#[into_params(parameter_in = Query)]
 pub struct ListUsers {
     /// Part of a name or of an e-mail address.
     #[serde(default)]

@@ -119,12 +119,14 @@ pub struct AuditEvent {
 }
 
 /// Where a page of the audit log starts: newest first.
-#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema, utoipa::IntoParams)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::IntoParams)]
 #[serde(rename_all = "camelCase")]
+#[into_params(parameter_in = Query)]
 pub struct ListAudit {
     /// The `next` of the page before.
     #[serde(default)]
-    pub before: Option<String>,
+    #[param(value_type = Option<String>, format = "uuid")]
+    pub before: Option<uuid::Uuid>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -132,7 +134,8 @@ pub struct ListAudit {
 pub struct AuditPage {
     pub events: Vec<AuditEvent>,
     /// Pass as `before` for the next page.
-    pub next: Option<String>,
+    #[schema(value_type = Option<String>, format = "uuid")]
+    pub next: Option<uuid::Uuid>,
 }
 
 /// A team as administrators see it.

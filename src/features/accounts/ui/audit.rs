@@ -3,7 +3,6 @@
 use leptos::prelude::*;
 
 use crate::{
-    browser::data,
     features::accounts::model::{AuditEvent, AuditPage},
     ui::{EmptyState, Icon, Time, utc_time},
 };
@@ -14,11 +13,11 @@ pub fn AuditTable(page: AuditPage, #[prop(into)] base: String, first_page: bool)
     if events.is_empty() {
         return view! { <EmptyState icon="log" title="Nothing recorded yet" text="Sign-ins, changes of roles, tokens and exports are listed here."/> }.into_any();
     }
-    let older = next.map(|next| format!("{base}?before={}", data::encode(&next)));
+    let older = next.map(|next| format!("{base}?before={next}"));
     let newest = (!first_page).then(|| base.clone());
     let count = events.len();
     view! {
-        <table class="table stacks">
+        <table class="table flush stacks">
             <thead>
                 <tr>
                     <th>"When"</th>

@@ -30,7 +30,13 @@ pub fn part_words(parts: &[Part], slug: &str) -> &'static str {
 
 /// The left pane.
 #[component]
-pub fn PartsPane(#[prop(into)] title: String, #[prop(into)] base: String, parts: Vec<Part>, current: Memo<String>) -> impl IntoView {
+pub fn PartsPane(
+    #[prop(into)] title: String,
+    #[prop(into)] base: String,
+    parts: Vec<Part>,
+    current: Memo<String>,
+    #[prop(optional)] children: Option<Children>,
+) -> impl IntoView {
     let label = format!("Parts of {title}");
     view! {
         <section class="pane" data-part="nav" aria-label=label>
@@ -48,6 +54,7 @@ pub fn PartsPane(#[prop(into)] title: String, #[prop(into)] base: String, parts:
                             }
                         })
                         .collect_view()}
+                    {children.map(|children| children())}
                 </nav>
             </div>
         </section>

@@ -8,7 +8,7 @@ use leptos_router::{
 
 use super::{
     login::{Entry, EntryHead, GitHubButton, with_next},
-    parts::{day, role_hint, role_words},
+    parts::{FormError, day, role_promise},
     sign_up::SignUpForm,
 };
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
         model::{InvitationPreview, Me},
         state::{Running, invitation_preview, use_form_action, use_session},
     },
-    ui::{FieldError, toast, use_toasts},
+    ui::{toast, use_toasts},
 };
 
 #[component]
@@ -55,12 +55,7 @@ fn heading(preview: &InvitationPreview) -> (String, String) {
     match &preview.team {
         Some(team) => (
             format!("Join {team}"),
-            format!(
-                "{} invites you as {} ({}). The link works until {until}.",
-                preview.invited_by,
-                role_words(preview.role).to_lowercase(),
-                role_hint(preview.role)
-            ),
+            format!("{} invites you. {} The link works until {until}.", preview.invited_by, role_promise(preview.role)),
         ),
         None => ("Create your account".to_owned(), format!("{} invites you. The link works until {until}.", preview.invited_by)),
     }
@@ -76,7 +71,7 @@ fn Join(token: Memo<String>, preview: InvitationPreview, action: ServerAction<Si
         <div class="box">
             <EntryHead title=title text=text/>
             <SignUpForm action=action invitation=token next=Signal::stored(next) words="Create account and join"/>
-            {move || github.then(|| view! { <GitHubButton next=back.get()/> })}
+            {move || github.then(|| view! { <GitHubButton next=back.get() invitation=token.get()/> })}
             <p class="hint">
                 "You have an account? " <a class="link" href=move || with_next("/login", &back.get())>"Sign in first"</a> ", then accept."
             </p>
@@ -117,7 +112,7 @@ fn Accept(token: Memo<String>, preview: InvitationPreview, me: Me) -> impl IntoV
     view! {
         <div class="box">
             <EntryHead title=title text=text/>
-            <FieldError error=running.error/>
+            <FormError error=running.error beside=&[]/>
             <button
                 type="button"
                 class=move || if running.busy.get() { "btn primary l block busy" } else { "btn primary l block" }

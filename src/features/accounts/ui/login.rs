@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
-use super::parts::Submit;
+use super::parts::{FormError, Submit};
 use crate::{
     browser::data,
     features::accounts::{
@@ -11,7 +11,7 @@ use crate::{
         model::{Instance, safe_next},
         state::{use_form_action, use_session},
     },
-    ui::{Field, FieldError, Icon, PageTitle, Shell},
+    ui::{Field, Icon, PageTitle, Shell},
 };
 
 /// The frame of the pages outside of the workspace: a form, and on a wide window a drawing beside it.
@@ -44,10 +44,19 @@ pub fn EntryHead(#[prop(into)] title: String, #[prop(into)] text: String) -> imp
 
 /// "or", and the way in through GitHub.
 #[component]
-pub fn GitHubButton(#[prop(into)] next: String) -> impl IntoView {
+pub fn GitHubButton(
+    #[prop(into)] next: String,
+    /// The secret of an invitation, for somebody who has no account yet.
+    #[prop(optional, into)]
+    invitation: String,
+) -> impl IntoView {
+    let mut address = format!("/auth/github?next={}", data::encode(&next));
+    if !invitation.is_empty() {
+        address.push_str(&format!("&invitation={}", data::encode(&invitation)));
+    }
     view! {
         <div class="or">"or"</div>
-        <a class="btn l block" rel="external" href=format!("/auth/github?next={}", data::encode(&next))>
+        <a class="btn l block" rel="external" href=address>
             <Icon name="branch"/>
             "Continue with GitHub"
         </a>
@@ -83,7 +92,7 @@ pub fn LoginPage() -> impl IntoView {
                                 view! {
                                     <ActionForm action=action>
                                         <EntryHead title=title text="Skills, tools and agents, kept by your team"/>
-                                        <FieldError error=error/>
+                                        <FormError error=error beside=&["email"]/>
                                         <input type="hidden" name="next" value=move || next.get()/>
                                         <Field id="email" label="E-mail" kind="email" autocomplete="username" required=true autofocus=true error=error/>
                                         <PasswordField/>

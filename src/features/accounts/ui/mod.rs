@@ -3,6 +3,7 @@
 mod admin;
 mod audit;
 mod frame;
+mod invitations;
 mod invite;
 mod login;
 mod parts;

@@ -6,7 +6,7 @@ use crate::{
     browser::{page, response},
     error::{AppError, AppResult},
     features::accounts::model::{NAME_MAX, PASSWORD_MIN, Role},
-    ui::{ErrorView, Icon, Loading, toast, toast_error, use_toasts, utc_time},
+    ui::{ErrorView, FieldError, Icon, Loading, toast, toast_error, use_toasts, utc_time},
 };
 
 /// What a part of a page shows of its data: grey rows, the error, or the thing itself.
@@ -19,6 +19,21 @@ pub fn shown<T>(data: Option<AppResult<Option<T>>>, view: impl FnOnce(T) -> AnyV
         }
         _ => view! { <Loading/> }.into_any(),
     }
+}
+
+/// What the server refused of a form as a whole, and of fields that the form does not show an error beside: `beside` names
+/// those that it does.
+#[component]
+pub fn FormError(#[prop(into)] error: Signal<Option<AppError>>, beside: &'static [&'static str]) -> impl IntoView {
+    let rest = Signal::derive(move || {
+        error.get().map(|mut error| {
+            if !error.fields.keys().any(|field| beside.contains(&field.as_str())) {
+                error.fields.clear();
+            }
+            error
+        })
+    });
+    view! { <FieldError error=rest/> }
 }
 
 /// The button that sends a form: it says when it runs, and cannot be pressed twice meanwhile.
@@ -146,6 +161,16 @@ pub fn role_hint(role: Role) -> &'static str {
         Role::Member => "writes and commits",
         Role::Maintainer => "also manages volumes, members and agents",
         Role::Owner => "everything",
+    }
+}
+
+/// What an invitation to a role promises.
+pub fn role_promise(role: Role) -> &'static str {
+    match role {
+        Role::Viewer => "As a viewer you read everything.",
+        Role::Member => "As a member you write and commit.",
+        Role::Maintainer => "As a maintainer you write, commit, and manage volumes, members and agents.",
+        Role::Owner => "As an owner you may do everything.",
     }
 }
 

@@ -6,14 +6,11 @@ use leptos_router::hooks::use_params_map;
 use super::{
     invite::BadLink,
     login::{Entry, EntryHead},
-    parts::{NewPassword, Submit},
+    parts::{FormError, NewPassword, Submit},
 };
-use crate::{
-    features::accounts::{
-        api::SetNewPassword,
-        state::{password_link, use_form_action, use_session},
-    },
-    ui::FieldError,
+use crate::features::accounts::{
+    api::SetNewPassword,
+    state::{password_link, use_form_action, use_session},
 };
 
 #[component]
@@ -40,7 +37,7 @@ pub fn ResetPage() -> impl IntoView {
                                 view! {
                                     <ActionForm action=action>
                                         <EntryHead title="Set a new password" text="The link works once. Afterwards you are signed in here, and signed out everywhere else."/>
-                                        <FieldError error=error/>
+                                        <FormError error=error beside=&["password"]/>
                                         <input type="hidden" name="secret" value=move || token.get()/>
                                         <NewPassword id="password" label="New password" name="password" error=error/>
                                         <Submit busy=action.pending() words="Set the password" running="Setting the password" look="primary l block"/>

@@ -5,7 +5,7 @@ use leptos_router::hooks::use_query_map;
 
 use super::{
     login::{Entry, EntryHead, GitHubButton, with_next},
-    parts::{NewPassword, Submit},
+    parts::{FormError, NewPassword, Submit},
 };
 use crate::{
     features::accounts::{
@@ -13,7 +13,7 @@ use crate::{
         model::safe_next,
         state::{use_form_action, use_session},
     },
-    ui::{Field, FieldError},
+    ui::Field,
 };
 
 #[component]
@@ -34,7 +34,7 @@ pub fn SignUpPage() -> impl IntoView {
                             let instance = instance.ok();
                             let first = instance.as_ref().is_some_and(|instance| instance.first_visit);
                             let open = instance.as_ref().is_some_and(|instance| instance.open_registration);
-                            let github = instance.as_ref().is_some_and(|instance| instance.github) && !first && invitation.read().is_empty();
+                            let github = instance.as_ref().is_some_and(|instance| instance.github) && !first;
                             let name = instance.map_or_else(|| "LLMos-Lite".to_owned(), |instance| instance.name);
                             if !first && !open && invitation.read().is_empty() {
                                 return view! { <NeedsInvitation name=name/> }.into_any();
@@ -48,7 +48,7 @@ pub fn SignUpPage() -> impl IntoView {
                                 <div class="box">
                                     <EntryHead title=title text=text/>
                                     <SignUpForm action=action invitation=invitation next=next words="Create account"/>
-                                    {move || github.then(|| view! { <GitHubButton next=next.get()/> })}
+                                    {move || github.then(|| view! { <GitHubButton next=next.get() invitation=invitation.get()/> })}
                                     {(!first)
                                         .then(|| {
                                             view! {
@@ -85,7 +85,7 @@ pub fn SignUpForm(
     view! {
         <ActionForm action=action>
             <div class="form">
-                <FieldError error=error/>
+                <FormError error=error beside=&["name", "email", "password"]/>
                 <input type="hidden" name="invitation" value=move || invitation.get()/>
                 <input type="hidden" name="next" value=move || next.get()/>
                 <Field id="name" label="Name" autocomplete="name" required=true autofocus=true error=error/>

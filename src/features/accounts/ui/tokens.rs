@@ -2,14 +2,14 @@
 
 use leptos::prelude::*;
 
-use super::parts::{NAME_LENGTH, Secret, Submit, day};
+use super::parts::{FormError, NAME_LENGTH, Secret, Submit, day};
 use crate::{
     browser::{data, page},
     features::accounts::{
         model::{ApiToken, CreateApiToken, NewApiToken, Scope, Scopes},
         state::Running,
     },
-    ui::{ConfirmDialog, Dialog, Field, FieldError, Icon, SelectField, Time, toast, toast_error, use_toasts},
+    ui::{ConfirmDialog, Dialog, Field, Icon, SelectField, Time, toast, toast_error, use_toasts},
 };
 
 const DIALOG: &str = "new-token";
@@ -75,7 +75,9 @@ fn TokenRow(token: ApiToken, chosen: RwSignal<Option<ApiToken>>) -> impl IntoVie
     view! {
         <tr>
             <td class="main-cell"><div>{token.name.clone()} " " <code class="t3 f12">{format!("{}…", token.prefix)}</code></div></td>
-            <td data-l="May">{token.scopes.0.iter().map(|scope| view! { <span class="chip line">{scope.as_str()}</span> " " }).collect_view()}</td>
+            <td data-l="May">
+                <span class="chips">{token.scopes.0.iter().map(|scope| view! { <span class="chip line">{scope.as_str()}</span> }).collect_view()}</span>
+            </td>
             <td class="nowrap" data-l="Last used">{token.last_used_at.map_or_else(|| "never".into_any(), |at| view! { <Time at=at/> }.into_any())}</td>
             <td class="nowrap" data-l="Expires">
                 {match token.expires_at {
@@ -151,7 +153,7 @@ pub fn NewTokenDialog(#[prop(into)] path: Signal<String>, changed: Callback<()>)
                     view! {
                         <form on:submit=create>
                             <div class="body">
-                                <FieldError error=running.error/>
+                                <FormError error=running.error beside=&["name"]/>
                                 <Field id="token-name" name="name" label="Name" value=name hint=format!("What uses it, such as “CI”. Up to {NAME_LENGTH} characters.") required=true error=running.error/>
                                 <ScopeChoice scopes=scopes/>
                                 <SelectField

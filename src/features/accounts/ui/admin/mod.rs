@@ -10,6 +10,7 @@ use leptos_router::hooks::use_query_map;
 use super::{
     audit::AuditTable,
     frame::{Part, PartBar, PartsPane, part_words, use_part},
+    invitations::Invitations,
     parts::shown,
 };
 use crate::{
@@ -22,9 +23,10 @@ use settings::InstanceForm;
 use teams::Teams;
 use users::Users;
 
-const PARTS: [Part; 4] = [
+const PARTS: [Part; 5] = [
     Part { slug: "users", icon: "user", words: "Accounts" },
     Part { slug: "teams", icon: "users", words: "Teams" },
+    Part { slug: "invitations", icon: "link", words: "Invitations" },
     Part { slug: "settings", icon: "settings", words: "Instance" },
     Part { slug: "audit", icon: "log", words: "Audit log" },
 ];
@@ -67,6 +69,7 @@ fn AdminFrame(part: Memo<String>, show: Memo<&'static str>, data: AdminData) -> 
                         {move || match part.get().as_str() {
                             "users" => view! { <Users data=data/> }.into_any(),
                             "teams" => view! { <Teams data=data/> }.into_any(),
+                            "invitations" => view! { <Invitations path="/admin/invitations" own=None invitations=data.invitations/> }.into_any(),
                             "settings" => {
                                 (move || shown(data.settings.get(), move |settings| view! { <InstanceForm settings=settings data=data/> }.into_any())).into_any()
                             }

@@ -7,9 +7,9 @@ use crate::{
     features::accounts::{
         model::{InstanceSettings, UpdateSettings},
         state::{AdminData, Running, use_session},
-        ui::parts::Submit,
+        ui::parts::{FormError, Submit},
     },
-    ui::{ConfirmDialog, Field, FieldError, toast, toast_error, use_toasts},
+    ui::{ConfirmDialog, Field, toast, toast_error, use_toasts},
 };
 
 const REMOVE: &str = "remove-sample-data";
@@ -34,7 +34,7 @@ pub fn InstanceForm(settings: InstanceSettings, data: AdminData) -> impl IntoVie
         <section class="set">
             <header><h2>"This server"</h2></header>
             <form on:submit=save>
-                <FieldError error=running.error/>
+                <FormError error=running.error beside=&["name"]/>
                 <Field id="instance-name" name="name" label="Name" value=name hint="Shown on the sign-in page and above the navigation." required=true error=running.error/>
                 <div class="frow end">
                     <div>
@@ -104,7 +104,7 @@ fn SampleData() -> impl IntoView {
                     }
                 }}
             </header>
-            <FieldError error=running.error/>
+            <FormError error=running.error beside=&[]/>
         </section>
         <ConfirmDialog
             id=REMOVE

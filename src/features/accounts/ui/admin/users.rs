@@ -27,8 +27,8 @@ pub fn Users(data: AdminData) -> impl IntoView {
     view! {
         <section class="set">
             <Form method="GET" action="/admin/users" attr:role="search">
-                <div class="row">
-                    <label class="input s">
+                <div class="find">
+                    <label class="input">
                         <Icon name="search"/>
                         <span class="sr">"Find an account"</span>
                         <input type="search" name="q" placeholder="Name or e-mail" value=move || wanted.get() data-filter="" autocomplete="off"/>
@@ -102,6 +102,7 @@ fn UserRow(
 ) -> impl IntoView {
     let agent = user.person.kind == UserKind::Agent;
     let own = own == Some(user.person.id);
+    let flagged = user.administrator || user.moderator || agent || user.deactivated;
     view! {
         <tr>
             <td class="main-cell">
@@ -111,12 +112,12 @@ fn UserRow(
                 </div>
             </td>
             <td data-l="Standing">
-                <span class="chips">
+                {flagged.then(|| view! { <span class="chips">
                     {user.administrator.then(|| view! { <span class="chip accent">"Administrator"</span> })}
                     {user.moderator.then(|| view! { <span class="chip line">"Moderator"</span> })}
                     {agent.then(|| view! { <span class="chip info">"Agent"</span> })}
                     {user.deactivated.then(|| view! { <span class="chip warn">"Deactivated"</span> })}
-                </span>
+                </span> })}
             </td>
             <td class="num" data-l="Teams">{user.teams}</td>
             <td class="nowrap" data-l="Since">{day(user.created_at)}</td>

@@ -7,9 +7,9 @@ use crate::{
     features::accounts::{
         model::{DeleteMe, Me},
         state::Running,
-        ui::parts::Submit,
+        ui::parts::{FormError, Submit},
     },
-    ui::{Dialog, Field, FieldError, Icon},
+    ui::{Dialog, Field, Icon},
 };
 
 const DELETE: &str = "delete-account";
@@ -52,7 +52,7 @@ fn DeleteDialog(me: Me) -> impl IntoView {
             <form on:submit=delete>
                 <div class="body">
                     <p>"This cannot be undone. Export your data first if you may want it."</p>
-                    <FieldError error=running.error/>
+                    <FormError error=running.error beside=&["password", "email"]/>
                     {if has_password {
                         view! { <Field id="delete-password" name="password" label="Your password, to go on" kind="password" value=typed autocomplete="current-password" required=true error=running.error/> }
                             .into_any()

@@ -13,7 +13,7 @@ use crate::{
     browser::response,
     error::AppError,
     features::accounts::state::{SettingsData, use_session},
-    ui::{ErrorView, Loading, PageTitle},
+    ui::{ErrorView, Icon, Loading, PageTitle},
 };
 use account_data::AccountData;
 use profile::Profile;
@@ -38,7 +38,17 @@ pub fn SettingsPage() -> impl IntoView {
     view! {
         <PageTitle text=title/>
         <main class="main panes p-settings" id="main" tabindex="-1" data-show=move || show.get()>
-            <PartsPane title="Settings" base="/settings" parts=PARTS.to_vec() current=part/>
+            <PartsPane title="Settings" base="/settings" parts=PARTS.to_vec() current=part>
+                // The rail has this too, but a phone and a narrow window do not show it there.
+                <Suspense>
+                    {move || {
+                        session
+                            .account()
+                            .filter(|me| me.administrator)
+                            .map(|_| view! { <a href="/admin"><Icon name="shield"/><span>"Administration"</span></a> })
+                    }}
+                </Suspense>
+            </PartsPane>
             <section class="pane" data-part="main" aria-label=move || title.get()>
                 <PartBar title=title back="/settings"/>
                 <div class="scroll">

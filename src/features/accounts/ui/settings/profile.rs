@@ -10,9 +10,9 @@ use crate::{
     features::accounts::{
         model::{Me, UpdateMe},
         state::{Running, use_session},
-        ui::parts::Submit,
+        ui::parts::{FormError, Submit},
     },
-    ui::{Avatar, Field, FieldError, Icon, SingleKeysSwitch, toast, use_toasts},
+    ui::{Avatar, Field, Icon, SingleKeysSwitch, toast, use_toasts},
 };
 
 #[component]
@@ -68,7 +68,7 @@ fn Picture(me: Me) -> impl IntoView {
     view! {
         <section class="set">
             <header><h2>"Picture"</h2><p>"Shown beside what you write and commit."</p></header>
-            <FieldError error=running.error/>
+            <FormError error=running.error beside=&[]/>
             <div class="frow">
                 <div>
                     <div class="person">
@@ -110,7 +110,7 @@ fn NameAndZone(me: Me) -> impl IntoView {
         <section class="set">
             <header><h2>"You"</h2></header>
             <form class="form" on:submit=save>
-                <FieldError error=running.error/>
+                <FormError error=running.error beside=&["name"]/>
                 <div class="form-2">
                     <Field id="profile-name" name="name" label="Name" value=name autocomplete="name" required=true error=running.error/>
                     <ZoneSelect zone=zone/>

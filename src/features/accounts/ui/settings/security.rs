@@ -4,14 +4,13 @@ use leptos::prelude::*;
 
 use crate::{
     browser::{data, page},
-    error::AppError,
     features::accounts::{
         api::SignOut,
         model::{ChangePassword, Me, SignIn},
         state::{Running, SettingsData, use_form_action},
-        ui::parts::{NewPassword, Submit, shown},
+        ui::parts::{FormError, NewPassword, Submit, shown},
     },
-    ui::{ConfirmDialog, Field, FieldError, Time, toast, toast_error, use_toasts},
+    ui::{ConfirmDialog, Field, Time, toast, toast_error, use_toasts},
 };
 
 const EVERYWHERE: &str = "sign-out-everywhere";
@@ -39,35 +38,26 @@ fn Password(me: Me) -> impl IntoView {
             toast(toasts, "Password changed");
         });
     };
-    // The rule for passwords names its field `password`, this form has two of them.
-    let error = Signal::derive(move || running.error.get().map(under_new));
     view! {
         <section class="set">
             <header>
                 <h2>{if has_password { "Change the password" } else { "Set a password" }}</h2>
-                <p>{if me.github_linked { "You also sign in with GitHub." } else { "The other browsers you are signed in with are signed out." }}</p>
+                <p>"The other browsers you are signed in with are signed out."{me.github_linked.then_some(" GitHub keeps working too.")}</p>
             </header>
             <form class="form" on:submit=save>
-                <FieldError error=error/>
+                <FormError error=running.error beside=&["current", "new"]/>
                 <input type="text" name="username" autocomplete="username" value=me.email.unwrap_or_default() hidden/>
                 <div class="form-2">
                     {has_password
                         .then(|| {
-                            view! { <Field id="current-password" name="current" label="Current password" kind="password" autocomplete="current-password" value=current required=true error=error/> }
+                            view! { <Field id="current-password" name="current" label="Current password" kind="password" autocomplete="current-password" value=current required=true error=running.error/> }
                         })}
-                    <NewPassword id="new-password" label="New password" name="new" value=new error=error/>
+                    <NewPassword id="new-password" label="New password" name="new" value=new error=running.error/>
                 </div>
                 <footer class="row"><Submit busy=running.busy words="Save the password" running="Saving"/></footer>
             </form>
         </section>
     }
-}
-
-fn under_new(mut error: AppError) -> AppError {
-    if let Some(problem) = error.fields.remove("password") {
-        error.fields.insert("new".to_owned(), problem);
-    }
-    error
 }
 
 #[component]

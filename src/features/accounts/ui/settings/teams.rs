@@ -8,10 +8,10 @@ use crate::{
     features::accounts::{
         model::{CreateTeam, Me, MyTeam, Team},
         state::{Running, use_session},
-        ui::parts::{Submit, role_words},
+        ui::parts::{FormError, Submit, role_words},
     },
     ids::TeamId,
-    ui::{ConfirmDialog, Dialog, EmptyState, Field, FieldError, Icon, toast, toast_error, use_toasts},
+    ui::{ConfirmDialog, Dialog, EmptyState, Field, Icon, toast, toast_error, use_toasts},
 };
 
 const NEW: &str = "new-team";
@@ -110,7 +110,7 @@ fn NewTeamDialog() -> impl IntoView {
         <Dialog id=NEW title="New team".to_owned() size="s">
             <form on:submit=create>
                 <div class="body">
-                    <FieldError error=running.error/>
+                    <FormError error=running.error beside=&["name"]/>
                     <Field id="team-name" name="name" label="Name" value=name hint="You become its owner; it gets a volume of its own." required=true error=running.error/>
                 </div>
                 <footer>

@@ -12,11 +12,11 @@ use crate::{
         model::{CreateAgent, Member, Role, Team, UserKind},
         state::{Running, TeamData},
         ui::{
-            parts::{Submit, role_options, role_words, shown},
+            parts::{FormError, Submit, role_options, role_words, shown},
             tokens::{NewTokenButton, NewTokenDialog, TokenTable},
         },
     },
-    ui::{Avatar, Dialog, EmptyState, Field, FieldError, Icon, SelectField, toast, use_toasts},
+    ui::{Avatar, Dialog, EmptyState, Field, Icon, SelectField, toast, use_toasts},
 };
 
 const NEW: &str = "new-agent";
@@ -136,7 +136,7 @@ fn NewAgentDialog(team: Team, base: String, data: TeamData) -> impl IntoView {
         <Dialog id=NEW title="New agent".to_owned()>
             <form on:submit=create>
                 <div class="body">
-                    <FieldError error=running.error/>
+                    <FormError error=running.error beside=&["name"]/>
                     <Field id="agent-name" name="name" label="Name" value=name hint="Such as “Release bot”." required=true error=running.error/>
                     <SelectField id="agent-role" label="Role" value=role options=Signal::stored(roles)/>
                 </div>

@@ -1,7 +1,6 @@
 //! A team: who is in it, who may come, its agents, what happened, its settings. Each role sees what it may do.
 
 mod agents;
-mod invitations;
 mod members;
 mod settings;
 
@@ -11,6 +10,7 @@ use leptos_router::hooks::{use_params_map, use_query_map};
 use super::{
     audit::AuditTable,
     frame::{Part, PartBar, PartsPane, part_words, use_part},
+    invitations::Invitations,
     parts::shown,
 };
 use crate::{
@@ -23,7 +23,6 @@ use crate::{
     ui::{ConfirmDialog, ErrorView, Icon, Loading, PageError, PageTitle, toast_error, use_toasts},
 };
 use agents::Agents;
-use invitations::Invitations;
 use members::Members;
 use settings::TeamSettings;
 
@@ -83,7 +82,9 @@ fn TeamFrame(team: Team, part: Memo<String>, show: Memo<&'static str>, data: Tea
                             let team = team.get_value();
                             match part.get().as_str() {
                                 "members" => view! { <Members team=team data=data/> }.into_any(),
-                                "invitations" if team.role.allows(Action::Invite) => view! { <Invitations team=team data=data/> }.into_any(),
+                                "invitations" if team.role.allows(Action::Invite) => {
+                                    view! { <Invitations path=format!("/teams/{}/invitations", team.id) own=Some(team.role) invitations=data.invitations/> }.into_any()
+                                }
                                 "agents" if team.role.allows(Action::ManageAgents) => view! { <Agents team=team data=data/> }.into_any(),
                                 "audit" if team.role.allows(Action::ReadAudit) => {
                                     let address = format!("/teams/{}/audit", team.id);

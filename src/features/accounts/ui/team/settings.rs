@@ -9,9 +9,9 @@ use crate::{
     features::accounts::{
         model::{Action, Team, UpdateTeam},
         state::{Running, TeamData, use_session},
-        ui::parts::{Submit, role_hint, role_words},
+        ui::parts::{FormError, Submit, role_hint, role_words},
     },
-    ui::{ConfirmDialog, Dialog, Field, FieldError, plural, toast, toast_error, use_toasts, utc_time},
+    ui::{ConfirmDialog, Dialog, Field, plural, toast, toast_error, use_toasts, utc_time},
 };
 
 const DELETE: &str = "delete-team";
@@ -69,7 +69,7 @@ fn Rename(team: Team, data: TeamData) -> impl IntoView {
         <section class="set">
             <header><h2>"Name"</h2></header>
             <form class="form" on:submit=save>
-                <FieldError error=running.error/>
+                <FormError error=running.error beside=&["name"]/>
                 <Field id="rename-team" name="name" label="Name of the team" value=name required=true error=running.error/>
                 <footer class="row"><Submit busy=running.busy words="Save" running="Saving"/></footer>
             </form>
@@ -104,14 +104,14 @@ fn Leave(team: Team) -> impl IntoView {
                 <p>"You no longer see its volumes. The last owner hands the team over, or deletes it."</p>
                 <button type="button" class="btn" on:click=move |_| page::open_dialog(LEAVE)>"Leave the team"</button>
             </header>
-        </section>
-        <ConfirmDialog
+            <ConfirmDialog
             id=LEAVE
             title=format!("Leave {}?", team.name)
             text="What you committed there stays; to come back you need a new invitation.".to_owned()
             confirm="Leave team".to_owned()
             act=leave
         />
+        </section>
     }
 }
 
@@ -135,12 +135,11 @@ fn Delete(team: Team) -> impl IntoView {
                 <p>"Its volumes, artifacts, agents and invitations go with it. The members keep their accounts and their own volumes."</p>
                 <button type="button" class="btn danger" on:click=move |_| page::open_dialog(DELETE)>"Delete team"</button>
             </header>
-        </section>
-        <Dialog id=DELETE title=format!("Delete {}?", name.get_value()) alert=true>
+            <Dialog id=DELETE title=format!("Delete {}?", name.get_value()) alert=true>
             <form on:submit=delete>
                 <div class="body">
                     <p>"This cannot be undone. Export its volumes first if you may want them."</p>
-                    <FieldError error=running.error/>
+                    <FormError error=running.error beside=&["team"]/>
                     <Field id="delete-team-name" name="team" label=format!("Type {} to go on", name.get_value()) value=typed autocomplete="off" required=true error=running.error/>
                 </div>
                 <footer>
@@ -149,5 +148,6 @@ fn Delete(team: Team) -> impl IntoView {
                 </footer>
             </form>
         </Dialog>
+        </section>
     }
 }

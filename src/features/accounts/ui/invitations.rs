@@ -1,48 +1,48 @@
-//! Links that let people into the team.
+//! Links that let people in: into a team, or only into the instance.
 
 use leptos::prelude::*;
 
+use super::parts::{FormError, Secret, Submit, day, role_options, role_words, shown};
 use crate::{
     browser::{data, page},
     features::accounts::{
-        model::{CreateInvitation, Invitation, NewInvitation, Role, Team},
-        state::{Running, TeamData},
-        ui::parts::{Secret, Submit, day, role_options, role_words, shown},
+        model::{CreateInvitation, Invitation, NewInvitation, Role},
+        state::{PartData, Running},
     },
-    ids::TeamId,
-    ui::{ConfirmDialog, EmptyState, FieldError, SelectField, toast, toast_error, use_toasts},
+    ui::{ConfirmDialog, EmptyState, SelectField, toast, toast_error, use_toasts},
 };
 
 const REVOKE: &str = "revoke-invitation";
 
+/// The links below `path`. `own` is the caller's role in the team; none: the links open accounts and nothing else.
 #[component]
-pub fn Invitations(team: Team, data: TeamData) -> impl IntoView {
-    let team_id = team.id;
+pub fn Invitations(#[prop(into)] path: String, own: Option<Role>, invitations: PartData<Vec<Invitation>>) -> impl IntoView {
+    let path = StoredValue::new(path);
     let chosen = RwSignal::new(None::<Invitation>);
     view! {
-        <NewLink team=team data=data/>
+        <NewLink path=path own=own invitations=invitations/>
         <section class="set">
-            <header><h2>"Open links"</h2><p>"Anybody who has one can join until it is used up or expires."</p></header>
+            <header><h2>"Open links"</h2><p>"Anybody who has one can use it until it is used up or expires."</p></header>
             {move || {
                 shown(
-                    data.invitations.get(),
+                    invitations.get(),
                     move |invitations| {
                         if invitations.is_empty() {
-                            view! { <EmptyState icon="link" title="No open links" text="Make one above and send it to whom you want in the team."/> }.into_any()
+                            view! { <EmptyState icon="link" title="No open links" text="Make one above and send it to whom you want to have here."/> }.into_any()
                         } else {
-                            view! { <InvitationTable invitations=invitations chosen=chosen/> }.into_any()
+                            view! { <InvitationTable invitations=invitations chosen=chosen team=own.is_some()/> }.into_any()
                         }
                     },
                 )
             }}
         </section>
-        <RevokeQuestion team_id=team_id chosen=chosen data=data/>
+        <RevokeQuestion path=path chosen=chosen invitations=invitations/>
     }
 }
 
 /// The form, and below it the link that it made.
 #[component]
-fn NewLink(team: Team, data: TeamData) -> impl IntoView {
+fn NewLink(path: StoredValue<String>, own: Option<Role>, invitations: PartData<Vec<Invitation>>) -> impl IntoView {
     let running = Running::new();
     let role = RwSignal::new(Role::Member.as_str().to_owned());
     let uses = RwSignal::new("1".to_owned());
@@ -55,20 +55,26 @@ fn NewLink(team: Team, data: TeamData) -> impl IntoView {
             max_uses: uses.get_untracked().parse().unwrap_or(1),
             expires_in_days: days.get_untracked().parse().unwrap_or(7),
         };
-        running.run(data::post::<NewInvitation>(format!("/teams/{}/invitations", team.id), &wish), move |new| {
+        running.run(data::post::<NewInvitation>(path.get_value(), &wish), move |new| {
             made.set(Some(new));
-            data.invitations.refetch();
+            invitations.refetch();
         });
     };
     let options =
         |of: &[(&str, &str)]| Signal::stored(of.iter().map(|(key, words)| ((*key).to_owned(), (*words).to_owned())).collect::<Vec<_>>());
     view! {
         <section class="set">
-            <header><h2>"Invite people"</h2><p>"A link opens an account, or takes an existing one, and puts it in the team."</p></header>
+            <header><h2>"Invite people"</h2><p>
+                    {if own.is_some() {
+                        "A link opens an account, or takes an existing one, and puts it in the team."
+                    } else {
+                        "A link opens an account on this server and nothing else; teams invite their members themselves."
+                    }}
+                </p></header>
             <form class="form" on:submit=create>
-                <FieldError error=running.error/>
+                <FormError error=running.error beside=&[]/>
                 <div class="form-2">
-                    <SelectField id="invitation-role" label="They become" value=role options=Signal::stored(role_options(team.role))/>
+                    {own.map(|own| view! { <SelectField id="invitation-role" label="They become" value=role options=Signal::stored(role_options(own))/> })}
                     <SelectField
                         id="invitation-uses"
                         label="How many people"
@@ -83,7 +89,10 @@ fn NewLink(team: Team, data: TeamData) -> impl IntoView {
                 {move || {
                     made.get()
                         .map(|new| {
-                            let label = format!("Send this to whom you want in the team. It makes a {} and is shown only now.", role_words(new.invitation.role).to_lowercase());
+                            let label = match own {
+                                Some(_) => format!("Send this to whom you want in the team as {}. It is shown only now.", role_words(new.invitation.role).to_lowercase()),
+                                None => "Send this to whom you want to have an account. It is shown only now.".to_owned(),
+                            };
                             view! { <div class="made"><Secret value=new.url label=label/></div> }
                         })
                 }}
@@ -93,12 +102,12 @@ fn NewLink(team: Team, data: TeamData) -> impl IntoView {
 }
 
 #[component]
-fn InvitationTable(invitations: Vec<Invitation>, chosen: RwSignal<Option<Invitation>>) -> impl IntoView {
+fn InvitationTable(invitations: Vec<Invitation>, chosen: RwSignal<Option<Invitation>>, team: bool) -> impl IntoView {
     view! {
         <table class="table flush stacks">
             <thead>
                 <tr>
-                    <th>"Role"</th>
+                    <th>{if team { "Role" } else { "For" }}</th>
                     <th>"Made by"</th>
                     <th class="num">"Used"</th>
                     <th>"Works until"</th>
@@ -112,7 +121,7 @@ fn InvitationTable(invitations: Vec<Invitation>, chosen: RwSignal<Option<Invitat
                         let row = invitation.clone();
                         view! {
                             <tr>
-                                <td class="main-cell">{role_words(invitation.role)}</td>
+                                <td class="main-cell">{if team { role_words(invitation.role) } else { "An account" }}</td>
                                 <td data-l="Made by">{invitation.created_by.name}</td>
                                 <td class="num" data-l="Used">{format!("{} of {}", invitation.uses, invitation.max_uses)}</td>
                                 <td class="nowrap" data-l="Works until">{day(invitation.expires_at)}</td>
@@ -141,16 +150,20 @@ fn InvitationTable(invitations: Vec<Invitation>, chosen: RwSignal<Option<Invitat
 }
 
 #[component]
-fn RevokeQuestion(team_id: TeamId, chosen: RwSignal<Option<Invitation>>, data: TeamData) -> impl IntoView {
+fn RevokeQuestion(
+    path: StoredValue<String>,
+    chosen: RwSignal<Option<Invitation>>,
+    invitations: PartData<Vec<Invitation>>,
+) -> impl IntoView {
     let toasts = use_toasts();
     let revoke = move |()| {
         let Some(invitation) = chosen.get_untracked() else { return };
-        let change = data::send::<serde_json::Value>("DELETE", format!("/teams/{team_id}/invitations/{}", invitation.id), &());
+        let change = data::send::<serde_json::Value>("DELETE", format!("{}/{}", path.get_value(), invitation.id), &());
         leptos::task::spawn_local(async move {
             match change.await {
                 Ok(_) => {
                     toast(toasts, "The link no longer works");
-                    data.invitations.refetch();
+                    invitations.refetch();
                 }
                 Err(error) => toast_error(toasts, &error),
             }
