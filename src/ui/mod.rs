@@ -18,6 +18,7 @@ pub use field::{Field, FieldError, SelectField, form_error};
 pub use format::{bytes, count, device_of, plural, relative_time, short_sha, utc_time};
 pub use icon::{Icon, KindMark};
 pub use shell::{Frame, PageTitle, Shell};
+pub(crate) use shortcuts::single_keys;
 pub use shortcuts::{Palette, PaletteAction, ShortcutsDialog};
 pub use toast::{Toasts, toast, toast_error, toast_undo, use_toasts};
 

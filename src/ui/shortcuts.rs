@@ -220,7 +220,8 @@ fn SingleKeysSwitch() -> impl IntoView {
     }
 }
 
-fn single_keys() -> bool {
+/// Whether single keys do something; see [`SingleKeysSwitch`].
+pub(crate) fn single_keys() -> bool {
     crate::browser::storage::preference("keys").as_deref() != Some("off")
 }
 
@@ -275,6 +276,7 @@ fn install_keys() {
     Effect::new(move |_| {
         if let Some(act) = act.try_update_value(Option::take).flatten() {
             page::on_key(act);
+            page::close_drops();
         }
     });
 }
