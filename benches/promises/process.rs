@@ -25,7 +25,8 @@ pub async fn run() -> Result<Vec<Figure>> {
 
     let page = server.api("GET", "/artifacts?limit=20", None).await?;
     let mut paths = vec!["/".to_owned(), "/artifacts".to_owned(), "/changes".to_owned(), "/settings".to_owned()];
-    paths.extend(page["items"].as_array().into_iter().flatten().filter_map(|item| item["id"].as_str().map(|id| format!("/artifacts/{id}"))));
+    paths
+        .extend(page["items"].as_array().into_iter().flatten().filter_map(|item| item["id"].as_str().map(|id| format!("/artifacts/{id}"))));
     let paths = Arc::new(paths);
     let (answers, errors) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let until = Instant::now() + Duration::from_secs(LOAD_SECONDS);

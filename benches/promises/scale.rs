@@ -13,8 +13,22 @@ use crate::{Figure, Result, percentile, server::Server};
 const ARTIFACTS: usize = 100_000;
 const CATEGORIES: [&str; 6] = ["data-analysis", "web-dev", "security", "testing", "financial", "legal"];
 const WORDS: [&str; 16] = [
-    "incident", "runbook", "terraform", "review", "postgres", "latency", "invoice", "contract", "valuation", "pipeline", "audit", "playbook", "schema",
-    "deploy", "budget", "research",
+    "incident",
+    "runbook",
+    "terraform",
+    "review",
+    "postgres",
+    "latency",
+    "invoice",
+    "contract",
+    "valuation",
+    "pipeline",
+    "audit",
+    "playbook",
+    "schema",
+    "deploy",
+    "budget",
+    "research",
 ];
 const ROUNDS: usize = 40;
 
@@ -30,8 +44,19 @@ pub async fn run() -> Result<Vec<Figure>> {
 
     let mut figures = Vec::new();
     let filters = [
-        "", "&kind=skill", "&kind=agent", "&category=security", "&category=design", "&tag=terraform", "&tag=rare", "&q=incident", "&q=runbook%20audit",
-        "&q=zzzz", "&view=drafts", "&view=hints", "&view=trash",
+        "",
+        "&kind=skill",
+        "&kind=agent",
+        "&category=security",
+        "&category=design",
+        "&tag=terraform",
+        "&tag=rare",
+        "&q=incident",
+        "&q=runbook%20audit",
+        "&q=zzzz",
+        "&view=drafts",
+        "&view=hints",
+        "&view=trash",
     ];
     let mut slowest = (0.0, String::new());
     let mut all = Vec::new();
@@ -52,11 +77,17 @@ pub async fn run() -> Result<Vec<Figure>> {
             }
         }
     }
-    figures.push(Figure::at_most("first page of the library, 100,000 artifacts, every filter and sort, p99", 20.0, percentile(&mut all, 0.99), "ms"));
+    figures.push(Figure::at_most(
+        "first page of the library, 100,000 artifacts, every filter and sort, p99",
+        20.0,
+        percentile(&mut all, 0.99),
+        "ms",
+    ));
     figures.push(Figure::at_most(format!("the same, slowest combination ({}), p99", slowest.1), 20.0, slowest.0, "ms"));
 
     let page = server.api("GET", &format!("/artifacts?volume={volume}&limit=200&sort=name"), None).await?;
-    let ids: Vec<String> = page["items"].as_array().into_iter().flatten().filter_map(|item| item["id"].as_str().map(str::to_owned)).collect();
+    let ids: Vec<String> =
+        page["items"].as_array().into_iter().flatten().filter_map(|item| item["id"].as_str().map(str::to_owned)).collect();
     let mut times = Vec::new();
     for id in &ids {
         let began = Instant::now();

@@ -86,7 +86,8 @@ impl Server {
 
     /// Imports a zip and waits for its end; gives the report.
     pub async fn import(&self, volume: &str, zip: Vec<u8>) -> Result<Value> {
-        let request = self.client.post(self.url(&format!("/api/v1/volumes/{volume}/imports"))).header("content-type", "application/zip").body(zip);
+        let request =
+            self.client.post(self.url(&format!("/api/v1/volumes/{volume}/imports"))).header("content-type", "application/zip").body(zip);
         let response = request.send().await?;
         let text = response.text().await?;
         let job: Value = serde_json::from_str(&text)?;
@@ -104,7 +105,8 @@ impl Server {
     /// A line of `/proc/<pid>/status` in megabytes (`VmRSS`, `VmHWM`).
     pub fn memory(&self, line: &str) -> Result<f64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
-        let kilobytes = status.lines().find_map(|text| text.strip_prefix(line)?.trim_start_matches(':').split_whitespace().next()?.parse::<f64>().ok());
+        let kilobytes =
+            status.lines().find_map(|text| text.strip_prefix(line)?.trim_start_matches(':').split_whitespace().next()?.parse::<f64>().ok());
         Ok(kilobytes.ok_or("no such line in /proc")? / 1024.0)
     }
 }
