@@ -12,12 +12,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{
-    clock,
-    context::Ctx,
-    secrets,
-    state::AppState,
-};
+use super::{clock, context::Ctx, secrets, state::AppState};
 use crate::error::{AppError, AppResult};
 
 const KEY_MAX: usize = 200;
@@ -48,7 +43,8 @@ async fn run(state: AppState, actor: String, key: String, request: Request, next
         return Err(AppError::invalid(format!("Idempotency-Key has 1 to {KEY_MAX} ASCII characters.")));
     }
     let (parts, body) = request.into_parts();
-    let length = parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()).and_then(|text| text.parse::<usize>().ok());
+    let length =
+        parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()).and_then(|text| text.parse::<usize>().ok());
     let mut fingerprint = format!("{} {} {length:?} ", parts.method, parts.uri);
     let body = if length.is_some_and(|length| length <= BODY_READ) {
         let bytes = to_bytes(body, BODY_READ).await.map_err(|_| AppError::invalid("The body ended early. Send it again."))?;

@@ -9,10 +9,7 @@ use leptos::{config::LeptosOptions, nonce::use_nonce, prelude::*};
 use leptos_axum::ResponseOptions;
 
 use super::{context::Ctx, csp, state::AppState};
-use crate::{
-    app,
-    features::accounts,
-};
+use crate::{app, features::accounts};
 
 /// Pages that anybody may open.
 fn public(path: &str) -> bool {

@@ -1,3 +1,7 @@
 //! Markdown to sanitised HTML.
 pub struct Renderer;
-impl Renderer { pub fn new() -> Self { Self } }
+impl Renderer {
+    pub fn new() -> Self {
+        Self
+    }
+}

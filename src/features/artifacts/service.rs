@@ -1,3 +1,5 @@
 //! Use cases of artifacts.
 use crate::{error::AppResult, server::context::Ctx};
-pub async fn empty_old_trash(_ctx: &Ctx) -> AppResult<()> { Ok(()) }
+pub async fn empty_old_trash(_ctx: &Ctx) -> AppResult<()> {
+    Ok(())
+}

@@ -1,4 +1,6 @@
 //! `/api/v1` routes of volumes.
-use utoipa_axum::router::OpenApiRouter;
 use crate::server::state::AppState;
-pub fn routes() -> OpenApiRouter<AppState> { OpenApiRouter::new() }
+use utoipa_axum::router::OpenApiRouter;
+pub fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+}

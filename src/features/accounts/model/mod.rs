@@ -1,7 +1,7 @@
 //! Types and rules of accounts; pure, for both halves.
 
-mod permissions;
 mod people;
+mod permissions;
 mod rules;
 mod teams;
 

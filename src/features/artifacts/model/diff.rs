@@ -3,6 +3,8 @@
 //! Bounded without a clock (WASM has none): the line diff uses Myers with its heuristics, and
 //! words are compared only where that is cheap and says something.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 
@@ -13,7 +15,7 @@ const WORD_BLOCK: usize = 8 * 1024;
 /// Bytes that all word diffs of one call may cost together.
 const WORD_TOTAL: usize = 64 * 1024;
 /// Lines of both texts which are compared in full; beyond, the middle counts as replaced.
-const MAX_LINES: usize = 20_000;
+const MAX_LINES: usize = 16_000;
 
 /// What happened to a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -110,22 +112,14 @@ pub fn diff(old: &str, new: &str) -> Diff {
             rows.push(row(Change::Added, None, Some(j), spans, b[j]));
         }
     }
-    Diff {
-        blocks: fold(rows),
-        added,
-        removed,
-    }
+    Diff { blocks: fold(rows), added, removed }
 }
 
 /// Counts the lines which [`diff`] would show as added and removed, in that order.
 pub fn stat(old: &str, new: &str) -> (usize, usize) {
     let changes = line_ops(&lines(old), &lines(new));
-    let changes = changes
-        .iter()
-        .filter(|op| !matches!(op, DiffOp::Equal { .. }));
-    changes.fold((0, 0), |(a, r), op| {
-        (a + op.new_range().len(), r + op.old_range().len())
-    })
+    let changes = changes.iter().filter(|op| !matches!(op, DiffOp::Equal { .. }));
+    changes.fold((0, 0), |(a, r), op| (a + op.new_range().len(), r + op.old_range().len()))
 }
 
 /// Lines with their ends, so that texts which differ in the last one only do differ.
@@ -136,84 +130,45 @@ pub(super) fn lines(text: &str) -> Vec<&str> {
 /// The line diff as consecutive operations over both texts. Shared with merging.
 pub(super) fn line_ops(old: &[&str], new: &[&str]) -> Vec<DiffOp> {
     if old.len() + new.len() <= MAX_LINES {
-        return capture_diff_slices(Algorithm::Myers, old, new);
+        // Numbers compare faster than texts, which matters with thousands of lines.
+        let mut numbers = HashMap::new();
+        let mut number = |line| -> u32 {
+            let next = numbers.len() as u32;
+            *numbers.entry(line).or_insert(next)
+        };
+        let old: Vec<u32> = old.iter().map(&mut number).collect();
+        let new: Vec<u32> = new.iter().map(&mut number).collect();
+        return capture_diff_slices(Algorithm::Myers, &old, &new);
     }
     // Far beyond any honest file: only what both ends share is recognised.
     let head = old.iter().zip(new).take_while(|(a, b)| a == b).count();
     let (a, b) = (&old[head..], &new[head..]);
-    let tail = a
-        .iter()
-        .rev()
-        .zip(b.iter().rev())
-        .take_while(|(a, b)| a == b)
-        .count();
+    let tail = a.iter().rev().zip(b.iter().rev());
+    let tail = tail.take_while(|(a, b)| a == b).count();
     let (gone, come) = (a.len() - tail, b.len() - tail);
-    let equal = |old_index, new_index, len| DiffOp::Equal {
-        old_index,
-        new_index,
-        len,
-    };
+    let equal = |old_index, new_index, len| DiffOp::Equal { old_index, new_index, len };
     let middle = match (gone, come) {
-        (0, _) => DiffOp::Insert {
-            old_index: head,
-            new_index: head,
-            new_len: come,
-        },
-        (_, 0) => DiffOp::Delete {
-            old_index: head,
-            old_len: gone,
-            new_index: head,
-        },
-        _ => DiffOp::Replace {
-            old_index: head,
-            old_len: gone,
-            new_index: head,
-            new_len: come,
-        },
+        (0, _) => DiffOp::Insert { old_index: head, new_index: head, new_len: come },
+        (_, 0) => DiffOp::Delete { old_index: head, old_len: gone, new_index: head },
+        _ => DiffOp::Replace { old_index: head, old_len: gone, new_index: head, new_len: come },
     };
-    let ops = [
-        equal(0, 0, head),
-        middle,
-        equal(head + gone, head + come, tail),
-    ];
-    ops.into_iter()
-        .filter(|op| !op.old_range().is_empty() || !op.new_range().is_empty())
-        .collect()
+    let ops = [equal(0, 0, head), middle, equal(head + gone, head + come, tail)];
+    ops.into_iter().filter(|op| !op.old_range().is_empty() || !op.new_range().is_empty()).collect()
 }
 
-fn row(
-    change: Change,
-    old: Option<usize>,
-    new: Option<usize>,
-    spans: Vec<Span>,
-    line: &str,
-) -> Row {
-    Row {
-        change,
-        old: old.map(|i| i + 1),
-        new: new.map(|i| i + 1),
-        spans,
-        no_newline: !line.ends_with('\n'),
-    }
+fn row(change: Change, old: Option<usize>, new: Option<usize>, spans: Vec<Span>, line: &str) -> Row {
+    Row { change, old: old.map(|i| i + 1), new: new.map(|i| i + 1), spans, no_newline: !line.ends_with('\n') }
 }
 
 fn whole(line: &str) -> Vec<Span> {
     let text = line.strip_suffix('\n').unwrap_or(line).to_owned();
-    vec![Span {
-        text,
-        changed: false,
-    }]
+    vec![Span { text, changed: false }]
 }
 
 /// The pieces of the lines of a replaced block, on both sides. Words are compared over the whole
 /// block, so that re-wrapped text shows little change.
 fn words(old: &[&str], new: &[&str], budget: &mut usize) -> (Vec<Vec<Span>>, Vec<Vec<Span>>) {
-    let plain = || {
-        (
-            old.iter().map(|l| whole(l)).collect(),
-            new.iter().map(|l| whole(l)).collect(),
-        )
-    };
+    let plain = || (old.iter().map(|l| whole(l)).collect(), new.iter().map(|l| whole(l)).collect());
     let size = old.iter().chain(new).map(|l| l.len()).sum::<usize>();
     if old.is_empty() || new.is_empty() || size > WORD_BLOCK || size > *budget {
         return plain();
@@ -226,9 +181,7 @@ fn words(old: &[&str], new: &[&str], budget: &mut usize) -> (Vec<Vec<Span>>, Vec
     for op in ops {
         if let DiffOp::Equal { .. } = op {
             // Spaces and punctuation in common do not make lines alike.
-            let words = a[op.old_range()]
-                .iter()
-                .filter(|t| t.chars().any(char::is_alphanumeric));
+            let words = a[op.old_range()].iter().filter(|t| t.chars().any(char::is_alphanumeric));
             shared += words.map(|t| t.len()).sum::<usize>();
             continue;
         }
@@ -239,10 +192,7 @@ fn words(old: &[&str], new: &[&str], budget: &mut usize) -> (Vec<Vec<Span>>, Vec
     if shared * 5 < size {
         return plain();
     }
-    (
-        pieces(&a, &before, old.len()),
-        pieces(&b, &after, new.len()),
-    )
+    (pieces(&a, &before, old.len()), pieces(&b, &after, new.len()))
 }
 
 /// Words, runs of spaces, line ends and single other characters.
@@ -281,10 +231,7 @@ fn pieces(tokens: &[&str], changed: &[bool], lines: usize) -> Vec<Vec<Span>> {
         }
         match row.last_mut() {
             Some(span) if span.changed == *changed => span.text.push_str(token),
-            _ => row.push(Span {
-                text: (*token).to_owned(),
-                changed: *changed,
-            }),
+            _ => row.push(Span { text: (*token).to_owned(), changed: *changed }),
         }
     }
     if rows.len() < lines {
@@ -302,11 +249,7 @@ fn pieces(tokens: &[&str], changed: &[bool], lines: usize) -> Vec<Vec<Span>> {
 /// Splits rows into changes with context, and gaps. A gap of one line is not worth folding.
 fn fold(rows: Vec<Row>) -> Vec<Block> {
     let mut near = vec![false; rows.len()];
-    for (i, _) in rows
-        .iter()
-        .enumerate()
-        .filter(|(_, r)| r.change != Change::Same)
-    {
+    for (i, _) in rows.iter().enumerate().filter(|(_, r)| r.change != Change::Same) {
         near[i.saturating_sub(CONTEXT)..(i + CONTEXT + 1).min(rows.len())].fill(true);
     }
     for i in 0..near.len() {
@@ -319,10 +262,7 @@ fn fold(rows: Vec<Row>) -> Vec<Block> {
     for (row, near) in rows.into_iter().zip(near) {
         match blocks.last_mut() {
             Some(block) if block.collapsed != near => block.rows.push(row),
-            _ => blocks.push(Block {
-                collapsed: !near,
-                rows: vec![row],
-            }),
+            _ => blocks.push(Block { collapsed: !near, rows: vec![row] }),
         }
     }
     blocks

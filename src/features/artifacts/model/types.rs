@@ -420,13 +420,24 @@ pub struct SaveMerge {
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "action", rename_all = "lowercase")]
 pub enum Bulk {
-    Delete { ids: Vec<ArtifactId> },
+    Delete {
+        ids: Vec<ArtifactId>,
+    },
     /// Out of the trash again.
-    Restore { ids: Vec<ArtifactId> },
+    Restore {
+        ids: Vec<ArtifactId>,
+    },
     #[serde(rename_all = "camelCase")]
-    Move { ids: Vec<ArtifactId>, volume_id: VolumeId },
+    Move {
+        ids: Vec<ArtifactId>,
+        volume_id: VolumeId,
+    },
     /// Adds and removes tags in the frontmatter, as drafts.
-    Tag { ids: Vec<ArtifactId>, add: Vec<String>, remove: Vec<String> },
+    Tag {
+        ids: Vec<ArtifactId>,
+        add: Vec<String>,
+        remove: Vec<String>,
+    },
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use leptos::prelude::*;
 
 use super::{
-    library_bulk::{commit_all, commits_of},
+    library_bulk::commit_of,
     parts::{artifact_address, page_keys},
 };
 use crate::{
@@ -14,9 +14,9 @@ use crate::{
         accounts::model::Action,
         artifacts::{
             model::{ArtifactSummary, LibraryPage, LibraryQuery, PAGE_MAX, View},
-            state::{discard_draft, read_library},
+            state::{delete_artifact, discard_draft, read_library},
         },
-        volumes::state::use_volumes,
+        volumes::state::{create_commit, use_volumes},
     },
     ids::{ArtifactId, VolumeId},
     ui::{ConfirmDialog, EmptyState, ErrorView, Icon, KindMark, Loading, PageTitle, Time, plural, toast, toast_error, use_toasts},
@@ -90,11 +90,11 @@ fn Drafts(page: LibraryPage, refresh: Callback<()>) -> impl IntoView {
         }
         let text = message.get_untracked().trim().to_owned();
         let text = if text.is_empty() { default_message(&list) } else { text };
-        let commits = commits_of(&list, &text);
+        let commit = commit_of(&list, text);
         busy.set(true);
         leptos::task::spawn_local(async move {
-            match commit_all(commits).await {
-                Ok(done) => toast(toasts, format!("Committed {}", plural(done as i64, "draft", "drafts"))),
+            match create_commit(commit).await {
+                Ok(()) => toast(toasts, format!("Committed {}", plural(list.len() as i64, "draft", "drafts"))),
                 Err(error) => toast_error(toasts, &error),
             }
             busy.try_set(false);
@@ -103,11 +103,12 @@ fn Drafts(page: LibraryPage, refresh: Callback<()>) -> impl IntoView {
     };
     let discard = Callback::new(move |()| {
         let list = picked();
-        let answers: Vec<_> = list.iter().map(|draft| discard_draft(draft.id)).collect();
         leptos::task::spawn_local(async move {
             let mut done = 0;
-            for answer in answers {
-                match answer.await {
+            for draft in list {
+                // Of what was never committed the draft is all there is.
+                let answer = if draft.new { delete_artifact(draft.id).await } else { discard_draft(draft.id).await };
+                match answer {
                     Ok(()) => done += 1,
                     Err(error) => toast_error(toasts, &error),
                 }

@@ -7,7 +7,6 @@ use leptos::prelude::*;
 use super::{library_rows::Chosen, parts::VolumeDialog};
 use crate::{
     browser::page,
-    error::AppResult,
     features::{
         artifacts::{
             model::{ArtifactSummary, Bulk, BulkReport},
@@ -22,27 +21,14 @@ use crate::{
     ui::{Dialog, Field, Icon, plural, toast, toast_error, toast_undo, use_toasts},
 };
 
-/// Splits by volume: a commit belongs to one.
-pub fn commits_of(artifacts: &[ArtifactSummary], message: &str) -> Vec<CreateCommit> {
-    let mut by_volume: BTreeMap<VolumeId, Vec<CommitItem>> = BTreeMap::new();
-    for artifact in artifacts.iter().filter(|artifact| artifact.has_draft) {
-        by_volume.entry(artifact.volume_id).or_default().push(CommitItem { id: artifact.id, base_revision_id: artifact.head_revision_id });
-    }
-    by_volume
-        .into_values()
-        .map(|artifacts| CreateCommit { id: Some(CommitId::generate()), message: message.to_owned(), artifacts })
-        .collect()
-}
-
-/// Commits one volume after the other; stops at the first that cannot be.
-pub async fn commit_all(commits: Vec<CreateCommit>) -> AppResult<usize> {
-    let mut done = 0;
-    for commit in commits {
-        let number = commit.artifacts.len();
-        create_commit(commit).await?;
-        done += number;
-    }
-    Ok(done)
+/// A commit of the drafts among these. The server makes one of each volume, all or none.
+pub fn commit_of(artifacts: &[ArtifactSummary], message: String) -> CreateCommit {
+    let artifacts = artifacts
+        .iter()
+        .filter(|artifact| artifact.has_draft)
+        .map(|artifact| CommitItem { id: artifact.id, base_revision_id: artifact.head_revision_id })
+        .collect();
+    CreateCommit { id: Some(CommitId::generate()), message, artifacts }
 }
 
 fn said(report: &BulkReport, verb: &str) -> String {
@@ -85,11 +71,12 @@ pub fn BulkBar(items: RwSignal<Vec<ArtifactSummary>>, chosen: Chosen, trash: boo
     let commit = move || {
         let list: Vec<ArtifactSummary> = chosen.with_untracked(|chosen| chosen.values().cloned().collect());
         let text = message.get_untracked().trim().to_owned();
-        let commits = commits_of(&list, if text.is_empty() { "Update several artifacts" } else { &text });
+        let commit = commit_of(&list, if text.is_empty() { "Update several artifacts".to_owned() } else { text });
+        let number = commit.artifacts.len();
         page::close_dialog("bulk-commit");
         leptos::task::spawn_local(async move {
-            match commit_all(commits).await {
-                Ok(done) => toast(toasts, format!("Committed {}", plural(done as i64, "draft", "drafts"))),
+            match create_commit(commit).await {
+                Ok(()) => toast(toasts, format!("Committed {}", plural(number as i64, "draft", "drafts"))),
                 Err(error) => toast_error(toasts, &error),
             }
             refresh.try_run(());

@@ -7,6 +7,7 @@ use leptos_router::{NavigateOptions, hooks::use_navigate};
 
 use super::artifact::Shown;
 use crate::{
+    error::ErrorCode,
     features::artifacts::{
         model::{
             MergeView, SaveMerge,
@@ -29,7 +30,7 @@ pub fn MergeTab(shown: Shown) -> impl IntoView {
                 view.get()
                     .map(|view| match view {
                         Ok(merge) => view! { <Merging shown=shown view=merge/> }.into_any(),
-                        Err(error) if error.code == crate::error::ErrorCode::NotFound || error.code == crate::error::ErrorCode::InvalidInput => {
+                        Err(error) if error.code == ErrorCode::Conflict => {
                             view! {
                                 <div class="scroll">
                                     <EmptyState icon="ok" title="Nothing to merge" text="The draft stands on the newest commit.">

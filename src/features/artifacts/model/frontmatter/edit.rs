@@ -39,16 +39,8 @@ impl Value {
 /// Takes any text and never fails.
 pub fn set_key(text: &str, key: &str, value: &Value) -> String {
     let doc = Document::parse(text);
-    let reference = if doc.has_frontmatter() {
-        doc.open
-    } else {
-        text.split_inclusive('\n').next().unwrap_or("")
-    };
-    let eol = if reference.ends_with("\r\n") {
-        "\r\n"
-    } else {
-        "\n"
-    };
+    let reference = if doc.has_frontmatter() { doc.open } else { text.split_inclusive('\n').next().unwrap_or("") };
+    let eol = if reference.ends_with("\r\n") { "\r\n" } else { "\n" };
     if !doc.has_frontmatter() {
         if *value == Value::Remove {
             return text.to_owned();
@@ -57,7 +49,12 @@ pub fn set_key(text: &str, key: &str, value: &Value) -> String {
         let (mark, rest) = text.split_at(text.len() - text.trim_start_matches('\u{FEFF}').len());
         return format!("{mark}---{eol}{entry}---{eol}{rest}");
     }
-    let yaml = edit_yaml(doc.yaml, key, value, eol);
+    let block = Block::read(doc.yaml);
+    let mut yaml = edit_yaml(&block, key, value, eol, false);
+    // In broken YAML, a quote or bracket of the new value could close one left open before.
+    if !block.problems.is_empty() && !reads_back(&block, &yaml, key, value) {
+        yaml = edit_yaml(&block, key, value, eol, true);
+    }
     if yaml == doc.yaml {
         return text.to_owned();
     }
@@ -68,67 +65,56 @@ pub fn set_key(text: &str, key: &str, value: &Value) -> String {
     [doc.lead, doc.open, &yaml, &close, doc.body].concat()
 }
 
-fn edit_yaml(text: &str, key: &str, value: &Value, eol: &str) -> String {
-    let block = Block::read(text);
+/// Whether the edited YAML gives the value, and for all other keys what they were.
+fn reads_back(old: &Block, yaml: &str, key: &str, value: &Value) -> bool {
+    let new = Block::read(yaml);
+    let others = |(s, _): &&(scan::Segment, Node)| s.key != key;
+    let pair = |(s, node): &(scan::Segment, Node)| (s.key.clone(), node.clone());
+    let kept = new.keys.iter().filter(others).map(pair);
+    let own = new.keys.iter().find(|(s, _)| s.key == key).map(|(_, n)| n);
+    let expected = (*value != Value::Remove).then(|| value.node());
+    own == expected.as_ref() && kept.eq(old.keys.iter().filter(others).map(pair))
+}
+
+fn edit_yaml(block: &Block, key: &str, value: &Value, eol: &str, guard: bool) -> String {
+    let text = block.lines.concat();
     let known = block.keys.iter().any(|(s, _)| s.key == key);
     if !known && *value == Value::Remove {
-        return text.to_owned();
+        return text;
     }
+    let fresh = || match guard {
+        true => guarded(&key_text(key), value, eol),
+        false => render(key, &key_text(key), value, &Old::default(), "", eol),
+    };
     if block.inline {
-        let mut out: String = block
-            .keys
-            .iter()
-            .filter(|(s, _)| s.key != key)
-            .map(|(s, node)| format!("{}: {}{eol}", key_text(&s.key), flow(node)))
-            .collect();
+        let mut out: String =
+            block.keys.iter().filter(|(s, _)| s.key != key).map(|(s, node)| format!("{}: {}{eol}", key_text(&s.key), flow(node))).collect();
         if *value != Value::Remove {
-            out += &render(key, &key_text(key), value, &Old::default(), "", eol);
+            out += &fresh();
         }
         return out;
     }
     let mut out = String::with_capacity(text.len() + 80);
     let mut at = 0;
     let mut written = false;
-    for (i, (segment, _)) in block
-        .keys
-        .iter()
-        .enumerate()
-        .filter(|(_, (s, _))| s.key == key)
-    {
+    for (i, (segment, _)) in block.keys.iter().enumerate().filter(|(_, (s, _))| s.key == key) {
         out += &block.lines[at..segment.start].concat();
         at = segment.end;
         let before = i.checked_sub(1).map(|i| &block.keys[i].0);
-        if (written || *value == Value::Remove)
-            && before.is_some_and(|s| {
-                s.key != key && scan::keeps_blank_lines(&block.lines[s.start..s.end])
-            })
-        {
-            // The blank lines behind the key must not become part of the value before it.
-            while block.lines.get(at).is_some_and(|l| l.trim().is_empty()) {
-                at += 1;
-            }
+        if let Some(before) = before.filter(|b| b.key != key && (written || *value == Value::Remove)) {
+            at += scan::absorbed(&block.lines[before.start..before.end], &block.lines[at..]);
         }
-        if !written && *value != Value::Remove {
+        if !written && *value != Value::Remove && guard {
+            out += &fresh();
+        } else if !written && *value != Value::Remove {
             let lines = &block.lines[segment.start..segment.end];
             let line = lines[0];
-            let name = line[..segment.value_at]
-                .trim_end()
-                .trim_end_matches(':')
-                .trim_end();
+            let name = line[..segment.value_at].trim_end().trim_end_matches(':').trim_end();
             // What follows must not become part of the new value.
             let follows = &block.lines[at..];
-            let next = follows
-                .iter()
-                .position(|l| !l.trim().is_empty() && !l.trim_start().starts_with('#'));
+            let next = follows.iter().position(|l| !l.trim().is_empty() && !l.trim_start().starts_with('#'));
             let follows = follows[..next.unwrap_or(follows.len())].concat();
-            out += &render(
-                key,
-                name,
-                value,
-                &Old::read(lines, segment.value_at),
-                &follows,
-                eol,
-            );
+            out += &render(key, name, value, &Old::read(lines, segment.value_at), &follows, eol);
         }
         written = true;
     }
@@ -137,7 +123,7 @@ fn edit_yaml(text: &str, key: &str, value: &Value, eol: &str) -> String {
         if !out.is_empty() && !out.ends_with('\n') {
             out += eol;
         }
-        out += &render(key, &key_text(key), value, &Old::default(), "", eol);
+        out += &fresh();
     } else if !out.is_empty() && !out.ends_with('\n') {
         out += eol;
     }
@@ -180,10 +166,7 @@ impl<'a> Old<'a> {
             Some('\'') => (Style::Single, scan::quoted_len(head)),
             Some('[') => (Style::Flow, head.rfind(']')),
             None | Some('#') => match dash {
-                Some(line) => (
-                    Style::Items(&line[..line.len() - line.trim_start().len()]),
-                    Some(0),
-                ),
+                Some(line) => (Style::Items(&line[..line.len() - line.trim_start().len()]), Some(0)),
                 None => (Style::Plain, Some(0)),
             },
             Some('|' | '>') => (Style::Plain, Some(0)),
@@ -198,15 +181,7 @@ impl<'a> Old<'a> {
         // Of several, as in `a#b # c`, the first one after a space counts.
         let comment = comment.or_else(|| tail[from..].find(" #").map(|i| from + i + 1));
         let comment = comment.map_or("", |i| &tail[tail[..i].trim_end().len()..]);
-        Old {
-            style,
-            comment,
-            items: if matches!(style, Style::Items(_)) {
-                items(&lines[1..])
-            } else {
-                Vec::new()
-            },
-        }
+        Old { style, comment, items: if matches!(style, Style::Items(_)) { items(&lines[1..]) } else { Vec::new() } }
     }
 }
 
@@ -245,7 +220,7 @@ fn render(key: &str, name: &str, value: &Value, old: &Old, follows: &str, eol: &
         Value::Remove => {}
         Value::Text(text) => {
             match old.style {
-                Style::Double => forms.push(format!(" {}{}", double(text), old.comment)),
+                Style::Double => forms.push(format!(" {}{}", double(text, ""), old.comment)),
                 Style::Single if single_fits(text) => {
                     forms.push(format!(" '{}'{}", text.replace('\'', "''"), old.comment));
                 }
@@ -263,8 +238,8 @@ fn render(key: &str, name: &str, value: &Value, old: &Old, follows: &str, eol: &
             } else if plain_fits(text, false) {
                 forms.push(format!(" {text}{}", old.comment));
             }
-            forms.push(format!(" {}{}", double(text), old.comment));
-            forms.push(format!(" {}", double(text)));
+            forms.push(format!(" {}{}", double(text, ""), old.comment));
+            forms.push(format!(" {}", double(text, "")));
         }
         Value::List(list) => {
             let one_line = format!(" {}{}", flow(&value.node()), old.comment);
@@ -278,10 +253,7 @@ fn render(key: &str, name: &str, value: &Value, old: &Old, follows: &str, eol: &
                 let mut kept: Vec<Option<&(String, String)>> = old.items.iter().map(Some).collect();
                 let mut form = format!("{}{eol}", old.comment);
                 for item in list {
-                    let reuse = kept
-                        .iter_mut()
-                        .find(|k| k.is_some_and(|(v, _)| v == item))
-                        .and_then(Option::take);
+                    let reuse = kept.iter_mut().find(|k| k.is_some_and(|(v, _)| v == item)).and_then(Option::take);
                     match reuse {
                         Some((_, line)) => form += line,
                         None => form += &format!("{indent}- {}{eol}", scalar(item, false)),
@@ -304,13 +276,23 @@ fn render(key: &str, name: &str, value: &Value, old: &Old, follows: &str, eol: &
             last += eol;
         }
         let back = yaml::read(&format!("{last}{follows}"));
-        if back
-            .is_ok_and(|tops| matches!(&tops[..], [top] if top.key == key && top.node == expected))
-        {
+        if back.is_ok_and(|tops| matches!(&tops[..], [top] if top.key == key && top.node == expected)) {
             break;
         }
     }
     last
+}
+
+/// Writes the lines of a key so that whatever is left open before, it is not closed by them: in
+/// one line, with everything that means something to YAML as an escape.
+fn guarded(name: &str, value: &Value, eol: &str) -> String {
+    let text = |text: &String| double(text, "'[]{}\"#:, ");
+    let value = match value {
+        Value::Remove => return String::new(),
+        Value::Text(t) => text(t),
+        Value::List(items) => format!("[{}]", items.iter().map(text).collect::<Vec<_>>().join(", ")),
+    };
+    format!("{name}: {value}{eol}")
 }
 
 /// A value on one line: lists and mappings in brackets.
@@ -318,58 +300,41 @@ pub(super) fn flow(node: &Node) -> String {
     match node {
         Node::Null => "null".into(),
         Node::Text(text) => scalar(text, true),
-        Node::List(items) => format!(
-            "[{}]",
-            items.iter().map(flow).collect::<Vec<_>>().join(", ")
-        ),
+        Node::List(items) => format!("[{}]", items.iter().map(flow).collect::<Vec<_>>().join(", ")),
         Node::Map(pairs) => {
-            let pairs = pairs
-                .iter()
-                .map(|(k, v)| format!("{}: {}", key_text(k), flow(v)));
+            let pairs = pairs.iter().map(|(k, v)| format!("{}: {}", key_text(k), flow(v)));
             format!("{{{}}}", pairs.collect::<Vec<_>>().join(", "))
         }
     }
 }
 
 fn scalar(text: &str, in_flow: bool) -> String {
-    if plain_fits(text, in_flow) {
-        text.to_owned()
-    } else {
-        double(text)
-    }
+    if plain_fits(text, in_flow) { text.to_owned() } else { double(text, "") }
 }
 
 fn key_text(key: &str) -> String {
-    let simple = key
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'));
-    if simple && key.starts_with(|c: char| c.is_ascii_alphabetic()) && plain_fits(key, true) {
-        key.to_owned()
-    } else {
-        double(key)
-    }
+    let simple = key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'));
+    if simple && key.starts_with(|c: char| c.is_ascii_alphabetic()) && plain_fits(key, true) { key.to_owned() } else { double(key, "") }
 }
 
 /// Whether a text is safe without quotes. Errs on the side of quotes: other parsers, of YAML 1.1
 /// too, have to read the same.
 fn plain_fits(text: &str, in_flow: bool) -> bool {
     let reserved = ["null", "true", "false", "yes", "no", "on", "off", "y", "n"];
-    let number_like = |c: char| {
-        c.is_ascii_hexdigit()
-            || matches!(c, '.' | '+' | '-' | ':' | '_' | 'x' | 'o' | 'T' | 'Z' | ' ')
-    };
+    let number_like = |c: char| c.is_ascii_hexdigit() || matches!(c, '.' | '+' | '-' | ':' | '_' | 'x' | 'o' | 'T' | 'Z' | ' ');
     let Some(first) = text.chars().next() else {
         return false;
     };
-    text.trim() == text
-        && !"-?:,[]{}#&*!|>'\"%@`~=<.+".contains(first)
-        && !(first.is_ascii_digit() && text.chars().all(number_like))
-        && !reserved.iter().any(|r| r.eq_ignore_ascii_case(text))
-        && !text.contains(": ")
-        && !text.contains(" #")
-        && !text.ends_with(':')
-        && !text.chars().any(needs_escape)
-        && !(in_flow && text.contains([',', '[', ']', '{', '}', ':', '"', '\'']))
+    let quotes = text.trim() != text
+        || "-?:,[]{}#&*!|>'\"%@`~=<.+".contains(first)
+        || (first.is_ascii_digit() && text.chars().all(number_like))
+        || reserved.iter().any(|r| r.eq_ignore_ascii_case(text))
+        || text.contains(": ")
+        || text.contains(" #")
+        || text.ends_with(':')
+        || text.chars().any(needs_escape)
+        || (in_flow && text.contains([',', '[', ']', '{', '}', ':', '"', '\'']));
+    !quotes
 }
 
 fn single_fits(text: &str) -> bool {
@@ -384,9 +349,7 @@ fn block_fits(text: &str) -> bool {
         && !body.ends_with('\n')
         && !body.starts_with([' ', '\t', '\n'])
         && body.split('\n').all(|l| l.trim_end() == l)
-        && !body
-            .chars()
-            .any(|c| c != '\n' && c != '\t' && needs_escape(c))
+        && !body.chars().any(|c| c != '\n' && c != '\t' && needs_escape(c))
 }
 
 /// Control characters, line separators and whatever cannot be seen.
@@ -397,10 +360,12 @@ fn needs_escape(c: char) -> bool {
         || invisible::classify(c).is_some_and(|_| !matches!(c, '\u{FE0F}' | '\u{200D}'))
 }
 
-fn double(text: &str) -> String {
+/// Double quotes around a text; `escape` lists what else is written as an escape.
+fn double(text: &str, escape: &str) -> String {
     let mut out = String::from("\"");
     for c in text.chars() {
         match c {
+            c if escape.contains(c) => out += &format!("\\x{:02X}", c as u32),
             '"' => out += "\\\"",
             '\\' => out += "\\\\",
             '\n' => out += "\\n",
