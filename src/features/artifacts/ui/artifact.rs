@@ -160,7 +160,7 @@ fn Bar(shown: Shown) -> impl IntoView {
             <span class="wide-only"><KindMark kind=kind/></span>
             <h1>{move || detail.with(|detail| detail.summary.name.clone())}</h1>
             {move || detail.with(|detail| detail.summary.version.clone()).split_whitespace().next().map(|version| view! { <span class="chip line mono roomy">{version.to_owned()}</span> })}
-            <a class="chip line wide-only" href=move || crumb().0>{move || crumb().1}</a>
+            <a class="chip line wide-only" href=move || crumb().0><span class="trunc">{move || crumb().1}</span></a>
             {move || detail.with(|detail| if detail.summary.new { Some(("chip info", "New")) } else { detail.draft.as_ref().map(|_| ("chip warn", "Draft")) })
                 .map(|(class, words)| view! { <span class=class>{words}</span> })}
             <span class="push row gap-4">
