@@ -112,6 +112,7 @@ fn install_keys(overlays: Overlays) {
     Effect::new(move |_| {
         if let Some(act) = act.try_update_value(Option::take).flatten() {
             page::on_key(act);
+            page::close_drops();
         }
     });
 }

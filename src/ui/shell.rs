@@ -12,7 +12,7 @@ use crate::{
     browser::{page, storage},
     features::{
         accounts::state::{SessionContext, use_session},
-        volumes::ui::VolumesStatus,
+        volumes::{state::provide_volumes, ui::VolumesStatus},
     },
 };
 
@@ -30,6 +30,7 @@ pub fn PageTitle(#[prop(into)] text: Signal<String>) -> impl IntoView {
 #[component]
 pub fn Frame() -> impl IntoView {
     let session = use_session();
+    provide_volumes();
     let closed = RwSignal::new(storage::preference("rail").as_deref() == Some("closed"));
     let toggle_rail = move || {
         closed.update(|closed| *closed = !*closed);
