@@ -11,6 +11,7 @@ pub mod db;
 pub mod docs;
 pub mod error;
 pub mod extract;
+pub mod forms;
 pub mod idempotency;
 pub mod middleware;
 pub mod pages;

@@ -10,7 +10,10 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::{blobs::Blobs, config::Config, db::Db};
-use crate::features::{accounts::service::Limits, artifacts::markdown::Renderer};
+use crate::features::{
+    accounts::service::{ActorCache, Limits},
+    artifacts::markdown::Renderer,
+};
 
 /// Shared by all tasks of the process; cheap to clone.
 #[derive(Clone)]
@@ -22,6 +25,7 @@ pub struct Inner {
     pub blobs: Blobs,
     pub renderer: Renderer,
     pub limits: Limits,
+    pub actors: ActorCache,
     pub http: reqwest::Client,
     /// Wakes the worker when a job was queued.
     pub jobs: Notify,
@@ -55,6 +59,7 @@ impl AppState {
             blobs,
             renderer: Renderer::new(),
             limits: Limits::new(),
+            actors: ActorCache::default(),
             http,
             jobs: Notify::new(),
             shutdown: CancellationToken::new(),
