@@ -10,7 +10,13 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::{blobs::Blobs, config::Config, db::Db};
-use crate::features::{accounts::service::Limits, artifacts::markdown::Renderer};
+use crate::features::{
+    accounts::service::Limits,
+    artifacts::{
+        markdown::Renderer,
+        service::{LibraryIndex, Visits},
+    },
+};
 
 /// Shared by all tasks of the process; cheap to clone.
 #[derive(Clone)]
@@ -21,6 +27,9 @@ pub struct Inner {
     pub db: Db,
     pub blobs: Blobs,
     pub renderer: Renderer,
+    /// What the library filters and sorts by, in memory.
+    pub library: LibraryIndex,
+    pub visits: Visits,
     pub limits: Limits,
     pub http: reqwest::Client,
     /// Wakes the worker when a job was queued.
@@ -54,6 +63,8 @@ impl AppState {
             db,
             blobs,
             renderer: Renderer::new(),
+            library: LibraryIndex::new(),
+            visits: Visits::new(),
             limits: Limits::new(),
             http,
             jobs: Notify::new(),

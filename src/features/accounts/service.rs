@@ -11,3 +11,7 @@ pub async fn remove_expired(_ctx: &Ctx) -> AppResult<()> { Ok(()) }
 pub async fn note_demo_wanted(_ctx: &Ctx) -> AppResult<()> { Ok(()) }
 /// The caller's role in `team`, if it (and the credential) allows `action`. Not a member: not found.
 pub async fn authorise_team(_ctx: &Ctx, _team: TeamId, _action: Action) -> AppResult<Role> { Err(AppError::not_found("team")) }
+/// The caller's teams with the role in each.
+pub async fn roles_of(_ctx: &Ctx) -> AppResult<Vec<(TeamId, Role)>> { Ok(Vec::new()) }
+/// Who of the caller's teams was active since a time.
+pub async fn active_people(_ctx: &Ctx, _since: i64) -> AppResult<Vec<crate::features::accounts::model::Person>> { Ok(Vec::new()) }

@@ -1,4 +1,17 @@
-//! Use cases of volumes.
-use crate::{error::AppResult, server::context::Ctx};
-/// Brings the system volume in line with what is embedded in this binary.
-pub async fn install_system_volume(_ctx: &Ctx) -> AppResult<()> { Ok(()) }
+//! Use cases of volumes: who may use them, the tree, and their line of commits.
+
+mod access;
+mod demo;
+mod export;
+mod history;
+mod imports;
+mod system;
+mod tree;
+
+pub use access::{VolumeAccess, authorise, visible};
+pub use demo::{add_demo, add_demo_if_wanted, remove_demo};
+pub use export::{Export, export_artifact, export_volume};
+pub use history::{Appended, append_commit, departures_since, get_commit, leave, list_commits, lock, newest_commits, remove_old_departures};
+pub use imports::{start_import_of_archive, start_import_of_parts};
+pub use system::{SYSTEM_USER, install_system_volume};
+pub use tree::{create_personal_volume, create_team_volume, create_volume, delete_volume, get_volume, list_volumes, rename_volume};

@@ -14,7 +14,7 @@ use super::frontmatter::key_of;
 const BOM: &[u8] = b"\xEF\xBB\xBF";
 
 /// How the lines of a file end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Eol {
     /// `\n` throughout, or no line end at all.
@@ -27,7 +27,7 @@ pub enum Eol {
 }
 
 /// What the bytes of a file hold beyond its text; it is what turns edited text back into bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Envelope {
     /// The file begins with a UTF-8 byte order mark.
     pub bom: bool,
@@ -239,20 +239,23 @@ fn plausible(yaml: &str) -> bool {
 }
 
 /// How far an unclosed block reaches: up to the first line that belongs to no key. A `#` line
-/// ends it too, for it is more likely the document's heading than a YAML comment.
+/// ends it too, for it is more likely the document's heading than a YAML comment. Without a name
+/// or description it is no block: a rule above prose looks alike.
 fn unclosed_len(rest: &str) -> usize {
-    let mut len = 0;
+    let (mut len, mut known, mut keys) = (0, false, 0);
     for line in rest.split_inclusive('\n') {
-        let starts_key = key_of(line, false).is_some();
-        let continues = len > 0
-            && (line.starts_with([' ', '\t']) || line.starts_with("- "))
-            && !line.trim().is_empty();
-        if !starts_key && !continues {
+        let blank = line.trim().is_empty();
+        let continues =
+            keys > 0 && !blank && (line.starts_with([' ', '\t']) || line.starts_with("- "));
+        if let Some((key, _)) = key_of(line, false) {
+            known |= key == "name" || key == "description";
+            keys += 1;
+        } else if !(continues || (blank && keys == 0)) {
             break;
         }
         len += line.len();
     }
-    len
+    if known { len } else { 0 }
 }
 
 #[cfg(test)]

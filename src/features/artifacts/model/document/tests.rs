@@ -34,6 +34,7 @@ fn prose_between_rules_is_body() {
         "---\n\nHello there\n\n---\nmore",
         " ---\na: 1\n---\n",
         "----\na: 1\n----\n",
+        "---\nNote: this is prose\n",
     ] {
         assert_eq!(sections(text), ("", "", "", text));
     }

@@ -57,7 +57,12 @@ pub fn set_key(text: &str, key: &str, value: &Value) -> String {
         let (mark, rest) = text.split_at(text.len() - text.trim_start_matches('\u{FEFF}').len());
         return format!("{mark}---{eol}{entry}---{eol}{rest}");
     }
-    let yaml = edit_yaml(doc.yaml, key, value, eol);
+    let block = Block::read(doc.yaml);
+    let mut yaml = edit_yaml(&block, key, value, eol, false);
+    // In broken YAML, a quote or bracket of the new value could close one left open before.
+    if !block.problems.is_empty() && !reads_back(&block, &yaml, key, value) {
+        yaml = edit_yaml(&block, key, value, eol, true);
+    }
     if yaml == doc.yaml {
         return text.to_owned();
     }
@@ -68,12 +73,27 @@ pub fn set_key(text: &str, key: &str, value: &Value) -> String {
     [doc.lead, doc.open, &yaml, &close, doc.body].concat()
 }
 
-fn edit_yaml(text: &str, key: &str, value: &Value, eol: &str) -> String {
-    let block = Block::read(text);
+/// Whether the edited YAML gives the value, and for all other keys what they were.
+fn reads_back(old: &Block, yaml: &str, key: &str, value: &Value) -> bool {
+    let new = Block::read(yaml);
+    let others = |(s, _): &&(scan::Segment, Node)| s.key != key;
+    let pair = |(s, node): &(scan::Segment, Node)| (s.key.clone(), node.clone());
+    let kept = new.keys.iter().filter(others).map(pair);
+    let own = new.keys.iter().find(|(s, _)| s.key == key).map(|(_, n)| n);
+    let expected = (*value != Value::Remove).then(|| value.node());
+    own == expected.as_ref() && kept.eq(old.keys.iter().filter(others).map(pair))
+}
+
+fn edit_yaml(block: &Block, key: &str, value: &Value, eol: &str, guard: bool) -> String {
+    let text = block.lines.concat();
     let known = block.keys.iter().any(|(s, _)| s.key == key);
     if !known && *value == Value::Remove {
-        return text.to_owned();
+        return text;
     }
+    let fresh = || match guard {
+        true => guarded(&key_text(key), value, eol),
+        false => render(key, &key_text(key), value, &Old::default(), "", eol),
+    };
     if block.inline {
         let mut out: String = block
             .keys
@@ -82,7 +102,7 @@ fn edit_yaml(text: &str, key: &str, value: &Value, eol: &str) -> String {
             .map(|(s, node)| format!("{}: {}{eol}", key_text(&s.key), flow(node)))
             .collect();
         if *value != Value::Remove {
-            out += &render(key, &key_text(key), value, &Old::default(), "", eol);
+            out += &fresh();
         }
         return out;
     }
@@ -98,17 +118,14 @@ fn edit_yaml(text: &str, key: &str, value: &Value, eol: &str) -> String {
         out += &block.lines[at..segment.start].concat();
         at = segment.end;
         let before = i.checked_sub(1).map(|i| &block.keys[i].0);
-        if (written || *value == Value::Remove)
-            && before.is_some_and(|s| {
-                s.key != key && scan::keeps_blank_lines(&block.lines[s.start..s.end])
-            })
+        if let Some(before) =
+            before.filter(|b| b.key != key && (written || *value == Value::Remove))
         {
-            // The blank lines behind the key must not become part of the value before it.
-            while block.lines.get(at).is_some_and(|l| l.trim().is_empty()) {
-                at += 1;
-            }
+            at += scan::absorbed(&block.lines[before.start..before.end], &block.lines[at..]);
         }
-        if !written && *value != Value::Remove {
+        if !written && *value != Value::Remove && guard {
+            out += &fresh();
+        } else if !written && *value != Value::Remove {
             let lines = &block.lines[segment.start..segment.end];
             let line = lines[0];
             let name = line[..segment.value_at]
@@ -137,7 +154,7 @@ fn edit_yaml(text: &str, key: &str, value: &Value, eol: &str) -> String {
         if !out.is_empty() && !out.ends_with('\n') {
             out += eol;
         }
-        out += &render(key, &key_text(key), value, &Old::default(), "", eol);
+        out += &fresh();
     } else if !out.is_empty() && !out.ends_with('\n') {
         out += eol;
     }
@@ -245,7 +262,7 @@ fn render(key: &str, name: &str, value: &Value, old: &Old, follows: &str, eol: &
         Value::Remove => {}
         Value::Text(text) => {
             match old.style {
-                Style::Double => forms.push(format!(" {}{}", double(text), old.comment)),
+                Style::Double => forms.push(format!(" {}{}", double(text, ""), old.comment)),
                 Style::Single if single_fits(text) => {
                     forms.push(format!(" '{}'{}", text.replace('\'', "''"), old.comment));
                 }
@@ -263,8 +280,8 @@ fn render(key: &str, name: &str, value: &Value, old: &Old, follows: &str, eol: &
             } else if plain_fits(text, false) {
                 forms.push(format!(" {text}{}", old.comment));
             }
-            forms.push(format!(" {}{}", double(text), old.comment));
-            forms.push(format!(" {}", double(text)));
+            forms.push(format!(" {}{}", double(text, ""), old.comment));
+            forms.push(format!(" {}", double(text, "")));
         }
         Value::List(list) => {
             let one_line = format!(" {}{}", flow(&value.node()), old.comment);
@@ -313,6 +330,21 @@ fn render(key: &str, name: &str, value: &Value, old: &Old, follows: &str, eol: &
     last
 }
 
+/// Writes the lines of a key so that whatever is left open before, it is not closed by them: in
+/// one line, with everything that means something to YAML as an escape.
+fn guarded(name: &str, value: &Value, eol: &str) -> String {
+    let text = |text: &String| double(text, "'[]{}\"#:, ");
+    let value = match value {
+        Value::Remove => return String::new(),
+        Value::Text(t) => text(t),
+        Value::List(items) => format!(
+            "[{}]",
+            items.iter().map(text).collect::<Vec<_>>().join(", ")
+        ),
+    };
+    format!("{name}: {value}{eol}")
+}
+
 /// A value on one line: lists and mappings in brackets.
 pub(super) fn flow(node: &Node) -> String {
     match node {
@@ -335,7 +367,7 @@ fn scalar(text: &str, in_flow: bool) -> String {
     if plain_fits(text, in_flow) {
         text.to_owned()
     } else {
-        double(text)
+        double(text, "")
     }
 }
 
@@ -346,7 +378,7 @@ fn key_text(key: &str) -> String {
     if simple && key.starts_with(|c: char| c.is_ascii_alphabetic()) && plain_fits(key, true) {
         key.to_owned()
     } else {
-        double(key)
+        double(key, "")
     }
 }
 
@@ -361,15 +393,16 @@ fn plain_fits(text: &str, in_flow: bool) -> bool {
     let Some(first) = text.chars().next() else {
         return false;
     };
-    text.trim() == text
-        && !"-?:,[]{}#&*!|>'\"%@`~=<.+".contains(first)
-        && !(first.is_ascii_digit() && text.chars().all(number_like))
-        && !reserved.iter().any(|r| r.eq_ignore_ascii_case(text))
-        && !text.contains(": ")
-        && !text.contains(" #")
-        && !text.ends_with(':')
-        && !text.chars().any(needs_escape)
-        && !(in_flow && text.contains([',', '[', ']', '{', '}', ':', '"', '\'']))
+    let quotes = text.trim() != text
+        || "-?:,[]{}#&*!|>'\"%@`~=<.+".contains(first)
+        || (first.is_ascii_digit() && text.chars().all(number_like))
+        || reserved.iter().any(|r| r.eq_ignore_ascii_case(text))
+        || text.contains(": ")
+        || text.contains(" #")
+        || text.ends_with(':')
+        || text.chars().any(needs_escape)
+        || (in_flow && text.contains([',', '[', ']', '{', '}', ':', '"', '\'']));
+    !quotes
 }
 
 fn single_fits(text: &str) -> bool {
@@ -397,10 +430,12 @@ fn needs_escape(c: char) -> bool {
         || invisible::classify(c).is_some_and(|_| !matches!(c, '\u{FE0F}' | '\u{200D}'))
 }
 
-fn double(text: &str) -> String {
+/// Double quotes around a text; `escape` lists what else is written as an escape.
+fn double(text: &str, escape: &str) -> String {
     let mut out = String::from("\"");
     for c in text.chars() {
         match c {
+            c if escape.contains(c) => out += &format!("\\x{:02X}", c as u32),
             '"' => out += "\\\"",
             '\\' => out += "\\\\",
             '\n' => out += "\\n",

@@ -41,14 +41,9 @@ pub fn key_of(line: &str, spaced: bool) -> Option<(String, usize)> {
     let key = line[..colon].trim_end();
     let simple = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
     let fits = if spaced {
-        !first.is_whitespace()
-            && !matches!(
-                first,
-                '#' | '[' | ']' | '{' | '}' | ',' | '&' | '*' | '!' | '|' | '>' | '%' | '@' | '`'
-            )
-            && !key.is_empty()
-            && !key.contains(" #")
-            && !(matches!(first, '-' | '?') && key[1..].starts_with([' ', '\t']))
+        let indicator = "#[]{},&*!|>%@`".contains(first) || first.is_whitespace();
+        let item = matches!(first, '-' | '?') && key[1..].starts_with([' ', '\t']);
+        !(indicator || item || key.is_empty() || key.contains(" #"))
     } else {
         (first.is_alphanumeric() || first == '_') && key.chars().all(simple)
     };
@@ -150,8 +145,29 @@ fn trim(lines: &[&str], start: usize, mut end: usize) -> usize {
     end
 }
 
+/// How many of the lines that followed a removed key have to go with it, because the block
+/// scalar before it would take them for its own: indented comments, and with `|+` blank lines.
+pub(super) fn absorbed(before: &[&str], follows: &[&str]) -> usize {
+    if !before.iter().any(|l| ends_with_block_header(l)) {
+        return 0;
+    }
+    let blank = |l: &str| l.trim().is_empty();
+    let comment = |l: &str| l.starts_with([' ', '\t']) && l.trim_start().starts_with('#');
+    let run = follows
+        .iter()
+        .take_while(|l| blank(l) || comment(l))
+        .count();
+    if keeps_blank_lines(before) {
+        return run;
+    }
+    follows[..run]
+        .iter()
+        .rposition(|l| comment(l))
+        .map_or(0, |i| i + 1)
+}
+
 /// Whether blank lines behind a segment belong to its value, as with `|+`.
-pub(super) fn keeps_blank_lines(lines: &[&str]) -> bool {
+fn keeps_blank_lines(lines: &[&str]) -> bool {
     lines
         .iter()
         .any(|l| last_word(l).contains('+') && ends_with_block_header(l))
