@@ -2,6 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use leptos::server_fn::{
+    codec::JsonEncoding,
+    error::{FromServerFnError, ServerFnErrorErr},
+};
 use serde::{Deserialize, Serialize};
 
 /// What went wrong, as programs tell it apart. The text form is stable: it is part of `/api/v1`.
@@ -72,6 +76,9 @@ pub struct AppError {
     /// Names the log lines that belong to this failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
+    /// Seconds to wait before the next try; sent as the header `Retry-After`.
+    #[serde(skip)]
+    pub retry_after: Option<u32>,
 }
 
 /// What every use case returns.
@@ -79,7 +86,7 @@ pub type AppResult<T> = Result<T, AppError>;
 
 impl AppError {
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), fields: BTreeMap::new(), request_id: None }
+        Self { code, message: message.into(), fields: BTreeMap::new(), request_id: None, retry_after: None }
     }
     pub fn invalid(message: impl Into<String>) -> Self {
         Self::new(ErrorCode::InvalidInput, message)
@@ -107,7 +114,30 @@ impl AppError {
     pub fn too_large(message: impl Into<String>) -> Self {
         Self::new(ErrorCode::TooLarge, message)
     }
+    /// Too many tries; `seconds` until the next one.
+    pub fn too_many(seconds: u32) -> Self {
+        let wait = if seconds < 100 { format!("{seconds} seconds") } else { format!("{} minutes", seconds.div_ceil(60)) };
+        let error = Self::new(ErrorCode::TooManyRequests, format!("Too many tries. Wait {wait}, then try again."));
+        Self { retry_after: Some(seconds), ..error }
+    }
     pub fn internal() -> Self {
         Self::new(ErrorCode::Internal, "Something failed on our side. Nothing was changed; try again.")
+    }
+}
+
+/// Server functions fail with the same error; what the framework itself has to say becomes one of ours.
+impl FromServerFnError for AppError {
+    type Encoder = JsonEncoding;
+
+    fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
+        match error {
+            ServerFnErrorErr::Request(_) => {
+                AppError::new(ErrorCode::Offline, "The server cannot be reached. Check the connection and try again.")
+            }
+            ServerFnErrorErr::Args(_) | ServerFnErrorErr::MissingArg(_) | ServerFnErrorErr::Deserialization(_) => {
+                AppError::invalid("The form could not be read. Load the page again and fill it in once more.")
+            }
+            _ => AppError::internal(),
+        }
     }
 }

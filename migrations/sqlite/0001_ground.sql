@@ -112,7 +112,7 @@ CREATE TABLE audit_events (
   actor_name TEXT NOT NULL,
   action TEXT NOT NULL,
   target TEXT NOT NULL,
-  detail TEXT NOT NULL,                    -- JSON
+  detail TEXT NOT NULL,                    -- short plain text, for people
   address TEXT NOT NULL,
   created_at BIGINT NOT NULL
 );

@@ -84,6 +84,11 @@ impl Ctx {
         }
     }
 
+    /// The same request, now that it is known who sent it.
+    pub fn on_behalf_of(&self, actor: Actor) -> Self {
+        Self { actor: Some(Arc::new(actor)), ..self.clone() }
+    }
+
     pub fn now(&self) -> i64 {
         clock::now_ms()
     }

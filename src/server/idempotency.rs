@@ -12,12 +12,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{
-    clock,
-    context::Ctx,
-    secrets,
-    state::AppState,
-};
+use super::{clock, context::Ctx, secrets, state::AppState};
 use crate::error::{AppError, AppResult};
 
 const KEY_MAX: usize = 200;
@@ -48,7 +43,8 @@ async fn run(state: AppState, actor: String, key: String, request: Request, next
         return Err(AppError::invalid(format!("Idempotency-Key has 1 to {KEY_MAX} ASCII characters.")));
     }
     let (parts, body) = request.into_parts();
-    let length = parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()).and_then(|text| text.parse::<usize>().ok());
+    let length =
+        parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()).and_then(|text| text.parse::<usize>().ok());
     let mut fingerprint = format!("{} {} {length:?} ", parts.method, parts.uri);
     let body = if length.is_some_and(|length| length <= BODY_READ) {
         let bytes = to_bytes(body, BODY_READ).await.map_err(|_| AppError::invalid("The body ended early. Send it again."))?;
@@ -83,10 +79,13 @@ async fn run(state: AppState, actor: String, key: String, request: Request, next
     if parts.status.is_server_error() || parts.status == StatusCode::TOO_MANY_REQUESTS {
         forget(&state, &actor, &key).await?;
     } else {
+        // A secret is shown once and stored nowhere, not even here.
+        let secret = parts.status.is_success() && parts.headers.get(header::CACHE_CONTROL).is_some_and(|value| value == "no-store");
+        let (status, body) = if secret { shown_once()? } else { (parts.status, String::from_utf8_lossy(&bytes).into_owned()) };
         let mut tx = state.db.write_tx().await?;
         sqlx::query("UPDATE idempotency_keys SET status = $1, body = $2 WHERE actor_id = $3 AND key = $4")
-            .bind(i64::from(parts.status.as_u16()))
-            .bind(String::from_utf8_lossy(&bytes).into_owned())
+            .bind(i64::from(status.as_u16()))
+            .bind(body)
             .bind(&actor)
             .bind(&key)
             .execute(&mut *tx)
@@ -94,6 +93,12 @@ async fn run(state: AppState, actor: String, key: String, request: Request, next
         tx.commit().await?;
     }
     Ok(Response::from_parts(parts, Body::from(bytes)))
+}
+
+/// What a repeated key is answered when the first answer had a secret in it.
+fn shown_once() -> AppResult<(StatusCode, String)> {
+    let error = AppError::conflict("This was done already, and its answer is shown only once. Load the page again to see what was made.");
+    Ok((StatusCode::CONFLICT, serde_json::to_string(&error)?))
 }
 
 /// Takes the key for this request, or gives what is stored under it.

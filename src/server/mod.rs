@@ -10,6 +10,7 @@ pub mod csp;
 pub mod db;
 pub mod error;
 pub mod extract;
+pub mod forms;
 pub mod idempotency;
 pub mod middleware;
 pub mod pages;

@@ -8,11 +8,8 @@ use axum::{
 use leptos::{config::LeptosOptions, nonce::use_nonce, prelude::*};
 use leptos_axum::ResponseOptions;
 
-use super::{context::Ctx, csp, state::AppState};
-use crate::{
-    app,
-    features::accounts,
-};
+use super::{context::Ctx, csp, forms, state::AppState};
+use crate::{app, features::accounts};
 
 /// Pages that anybody may open.
 fn public(path: &str) -> bool {
@@ -27,14 +24,22 @@ pub async fn render(state: AppState, request: Request) -> Response {
         let next = request.uri().path_and_query().map_or("/", |path| path.as_str());
         return Redirect::to(&accounts::model::login_address(next)).into_response();
     }
+    if let Some(address) = forms::unmarked(request.uri(), request.headers()) {
+        return Redirect::to(&address).into_response();
+    }
     let handler = leptos_axum::render_app_async_with_context(move || provide(&ctx), move || app::shell(options()));
     handler(request).await.into_response()
 }
 
 /// Server functions, for forms that must work before (or without) JavaScript.
-pub async fn server_functions(State(state): State<AppState>, request: Request) -> Response {
+pub async fn server_functions(State(state): State<AppState>, mut request: Request) -> Response {
     let ctx = request.extensions().get::<Ctx>().cloned().unwrap_or_else(|| Ctx::internal(state, None));
-    leptos_axum::handle_server_fns_with_context(move || provide_context(ctx.clone()), request).await.into_response()
+    forms::clean_referer(&mut request);
+    let provided = ctx.clone();
+    let mut response =
+        leptos_axum::handle_server_fns_with_context(move || provide_context(provided.clone()), request).await.into_response();
+    forms::mark(&ctx, &mut response);
+    response
 }
 
 /// What a page finds in its context, and the headers that go with it.

@@ -13,7 +13,7 @@ use axum::{Extension, Router};
 use tokio::net::{TcpListener, UnixListener};
 
 use super::{config::Config, context::Ctx, middleware::LocalSocket, router, state::AppState, telemetry, worker};
-use crate::features::{accounts, jobs, volumes};
+use crate::features::{jobs, volumes};
 
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -55,11 +55,7 @@ pub async fn serve(config: Config) -> Result<(), BoxError> {
         return Err(format!("another llmos already serves {}: stop it first, or set another DATA_DIR", config.data_dir.display()).into());
     };
     let listener = TcpListener::bind(config.addr).await.map_err(|error| format!("cannot listen on {}: {error}", config.addr))?;
-    let demo = config.demo;
     let state = prepare(config).await?;
-    if demo {
-        accounts::service::note_demo_wanted(&Ctx::internal(state.clone(), None)).await?;
-    }
     let app = router::router(state.clone());
     let local = local_socket(&state, app.clone())?;
     let worker = tokio::spawn(worker::work(state.clone()));

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{blobs::Blobs, config::Config, db::Db};
 use crate::features::{
-    accounts::service::Limits,
+    accounts::service::{ActorCache, Limits},
     artifacts::{
         markdown::Renderer,
         service::{LibraryIndex, Visits},
@@ -31,6 +31,7 @@ pub struct Inner {
     pub library: LibraryIndex,
     pub visits: Visits,
     pub limits: Limits,
+    pub actors: ActorCache,
     pub http: reqwest::Client,
     /// Wakes the worker when a job was queued.
     pub jobs: Notify,
@@ -66,6 +67,7 @@ impl AppState {
             library: LibraryIndex::new(),
             visits: Visits::new(),
             limits: Limits::new(),
+            actors: ActorCache::default(),
             http,
             jobs: Notify::new(),
             shutdown: CancellationToken::new(),

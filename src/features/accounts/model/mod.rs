@@ -1,10 +1,12 @@
 //! Types and rules of accounts; pure, for both halves.
 
-mod permissions;
+mod device;
 mod people;
+mod permissions;
 mod rules;
 mod teams;
 
+pub use device::device_name;
 pub use people::*;
 pub use permissions::{Action, Role, Scope, Scopes};
 pub use rules::*;

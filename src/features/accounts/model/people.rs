@@ -12,6 +12,18 @@ pub enum UserKind {
     Agent,
 }
 
+impl UserKind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            UserKind::Human => "human",
+            UserKind::Agent => "agent",
+        }
+    }
+    pub fn parse(text: &str) -> Self {
+        if text == "agent" { UserKind::Agent } else { UserKind::Human }
+    }
+}
+
 /// A person or an agent, as shown anywhere: enough for an avatar and a name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -166,6 +178,20 @@ pub struct ChangePassword {
     pub new: String,
 }
 
+/// A one-time link that still works.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PasswordLink {
+    pub expires_at: i64,
+}
+
+/// A new password, set through a one-time link.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NewPassword {
+    pub password: String,
+}
+
 /// An account as administrators see it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -180,6 +206,27 @@ pub struct AdminUser {
     pub last_seen_at: Option<i64>,
 }
 
+/// Which accounts an administrator wants to see: newest first.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::IntoParams)]
+#[serde(rename_all = "camelCase")]
+#[into_params(parameter_in = Query)]
+pub struct ListUsers {
+    /// Part of a name or of an e-mail address.
+    #[serde(default)]
+    pub q: Option<String>,
+    /// The `next` of the page before.
+    #[serde(default)]
+    pub before: Option<UserId>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct UserPage {
+    pub users: Vec<AdminUser>,
+    /// Pass as `before` for the next page.
+    pub next: Option<UserId>,
+}
+
 /// What an administrator changes about an account; none: left as it is.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -187,6 +234,26 @@ pub struct UpdateUser {
     pub administrator: Option<bool>,
     pub moderator: Option<bool>,
     pub deactivated: Option<bool>,
+}
+
+/// Changes to the instance; none: left as it is.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct UpdateSettings {
+    #[serde(default)]
+    pub name: Option<String>,
+    #[serde(default)]
+    pub open_registration: Option<bool>,
+}
+
+/// Deleting one's own account asks for the password once more; an account without one repeats its e-mail address.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DeleteMe {
+    #[serde(default)]
+    pub password: Option<String>,
+    #[serde(default)]
+    pub email: Option<String>,
 }
 
 /// The settings of the instance that administrators change.

@@ -18,7 +18,10 @@ pub fn clean_name(field: &str, what: &str, text: &str) -> AppResult<String> {
     if name.chars().count() > NAME_MAX {
         return Err(AppError::field(field, format!("Keep the name to {NAME_MAX} characters.")));
     }
-    if name.chars().any(|c| c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')) {
+    if name
+        .chars()
+        .any(|c| c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}'))
+    {
         return Err(AppError::field(field, "The name has invisible characters: type it again."));
     }
     Ok(name)

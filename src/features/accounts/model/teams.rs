@@ -118,6 +118,26 @@ pub struct AuditEvent {
     pub created_at: i64,
 }
 
+/// Where a page of the audit log starts: newest first.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::IntoParams)]
+#[serde(rename_all = "camelCase")]
+#[into_params(parameter_in = Query)]
+pub struct ListAudit {
+    /// The `next` of the page before.
+    #[serde(default)]
+    #[param(value_type = Option<String>, format = "uuid")]
+    pub before: Option<uuid::Uuid>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditPage {
+    pub events: Vec<AuditEvent>,
+    /// Pass as `before` for the next page.
+    #[schema(value_type = Option<String>, format = "uuid")]
+    pub next: Option<uuid::Uuid>,
+}
+
 /// A team as administrators see it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]

@@ -1,5 +1,7 @@
 //! Making, renaming and deleting volumes, and the tree of those that the caller sees.
 
+use std::collections::HashMap;
+
 use serde_json::json;
 
 use super::{
@@ -17,7 +19,10 @@ use crate::{
         artifacts,
     },
     ids::{TeamId, UserId, VolumeId},
-    server::{context::Ctx, db::Tx},
+    server::{
+        context::Ctx,
+        db::{Tx, parse_id},
+    },
 };
 
 const NAME_CHARS: usize = 80;
@@ -80,11 +85,33 @@ pub async fn create_volume(ctx: &Ctx, input: CreateVolume) -> AppResult<Volume> 
     get_volume(ctx, id).await
 }
 
-/// The volume that every account has.
-pub async fn create_personal_volume(tx: &mut Tx, user: UserId, now: i64) -> AppResult<VolumeId> {
+/// The volume that every account has; called in the transaction that makes the account.
+pub async fn create_personal_volume(tx: &mut Tx, user: UserId, now: i64) -> AppResult<()> {
     let id = VolumeId::generate();
     store::insert(tx, &NewVolume { id, kind: VolumeKind::User, owner: user.to_string(), name: "Personal", demo: false, now }).await?;
-    Ok(id)
+    Ok(())
+}
+
+/// The first volume of one's own.
+pub async fn personal_volume(ctx: &Ctx, user: UserId) -> AppResult<VolumeId> {
+    let id = store::first_of(ctx.db().read(), VolumeKind::User, &user.to_string()).await?;
+    parse_id(&id.ok_or_else(|| AppError::not_found("volume"))?)
+}
+
+/// An account is deleted: its own volumes go with it.
+pub async fn delete_personal_volume(tx: &mut Tx, user: UserId, now: i64) -> AppResult<()> {
+    store::delete_of(tx, VolumeKind::User, &user.to_string(), now).await
+}
+
+/// A team is deleted: its volumes go with it.
+pub async fn delete_team_volumes(tx: &mut Tx, team: TeamId, now: i64) -> AppResult<()> {
+    store::delete_of(tx, VolumeKind::Team, &team.to_string(), now).await
+}
+
+/// How many artifacts the teams have, for administrators; teams without any are left out.
+pub async fn artifacts_by_team(ctx: &Ctx) -> AppResult<HashMap<TeamId, i64>> {
+    let rows = store::artifacts_by_owner(ctx.db().read(), VolumeKind::Team).await?;
+    Ok(rows.into_iter().filter_map(|row| Some((row.owner_id.parse().ok()?, row.artifacts))).collect())
 }
 
 /// The volume that a new team begins with.
@@ -110,11 +137,11 @@ pub async fn delete_volume(ctx: &Ctx, id: VolumeId) -> AppResult<()> {
     let actor = ctx.actor()?.id();
     let access = access::authorise(ctx, id, Action::ManageVolumes).await?;
     let now = ctx.now();
+    let counts = artifacts::service::counts(ctx, id, access.seq).await?;
     let mut tx = ctx.db().write_tx().await?;
     if access.kind == VolumeKind::User && store::count_of_owner(&mut tx, VolumeKind::User, &actor.to_string()).await? <= 1 {
         return Err(AppError::conflict("This is the only volume of yours, and every account has one: make another first."));
     }
-    let counts = artifacts::service::counts(ctx, id, access.seq).await?;
     store::delete(&mut tx, id, now).await?;
     let data = json!({ "artifacts": counts.skills + counts.tools + counts.agents });
     record(ctx, &mut tx, Event::new("volume.deleted").team(access.team).volume(id).data(data)).await?;

@@ -1,0 +1,149 @@
+//! One's own account: profile, picture, password, sign-ins, tokens, export.
+
+use axum::{
+    body::Bytes,
+    extract::{DefaultBodyLimit, FromRequest as _, Multipart, Request},
+    http::{StatusCode, header},
+    response::IntoResponse,
+};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::NO_STORE;
+use crate::{
+    error::{AppError, AppResult, ErrorCode},
+    features::accounts::{
+        model::{ApiToken, ChangePassword, CreateApiToken, DeleteMe, Me, NewApiToken, SignIn, UpdateMe},
+        service,
+    },
+    ids::{ApiTokenId, SignInId},
+    server::{
+        context::Ctx,
+        extract::{Json, Path},
+        state::AppState,
+    },
+};
+
+/// What multipart wraps around a picture.
+const ENVELOPE: usize = 16 * 1024;
+
+pub fn routes() -> OpenApiRouter<AppState> {
+    let avatar =
+        OpenApiRouter::new().routes(routes!(put_avatar, delete_avatar)).layer(DefaultBodyLimit::max(service::AVATAR_BYTES + ENVELOPE));
+    OpenApiRouter::new()
+        .routes(routes!(get_me, patch_me, delete_me))
+        .merge(avatar)
+        .routes(routes!(post_password))
+        .routes(routes!(list_sign_ins))
+        .routes(routes!(delete_sign_in))
+        .routes(routes!(post_sign_out_everywhere))
+        .routes(routes!(get_export))
+        .routes(routes!(list_tokens, post_token))
+        .routes(routes!(delete_token))
+}
+
+/// The signed-in account.
+#[utoipa::path(get, path = "/me", tag = "accounts", responses((status = 200, body = Me), (status = "4XX", body = AppError)))]
+async fn get_me(ctx: Ctx) -> AppResult<Json<Me>> {
+    service::me(&ctx).await.map(Json)
+}
+
+/// Changes one's name or time zone.
+#[utoipa::path(patch, path = "/me", tag = "accounts", request_body = UpdateMe,
+    responses((status = 200, body = Me), (status = "4XX", body = AppError)))]
+async fn patch_me(ctx: Ctx, Json(input): Json<UpdateMe>) -> AppResult<Json<Me>> {
+    service::update_me(&ctx, input).await.map(Json)
+}
+
+/// Deletes one's account for ever.
+#[utoipa::path(delete, path = "/me", tag = "accounts", request_body = DeleteMe,
+    responses((status = 204), (status = "4XX", body = AppError)))]
+async fn delete_me(ctx: Ctx, Json(input): Json<DeleteMe>) -> AppResult<StatusCode> {
+    service::delete_me(&ctx, input).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Takes a picture (PNG, JPEG or WebP, at most 5 MB), as the body itself or as the first file of a form.
+#[utoipa::path(put, path = "/me/avatar", tag = "accounts", request_body(content = Vec<u8>, content_type = "image/*"),
+    responses((status = 200, body = Me), (status = "4XX", body = AppError)))]
+async fn put_avatar(ctx: Ctx, request: Request) -> AppResult<Json<Me>> {
+    let picture = picture(request).await?;
+    service::set_avatar(&ctx, picture).await.map(Json)
+}
+
+async fn picture(request: Request) -> AppResult<Bytes> {
+    let too_large = || AppError::too_large("A picture has at most 5 MB.");
+    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+    if kind.starts_with("multipart/form-data") {
+        let unreadable = || AppError::invalid("The form has no readable file: choose a picture and send it again.");
+        let mut form = Multipart::from_request(request, &()).await.map_err(|_| unreadable())?;
+        let file = form.next_field().await.map_err(|_| unreadable())?.ok_or_else(unreadable)?;
+        file.bytes().await.map_err(|error| if error.status() == StatusCode::PAYLOAD_TOO_LARGE { too_large() } else { unreadable() })
+    } else if kind.starts_with("image/") || kind.starts_with("application/octet-stream") {
+        Bytes::from_request(request, &()).await.map_err(|_| too_large())
+    } else {
+        Err(AppError::new(ErrorCode::UnsupportedMediaType, "Send a picture: PNG, JPEG or WebP."))
+    }
+}
+
+/// Removes one's picture.
+#[utoipa::path(delete, path = "/me/avatar", tag = "accounts", responses((status = 200, body = Me), (status = "4XX", body = AppError)))]
+async fn delete_avatar(ctx: Ctx) -> AppResult<Json<Me>> {
+    service::remove_avatar(&ctx).await.map(Json)
+}
+
+/// Changes one's password; other devices are signed out.
+#[utoipa::path(post, path = "/me/password", tag = "accounts", request_body = ChangePassword,
+    responses((status = 204), (status = "4XX", body = AppError)))]
+async fn post_password(ctx: Ctx, Json(input): Json<ChangePassword>) -> AppResult<StatusCode> {
+    service::change_password(&ctx, input).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// One's signed-in devices.
+#[utoipa::path(get, path = "/me/sign-ins", tag = "accounts", responses((status = 200, body = Vec<SignIn>), (status = "4XX", body = AppError)))]
+async fn list_sign_ins(ctx: Ctx) -> AppResult<Json<Vec<SignIn>>> {
+    service::list_sign_ins(&ctx).await.map(Json)
+}
+
+/// Signs one device out.
+#[utoipa::path(delete, path = "/me/sign-ins/{id}", tag = "accounts", params(("id" = SignInId, Path)),
+    responses((status = 204), (status = "4XX", body = AppError)))]
+async fn delete_sign_in(ctx: Ctx, Path(id): Path<SignInId>) -> AppResult<StatusCode> {
+    service::end_sign_in(&ctx, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Signs all devices out, this one too.
+#[utoipa::path(post, path = "/me/sign-out-everywhere", tag = "accounts", responses((status = 204), (status = "4XX", body = AppError)))]
+async fn post_sign_out_everywhere(ctx: Ctx) -> AppResult<impl IntoResponse> {
+    let cookie = service::sign_out_everywhere(&ctx).await?;
+    Ok((StatusCode::NO_CONTENT, NO_STORE, [(header::SET_COOKIE, cookie)]))
+}
+
+/// One's own data as a JSON file.
+#[utoipa::path(get, path = "/me/export", tag = "accounts", responses((status = 200, body = serde_json::Value), (status = "4XX", body = AppError)))]
+async fn get_export(ctx: Ctx) -> AppResult<impl IntoResponse> {
+    let export = service::export_me(&ctx).await?;
+    Ok((NO_STORE, [(header::CONTENT_DISPOSITION, "attachment; filename=\"llmos-account.json\"")], Json(export)))
+}
+
+/// One's API tokens, without their secrets.
+#[utoipa::path(get, path = "/me/tokens", tag = "accounts", responses((status = 200, body = Vec<ApiToken>), (status = "4XX", body = AppError)))]
+async fn list_tokens(ctx: Ctx) -> AppResult<Json<Vec<ApiToken>>> {
+    service::list_tokens(&ctx).await.map(Json)
+}
+
+/// Makes an API token; its secret is in this answer only.
+#[utoipa::path(post, path = "/me/tokens", tag = "accounts", request_body = CreateApiToken,
+    responses((status = 201, body = NewApiToken), (status = "4XX", body = AppError)))]
+async fn post_token(ctx: Ctx, Json(input): Json<CreateApiToken>) -> AppResult<impl IntoResponse> {
+    Ok((StatusCode::CREATED, NO_STORE, Json(service::create_token(&ctx, input).await?)))
+}
+
+/// Revokes an API token.
+#[utoipa::path(delete, path = "/me/tokens/{id}", tag = "accounts", params(("id" = ApiTokenId, Path)),
+    responses((status = 204), (status = "4XX", body = AppError)))]
+async fn delete_token(ctx: Ctx, Path(id): Path<ApiTokenId>) -> AppResult<StatusCode> {
+    service::revoke_token(&ctx, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

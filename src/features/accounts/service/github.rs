@@ -1,0 +1,222 @@
+//! Signing in with GitHub: the OAuth web flow with state and PKCE, against GitHub or a server that speaks like it.
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+
+use super::{
+    Audit, note,
+    sign_in::{SignedIn, deactivated, sign_in_as},
+    sign_up::{Newcomer, may_register, register},
+};
+use crate::{
+    browser::data::encode,
+    error::{AppError, AppResult, ErrorCode},
+    features::accounts::{
+        model::{clean_email, clean_name, safe_next},
+        store::{self, users::Account},
+    },
+    ids::UserId,
+    server::{
+        config::GitHub,
+        context::{Ctx, Via},
+        error::chain,
+        secrets,
+    },
+};
+
+/// What the browser keeps between leaving for GitHub and coming back: an HttpOnly cookie of ten minutes.
+#[derive(Serialize, Deserialize)]
+struct Trip {
+    state: String,
+    verifier: String,
+    next: String,
+    invitation: Option<String>,
+}
+
+/// Where to send the browser, and what it has to keep.
+pub struct GitHubStart {
+    pub location: String,
+    /// The value of the trip's cookie.
+    pub trip: String,
+}
+
+/// What GitHub sends the browser back with.
+#[derive(Debug, Default, Deserialize)]
+pub struct Callback {
+    #[serde(default)]
+    pub code: Option<String>,
+    #[serde(default)]
+    pub state: Option<String>,
+    #[serde(default)]
+    pub error: Option<String>,
+}
+
+fn configured(ctx: &Ctx) -> AppResult<&GitHub> {
+    ctx.state.config.github.as_ref().ok_or_else(|| AppError::new(ErrorCode::NotFound, "Signing in with GitHub is not set up here."))
+}
+
+fn redirect_uri(ctx: &Ctx) -> String {
+    format!("{}/auth/github/callback", ctx.state.config.public_url())
+}
+
+/// Begins a trip to GitHub.
+pub fn start_github(ctx: &Ctx, next: &str, invitation: Option<String>) -> AppResult<GitHubStart> {
+    let github = configured(ctx)?;
+    let trip = Trip {
+        state: secrets::generate(""),
+        verifier: secrets::generate(""),
+        next: safe_next(next).to_owned(),
+        invitation: invitation.filter(|secret| !secret.is_empty()),
+    };
+    let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(trip.verifier.as_bytes()));
+    let location = format!(
+        "{}/login/oauth/authorize?client_id={}&redirect_uri={}&scope={}&state={}&code_challenge={challenge}&code_challenge_method=S256",
+        ctx.state.config.github_url,
+        encode(&github.client_id),
+        encode(&redirect_uri(ctx)),
+        encode("read:user user:email"),
+        trip.state,
+    );
+    Ok(GitHubStart { location, trip: URL_SAFE_NO_PAD.encode(serde_json::to_vec(&trip)?) })
+}
+
+/// An account at GitHub.
+struct Identity {
+    id: String,
+    name: String,
+    /// The primary address, if GitHub has verified it.
+    email: Option<String>,
+}
+
+/// Ends a trip: signs in, links the account that is signed in, or opens one. Gives the sign-in (none when one was there
+/// already) and where to go on.
+pub async fn finish_github(ctx: &Ctx, trip: Option<&str>, callback: Callback) -> AppResult<(Option<SignedIn>, String)> {
+    let github = configured(ctx)?;
+    let stale = || AppError::new(ErrorCode::Expired, "Signing in with GitHub took too long or was started elsewhere. Try again.");
+    let trip = trip.and_then(|trip| URL_SAFE_NO_PAD.decode(trip).ok()).ok_or_else(stale)?;
+    let trip: Trip = serde_json::from_slice(&trip).map_err(|_| stale())?;
+    if !bool::from(trip.state.as_bytes().ct_eq(callback.state.as_deref().unwrap_or_default().as_bytes())) {
+        return Err(stale());
+    }
+    if callback.error.is_some() {
+        return Err(AppError::new(ErrorCode::Unauthenticated, "GitHub did not sign you in. Try again, or sign in with your password."));
+    }
+    // From here on somebody else's server works for the caller.
+    ctx.state.limits.sign_up(&ctx.address)?;
+    let identity = identify(ctx, github, callback.code.as_deref().unwrap_or_default(), &trip.verifier).await?;
+    let next = safe_next(&trip.next).to_owned();
+    let signed_in = admit(ctx, &identity, trip.invitation.as_deref()).await?;
+    Ok((signed_in, next))
+}
+
+/// Which account here an account there is.
+async fn admit(ctx: &Ctx, identity: &Identity, invitation: Option<&str>) -> AppResult<Option<SignedIn>> {
+    let linked = store::users::by_github(ctx.db().read(), &identity.id).await?;
+    // Somebody who is signed in came to link the two.
+    if let Some(actor) = ctx.actor.as_deref()
+        && matches!(actor.via, Via::SignIn(_))
+    {
+        match linked {
+            Some(account) if account.id()? != actor.id() => {
+                return Err(AppError::conflict("This GitHub account is linked to another account here."));
+            }
+            Some(_) => {}
+            None => link(ctx, actor.id(), &actor.person.name, identity).await?,
+        }
+        return Ok(None);
+    }
+    if let Some(account) = linked {
+        return enter(ctx, &account).await.map(Some);
+    }
+    let Some(email) = &identity.email else {
+        return Err(AppError::conflict("GitHub has not verified your primary e-mail address. Verify it there, then try again."));
+    };
+    let email = clean_email(email)?;
+    match store::users::by_email(ctx.db().read(), &email).await? {
+        // Nobody can prove this account but by its address, and GitHub has verified that.
+        Some(account) if account.password_hash.is_none() && account.github_id.is_none() && !account.is_agent() => {
+            link(ctx, account.id()?, &account.name, identity).await?;
+            enter(ctx, &account).await.map(Some)
+        }
+        Some(_) => Err(AppError::conflict(
+            "There is an account with your e-mail address. Sign in with its password, then link GitHub in your settings.",
+        )),
+        None => {
+            may_register(ctx, invitation).await?;
+            let name = clean_name("name", "yourself", &identity.name)?;
+            let newcomer = Newcomer { name: &name, email: &email, password_hash: None, github_id: Some(&identity.id), invitation };
+            register(ctx, &newcomer, "GitHub").await.map(Some)
+        }
+    }
+}
+
+async fn enter(ctx: &Ctx, account: &Account) -> AppResult<SignedIn> {
+    if account.active() { sign_in_as(ctx, account, "GitHub").await } else { Err(deactivated()) }
+}
+
+async fn link(ctx: &Ctx, user: UserId, name: &str, identity: &Identity) -> AppResult<()> {
+    let mut tx = ctx.db().write_tx().await?;
+    store::users::set_github(&mut tx, user, &identity.id, ctx.now()).await?;
+    note(ctx, &mut tx, Audit::new("github.linked", name).detail(&identity.name)).await?;
+    Ok(tx.commit().await?)
+}
+
+#[derive(Deserialize)]
+struct TokenAnswer {
+    access_token: String,
+}
+
+#[derive(Deserialize)]
+struct UserAnswer {
+    id: u64,
+    login: String,
+    name: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct EmailAnswer {
+    email: String,
+    primary: bool,
+    verified: bool,
+}
+
+/// Asks GitHub who came back.
+async fn identify(ctx: &Ctx, github: &GitHub, code: &str, verifier: &str) -> AppResult<Identity> {
+    let (http, config) = (&ctx.state.http, &ctx.state.config);
+    let form = [
+        ("client_id", github.client_id.as_str()),
+        ("client_secret", &github.client_secret),
+        ("code", code),
+        ("redirect_uri", &redirect_uri(ctx)),
+        ("code_verifier", verifier),
+    ];
+    let body = form.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect::<Vec<_>>().join("&");
+    let request = http
+        .post(format!("{}/login/oauth/access_token", config.github_url))
+        .header("accept", "application/json")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(body);
+    let token: TokenAnswer = ask(request).await?;
+    let get = |path: &str| {
+        http.get(format!("{}{path}", config.github_api_url))
+            .bearer_auth(&token.access_token)
+            .header("accept", "application/vnd.github+json")
+            .header("x-github-api-version", "2022-11-28")
+    };
+    let user: UserAnswer = ask(get("/user")).await?;
+    let emails: Vec<EmailAnswer> = ask(get("/user/emails")).await?;
+    let name = user.name.filter(|name| clean_name("name", "yourself", name).is_ok()).unwrap_or(user.login);
+    let email = emails.into_iter().find(|email| email.primary && email.verified).map(|email| email.email);
+    Ok(Identity { id: user.id.to_string(), name, email })
+}
+
+/// One question to GitHub. GitHub answers a wrong code with 200 and an error object, which then does not fit.
+async fn ask<T: serde::de::DeserializeOwned>(request: reqwest::RequestBuilder) -> AppResult<T> {
+    let answer = async { request.send().await?.error_for_status()?.json::<T>().await };
+    answer.await.map_err(|error| {
+        tracing::warn!(error = %chain(&error), "GitHub");
+        AppError::new(ErrorCode::Unavailable, "GitHub does not answer as it should. Try again in a moment, or sign in with your password.")
+    })
+}

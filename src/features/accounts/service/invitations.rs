@@ -1,0 +1,169 @@
+//! Invitations: links that open an account, join a team, or both.
+
+use sqlx::{Any, Executor};
+
+use super::{Audit, access, authorise_team, note};
+use crate::{
+    error::{AppError, AppResult, ErrorCode},
+    features::{
+        accounts::{
+            Action, Role, Scope,
+            model::{CreateInvitation, Invitation, InvitationPreview, NewInvitation, Team, UserKind},
+            store::{self, invitations::Invited},
+        },
+        analytics::service::{Event, record},
+    },
+    ids::{InvitationId, TeamId, UserId},
+    server::{clock, context::Ctx, db::Tx, secrets},
+};
+
+const USES_MAX: u32 = 1_000;
+const DAYS_MAX: u32 = 90;
+
+/// Whether the caller may invite: to a team by its role, to the instance alone as an administrator. The caller's role.
+async fn authorise(ctx: &Ctx, team: Option<TeamId>) -> AppResult<Role> {
+    match team {
+        Some(team) => authorise_team(ctx, team, Action::Invite).await,
+        None => access::administrator(ctx).map(|_| Role::Owner),
+    }
+}
+
+/// Makes an invitation; its link is shown once.
+pub async fn create_invitation(ctx: &Ctx, team: Option<TeamId>, input: CreateInvitation) -> AppResult<NewInvitation> {
+    let role = authorise(ctx, team).await?;
+    if !role.governs(input.role) {
+        return Err(AppError::field("role", format!("As a {role} you can invite people to roles below your own.")));
+    }
+    if !(1..=USES_MAX).contains(&input.max_uses) {
+        return Err(AppError::field("maxUses", format!("An invitation can be used 1 to {USES_MAX} times.")));
+    }
+    if !(1..=DAYS_MAX).contains(&input.expires_in_days) {
+        return Err(AppError::field("expiresInDays", format!("An invitation works for 1 to {DAYS_MAX} days.")));
+    }
+    let (actor, now, secret) = (ctx.actor()?, ctx.now(), secrets::generate(""));
+    let invitation = Invitation {
+        id: InvitationId::generate(),
+        role: input.role,
+        created_by: actor.person.clone(),
+        uses: 0,
+        max_uses: i64::from(input.max_uses),
+        expires_at: now + i64::from(input.expires_in_days) * clock::DAY,
+        created_at: now,
+    };
+    let new = store::invitations::NewInvitation {
+        id: invitation.id,
+        team,
+        role: input.role,
+        token_hash: &secrets::hash(&secret),
+        created_by: actor.id(),
+        max_uses: invitation.max_uses,
+        expires_at: invitation.expires_at,
+    };
+    let mut tx = ctx.db().write_tx().await?;
+    if let Some(team) = team {
+        let (_, role) = super::teams::lock_as(ctx, &mut tx, team, Action::Invite).await?;
+        if !role.governs(input.role) {
+            return Err(AppError::forbidden("Your role has changed in the meantime. Load the page again."));
+        }
+    }
+    store::invitations::insert(&mut tx, &new, now).await?;
+    let detail = format!("{} uses, {} days", input.max_uses, input.expires_in_days);
+    let event = Audit::new("invitation.created", input.role.as_str()).detail(&detail);
+    note(ctx, &mut tx, if let Some(team) = team { event.team(team) } else { event }).await?;
+    record(ctx, &mut tx, Event::new("invitation.created").team(team).subject(invitation.id)).await?;
+    tx.commit().await?;
+    Ok(NewInvitation { invitation, url: format!("{}/invite/{secret}", ctx.state.config.public_url()) })
+}
+
+/// Invitations that still work.
+pub async fn list_invitations(ctx: &Ctx, team: Option<TeamId>) -> AppResult<Vec<Invitation>> {
+    authorise(ctx, team).await?;
+    store::invitations::open(ctx.db().read(), team, ctx.now()).await
+}
+
+/// Ends an invitation before its time. Nobody ends one for a role above what they may give.
+pub async fn revoke_invitation(ctx: &Ctx, team: Option<TeamId>, id: InvitationId) -> AppResult<()> {
+    let role = authorise(ctx, team).await?;
+    let mut tx = ctx.db().write_tx().await?;
+    let revoked = store::invitations::revoke(&mut tx, id, team, ctx.now()).await?.ok_or_else(|| AppError::not_found("invitation"))?;
+    if !role.governs(revoked) {
+        return Err(AppError::forbidden("Only an owner can end an invitation for this role."));
+    }
+    let event = Audit::new("invitation.revoked", revoked.as_str());
+    note(ctx, &mut tx, if let Some(team) = team { event.team(team) } else { event }).await?;
+    Ok(tx.commit().await?)
+}
+
+fn ended() -> AppError {
+    AppError::new(ErrorCode::Expired, "This invitation was used up, ended, or its time is over. Ask for a new link.")
+}
+
+/// What a link leads to, if it works.
+pub(super) async fn find<'c>(ctx: &Ctx, executor: impl Executor<'c, Database = Any>, secret: &str) -> AppResult<Invited> {
+    match store::invitations::by_secret(executor, &secrets::hash(secret)).await? {
+        Some(invited) if invited.works(ctx.now()) => Ok(invited),
+        Some(_) => Err(ended()),
+        None => {
+            ctx.state.limits.wrong_secret(&ctx.address)?;
+            Err(AppError::new(ErrorCode::NotFound, "There is no such invitation. Check that the whole link was copied."))
+        }
+    }
+}
+
+/// Uses a link once. The team's row is taken before the invitation's, here and everywhere, so that nobody waits in a circle.
+pub(super) async fn consume(ctx: &Ctx, tx: &mut Tx, secret: &str) -> AppResult<Invited> {
+    let invited = find(ctx, &mut **tx, secret).await?;
+    if let Some(team) = invited.team()? {
+        store::teams::lock(tx, team, ctx.now()).await?.ok_or_else(ended)?;
+    }
+    if store::invitations::consume(tx, &invited.id, ctx.now()).await? { Ok(invited) } else { Err(ended()) }
+}
+
+/// Makes `user` a member of the team that a consumed invitation is for, if it is for one.
+pub(super) async fn join(ctx: &Ctx, tx: &mut Tx, invited: &Invited, user: UserId) -> AppResult<()> {
+    let Some(team) = invited.team()? else { return Ok(()) };
+    let (role, now) = (invited.role()?, ctx.now());
+    super::members::check_room(tx, team).await?;
+    store::members::insert(tx, team, user, role, now).await?;
+    let name = &ctx.actor()?.person.name;
+    note(ctx, tx, Audit::new("member.joined", name).team(team).detail(&format!("{role}, invited by {}", invited.invited_by))).await?;
+    record(ctx, tx, Event::new("team.member_joined").team(Some(team)).subject(user)).await
+}
+
+/// What somebody sees who opens a link.
+pub async fn preview_invitation(ctx: &Ctx, secret: &str) -> AppResult<InvitationPreview> {
+    let invited = find(ctx, ctx.db().read(), secret).await?;
+    let team_id = invited.team()?;
+    let member = match (team_id, ctx.actor.as_deref()) {
+        (Some(team), Some(actor)) => store::members::role(ctx.db().read(), team, actor.id()).await?.is_some(),
+        _ => false,
+    };
+    Ok(InvitationPreview {
+        role: invited.role()?,
+        team: invited.team_name,
+        team_id,
+        invited_by: invited.invited_by,
+        expires_at: invited.expires_at,
+        member,
+    })
+}
+
+/// Joins the team that a link is for. A member already: nothing is used up, nothing changes.
+pub async fn accept_invitation(ctx: &Ctx, secret: &str) -> AppResult<Team> {
+    let actor = ctx.actor_with(Scope::Admin)?;
+    if actor.person.kind == UserKind::Agent {
+        return Err(AppError::forbidden("An agent belongs to the team that made it."));
+    }
+    let mut tx = ctx.db().write_tx().await?;
+    let invited = find(ctx, &mut *tx, secret).await?;
+    let Some(team) = invited.team()? else {
+        return Err(AppError::conflict("This invitation opens an account, and you have one."));
+    };
+    store::teams::lock(&mut tx, team, ctx.now()).await?.ok_or_else(ended)?;
+    if store::members::role(&mut *tx, team, actor.id()).await?.is_none() {
+        let invited = consume(ctx, &mut tx, secret).await?;
+        join(ctx, &mut tx, &invited, actor.id()).await?;
+    }
+    tx.commit().await?;
+    store::teams::of_member(ctx.db().read(), actor.id(), team).await?.ok_or_else(ended)
+}

@@ -1,0 +1,142 @@
+//! How often somebody may try: signing in, signing up, using links and tokens. In memory of this process, bounded.
+
+use std::{
+    net::{IpAddr, Ipv6Addr},
+    num::NonZeroU32,
+    time::Duration,
+};
+
+use governor::{
+    DefaultKeyedRateLimiter, Quota,
+    clock::{Clock as _, DefaultClock},
+};
+use tokio::sync::Semaphore;
+
+use crate::{
+    error::{AppError, AppResult},
+    server::secrets,
+};
+
+/// Tries in a row, then one more each period. An account allows a person to be forgetful and a guesser 1,440 tries a day.
+const ACCOUNT: (u32, Duration) = (10, Duration::from_secs(60));
+/// One address may be a whole office.
+const ADDRESS: (u32, Duration) = (100, Duration::from_secs(2));
+const SIGN_UPS: (u32, Duration) = (60, Duration::from_secs(20));
+/// Links and tokens that do not exist: a secret cannot be guessed, this only keeps the noise down.
+const SECRETS: (u32, Duration) = (100, Duration::from_secs(1));
+
+/// Above this many keys the ones that are back at their full quota are dropped at once, not only every ten minutes.
+const KEYS_MAX: usize = 50_000;
+
+/// How many passwords are hashed at once: each takes 19 MiB and a core for tens of milliseconds.
+const HASHES: usize = 2;
+
+/// The limits of one process.
+pub struct Limits {
+    accounts: DefaultKeyedRateLimiter<String>,
+    addresses: DefaultKeyedRateLimiter<String>,
+    sign_ups: DefaultKeyedRateLimiter<String>,
+    secrets: DefaultKeyedRateLimiter<String>,
+    pub(super) hashing: Semaphore,
+}
+
+fn limiter((burst, period): (u32, Duration)) -> DefaultKeyedRateLimiter<String> {
+    let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
+    // The period is a constant above zero; the fallback only satisfies the type.
+    let quota = Quota::with_period(period).unwrap_or(Quota::per_minute(NonZeroU32::MIN)).allow_burst(burst);
+    DefaultKeyedRateLimiter::keyed(quota)
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Limits {
+    pub fn new() -> Self {
+        Self {
+            accounts: limiter(ACCOUNT),
+            addresses: limiter(ADDRESS),
+            sign_ups: limiter(SIGN_UPS),
+            secrets: limiter(SECRETS),
+            hashing: Semaphore::new(HASHES),
+        }
+    }
+
+    /// One try to sign in as `email`, whether or not there is such an account.
+    pub fn sign_in(&self, address: &str, email: &str) -> AppResult<()> {
+        check(&self.addresses, address_key(address))?;
+        check(&self.accounts, secrets::hash(email))
+    }
+
+    /// One try to prove a password again while signed in.
+    pub fn password(&self, account: &str) -> AppResult<()> {
+        check(&self.accounts, account.to_owned())
+    }
+
+    /// One try to open an account.
+    pub fn sign_up(&self, address: &str) -> AppResult<()> {
+        check(&self.sign_ups, address_key(address))
+    }
+
+    /// A link or token that did not work.
+    pub fn wrong_secret(&self, address: &str) -> AppResult<()> {
+        check(&self.secrets, address_key(address))
+    }
+
+    /// Drops the keys that are back at their full quota.
+    pub fn forget_old(&self) {
+        for limiter in [&self.accounts, &self.addresses, &self.sign_ups, &self.secrets] {
+            limiter.retain_recent();
+            limiter.shrink_to_fit();
+        }
+    }
+}
+
+fn check(limiter: &DefaultKeyedRateLimiter<String>, key: String) -> AppResult<()> {
+    if limiter.len() > KEYS_MAX {
+        limiter.retain_recent();
+    }
+    limiter.check_key(&key).map_err(|until| {
+        let wait = until.wait_time_from(DefaultClock::default().now());
+        AppError::too_many(u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1))
+    })
+}
+
+/// An IPv6 customer has a whole /64, so that is one address here.
+fn address_key(address: &str) -> String {
+    match address.parse::<IpAddr>() {
+        Ok(IpAddr::V6(v6)) if v6.to_ipv4_mapped().is_none() => {
+            let [a, b, c, d, ..] = v6.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).to_string()
+        }
+        _ => address.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorCode;
+
+    #[test]
+    fn an_account_is_limited_from_any_address() {
+        let limits = Limits::new();
+        let tries = (0..20).map(|n| limits.sign_in(&format!("10.0.0.{n}"), "a@b.c")).filter(Result::is_ok).count();
+        assert_eq!(tries, 10);
+        let error = limits.sign_in("10.0.1.1", "a@b.c").expect_err("limited");
+        assert_eq!(error.code, ErrorCode::TooManyRequests);
+        assert!(error.retry_after.is_some_and(|seconds| (1..=61).contains(&seconds)));
+        assert!(limits.sign_in("10.0.1.1", "other@b.c").is_ok());
+    }
+
+    #[test]
+    fn an_address_is_limited_over_all_accounts() {
+        let limits = Limits::new();
+        let tries = (0..200).map(|n| limits.sign_in("2001:db8::1", &format!("{n}@b.c"))).filter(Result::is_ok).count();
+        assert!((100..110).contains(&tries), "{tries}");
+        assert!(limits.sign_in("2001:db8::ffff", "new@b.c").is_err(), "the same /64");
+        assert!(limits.sign_in("2001:db8:0:1::1", "new@b.c").is_ok());
+    }
+}

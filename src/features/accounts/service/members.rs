@@ -1,0 +1,148 @@
+//! Members of a team and their roles. The last owner stays.
+
+use super::{Audit, authorise_team, note, teams::lock_as};
+use crate::{
+    error::{AppError, AppResult},
+    features::{
+        accounts::{
+            Action, Role,
+            model::{ChangeRole, Member, TransferOwnership, UserKind},
+            store::{self, members::MEMBERS_MAX, users::Account},
+        },
+        analytics::service::{Event, record},
+    },
+    ids::{TeamId, UserId},
+    server::{context::Ctx, db::Tx},
+};
+
+const LAST_OWNER: &str = "A team needs an owner: hand the team over or delete it.";
+
+/// Members by name. E-mail addresses are for those who manage members, and one's own.
+pub async fn list_members(ctx: &Ctx, team: TeamId) -> AppResult<Vec<Member>> {
+    let role = authorise_team(ctx, team, Action::Read).await?;
+    let me = ctx.actor()?.id();
+    let mut members = store::members::list(ctx.db().read(), team).await?;
+    if !role.allows(Action::ManageMembers) {
+        members.iter_mut().filter(|member| member.person.id != me).for_each(|member| member.email = None);
+    }
+    Ok(members)
+}
+
+/// Refuses one member too many; inside a transaction that has the team's row.
+pub(super) async fn check_room(tx: &mut Tx, team: TeamId) -> AppResult<()> {
+    if store::members::count(tx, team).await? >= MEMBERS_MAX {
+        return Err(AppError::conflict(format!("A team has at most {MEMBERS_MAX} members.")));
+    }
+    Ok(())
+}
+
+/// Somebody's account and role in a team.
+async fn member(tx: &mut Tx, team: TeamId, user: UserId) -> AppResult<(Account, Role)> {
+    let role = store::members::role(&mut **tx, team, user).await?;
+    let account = store::users::by_id(&mut **tx, user).await?;
+    account.zip(role).ok_or_else(|| AppError::not_found("member"))
+}
+
+async fn keep_an_owner(tx: &mut Tx, team: TeamId, user: UserId) -> AppResult<()> {
+    if store::members::owners_besides(tx, team, user).await? == 0 { Err(AppError::conflict(LAST_OWNER)) } else { Ok(()) }
+}
+
+/// Gives a member another role, up to what the caller's own role governs.
+pub async fn change_role(ctx: &Ctx, team: TeamId, user: UserId, input: ChangeRole) -> AppResult<Member> {
+    authorise_team(ctx, team, Action::ManageMembers).await?;
+    let now = ctx.now();
+    let mut tx = ctx.db().write_tx().await?;
+    let (_, own) = lock_as(ctx, &mut tx, team, Action::ManageMembers).await?;
+    let (account, before) = member(&mut tx, team, user).await?;
+    if !own.governs(before) || !own.governs(input.role) {
+        return Err(AppError::forbidden(format!("As a {own} you can change roles below your own, and only to such roles.")));
+    }
+    if account.is_agent() && input.role == Role::Owner {
+        return Err(AppError::field("role", "An agent cannot own a team."));
+    }
+    if before == Role::Owner && input.role != Role::Owner {
+        keep_an_owner(&mut tx, team, user).await?;
+    }
+    if before != input.role {
+        store::members::set_role(&mut tx, team, user, input.role, now).await?;
+        let detail = format!("{before} → {}", input.role);
+        note(ctx, &mut tx, Audit::new("role.changed", &account.name).team(team).detail(&detail)).await?;
+        record(ctx, &mut tx, Event::new("team.role_changed").team(Some(team)).subject(user)).await?;
+    }
+    tx.commit().await?;
+    let members = list_members(ctx, team).await?;
+    members.into_iter().find(|member| member.person.id == user).ok_or_else(|| AppError::not_found("member"))
+}
+
+/// Takes a member out. An agent of this team ends with that; what anybody had handed out ends too.
+pub async fn remove_member(ctx: &Ctx, team: TeamId, user: UserId) -> AppResult<()> {
+    authorise_team(ctx, team, Action::ManageMembers).await?;
+    if ctx.actor()?.id() == user {
+        return leave_team(ctx, team).await;
+    }
+    let now = ctx.now();
+    let mut tx = ctx.db().write_tx().await?;
+    let (_, own) = lock_as(ctx, &mut tx, team, Action::ManageMembers).await?;
+    let (account, role) = member(&mut tx, team, user).await?;
+    if !own.governs(role) {
+        return Err(AppError::forbidden(format!("As a {own} you can remove members below your own role.")));
+    }
+    if role == Role::Owner {
+        keep_an_owner(&mut tx, team, user).await?;
+    }
+    store::members::delete(&mut tx, team, user).await?;
+    store::invitations::revoke_made_by(&mut tx, user, Some(team), now).await?;
+    if account.is_agent() {
+        store::tokens::revoke_all(&mut tx, user, now).await?;
+        store::users::set_flags(&mut tx, user, false, false, Some(now), now).await?;
+    }
+    note(ctx, &mut tx, Audit::new("member.removed", &account.name).team(team).detail(role.as_str())).await?;
+    record(ctx, &mut tx, Event::new("team.member_removed").team(Some(team)).subject(user)).await?;
+    tx.commit().await?;
+    ctx.state.actors.forget();
+    Ok(())
+}
+
+/// Leaves a team. Its last owner cannot.
+pub async fn leave_team(ctx: &Ctx, team: TeamId) -> AppResult<()> {
+    let actor = ctx.actor_with(crate::features::accounts::Scope::Admin)?;
+    if actor.person.kind == UserKind::Agent {
+        return Err(AppError::forbidden("An agent stays in the team that made it, until somebody removes it."));
+    }
+    let now = ctx.now();
+    let mut tx = ctx.db().write_tx().await?;
+    store::teams::lock(&mut tx, team, now).await?;
+    let role = store::members::role(&mut *tx, team, actor.id()).await?.ok_or_else(|| AppError::not_found("team"))?;
+    if role == Role::Owner {
+        keep_an_owner(&mut tx, team, actor.id()).await?;
+    }
+    store::members::delete(&mut tx, team, actor.id()).await?;
+    store::invitations::revoke_made_by(&mut tx, actor.id(), Some(team), now).await?;
+    note(ctx, &mut tx, Audit::new("member.left", &actor.person.name).team(team).detail(role.as_str())).await?;
+    record(ctx, &mut tx, Event::new("team.member_left").team(Some(team)).subject(actor.id())).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Hands a team over: the other becomes owner, the caller maintainer.
+pub async fn transfer_ownership(ctx: &Ctx, team: TeamId, input: TransferOwnership) -> AppResult<()> {
+    authorise_team(ctx, team, Action::OwnTeam).await?;
+    let (actor, now) = (ctx.actor()?, ctx.now());
+    if actor.id() == input.to {
+        return Err(AppError::field("to", "You own this team already: choose somebody else."));
+    }
+    let mut tx = ctx.db().write_tx().await?;
+    lock_as(ctx, &mut tx, team, Action::OwnTeam).await?;
+    let (account, before) = member(&mut tx, team, input.to).await?;
+    if account.is_agent() {
+        return Err(AppError::field("to", "An agent cannot own a team."));
+    }
+    if !account.active() {
+        return Err(AppError::field("to", "This account is deactivated: choose somebody else."));
+    }
+    store::members::set_role(&mut tx, team, input.to, Role::Owner, now).await?;
+    store::members::set_role(&mut tx, team, actor.id(), Role::Maintainer, now).await?;
+    let detail = format!("{before} → owner; {} is maintainer now", actor.person.name);
+    note(ctx, &mut tx, Audit::new("team.transferred", &account.name).team(team).detail(&detail)).await?;
+    record(ctx, &mut tx, Event::new("team.transferred").team(Some(team)).subject(input.to)).await?;
+    Ok(tx.commit().await?)
+}

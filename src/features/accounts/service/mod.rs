@@ -1,0 +1,54 @@
+//! Use cases of accounts, by what people come for. Other features ask here who calls ([`authorise_team`]) and who people are
+//! ([`people`]).
+
+mod access;
+mod admin;
+mod agents;
+mod audit;
+mod avatars;
+mod github;
+mod invitations;
+mod limits;
+mod members;
+mod passwords;
+mod people;
+mod sign_in;
+mod sign_up;
+mod teams;
+mod tokens;
+
+use crate::{
+    error::AppResult,
+    features::accounts::store,
+    server::{clock, context::Ctx},
+};
+
+pub use access::{ActorCache, actor_of_sign_in, actor_of_token, authorise_team, operator, roles_of, team_ids_of};
+pub use admin::{change_settings, change_user, instance, list_all_teams, list_users, settings};
+pub use agents::{create_agent, create_agent_token, list_agent_tokens, revoke_agent_token};
+pub use audit::{Audit, instance_audit, note, team_audit};
+pub use avatars::{AVATAR_BYTES, avatar, remove_avatar, set_avatar};
+pub use github::{Callback, GitHubStart, finish_github, start_github};
+pub use invitations::{accept_invitation, create_invitation, list_invitations, preview_invitation, revoke_invitation};
+pub use limits::Limits;
+pub use members::{change_role, leave_team, list_members, remove_member, transfer_ownership};
+pub use passwords::{change_password, create_password_link, look_at_password_link, use_password_link};
+pub use people::{active_people, delete_me, export_me, me, people, person_by_id, update_me};
+pub use sign_in::{COOKIE, SignedIn, end_sign_in, list_sign_ins, sign_in, sign_out, sign_out_everywhere};
+pub use sign_up::sign_up;
+pub use teams::{create_team, delete_team, list_teams, rename_team, team};
+pub use tokens::{create_token, list_tokens, revoke_token};
+
+/// Ended tokens and links stay listed nowhere; their rows go after this time.
+const ENDED_KEPT_MS: i64 = 30 * clock::DAY;
+
+/// Removes sign-ins, links and tokens that had their time, and forgets who tried to sign in long ago.
+pub async fn remove_expired(ctx: &Ctx) -> AppResult<()> {
+    ctx.state.limits.forget_old();
+    let now = ctx.now();
+    let mut tx = ctx.db().write_tx().await?;
+    store::sign_ins::delete_expired(&mut tx, now).await?;
+    store::password_links::delete_expired(&mut tx, now - ENDED_KEPT_MS).await?;
+    store::tokens::delete_ended(&mut tx, now - ENDED_KEPT_MS).await?;
+    Ok(tx.commit().await?)
+}

@@ -1,0 +1,196 @@
+//! One's own account, and who other people are.
+
+use std::collections::HashMap;
+
+use serde_json::{Value, json};
+
+use super::{Audit, note, passwords, sign_in};
+use crate::{
+    error::{AppError, AppResult},
+    features::{
+        accounts::{
+            Scope,
+            model::{DeleteMe, Me, Person, UpdateMe, clean_name, device_name},
+            store::{self, users::Account},
+        },
+        analytics::service::{Event, record},
+        volumes,
+    },
+    ids::UserId,
+    server::{context::Ctx, db::Tx},
+};
+
+/// What history calls somebody whose account is gone.
+const DELETED: &str = "Deleted account";
+/// Newest security events in the export of one's own data.
+const EXPORTED_EVENTS: i64 = 10_000;
+/// Ids of one query; a page shows fewer.
+const CHUNK: usize = 500;
+
+/// The caller's account as stored; gone since the request began: sign in again.
+async fn account(ctx: &Ctx, scope: Scope) -> AppResult<Account> {
+    let id = ctx.actor_with(scope)?.id();
+    store::users::by_id(ctx.db().read(), id).await?.ok_or_else(AppError::unauthenticated)
+}
+
+/// The signed-in account.
+pub async fn me(ctx: &Ctx) -> AppResult<Me> {
+    let account = account(ctx, Scope::Read).await?;
+    let id = account.id()?;
+    let person = account.person()?;
+    Ok(Me {
+        person,
+        email: account.email,
+        time_zone: account.time_zone,
+        administrator: account.administrator != 0,
+        moderator: account.moderator != 0,
+        has_password: account.password_hash.is_some(),
+        github_linked: account.github_id.is_some(),
+        teams: store::teams::mine(ctx.db().read(), id).await?,
+        volume_id: volumes::service::personal_volume(ctx, id).await?,
+    })
+}
+
+/// An IANA name from the built-in database, in its own spelling.
+fn time_zone(text: &str) -> AppResult<String> {
+    let zone = jiff::tz::TimeZone::get(text.trim()).ok();
+    let name = zone.as_ref().and_then(jiff::tz::TimeZone::iana_name);
+    name.map(str::to_owned).ok_or_else(|| AppError::field("timeZone", "This time zone is not known: choose one such as Europe/Berlin."))
+}
+
+/// Changes one's name and time zone.
+pub async fn update_me(ctx: &Ctx, input: UpdateMe) -> AppResult<Me> {
+    let account = account(ctx, Scope::Write).await?;
+    let id = account.id()?;
+    let name = match &input.name {
+        Some(name) => clean_name("name", "yourself", name)?,
+        None => account.name.clone(),
+    };
+    let zone = match &input.time_zone {
+        Some(zone) => time_zone(zone)?,
+        None => account.time_zone,
+    };
+    let mut tx = ctx.db().write_tx().await?;
+    store::users::update_profile(&mut tx, id, &name, &zone, ctx.now()).await?;
+    if name != account.name {
+        note(ctx, &mut tx, Audit::new("account.renamed", &name).detail(&format!("was {}", account.name))).await?;
+    }
+    record(ctx, &mut tx, Event::new("account.updated").subject(id)).await?;
+    tx.commit().await?;
+    ctx.state.actors.forget();
+    me(ctx).await
+}
+
+/// Deletes one's account: the row is emptied and stays, so that history keeps its authors apart.
+pub async fn delete_me(ctx: &Ctx, input: DeleteMe) -> AppResult<()> {
+    let (actor, _) = sign_in::in_person(ctx)?;
+    let account = account(ctx, Scope::Admin).await?;
+    if account.password_hash.is_some() {
+        passwords::prove(ctx, &account, input.password.as_deref()).await?;
+    } else if !input.email.as_deref().is_some_and(|email| Some(email.trim().to_lowercase()) == account.email) {
+        return Err(AppError::field("email", "Type your e-mail address to delete the account."));
+    }
+    let (id, now) = (actor.id(), ctx.now());
+    let mut tx = ctx.db().write_tx().await?;
+    refuse_while_needed(ctx, &mut tx, &account).await?;
+    note(ctx, &mut tx, Audit::new("account.deleted", &account.name)).await?;
+    record(ctx, &mut tx, Event::new("account.deleted").subject(id)).await?;
+    store::sign_ins::delete_all(&mut tx, id, None).await?;
+    store::password_links::delete_of(&mut tx, id).await?;
+    store::tokens::revoke_all(&mut tx, id, now).await?;
+    store::invitations::revoke_made_by(&mut tx, id, None, now).await?;
+    store::members::delete_all_of(&mut tx, id).await?;
+    volumes::service::delete_personal_volume(&mut tx, id, now).await?;
+    store::users::erase(&mut tx, id, DELETED, now).await?;
+    tx.commit().await?;
+    ctx.state.actors.forget();
+    Ok(())
+}
+
+/// The only owner of a team and the only administrator cannot go: somebody would be left without a way in.
+async fn refuse_while_needed(ctx: &Ctx, tx: &mut Tx, account: &Account) -> AppResult<()> {
+    let (id, now) = (account.id()?, ctx.now());
+    let mut needed = Vec::new();
+    for team in store::members::owned_by(tx, id).await? {
+        let name = store::teams::lock(tx, team, now).await?;
+        if let Some(name) = name
+            && store::members::owners_besides(tx, team, id).await? == 0
+        {
+            needed.push(format!("“{name}”"));
+        }
+    }
+    if !needed.is_empty() {
+        let teams = needed.join(", ");
+        return Err(AppError::conflict(format!("You are the only owner of {teams}: hand it over or delete it first.")));
+    }
+    if account.administrator != 0 {
+        store::settings::lock_administrators(tx, now).await?;
+        if store::users::administrators_besides(tx, id).await? == 0 {
+            return Err(AppError::conflict("You are the only administrator: make somebody else one first."));
+        }
+    }
+    Ok(())
+}
+
+/// Everything that this feature keeps about the caller. Volumes are exported on their own.
+pub async fn export_me(ctx: &Ctx) -> AppResult<Value> {
+    let account = account(ctx, Scope::Admin).await?;
+    let (id, now) = (account.id()?, ctx.now());
+    let sign_ins = store::sign_ins::list(ctx.db().read(), id, now).await?;
+    let sign_ins: Vec<Value> = sign_ins
+        .into_iter()
+        .map(|row| {
+            let device = device_name(&row.user_agent);
+            json!({ "device": device, "userAgent": row.user_agent, "address": row.address, "createdAt": row.created_at, "lastSeenAt": row.last_seen_at })
+        })
+        .collect();
+    let export = json!({
+        "exportedAt": now,
+        "account": {
+            "id": account.id,
+            "name": account.name,
+            "email": account.email,
+            "githubId": account.github_id,
+            "avatar": account.avatar_sha.as_deref().map(|sha| store::avatar_address(&account.id, sha)),
+            "timeZone": account.time_zone,
+            "administrator": account.administrator != 0,
+            "moderator": account.moderator != 0,
+            "createdAt": account.created_at,
+        },
+        "teams": store::teams::list(ctx.db().read(), id).await?,
+        "signIns": sign_ins,
+        "tokens": store::tokens::list(ctx.db().read(), id).await?,
+        "securityEvents": store::audit::of_actor(ctx.db().read(), id, EXPORTED_EVENTS).await?,
+    });
+    let mut tx = ctx.db().write_tx().await?;
+    note(ctx, &mut tx, Audit::new("account.exported", &account.name)).await?;
+    record(ctx, &mut tx, Event::new("account.exported").subject(id)).await?;
+    tx.commit().await?;
+    Ok(export)
+}
+
+/// Who these accounts are, deleted ones too. For lists of other features.
+pub async fn people(ctx: &Ctx, ids: impl IntoIterator<Item = UserId>) -> AppResult<HashMap<UserId, Person>> {
+    let mut ids: Vec<UserId> = ids.into_iter().collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let mut people = HashMap::with_capacity(ids.len());
+    for chunk in ids.chunks(CHUNK) {
+        for person in store::users::people(ctx.db().read(), chunk).await? {
+            people.insert(person.id, person);
+        }
+    }
+    Ok(people)
+}
+
+/// Who this account is.
+pub async fn person_by_id(ctx: &Ctx, id: UserId) -> AppResult<Person> {
+    store::users::people(ctx.db().read(), &[id]).await?.pop().ok_or_else(|| AppError::not_found("person"))
+}
+
+/// Who of the caller's teams was active since a time, the caller aside.
+pub async fn active_people(ctx: &Ctx, since: i64) -> AppResult<Vec<Person>> {
+    let me = ctx.actor()?.id();
+    let ids = store::sign_ins::active_in_teams_of(ctx.db().read(), me, since, CHUNK as i64).await?;
+    store::users::people(ctx.db().read(), &ids).await
+}

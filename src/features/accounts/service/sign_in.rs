@@ -1,0 +1,187 @@
+//! Signing in with a password, signing out, and the list of one's signed-in devices.
+
+use axum::http::HeaderValue;
+
+use super::{Audit, access::SIGN_IN_MS, note, passwords};
+use crate::{
+    error::{AppError, AppResult, ErrorCode},
+    features::{
+        accounts::{
+            model::{Credentials, SignIn, clean_email, device_name},
+            store::{self, sign_ins::NewSignIn, users::Account},
+        },
+        analytics::service::{Event, record},
+    },
+    ids::SignInId,
+    server::{
+        context::{Actor, Ctx, Via},
+        db::Tx,
+        error::internal,
+        secrets,
+    },
+};
+
+/// The login cookie. Its value is a secret; only its hash is stored.
+pub const COOKIE: &str = "llmos_session";
+/// The longest that browsers keep a cookie. When a sign-in ends is decided here, not by the browser.
+const COOKIE_SECONDS: u32 = 400 * 24 * 3600;
+
+/// A fresh sign-in.
+pub struct SignedIn {
+    /// To be sent as `Set-Cookie`.
+    pub cookie: HeaderValue,
+    pub actor: Actor,
+}
+
+fn cookie(ctx: &Ctx, value: &str, seconds: u32) -> AppResult<HeaderValue> {
+    let secure = if ctx.state.config.secure() { "; Secure" } else { "" };
+    HeaderValue::from_str(&format!("{COOKIE}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}"))
+        .map_err(|error| internal("cookie", &error))
+}
+
+/// The same whether the account does not exist, has no password or has another one.
+fn refused() -> AppError {
+    AppError::new(ErrorCode::Unauthenticated, "The e-mail address or the password is wrong.")
+}
+
+/// What somebody with the right password of a deactivated account is told.
+pub(super) fn deactivated() -> AppError {
+    AppError::forbidden("This account is deactivated. Ask an administrator to activate it again.")
+}
+
+pub async fn sign_in(ctx: &Ctx, input: Credentials) -> AppResult<SignedIn> {
+    let email = clean_email(&input.email)?;
+    ctx.state.limits.sign_in(&ctx.address, &email)?;
+    let account = store::users::by_email(ctx.db().read(), &email).await?;
+    let stored = account.as_ref().and_then(|account| account.password_hash.as_deref());
+    let right = passwords::verify(ctx, stored, &input.password).await?;
+    match account {
+        Some(account) if right && account.active() => sign_in_as(ctx, &account, "password").await,
+        Some(account) if right => {
+            note_failure(ctx, account, "deactivated");
+            Err(deactivated())
+        }
+        Some(account) => {
+            note_failure(ctx, account, "wrong password");
+            Err(refused())
+        }
+        None => Err(refused()),
+    }
+}
+
+/// Signs `account` in; `how` it proved itself is for the log.
+pub(super) async fn sign_in_as(ctx: &Ctx, account: &Account, how: &str) -> AppResult<SignedIn> {
+    let mut tx = ctx.db().write_tx().await?;
+    let signed_in = open(ctx, &mut tx, account, how).await?;
+    tx.commit().await?;
+    ctx.state.actors.forget();
+    Ok(signed_in)
+}
+
+/// Makes the sign-in in the caller's transaction. It takes the place of the one that the browser had.
+pub(super) async fn open(ctx: &Ctx, tx: &mut Tx, account: &Account, how: &str) -> AppResult<SignedIn> {
+    if let Some(Actor { via: Via::SignIn(before), person, .. }) = ctx.actor.as_deref() {
+        store::sign_ins::delete(tx, *before, person.id).await?;
+    }
+    let (id, secret, now) = (SignInId::generate(), secrets::generate(""), ctx.now());
+    let new = NewSignIn {
+        id,
+        user: account.id()?,
+        token_hash: &secrets::hash(&secret),
+        user_agent: &ctx.user_agent,
+        address: &ctx.address,
+        expires_at: now + SIGN_IN_MS,
+    };
+    store::sign_ins::insert(tx, &new, now).await?;
+    let actor = Actor {
+        person: account.person()?,
+        administrator: account.administrator != 0,
+        moderator: account.moderator != 0,
+        via: Via::SignIn(id),
+    };
+    let ctx = ctx.on_behalf_of(actor.clone());
+    let detail = format!("{}, {how}", device_name(&ctx.user_agent));
+    note(&ctx, tx, Audit::new("sign_in.succeeded", &account.name).detail(&detail)).await?;
+    record(&ctx, tx, Event::new("account.signed_in").subject(&account.id)).await?;
+    Ok(SignedIn { cookie: cookie(&ctx, &secret, COOKIE_SECONDS)?, actor })
+}
+
+/// Logs a failed try, beside the answer and not before it: the time of a write would tell that the account exists.
+fn note_failure(ctx: &Ctx, account: Account, why: &'static str) {
+    let ctx = ctx.clone();
+    tokio::spawn(async move {
+        let result = async {
+            let actor = Actor { person: account.person()?, administrator: false, moderator: false, via: Via::Operator };
+            let mut tx = ctx.db().write_tx().await?;
+            note(&ctx.on_behalf_of(actor), &mut tx, Audit::new("sign_in.failed", &account.name).detail(why)).await?;
+            AppResult::Ok(tx.commit().await?)
+        };
+        if let Err(error) = result.await {
+            tracing::warn!(%error, "a failed sign-in was not stored in the audit log");
+        }
+    });
+}
+
+/// Ends the sign-in of this browser; the answer is the cookie's removal. Nobody signed in: nothing to end, no error.
+pub async fn sign_out(ctx: &Ctx) -> AppResult<HeaderValue> {
+    if let Some(Actor { via: Via::SignIn(id), person, .. }) = ctx.actor.as_deref() {
+        let mut tx = ctx.db().write_tx().await?;
+        store::sign_ins::delete(&mut tx, *id, person.id).await?;
+        note(ctx, &mut tx, Audit::new("sign_in.ended", &person.name)).await?;
+        tx.commit().await?;
+        ctx.state.actors.forget();
+    }
+    cookie(ctx, "", 0)
+}
+
+/// The caller, who must sit at a browser: what is about the account itself is not done with a token.
+pub(super) fn in_person(ctx: &Ctx) -> AppResult<(&Actor, SignInId)> {
+    let actor = ctx.actor()?;
+    match actor.via {
+        Via::SignIn(id) => Ok((actor, id)),
+        Via::Token(_) | Via::Operator => Err(AppError::forbidden("Sign in with a browser to do this: a token cannot.")),
+    }
+}
+
+/// One's signed-in devices, the last used first.
+pub async fn list_sign_ins(ctx: &Ctx) -> AppResult<Vec<SignIn>> {
+    let (actor, current) = in_person(ctx)?;
+    let rows = store::sign_ins::list(ctx.db().read(), actor.id(), ctx.now()).await?;
+    rows.into_iter()
+        .map(|row| {
+            let id: SignInId = store::id(&row.id)?;
+            Ok(SignIn {
+                id,
+                device: device_name(&row.user_agent),
+                address: row.address,
+                created_at: row.created_at,
+                last_seen_at: row.last_seen_at,
+                current: id == current,
+            })
+        })
+        .collect()
+}
+
+/// Ends one of one's sign-ins.
+pub async fn end_sign_in(ctx: &Ctx, id: SignInId) -> AppResult<()> {
+    let (actor, _) = in_person(ctx)?;
+    let mut tx = ctx.db().write_tx().await?;
+    if !store::sign_ins::delete(&mut tx, id, actor.id()).await? {
+        return Err(AppError::not_found("sign-in"));
+    }
+    note(ctx, &mut tx, Audit::new("sign_in.ended", &actor.person.name)).await?;
+    tx.commit().await?;
+    ctx.state.actors.forget();
+    Ok(())
+}
+
+/// Ends all of one's sign-ins, this one included; the answer is the cookie's removal.
+pub async fn sign_out_everywhere(ctx: &Ctx) -> AppResult<HeaderValue> {
+    let (actor, _) = in_person(ctx)?;
+    let mut tx = ctx.db().write_tx().await?;
+    let ended = store::sign_ins::delete_all(&mut tx, actor.id(), None).await?;
+    note(ctx, &mut tx, Audit::new("sign_in.ended_everywhere", &actor.person.name).detail(&format!("{ended} sign-ins"))).await?;
+    tx.commit().await?;
+    ctx.state.actors.forget();
+    cookie(ctx, "", 0)
+}

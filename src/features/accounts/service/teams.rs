@@ -1,0 +1,89 @@
+//! Teams: making, renaming, deleting.
+
+use super::{Audit, access::allow, authorise_team, note};
+use crate::{
+    error::{AppError, AppResult},
+    features::{
+        accounts::{
+            Action, Role, Scope,
+            model::{CreateTeam, Team, UpdateTeam, UserKind, clean_name},
+            store,
+        },
+        analytics::service::{Event, record},
+        volumes,
+    },
+    ids::TeamId,
+    server::{context::Ctx, db::Tx},
+};
+
+/// Takes the team's row for the transaction and asks for the caller's role inside of it: what is decided then holds until
+/// the commit. The team's name and that role.
+pub(super) async fn lock_as(ctx: &Ctx, tx: &mut Tx, team: TeamId, action: Action) -> AppResult<(String, Role)> {
+    let actor = ctx.actor_with(action.scope())?;
+    let name = store::teams::lock(tx, team, ctx.now()).await?;
+    let role = allow(store::members::role(&mut **tx, team, actor.id()).await?, action)?;
+    Ok((name.ok_or_else(|| AppError::not_found("team"))?, role))
+}
+
+/// The teams that the caller is in, by name.
+pub async fn list_teams(ctx: &Ctx) -> AppResult<Vec<Team>> {
+    let actor = ctx.actor_with(Scope::Read)?;
+    store::teams::list(ctx.db().read(), actor.id()).await
+}
+
+pub async fn team(ctx: &Ctx, id: TeamId) -> AppResult<Team> {
+    let actor = ctx.actor_with(Action::Read.scope())?;
+    let team = store::teams::of_member(ctx.db().read(), actor.id(), id).await?;
+    allow(team.as_ref().map(|team| team.role), Action::Read)?;
+    team.ok_or_else(|| AppError::not_found("team"))
+}
+
+/// Makes a team with its volume; the caller owns it.
+pub async fn create_team(ctx: &Ctx, input: CreateTeam) -> AppResult<Team> {
+    let actor = ctx.actor_with(Scope::Admin)?;
+    if actor.person.kind == UserKind::Agent {
+        return Err(AppError::forbidden("An agent belongs to the team that made it: a person makes a team."));
+    }
+    let name = clean_name("name", "the team", &input.name)?;
+    let (id, now) = (input.id.unwrap_or_else(TeamId::generate), ctx.now());
+    let mut tx = ctx.db().write_tx().await?;
+    if store::teams::id_is_taken(&mut tx, id).await? {
+        return Err(AppError::conflict("This id is in use already: make a new one."));
+    }
+    store::teams::insert(&mut tx, id, &name, actor.id(), now).await?;
+    store::members::insert(&mut tx, id, actor.id(), Role::Owner, now).await?;
+    volumes::service::create_team_volume(ctx, &mut tx, id, &name, now).await?;
+    note(ctx, &mut tx, Audit::new("team.created", &name).team(id)).await?;
+    record(ctx, &mut tx, Event::new("team.created").team(Some(id)).subject(id)).await?;
+    tx.commit().await?;
+    Ok(Team { id, name, demo: false, role: Role::Owner, members: 1, created_at: now })
+}
+
+pub async fn rename_team(ctx: &Ctx, id: TeamId, input: UpdateTeam) -> AppResult<Team> {
+    authorise_team(ctx, id, Action::ManageTeam).await?;
+    let name = clean_name("name", "the team", &input.name)?;
+    let mut tx = ctx.db().write_tx().await?;
+    let (before, _) = lock_as(ctx, &mut tx, id, Action::ManageTeam).await?;
+    store::teams::rename(&mut tx, id, &name, ctx.now()).await?;
+    note(ctx, &mut tx, Audit::new("team.renamed", &name).team(id).detail(&format!("was {before}"))).await?;
+    record(ctx, &mut tx, Event::new("team.renamed").team(Some(id)).subject(id)).await?;
+    tx.commit().await?;
+    team(ctx, id).await
+}
+
+/// Deletes a team for everybody: its agents and their tokens end, its volumes go with it. The rows stay for the log.
+pub async fn delete_team(ctx: &Ctx, id: TeamId) -> AppResult<()> {
+    authorise_team(ctx, id, Action::OwnTeam).await?;
+    let now = ctx.now();
+    let mut tx = ctx.db().write_tx().await?;
+    let (name, _) = lock_as(ctx, &mut tx, id, Action::OwnTeam).await?;
+    store::teams::delete(&mut tx, id, now).await?;
+    store::tokens::revoke_of_agents(&mut tx, id, now).await?;
+    store::users::deactivate_agents_of(&mut tx, id, now).await?;
+    volumes::service::delete_team_volumes(&mut tx, id, now).await?;
+    note(ctx, &mut tx, Audit::new("team.deleted", &name).team(id)).await?;
+    record(ctx, &mut tx, Event::new("team.deleted").team(Some(id)).subject(id)).await?;
+    tx.commit().await?;
+    ctx.state.actors.forget();
+    Ok(())
+}

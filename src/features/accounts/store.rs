@@ -1,1 +1,0 @@
-//! The only SQL on accounts.

@@ -1,0 +1,115 @@
+//! `memberships`.
+
+use sqlx::{Any, Executor};
+
+use crate::{
+    error::AppResult,
+    features::accounts::{Role, model::Member},
+    ids::{TeamId, UserId},
+    server::db::Tx,
+};
+
+pub async fn insert(tx: &mut Tx, team: TeamId, user: UserId, role: Role, now: i64) -> AppResult<()> {
+    sqlx::query("INSERT INTO memberships (team_id, user_id, role, created_at, updated_at) VALUES ($1, $2, $3, $4, $4)")
+        .bind(team.to_string())
+        .bind(user.to_string())
+        .bind(role.as_str())
+        .bind(now)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+pub async fn set_role(tx: &mut Tx, team: TeamId, user: UserId, role: Role, now: i64) -> AppResult<()> {
+    sqlx::query("UPDATE memberships SET role = $3, updated_at = $4 WHERE team_id = $1 AND user_id = $2")
+        .bind(team.to_string())
+        .bind(user.to_string())
+        .bind(role.as_str())
+        .bind(now)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+pub async fn delete(tx: &mut Tx, team: TeamId, user: UserId) -> AppResult<()> {
+    sqlx::query("DELETE FROM memberships WHERE team_id = $1 AND user_id = $2")
+        .bind(team.to_string())
+        .bind(user.to_string())
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+pub async fn delete_all_of(tx: &mut Tx, user: UserId) -> AppResult<()> {
+    sqlx::query("DELETE FROM memberships WHERE user_id = $1").bind(user.to_string()).execute(&mut **tx).await?;
+    Ok(())
+}
+
+/// The role of `user` in a living team.
+pub async fn role<'c>(executor: impl Executor<'c, Database = Any>, team: TeamId, user: UserId) -> AppResult<Option<Role>> {
+    let role: Option<String> = sqlx::query_scalar(
+        "SELECT m.role FROM memberships m JOIN teams t ON t.id = m.team_id WHERE m.team_id = $1 AND m.user_id = $2 AND t.deleted_at IS NULL",
+    )
+    .bind(team.to_string())
+    .bind(user.to_string())
+    .fetch_optional(executor)
+    .await?;
+    role.map(|role| super::role(&role)).transpose()
+}
+
+pub async fn owners_besides(tx: &mut Tx, team: TeamId, user: UserId) -> AppResult<i64> {
+    Ok(sqlx::query_scalar("SELECT COUNT(*) FROM memberships WHERE team_id = $1 AND role = 'owner' AND user_id <> $2")
+        .bind(team.to_string())
+        .bind(user.to_string())
+        .fetch_one(&mut **tx)
+        .await?)
+}
+
+/// Ids of the teams that `user` owns, locked by the caller before anything is decided on them.
+pub async fn owned_by(tx: &mut Tx, user: UserId) -> AppResult<Vec<TeamId>> {
+    let ids: Vec<String> = sqlx::query_scalar(
+        "SELECT t.id FROM memberships m JOIN teams t ON t.id = m.team_id WHERE m.user_id = $1 AND m.role = 'owner' AND t.deleted_at IS NULL \
+         ORDER BY t.id",
+    )
+    .bind(user.to_string())
+    .fetch_all(&mut **tx)
+    .await?;
+    ids.iter().map(|id| super::id(id)).collect()
+}
+
+crate::row! {
+    struct MemberRow {
+        user_id: String, user_kind: String, user_name: String, user_color: i64, user_avatar: Option<String>,
+        role: String, email: Option<String>, created_at: i64,
+    }
+}
+
+/// The most members that one team may have: its list is shown whole.
+pub const MEMBERS_MAX: i64 = 5_000;
+
+/// Members by name.
+pub async fn list<'c>(executor: impl Executor<'c, Database = Any>, team: TeamId) -> AppResult<Vec<Member>> {
+    let rows: Vec<MemberRow> = sqlx::query_as(concat!(
+        "SELECT m.role, m.created_at, u.email, ",
+        super::person_columns!(),
+        " FROM memberships m JOIN users u ON u.id = m.user_id WHERE m.team_id = $1 ORDER BY u.name, u.id LIMIT $2"
+    ))
+    .bind(team.to_string())
+    .bind(MEMBERS_MAX)
+    .fetch_all(executor)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(Member {
+                person: super::person(&row.user_id, &row.user_kind, row.user_name, row.user_color, row.user_avatar.as_deref())?,
+                role: super::role(&row.role)?,
+                email: row.email,
+                joined_at: row.created_at,
+            })
+        })
+        .collect()
+}
+
+pub async fn count(tx: &mut Tx, team: TeamId) -> AppResult<i64> {
+    Ok(sqlx::query_scalar("SELECT COUNT(*) FROM memberships WHERE team_id = $1").bind(team.to_string()).fetch_one(&mut **tx).await?)
+}

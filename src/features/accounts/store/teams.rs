@@ -1,0 +1,129 @@
+//! `teams`.
+
+use sqlx::{Any, Executor};
+
+use crate::{
+    error::AppResult,
+    features::accounts::model::{MyTeam, Team},
+    ids::{TeamId, UserId},
+    server::db::Tx,
+};
+
+pub async fn insert(tx: &mut Tx, id: TeamId, name: &str, created_by: UserId, now: i64) -> AppResult<()> {
+    sqlx::query("INSERT INTO teams (id, name, created_by, created_at, updated_at) VALUES ($1, $2, $3, $4, $4)")
+        .bind(id.to_string())
+        .bind(name)
+        .bind(created_by.to_string())
+        .bind(now)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+/// Whether something else goes by this id already: a team's id is also its workspace's, and so is a user's.
+pub async fn id_is_taken(tx: &mut Tx, id: TeamId) -> AppResult<bool> {
+    let taken: i64 = sqlx::query_scalar("SELECT (SELECT COUNT(*) FROM teams WHERE id = $1) + (SELECT COUNT(*) FROM users WHERE id = $1)")
+        .bind(id.to_string())
+        .fetch_one(&mut **tx)
+        .await?;
+    Ok(taken > 0)
+}
+
+/// Takes the team's row for the rest of the transaction, so that two changes to its members cannot pass each other; its
+/// name, or none when it is gone.
+pub async fn lock(tx: &mut Tx, id: TeamId, now: i64) -> AppResult<Option<String>> {
+    Ok(sqlx::query_scalar("UPDATE teams SET updated_at = $2 WHERE id = $1 AND deleted_at IS NULL RETURNING name")
+        .bind(id.to_string())
+        .bind(now)
+        .fetch_optional(&mut **tx)
+        .await?)
+}
+
+pub async fn rename(tx: &mut Tx, id: TeamId, name: &str, now: i64) -> AppResult<()> {
+    sqlx::query("UPDATE teams SET name = $2, updated_at = $3 WHERE id = $1")
+        .bind(id.to_string())
+        .bind(name)
+        .bind(now)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+pub async fn delete(tx: &mut Tx, id: TeamId, now: i64) -> AppResult<()> {
+    sqlx::query("UPDATE teams SET deleted_at = $2, updated_at = $2 WHERE id = $1")
+        .bind(id.to_string())
+        .bind(now)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+crate::row! {
+    struct TeamRow { id: String, name: String, demo: i64, role: String, members: i64, created_at: i64 }
+}
+
+macro_rules! team_select {
+    () => {
+        "SELECT t.id, t.name, t.demo, m.role, t.created_at, (SELECT COUNT(*) FROM memberships n WHERE n.team_id = t.id) AS members \
+         FROM teams t JOIN memberships m ON m.team_id = t.id AND m.user_id = $1 WHERE t.deleted_at IS NULL"
+    };
+}
+
+fn team(row: TeamRow) -> AppResult<Team> {
+    Ok(Team {
+        id: super::id(&row.id)?,
+        name: row.name,
+        demo: row.demo != 0,
+        role: super::role(&row.role)?,
+        members: row.members,
+        created_at: row.created_at,
+    })
+}
+
+/// A team as its member `user` sees it; none when there is no such team or membership.
+pub async fn of_member<'c>(executor: impl Executor<'c, Database = Any>, user: UserId, id: TeamId) -> AppResult<Option<Team>> {
+    let row: Option<TeamRow> = sqlx::query_as(concat!(team_select!(), " AND t.id = $2"))
+        .bind(user.to_string())
+        .bind(id.to_string())
+        .fetch_optional(executor)
+        .await?;
+    row.map(team).transpose()
+}
+
+pub async fn list<'c>(executor: impl Executor<'c, Database = Any>, user: UserId) -> AppResult<Vec<Team>> {
+    let rows: Vec<TeamRow> =
+        sqlx::query_as(concat!(team_select!(), " ORDER BY t.name, t.id")).bind(user.to_string()).fetch_all(executor).await?;
+    rows.into_iter().map(team).collect()
+}
+
+crate::row! {
+    struct MyTeamRow { id: String, name: String, demo: i64, role: String }
+}
+
+pub async fn mine<'c>(executor: impl Executor<'c, Database = Any>, user: UserId) -> AppResult<Vec<MyTeam>> {
+    let rows: Vec<MyTeamRow> = sqlx::query_as(
+        "SELECT t.id, t.name, t.demo, m.role FROM memberships m JOIN teams t ON t.id = m.team_id \
+         WHERE m.user_id = $1 AND t.deleted_at IS NULL ORDER BY t.name, t.id",
+    )
+    .bind(user.to_string())
+    .fetch_all(executor)
+    .await?;
+    rows.into_iter()
+        .map(|row| Ok(MyTeam { id: super::id(&row.id)?, name: row.name, demo: row.demo != 0, role: super::role(&row.role)? }))
+        .collect()
+}
+
+crate::row! {
+    pub struct AdminTeamRow { pub id: String, pub name: String, pub demo: i64, pub members: i64, pub created_at: i64 }
+}
+
+/// Every team, newest first.
+pub async fn all<'c>(executor: impl Executor<'c, Database = Any>, limit: i64) -> AppResult<Vec<AdminTeamRow>> {
+    Ok(sqlx::query_as(
+        "SELECT t.id, t.name, t.demo, t.created_at, (SELECT COUNT(*) FROM memberships n WHERE n.team_id = t.id) AS members \
+         FROM teams t WHERE t.deleted_at IS NULL ORDER BY t.id DESC LIMIT $1",
+    )
+    .bind(limit)
+    .fetch_all(executor)
+    .await?)
+}

@@ -1,0 +1,295 @@
+//! `users`.
+
+use sqlx::{Any, Executor};
+
+use super::person;
+use crate::{
+    error::AppResult,
+    features::accounts::model::{AdminUser, ListUsers, Person, UserKind},
+    ids::{TeamId, UserId},
+    server::db::{Sql, Tx, flag},
+};
+
+crate::row! {
+    /// An account whole.
+    #[derive(Clone, Debug)]
+    pub struct Account {
+        pub id: String,
+        pub kind: String,
+        pub name: String,
+        pub email: Option<String>,
+        pub password_hash: Option<String>,
+        pub github_id: Option<String>,
+        pub owner_team_id: Option<String>,
+        pub avatar_sha: Option<String>,
+        pub color: i64,
+        pub time_zone: String,
+        pub administrator: i64,
+        pub moderator: i64,
+        pub deactivated_at: Option<i64>,
+        pub deleted_at: Option<i64>,
+        pub created_at: i64,
+    }
+}
+
+impl Account {
+    pub fn id(&self) -> AppResult<UserId> {
+        super::id(&self.id)
+    }
+    pub fn person(&self) -> AppResult<Person> {
+        person(&self.id, &self.kind, self.name.clone(), self.color, self.avatar_sha.as_deref())
+    }
+    pub fn active(&self) -> bool {
+        self.deactivated_at.is_none() && self.deleted_at.is_none()
+    }
+    pub fn is_agent(&self) -> bool {
+        UserKind::parse(&self.kind) == UserKind::Agent
+    }
+}
+
+macro_rules! account_columns {
+    () => {
+        "id, kind, name, email, password_hash, github_id, owner_team_id, avatar_sha, color, time_zone, administrator, moderator, \
+         deactivated_at, deleted_at, created_at"
+    };
+}
+
+pub async fn by_id<'c>(executor: impl Executor<'c, Database = Any>, id: UserId) -> AppResult<Option<Account>> {
+    Ok(sqlx::query_as(concat!("SELECT ", account_columns!(), " FROM users WHERE id = $1 AND deleted_at IS NULL"))
+        .bind(id.to_string())
+        .fetch_optional(executor)
+        .await?)
+}
+
+pub async fn by_email<'c>(executor: impl Executor<'c, Database = Any>, email: &str) -> AppResult<Option<Account>> {
+    Ok(sqlx::query_as(concat!("SELECT ", account_columns!(), " FROM users WHERE email = $1")).bind(email).fetch_optional(executor).await?)
+}
+
+pub async fn by_github<'c>(executor: impl Executor<'c, Database = Any>, github_id: &str) -> AppResult<Option<Account>> {
+    Ok(sqlx::query_as(concat!("SELECT ", account_columns!(), " FROM users WHERE github_id = $1"))
+        .bind(github_id)
+        .fetch_optional(executor)
+        .await?)
+}
+
+/// The longest-standing active administrator.
+pub async fn first_administrator<'c>(executor: impl Executor<'c, Database = Any>) -> AppResult<Option<Account>> {
+    Ok(sqlx::query_as(concat!(
+        "SELECT ",
+        account_columns!(),
+        " FROM users WHERE administrator = 1 AND deactivated_at IS NULL AND deleted_at IS NULL ORDER BY id LIMIT 1"
+    ))
+    .fetch_optional(executor)
+    .await?)
+}
+
+/// A new account.
+pub struct NewAccount<'a> {
+    pub id: UserId,
+    pub kind: UserKind,
+    pub name: &'a str,
+    pub email: Option<&'a str>,
+    pub password_hash: Option<&'a str>,
+    pub github_id: Option<&'a str>,
+    pub owner_team: Option<TeamId>,
+    pub color: u8,
+    pub administrator: bool,
+}
+
+pub async fn insert(tx: &mut Tx, new: &NewAccount<'_>, now: i64) -> AppResult<()> {
+    sqlx::query(
+        "INSERT INTO users (id, kind, name, email, password_hash, github_id, owner_team_id, color, time_zone, administrator, created_at, updated_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'UTC', $9, $10, $10)",
+    )
+    .bind(new.id.to_string())
+    .bind(new.kind.as_str())
+    .bind(new.name)
+    .bind(new.email)
+    .bind(new.password_hash)
+    .bind(new.github_id)
+    .bind(new.owner_team.map(|team| team.to_string()))
+    .bind(i64::from(new.color))
+    .bind(flag(new.administrator))
+    .bind(now)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+pub async fn update_profile(tx: &mut Tx, id: UserId, name: &str, time_zone: &str, now: i64) -> AppResult<()> {
+    sqlx::query("UPDATE users SET name = $2, time_zone = $3, updated_at = $4 WHERE id = $1")
+        .bind(id.to_string())
+        .bind(name)
+        .bind(time_zone)
+        .bind(now)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+pub async fn set_avatar(tx: &mut Tx, id: UserId, sha: Option<&str>, now: i64) -> AppResult<()> {
+    sqlx::query("UPDATE users SET avatar_sha = $2, updated_at = $3 WHERE id = $1")
+        .bind(id.to_string())
+        .bind(sha)
+        .bind(now)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+/// Sets the password if it still is `expected`, so that two changes at once cannot both think they won.
+pub async fn set_password(tx: &mut Tx, id: UserId, expected: Option<&str>, hash: &str, now: i64) -> AppResult<bool> {
+    let result = sqlx::query("UPDATE users SET password_hash = $2, updated_at = $3 WHERE id = $1 AND COALESCE(password_hash, '') = $4")
+        .bind(id.to_string())
+        .bind(hash)
+        .bind(now)
+        .bind(expected.unwrap_or_default())
+        .execute(&mut **tx)
+        .await?;
+    Ok(result.rows_affected() == 1)
+}
+
+/// Sets the password whatever it was: a one-time link is the proof.
+pub async fn replace_password(tx: &mut Tx, id: UserId, hash: &str, now: i64) -> AppResult<()> {
+    sqlx::query("UPDATE users SET password_hash = $2, updated_at = $3 WHERE id = $1")
+        .bind(id.to_string())
+        .bind(hash)
+        .bind(now)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+pub async fn set_github(tx: &mut Tx, id: UserId, github_id: &str, now: i64) -> AppResult<()> {
+    sqlx::query("UPDATE users SET github_id = $2, updated_at = $3 WHERE id = $1")
+        .bind(id.to_string())
+        .bind(github_id)
+        .bind(now)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+pub async fn set_flags(
+    tx: &mut Tx,
+    id: UserId,
+    administrator: bool,
+    moderator: bool,
+    deactivated_at: Option<i64>,
+    now: i64,
+) -> AppResult<()> {
+    sqlx::query("UPDATE users SET administrator = $2, moderator = $3, deactivated_at = $4, updated_at = $5 WHERE id = $1")
+        .bind(id.to_string())
+        .bind(flag(administrator))
+        .bind(flag(moderator))
+        .bind(deactivated_at)
+        .bind(now)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+/// Administrators that can act, besides `other`.
+pub async fn administrators_besides(tx: &mut Tx, other: UserId) -> AppResult<i64> {
+    Ok(sqlx::query_scalar(
+        "SELECT COUNT(*) FROM users WHERE administrator = 1 AND deactivated_at IS NULL AND deleted_at IS NULL AND kind = 'human' AND id <> $1",
+    )
+    .bind(other.to_string())
+    .fetch_one(&mut **tx)
+    .await?)
+}
+
+/// Empties the row. It stays, so that history keeps its authors apart.
+pub async fn erase(tx: &mut Tx, id: UserId, name: &str, now: i64) -> AppResult<()> {
+    sqlx::query(
+        "UPDATE users SET name = $2, email = NULL, password_hash = NULL, github_id = NULL, avatar_sha = NULL, time_zone = 'UTC', administrator = 0, \
+         moderator = 0, deactivated_at = $3, deleted_at = $3, updated_at = $3 WHERE id = $1",
+    )
+    .bind(id.to_string())
+    .bind(name)
+    .bind(now)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Ends the agents of a team: they cannot sign in any more, their names stay in its history.
+pub async fn deactivate_agents_of(tx: &mut Tx, team: TeamId, now: i64) -> AppResult<()> {
+    sqlx::query("UPDATE users SET deactivated_at = $2, updated_at = $2 WHERE owner_team_id = $1 AND deactivated_at IS NULL")
+        .bind(team.to_string())
+        .bind(now)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+crate::row! {
+    struct PersonRow { user_id: String, user_kind: String, user_name: String, user_color: i64, user_avatar: Option<String> }
+}
+
+/// The people with these ids, in no order; at most a page's worth.
+pub async fn people<'c>(executor: impl Executor<'c, Database = Any>, ids: &[UserId]) -> AppResult<Vec<Person>> {
+    let mut sql = Sql::new(concat!("SELECT ", super::person_columns!(), " FROM users u WHERE u.id IN "));
+    sql.bind_list(ids);
+    let rows: Vec<PersonRow> = sql.fetch_all(executor).await?;
+    rows.into_iter().map(|row| person(&row.user_id, &row.user_kind, row.user_name, row.user_color, row.user_avatar.as_deref())).collect()
+}
+
+crate::row! {
+    struct AdminRow {
+        user_id: String, user_kind: String, user_name: String, user_color: i64, user_avatar: Option<String>,
+        email: Option<String>, administrator: i64, moderator: i64, deactivated_at: Option<i64>, created_at: i64,
+        teams: i64, last_seen_at: Option<i64>,
+    }
+}
+
+macro_rules! admin_select {
+    () => {
+        concat!(
+            "SELECT ",
+            super::person_columns!(),
+            ", u.email, u.administrator, u.moderator, u.deactivated_at, u.created_at, \
+             (SELECT COUNT(*) FROM memberships m JOIN teams t ON t.id = m.team_id WHERE m.user_id = u.id AND t.deleted_at IS NULL) AS teams, \
+             (SELECT MAX(s.last_seen_at) FROM sign_ins s WHERE s.user_id = u.id) AS last_seen_at \
+             FROM users u WHERE u.deleted_at IS NULL"
+        )
+    };
+}
+
+fn admin_user(row: AdminRow) -> AppResult<AdminUser> {
+    Ok(AdminUser {
+        person: person(&row.user_id, &row.user_kind, row.user_name, row.user_color, row.user_avatar.as_deref())?,
+        email: row.email,
+        administrator: row.administrator != 0,
+        moderator: row.moderator != 0,
+        deactivated: row.deactivated_at.is_some(),
+        teams: row.teams,
+        created_at: row.created_at,
+        last_seen_at: row.last_seen_at,
+    })
+}
+
+/// Accounts as administrators see them, newest first.
+pub async fn list<'c>(executor: impl Executor<'c, Database = Any>, query: &ListUsers, limit: i64) -> AppResult<Vec<AdminUser>> {
+    let mut sql = Sql::new(admin_select!());
+    if let Some(before) = query.before {
+        sql.push(" AND u.id < ").bind(before.to_string());
+    }
+    if let Some(q) = query.q.as_deref().map(str::trim).filter(|q| !q.is_empty()) {
+        let pattern = |text: &str| format!("%{}%", text.replace('!', "!!").replace('%', "!%").replace('_', "!_"));
+        // SQLite lowers ASCII only, so the words as typed are tried besides.
+        sql.push(" AND (LOWER(u.name) LIKE ").bind(pattern(&q.to_lowercase()));
+        sql.push(" ESCAPE '!' OR u.name LIKE ").bind(pattern(q));
+        sql.push(" ESCAPE '!' OR u.email LIKE ").bind(pattern(&q.to_lowercase()));
+        sql.push(" ESCAPE '!')");
+    }
+    sql.push(" ORDER BY u.id DESC LIMIT ").bind(limit);
+    let rows: Vec<AdminRow> = sql.fetch_all(executor).await?;
+    rows.into_iter().map(admin_user).collect()
+}
+
+pub async fn as_administrators_see<'c>(executor: impl Executor<'c, Database = Any>, id: UserId) -> AppResult<Option<AdminUser>> {
+    let row: Option<AdminRow> =
+        sqlx::query_as(concat!(admin_select!(), " AND u.id = $1")).bind(id.to_string()).fetch_optional(executor).await?;
+    row.map(admin_user).transpose()
+}
