@@ -14,6 +14,11 @@ pub fn get<T: DeserializeOwned + Send + 'static>(path: impl Into<String>) -> imp
     transport::call("GET", path.into(), None)
 }
 
+/// Reads `path` as text, whatever its type: a file that a page shows.
+pub fn get_text(path: impl Into<String>) -> impl Future<Output = AppResult<String>> + Send + 'static {
+    transport::call_text("GET", path.into(), None)
+}
+
 /// Changes something. Every call has a new `Idempotency-Key`, so that a retry by the browser or a proxy happens once.
 pub fn send<T: DeserializeOwned + Send + 'static>(
     method: &'static str,
@@ -84,6 +89,15 @@ mod transport {
         path: String,
         body: Option<String>,
     ) -> impl Future<Output = AppResult<T>> + Send {
+        let answer = call_text(method, path, body);
+        async move {
+            let text = answer.await?;
+            // An empty answer reads as `()`.
+            serde_json::from_str(if text.is_empty() { "null" } else { &text }).map_err(|_| unreadable())
+        }
+    }
+
+    pub fn call_text(method: &'static str, path: String, body: Option<String>) -> impl Future<Output = AppResult<String>> + Send {
         SendWrapper::new(async move {
             let method = Method::from_bytes(method.as_bytes()).unwrap_or(Method::GET);
             let mut request = RequestBuilder::new(&format!("/api/v1{path}")).method(method.clone());
@@ -100,8 +114,7 @@ mod transport {
             let response = response.map_err(|_| offline())?;
             let text = response.text().await.map_err(|_| offline())?;
             if response.ok() {
-                // An empty answer reads as `()`.
-                return serde_json::from_str(if text.is_empty() { "null" } else { &text }).map_err(|_| unreadable());
+                return Ok(text);
             }
             Err(serde_json::from_str(&text).unwrap_or_else(|_| unreadable()))
         })
@@ -138,6 +151,14 @@ mod transport {
         path: String,
         body: Option<String>,
     ) -> impl Future<Output = AppResult<T>> + Send {
+        let answer = call_text(method, path, body);
+        async move {
+            let text = answer.await?;
+            serde_json::from_str(if text.is_empty() { "null" } else { &text }).map_err(|error| internal("page data", &error))
+        }
+    }
+
+    pub fn call_text(method: &'static str, path: String, body: Option<String>) -> impl Future<Output = AppResult<String>> + Send {
         // Taken now: the context belongs to the reactive owner, which is not there after an await.
         let ctx = leptos::prelude::use_context::<Ctx>();
         async move {
@@ -155,8 +176,7 @@ mod transport {
             let ok = response.status().is_success();
             let bytes = to_bytes(response.into_body(), ANSWER_MAX).await.map_err(|error| internal("page data", &error))?;
             if ok {
-                let text: &[u8] = if bytes.is_empty() { b"null" } else { &bytes };
-                serde_json::from_slice(text).map_err(|error| internal("page data", &error))
+                Ok(String::from_utf8_lossy(&bytes).into_owned())
             } else {
                 Err(serde_json::from_slice(&bytes).unwrap_or_else(|_| AppError::internal()))
             }
@@ -171,6 +191,10 @@ mod transport {
 
     /// A build without either half (a plain `cargo check`) has nobody to ask.
     pub fn call<T: DeserializeOwned>(_: &'static str, _: String, _: Option<String>) -> impl Future<Output = AppResult<T>> + Send {
+        async { Err(AppError::internal()) }
+    }
+
+    pub fn call_text(_: &'static str, _: String, _: Option<String>) -> impl Future<Output = AppResult<String>> + Send {
         async { Err(AppError::internal()) }
     }
 }

@@ -18,6 +18,24 @@ macro_rules! lazy_pages {
     )*};
 }
 
+/// `name => Component;` makes an async function that loads a part of a page and gives its view.
+#[cfg(feature = "split")]
+#[macro_export]
+macro_rules! lazy_views {
+    ($($name:ident => $component:path;)*) => {$(
+        #[leptos::lazy]
+        fn $name() -> AnyView { $component().into_any() }
+    )*};
+}
+
+#[cfg(not(feature = "split"))]
+#[macro_export]
+macro_rules! lazy_views {
+    ($($name:ident => $component:path;)*) => {$(
+        async fn $name() -> AnyView { $component().into_any() }
+    )*};
+}
+
 #[cfg(not(feature = "split"))]
 #[macro_export]
 macro_rules! lazy_pages {

@@ -6,7 +6,7 @@ use crate::{
     browser::{page, response},
     error::{AppError, AppResult},
     features::accounts::model::{NAME_MAX, PASSWORD_MIN, Role},
-    ui::{ErrorView, FieldError, Icon, Loading, toast, toast_error, use_toasts, utc_time},
+    ui::{ErrorView, FieldError, Icon, Loading, utc_time},
 };
 
 /// What a part of a page shows of its data: grey rows, the error, or the thing itself.
@@ -56,18 +56,18 @@ pub fn Submit(
     }
 }
 
-/// Something that is shown this once, with a button that copies it.
+/// Something that is shown this once, with a button that copies it. The button itself says that it did: a toast would stand
+/// behind a dialog.
 #[component]
 pub fn Secret(#[prop(into)] value: String, #[prop(into)] label: String) -> impl IntoView {
-    let toasts = use_toasts();
+    let words = RwSignal::new("Copy");
     let copied = value.clone();
     let copy = move |_| {
         page::copy(copied.clone(), move |done| {
-            if done {
-                toast(toasts, "Copied");
-            } else {
-                toast_error(toasts, &AppError::invalid("The browser does not let this page copy. Select the text and copy it yourself."));
-            }
+            let _ = words.try_set(if done { "Copied" } else { "Select it" });
+            page::after_forget(2_500, move || {
+                let _ = words.try_set("Copy");
+            });
         });
     };
     view! {
@@ -75,7 +75,10 @@ pub fn Secret(#[prop(into)] value: String, #[prop(into)] label: String) -> impl 
             <span class="lab">{label}</span>
             <div class="secret">
                 <code>{value}</code>
-                <button type="button" class="btn s" on:click=copy><Icon name="copy"/>"Copy"</button>
+                <button type="button" class="btn s" aria-live="polite" on:click=copy>
+                    <Icon name="copy"/>
+                    {move || words.get()}
+                </button>
             </div>
         </div>
     }

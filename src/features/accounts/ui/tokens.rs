@@ -142,7 +142,7 @@ pub fn NewTokenDialog(#[prop(into)] path: Signal<String>, changed: Callback<()>)
                 Some(new) => {
                     view! {
                         <div class="body">
-                            <p>"Copy it now: it is not shown again, and not kept in a form that could be shown."</p>
+                            <p>"Copy it now and keep it where secrets are kept: it is not shown again."</p>
                             <Secret value=new.secret label=new.token.name/>
                         </div>
                         <footer><button type="button" class="btn primary" on:click=close>"Done"</button></footer>

@@ -41,8 +41,8 @@ fn Picture(me: Me) -> impl IntoView {
             person
         })
     };
-    let choose = move |_| {
-        let picked = Picked::from_input_id(INPUT);
+    let choose = move |event| {
+        let picked = Picked::from_event(&event);
         if picked.is_empty() {
             return;
         }
