@@ -1,7 +1,13 @@
 //! The whole service over real HTTP, on a real database: each test on SQLite and on PostgreSQL.
 
+#[macro_use]
+mod app;
+
 mod accounts;
 mod api_docs;
-mod app;
 mod bad_input;
+mod durability;
+mod faults;
 mod idempotency;
+mod process;
+mod tree;
