@@ -3,22 +3,35 @@
 use leptos::prelude::*;
 use leptos_meta::{MetaTags, provide_meta_context};
 use leptos_router::{
+    Lazy,
     components::{ParentRoute, Route, Router, Routes},
     path,
 };
 
 use crate::{
-    browser::storage,
-    features::{
-        accounts::{
-            state::provide_session,
-            ui::{AdminPage, InvitePage, LoginPage, ResetPage, SettingsPage, SignUpPage, TeamPage},
-        },
-        artifacts::ui::{ArtifactPage, ChangesPage, HomePage, LibraryPage, NewArtifactPage},
-        volumes::ui::{CommitPage, ImportPage, VolumePage},
-    },
+    browser::{page, storage},
+    features::{accounts::state::provide_session, accounts::ui as accounts, artifacts::ui as artifacts, volumes::ui as volumes},
+    lazy_pages,
     ui::{Frame, NotFound, toast::ToastsContext},
 };
+
+lazy_pages! {
+    Login => accounts::LoginPage;
+    SignUp => accounts::SignUpPage;
+    Invite => accounts::InvitePage;
+    Reset => accounts::ResetPage;
+    Home => artifacts::HomePage;
+    Library => artifacts::LibraryPage;
+    NewArtifact => artifacts::NewArtifactPage;
+    Artifact => artifacts::ArtifactPage;
+    Changes => artifacts::ChangesPage;
+    Import => volumes::ImportPage;
+    Volume => volumes::VolumePage;
+    Commit => volumes::CommitPage;
+    Team => accounts::TeamPage;
+    Settings => accounts::SettingsPage;
+    Admin => accounts::AdminPage;
+}
 
 /// The HTML document around the application.
 pub fn shell(_options: LeptosOptions) -> impl IntoView {
@@ -52,25 +65,27 @@ pub fn App() -> impl IntoView {
     provide_meta_context();
     provide_context(ToastsContext::new());
     provide_session();
+    // Tests, and people with a screen reader, learn from it that the page answers now.
+    Effect::new(|_| page::set_root_attribute("data-ready", ""));
     view! {
         <Router>
             <Routes fallback=|| view! { <NotFound/> }>
-                <Route path=path!("/login") view=LoginPage/>
-                <Route path=path!("/sign-up") view=SignUpPage/>
-                <Route path=path!("/invite/:token") view=InvitePage/>
-                <Route path=path!("/reset/:token") view=ResetPage/>
+                <Route path=path!("/login") view={Lazy::<Login>::new()}/>
+                <Route path=path!("/sign-up") view={Lazy::<SignUp>::new()}/>
+                <Route path=path!("/invite/:token") view={Lazy::<Invite>::new()}/>
+                <Route path=path!("/reset/:token") view={Lazy::<Reset>::new()}/>
                 <ParentRoute path=path!("") view=Frame>
-                    <Route path=path!("/") view=HomePage/>
-                    <Route path=path!("/artifacts") view=LibraryPage/>
-                    <Route path=path!("/artifacts/new") view=NewArtifactPage/>
-                    <Route path=path!("/artifacts/:id") view=ArtifactPage/>
-                    <Route path=path!("/changes") view=ChangesPage/>
-                    <Route path=path!("/import") view=ImportPage/>
-                    <Route path=path!("/volumes/:id") view=VolumePage/>
-                    <Route path=path!("/commits/:id") view=CommitPage/>
-                    <Route path=path!("/teams/:id/:part?") view=TeamPage/>
-                    <Route path=path!("/settings/:part?") view=SettingsPage/>
-                    <Route path=path!("/admin/:part?") view=AdminPage/>
+                    <Route path=path!("/") view={Lazy::<Home>::new()}/>
+                    <Route path=path!("/artifacts") view={Lazy::<Library>::new()}/>
+                    <Route path=path!("/artifacts/new") view={Lazy::<NewArtifact>::new()}/>
+                    <Route path=path!("/artifacts/:id") view={Lazy::<Artifact>::new()}/>
+                    <Route path=path!("/changes") view={Lazy::<Changes>::new()}/>
+                    <Route path=path!("/import") view={Lazy::<Import>::new()}/>
+                    <Route path=path!("/volumes/:id") view={Lazy::<Volume>::new()}/>
+                    <Route path=path!("/commits/:id") view={Lazy::<Commit>::new()}/>
+                    <Route path=path!("/teams/:id/:part?") view={Lazy::<Team>::new()}/>
+                    <Route path=path!("/settings/:part?") view={Lazy::<Settings>::new()}/>
+                    <Route path=path!("/admin/:part?") view={Lazy::<Admin>::new()}/>
                 </ParentRoute>
             </Routes>
         </Router>

@@ -14,6 +14,11 @@ pub fn get<T: DeserializeOwned + Send + 'static>(path: impl Into<String>) -> imp
     transport::call("GET", path.into(), None)
 }
 
+/// Reads `path` as text, whatever its type: a file that a page shows.
+pub fn get_text(path: impl Into<String>) -> impl Future<Output = AppResult<String>> + Send + 'static {
+    transport::call_text("GET", path.into(), None)
+}
+
 /// Changes something. Every call has a new `Idempotency-Key`, so that a retry by the browser or a proxy happens once.
 pub fn send<T: DeserializeOwned + Send + 'static>(
     method: &'static str,
@@ -24,7 +29,10 @@ pub fn send<T: DeserializeOwned + Send + 'static>(
     transport::call(method, path.into(), body)
 }
 
-pub fn post<T: DeserializeOwned + Send + 'static>(path: impl Into<String>, body: &impl Serialize) -> impl Future<Output = AppResult<T>> + Send + 'static {
+pub fn post<T: DeserializeOwned + Send + 'static>(
+    path: impl Into<String>,
+    body: &impl Serialize,
+) -> impl Future<Output = AppResult<T>> + Send + 'static {
     send("POST", path, body)
 }
 
@@ -76,7 +84,20 @@ mod transport {
     use super::{AppResult, DeserializeOwned, Future};
     use crate::error::{AppError, ErrorCode};
 
-    pub fn call<T: DeserializeOwned>(method: &'static str, path: String, body: Option<String>) -> impl Future<Output = AppResult<T>> + Send {
+    pub fn call<T: DeserializeOwned>(
+        method: &'static str,
+        path: String,
+        body: Option<String>,
+    ) -> impl Future<Output = AppResult<T>> + Send {
+        let answer = call_text(method, path, body);
+        async move {
+            let text = answer.await?;
+            // An empty answer reads as `()`.
+            serde_json::from_str(if text.is_empty() { "null" } else { &text }).map_err(|_| unreadable())
+        }
+    }
+
+    pub fn call_text(method: &'static str, path: String, body: Option<String>) -> impl Future<Output = AppResult<String>> + Send {
         SendWrapper::new(async move {
             let method = Method::from_bytes(method.as_bytes()).unwrap_or(Method::GET);
             let mut request = RequestBuilder::new(&format!("/api/v1{path}")).method(method.clone());
@@ -93,8 +114,7 @@ mod transport {
             let response = response.map_err(|_| offline())?;
             let text = response.text().await.map_err(|_| offline())?;
             if response.ok() {
-                // An empty answer reads as `()`.
-                return serde_json::from_str(if text.is_empty() { "null" } else { &text }).map_err(|_| unreadable());
+                return Ok(text);
             }
             Err(serde_json::from_str(&text).unwrap_or_else(|_| unreadable()))
         })
@@ -126,7 +146,19 @@ mod transport {
     /// No page shows more than this at once.
     const ANSWER_MAX: usize = 32 * 1024 * 1024;
 
-    pub fn call<T: DeserializeOwned>(method: &'static str, path: String, body: Option<String>) -> impl Future<Output = AppResult<T>> + Send {
+    pub fn call<T: DeserializeOwned>(
+        method: &'static str,
+        path: String,
+        body: Option<String>,
+    ) -> impl Future<Output = AppResult<T>> + Send {
+        let answer = call_text(method, path, body);
+        async move {
+            let text = answer.await?;
+            serde_json::from_str(if text.is_empty() { "null" } else { &text }).map_err(|error| internal("page data", &error))
+        }
+    }
+
+    pub fn call_text(method: &'static str, path: String, body: Option<String>) -> impl Future<Output = AppResult<String>> + Send {
         // Taken now: the context belongs to the reactive owner, which is not there after an await.
         let ctx = leptos::prelude::use_context::<Ctx>();
         async move {
@@ -144,8 +176,7 @@ mod transport {
             let ok = response.status().is_success();
             let bytes = to_bytes(response.into_body(), ANSWER_MAX).await.map_err(|error| internal("page data", &error))?;
             if ok {
-                let text: &[u8] = if bytes.is_empty() { b"null" } else { &bytes };
-                serde_json::from_slice(text).map_err(|error| internal("page data", &error))
+                Ok(String::from_utf8_lossy(&bytes).into_owned())
             } else {
                 Err(serde_json::from_slice(&bytes).unwrap_or_else(|_| AppError::internal()))
             }
@@ -160,6 +191,10 @@ mod transport {
 
     /// A build without either half (a plain `cargo check`) has nobody to ask.
     pub fn call<T: DeserializeOwned>(_: &'static str, _: String, _: Option<String>) -> impl Future<Output = AppResult<T>> + Send {
+        async { Err(AppError::internal()) }
+    }
+
+    pub fn call_text(_: &'static str, _: String, _: Option<String>) -> impl Future<Output = AppResult<String>> + Send {
         async { Err(AppError::internal()) }
     }
 }
@@ -179,6 +214,11 @@ mod tests {
     fn queries_leave_out_what_is_not_set_and_escape_the_rest() {
         let query = Query { q: Some("a&b=ä"), tag: None, limit: 5 };
         let address = with_query("/artifacts", &query);
-        assert!(address.starts_with("/artifacts?") && address.contains("q=a%26b%3D%C3%A4") && address.contains("limit=5") && !address.contains("tag"));
+        assert!(
+            address.starts_with("/artifacts?")
+                && address.contains("q=a%26b%3D%C3%A4")
+                && address.contains("limit=5")
+                && !address.contains("tag")
+        );
     }
 }

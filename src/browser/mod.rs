@@ -3,6 +3,7 @@
 
 pub mod data;
 pub mod document;
+mod lazy;
 pub mod page;
 pub mod response;
 pub mod storage;

@@ -124,15 +124,28 @@ mod inner {
     }
 
     /// Listens to keys for as long as the page lives; return true from `act` to keep the browser's own reaction away.
-    pub fn on_key(mut act: impl FnMut(Key) -> bool + 'static) {
+    pub fn on_key(act: impl FnMut(Key) -> bool + 'static) {
+        listen(act).forget();
+    }
+
+    /// Listens to keys until the handle is dropped; a key that somebody else took is not told.
+    pub struct Keys(#[allow(dead_code)] EventListener);
+
+    pub fn keys(act: impl FnMut(Key) -> bool + 'static) -> Keys {
+        Keys(listen(act))
+    }
+
+    fn listen(mut act: impl FnMut(Key) -> bool + 'static) -> EventListener {
         EventListener::new_with_options(&document(), "keydown", EventListenerOptions::enable_prevent_default(), move |event| {
             let Some(event) = event.dyn_ref::<KeyboardEvent>() else { return };
-            if event.is_composing() {
+            if event.is_composing() || event.default_prevented() {
                 return;
             }
             let target = event.target().and_then(|target| target.dyn_into::<HtmlElement>().ok());
             let in_field = target.as_ref().is_some_and(|element| {
-                matches!(element.tag_name().as_str(), "INPUT" | "TEXTAREA" | "SELECT") || element.is_content_editable()
+                matches!(element.tag_name().as_str(), "INPUT" | "TEXTAREA" | "SELECT")
+                    && !element.matches("[type=checkbox],[type=radio]").unwrap_or(false)
+                    || element.is_content_editable()
             });
             let in_dialog = target.as_ref().is_some_and(|element| element.closest("dialog").ok().flatten().is_some());
             let key = Key {
@@ -147,16 +160,57 @@ mod inner {
                 event.prevent_default();
             }
         })
+    }
+
+    /// Moves the focus by `step` among the elements that match, from the one that has it.
+    pub fn step_focus(selector: &str, step: i32) {
+        let Ok(all) = document().query_selector_all(selector) else { return };
+        let active = document().active_element();
+        let all: Vec<HtmlElement> = (0..all.length()).filter_map(|index| all.item(index)?.dyn_into().ok()).collect();
+        let here = all.iter().position(|element| active.as_ref() == Some(element.as_ref()));
+        let next = here.map_or(0, |here| (here as i32 + step).clamp(0, all.len() as i32 - 1));
+        if let Some(element) = all.get(next as usize) {
+            let _ = element.focus();
+        }
+    }
+
+    /// Menus made of `<details class="drop">` close when something else, or one of their entries, is pressed, and with Escape.
+    pub fn close_drops() {
+        fn close(keep: impl Fn(&web_sys::Element) -> bool, focus: bool) -> bool {
+            let Ok(open) = document().query_selector_all("details.drop[open]") else { return false };
+            let mut closed = false;
+            for drop in (0..open.length()).filter_map(|index| open.item(index)?.dyn_into::<web_sys::Element>().ok()) {
+                if keep(&drop) {
+                    continue;
+                }
+                closed = drop.remove_attribute("open").is_ok();
+                if focus && let Some(summary) = drop.first_element_child().and_then(|first| first.dyn_into::<HtmlElement>().ok()) {
+                    let _ = summary.focus();
+                }
+            }
+            closed
+        }
+        EventListener::new(&document(), "click", |event| {
+            let Some(target) = event.target().and_then(|target| target.dyn_into::<web_sys::Element>().ok()) else { return };
+            let entry = target.closest(".drop .menu :is(a, button)").ok().flatten().is_some();
+            close(|drop| !entry && drop.contains(Some(&target)), false);
+        })
         .forget();
+        on_key(|key| key.key == "Escape" && close(|_| false, true));
     }
 
     /// Asks before the page is left while `unsaved` says so.
     pub fn before_leaving(unsaved: impl Fn() -> bool + 'static) {
-        EventListener::new_with_options(&gloo::utils::window(), "beforeunload", EventListenerOptions::enable_prevent_default(), move |event| {
-            if unsaved() {
-                event.prevent_default();
-            }
-        })
+        EventListener::new_with_options(
+            &gloo::utils::window(),
+            "beforeunload",
+            EventListenerOptions::enable_prevent_default(),
+            move |event| {
+                if unsaved() {
+                    event.prevent_default();
+                }
+            },
+        )
         .forget();
     }
 
@@ -212,6 +266,12 @@ mod inner {
         pub in_dialog: bool,
     }
     pub fn on_key(_: impl FnMut(Key) -> bool + 'static) {}
+    pub struct Keys;
+    pub fn keys(_: impl FnMut(Key) -> bool + 'static) -> Keys {
+        Keys
+    }
+    pub fn step_focus(_: &str, _: i32) {}
+    pub fn close_drops() {}
     pub fn before_leaving(_: impl Fn() -> bool + 'static) {}
     pub fn on_copy_buttons(_: impl Fn(String) + 'static) {}
 }

@@ -32,6 +32,15 @@ mod inner {
             }
             Self { files }
         }
+        /// From the `change` event of such an input, which is emptied: the same file can be picked again.
+        pub fn from_event(event: &leptos::ev::Event) -> Self {
+            let Some(input) = event.target().and_then(|target| target.dyn_into::<HtmlInputElement>().ok()) else {
+                return Self { files: Vec::new() };
+            };
+            let picked = Self::from_input(&input);
+            input.set_value("");
+            picked
+        }
         pub fn is_empty(&self) -> bool {
             self.files.is_empty()
         }
@@ -42,7 +51,10 @@ mod inner {
             self.files.iter().map(|(_, file)| file.size()).sum()
         }
         pub fn first_name(&self) -> String {
-            self.files.first().map(|(path, _)| path.clone()).unwrap_or_default()
+            self.name(0)
+        }
+        pub fn name(&self, index: usize) -> String {
+            self.files.get(index).map(|(path, _)| path.clone()).unwrap_or_default()
         }
     }
 
@@ -57,15 +69,33 @@ mod inner {
     /// Sends `picked` as one multipart body to `path` under `/api/v1` (each file under its path as the field's file name, the
     /// paths once more in order in the field `paths`, since browsers cut file names to the last part). `progress` gets 0..=1.
     pub async fn send<T: DeserializeOwned>(path: &str, picked: &Picked, progress: impl Fn(f64) + 'static) -> AppResult<T> {
-        let broken = || AppError::new(ErrorCode::Internal, "The browser could not prepare the upload. Load the page again.");
         let form = FormData::new().map_err(|_| broken())?;
         let paths: Vec<&str> = picked.files.iter().map(|(path, _)| path.as_str()).collect();
         form.append_with_str("paths", &serde_json::to_string(&paths).unwrap_or_default()).map_err(|_| broken())?;
         for (path, file) in &picked.files {
             form.append_with_blob_and_filename("file", file, path).map_err(|_| broken())?;
         }
+        transfer("POST", path, Body::Form(form), progress).await
+    }
+
+    /// Puts the bytes of the picked file number `index` to `path` under `/api/v1`.
+    pub async fn put<T: DeserializeOwned>(path: &str, picked: &Picked, index: usize, progress: impl Fn(f64) + 'static) -> AppResult<T> {
+        let Some((_, file)) = picked.files.get(index) else { return Err(broken()) };
+        transfer("PUT", path, Body::File(file.clone()), progress).await
+    }
+
+    enum Body {
+        Form(FormData),
+        File(File),
+    }
+
+    fn broken() -> AppError {
+        AppError::new(ErrorCode::Internal, "The browser could not prepare the upload. Load the page again.")
+    }
+
+    async fn transfer<T: DeserializeOwned>(method: &str, path: &str, body: Body, progress: impl Fn(f64) + 'static) -> AppResult<T> {
         let request = XmlHttpRequest::new().map_err(|_| broken())?;
-        request.open("POST", &format!("/api/v1{path}")).map_err(|_| broken())?;
+        request.open(method, &format!("/api/v1{path}")).map_err(|_| broken())?;
         request.set_request_header("idempotency-key", &uuid::Uuid::now_v7().to_string()).map_err(|_| broken())?;
         let (sender, receiver) = oneshot::channel::<()>();
         let sender = Rc::new(RefCell::new(Some(sender)));
@@ -83,7 +113,11 @@ mod inner {
         if let Ok(upload) = request.upload() {
             upload.set_onprogress(Some(moved.as_ref().unchecked_ref()));
         }
-        request.send_with_opt_form_data(Some(&form)).map_err(|_| broken())?;
+        match body {
+            Body::Form(form) => request.send_with_opt_form_data(Some(&form)),
+            Body::File(file) => request.send_with_opt_blob(Some(&file)),
+        }
+        .map_err(|_| broken())?;
         let _ = receiver.await;
         let status = request.status().unwrap_or(0);
         let text = request.response_text().ok().flatten().unwrap_or_default();
@@ -105,6 +139,9 @@ mod inner {
     pub struct Picked;
 
     impl Picked {
+        pub fn from_event(_: &leptos::ev::Event) -> Self {
+            Self
+        }
         pub fn is_empty(&self) -> bool {
             true
         }
@@ -117,6 +154,13 @@ mod inner {
         pub fn first_name(&self) -> String {
             String::new()
         }
+        pub fn name(&self, _: usize) -> String {
+            String::new()
+        }
+    }
+
+    pub async fn put<T: DeserializeOwned>(_: &str, _: &Picked, _: usize, _: impl Fn(f64) + 'static) -> AppResult<T> {
+        Err(AppError::internal())
     }
 
     pub async fn send<T: DeserializeOwned>(_: &str, _: &Picked, _: impl Fn(f64) + 'static) -> AppResult<T> {

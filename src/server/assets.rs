@@ -88,3 +88,10 @@ fn content_type(path: &str) -> HeaderValue {
     };
     HeaderValue::from_str(&mime).unwrap_or(HeaderValue::from_static("application/octet-stream"))
 }
+
+/// The address of a bundle made from `web/`, by its name.
+pub fn vendor(name: &str) -> Option<String> {
+    let manifest = Site::get("vendor/manifest.json")?;
+    let names: std::collections::HashMap<String, String> = serde_json::from_slice(&manifest.data).ok()?;
+    Some(format!("/vendor/{}", names.get(name)?))
+}

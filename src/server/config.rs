@@ -131,26 +131,38 @@ impl Config {
         let database_url = match source.get("DATABASE_URL")? {
             Some(url) if url.starts_with("sqlite:") || url.starts_with("postgres:") || url.starts_with("postgresql:") => url,
             Some(_) => {
-                return Err(ConfigError { name: "DATABASE_URL".to_owned(), problem: "it starts neither with sqlite: nor with postgres:".to_owned() });
+                return Err(ConfigError {
+                    name: "DATABASE_URL".to_owned(),
+                    problem: "it starts neither with sqlite: nor with postgres:".to_owned(),
+                });
             }
             None => format!("sqlite:{}", data_dir.join("llmos.sqlite").display()),
         };
         let github = match (source.get("GITHUB_CLIENT_ID")?, source.get("GITHUB_CLIENT_SECRET")?) {
             (Some(client_id), Some(client_secret)) => Some(GitHub { client_id, client_secret }),
             (None, None) => None,
-            _ => return Err(ConfigError { name: "GITHUB_CLIENT_ID".to_owned(), problem: "it and GITHUB_CLIENT_SECRET go together".to_owned() }),
+            _ => {
+                return Err(ConfigError {
+                    name: "GITHUB_CLIENT_ID".to_owned(),
+                    problem: "it and GITHUB_CLIENT_SECRET go together".to_owned(),
+                });
+            }
         };
         let mut trusted_proxies = Vec::new();
         for text in source.get("TRUSTED_PROXIES")?.unwrap_or_default().split(',').map(str::trim).filter(|text| !text.is_empty()) {
             trusted_proxies.push(
                 text.parse()
-                    .map_err(|_| ConfigError { name: "TRUSTED_PROXIES".to_owned(), problem: format!("“{text}” is not an IP address") })?,
+                    .map_err(|_| ConfigError {
+                        name: "TRUSTED_PROXIES".to_owned(), problem: format!("“{text}” is not an IP address")
+                    })?,
             );
         }
         let log_format = match source.get("LOG_FORMAT")?.as_deref() {
             None | Some("text") => LogFormat::Text,
             Some("json") => LogFormat::Json,
-            Some(other) => return Err(ConfigError { name: "LOG_FORMAT".to_owned(), problem: format!("“{other}” is neither text nor json") }),
+            Some(other) => {
+                return Err(ConfigError { name: "LOG_FORMAT".to_owned(), problem: format!("“{other}” is neither text nor json") });
+            }
         };
         Ok(Self {
             addr,

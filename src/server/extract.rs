@@ -28,7 +28,9 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Json<T> {
                 JsonRejection::JsonSyntaxError(_) => AppError::invalid("The body is not valid JSON."),
                 // serde names the field and the type it wanted; that is the caller's own input.
                 JsonRejection::JsonDataError(error) => AppError::invalid(format!("The body does not fit: {}.", innermost(error))),
-                JsonRejection::BytesRejection(_) if rejection.status() == 413 => AppError::too_large("The body is too large for this route."),
+                JsonRejection::BytesRejection(_) if rejection.status() == 413 => {
+                    AppError::too_large("The body is too large for this route.")
+                }
                 _ => AppError::invalid("The body ended early. Send it again."),
             }),
         }

@@ -71,7 +71,9 @@ pub async fn time_limit(request: Request, next: Next) -> Response {
     }
     match tokio::time::timeout(TIME_LIMIT, next.run(request)).await {
         Ok(response) => response,
-        Err(_) => AppError::new(ErrorCode::Unavailable, "The server took too long and gave up. Nothing was changed; try again.").into_response(),
+        Err(_) => {
+            AppError::new(ErrorCode::Unavailable, "The server took too long and gave up. Nothing was changed; try again.").into_response()
+        }
     }
 }
 
@@ -89,8 +91,11 @@ pub async fn same_origin(State(state): State<AppState>, request: Request, next: 
     if safe || origin_is_ours(&state, request.headers()) {
         next.run(request).await
     } else {
-        AppError::new(ErrorCode::ForeignOrigin, "This request came from another site, so nothing was changed. Open the page here and try again.")
-            .into_response()
+        AppError::new(
+            ErrorCode::ForeignOrigin,
+            "This request came from another site, so nothing was changed. Open the page here and try again.",
+        )
+        .into_response()
     }
 }
 
@@ -101,7 +106,8 @@ pub fn origin_is_ours(state: &AppState, headers: &HeaderMap) -> bool {
         if let Some(site) = &state.config.site_url {
             return origin == site;
         }
-        return text(header::HOST).is_some_and(|host| origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://")) == Some(host));
+        return text(header::HOST)
+            .is_some_and(|host| origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://")) == Some(host));
     }
     match headers.get("sec-fetch-site").and_then(|value| value.to_str().ok()) {
         Some(site) => matches!(site, "same-origin" | "none"),
@@ -127,7 +133,14 @@ async fn identify(state: &AppState, parts: &Parts) -> Result<Ctx, AppError> {
     let headers = &parts.headers;
     let mut ctx = Ctx::internal(state.clone(), None);
     ctx.address = client_address(state, parts).into();
-    ctx.user_agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default().chars().take(300).collect::<String>().into();
+    ctx.user_agent = headers
+        .get(header::USER_AGENT)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
+        .chars()
+        .take(300)
+        .collect::<String>()
+        .into();
     if let Some(RequestId(id)) = parts.extensions.get::<RequestId>() {
         ctx.request_id = id.clone();
     }
@@ -172,7 +185,8 @@ fn client_address(state: &AppState, parts: &Parts) -> String {
     let trusted = &state.config.trusted_proxies;
     if trusted.contains(&peer.ip())
         && let Some(forwarded) = parts.headers.get("x-forwarded-for").and_then(|value| value.to_str().ok())
-        && let Some(client) = forwarded.rsplit(',').filter_map(|hop| hop.trim().parse::<std::net::IpAddr>().ok()).find(|hop| !trusted.contains(hop))
+        && let Some(client) =
+            forwarded.rsplit(',').filter_map(|hop| hop.trim().parse::<std::net::IpAddr>().ok()).find(|hop| !trusted.contains(hop))
     {
         return client.to_string();
     }

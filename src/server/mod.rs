@@ -8,6 +8,7 @@ pub mod config;
 pub mod context;
 pub mod csp;
 pub mod db;
+pub mod docs;
 pub mod error;
 pub mod extract;
 pub mod forms;

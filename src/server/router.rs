@@ -12,7 +12,7 @@ use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
-use super::{assets, idempotency, middleware, pages, state::AppState};
+use super::{assets, docs, idempotency, middleware, pages, state::AppState};
 use crate::{
     error::{AppError, ErrorCode},
     features::{accounts, artifacts, jobs, volumes},
@@ -22,10 +22,12 @@ use crate::{
 const BODY_LIMIT: usize = 4 * 1024 * 1024;
 
 #[derive(OpenApi)]
-#[openapi(
-    info(title = "LLMos-Lite", description = "Everything a workspace holds, for agents, scripts and CI. Authenticate with `Authorization: Bearer <API token>`. \
-Every mutation accepts `Idempotency-Key`; ids may be made by the client (UUIDv7). Times are UTC milliseconds.", license(name = "MIT OR Apache-2.0"))
-)]
+#[openapi(info(
+    title = "LLMos-Lite",
+    description = "Everything a workspace holds, for agents, scripts and CI. Authenticate with `Authorization: Bearer <API token>`. \
+Every mutation accepts `Idempotency-Key`; ids may be made by the client (UUIDv7). Times are UTC milliseconds.",
+    license(name = "MIT OR Apache-2.0")
+))]
 struct Description;
 
 /// `/api/v1`: its routes and their description come from the same lines, so that they cannot differ.
@@ -45,13 +47,18 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 
 /// The whole service.
 pub fn router(state: AppState) -> Router {
+    // Pages are rendered on this runtime; a second router in the process (the local socket's, a test's) finds it set.
+    let _ = any_spawner::Executor::init_tokio();
     let (api, description) = OpenApiRouter::new().nest("/api/v1", api_v1()).split_for_parts();
     let description = serde_json::to_string(&description).unwrap_or_default();
 
     let api = api
+        .route("/api/docs", get(docs::page))
         .route("/api/openapi.json", get(move || async move { ([("content-type", "application/json")], description.clone()) }))
         .route("/api/{*rest}", any(|| async { AppError::new(ErrorCode::NotFound, "There is no such route: /api/docs lists them.") }))
-        .method_not_allowed_fallback(|| async { AppError::new(ErrorCode::MethodNotAllowed, "This route does not take this method: /api/docs lists them.") })
+        .method_not_allowed_fallback(|| async {
+            AppError::new(ErrorCode::MethodNotAllowed, "This route does not take this method: /api/docs lists them.")
+        })
         .layer(from_fn_with_state(state.clone(), idempotency::layer))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .with_state(state.clone());

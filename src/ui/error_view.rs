@@ -10,7 +10,12 @@ use crate::{
 
 /// Nothing here yet, and how to start.
 #[component]
-pub fn EmptyState(icon: &'static str, #[prop(into)] title: String, #[prop(into)] text: String, #[prop(optional)] children: Option<Children>) -> impl IntoView {
+pub fn EmptyState(
+    icon: &'static str,
+    #[prop(into)] title: String,
+    #[prop(into)] text: String,
+    #[prop(optional)] children: Option<Children>,
+) -> impl IntoView {
     view! {
         <div class="empty">
             <Icon name=icon class="glyph"/>

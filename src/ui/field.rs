@@ -26,7 +26,8 @@ pub fn Field(
     error: Option<Signal<Option<AppError>>>,
 ) -> impl IntoView {
     let name = name.unwrap_or(id);
-    let problem = Memo::new(move |_| error.and_then(|error| error.with(|error| error.as_ref().and_then(|error| error.fields.get(name).cloned()))));
+    let problem =
+        Memo::new(move |_| error.and_then(|error| error.with(|error| error.as_ref().and_then(|error| error.fields.get(name).cloned()))));
     let note = format!("{id}-note");
     view! {
         <div class="field">

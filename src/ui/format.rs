@@ -118,7 +118,10 @@ mod tests {
 
     #[test]
     fn devices() {
-        assert_eq!(device_of("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/150.0 Safari/537.36"), "Chrome on Linux");
+        assert_eq!(
+            device_of("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/150.0 Safari/537.36"),
+            "Chrome on Linux"
+        );
         assert_eq!(device_of("curl/8.0"), "curl/8.0");
     }
 }

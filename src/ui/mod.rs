@@ -7,8 +7,9 @@ mod error_view;
 mod field;
 mod format;
 mod icon;
+mod keys;
+mod palette;
 mod shell;
-mod shortcuts;
 pub mod toast;
 
 pub use avatar::Avatar;
@@ -17,8 +18,8 @@ pub use error_view::{EmptyState, ErrorView, Loading, NotFound, PageError};
 pub use field::{Field, FieldError, SelectField, form_error};
 pub use format::{bytes, count, device_of, plural, relative_time, short_sha, utc_time};
 pub use icon::{Icon, KindMark};
+pub use keys::{Overlays, single_keys};
 pub use shell::{Frame, PageTitle, Shell};
-pub use shortcuts::{Palette, PaletteAction, ShortcutsDialog};
 pub use toast::{Toasts, toast, toast_error, toast_undo, use_toasts};
 
 mod time;

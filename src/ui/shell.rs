@@ -4,17 +4,21 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::{components::Outlet, hooks::use_location};
 
-use super::{Avatar, Icon, Palette, ShortcutsDialog, Toasts};
+use super::{
+    Avatar, Icon, Toasts,
+    keys::{OverlayViews, Overlays},
+};
 use crate::{
     browser::{page, storage},
     features::{
         accounts::state::{SessionContext, use_session},
-        volumes::ui::VolumesStatus,
+        volumes::{state::provide_volumes, ui::VolumesStatus},
     },
 };
 
 /// The places of the rail: address, words, icon. A feature that does not exist yet is not here.
-const PLACES: [(&str, &str, &str); 3] = [("/", "Home", "home"), ("/artifacts", "Artifacts", "artifacts"), ("/changes", "Changes", "commit")];
+const PLACES: [(&str, &str, &str); 3] =
+    [("/", "Home", "home"), ("/artifacts", "Artifacts", "artifacts"), ("/changes", "Changes", "commit")];
 
 /// "Library · LLMos-Lite" in the window's title.
 #[component]
@@ -26,11 +30,13 @@ pub fn PageTitle(#[prop(into)] text: Signal<String>) -> impl IntoView {
 #[component]
 pub fn Frame() -> impl IntoView {
     let session = use_session();
+    provide_volumes();
     let closed = RwSignal::new(storage::preference("rail").as_deref() == Some("closed"));
     let toggle_rail = move || {
         closed.update(|closed| *closed = !*closed);
         storage::set_preference("rail", if closed.get_untracked() { "closed" } else { "open" });
     };
+    let overlays = Overlays::provide();
     provide_context(RailToggle(Callback::new(move |()| toggle_rail())));
     view! {
         <a class="btn skip" href="#main">"Skip to content"</a>
@@ -39,15 +45,14 @@ pub fn Frame() -> impl IntoView {
             <Outlet/>
             <footer class="status" aria-label="State">
                 <VolumesStatus/>
-                <button type="button" class="push" on:click=move |_| page::open_dialog("shortcuts")>
+                <button type="button" class="push" on:click=move |_| overlays.open_shortcuts()>
                     <kbd class="kbd">"?"</kbd>
                     "Shortcuts"
                 </button>
             </footer>
             <TabBar/>
         </div>
-        <Palette/>
-        <ShortcutsDialog/>
+        <OverlayViews/>
         <Toasts/>
     }
 }
@@ -65,6 +70,7 @@ fn current(path: &str, place: &str) -> Option<&'static str> {
 fn Rail(session: SessionContext, closed: RwSignal<bool>) -> impl IntoView {
     let path = use_location().pathname;
     let toggle = expect_context::<RailToggle>();
+    let overlays = expect_context::<Overlays>();
     let theme = RwSignal::new(storage::preference("theme").unwrap_or_else(|| "dark".to_owned()));
     let change_theme = move |_| {
         let next = match theme.get_untracked().as_str() {
@@ -96,7 +102,7 @@ fn Rail(session: SessionContext, closed: RwSignal<bool>) -> impl IntoView {
                     <Icon name="panel-l"/>
                 </button>
             </div>
-            <button type="button" class="rail-search" aria-label="Search or go to" on:click=move |_| page::open_dialog("palette")>
+            <button type="button" class="rail-search" aria-label="Search or go to" on:click=move |_| overlays.open_palette()>
                 <Icon name="search"/>
                 <span>"Search or go to"</span>
                 <span class="push row gap-4">

@@ -87,7 +87,7 @@ pub fn Toasts() -> impl IntoView {
     let toasts = use_toasts();
     view! {
         <div class="toasts" role="status" aria-live="polite">
-            <For each=move || toasts.list.get() key=|toast| toast.id let:toast>
+            {move || toasts.list.get().into_iter().map(|toast| view! {
                 <div class=if toast.bad { "toast bad" } else { "toast" }>
                     <Icon name=if toast.bad { "alert" } else { "check" }/>
                     <span class="grow">{toast.text.clone()}</span>
@@ -111,7 +111,7 @@ pub fn Toasts() -> impl IntoView {
                         <Icon name="x"/>
                     </button>
                 </div>
-            </For>
+            }).collect_view()}
         </div>
     }
 }

@@ -2,15 +2,15 @@
 //!
 //! Other features ask [`service`] who calls and whether the role allows an [`Action`]; the matrix itself is pure.
 
-pub mod model;
+pub mod api;
 #[cfg(feature = "ssr")]
 pub mod http;
+pub mod model;
 #[cfg(feature = "ssr")]
 pub mod service;
-pub mod api;
 pub mod state;
-pub mod ui;
 #[cfg(feature = "ssr")]
 mod store;
+pub mod ui;
 
 pub use model::{Action, Role, Scope};

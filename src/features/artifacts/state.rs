@@ -1,1 +1,185 @@
-//! Artifact state of pages.
+//! Artifact state of pages: the library's filters as an address, and what pages read and send.
+
+use std::future::Future;
+
+use leptos_router::params::ParamsMap;
+
+use super::model::{
+    ArtifactDetail, ArtifactDiff, Bulk, BulkReport, CreateArtifact, Facets, FrontmatterValue, HistoryPage, Home, Kind, LibraryPage,
+    LibraryQuery, MergeView, RestoreRevision, SaveDraft, SaveMerge, SavedDraft, SetFrontmatter, Sort, ToVolume, View,
+};
+use crate::{
+    browser::data::{self, encode},
+    error::AppResult,
+    features::volumes::state::tell,
+    ids::{ArtifactId, RevisionId, VolumeId},
+};
+
+/// Reads the filters out of an address; what is not understood counts as not set.
+pub fn library_query(params: &ParamsMap) -> LibraryQuery {
+    let text = |name: &str| params.get(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+    let view = text("view").unwrap_or_default();
+    let sort = text("sort").unwrap_or_default();
+    LibraryQuery {
+        volume: text("volume").and_then(|id| id.parse().ok()),
+        team: text("team").and_then(|id| id.parse().ok()),
+        kind: text("kind").and_then(|kind| kind.parse::<Kind>().ok()),
+        category: text("category"),
+        tag: text("tag"),
+        q: text("q"),
+        view: View::ALL.into_iter().find(|known| known.as_str() == view).unwrap_or_default(),
+        sort: Sort::ALL.into_iter().find(|known| known.as_str() == sort).unwrap_or_default(),
+        cursor: text("cursor"),
+        limit: None,
+    }
+}
+
+/// The filters that an address carries, by name; what is not set is left out.
+pub fn library_fields(query: &LibraryQuery) -> Vec<(&'static str, String)> {
+    let fields = [
+        ("volume", query.volume.map(|id| id.to_string())),
+        ("team", query.team.map(|id| id.to_string())),
+        ("kind", query.kind.map(|kind| kind.to_string())),
+        ("category", query.category.clone()),
+        ("tag", query.tag.clone()),
+        ("q", query.q.clone()),
+        ("view", (query.view != View::All).then(|| query.view.as_str().to_owned())),
+        ("sort", (query.sort != Sort::Updated).then(|| query.sort.as_str().to_owned())),
+        ("cursor", query.cursor.clone()),
+    ];
+    fields.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}
+
+/// The address of the library with these filters.
+pub fn library_address(query: &LibraryQuery) -> String {
+    let fields: Vec<String> = library_fields(query).into_iter().map(|(name, value)| format!("{name}={}", encode(&value))).collect();
+    if fields.is_empty() { "/artifacts".to_owned() } else { format!("/artifacts?{}", fields.join("&")) }
+}
+
+pub fn read_library(query: &LibraryQuery) -> impl Future<Output = AppResult<LibraryPage>> + Send + use<> {
+    data::get(data::with_query("/artifacts", query))
+}
+
+pub fn read_facets(query: &LibraryQuery) -> impl Future<Output = AppResult<Facets>> + Send + use<> {
+    data::get(data::with_query("/artifacts/facets", query))
+}
+
+pub fn read_home() -> impl Future<Output = AppResult<Home>> + Send + 'static {
+    data::get("/home")
+}
+
+pub fn read_artifact(id: ArtifactId) -> impl Future<Output = AppResult<ArtifactDetail>> + Send + 'static {
+    data::get(format!("/artifacts/{id}"))
+}
+
+pub fn create_artifact(new: CreateArtifact) -> impl Future<Output = AppResult<()>> + Send + 'static {
+    tell("POST", "/artifacts".to_owned(), new)
+}
+
+pub async fn act_on_many(act: Bulk) -> AppResult<BulkReport> {
+    data::post("/artifacts/bulk", &act).await
+}
+
+/// Into the trash.
+pub fn delete_artifact(id: ArtifactId) -> impl Future<Output = AppResult<()>> + Send + 'static {
+    tell("DELETE", format!("/artifacts/{id}"), ())
+}
+
+/// Out of the trash.
+pub fn undelete_artifact(id: ArtifactId) -> impl Future<Output = AppResult<()>> + Send + 'static {
+    tell("POST", format!("/artifacts/{id}/undelete"), ())
+}
+
+pub fn delete_for_ever(id: ArtifactId) -> impl Future<Output = AppResult<()>> + Send + 'static {
+    tell("DELETE", format!("/artifacts/{id}/forever"), ())
+}
+
+pub fn set_favourite(id: ArtifactId, on: bool) -> impl Future<Output = AppResult<()>> + Send + 'static {
+    tell(if on { "PUT" } else { "DELETE" }, format!("/artifacts/{id}/favourite"), ())
+}
+
+pub async fn save_draft(id: ArtifactId, text: String, saves: i64) -> AppResult<SavedDraft> {
+    data::send("PUT", format!("/artifacts/{id}/draft"), &SaveDraft { text, saves }).await
+}
+
+pub fn discard_draft(id: ArtifactId) -> impl Future<Output = AppResult<()>> + Send + 'static {
+    tell("DELETE", format!("/artifacts/{id}/draft"), ())
+}
+
+pub fn set_frontmatter(
+    id: ArtifactId,
+    key: String,
+    value: Option<FrontmatterValue>,
+) -> impl Future<Output = AppResult<()>> + Send + 'static {
+    tell("PATCH", format!("/artifacts/{id}/frontmatter"), SetFrontmatter { key, value })
+}
+
+/// The body of `text` as sanitised HTML.
+pub async fn preview(id: ArtifactId, text: String) -> AppResult<Rendered> {
+    data::post(format!("/artifacts/{id}/preview"), &serde_json::json!({ "text": text })).await
+}
+
+#[derive(serde::Deserialize)]
+pub struct Rendered {
+    pub html: String,
+}
+
+pub fn read_history(id: ArtifactId, before: Option<RevisionId>) -> impl Future<Output = AppResult<HistoryPage>> + Send + 'static {
+    data::get(match before {
+        Some(before) => format!("/artifacts/{id}/history?before={before}"),
+        None => format!("/artifacts/{id}/history"),
+    })
+}
+
+/// `to` none: the draft. `from` none: what the other one was made from.
+pub fn read_diff(
+    id: ArtifactId,
+    from: Option<RevisionId>,
+    to: Option<RevisionId>,
+) -> impl Future<Output = AppResult<ArtifactDiff>> + Send + 'static {
+    let fields: Vec<String> = [("from", from), ("to", to)].into_iter().filter_map(|(name, id)| Some(format!("{name}={}", id?))).collect();
+    data::get(format!("/artifacts/{id}/diff?{}", fields.join("&")))
+}
+
+pub fn restore_revision(id: ArtifactId, revision_id: RevisionId) -> impl Future<Output = AppResult<()>> + Send + 'static {
+    tell("POST", format!("/artifacts/{id}/restore"), RestoreRevision { revision_id })
+}
+
+pub fn move_artifact(id: ArtifactId, volume_id: VolumeId) -> impl Future<Output = AppResult<()>> + Send + 'static {
+    tell("POST", format!("/artifacts/{id}/move"), ToVolume { volume_id })
+}
+
+pub async fn fork_artifact(id: ArtifactId, volume_id: VolumeId) -> AppResult<ArtifactDetail> {
+    data::post(format!("/artifacts/{id}/fork"), &ToVolume { volume_id }).await
+}
+
+pub fn read_merge(id: ArtifactId) -> impl Future<Output = AppResult<MergeView>> + Send + 'static {
+    data::get(format!("/artifacts/{id}/merge"))
+}
+
+pub fn save_merge(id: ArtifactId, merged: SaveMerge) -> impl Future<Output = AppResult<()>> + Send + 'static {
+    tell("PUT", format!("/artifacts/{id}/merge"), merged)
+}
+
+/// Where a file beside the main file is, under `/api/v1`.
+pub fn file_path(id: ArtifactId, path: &str) -> String {
+    let path: Vec<String> = path.split('/').map(encode).collect();
+    format!("/artifacts/{id}/files/{}", path.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_carry_the_filters_and_nothing_else() {
+        assert_eq!(library_address(&LibraryQuery::default()), "/artifacts");
+        let mut params = ParamsMap::new();
+        for (name, value) in
+            [("q", " a&b "), ("kind", "agent"), ("view", "drafts"), ("sort", "what"), ("volume", "no id"), ("foreign", "x")]
+        {
+            params.insert(name, value.to_owned());
+        }
+        assert_eq!(library_address(&library_query(&params)), "/artifacts?kind=agent&q=a%26b&view=drafts");
+    }
+}

@@ -1,6 +1,5 @@
 //! `/api/v1/jobs`.
 
-
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{model::JobStatus, service};

@@ -1,8 +1,8 @@
 //! Durable background work: queued in the transaction that asks for it, run by `server::worker`, shown with its progress.
 
-pub mod model;
 #[cfg(feature = "ssr")]
 pub mod http;
+pub mod model;
 #[cfg(feature = "ssr")]
 pub mod service;
 #[cfg(feature = "ssr")]

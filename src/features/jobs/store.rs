@@ -97,13 +97,12 @@ pub async fn remove_ended(tx: &mut Tx, before: i64) -> AppResult<()> {
 }
 
 pub async fn status(pool: &AnyPool, id: JobId, owner: &str) -> AppResult<Option<JobStatus>> {
-    let row: Option<StatusRow> = sqlx::query_as(
-        "SELECT kind, state, done, total, report, error, created_at, updated_at FROM jobs WHERE id = $1 AND owner_id = $2",
-    )
-    .bind(id.to_string())
-    .bind(owner)
-    .fetch_optional(pool)
-    .await?;
+    let row: Option<StatusRow> =
+        sqlx::query_as("SELECT kind, state, done, total, report, error, created_at, updated_at FROM jobs WHERE id = $1 AND owner_id = $2")
+            .bind(id.to_string())
+            .bind(owner)
+            .fetch_optional(pool)
+            .await?;
     row.map(|row| {
         Ok(JobStatus {
             id,

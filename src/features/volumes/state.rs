@@ -1,1 +1,100 @@
-//! Volume state of pages.
+//! Volume state of pages: the volumes that one sees, read once for the frame and again after a change.
+
+use std::future::Future;
+
+use leptos::prelude::*;
+use serde_json::Value;
+
+use super::model::{CommitDetail, CommitPage, CreateCommit, CreateVolume, UpdateVolume, Volume};
+use crate::{
+    browser::data,
+    error::AppResult,
+    features::{accounts::model::Action, jobs::model::JobStatus},
+    ids::{CommitId, JobId, VolumeId},
+};
+
+/// The volumes, and where in the library one was.
+#[derive(Clone, Copy)]
+pub struct VolumesContext {
+    list: Resource<AppResult<Vec<Volume>>>,
+    /// The address of the library as it was left, with its filters.
+    pub library: RwSignal<String>,
+    /// Whether the page listens to the copy buttons of rendered code already: once is enough.
+    pub copies: StoredValue<bool>,
+}
+
+/// Provides the [`VolumesContext`] to everything below.
+pub fn provide_volumes() {
+    provide_context(VolumesContext {
+        list: Resource::new(|| (), |()| data::get("/volumes")),
+        library: RwSignal::new("/artifacts".to_owned()),
+        copies: StoredValue::new(false),
+    });
+}
+
+pub fn use_volumes() -> VolumesContext {
+    expect_context()
+}
+
+impl VolumesContext {
+    /// Reactive; inside a `Suspense` or `Transition`. One's own first, then the teams', then the system's.
+    pub fn get(self) -> Option<AppResult<Vec<Volume>>> {
+        self.list.get().map(|list| {
+            list.map(|mut volumes| {
+                volumes.sort_by(|a, b| (b.kind, a.name.to_lowercase()).cmp(&(a.kind, b.name.to_lowercase())));
+                volumes
+            })
+        })
+    }
+    /// Those that came; empty while they load or when they did not.
+    pub fn known(self) -> Vec<Volume> {
+        self.get().and_then(Result::ok).unwrap_or_default()
+    }
+    /// Where one may put artifacts.
+    pub fn writable(self) -> Vec<Volume> {
+        self.known().into_iter().filter(|volume| volume.role.allows(Action::Commit)).collect()
+    }
+    pub fn name_of(self, id: VolumeId) -> String {
+        self.known().into_iter().find(|volume| volume.id == id).map(|volume| volume.name).unwrap_or_default()
+    }
+    /// Counts or names changed.
+    pub fn refresh(self) {
+        self.list.refetch();
+    }
+}
+
+/// Sends something whose answer is of no interest.
+pub async fn tell(method: &'static str, path: String, body: impl serde::Serialize + Send + Sync + 'static) -> AppResult<()> {
+    data::send::<Value>(method, path, &body).await.map(drop)
+}
+
+pub fn create_volume(new: CreateVolume) -> impl Future<Output = AppResult<()>> + Send + 'static {
+    tell("POST", "/volumes".to_owned(), new)
+}
+
+pub fn rename_volume(id: VolumeId, name: String) -> impl Future<Output = AppResult<()>> + Send + 'static {
+    tell("PATCH", format!("/volumes/{id}"), UpdateVolume { name })
+}
+
+pub fn delete_volume(id: VolumeId) -> impl Future<Output = AppResult<()>> + Send + 'static {
+    tell("DELETE", format!("/volumes/{id}"), ())
+}
+
+pub fn read_commits(id: VolumeId, before: Option<CommitId>) -> impl Future<Output = AppResult<CommitPage>> + Send + 'static {
+    data::get(match before {
+        Some(before) => format!("/volumes/{id}/commits?before={before}"),
+        None => format!("/volumes/{id}/commits"),
+    })
+}
+
+pub fn read_commit(id: CommitId) -> impl Future<Output = AppResult<CommitDetail>> + Send + 'static {
+    data::get(format!("/commits/{id}"))
+}
+
+pub fn create_commit(commit: CreateCommit) -> impl Future<Output = AppResult<()>> + Send + 'static {
+    tell("POST", "/commits".to_owned(), commit)
+}
+
+pub fn read_job(id: JobId) -> impl Future<Output = AppResult<JobStatus>> + Send + 'static {
+    data::get(format!("/jobs/{id}"))
+}

@@ -112,22 +112,14 @@ pub fn diff(old: &str, new: &str) -> Diff {
             rows.push(row(Change::Added, None, Some(j), spans, b[j]));
         }
     }
-    Diff {
-        blocks: fold(rows),
-        added,
-        removed,
-    }
+    Diff { blocks: fold(rows), added, removed }
 }
 
 /// Counts the lines which [`diff`] would show as added and removed, in that order.
 pub fn stat(old: &str, new: &str) -> (usize, usize) {
     let changes = line_ops(&lines(old), &lines(new));
-    let changes = changes
-        .iter()
-        .filter(|op| !matches!(op, DiffOp::Equal { .. }));
-    changes.fold((0, 0), |(a, r), op| {
-        (a + op.new_range().len(), r + op.old_range().len())
-    })
+    let changes = changes.iter().filter(|op| !matches!(op, DiffOp::Equal { .. }));
+    changes.fold((0, 0), |(a, r), op| (a + op.new_range().len(), r + op.old_range().len()))
 }
 
 /// Lines with their ends, so that texts which differ in the last one only do differ.
@@ -154,72 +146,29 @@ pub(super) fn line_ops(old: &[&str], new: &[&str]) -> Vec<DiffOp> {
     let tail = a.iter().rev().zip(b.iter().rev());
     let tail = tail.take_while(|(a, b)| a == b).count();
     let (gone, come) = (a.len() - tail, b.len() - tail);
-    let equal = |old_index, new_index, len| DiffOp::Equal {
-        old_index,
-        new_index,
-        len,
-    };
+    let equal = |old_index, new_index, len| DiffOp::Equal { old_index, new_index, len };
     let middle = match (gone, come) {
-        (0, _) => DiffOp::Insert {
-            old_index: head,
-            new_index: head,
-            new_len: come,
-        },
-        (_, 0) => DiffOp::Delete {
-            old_index: head,
-            old_len: gone,
-            new_index: head,
-        },
-        _ => DiffOp::Replace {
-            old_index: head,
-            old_len: gone,
-            new_index: head,
-            new_len: come,
-        },
+        (0, _) => DiffOp::Insert { old_index: head, new_index: head, new_len: come },
+        (_, 0) => DiffOp::Delete { old_index: head, old_len: gone, new_index: head },
+        _ => DiffOp::Replace { old_index: head, old_len: gone, new_index: head, new_len: come },
     };
-    let ops = [
-        equal(0, 0, head),
-        middle,
-        equal(head + gone, head + come, tail),
-    ];
-    ops.into_iter()
-        .filter(|op| !op.old_range().is_empty() || !op.new_range().is_empty())
-        .collect()
+    let ops = [equal(0, 0, head), middle, equal(head + gone, head + come, tail)];
+    ops.into_iter().filter(|op| !op.old_range().is_empty() || !op.new_range().is_empty()).collect()
 }
 
-fn row(
-    change: Change,
-    old: Option<usize>,
-    new: Option<usize>,
-    spans: Vec<Span>,
-    line: &str,
-) -> Row {
-    Row {
-        change,
-        old: old.map(|i| i + 1),
-        new: new.map(|i| i + 1),
-        spans,
-        no_newline: !line.ends_with('\n'),
-    }
+fn row(change: Change, old: Option<usize>, new: Option<usize>, spans: Vec<Span>, line: &str) -> Row {
+    Row { change, old: old.map(|i| i + 1), new: new.map(|i| i + 1), spans, no_newline: !line.ends_with('\n') }
 }
 
 fn whole(line: &str) -> Vec<Span> {
     let text = line.strip_suffix('\n').unwrap_or(line).to_owned();
-    vec![Span {
-        text,
-        changed: false,
-    }]
+    vec![Span { text, changed: false }]
 }
 
 /// The pieces of the lines of a replaced block, on both sides. Words are compared over the whole
 /// block, so that re-wrapped text shows little change.
 fn words(old: &[&str], new: &[&str], budget: &mut usize) -> (Vec<Vec<Span>>, Vec<Vec<Span>>) {
-    let plain = || {
-        (
-            old.iter().map(|l| whole(l)).collect(),
-            new.iter().map(|l| whole(l)).collect(),
-        )
-    };
+    let plain = || (old.iter().map(|l| whole(l)).collect(), new.iter().map(|l| whole(l)).collect());
     let size = old.iter().chain(new).map(|l| l.len()).sum::<usize>();
     if old.is_empty() || new.is_empty() || size > WORD_BLOCK || size > *budget {
         return plain();
@@ -232,9 +181,7 @@ fn words(old: &[&str], new: &[&str], budget: &mut usize) -> (Vec<Vec<Span>>, Vec
     for op in ops {
         if let DiffOp::Equal { .. } = op {
             // Spaces and punctuation in common do not make lines alike.
-            let words = a[op.old_range()]
-                .iter()
-                .filter(|t| t.chars().any(char::is_alphanumeric));
+            let words = a[op.old_range()].iter().filter(|t| t.chars().any(char::is_alphanumeric));
             shared += words.map(|t| t.len()).sum::<usize>();
             continue;
         }
@@ -245,10 +192,7 @@ fn words(old: &[&str], new: &[&str], budget: &mut usize) -> (Vec<Vec<Span>>, Vec
     if shared * 5 < size {
         return plain();
     }
-    (
-        pieces(&a, &before, old.len()),
-        pieces(&b, &after, new.len()),
-    )
+    (pieces(&a, &before, old.len()), pieces(&b, &after, new.len()))
 }
 
 /// Words, runs of spaces, line ends and single other characters.
@@ -287,10 +231,7 @@ fn pieces(tokens: &[&str], changed: &[bool], lines: usize) -> Vec<Vec<Span>> {
         }
         match row.last_mut() {
             Some(span) if span.changed == *changed => span.text.push_str(token),
-            _ => row.push(Span {
-                text: (*token).to_owned(),
-                changed: *changed,
-            }),
+            _ => row.push(Span { text: (*token).to_owned(), changed: *changed }),
         }
     }
     if rows.len() < lines {
@@ -308,11 +249,7 @@ fn pieces(tokens: &[&str], changed: &[bool], lines: usize) -> Vec<Vec<Span>> {
 /// Splits rows into changes with context, and gaps. A gap of one line is not worth folding.
 fn fold(rows: Vec<Row>) -> Vec<Block> {
     let mut near = vec![false; rows.len()];
-    for (i, _) in rows
-        .iter()
-        .enumerate()
-        .filter(|(_, r)| r.change != Change::Same)
-    {
+    for (i, _) in rows.iter().enumerate().filter(|(_, r)| r.change != Change::Same) {
         near[i.saturating_sub(CONTEXT)..(i + CONTEXT + 1).min(rows.len())].fill(true);
     }
     for i in 0..near.len() {
@@ -325,10 +262,7 @@ fn fold(rows: Vec<Row>) -> Vec<Block> {
     for (row, near) in rows.into_iter().zip(near) {
         match blocks.last_mut() {
             Some(block) if block.collapsed != near => block.rows.push(row),
-            _ => blocks.push(Block {
-                collapsed: !near,
-                rows: vec![row],
-            }),
+            _ => blocks.push(Block { collapsed: !near, rows: vec![row] }),
         }
     }
     blocks

@@ -92,12 +92,7 @@ impl<'a> Document<'a> {
         };
         Decoded {
             text: normalise(&text).into_owned(),
-            envelope: Envelope {
-                bom,
-                eol,
-                crlf: crlf > lf,
-                exact: !lossy && eol != Eol::Mixed,
-            },
+            envelope: Envelope { bom, eol, crlf: crlf > lf, exact: !lossy && eol != Eol::Mixed },
             lossy,
         }
     }
@@ -108,19 +103,9 @@ impl<'a> Document<'a> {
     /// `key: value` (or nothing): two thematic breaks with prose in between are body. A missing
     /// closing fence is tolerated: the block then ends where the keys do and `close` is empty.
     pub fn parse(text: &'a str) -> Document<'a> {
-        let none = Document {
-            lead: "",
-            open: "",
-            yaml: "",
-            close: "",
-            body: text,
-        };
+        let none = Document { lead: "", open: "", yaml: "", close: "", body: text };
         let content = text.trim_start_matches(['\u{FEFF}', '\n', '\r', ' ', '\t']);
-        let Some(open) = content
-            .split_inclusive('\n')
-            .next()
-            .filter(|l| l.trim_end() == "---")
-        else {
+        let Some(open) = content.split_inclusive('\n').next().filter(|l| l.trim_end() == "---") else {
             return none;
         };
         // An indented fence is none: the lead has to end with a whole line.
@@ -137,13 +122,7 @@ impl<'a> Document<'a> {
                 if !plausible(yaml) {
                     return none;
                 }
-                return Document {
-                    lead,
-                    open,
-                    yaml,
-                    close,
-                    body,
-                };
+                return Document { lead, open, yaml, close, body };
             }
             at += line.len();
         }
@@ -151,13 +130,7 @@ impl<'a> Document<'a> {
         if yaml.is_empty() {
             return none;
         }
-        Document {
-            lead,
-            open,
-            yaml,
-            close: "",
-            body,
-        }
+        Document { lead, open, yaml, close: "", body }
     }
 
     /// Whether there is a frontmatter block, closed or not.
@@ -219,11 +192,7 @@ fn newlines(text: &str) -> usize {
 
 /// `\r\n` and lone `\r` become `\n`, as every editor widget shows them.
 fn normalise(text: &str) -> Cow<'_, str> {
-    if text.contains('\r') {
-        Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n"))
-    } else {
-        Cow::Borrowed(text)
-    }
+    if text.contains('\r') { Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n")) } else { Cow::Borrowed(text) }
 }
 
 fn is_blank_or_comment(line: &str) -> bool {
@@ -233,9 +202,7 @@ fn is_blank_or_comment(line: &str) -> bool {
 
 /// Whether a fenced block can be frontmatter at all, rather than prose between two rules.
 fn plausible(yaml: &str) -> bool {
-    yaml.lines()
-        .any(|l| key_of(l, true).is_some() || l.starts_with('{') || l.starts_with("? "))
-        || yaml.lines().all(is_blank_or_comment)
+    yaml.lines().any(|l| key_of(l, true).is_some() || l.starts_with('{') || l.starts_with("? ")) || yaml.lines().all(is_blank_or_comment)
 }
 
 /// How far an unclosed block reaches: up to the first line that belongs to no key. A `#` line
@@ -245,8 +212,7 @@ fn unclosed_len(rest: &str) -> usize {
     let (mut len, mut known, mut keys) = (0, false, 0);
     for line in rest.split_inclusive('\n') {
         let blank = line.trim().is_empty();
-        let continues =
-            keys > 0 && !blank && (line.starts_with([' ', '\t']) || line.starts_with("- "));
+        let continues = keys > 0 && !blank && (line.starts_with([' ', '\t']) || line.starts_with("- "));
         if let Some((key, _)) = key_of(line, false) {
             known |= key == "name" || key == "description";
             keys += 1;

@@ -38,15 +38,9 @@ impl Node {
         let text = match self {
             Node::Null => String::new(),
             Node::Text(text) => text.trim().to_owned(),
-            Node::List(items) => items
-                .iter()
-                .filter_map(Node::text)
-                .collect::<Vec<_>>()
-                .join(", "),
+            Node::List(items) => items.iter().filter_map(Node::text).collect::<Vec<_>>().join(", "),
             Node::Map(pairs) => {
-                let pairs = pairs
-                    .iter()
-                    .map(|(k, v)| format!("{k}: {}", v.text().unwrap_or_default()));
+                let pairs = pairs.iter().map(|(k, v)| format!("{k}: {}", v.text().unwrap_or_default()));
                 pairs.collect::<Vec<_>>().join(", ")
             }
         };
@@ -63,10 +57,7 @@ impl Node {
                 parts.filter(|p| !p.is_empty()).map(str::to_owned).collect()
             }
             Node::List(items) => items.iter().filter_map(Node::text).collect(),
-            Node::Map(pairs) => pairs
-                .iter()
-                .map(|(k, v)| v.text().map_or_else(|| k.clone(), |v| format!("{k}: {v}")))
-                .collect(),
+            Node::Map(pairs) => pairs.iter().map(|(k, v)| v.text().map_or_else(|| k.clone(), |v| format!("{k}: {v}"))).collect(),
         }
     }
 
@@ -161,35 +152,20 @@ impl Frontmatter {
     /// Reads the frontmatter of a text. Takes any text and never fails, see [`Problem`].
     pub fn parse(text: &str) -> Frontmatter {
         let doc = Document::parse(text);
-        let mut fm = Frontmatter {
-            body_line: doc.body_line(),
-            ..Frontmatter::default()
-        };
+        let mut fm = Frontmatter { body_line: doc.body_line(), ..Frontmatter::default() };
         let fence = doc.yaml_line() - 1;
         if !doc.has_frontmatter() {
             fm.problem(1, ProblemCode::Missing, "There is no frontmatter.");
             return fm;
         }
         if doc.lead.contains('\n') {
-            fm.problem(
-                fence,
-                ProblemCode::NotFirst,
-                "The frontmatter must begin on the first line.",
-            );
+            fm.problem(fence, ProblemCode::NotFirst, "The frontmatter must begin on the first line.");
         }
         if doc.is_unclosed() {
-            fm.problem(
-                fence,
-                ProblemCode::Unclosed,
-                "The frontmatter has no closing --- line.",
-            );
+            fm.problem(fence, ProblemCode::Unclosed, "The frontmatter has no closing --- line.");
         }
         if doc.yaml.len() > MAX_YAML {
-            fm.problem(
-                fence,
-                ProblemCode::TooLarge,
-                "The frontmatter is longer than 64 KiB and was not read.",
-            );
+            fm.problem(fence, ProblemCode::TooLarge, "The frontmatter is longer than 64 KiB and was not read.");
             return fm;
         }
         let block = Block::read(doc.yaml);
@@ -202,10 +178,7 @@ impl Frontmatter {
             if fm.entries[..i].iter().any(|e| e.key == entry.key) {
                 fm.problems.push(Problem {
                     line: entry.lines.0,
-                    message: format!(
-                        "The key {} stands there twice; the first one counts.",
-                        entry.key
-                    ),
+                    message: format!("The key {} stands there twice; the first one counts.", entry.key),
                     code: ProblemCode::DuplicateKey,
                 });
             }
@@ -222,10 +195,7 @@ impl Frontmatter {
 
     /// The file line of a top-level key, from 1.
     pub fn line_of(&self, key: &str) -> Option<usize> {
-        self.entries
-            .iter()
-            .find(|e| e.key == key)
-            .map(|e| e.lines.0)
+        self.entries.iter().find(|e| e.key == key).map(|e| e.lines.0)
     }
 
     /// The value of a key, else of the same key in `metadata`, where agentskills.io puts what it
@@ -242,13 +212,7 @@ impl Frontmatter {
         let top = |key: &str| self.get(key).and_then(Node::text);
         let author = |node: &Node| node.get("name").map_or_else(|| node.text(), Node::text);
         let authors = |node: &Node| match node {
-            Node::List(items) => Some(
-                items
-                    .iter()
-                    .filter_map(author)
-                    .collect::<Vec<_>>()
-                    .join(", "),
-            ),
+            Node::List(items) => Some(items.iter().filter_map(author).collect::<Vec<_>>().join(", ")),
             node => author(node),
         };
         let filled = Frontmatter {
@@ -258,10 +222,7 @@ impl Frontmatter {
             category: text("category"),
             tags: list("tags"),
             version: text("version"),
-            author: self
-                .field("author")
-                .or_else(|| self.field("authors"))
-                .and_then(authors),
+            author: self.field("author").or_else(|| self.field("authors")).and_then(authors),
             license: text("license"),
             dependencies: list("dependencies"),
             kind: top("kind").or_else(|| top("type")),
@@ -276,11 +237,7 @@ impl Frontmatter {
     }
 
     fn problem(&mut self, line: usize, code: ProblemCode, message: impl Into<String>) {
-        self.problems.push(Problem {
-            line,
-            message: message.into(),
-            code,
-        });
+        self.problems.push(Problem { line, message: message.into(), code });
     }
 }
 
@@ -299,21 +256,11 @@ struct Block<'a> {
 impl<'a> Block<'a> {
     fn read(text: &'a str) -> Block<'a> {
         let lines: Vec<&str> = text.split_inclusive('\n').collect();
-        let mut block = Block {
-            lines,
-            keys: Vec::new(),
-            inline: false,
-            problems: Vec::new(),
-        };
+        let mut block = Block { lines, keys: Vec::new(), inline: false, problems: Vec::new() };
         let fault = match yaml::read(text) {
             Ok(tops) => {
                 match scan::segments_at(&block.lines, &tops) {
-                    Some(segments) => {
-                        block.keys = segments
-                            .into_iter()
-                            .zip(tops.into_iter().map(|t| t.node))
-                            .collect()
-                    }
+                    Some(segments) => block.keys = segments.into_iter().zip(tops.into_iter().map(|t| t.node)).collect(),
                     None => block.inline(tops),
                 }
                 return block;
@@ -324,26 +271,16 @@ impl<'a> Block<'a> {
             let (node, fault) = scan::recover(&block.lines, &segment, 0);
             if let Some(message) = fault {
                 let own = &block.lines[segment.start..segment.end];
-                let tab = own
-                    .iter()
-                    .position(|l| l.trim_start_matches(' ').starts_with('\t'));
+                let tab = own.iter().position(|l| l.trim_start_matches(' ').starts_with('\t'));
                 let code = tab.map_or(ProblemCode::BrokenYaml, |_| ProblemCode::Tab);
                 let line = segment.start + tab.unwrap_or(0);
-                block.problems.push((
-                    line,
-                    code,
-                    format!("The value of {} is not valid YAML: {message}.", segment.key),
-                ));
+                block.problems.push((line, code, format!("The value of {} is not valid YAML: {message}.", segment.key)));
             }
             block.keys.push((segment, node));
         }
         if block.problems.is_empty() {
             block.problems.push(match fault {
-                yaml::Fault::NotAMap => (
-                    0,
-                    ProblemCode::NotAMap,
-                    "The frontmatter has no keys.".into(),
-                ),
+                yaml::Fault::NotAMap => (0, ProblemCode::NotAMap, "The frontmatter has no keys.".into()),
                 yaml::Fault::Broken { line, message } => (
                     line.unwrap_or(0).min(block.lines.len().saturating_sub(1)),
                     ProblemCode::BrokenYaml,
@@ -358,12 +295,7 @@ impl<'a> Block<'a> {
     fn inline(&mut self, tops: Vec<yaml::Top>) {
         self.inline = true;
         for top in tops {
-            let segment = scan::Segment {
-                key: top.key,
-                value_at: 0,
-                start: top.line,
-                end: top.line + 1,
-            };
+            let segment = scan::Segment { key: top.key, value_at: 0, start: top.line, end: top.line + 1 };
             self.keys.push((segment, top.node));
         }
     }

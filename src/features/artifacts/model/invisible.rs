@@ -39,11 +39,7 @@ pub struct Found {
 /// Classifies a character on its own, without looking at its neighbours.
 pub fn classify(c: char) -> Option<Invisible> {
     Some(match c {
-        '\u{061C}'
-        | '\u{200E}'
-        | '\u{200F}'
-        | '\u{202A}'..='\u{202E}'
-        | '\u{2066}'..='\u{206F}' => Invisible::Bidi,
+        '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{206F}' => Invisible::Bidi,
         '\u{00AD}'
         | '\u{034F}'
         | '\u{115F}'
@@ -110,21 +106,10 @@ mod tests {
 
     #[test]
     fn finds_hidden_text() {
-        let hidden: String = "hi"
-            .chars()
-            .filter_map(|c| char::from_u32(0xE0000 + c as u32))
-            .collect();
+        let hidden: String = "hi".chars().filter_map(|c| char::from_u32(0xE0000 + c as u32)).collect();
         let text = format!("ok\na{hidden}b\u{200B}\n\u{202E}x");
         let kinds: Vec<_> = find(&text).iter().map(|f| (f.line, f.kind)).collect();
-        assert_eq!(
-            kinds,
-            [
-                (2, Invisible::Tag),
-                (2, Invisible::Tag),
-                (2, Invisible::ZeroWidth),
-                (3, Invisible::Bidi)
-            ]
-        );
+        assert_eq!(kinds, [(2, Invisible::Tag), (2, Invisible::Tag), (2, Invisible::ZeroWidth), (3, Invisible::Bidi)]);
     }
 
     #[test]

@@ -80,11 +80,7 @@ pub fn merge(base: &str, ours: &str, theirs: &str) -> Merge {
         } else if from_i == i {
             merge.clean(other);
         } else {
-            merge.parts.push(MergePart::Conflict {
-                base: b[start..end].concat(),
-                ours: mine.concat(),
-                theirs: other.concat(),
-            });
+            merge.parts.push(MergePart::Conflict { base: b[start..end].concat(), ours: mine.concat(), theirs: other.concat() });
         }
         at = end;
     }
@@ -100,10 +96,7 @@ impl Merge {
 
     /// How many conflicts there are, which is how many choices [`Merge::resolve`] takes.
     pub fn conflicts(&self) -> usize {
-        self.parts
-            .iter()
-            .filter(|p| matches!(p, MergePart::Conflict { .. }))
-            .count()
+        self.parts.iter().filter(|p| matches!(p, MergePart::Conflict { .. })).count()
     }
 
     /// The merged text with the conflicts settled in order. Missing choices count as
@@ -114,16 +107,14 @@ impl Merge {
         for part in &self.parts {
             match part {
                 MergePart::Clean { text: clean } => push(&mut text, clean),
-                MergePart::Conflict { ours, theirs, .. } => {
-                    match choices.next().unwrap_or(&Choice::Ours) {
-                        Choice::Ours => push(&mut text, ours),
-                        Choice::Theirs => push(&mut text, theirs),
-                        Choice::Both => {
-                            push(&mut text, ours);
-                            push(&mut text, theirs);
-                        }
+                MergePart::Conflict { ours, theirs, .. } => match choices.next().unwrap_or(&Choice::Ours) {
+                    Choice::Ours => push(&mut text, ours),
+                    Choice::Theirs => push(&mut text, theirs),
+                    Choice::Both => {
+                        push(&mut text, ours);
+                        push(&mut text, theirs);
                     }
-                }
+                },
             }
         }
         text
@@ -135,9 +126,7 @@ impl Merge {
         }
         match self.parts.last_mut() {
             Some(MergePart::Clean { text }) => text.push_str(&lines.concat()),
-            _ => self.parts.push(MergePart::Clean {
-                text: lines.concat(),
-            }),
+            _ => self.parts.push(MergePart::Clean { text: lines.concat() }),
         }
     }
 }
@@ -165,10 +154,7 @@ struct Side<'a> {
 impl<'a> Side<'a> {
     fn new(base: &'a [&'a str], lines: &'a [&'a str]) -> Side<'a> {
         let mut changes: Vec<Change> = Vec::new();
-        for op in line_ops(base, lines)
-            .iter()
-            .filter(|op| !matches!(op, DiffOp::Equal { .. }))
-        {
+        for op in line_ops(base, lines).iter().filter(|op| !matches!(op, DiffOp::Equal { .. })) {
             let (b, s) = (op.old_range(), op.new_range());
             match changes.last_mut() {
                 // A diff may report a deletion and an insertion at the same place.
@@ -176,30 +162,18 @@ impl<'a> Side<'a> {
                     last.base.1 = b.end;
                     last.side.1 = s.end;
                 }
-                _ => changes.push(Change {
-                    base: (b.start, b.end),
-                    side: (s.start, s.end),
-                }),
+                _ => changes.push(Change { base: (b.start, b.end), side: (s.start, s.end) }),
             }
         }
-        Side {
-            lines,
-            base,
-            changes,
-        }
+        Side { lines, base, changes }
     }
 
     /// This side's lines for those of the base from `start` to `end`, given its changes therein.
     fn text(&self, changes: std::ops::Range<usize>, start: usize, end: usize) -> &'a [&'a str] {
         match &self.changes[changes] {
             [] => &self.base[start..end],
-            [first, .., last] => {
-                &self.lines
-                    [first.side.0 - (first.base.0 - start)..last.side.1 + (end - last.base.1)]
-            }
-            [only] => {
-                &self.lines[only.side.0 - (only.base.0 - start)..only.side.1 + (end - only.base.1)]
-            }
+            [first, .., last] => &self.lines[first.side.0 - (first.base.0 - start)..last.side.1 + (end - last.base.1)],
+            [only] => &self.lines[only.side.0 - (only.base.0 - start)..only.side.1 + (end - only.base.1)],
         }
     }
 }

@@ -29,11 +29,7 @@ pub fn slugify(text: &str) -> String {
         }
     }
     cut(&mut slug, MAX_SLUG);
-    if slug.is_empty() {
-        "untitled".into()
-    } else {
-        slug
-    }
+    if slug.is_empty() { "untitled".into() } else { slug }
 }
 
 /// Whether a text is a valid slug: 1 to [`MAX_SLUG`] characters of `a-z`, `0-9` and `-`, no
@@ -41,9 +37,7 @@ pub fn slugify(text: &str) -> String {
 pub fn is_valid_slug(slug: &str) -> bool {
     !slug.is_empty()
         && slug.len() <= MAX_SLUG
-        && slug
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && slug.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
         && !slug.starts_with('-')
         && !slug.ends_with('-')
         && !slug.contains("--")
@@ -113,9 +107,7 @@ fn plain(c: char) -> Option<&'static str> {
         'Ķ'..='ĸ' => "k",
         'Ĺ'..='ł' => "l",
         'Ñ' | 'ñ' | 'Ń'..='ŋ' => "n",
-        'Ò'..='Ö' | 'Ø' | 'ò'..='ö' | 'ø' | 'Ō'..='ő' | 'Ơ' | 'ơ' | 'Ǒ' | 'ǒ' | 'Ọ'..='ợ' => {
-            "o"
-        }
+        'Ò'..='Ö' | 'Ø' | 'ò'..='ö' | 'ø' | 'Ō'..='ő' | 'Ơ' | 'ơ' | 'Ǒ' | 'ǒ' | 'Ọ'..='ợ' => "o",
         'Œ' | 'œ' => "oe",
         'Ŕ'..='ř' => "r",
         'Ś'..='š' | 'Ș' | 'ș' => "s",

@@ -100,6 +100,8 @@ pub struct ArtifactSummary {
     /// The kind of volume whose artifact hides this one.
     pub hidden_by: Option<VolumeKind>,
     pub deleted_at: Option<i64>,
+    /// What a commit of its draft states as the head that the person saw.
+    pub head_revision_id: Option<RevisionId>,
     pub updated_at: i64,
 }
 
@@ -116,6 +118,8 @@ pub enum Sort {
 }
 
 impl Sort {
+    pub const ALL: [Sort; 3] = [Sort::Updated, Sort::Name, Sort::Created];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Sort::Updated => "updated",
@@ -143,6 +147,8 @@ pub enum View {
 }
 
 impl View {
+    pub const ALL: [View; 6] = [View::All, View::Drafts, View::Hints, View::Favourites, View::Recent, View::Trash];
+
     pub fn as_str(self) -> &'static str {
         match self {
             View::All => "all",
@@ -414,13 +420,24 @@ pub struct SaveMerge {
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "action", rename_all = "lowercase")]
 pub enum Bulk {
-    Delete { ids: Vec<ArtifactId> },
+    Delete {
+        ids: Vec<ArtifactId>,
+    },
     /// Out of the trash again.
-    Restore { ids: Vec<ArtifactId> },
+    Restore {
+        ids: Vec<ArtifactId>,
+    },
     #[serde(rename_all = "camelCase")]
-    Move { ids: Vec<ArtifactId>, volume_id: VolumeId },
+    Move {
+        ids: Vec<ArtifactId>,
+        volume_id: VolumeId,
+    },
     /// Adds and removes tags in the frontmatter, as drafts.
-    Tag { ids: Vec<ArtifactId>, add: Vec<String>, remove: Vec<String> },
+    Tag {
+        ids: Vec<ArtifactId>,
+        add: Vec<String>,
+        remove: Vec<String>,
+    },
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]

@@ -105,15 +105,9 @@ pub struct Hint {
 /// artifact: only a `skill` has to be named like its folder. `fm` and `body` are of one text;
 /// [`Frontmatter::body_line`] makes lines of the body lines of the file. Never fails.
 pub fn hints(slug: &str, kind: &str, fm: &Frontmatter, body: &str) -> Vec<Hint> {
-    let mut hints = Hints {
-        fm,
-        list: Vec::new(),
-    };
+    let mut hints = Hints { fm, list: Vec::new() };
     hints.problems();
-    let missing = fm
-        .problems
-        .iter()
-        .any(|p| matches!(p.code, ProblemCode::Missing | ProblemCode::TooLarge));
+    let missing = fm.problems.iter().any(|p| matches!(p.code, ProblemCode::Missing | ProblemCode::TooLarge));
     if !missing {
         hints.name(slug, kind == "skill");
         hints.description();
@@ -137,30 +131,11 @@ impl Hints<'_> {
     fn info(&mut self, code: HintCode, field: &str, message: impl Into<String>) {
         let given = code != HintCode::LicenseMissing;
         let nested = || self.fm.line_of("metadata").filter(|_| given);
-        self.push(
-            code,
-            Severity::Info,
-            field,
-            self.fm.line_of(field).or_else(nested),
-            message,
-        );
+        self.push(code, Severity::Info, field, self.fm.line_of(field).or_else(nested), message);
     }
 
-    fn push(
-        &mut self,
-        code: HintCode,
-        severity: Severity,
-        field: &str,
-        line: Option<usize>,
-        message: impl Into<String>,
-    ) {
-        self.list.push(Hint {
-            code,
-            severity,
-            field: field.to_owned(),
-            line,
-            message: message.into(),
-        });
+    fn push(&mut self, code: HintCode, severity: Severity, field: &str, line: Option<usize>, message: impl Into<String>) {
+        self.list.push(Hint { code, severity, field: field.to_owned(), line, message: message.into() });
     }
 
     fn problems(&mut self) {
@@ -168,19 +143,11 @@ impl Hints<'_> {
             let code = match problem.code {
                 ProblemCode::Missing => HintCode::FrontmatterMissing,
                 ProblemCode::Unclosed | ProblemCode::NotFirst => HintCode::FrontmatterFence,
-                ProblemCode::BrokenYaml | ProblemCode::NotAMap | ProblemCode::TooLarge => {
-                    HintCode::YamlBroken
-                }
+                ProblemCode::BrokenYaml | ProblemCode::NotAMap | ProblemCode::TooLarge => HintCode::YamlBroken,
                 ProblemCode::Tab => HintCode::YamlTab,
                 ProblemCode::DuplicateKey => HintCode::KeyDuplicate,
             };
-            self.push(
-                code,
-                Severity::Warn,
-                "frontmatter",
-                Some(problem.line),
-                problem.message.clone(),
-            );
+            self.push(code, Severity::Warn, "frontmatter", Some(problem.line), problem.message.clone());
         }
     }
 
@@ -194,11 +161,7 @@ impl Hints<'_> {
             self.warn(HintCode::NameLength, "name", message);
         }
         if has_markup(name) {
-            self.warn(
-                HintCode::Markup,
-                "name",
-                "The name contains an XML-like tag.",
-            );
+            self.warn(HintCode::Markup, "name", "The name contains an XML-like tag.");
         }
         if !strict {
             return;
@@ -224,16 +187,11 @@ impl Hints<'_> {
         };
         let length = description.chars().count();
         if length > MAX_DESCRIPTION {
-            let message =
-                format!("The description has {length} characters; {MAX_DESCRIPTION} are allowed.");
+            let message = format!("The description has {length} characters; {MAX_DESCRIPTION} are allowed.");
             self.warn(HintCode::DescriptionLength, "description", message);
         }
         if has_markup(description) {
-            self.warn(
-                HintCode::Markup,
-                "description",
-                "The description contains an XML-like tag.",
-            );
+            self.warn(HintCode::Markup, "description", "The description contains an XML-like tag.");
         }
     }
 
@@ -241,9 +199,7 @@ impl Hints<'_> {
         let compatibility = self.fm.get("compatibility").and_then(Node::text);
         let length = compatibility.map_or(0, |c| c.chars().count());
         if length > MAX_COMPATIBILITY {
-            let message = format!(
-                "The compatibility note has {length} characters; {MAX_COMPATIBILITY} are allowed."
-            );
+            let message = format!("The compatibility note has {length} characters; {MAX_COMPATIBILITY} are allowed.");
             self.warn(HintCode::CompatibilityLength, "compatibility", message);
         }
         if self.fm.license.is_none() {
@@ -253,12 +209,7 @@ impl Hints<'_> {
             let message = format!("The version {version} is not of the form 1.2.3.");
             self.info(HintCode::VersionFormat, "version", message);
         }
-        if let Some(category) = self
-            .fm
-            .category
-            .as_ref()
-            .filter(|c| !CATEGORIES.contains(&c.as_str()))
-        {
+        if let Some(category) = self.fm.category.as_ref().filter(|c| !CATEGORIES.contains(&c.as_str())) {
             let message = format!("The category {category} is not a known one.");
             self.info(HintCode::CategoryUnknown, "category", message);
         }
@@ -266,15 +217,7 @@ impl Hints<'_> {
         let found: Vec<_> = entries
             .flat_map(|e| {
                 let found = invisible::find(&e.raw).into_iter();
-                found.map(move |f| {
-                    (
-                        e.key.clone(),
-                        Found {
-                            line: e.lines.0 + f.line - 1,
-                            ..f
-                        },
-                    )
-                })
+                found.map(move |f| (e.key.clone(), Found { line: e.lines.0 + f.line - 1, ..f }))
             })
             .collect();
         self.invisible(found);
@@ -284,34 +227,14 @@ impl Hints<'_> {
         let start = Some(self.fm.body_line.max(1));
         let lines = body.trim().lines().count();
         if lines == 0 {
-            self.push(
-                HintCode::BodyEmpty,
-                Severity::Warn,
-                "body",
-                start,
-                "The body is empty.",
-            );
+            self.push(HintCode::BodyEmpty, Severity::Warn, "body", start, "The body is empty.");
         } else if lines >= MAX_BODY_LINES {
-            let message = format!(
-                "The body has {lines} lines; below {MAX_BODY_LINES} is better. Details can go to references/."
-            );
+            let message = format!("The body has {lines} lines; below {MAX_BODY_LINES} is better. Details can go to references/.");
             self.push(HintCode::BodyLength, Severity::Info, "body", start, message);
         }
         let first = self.fm.body_line.max(1);
         let found = invisible::find(body).into_iter();
-        self.invisible(
-            found
-                .map(|f| {
-                    (
-                        "body".to_owned(),
-                        Found {
-                            line: first + f.line - 1,
-                            ..f
-                        },
-                    )
-                })
-                .collect(),
-        );
+        self.invisible(found.map(|f| ("body".to_owned(), Found { line: first + f.line - 1, ..f })).collect());
     }
 
     /// One hint for each line.
@@ -323,18 +246,9 @@ impl Hints<'_> {
             let code = first.ch as u32;
             let message = match line.len() {
                 1 => format!("A {label} (U+{code:04X}) hides in line {}.", first.line),
-                n => format!(
-                    "{n} invisible characters hide in line {}, the first a {label} (U+{code:04X}).",
-                    first.line
-                ),
+                n => format!("{n} invisible characters hide in line {}, the first a {label} (U+{code:04X}).", first.line),
             };
-            self.push(
-                HintCode::Invisible,
-                Severity::Warn,
-                field,
-                Some(first.line),
-                message,
-            );
+            self.push(HintCode::Invisible, Severity::Warn, field, Some(first.line), message);
         }
     }
 }
@@ -343,24 +257,18 @@ impl Hints<'_> {
 fn has_markup(text: &str) -> bool {
     text.match_indices('<').any(|(i, _)| {
         let rest = text[i + 1..].trim_start_matches('/');
-        let tag_like =
-            rest.starts_with(|c: char| c.is_ascii_alphabetic() || matches!(c, '!' | '?'));
+        let tag_like = rest.starts_with(|c: char| c.is_ascii_alphabetic() || matches!(c, '!' | '?'));
         tag_like && rest.find('>').is_some_and(|end| !rest[..end].contains('<'))
     })
 }
 
 /// Whether a text is a semantic version such as `1.2.3` or `1.2.3-rc.1+build`.
 fn is_semver(version: &str) -> bool {
-    let (version, build) = version
-        .split_once('+')
-        .map_or((version, None), |(v, b)| (v, Some(b)));
-    let (core, pre) = version
-        .split_once('-')
-        .map_or((version, None), |(v, p)| (v, Some(p)));
+    let (version, build) = version.split_once('+').map_or((version, None), |(v, b)| (v, Some(b)));
+    let (core, pre) = version.split_once('-').map_or((version, None), |(v, p)| (v, Some(p)));
     let digits = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
     let number = |s: &str| digits(s) && (s.len() == 1 || !s.starts_with('0'));
-    let label =
-        |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    let label = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
     core.split('.').count() == 3
         && core.split('.').all(number)
         && pre.is_none_or(|p| p.split('.').all(|s| label(s) && (!digits(s) || number(s))))
@@ -373,12 +281,7 @@ mod tests {
     use super::*;
 
     fn codes(slug: &str, kind: &str, text: &str) -> Vec<(HintCode, Option<usize>)> {
-        let hints = hints(
-            slug,
-            kind,
-            &Frontmatter::parse(text),
-            Document::parse(text).body,
-        );
+        let hints = hints(slug, kind, &Frontmatter::parse(text), Document::parse(text).body);
         hints.iter().map(|h| (h.code, h.line)).collect()
     }
 
@@ -392,9 +295,7 @@ mod tests {
     fn says_what_is_wrong() {
         use HintCode::*;
         let long = "d".repeat(1025);
-        let text = format!(
-            "---\nname: A--b\ndescription: {long}\ncategory: x\nversion: 1.0\n---\nhi\u{200B}\n"
-        );
+        let text = format!("---\nname: A--b\ndescription: {long}\ncategory: x\nversion: 1.0\n---\nhi\u{200B}\n");
         assert_eq!(
             codes("c", "skill", &text),
             [
@@ -407,54 +308,20 @@ mod tests {
                 (Invisible, Some(7)),
             ]
         );
-        assert_eq!(
-            codes("a", "skill", "# A\n"),
-            [(FrontmatterMissing, Some(1))]
-        );
+        assert_eq!(codes("a", "skill", "# A\n"), [(FrontmatterMissing, Some(1))]);
         let text = "---\nname: My Agent\nlicense: MIT\ndescription: Use <b>me</b>: now\n---\n";
-        assert_eq!(
-            codes("a", "agent", text),
-            [
-                (YamlBroken, Some(4)),
-                (Markup, Some(4)),
-                (BodyEmpty, Some(6))
-            ]
-        );
+        assert_eq!(codes("a", "agent", text), [(YamlBroken, Some(4)), (Markup, Some(4)), (BodyEmpty, Some(6))]);
         let body = "x\n".repeat(500);
-        let text =
-            format!("---\nname: -a\nlicense: MIT\ndescription: \"a\n  \u{202E}b\"\n---\n{body}");
-        assert_eq!(
-            codes("-a", "skill", &text),
-            [
-                (NameFormat, Some(2)),
-                (Invisible, Some(5)),
-                (BodyLength, Some(7))
-            ]
-        );
+        let text = format!("---\nname: -a\nlicense: MIT\ndescription: \"a\n  \u{202E}b\"\n---\n{body}");
+        assert_eq!(codes("-a", "skill", &text), [(NameFormat, Some(2)), (Invisible, Some(5)), (BodyLength, Some(7))]);
     }
 
     #[test]
     fn knows_versions() {
-        for good in [
-            "0.0.1",
-            "1.2.3",
-            "1.2.3-alpha.1",
-            "1.2.3+5",
-            "1.2.3-x-y+z.1",
-        ] {
+        for good in ["0.0.1", "1.2.3", "1.2.3-alpha.1", "1.2.3+5", "1.2.3-x-y+z.1"] {
             assert!(is_semver(good), "{good}");
         }
-        for bad in [
-            "",
-            "1",
-            "1.0",
-            "v1.0.0",
-            "01.0.0",
-            "1.0.0-",
-            "1.0.0-01",
-            "1.2.3.4",
-            "2026-01-20a",
-        ] {
+        for bad in ["", "1", "1.0", "v1.0.0", "01.0.0", "1.0.0-", "1.0.0-01", "1.2.3.4", "2026-01-20a"] {
             assert!(!is_semver(bad), "{bad}");
         }
     }

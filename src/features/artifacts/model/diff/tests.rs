@@ -7,13 +7,8 @@ use super::*;
 
 /// One side of a diff again, from its rows.
 fn side(diff: &Diff, without: Change) -> String {
-    let rows = diff
-        .blocks
-        .iter()
-        .flat_map(|b| &b.rows)
-        .filter(|r| r.change != without);
-    rows.map(|r| r.text() + if r.no_newline { "" } else { "\n" })
-        .collect()
+    let rows = diff.blocks.iter().flat_map(|b| &b.rows).filter(|r| r.change != without);
+    rows.map(|r| r.text() + if r.no_newline { "" } else { "\n" }).collect()
 }
 
 fn show(diff: &Diff) -> String {
@@ -29,22 +24,8 @@ fn show(diff: &Diff) -> String {
                 Change::Added => '+',
                 Change::Removed => '-',
             };
-            let text: String = row
-                .spans
-                .iter()
-                .map(|s| {
-                    if s.changed {
-                        format!("[{}]", s.text)
-                    } else {
-                        s.text.clone()
-                    }
-                })
-                .collect();
-            let _ = writeln!(
-                out,
-                "{sign}{text}{}",
-                if row.no_newline { "\\" } else { "" }
-            );
+            let text: String = row.spans.iter().map(|s| if s.changed { format!("[{}]", s.text) } else { s.text.clone() }).collect();
+            let _ = writeln!(out, "{sign}{text}{}", if row.no_newline { "\\" } else { "" });
         }
     }
     out
@@ -54,19 +35,13 @@ fn show(diff: &Diff) -> String {
 fn shows_words_and_gaps() {
     let old = "1\n2\n3\n4\n5\nthe quick brown fox\n7\n8\n9\n10\n11\n12\n";
     let new = old.replace("quick", "slow");
-    assert_eq!(
-        show(&diff(old, &new)),
-        "@ 2\n 3\n 4\n 5\n-the [quick] brown fox\n+the [slow] brown fox\n 7\n 8\n 9\n@ 3\n"
-    );
+    assert_eq!(show(&diff(old, &new)), "@ 2\n 3\n 4\n 5\n-the [quick] brown fox\n+the [slow] brown fox\n 7\n 8\n 9\n@ 3\n");
     assert_eq!(stat(old, &new), (1, 1));
 }
 
 #[test]
 fn marks_nothing_in_unrelated_lines() {
-    assert_eq!(
-        show(&diff("alpha beta\n", "gamma delta\n")),
-        "-alpha beta\n+gamma delta\n"
-    );
+    assert_eq!(show(&diff("alpha beta\n", "gamma delta\n")), "-alpha beta\n+gamma delta\n");
     assert_eq!(show(&diff("", "a\nb")), "+a\n+b\\\n");
     assert_eq!(show(&diff("a", "a\n")), "-a\\\n+a\n");
     assert!(diff("a\n", "a\n").is_empty());
@@ -78,24 +53,15 @@ fn keeps_its_time() {
     let different = |seed: usize, width: usize| -> String {
         let mut x = seed;
         let line = |i: usize| {
-            x = x
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
-            format!("{seed} {i} {}\n", (x >> 33) % 1_000_000_007)
-                .chars()
-                .cycle()
-                .take(width - 1)
-                .collect::<String>()
-                + "\n"
+            x = x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            format!("{seed} {i} {}\n", (x >> 33) % 1_000_000_007).chars().cycle().take(width - 1).collect::<String>() + "\n"
         };
         (0..60_000 / width).map(line).collect()
     };
     let few = |seed: usize, n: usize, width: usize| -> String {
         let mut x = seed;
         let line = |_| {
-            x = x
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
+            x = x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             format!("{:0width$}\n", (x >> 33) % n, width = width - 1)
         };
         (0..60_000 / width).map(line).collect()

@@ -10,75 +10,40 @@ fn sections(text: &str) -> (&str, &str, &str, &str) {
 
 #[test]
 fn cuts_the_usual_file() {
-    assert_eq!(
-        sections("---\nname: a\n---\n\n# A\n"),
-        ("---\n", "name: a\n", "---\n", "\n# A\n")
-    );
-    assert_eq!(
-        sections("---\nname: a\n..."),
-        ("---\n", "name: a\n", "...", "")
-    );
+    assert_eq!(sections("---\nname: a\n---\n\n# A\n"), ("---\n", "name: a\n", "---\n", "\n# A\n"));
+    assert_eq!(sections("---\nname: a\n..."), ("---\n", "name: a\n", "...", ""));
     assert_eq!(sections("---\n---\nx"), ("---\n", "", "---\n", "x"));
-    assert_eq!(
-        sections("--- \r\na: 1\r\n---\t\r\nx"),
-        ("--- \r\n", "a: 1\r\n", "---\t\r\n", "x")
-    );
+    assert_eq!(sections("--- \r\na: 1\r\n---\t\r\nx"), ("--- \r\n", "a: 1\r\n", "---\t\r\n", "x"));
 }
 
 #[test]
 fn prose_between_rules_is_body() {
-    for text in [
-        "",
-        "# A\n",
-        "---",
-        "---\n\nHello there\n\n---\nmore",
-        " ---\na: 1\n---\n",
-        "----\na: 1\n----\n",
-        "---\nNote: this is prose\n",
-    ] {
+    for text in
+        ["", "# A\n", "---", "---\n\nHello there\n\n---\nmore", " ---\na: 1\n---\n", "----\na: 1\n----\n", "---\nNote: this is prose\n"]
+    {
         assert_eq!(sections(text), ("", "", "", text));
     }
 }
 
 #[test]
 fn tolerates_a_missing_fence_and_leading_blank_lines() {
-    assert_eq!(
-        sections("---\nname: a\ntags:\n- x\n  - y\n# Title\n"),
-        ("---\n", "name: a\ntags:\n- x\n  - y\n", "", "# Title\n")
-    );
+    assert_eq!(sections("---\nname: a\ntags:\n- x\n  - y\n# Title\n"), ("---\n", "name: a\ntags:\n- x\n  - y\n", "", "# Title\n"));
     let d = Document::parse("\n\n---\nname: a\n---\nbody");
-    assert_eq!(
-        (d.lead, d.yaml, d.yaml_line(), d.body_line()),
-        ("\n\n", "name: a\n", 4, 6)
-    );
+    assert_eq!((d.lead, d.yaml, d.yaml_line(), d.body_line()), ("\n\n", "name: a\n", 4, 6));
 }
 
 #[test]
 fn knows_line_ends_and_marks() {
     let d = Document::decode(b"\xEF\xBB\xBFa\r\nb\r\n");
     assert_eq!(d.text, "a\nb\n");
-    assert_eq!(
-        d.envelope,
-        Envelope {
-            bom: true,
-            eol: Eol::CrLf,
-            crlf: true,
-            exact: true
-        }
-    );
+    assert_eq!(d.envelope, Envelope { bom: true, eol: Eol::CrLf, crlf: true, exact: true });
     assert_eq!(d.envelope.encode("a\nc\n", None), b"\xEF\xBB\xBFa\r\nc\r\n");
     // A form's line ends are not an edit.
-    assert_eq!(
-        d.envelope.encode("a\r\nb\r\n", None),
-        b"\xEF\xBB\xBFa\r\nb\r\n"
-    );
+    assert_eq!(d.envelope.encode("a\r\nb\r\n", None), b"\xEF\xBB\xBFa\r\nb\r\n");
 
     let mixed = b"a\r\nb\nc\r\nd\re";
     let d = Document::decode(mixed);
-    assert_eq!(
-        (d.text.as_str(), d.envelope.eol, d.lossy),
-        ("a\nb\nc\nd\ne", Eol::Mixed, false)
-    );
+    assert_eq!((d.text.as_str(), d.envelope.eol, d.lossy), ("a\nb\nc\nd\ne", Eol::Mixed, false));
     assert_eq!(d.envelope.encode(&d.text, Some(mixed)), mixed);
     assert_eq!(d.envelope.encode("a\nX\n", Some(mixed)), b"a\r\nX\r\n");
 

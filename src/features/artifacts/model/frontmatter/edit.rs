@@ -39,16 +39,8 @@ impl Value {
 /// Takes any text and never fails.
 pub fn set_key(text: &str, key: &str, value: &Value) -> String {
     let doc = Document::parse(text);
-    let reference = if doc.has_frontmatter() {
-        doc.open
-    } else {
-        text.split_inclusive('\n').next().unwrap_or("")
-    };
-    let eol = if reference.ends_with("\r\n") {
-        "\r\n"
-    } else {
-        "\n"
-    };
+    let reference = if doc.has_frontmatter() { doc.open } else { text.split_inclusive('\n').next().unwrap_or("") };
+    let eol = if reference.ends_with("\r\n") { "\r\n" } else { "\n" };
     if !doc.has_frontmatter() {
         if *value == Value::Remove {
             return text.to_owned();
@@ -95,12 +87,8 @@ fn edit_yaml(block: &Block, key: &str, value: &Value, eol: &str, guard: bool) ->
         false => render(key, &key_text(key), value, &Old::default(), "", eol),
     };
     if block.inline {
-        let mut out: String = block
-            .keys
-            .iter()
-            .filter(|(s, _)| s.key != key)
-            .map(|(s, node)| format!("{}: {}{eol}", key_text(&s.key), flow(node)))
-            .collect();
+        let mut out: String =
+            block.keys.iter().filter(|(s, _)| s.key != key).map(|(s, node)| format!("{}: {}{eol}", key_text(&s.key), flow(node))).collect();
         if *value != Value::Remove {
             out += &fresh();
         }
@@ -109,18 +97,11 @@ fn edit_yaml(block: &Block, key: &str, value: &Value, eol: &str, guard: bool) ->
     let mut out = String::with_capacity(text.len() + 80);
     let mut at = 0;
     let mut written = false;
-    for (i, (segment, _)) in block
-        .keys
-        .iter()
-        .enumerate()
-        .filter(|(_, (s, _))| s.key == key)
-    {
+    for (i, (segment, _)) in block.keys.iter().enumerate().filter(|(_, (s, _))| s.key == key) {
         out += &block.lines[at..segment.start].concat();
         at = segment.end;
         let before = i.checked_sub(1).map(|i| &block.keys[i].0);
-        if let Some(before) =
-            before.filter(|b| b.key != key && (written || *value == Value::Remove))
-        {
+        if let Some(before) = before.filter(|b| b.key != key && (written || *value == Value::Remove)) {
             at += scan::absorbed(&block.lines[before.start..before.end], &block.lines[at..]);
         }
         if !written && *value != Value::Remove && guard {
@@ -128,24 +109,12 @@ fn edit_yaml(block: &Block, key: &str, value: &Value, eol: &str, guard: bool) ->
         } else if !written && *value != Value::Remove {
             let lines = &block.lines[segment.start..segment.end];
             let line = lines[0];
-            let name = line[..segment.value_at]
-                .trim_end()
-                .trim_end_matches(':')
-                .trim_end();
+            let name = line[..segment.value_at].trim_end().trim_end_matches(':').trim_end();
             // What follows must not become part of the new value.
             let follows = &block.lines[at..];
-            let next = follows
-                .iter()
-                .position(|l| !l.trim().is_empty() && !l.trim_start().starts_with('#'));
+            let next = follows.iter().position(|l| !l.trim().is_empty() && !l.trim_start().starts_with('#'));
             let follows = follows[..next.unwrap_or(follows.len())].concat();
-            out += &render(
-                key,
-                name,
-                value,
-                &Old::read(lines, segment.value_at),
-                &follows,
-                eol,
-            );
+            out += &render(key, name, value, &Old::read(lines, segment.value_at), &follows, eol);
         }
         written = true;
     }
@@ -197,10 +166,7 @@ impl<'a> Old<'a> {
             Some('\'') => (Style::Single, scan::quoted_len(head)),
             Some('[') => (Style::Flow, head.rfind(']')),
             None | Some('#') => match dash {
-                Some(line) => (
-                    Style::Items(&line[..line.len() - line.trim_start().len()]),
-                    Some(0),
-                ),
+                Some(line) => (Style::Items(&line[..line.len() - line.trim_start().len()]), Some(0)),
                 None => (Style::Plain, Some(0)),
             },
             Some('|' | '>') => (Style::Plain, Some(0)),
@@ -215,15 +181,7 @@ impl<'a> Old<'a> {
         // Of several, as in `a#b # c`, the first one after a space counts.
         let comment = comment.or_else(|| tail[from..].find(" #").map(|i| from + i + 1));
         let comment = comment.map_or("", |i| &tail[tail[..i].trim_end().len()..]);
-        Old {
-            style,
-            comment,
-            items: if matches!(style, Style::Items(_)) {
-                items(&lines[1..])
-            } else {
-                Vec::new()
-            },
-        }
+        Old { style, comment, items: if matches!(style, Style::Items(_)) { items(&lines[1..]) } else { Vec::new() } }
     }
 }
 
@@ -295,10 +253,7 @@ fn render(key: &str, name: &str, value: &Value, old: &Old, follows: &str, eol: &
                 let mut kept: Vec<Option<&(String, String)>> = old.items.iter().map(Some).collect();
                 let mut form = format!("{}{eol}", old.comment);
                 for item in list {
-                    let reuse = kept
-                        .iter_mut()
-                        .find(|k| k.is_some_and(|(v, _)| v == item))
-                        .and_then(Option::take);
+                    let reuse = kept.iter_mut().find(|k| k.is_some_and(|(v, _)| v == item)).and_then(Option::take);
                     match reuse {
                         Some((_, line)) => form += line,
                         None => form += &format!("{indent}- {}{eol}", scalar(item, false)),
@@ -321,9 +276,7 @@ fn render(key: &str, name: &str, value: &Value, old: &Old, follows: &str, eol: &
             last += eol;
         }
         let back = yaml::read(&format!("{last}{follows}"));
-        if back
-            .is_ok_and(|tops| matches!(&tops[..], [top] if top.key == key && top.node == expected))
-        {
+        if back.is_ok_and(|tops| matches!(&tops[..], [top] if top.key == key && top.node == expected)) {
             break;
         }
     }
@@ -337,10 +290,7 @@ fn guarded(name: &str, value: &Value, eol: &str) -> String {
     let value = match value {
         Value::Remove => return String::new(),
         Value::Text(t) => text(t),
-        Value::List(items) => format!(
-            "[{}]",
-            items.iter().map(text).collect::<Vec<_>>().join(", ")
-        ),
+        Value::List(items) => format!("[{}]", items.iter().map(text).collect::<Vec<_>>().join(", ")),
     };
     format!("{name}: {value}{eol}")
 }
@@ -350,46 +300,28 @@ pub(super) fn flow(node: &Node) -> String {
     match node {
         Node::Null => "null".into(),
         Node::Text(text) => scalar(text, true),
-        Node::List(items) => format!(
-            "[{}]",
-            items.iter().map(flow).collect::<Vec<_>>().join(", ")
-        ),
+        Node::List(items) => format!("[{}]", items.iter().map(flow).collect::<Vec<_>>().join(", ")),
         Node::Map(pairs) => {
-            let pairs = pairs
-                .iter()
-                .map(|(k, v)| format!("{}: {}", key_text(k), flow(v)));
+            let pairs = pairs.iter().map(|(k, v)| format!("{}: {}", key_text(k), flow(v)));
             format!("{{{}}}", pairs.collect::<Vec<_>>().join(", "))
         }
     }
 }
 
 fn scalar(text: &str, in_flow: bool) -> String {
-    if plain_fits(text, in_flow) {
-        text.to_owned()
-    } else {
-        double(text, "")
-    }
+    if plain_fits(text, in_flow) { text.to_owned() } else { double(text, "") }
 }
 
 fn key_text(key: &str) -> String {
-    let simple = key
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'));
-    if simple && key.starts_with(|c: char| c.is_ascii_alphabetic()) && plain_fits(key, true) {
-        key.to_owned()
-    } else {
-        double(key, "")
-    }
+    let simple = key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'));
+    if simple && key.starts_with(|c: char| c.is_ascii_alphabetic()) && plain_fits(key, true) { key.to_owned() } else { double(key, "") }
 }
 
 /// Whether a text is safe without quotes. Errs on the side of quotes: other parsers, of YAML 1.1
 /// too, have to read the same.
 fn plain_fits(text: &str, in_flow: bool) -> bool {
     let reserved = ["null", "true", "false", "yes", "no", "on", "off", "y", "n"];
-    let number_like = |c: char| {
-        c.is_ascii_hexdigit()
-            || matches!(c, '.' | '+' | '-' | ':' | '_' | 'x' | 'o' | 'T' | 'Z' | ' ')
-    };
+    let number_like = |c: char| c.is_ascii_hexdigit() || matches!(c, '.' | '+' | '-' | ':' | '_' | 'x' | 'o' | 'T' | 'Z' | ' ');
     let Some(first) = text.chars().next() else {
         return false;
     };
@@ -417,9 +349,7 @@ fn block_fits(text: &str) -> bool {
         && !body.ends_with('\n')
         && !body.starts_with([' ', '\t', '\n'])
         && body.split('\n').all(|l| l.trim_end() == l)
-        && !body
-            .chars()
-            .any(|c| c != '\n' && c != '\t' && needs_escape(c))
+        && !body.chars().any(|c| c != '\n' && c != '\t' && needs_escape(c))
 }
 
 /// Control characters, line separators and whatever cannot be seen.

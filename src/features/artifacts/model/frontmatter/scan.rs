@@ -34,10 +34,7 @@ pub fn key_of(line: &str, spaced: bool) -> Option<(String, usize)> {
         }
         return Some((yaml::scalar(&line[..end])?, at));
     }
-    let colon = line
-        .match_indices(':')
-        .map(|(i, _)| i)
-        .find(|i| line[i + 1..].is_empty() || line[i + 1..].starts_with([' ', '\t']))?;
+    let colon = line.match_indices(':').map(|(i, _)| i).find(|i| line[i + 1..].is_empty() || line[i + 1..].starts_with([' ', '\t']))?;
     let key = line[..colon].trim_end();
     let simple = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
     let fits = if spaced {
@@ -78,12 +75,7 @@ pub(super) fn segments_at(lines: &[&str], tops: &[yaml::Top]) -> Option<Vec<Segm
         if !top.at_margin || key != top.key || next <= top.line {
             return None;
         }
-        segments.push(Segment {
-            key,
-            value_at,
-            start: top.line,
-            end: trim(lines, top.line, next),
-        });
+        segments.push(Segment { key, value_at, start: top.line, end: trim(lines, top.line, next) });
     }
     Some(segments)
 }
@@ -95,16 +87,10 @@ pub(super) fn segments(lines: &[&str]) -> Vec<Segment> {
     let mut open = false;
     for (i, line) in lines.iter().enumerate() {
         if let Some((key, value_at)) = key_of(line, false) {
-            segments.push(Segment {
-                key,
-                value_at,
-                start: i,
-                end: i + 1,
-            });
+            segments.push(Segment { key, value_at, start: i, end: i + 1 });
             open = true;
         } else if let Some(last) = segments.last_mut().filter(|_| open) {
-            let at_margin =
-                !line.starts_with([' ', '\t', '-', '#', ']', '}']) && !line.trim().is_empty();
+            let at_margin = !line.starts_with([' ', '\t', '-', '#', ']', '}']) && !line.trim().is_empty();
             if at_margin && lines[i - 1].trim().is_empty() {
                 open = false;
             } else {
@@ -120,18 +106,14 @@ pub(super) fn segments(lines: &[&str]) -> Vec<Segment> {
 
 /// Leaves the blank lines and comments at the end of a segment to what follows.
 fn trim(lines: &[&str], start: usize, mut end: usize) -> usize {
-    let quote = lines[start]
-        .split_once(':')
-        .and_then(|(_, v)| v.trim_start().chars().next());
+    let quote = lines[start].split_once(':').and_then(|(_, v)| v.trim_start().chars().next());
     let block_scalar = lines[start..end].iter().any(|l| ends_with_block_header(l));
     while end > start + 1 {
         let line = lines[end - 1].trim_end();
         let indented = line.starts_with([' ', '\t']);
         // In a block or quoted scalar an indented `#` is text.
         let comment = line.trim_start().starts_with('#')
-            && !(indented
-                && (block_scalar
-                    || quote.is_some_and(|q| matches!(q, '"' | '\'') && line.ends_with(q))));
+            && !(indented && (block_scalar || quote.is_some_and(|q| matches!(q, '"' | '\'') && line.ends_with(q))));
         if !line.is_empty() && !comment {
             break;
         }
@@ -153,31 +135,21 @@ pub(super) fn absorbed(before: &[&str], follows: &[&str]) -> usize {
     }
     let blank = |l: &str| l.trim().is_empty();
     let comment = |l: &str| l.starts_with([' ', '\t']) && l.trim_start().starts_with('#');
-    let run = follows
-        .iter()
-        .take_while(|l| blank(l) || comment(l))
-        .count();
+    let run = follows.iter().take_while(|l| blank(l) || comment(l)).count();
     if keeps_blank_lines(before) {
         return run;
     }
-    follows[..run]
-        .iter()
-        .rposition(|l| comment(l))
-        .map_or(0, |i| i + 1)
+    follows[..run].iter().rposition(|l| comment(l)).map_or(0, |i| i + 1)
 }
 
 /// Whether blank lines behind a segment belong to its value, as with `|+`.
 fn keeps_blank_lines(lines: &[&str]) -> bool {
-    lines
-        .iter()
-        .any(|l| last_word(l).contains('+') && ends_with_block_header(l))
+    lines.iter().any(|l| last_word(l).contains('+') && ends_with_block_header(l))
 }
 
 fn last_word(line: &str) -> &str {
     let line = line.split(" #").next().unwrap_or_default();
-    line.rsplit([' ', '\t', ':'])
-        .find(|w| !w.trim().is_empty())
-        .unwrap_or_default()
+    line.rsplit([' ', '\t', ':']).find(|w| !w.trim().is_empty()).unwrap_or_default()
 }
 
 fn ends_with_block_header(line: &str) -> bool {
@@ -186,11 +158,7 @@ fn ends_with_block_header(line: &str) -> bool {
 
 fn is_block_header(word: &str) -> bool {
     let word = word.trim_end();
-    word.starts_with(['|', '>'])
-        && word[1..]
-            .chars()
-            .all(|c| matches!(c, '+' | '-' | '1'..='9'))
-        && word.len() <= 3
+    word.starts_with(['|', '>']) && word[1..].chars().all(|c| matches!(c, '+' | '-' | '1'..='9')) && word.len() <= 3
 }
 
 /// The probable value of a key. Sound YAML within the broken whole is read as such; else the
@@ -206,35 +174,19 @@ pub(super) fn recover(lines: &[&str], segment: &Segment, depth: usize) -> (Node,
     if let Ok(node) = single(&untabbed) {
         return (node, Some(fault));
     }
-    let rest: Vec<&str> = own[1..]
-        .iter()
-        .map(|l| l.trim_end_matches(['\n', '\r']))
-        .collect();
-    let items = || {
-        rest.iter()
-            .any(|l| l.trim() == "-" || l.trim_start().starts_with("- "))
-    };
+    let rest: Vec<&str> = own[1..].iter().map(|l| l.trim_end_matches(['\n', '\r'])).collect();
+    let items = || rest.iter().any(|l| l.trim() == "-" || l.trim_start().starts_with("- "));
     let node = if is_block_header(head) {
         Node::Text(block_scalar(head, &rest))
     } else if head.is_empty() && items() {
         Node::List(list_items(&rest).into_iter().map(Node::Text).collect())
-    } else if head.is_empty()
-        && depth < MAX_DEPTH
-        && own[1..]
-            .iter()
-            .any(|l| key_of(l.trim_start(), false).is_some())
-    {
+    } else if head.is_empty() && depth < MAX_DEPTH && own[1..].iter().any(|l| key_of(l.trim_start(), false).is_some()) {
         let inner = dedent(&own[1..]);
         let inner: Vec<&str> = inner.iter().map(String::as_str).collect();
-        let pairs = segments(&inner)
-            .into_iter()
-            .map(|s| (s.key.clone(), recover(&inner, &s, depth + 1).0))
-            .collect();
+        let pairs = segments(&inner).into_iter().map(|s| (s.key.clone(), recover(&inner, &s, depth + 1).0)).collect();
         Node::Map(pairs)
     } else {
-        let all = std::iter::once(head)
-            .chain(rest.iter().map(|l| l.trim()))
-            .filter(|l| !l.is_empty());
+        let all = std::iter::once(head).chain(rest.iter().map(|l| l.trim())).filter(|l| !l.is_empty());
         let joined = all.collect::<Vec<_>>().join(" ");
         match joined.strip_prefix('[') {
             Some(flow) => Node::List(flow_items(flow).into_iter().map(Node::Text).collect()),
@@ -288,18 +240,14 @@ fn dedent(lines: &[&str]) -> Vec<String> {
     let lines: Vec<String> = lines.iter().map(|l| untab(l)).collect();
     let filled = lines.iter().filter(|l| !l.trim().is_empty());
     let common = filled.map(|l| indent(l).len()).min().unwrap_or(0);
-    lines
-        .iter()
-        .map(|l| l.get(common..).unwrap_or("\n").to_owned())
-        .collect()
+    lines.iter().map(|l| l.get(common..).unwrap_or("\n").to_owned()).collect()
 }
 
 fn block_scalar(header: &str, rest: &[&str]) -> String {
     let lines = dedent(rest);
     let mut text = String::new();
     for line in lines.iter().map(|l| l.trim_end()) {
-        if header.starts_with('>') && !text.is_empty() && !text.ends_with('\n') && !line.is_empty()
-        {
+        if header.starts_with('>') && !text.is_empty() && !text.ends_with('\n') && !line.is_empty() {
             text.push(' ');
         } else if !text.is_empty() && (header.starts_with('|') || line.is_empty()) {
             text.push('\n');
@@ -318,19 +266,12 @@ fn list_items(rest: &[&str]) -> Vec<String> {
     for line in rest.iter().map(|l| l.trim()) {
         if line == "-" || line.starts_with("- ") {
             items.push(line[1..].trim().to_owned());
-        } else if let Some(last) = items
-            .last_mut()
-            .filter(|_| !line.is_empty() && !line.starts_with('#'))
-        {
+        } else if let Some(last) = items.last_mut().filter(|_| !line.is_empty() && !line.starts_with('#')) {
             last.push(' ');
             last.push_str(line);
         }
     }
-    items
-        .iter()
-        .map(|i| unquote(i.trim()))
-        .filter(|i| !i.is_empty())
-        .collect()
+    items.iter().map(|i| unquote(i.trim())).filter(|i| !i.is_empty()).collect()
 }
 
 /// The items of a flow list which may lack its end, without the opening bracket.
@@ -344,9 +285,7 @@ fn flow_items(text: &str) -> Vec<String> {
                 items.push(String::new());
                 continue;
             }
-            ('"' | '\'', None) if items.last().is_some_and(|i| i.trim().is_empty()) => {
-                quote = Some(c)
-            }
+            ('"' | '\'', None) if items.last().is_some_and(|i| i.trim().is_empty()) => quote = Some(c),
             (c, Some(q)) if c == q => quote = None,
             _ => {}
         }
@@ -354,11 +293,7 @@ fn flow_items(text: &str) -> Vec<String> {
             last.push(c);
         }
     }
-    items
-        .iter()
-        .map(|i| unquote(i.trim()))
-        .filter(|i| !i.is_empty())
-        .collect()
+    items.iter().map(|i| unquote(i.trim())).filter(|i| !i.is_empty()).collect()
 }
 
 /// Takes off quotes that stand at either end, whether they match or not, as long as they are

@@ -31,11 +31,7 @@ fn reads_known_fields() {
     assert_eq!(fm.dependencies, ["b", "c"]);
     assert_eq!(fm.license, None);
     assert_eq!(fm.body_line, 18);
-    let lines: Vec<_> = fm
-        .entries
-        .iter()
-        .map(|e| (e.key.as_str(), e.lines))
-        .collect();
+    let lines: Vec<_> = fm.entries.iter().map(|e| (e.key.as_str(), e.lines)).collect();
     assert_eq!(
         lines,
         [
@@ -54,19 +50,7 @@ fn reads_known_fields() {
 
 #[test]
 fn keeps_scalars_as_written() {
-    for raw in [
-        "1.0",
-        "1.10",
-        "007",
-        "0x1F",
-        "true",
-        "Yes",
-        "2026-01-20",
-        "1e3",
-        "1_000",
-        ".inf",
-        "-5",
-    ] {
+    for raw in ["1.0", "1.10", "007", "0x1F", "true", "Yes", "2026-01-20", "1e3", "1_000", ".inf", "-5"] {
         let fm = yaml(&format!("metadata:\n  version: {raw}\nx: [{raw}]\n"));
         assert_eq!(fm.version.as_deref(), Some(raw));
         assert_eq!(fm.get("x").map(Node::list), Some(texts(&[raw])));
@@ -78,20 +62,12 @@ fn keeps_scalars_as_written() {
 #[test]
 fn recovers_broken_yaml() {
     use ProblemCode::*;
-    let fm = yaml(
-        "name: a\ndescription: Use when: foo, \"bar\"\ntags: [x, 'y z', \"w\"\nlicense: MIT\n",
-    );
+    let fm = yaml("name: a\ndescription: Use when: foo, \"bar\"\ntags: [x, 'y z', \"w\"\nlicense: MIT\n");
     assert_eq!(codes(&fm), [(3, BrokenYaml), (4, BrokenYaml)]);
     assert_eq!(fm.description.as_deref(), Some("Use when: foo, \"bar\""));
     assert_eq!(fm.tags, ["x", "y z", "w"]);
     assert_eq!(fm.license.as_deref(), Some("MIT"));
-    assert!(
-        fm.problems[0]
-            .message
-            .contains("a value with a colon needs quotes"),
-        "{:?}",
-        fm.problems
-    );
+    assert!(fm.problems[0].message.contains("a value with a colon needs quotes"), "{:?}", fm.problems);
 
     let fm = yaml("name: \"a\ndescription: |\n  Use: x\n\n    # y\ntags:\n\t- p\n\t- q\n");
     assert_eq!(codes(&fm), [(2, BrokenYaml), (8, Tab)]);
@@ -99,52 +75,29 @@ fn recovers_broken_yaml() {
     assert_eq!(fm.description.as_deref(), Some("Use: x\n\n  # y"));
     assert_eq!(fm.tags, ["p", "q"]);
 
-    let fm = yaml(
-        "name: a\ndescription: first: line\n  second line\nNext to it: more\nmetadata:\n  author: b: c\n  version: 2\n",
-    );
-    assert_eq!(
-        fm.description.as_deref(),
-        Some("first: line second line Next to it: more")
-    );
-    assert_eq!(
-        (fm.author.as_deref(), fm.version.as_deref()),
-        (Some("b: c"), Some("2"))
-    );
+    let fm = yaml("name: a\ndescription: first: line\n  second line\nNext to it: more\nmetadata:\n  author: b: c\n  version: 2\n");
+    assert_eq!(fm.description.as_deref(), Some("first: line second line Next to it: more"));
+    assert_eq!((fm.author.as_deref(), fm.version.as_deref()), (Some("b: c"), Some("2")));
 
     let fm = yaml("tags:\n- a: b: c\n- \"d\n");
     assert_eq!(fm.tags, ["a: b: c", "d"]);
     let fm = yaml("description: >\n\tfolded\n\ttext\n\n\tmore\nname: x: y\n");
     assert_eq!(fm.description.as_deref(), Some("folded text\nmore"));
     let fm = yaml("name: @a\ndescription: \"Foo\" and bar\n");
-    assert_eq!(
-        (fm.name.as_deref(), fm.description.as_deref()),
-        (Some("@a"), Some("\"Foo\" and bar"))
-    );
+    assert_eq!((fm.name.as_deref(), fm.description.as_deref()), (Some("@a"), Some("\"Foo\" and bar")));
 }
 
 #[test]
 fn reports_odd_blocks() {
     use ProblemCode::*;
     assert_eq!(codes(&Frontmatter::parse("# A\n")), [(1, Missing)]);
-    assert_eq!(
-        codes(&Frontmatter::parse("\n---\nname: a\n---\n")),
-        [(2, NotFirst)]
-    );
+    assert_eq!(codes(&Frontmatter::parse("\n---\nname: a\n---\n")), [(2, NotFirst)]);
     let fm = Frontmatter::parse("---\nname: a\n\n# A\n");
-    assert_eq!(
-        (codes(&fm), fm.name.as_deref()),
-        (vec![(1, Unclosed)], Some("a"))
-    );
+    assert_eq!((codes(&fm), fm.name.as_deref()), (vec![(1, Unclosed)], Some("a")));
     let fm = yaml("name: a\nname: b\n");
-    assert_eq!(
-        (codes(&fm), fm.name.as_deref()),
-        (vec![(3, DuplicateKey)], Some("a"))
-    );
+    assert_eq!((codes(&fm), fm.name.as_deref()), (vec![(3, DuplicateKey)], Some("a")));
     let fm = yaml("{name: a, tags: [b]}\n");
-    assert_eq!(
-        (codes(&fm), fm.name.as_deref(), fm.tags),
-        (vec![], Some("a"), texts(&["b"]))
-    );
+    assert_eq!((codes(&fm), fm.name.as_deref(), fm.tags), (vec![], Some("a"), texts(&["b"])));
     let fm = yaml(&format!("name: a\nx: {}\n", "y".repeat(MAX_YAML)));
     assert_eq!((codes(&fm), fm.name), (vec![(1, TooLarge)], None));
 }
@@ -159,18 +112,12 @@ fn defuses_bombs() {
     let fm = yaml(&bomb);
     assert_eq!(fm.name.as_deref(), Some("a"));
     assert!(!fm.problems.is_empty());
-    for deep in [
-        "[".repeat(30_000),
-        "{a: ".repeat(10_000),
-        format!("{}x", "- ".repeat(20_000)),
-    ] {
+    for deep in ["[".repeat(30_000), "{a: ".repeat(10_000), format!("{}x", "- ".repeat(20_000))] {
         let fm = yaml(&format!("name: a\nx: {deep}\n"));
         assert_eq!(fm.name.as_deref(), Some("a"));
         assert!(!fm.problems.is_empty());
     }
-    let nested: String = (0..300)
-        .map(|i| format!("{}k: \n", " ".repeat(i)))
-        .collect();
+    let nested: String = (0..300).map(|i| format!("{}k: \n", " ".repeat(i))).collect();
     yaml(&nested);
     yaml(&"a:\n".repeat(20_000));
     yaml(&"a: \"\n".repeat(10_000));
@@ -187,93 +134,39 @@ fn set_list(text: &str, key: &str, items: &[&str]) -> String {
 #[test]
 fn changes_only_its_lines() {
     let text = "---\n# top\nname: a  # the name\n\ndescription: |\n  x\n  # no comment\n\n# about tags\ntags:\n  # first\n  - a # one\n  - b\nlast: 1\n---\nbody";
-    assert_eq!(
-        set(text, "name", "b: c"),
-        text.replace("a  # the name", "\"b: c\"  # the name")
-    );
-    assert_eq!(
-        set(text, "description", "z"),
-        text.replace("|\n  x\n  # no comment", "z")
-    );
-    assert_eq!(
-        set(text, "description", "p\nq"),
-        text.replace("|\n  x\n  # no comment", "|-\n  p\n  q")
-    );
-    assert_eq!(
-        set_list(text, "tags", &["c", "a"]),
-        text.replace(
-            "  # first\n  - a # one\n  - b\n",
-            "  - c\n  # first\n  - a # one\n"
-        )
-    );
-    assert_eq!(
-        set_list(text, "tags", &[]),
-        text.replace(":\n  # first\n  - a # one\n  - b\n", ": []\n")
-    );
-    assert_eq!(
-        set(text, "new", "true"),
-        text.replace("last: 1\n", "last: 1\nnew: \"true\"\n")
-    );
-    assert_eq!(
-        set_key(text, "last", &Value::Remove),
-        text.replace("last: 1\n", "")
-    );
+    assert_eq!(set(text, "name", "b: c"), text.replace("a  # the name", "\"b: c\"  # the name"));
+    assert_eq!(set(text, "description", "z"), text.replace("|\n  x\n  # no comment", "z"));
+    assert_eq!(set(text, "description", "p\nq"), text.replace("|\n  x\n  # no comment", "|-\n  p\n  q"));
+    assert_eq!(set_list(text, "tags", &["c", "a"]), text.replace("  # first\n  - a # one\n  - b\n", "  - c\n  # first\n  - a # one\n"));
+    assert_eq!(set_list(text, "tags", &[]), text.replace(":\n  # first\n  - a # one\n  - b\n", ": []\n"));
+    assert_eq!(set(text, "new", "true"), text.replace("last: 1\n", "last: 1\nnew: \"true\"\n"));
+    assert_eq!(set_key(text, "last", &Value::Remove), text.replace("last: 1\n", ""));
     assert_eq!(set_key(text, "none", &Value::Remove), text);
 }
 
 #[test]
 fn keeps_the_style() {
-    assert_eq!(
-        set("---\nn: 'a'\n---\n", "n", "it's"),
-        "---\nn: 'it''s'\n---\n"
-    );
-    assert_eq!(
-        set("---\nn: \"a\"\n---\n", "n", "b"),
-        "---\nn: \"b\"\n---\n"
-    );
-    assert_eq!(
-        set_list("---\nt: [a]  # c\n---\n", "t", &["a, b", "c"]),
-        "---\nt: [\"a, b\", c]  # c\n---\n"
-    );
-    assert_eq!(
-        set_list("---\nt:\n- a\n---\n", "t", &["a", "b"]),
-        "---\nt:\n- a\n- b\n---\n"
-    );
-    assert_eq!(
-        set("---\r\nn: a\r\nm: b\r\n---\r\n", "n", "x\ny"),
-        "---\r\nn: |-\r\n  x\r\n  y\r\nm: b\r\n---\r\n"
-    );
-    assert_eq!(
-        set("---\nn: a\nm: b\nn: c\n---\n", "n", "d"),
-        "---\nn: d\nm: b\n---\n"
-    );
+    assert_eq!(set("---\nn: 'a'\n---\n", "n", "it's"), "---\nn: 'it''s'\n---\n");
+    assert_eq!(set("---\nn: \"a\"\n---\n", "n", "b"), "---\nn: \"b\"\n---\n");
+    assert_eq!(set_list("---\nt: [a]  # c\n---\n", "t", &["a, b", "c"]), "---\nt: [\"a, b\", c]  # c\n---\n");
+    assert_eq!(set_list("---\nt:\n- a\n---\n", "t", &["a", "b"]), "---\nt:\n- a\n- b\n---\n");
+    assert_eq!(set("---\r\nn: a\r\nm: b\r\n---\r\n", "n", "x\ny"), "---\r\nn: |-\r\n  x\r\n  y\r\nm: b\r\n---\r\n");
+    assert_eq!(set("---\nn: a\nm: b\nn: c\n---\n", "n", "d"), "---\nn: d\nm: b\n---\n");
 }
 
 #[test]
 fn makes_and_mends_blocks() {
     assert_eq!(set("# A\n", "name", "a"), "---\nname: a\n---\n# A\n");
     assert_eq!(set("", "name", ""), "---\nname: \"\"\n---\n");
-    assert_eq!(
-        set("---\nname: a\n# A\n", "x", "b"),
-        "---\nname: a\nx: b\n---\n# A\n"
-    );
+    assert_eq!(set("---\nname: a\n# A\n", "x", "b"), "---\nname: a\nx: b\n---\n# A\n");
     assert_eq!(set("---\nname: a", "name", "b"), "---\nname: b\n---\n");
-    assert_eq!(
-        set("---\n{name: a, t: [b, \"c,d\"]}\n---\n", "x", "z"),
-        "---\nname: a\nt: [b, \"c,d\"]\nx: z\n---\n"
-    );
-    assert_eq!(
-        set("---\nname: a: b\nx: 1\n---\n", "name", "c"),
-        "---\nname: c\nx: 1\n---\n"
-    );
+    assert_eq!(set("---\n{name: a, t: [b, \"c,d\"]}\n---\n", "x", "z"), "---\nname: a\nt: [b, \"c,d\"]\nx: z\n---\n");
+    assert_eq!(set("---\nname: a: b\nx: 1\n---\n", "name", "c"), "---\nname: c\nx: 1\n---\n");
     // A comment further in must not become text of the block.
     let text = set("---\na: b\n  # note\nc: d\n---\n", "a", "x\ny");
     assert_eq!(text, "---\na: \"x\\ny\"\n  # note\nc: d\n---\n");
     // Hidden characters are written visibly.
-    assert_eq!(
-        set("", "k", "a\u{200B}\u{202E}\u{E0041}"),
-        "---\nk: \"a\\u200B\\u202E\\U000E0041\"\n---\n"
-    );
+    assert_eq!(set("", "k", "a\u{200B}\u{202E}\u{E0041}"), "---\nk: \"a\\u200B\\u202E\\U000E0041\"\n---\n");
 }
 
 fn value() -> impl Strategy<Value = Value> {
@@ -284,11 +177,7 @@ fn value() -> impl Strategy<Value = Value> {
         "([a-z #:]{0,8}\n){0,4}[a-z]{0,3}",
         "(true|No|null|~|1\\.0|0x1f|1e5|2026-01-01|12:30|---|\\.\\.\\.|- a|a: b|<<|\\.inf)",
     ];
-    prop_oneof![
-        text.clone().prop_map(Value::Text),
-        proptest::collection::vec(text, 0..4).prop_map(Value::List),
-        Just(Value::Remove),
-    ]
+    prop_oneof![text.clone().prop_map(Value::Text), proptest::collection::vec(text, 0..4).prop_map(Value::List), Just(Value::Remove),]
 }
 
 /// Blocks of entries in many styles, sound and broken, with comments in between.
@@ -324,10 +213,7 @@ fn block() -> impl Strategy<Value = String> {
     let entries = prop_oneof![4 => proptest::collection::vec(entry.clone().boxed(), 0..7),
         1 => proptest::collection::vec(prop_oneof![entry, broken], 0..7)];
     entries.prop_map(|e| {
-        let named = e
-            .iter()
-            .enumerate()
-            .map(|(i, e)| e.replace('K', &format!("k{i}")));
+        let named = e.iter().enumerate().map(|(i, e)| e.replace('K', &format!("k{i}")));
         named.collect()
     })
 }
@@ -340,18 +226,12 @@ fn check(text: &str, key: &str, value: &Value) -> Result<(), TestCaseError> {
     prop_assert_eq!(new.get(key), expected.as_ref(), "{}", out);
     let others = |fm: &Frontmatter| -> Vec<(String, String, Node)> {
         let rest = fm.entries.iter().filter(|e| e.key != key);
-        rest.map(|e| (e.key.clone(), e.raw.clone(), e.node.clone()))
-            .collect()
+        rest.map(|e| (e.key.clone(), e.raw.clone(), e.node.clone())).collect()
     };
     prop_assert_eq!(others(&old), others(&new), "{}", out);
     // Without the lines of the key, both texts are the same.
     let without = |text: &str, fm: &Frontmatter| -> Vec<String> {
-        let own: Vec<_> = fm
-            .entries
-            .iter()
-            .filter(|e| e.key == key)
-            .map(|e| e.lines)
-            .collect();
+        let own: Vec<_> = fm.entries.iter().filter(|e| e.key == key).map(|e| e.lines).collect();
         let lines = text.split_inclusive('\n').enumerate();
         let rest = lines.filter(|(i, _)| !own.iter().any(|(a, b)| (*a..=*b).contains(&(i + 1))));
         rest.map(|(_, l)| l.to_owned()).collect()

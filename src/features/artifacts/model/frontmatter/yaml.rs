@@ -24,10 +24,7 @@ pub(super) enum Fault {
     /// It is a list or a single value.
     NotAMap,
     /// It is not valid, or goes over the limits. The line is from 0.
-    Broken {
-        line: Option<usize>,
-        message: String,
-    },
+    Broken { line: Option<usize>, message: String },
 }
 
 /// A value as YAML sees it. Numbers and booleans keep the text of the number only as a
@@ -42,19 +39,13 @@ enum Kind {
 
 /// Reads a mapping. Blank YAML is an empty one. Repeated keys are all returned.
 pub(super) fn read(yaml: &str) -> Result<Vec<Top>, Fault> {
-    if yaml
-        .lines()
-        .all(|l| l.trim().is_empty() || l.trim_start().starts_with('#'))
-    {
+    if yaml.lines().all(|l| l.trim().is_empty() || l.trim_start().starts_with('#')) {
         return Ok(Vec::new());
     }
-    let root: Spanned<Kind> =
-        serde_saphyr::from_str_with_options(yaml, options()).map_err(|e| Fault::Broken {
-            line: e
-                .location()
-                .and_then(|l| (l.line() as usize).checked_sub(1)),
-            message: first_sentence(&e.without_snippet().to_string()),
-        })?;
+    let root: Spanned<Kind> = serde_saphyr::from_str_with_options(yaml, options()).map_err(|e| Fault::Broken {
+        line: e.location().and_then(|l| (l.line() as usize).checked_sub(1)),
+        message: first_sentence(&e.without_snippet().to_string()),
+    })?;
     match root.value {
         Kind::Null => Ok(Vec::new()),
         Kind::Map(pairs) => Ok(pairs
@@ -114,23 +105,14 @@ fn node(value: Spanned<Kind>, yaml: &str) -> Node {
             Node::Text(written.map_or(substitute, str::to_owned))
         }
         Kind::List(items) => Node::List(items.into_iter().map(|i| node(i, yaml)).collect()),
-        Kind::Map(pairs) => Node::Map(
-            pairs
-                .into_iter()
-                .map(|(k, v)| (k.value, node(v, yaml)))
-                .collect(),
-        ),
+        Kind::Map(pairs) => Node::Map(pairs.into_iter().map(|(k, v)| (k.value, node(v, yaml))).collect()),
     }
 }
 
 /// The parser's message on one line, without what follows in parentheses or further lines.
 fn first_sentence(message: &str) -> String {
     let line = message.lines().next().unwrap_or_default().trim();
-    line.chars()
-        .take(160)
-        .collect::<String>()
-        .trim_end_matches('.')
-        .to_owned()
+    line.chars().take(160).collect::<String>().trim_end_matches('.').to_owned()
 }
 
 impl<'de> Deserialize<'de> for Kind {

@@ -9,14 +9,8 @@ fn clean(base: &str, ours: &str, theirs: &str) -> Option<String> {
 
 #[test]
 fn joins_separate_changes() {
-    assert_eq!(
-        clean("1\n2\n3\n", "A\n2\n3\n", "1\n2\nC\n").as_deref(),
-        Some("A\n2\nC\n")
-    );
-    assert_eq!(
-        clean("1\n2\n3\n", "0\n1\n2\n3\n", "1\n2\n").as_deref(),
-        Some("0\n1\n2\n")
-    );
+    assert_eq!(clean("1\n2\n3\n", "A\n2\n3\n", "1\n2\nC\n").as_deref(), Some("A\n2\nC\n"));
+    assert_eq!(clean("1\n2\n3\n", "0\n1\n2\n3\n", "1\n2\n").as_deref(), Some("0\n1\n2\n"));
     assert_eq!(clean("a", "a", "a\n").as_deref(), Some("a\n"));
     assert_eq!(clean("", "", "").as_deref(), Some(""));
 }
@@ -27,11 +21,7 @@ fn touching_changes_conflict_as_in_git() {
     assert_eq!(
         m.parts,
         [
-            MergePart::Conflict {
-                base: "1\n2\n".into(),
-                ours: "A\n2\n".into(),
-                theirs: "1\nB\n".into()
-            },
+            MergePart::Conflict { base: "1\n2\n".into(), ours: "A\n2\n".into(), theirs: "1\nB\n".into() },
             MergePart::Clean { text: "3\n".into() }
         ]
     );

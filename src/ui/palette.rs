@@ -1,14 +1,11 @@
-//! Keys, the command palette and the list of shortcuts.
+//! The command palette and the list of shortcuts: loaded when first opened, so that no first visit pays for them.
 
 use leptos::prelude::*;
 use leptos_router::hooks::use_navigate;
 
-use super::{Icon, KindMark, shell::RailToggle, use_toasts};
+use super::{Icon, KindMark, keys::single_keys};
 use crate::{
-    browser::{
-        data,
-        page::{self, Key},
-    },
+    browser::{data, page},
     features::artifacts::model::{ArtifactSummary, LibraryPage, LibraryQuery},
 };
 
@@ -110,7 +107,8 @@ pub fn Palette() -> impl IntoView {
             navigate(&hit.address(), leptos_router::NavigateOptions::default());
         }
     });
-    install_keys();
+    // It was asked for, or it would not be here.
+    Effect::new(|_| page::open_dialog("palette"));
     view! {
         <dialog class="palette pop" id="palette" aria-label="Search or go to">
                 <div class="q">
@@ -180,6 +178,7 @@ pub fn Palette() -> impl IntoView {
 /// `?`: what the keys do, and whether single keys do anything.
 #[component]
 pub fn ShortcutsDialog() -> impl IntoView {
+    Effect::new(|_| page::open_dialog("shortcuts"));
     view! {
         <super::Dialog id="shortcuts" title="Keyboard shortcuts".to_owned() size="l">
             <div class="body"><div class="keys"><section><dl>
@@ -218,63 +217,4 @@ fn SingleKeysSwitch() -> impl IntoView {
             <span>"Single keys work outside of fields"</span>
         </label>
     }
-}
-
-fn single_keys() -> bool {
-    crate::browser::storage::preference("keys").as_deref() != Some("off")
-}
-
-/// Listens to the keys that work on every page. Pages add their own with `page::on_key`.
-fn install_keys() {
-    let toasts = use_toasts();
-    let navigate = use_navigate();
-    let rail = use_context::<RailToggle>();
-    let after_g = StoredValue::new(false);
-    let act = move |key: Key| -> bool {
-        if key.command && key.key.eq_ignore_ascii_case("k") {
-            page::open_dialog("palette");
-            page::focus_selector("#palette input");
-            return true;
-        }
-        if key.command && key.key.eq_ignore_ascii_case("z") && !key.in_field && !key.shift {
-            return toasts.undo_last();
-        }
-        if key.command || key.alt || key.in_field || key.in_dialog || !single_keys() {
-            return false;
-        }
-        if after_g.get_value() {
-            after_g.set_value(false);
-            let address = match key.key.as_str() {
-                "h" => "/",
-                "a" => "/artifacts",
-                "c" => "/changes",
-                "s" => "/settings",
-                _ => return false,
-            };
-            navigate(address, leptos_router::NavigateOptions::default());
-            return true;
-        }
-        match key.key.as_str() {
-            "g" => {
-                after_g.set_value(true);
-                page::after_forget(1_200, move || after_g.set_value(false));
-            }
-            "?" => page::open_dialog("shortcuts"),
-            "/" => page::focus_selector("[data-filter]"),
-            "[" => {
-                if let Some(rail) = rail {
-                    rail.0.run(());
-                }
-            }
-            _ => return false,
-        }
-        true
-    };
-    // Effects run in the browser only.
-    let act = StoredValue::new_local(Some(act));
-    Effect::new(move |_| {
-        if let Some(act) = act.try_update_value(Option::take).flatten() {
-            page::on_key(act);
-        }
-    });
 }

@@ -1,0 +1,60 @@
+//! One figure for each promise with a number: the built server is started as people start it and asked over HTTP.
+//!
+//! `scripts/bench` runs it: `promises <corpus folder> [import|scale|process …]`. Prints a markdown table: figure, goal, measured.
+
+mod import;
+mod process;
+mod scale;
+mod server;
+
+use std::path::PathBuf;
+
+/// One row of the table.
+pub struct Figure {
+    pub what: String,
+    pub goal: String,
+    pub measured: String,
+    pub met: bool,
+}
+
+impl Figure {
+    pub fn at_most(what: impl Into<String>, goal: f64, measured: f64, unit: &str) -> Self {
+        Self { what: what.into(), goal: format!("≤ {goal} {unit}"), measured: format!("{measured:.1} {unit}"), met: measured <= goal }
+    }
+    pub fn at_least(what: impl Into<String>, goal: f64, measured: f64, unit: &str) -> Self {
+        Self { what: what.into(), goal: format!("≥ {goal} {unit}"), measured: format!("{measured:.0} {unit}"), met: measured >= goal }
+    }
+}
+
+/// Sorts and takes the value below which `part` (0..=1) of all are.
+pub fn percentile(values: &mut [f64], part: f64) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let index = ((values.len() as f64 * part).ceil() as usize).clamp(1, values.len()) - 1;
+    values[index]
+}
+
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+fn main() -> Result<()> {
+    // `cargo bench` adds `--bench`.
+    let mut arguments = std::env::args().skip(1).filter(|argument| !argument.starts_with("--"));
+    let corpus = PathBuf::from(arguments.next().ok_or("name the folder of the corpus to import")?);
+    let chosen: Vec<String> = arguments.collect();
+    let wanted = |name: &str| chosen.is_empty() || chosen.iter().any(|choice| choice == name);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let mut figures = Vec::new();
+    if wanted("process") {
+        figures.extend(runtime.block_on(process::run())?);
+    }
+    if wanted("import") {
+        figures.extend(runtime.block_on(import::run(&corpus))?);
+    }
+    if wanted("scale") {
+        figures.extend(runtime.block_on(scale::run())?);
+    }
+    println!("\n| figure | goal | measured | |\n|---|---|---|---|");
+    for Figure { what, goal, measured, met } in figures {
+        println!("| {what} | {goal} | {measured} | {} |", if met { "met" } else { "missed" });
+    }
+    Ok(())
+}

@@ -1,0 +1,137 @@
+//! A volume of 100,000 artifacts: the library's first page under every filter and sort, the artifact page, a commit.
+
+use std::{
+    io::{Cursor, Write as _},
+    time::Instant,
+};
+
+use serde_json::json;
+use zip::{ZipWriter, write::SimpleFileOptions};
+
+use crate::{Figure, Result, percentile, server::Server};
+
+const ARTIFACTS: usize = 100_000;
+const CATEGORIES: [&str; 6] = ["data-analysis", "web-dev", "security", "testing", "financial", "legal"];
+const WORDS: [&str; 16] = [
+    "incident",
+    "runbook",
+    "terraform",
+    "review",
+    "postgres",
+    "latency",
+    "invoice",
+    "contract",
+    "valuation",
+    "pipeline",
+    "audit",
+    "playbook",
+    "schema",
+    "deploy",
+    "budget",
+    "research",
+];
+const ROUNDS: usize = 40;
+
+pub async fn run() -> Result<Vec<Figure>> {
+    let server = Server::start(None).await?;
+    let volume = server.set_up().await?;
+    let began = Instant::now();
+    // Two halves: one archive may hold 100,000 files at most.
+    for half in 0..2 {
+        server.import(&volume, archive(half * ARTIFACTS / 2..(half + 1) * ARTIFACTS / 2)?).await?;
+    }
+    println!("scale: {ARTIFACTS} artifacts in {:.0} s", began.elapsed().as_secs_f64());
+
+    let mut figures = Vec::new();
+    let filters = [
+        "",
+        "&kind=skill",
+        "&kind=agent",
+        "&category=security",
+        "&category=design",
+        "&tag=terraform",
+        "&tag=rare",
+        "&q=incident",
+        "&q=runbook%20audit",
+        "&q=zzzz",
+        "&view=drafts",
+        "&view=hints",
+        "&view=trash",
+    ];
+    let mut slowest = (0.0, String::new());
+    let mut all = Vec::new();
+    for sort in ["updated", "name", "created"] {
+        for filter in filters {
+            let path = format!("/artifacts?volume={volume}&sort={sort}{filter}");
+            let mut times = Vec::new();
+            for _ in 0..ROUNDS {
+                let began = Instant::now();
+                server.api("GET", &path, None).await?;
+                times.push(began.elapsed().as_secs_f64() * 1_000.0);
+            }
+            let p99 = percentile(&mut times, 0.99);
+            all.extend(times);
+            println!("scale: {sort}{filter}: p99 {p99:.1} ms");
+            if p99 > slowest.0 {
+                slowest = (p99, format!("{sort}{filter}"));
+            }
+        }
+    }
+    figures.push(Figure::at_most(
+        "first page of the library, 100,000 artifacts, every filter and sort, p99",
+        20.0,
+        percentile(&mut all, 0.99),
+        "ms",
+    ));
+    figures.push(Figure::at_most(format!("the same, slowest combination ({}), p99", slowest.1), 20.0, slowest.0, "ms"));
+
+    let page = server.api("GET", &format!("/artifacts?volume={volume}&limit=200&sort=name"), None).await?;
+    let ids: Vec<String> =
+        page["items"].as_array().into_iter().flatten().filter_map(|item| item["id"].as_str().map(str::to_owned)).collect();
+    let mut times = Vec::new();
+    for id in &ids {
+        let began = Instant::now();
+        let response = server.client.get(server.url(&format!("/artifacts/{id}"))).send().await?;
+        let status = response.status();
+        response.bytes().await?;
+        if !status.is_success() {
+            return Err(format!("artifact page: {status}").into());
+        }
+        times.push(began.elapsed().as_secs_f64() * 1_000.0);
+    }
+    figures.push(Figure::at_most("artifact page, rendered on the server, p99", 30.0, percentile(&mut times, 0.99), "ms"));
+
+    let mut times = Vec::new();
+    for (round, id) in ids.iter().enumerate() {
+        let detail = server.api("GET", &format!("/artifacts/{id}"), None).await?;
+        let text = format!("{}\nRound {round}.\n", detail["text"].as_str().unwrap_or_default());
+        server.api("PUT", &format!("/artifacts/{id}/draft"), Some(json!({ "text": text, "saves": 0 }))).await?;
+        let body = json!({ "message": "Bench", "artifacts": [{ "id": id, "baseRevisionId": detail["head"]["id"] }] });
+        let began = Instant::now();
+        server.api("POST", "/commits", Some(body)).await?;
+        times.push(began.elapsed().as_secs_f64() * 1_000.0);
+    }
+    figures.push(Figure::at_most("commit of one draft, p99", 20.0, percentile(&mut times, 0.99), "ms"));
+    Ok(figures)
+}
+
+/// A zip of made-up skills and agents, each another text.
+fn archive(range: std::ops::Range<usize>) -> Result<Vec<u8>> {
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    let options = SimpleFileOptions::default();
+    for number in range {
+        let word = |step: usize| WORDS[(number * step + number / WORDS.len()) % WORDS.len()];
+        let (a, b, c) = (word(1), word(3), word(7));
+        let tag = if number % 20_000 == 7 { "rare" } else { c };
+        let text = format!(
+            "---\nname: {a}-{b}-{number}\ndescription: How to {a} the {b} when the {c} asks for it, case {number}.\ncategory: {}\ntags: [{tag}, {b}]\nversion: 1.0.{}\n---\n\n# {a} {b}\n\n{}",
+            CATEGORIES[number % CATEGORIES.len()],
+            number % 50,
+            format!("1. Look at the {a}.\n2. Compare it with the {b} of case {number}.\n3. Write down the {c}.\n\n").repeat(6),
+        );
+        let path = if number % 3 == 0 { format!("agents/{a}-{b}-{number}.md") } else { format!("skills/{a}-{b}-{number}/SKILL.md") };
+        writer.start_file(path, options)?;
+        writer.write_all(text.as_bytes())?;
+    }
+    Ok(writer.finish()?.into_inner())
+}

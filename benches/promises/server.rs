@@ -1,0 +1,119 @@
+//! A server process of its own, on a data folder of its own, and an account in it.
+
+use std::{
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::Result;
+
+pub struct Server {
+    process: Child,
+    pub data: TempDir,
+    pub address: String,
+    pub client: reqwest::Client,
+    /// From starting the process to the first answer.
+    pub started_in: Duration,
+}
+
+impl Server {
+    /// Starts the release binary; `cores` as `taskset` takes them.
+    pub async fn start(cores: Option<&str>) -> Result<Self> {
+        let data = TempDir::new()?;
+        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let address = format!("127.0.0.1:{port}");
+        let binary = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/release/llmos");
+        let mut command = match cores {
+            Some(cores) => {
+                let mut command = Command::new("taskset");
+                command.args(["-c", cores]).arg(binary);
+                command
+            }
+            None => Command::new(binary),
+        };
+        let began = Instant::now();
+        let process = command
+            .arg("serve")
+            .env("DATA_DIR", data.path())
+            .env("LEPTOS_SITE_ADDR", &address)
+            .env("RUST_LOG", "error")
+            .stdout(Stdio::null())
+            .spawn()?;
+        let client = reqwest::Client::builder().cookie_store(true).build()?;
+        let mut server = Self { process, data, address, client, started_in: Duration::ZERO };
+        while server.client.get(server.url("/healthz")).send().await.is_err() {
+            if began.elapsed() > Duration::from_secs(30) {
+                return Err("the server did not start".into());
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        server.started_in = began.elapsed();
+        Ok(server)
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Calls `/api/v1` and fails on anything but success.
+    pub async fn api(&self, method: &str, path: &str, body: Option<Value>) -> Result<Value> {
+        let mut request = self.client.request(method.parse()?, self.url(&format!("/api/v1{path}")));
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let response = request.send().await?;
+        let status = response.status();
+        let text = response.text().await?;
+        if !status.is_success() {
+            return Err(format!("{method} {path}: {status} {text}").into());
+        }
+        Ok(if text.is_empty() { Value::Null } else { serde_json::from_str(&text)? })
+    }
+
+    /// Opens the first account and a team; gives the id of the team's volume.
+    pub async fn set_up(&self) -> Result<String> {
+        let account = json!({ "name": "Bench", "email": "bench@example.org", "password": "a bench to sit on" });
+        self.api("POST", "/sign-up", Some(account)).await?;
+        let team = self.api("POST", "/teams", Some(json!({ "name": "Harbor Platform" }))).await?;
+        let volumes = self.api("GET", "/volumes", None).await?;
+        let volume = volumes.as_array().and_then(|volumes| volumes.iter().find(|volume| volume["team"] == team["id"]));
+        Ok(volume.and_then(|volume| volume["id"].as_str()).ok_or("the team has no volume")?.to_owned())
+    }
+
+    /// Imports a zip and waits for its end; gives the report.
+    pub async fn import(&self, volume: &str, zip: Vec<u8>) -> Result<Value> {
+        let request =
+            self.client.post(self.url(&format!("/api/v1/volumes/{volume}/imports"))).header("content-type", "application/zip").body(zip);
+        let response = request.send().await?;
+        let text = response.text().await?;
+        let job: Value = serde_json::from_str(&text)?;
+        let id = job["id"].as_str().ok_or_else(|| format!("no job: {text}"))?.to_owned();
+        loop {
+            let job = self.api("GET", &format!("/jobs/{id}"), None).await?;
+            match job["state"].as_str() {
+                Some("done") => return Ok(job["report"].clone()),
+                Some("failed") => return Err(format!("the import failed: {}", job["error"]).into()),
+                _ => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+    }
+
+    /// A line of `/proc/<pid>/status` in megabytes (`VmRSS`, `VmHWM`).
+    pub fn memory(&self, line: &str) -> Result<f64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
+        let kilobytes =
+            status.lines().find_map(|text| text.strip_prefix(line)?.trim_start_matches(':').split_whitespace().next()?.parse::<f64>().ok());
+        Ok(kilobytes.ok_or("no such line in /proc")? / 1024.0)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

@@ -1,0 +1,18 @@
+// Starts the built server on a new data folder and removes the folder when it stops.
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+
+const data = mkdtempSync(path.join(tmpdir(), "llmos-e2e-"));
+const binary = process.env.LLMOS_BINARY ?? path.join(import.meta.dirname, "..", "target", "debug", "llmos");
+const server = spawn(binary, ["serve"], {
+  cwd: path.join(import.meta.dirname, ".."),
+  stdio: "inherit",
+  env: { ...process.env, DATA_DIR: data, LEPTOS_SITE_ADDR: process.env.LLMOS_E2E_ADDR, RUST_LOG: process.env.RUST_LOG ?? "warn" },
+});
+for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => server.kill(signal));
+server.on("exit", (code) => {
+  rmSync(data, { recursive: true, force: true });
+  process.exit(code ?? 1);
+});

@@ -1,0 +1,417 @@
+//! One artifact: read, edit, history, diff, files. The part is in the address.
+
+use leptos::prelude::*;
+use leptos_router::{
+    NavigateOptions,
+    hooks::{use_navigate, use_params_map, use_query_map},
+};
+
+use super::{
+    diff::DiffTab,
+    edit::EditTab,
+    files::FilesTab,
+    history::HistoryTab,
+    merge::MergeTab,
+    parts::{VolumeDialog, artifact_address, page_keys},
+    read::{ReadTab, SourceTab},
+};
+use crate::{
+    browser::page,
+    error::AppError,
+    features::{
+        accounts::model::{Action, Role},
+        artifacts::{
+            model::ArtifactDetail,
+            state::{delete_artifact, delete_for_ever, fork_artifact, move_artifact, read_artifact, set_favourite, undelete_artifact},
+        },
+        volumes::{model::VolumeKind, state::use_volumes},
+    },
+    ids::ArtifactId,
+    ui::{ConfirmDialog, Icon, KindMark, Loading, PageError, PageTitle, plural, toast, toast_error, toast_undo, use_toasts},
+};
+
+/// The artifact that is shown, for the parts of its page.
+#[derive(Clone, Copy)]
+pub struct Shown {
+    pub id: ArtifactId,
+    pub detail: RwSignal<ArtifactDetail>,
+    /// Reads it again.
+    pub reload: Callback<()>,
+}
+
+impl Shown {
+    pub fn role(self) -> Role {
+        self.detail.with(|detail| detail.role)
+    }
+    /// Whether one may change it: the role allows it, and it is not in the trash.
+    pub fn may_edit(self) -> bool {
+        self.detail.with(|detail| {
+            detail.role.allows(Action::EditDrafts) && detail.volume_kind != VolumeKind::System && detail.summary.deleted_at.is_none()
+        })
+    }
+    /// Why not, beside what is missing.
+    pub fn why_not(self) -> &'static str {
+        self.detail.with(|detail| match detail.volume_kind {
+            VolumeKind::System => "Built in, read only",
+            _ if detail.summary.deleted_at.is_some() => "In the trash",
+            _ => "You are a viewer here",
+        })
+    }
+    pub fn tab(self, tab: &str) -> String {
+        format!("{}?tab={tab}", artifact_address(self.id))
+    }
+}
+
+#[component]
+pub fn ArtifactPage() -> impl IntoView {
+    let params = use_params_map();
+    let id = Memo::new(move |_| params.with(|params| params.get("id").and_then(|id| id.parse::<ArtifactId>().ok())));
+    let detail = Resource::new(
+        move || id.get(),
+        |id| {
+            let answer = id.map(read_artifact);
+            async move {
+                match answer {
+                    Some(answer) => answer.await,
+                    None => Err(AppError::not_found("artifact")),
+                }
+            }
+        },
+    );
+    view! {
+        <Transition fallback=|| {
+            view! { <main class="main panes" id="main" tabindex="-1"><section class="pane"><div class="scroll"><Loading/></div></section></main> }
+        }>
+            {move || {
+                detail
+                    .get()
+                    .map(|detail| match detail {
+                        Ok(detail) => view! { <Artifact detail=detail/> }.into_any(),
+                        Err(error) => view! { <PageError error=error/> }.into_any(),
+                    })
+            }}
+        </Transition>
+    }
+}
+
+#[component]
+fn Artifact(detail: ArtifactDetail) -> impl IntoView {
+    let id = detail.summary.id;
+    let detail = RwSignal::new(detail);
+    let volumes = use_volumes();
+    let navigate = use_navigate();
+    let reload = Callback::new(move |()| {
+        let answer = read_artifact(id);
+        leptos::task::spawn_local(async move {
+            if let Ok(read) = answer.await {
+                detail.try_set(read);
+            }
+            volumes.refresh();
+        });
+    });
+    let shown = Shown { id, detail, reload };
+    let query = use_query_map();
+    let tab = Memo::new(move |_| query.with(|query| query.get("tab").unwrap_or_default()));
+    page_keys(move |key| {
+        if key.command || key.shift {
+            return false;
+        }
+        let tab = match key.key.as_str() {
+            "e" if untrack(|| shown.may_edit()) => "edit",
+            "r" => "read",
+            "h" => "history",
+            "d" => "diff",
+            _ => return false,
+        };
+        navigate(&shown.tab(tab), NavigateOptions::default());
+        true
+    });
+    view! {
+        <PageTitle text=Signal::derive(move || detail.with(|detail| detail.summary.name.clone()))/>
+        <main class="main panes" id="main" tabindex="-1">
+            <section class="pane" aria-label="Artifact" data-part="item">
+                <Bar shown=shown/>
+                <Tabs shown=shown tab=tab/>
+                <TrashBanner shown=shown/>
+                <BehindBanner shown=shown tab=tab/>
+                {move || match tab.get().as_str() {
+                    "edit" if untrack(|| shown.may_edit()) => view! { <EditTab shown=shown/> }.into_any(),
+                    "edit" | "source" => view! { <SourceTab shown=shown/> }.into_any(),
+                    "history" => view! { <HistoryTab shown=shown/> }.into_any(),
+                    "diff" => view! { <DiffTab shown=shown/> }.into_any(),
+                    "files" => view! { <FilesTab shown=shown/> }.into_any(),
+                    "merge" => view! { <MergeTab shown=shown/> }.into_any(),
+                    _ => view! { <ReadTab shown=shown/> }.into_any(),
+                }}
+            </section>
+        </main>
+    }
+}
+
+#[component]
+fn Bar(shown: Shown) -> impl IntoView {
+    let detail = shown.detail;
+    let volumes = use_volumes();
+    let kind = detail.with_untracked(|detail| detail.summary.kind);
+    let crumb = move || detail.with(|detail| (format!("/artifacts?volume={}", detail.summary.volume_id), detail.volume_name.clone()));
+    view! {
+        <header class="bar">
+            <a class="btn ghost icon-only" href=move || volumes.library.get() aria-label="Back to the library" title="Back to the library"><Icon name="chev-l"/></a>
+            <span class="wide-only"><KindMark kind=kind/></span>
+            <h1>{move || detail.with(|detail| detail.summary.name.clone())}</h1>
+            {move || detail.with(|detail| detail.summary.version.clone()).split_whitespace().next().map(|version| view! { <span class="chip line mono roomy">{version.to_owned()}</span> })}
+            <a class="chip line wide-only" href=move || crumb().0>{move || crumb().1}</a>
+            {move || detail.with(|detail| if detail.summary.new { Some(("chip info", "New")) } else { detail.draft.as_ref().map(|_| ("chip warn", "Draft")) })
+                .map(|(class, words)| view! { <span class=class>{words}</span> })}
+            <span class="push row gap-4">
+                <Star shown=shown/>
+                {move || {
+                    if shown.may_edit() {
+                        view! { <a class="btn primary" href=shown.tab("edit")><Icon name="edit"/>"Edit"<kbd class="kbd wide-only">"E"</kbd></a> }.into_any()
+                    } else {
+                        view! { <span class="hint wide-only nowrap"><Icon name="lock" class="s"/>" " {shown.why_not()}</span> }.into_any()
+                    }
+                }}
+                <MoreMenu shown=shown/>
+            </span>
+        </header>
+    }
+}
+
+#[component]
+fn Star(shown: Shown) -> impl IntoView {
+    let toasts = use_toasts();
+    let on = RwSignal::new(shown.detail.with_untracked(|detail| detail.favourite));
+    let toggle = move |_| {
+        let next = !on.get_untracked();
+        on.set(next);
+        let answer = set_favourite(shown.id, next);
+        leptos::task::spawn_local(async move {
+            if let Err(error) = answer.await {
+                on.try_set(!next);
+                toast_error(toasts, &error);
+            }
+        });
+    };
+    view! {
+        <button type="button" class="btn ghost icon-only" aria-label="Favourite" title="Favourite" aria-pressed=move || on.get().to_string() on:click=toggle>
+            {move || if on.get() { view! { <Icon name="star-f"/> }.into_any() } else { view! { <Icon name="star"/> }.into_any() }}
+        </button>
+    }
+}
+
+#[component]
+fn MoreMenu(shown: Shown) -> impl IntoView {
+    let toasts = use_toasts();
+    let volumes = use_volumes();
+    let navigate = use_navigate();
+    let id = shown.id;
+    let download = format!("/api/v1/artifacts/{id}/download");
+    let delete = {
+        let navigate = navigate.clone();
+        move || {
+            let answer = delete_artifact(id);
+            let name = shown.detail.with_untracked(|detail| detail.summary.name.clone());
+            let navigate = navigate.clone();
+            leptos::task::spawn_local(async move {
+                if let Err(error) = answer.await {
+                    toast_error(toasts, &error);
+                    return;
+                }
+                navigate(&volumes.library.get_untracked(), NavigateOptions::default());
+                volumes.refresh();
+                toast_undo(toasts, format!("Deleted \u{201c}{name}\u{201d}"), move || {
+                    let answer = undelete_artifact(id);
+                    leptos::task::spawn_local(async move {
+                        match answer.await {
+                            Ok(()) => {
+                                volumes.refresh();
+                                toast(toasts, "Back again");
+                            }
+                            Err(error) => toast_error(toasts, &error),
+                        }
+                    });
+                });
+            });
+        }
+    };
+    let fork = Callback::new(move |volume| {
+        let answer = fork_artifact(id, volume);
+        let navigate = navigate.clone();
+        leptos::task::spawn_local(async move {
+            match answer.await {
+                Ok(fork) => {
+                    volumes.refresh();
+                    toast(toasts, format!("Forked to {}", fork.volume_name));
+                    navigate(&artifact_address(fork.summary.id), NavigateOptions::default());
+                }
+                Err(error) => toast_error(toasts, &error),
+            }
+        });
+    });
+    let relocate = Callback::new(move |volume| {
+        let answer = move_artifact(id, volume);
+        leptos::task::spawn_local(async move {
+            match answer.await {
+                Ok(()) => {
+                    shown.reload.try_run(());
+                    toast(toasts, "Moved");
+                }
+                Err(error) => toast_error(toasts, &error),
+            }
+        });
+    });
+    let copy = move |_| {
+        let text = shown.detail.with_untracked(|detail| detail.text.clone());
+        page::copy(text, move |done| {
+            if done {
+                toast(toasts, "Copied as markdown");
+            } else {
+                toast_error(toasts, &AppError::invalid("The browser did not let the page copy."));
+            }
+        });
+    };
+    view! {
+        <details class="drop end">
+            <summary class="btn ghost icon-only" aria-label="Copy, fork, move, delete" title="Copy, fork, move, delete"><Icon name="more"/></summary>
+            <div class="pop menu">
+                <a href=download download=""><Icon name="download"/>"Download as a folder (zip)"</a>
+                <button type="button" on:click=copy><Icon name="copy"/>"Copy as markdown"</button>
+                <a href=shown.tab("source")><Icon name="file"/>"Source"</a>
+                <hr/>
+                <button type="button" on:click=move |_| page::open_dialog("fork")><Icon name="branch"/>"Fork to a volume"</button>
+                {move || {
+                    let delete = delete.clone();
+                    shown
+                        .may_edit()
+                        .then(|| {
+                            view! {
+                                <button type="button" on:click=move |_| page::open_dialog("move")><Icon name="folder"/>"Move to a volume"</button>
+                                <hr/>
+                                <button type="button" class="danger" on:click=move |_| delete()><Icon name="trash"/>"Delete"</button>
+                            }
+                        })
+                }}
+            </div>
+        </details>
+        <VolumeDialog id="fork" title="Fork to a volume" verb="Fork" hint="A copy with its files; its history begins there." act=fork/>
+        <VolumeDialog
+            id="move"
+            title="Move to a volume"
+            verb="Move"
+            hint="History, draft and files go along."
+            not=Signal::derive(move || Some(shown.detail.with(|detail| detail.summary.volume_id)))
+            act=relocate
+        />
+    }
+}
+
+#[component]
+fn Tabs(shown: Shown, tab: Memo<String>) -> impl IntoView {
+    let current = move |names: &'static [&'static str]| move || tab.with(|tab| names.contains(&tab.as_str())).then_some("true");
+    let files = move || shown.detail.with(|detail| detail.files.len());
+    view! {
+        <div class="toolbar">
+            <nav class="tabs" aria-label="Parts">
+                <a href=artifact_address(shown.id) aria-current=current(&["", "read"])>"Read"</a>
+                {move || {
+                    if shown.may_edit() {
+                        view! { <a href=shown.tab("edit") aria-current=current(&["edit", "source"])>"Edit"</a> }.into_any()
+                    } else {
+                        view! { <a href=shown.tab("source") aria-current=current(&["edit", "source"])>"Source"</a> }.into_any()
+                    }
+                }}
+                <a href=shown.tab("history") aria-current=current(&["history"])>"History"</a>
+                <a href=shown.tab("diff") aria-current=current(&["diff"])>"Diff"</a>
+                <a href=shown.tab("files") aria-current=current(&["files"])>"Files" {move || (files() > 0).then(|| view! { <span class="count">{files()}</span> })}</a>
+            </nav>
+            <span class="push wide-only">
+                {move || {
+                    shown
+                        .detail
+                        .with(|detail| detail.draft.as_ref().map(|draft| draft.added + draft.removed))
+                        .filter(|lines| *lines > 0)
+                        .map(|lines| view! { <span class="chip warn">{format!("Draft is {} ahead", plural(lines, "line", "lines"))}</span> })
+                }}
+            </span>
+        </div>
+    }
+}
+
+#[component]
+fn TrashBanner(shown: Shown) -> impl IntoView {
+    let toasts = use_toasts();
+    let navigate = use_navigate();
+    let restore = move |_| {
+        let answer = undelete_artifact(shown.id);
+        leptos::task::spawn_local(async move {
+            match answer.await {
+                Ok(()) => {
+                    shown.reload.try_run(());
+                    toast(toasts, "Back in the library");
+                }
+                Err(error) => toast_error(toasts, &error),
+            }
+        });
+    };
+    let forget = Callback::new(move |()| {
+        let answer = delete_for_ever(shown.id);
+        let navigate = navigate.clone();
+        leptos::task::spawn_local(async move {
+            match answer.await {
+                Ok(()) => {
+                    toast(toasts, "Deleted for ever");
+                    navigate("/artifacts?view=trash", NavigateOptions::default());
+                }
+                Err(error) => toast_error(toasts, &error),
+            }
+        });
+    });
+    let role = move || shown.role();
+    move || {
+        shown.detail.with(|detail| detail.summary.deleted_at.is_some()).then(|| {
+            view! {
+                <div class="banner warn" role="status">
+                    <Icon name="trash"/>
+                    <span><b>"In the trash."</b>" It is kept for 30 days after it was deleted."</span>
+                    <span class="push row">
+                        {role().allows(Action::Commit).then(|| view! { <button type="button" class="btn s" on:click=restore>"Take back"</button> })}
+                        {role()
+                            .allows(Action::ManageVolumes)
+                            .then(|| view! { <button type="button" class="btn s danger" on:click=move |_| page::open_dialog("forget")>"Delete for ever"</button> })}
+                    </span>
+                </div>
+                <ConfirmDialog
+                    id="forget"
+                    title="Delete it for ever?"
+                    text="The artifact, its history and its files are gone then. This cannot be undone."
+                    confirm="Delete for ever"
+                    act=forget
+                />
+            }
+        })
+    }
+}
+
+/// Somebody committed since the draft began.
+#[component]
+fn BehindBanner(shown: Shown, tab: Memo<String>) -> impl IntoView {
+    move || {
+        let behind = shown.detail.with(|detail| detail.draft.as_ref().is_some_and(|draft| draft.behind))
+            && shown.may_edit()
+            && tab.with(|tab| tab != "merge");
+        behind.then(|| {
+            let who = shown
+                .detail
+                .with(|detail| detail.head.as_ref().map(|head| head.author.name.clone()))
+                .unwrap_or_else(|| "Somebody".to_owned());
+            view! {
+                <div class="banner warn" role="status">
+                    <Icon name="merge"/>
+                    <span><b>{format!("{who} committed in between.")}</b>" Merge the draft before it is committed; nothing is lost."</span>
+                    <span class="push row"><a class="btn s" href=shown.tab("merge")>"Merge"</a></span>
+                </div>
+            }
+        })
+    }
+}

@@ -1,0 +1,287 @@
+//! The library: every artifact one sees, filtered by what the address says.
+
+use leptos::prelude::*;
+use leptos_router::{
+    NavigateOptions,
+    hooks::{use_navigate, use_query_map},
+};
+
+use super::{
+    library_nav::LibraryNav,
+    library_rows::LibraryRows,
+    parts::{category_words, page_keys},
+};
+use crate::{
+    browser::page,
+    features::{
+        artifacts::{
+            model::{CATEGORIES, Facets, Kind, LibraryQuery, Sort, View},
+            state::{library_address, library_fields, library_query, read_facets, read_library},
+        },
+        volumes::state::use_volumes,
+    },
+    ui::{ErrorView, Icon, Loading, PageTitle, count},
+};
+
+#[component]
+pub fn LibraryPage() -> impl IntoView {
+    let params = use_query_map();
+    let query = Memo::new(move |_| params.with(library_query));
+    let show = RwSignal::new("list");
+    let volumes = use_volumes();
+    let facets = Resource::new(
+        move || {
+            query.with(|query| LibraryQuery {
+                volume: query.volume,
+                team: query.team,
+                kind: query.kind,
+                view: query.view,
+                ..LibraryQuery::default()
+            })
+        },
+        |query| read_facets(&query),
+    );
+    // Where the artifact page goes back to.
+    Effect::new(move |_| volumes.library.set(query.with(library_address)));
+    page_keys(|key| match key.key.as_str() {
+        "j" | "ArrowDown" => {
+            page::step_focus(".lib > li > a", 1);
+            true
+        }
+        "k" | "ArrowUp" => {
+            page::step_focus(".lib > li > a", -1);
+            true
+        }
+        _ => false,
+    });
+    view! {
+        <PageTitle text=Signal::derive(move || query.with(heading))/>
+        <main class="main panes p-list" id="main" tabindex="-1" data-show=move || show.get()>
+            <LibraryNav query=query facets=facets show=show/>
+            <LibraryList query=query facets=facets show=show/>
+        </main>
+    }
+}
+
+/// What the list shows, in a word or two.
+fn heading(query: &LibraryQuery) -> String {
+    match (query.view, query.kind) {
+        (View::Drafts, _) => "Drafts",
+        (View::Hints, _) => "With hints",
+        (View::Favourites, _) => "Favourites",
+        (View::Recent, _) => "Recent",
+        (View::Trash, _) => "Trash",
+        (View::All, Some(Kind::Skill)) => "Skills",
+        (View::All, Some(Kind::Tool)) => "Tools",
+        (View::All, Some(Kind::Agent)) => "Agents",
+        (View::All, None) => "Library",
+    }
+    .to_owned()
+}
+
+#[component]
+fn LibraryList(
+    query: Memo<LibraryQuery>,
+    facets: Resource<crate::error::AppResult<Facets>>,
+    show: RwSignal<&'static str>,
+) -> impl IntoView {
+    let volumes = use_volumes();
+    let list = Resource::new(move || query.get(), |query| read_library(&query));
+    let refresh = Callback::new(move |()| {
+        list.refetch();
+        facets.refetch();
+        volumes.refresh();
+    });
+    let place = move || query.with(|query| query.volume).map(|id| volumes.name_of(id)).filter(|name| !name.is_empty());
+    let new_address = move || {
+        query.with(|query| {
+            let fields = LibraryQuery { volume: query.volume, kind: query.kind, ..LibraryQuery::default() };
+            library_address(&fields).replacen("/artifacts", "/artifacts/new", 1)
+        })
+    };
+    let import_address = move || query.with(|query| query.volume.map_or_else(|| "/import".to_owned(), |id| format!("/import?volume={id}")));
+    view! {
+        <section class="pane" aria-label="Library" data-part="list">
+            <header class="bar">
+                <button type="button" class="btn ghost icon-only narrow-only" aria-label="Volumes and views" title="Volumes and views" on:click=move |_| show.set("nav")>
+                    <Icon name="panel-l"/>
+                </button>
+                <h1>{move || query.with(heading)}</h1>
+                <span class="count trunc">
+                    <Transition>{move || list.get().and_then(Result::ok).and_then(|page| page.total).map(count)}</Transition>
+                </span>
+                <span class="chip line wide-only"><Transition>{move || place().unwrap_or_else(|| "All volumes".to_owned())}</Transition></span>
+                <span class="push row gap-4">
+                    <a class="btn ghost icon-only" href=import_address aria-label="Import a folder or a zip" title="Import a folder or a zip"><Icon name="upload"/></a>
+                    <a class="btn" href=new_address><Icon name="plus"/>"New"</a>
+                </span>
+            </header>
+            <FilterField query=query/>
+            <Filters query=query facets=facets/>
+            <Transition fallback=|| view! { <div class="scroll"><Loading/></div> }>
+                {move || {
+                    list.get()
+                        .map(|page| match page {
+                            Ok(page) => view! { <LibraryRows page=page query=query.get_untracked() refresh=refresh/> }.into_any(),
+                            Err(error) => view! { <div class="scroll"><ErrorView error=error/></div> }.into_any(),
+                        })
+                }}
+            </Transition>
+        </section>
+    }
+}
+
+/// The words to look for: typing waits a moment, then replaces the address. A plain form without script.
+#[component]
+fn FilterField(query: Memo<LibraryQuery>) -> impl IntoView {
+    let navigate = use_navigate();
+    let typed = StoredValue::new(0_usize);
+    let go = Callback::new(move |text: String| {
+        let text = text.trim().to_owned();
+        let next = query.with_untracked(|query| LibraryQuery { q: (!text.is_empty()).then_some(text), cursor: None, ..query.clone() });
+        if query.with_untracked(|query| *query != next) {
+            navigate(&library_address(&next), NavigateOptions { replace: true, scroll: false, ..NavigateOptions::default() });
+        }
+    });
+    let current = RwSignal::new(query.with_untracked(|query| query.q.clone().unwrap_or_default()));
+    // Going back, or a filter dropped elsewhere, shows here too; what is being typed stays.
+    Effect::new(move |_| {
+        let text = query.with(|query| query.q.clone().unwrap_or_default());
+        if current.with_untracked(|current| current.trim() != text) {
+            current.set(text);
+        }
+    });
+    view! {
+        <form
+            class="toolbar"
+            role="search"
+            action="/artifacts"
+            method="get"
+            on:submit=move |event| {
+                event.prevent_default();
+                go.run(current.get_untracked());
+            }
+        >
+            {move || query.with(library_fields).into_iter().filter(|(name, _)| !matches!(*name, "q" | "cursor")).map(|(name, value)| view! { <input type="hidden" name=name value=value/> }).collect_view()}
+            <label class="input grow">
+                <Icon name="filter"/>
+                <span class="sr">"Filter"</span>
+                <input
+                    type="text"
+                    name="q"
+                    data-filter=""
+                    placeholder="Filter by name, id or description"
+                    autocomplete="off"
+                    spellcheck="false"
+                    value=current.get_untracked()
+                    prop:value=move || current.get()
+                    on:input=move |event| {
+                        current.set(event_target_value(&event));
+                        typed.update_value(|typed| *typed += 1);
+                        let number = typed.get_value();
+                        page::after_forget(180, move || {
+                            if typed.try_get_value() == Some(number) {
+                                go.run(current.get_untracked());
+                            }
+                        });
+                    }
+                    on:keydown=move |event| match event.key().as_str() {
+                        "ArrowDown" => {
+                            event.prevent_default();
+                            page::focus_selector(".lib > li > a");
+                        }
+                        "Escape" => {
+                            current.set(String::new());
+                            go.run(String::new());
+                            page::focus("main");
+                        }
+                        _ => {}
+                    }
+                />
+                <kbd class="kbd wide-only">"/"</kbd>
+            </label>
+        </form>
+    }
+}
+
+/// A drop-down whose entries are links: label, then address, words, count and whether it is the one.
+fn drop_down(label: &'static str, shown: String, on: bool, entries: Vec<(String, String, Option<i64>, bool)>) -> AnyView {
+    view! {
+        <details class="drop">
+            <summary class=if on { "chip line on" } else { "chip line" }>{format!("{label}: {shown}")}<Icon name="chev-d"/></summary>
+            <div class="pop menu" aria-label=label>
+                {entries
+                    .into_iter()
+                    .map(|(address, words, number, current)| {
+                        view! {
+                            <a href=address aria-current=current.then_some("true")>
+                                {words}
+                                {number.map(|number| view! { <span class="count">{count(number)}</span> })}
+                            </a>
+                        }
+                    })
+                    .collect_view()}
+            </div>
+        </details>
+    }
+    .into_any()
+}
+
+#[component]
+fn Filters(query: Memo<LibraryQuery>, facets: Resource<crate::error::AppResult<Facets>>) -> impl IntoView {
+    let with = move |change: &dyn Fn(&mut LibraryQuery)| {
+        let mut next = query.get();
+        next.cursor = None;
+        change(&mut next);
+        library_address(&next)
+    };
+    let kinds = move || {
+        let chosen = query.with(|query| query.kind);
+        let mut entries = vec![(with(&|query| query.kind = None), "Any".to_owned(), None, chosen.is_none())];
+        for (kind, words) in [(Kind::Skill, "Skills"), (Kind::Tool, "Tools"), (Kind::Agent, "Agents")] {
+            entries.push((with(&|query| query.kind = Some(kind)), words.to_owned(), None, chosen == Some(kind)));
+        }
+        drop_down("Kind", chosen.map_or_else(|| "any".to_owned(), |kind| kind.to_string()), chosen.is_some(), entries)
+    };
+    let categories = move || {
+        let chosen = query.with(|query| query.category.clone());
+        let known = facets.get().and_then(Result::ok).map(|facets| facets.categories).unwrap_or_default();
+        let mut entries = vec![(with(&|query| query.category = None), "Any".to_owned(), None, chosen.is_none())];
+        let counted: Vec<(String, Option<i64>)> = if known.is_empty() {
+            CATEGORIES.iter().map(|(id, _)| ((*id).to_owned(), None)).collect()
+        } else {
+            known.into_iter().filter(|facet| !facet.value.is_empty()).map(|facet| (facet.value, Some(facet.count))).collect()
+        };
+        for (id, number) in counted {
+            let here = chosen.as_ref() == Some(&id);
+            let address = with(&|query| query.category = Some(id.clone()));
+            entries.push((address, category_words(&id), number, here));
+        }
+        drop_down("Category", chosen.as_deref().map_or_else(|| "any".to_owned(), category_words), chosen.is_some(), entries)
+    };
+    let sorts = move || {
+        let chosen = query.with(|query| query.sort);
+        let words = |sort: Sort| match sort {
+            Sort::Updated => "last change",
+            Sort::Name => "name",
+            Sort::Created => "newest",
+        };
+        let entries =
+            Sort::ALL.into_iter().map(|sort| (with(&|query| query.sort = sort), words(sort).to_owned(), None, sort == chosen)).collect();
+        drop_down("Sort", words(chosen).to_owned(), false, entries)
+    };
+    let tag = move || {
+        query.with(|query| query.tag.clone()).map(|tag| {
+            let label = format!("Drop the tag {tag}");
+            view! { <a class="chip line on" href=with(&|query| query.tag = None) aria-label=label><Icon name="tag"/>{tag}<Icon name="x"/></a> }
+        })
+    };
+    view! {
+        <div class="filters">
+            {kinds}
+            <Transition>{categories}</Transition>
+            {sorts}
+            {tag}
+        </div>
+    }
+}

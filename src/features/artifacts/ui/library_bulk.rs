@@ -1,0 +1,223 @@
+//! Acts on many artifacts at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use leptos::prelude::*;
+
+use super::{library_rows::Chosen, parts::VolumeDialog};
+use crate::{
+    browser::page,
+    features::{
+        artifacts::{
+            model::{ArtifactSummary, Bulk, BulkReport},
+            state::act_on_many,
+        },
+        volumes::{
+            model::{CommitItem, CreateCommit},
+            state::{create_commit, use_volumes},
+        },
+    },
+    ids::{ArtifactId, CommitId, VolumeId},
+    ui::{Dialog, Field, Icon, plural, toast, toast_error, toast_undo, use_toasts},
+};
+
+/// A commit of the drafts among these. The server makes one of each volume, all or none.
+pub fn commit_of(artifacts: &[ArtifactSummary], message: String) -> CreateCommit {
+    let artifacts = artifacts
+        .iter()
+        .filter(|artifact| artifact.has_draft)
+        .map(|artifact| CommitItem { id: artifact.id, base_revision_id: artifact.head_revision_id })
+        .collect();
+    CreateCommit { id: Some(CommitId::generate()), message, artifacts }
+}
+
+fn said(report: &BulkReport, verb: &str) -> String {
+    let mut text = format!("{verb} {}", plural(report.done, "artifact", "artifacts"));
+    if let Some(first) = report.refused.first() {
+        text = format!("{text}; {} stayed: {first}", report.refused.len());
+    }
+    text
+}
+
+#[component]
+pub fn BulkBar(items: RwSignal<Vec<ArtifactSummary>>, chosen: Chosen, trash: bool, refresh: Callback<()>) -> impl IntoView {
+    let toasts = use_toasts();
+    let ids = move || chosen.with_untracked(|chosen| chosen.keys().copied().collect::<Vec<ArtifactId>>());
+    let run = move |act: Bulk, verb: &'static str, undo: Option<Bulk>| {
+        let answer = act_on_many(act);
+        leptos::task::spawn_local(async move {
+            match answer.await {
+                Ok(report) => {
+                    let text = said(&report, verb);
+                    match undo {
+                        Some(undo) if report.done > 0 => toast_undo(toasts, text, move || {
+                            let answer = act_on_many(undo.clone());
+                            leptos::task::spawn_local(async move {
+                                if let Err(error) = answer.await {
+                                    toast_error(toasts, &error);
+                                }
+                                refresh.try_run(());
+                            });
+                        }),
+                        _ => toast(toasts, text),
+                    }
+                    refresh.try_run(());
+                }
+                Err(error) => toast_error(toasts, &error),
+            }
+        });
+    };
+    let message = RwSignal::new(String::new());
+    let commit = move || {
+        let list: Vec<ArtifactSummary> = chosen.with_untracked(|chosen| chosen.values().cloned().collect());
+        let text = message.get_untracked().trim().to_owned();
+        let commit = commit_of(&list, if text.is_empty() { "Update several artifacts".to_owned() } else { text });
+        let number = commit.artifacts.len();
+        page::close_dialog("bulk-commit");
+        leptos::task::spawn_local(async move {
+            match create_commit(commit).await {
+                Ok(()) => toast(toasts, format!("Committed {}", plural(number as i64, "draft", "drafts"))),
+                Err(error) => toast_error(toasts, &error),
+            }
+            refresh.try_run(());
+        });
+    };
+    let add = RwSignal::new(String::new());
+    let remove = RwSignal::new(String::new());
+    let tag = move || {
+        let words = |signal: RwSignal<String>| {
+            signal.with_untracked(|text| {
+                text.split([',', ' ']).map(str::trim).filter(|tag| !tag.is_empty()).map(str::to_owned).collect::<Vec<_>>()
+            })
+        };
+        page::close_dialog("bulk-tag");
+        run(Bulk::Tag { ids: ids(), add: words(add), remove: words(remove) }, "Tagged", None);
+    };
+    let drafts = move || chosen.with(|chosen| chosen.values().filter(|artifact| artifact.has_draft).count());
+    let bar = move || {
+        let number = chosen.with(BTreeMap::len);
+        if number == 0 {
+            return None;
+        }
+        let acts = if trash {
+            view! { <button type="button" class="btn s" on:click=move |_| run(Bulk::Restore { ids: ids() }, "Took back", None)><Icon name="undo"/>"Take back"</button> }.into_any()
+        } else {
+            view! {
+                {(drafts() > 0).then(|| view! { <button type="button" class="btn s" on:click=move |_| page::open_dialog("bulk-commit")><Icon name="commit"/>"Commit"</button> })}
+                <button type="button" class="btn s" on:click=move |_| page::open_dialog("bulk-move")>"Move"</button>
+                <button type="button" class="btn s" on:click=move |_| page::open_dialog("bulk-tag")><Icon name="tag"/>"Tag"</button>
+                <ExportMenu chosen=chosen/>
+                <button
+                    type="button"
+                    class="btn s danger"
+                    on:click=move |_| run(Bulk::Delete { ids: ids() }, "Deleted", Some(Bulk::Restore { ids: ids() }))
+                >
+                    "Delete"
+                </button>
+            }
+            .into_any()
+        };
+        let all = items.with(Vec::len);
+        Some(view! {
+            <div class="bulk" role="toolbar" aria-label="Selection">
+                <b>{format!("{number} chosen")}</b>
+                {(number < all)
+                    .then(|| {
+                        view! {
+                            <button
+                                type="button"
+                                class="btn s ghost"
+                                on:click=move |_| chosen.set(items.with_untracked(|items| items.iter().map(|item| (item.id, item.clone())).collect()))
+                            >
+                                {format!("All {all} here")}
+                            </button>
+                        }
+                    })}
+                {acts}
+                <button type="button" class="btn ghost icon-only s" aria-label="Clear the selection" title="Clear the selection" on:click=move |_| chosen.set(BTreeMap::new())>
+                    <Icon name="x"/>
+                </button>
+            </div>
+        })
+    };
+    view! {
+        {bar}
+        <VolumeDialog
+            id="bulk-move"
+            title="Move to a volume"
+            verb="Move"
+            hint="History, drafts and files go along."
+            act=Callback::new(move |volume_id| run(Bulk::Move { ids: ids(), volume_id }, "Moved", None))
+        />
+        <Dialog id="bulk-tag" title="Tags" size="s">
+            <form
+                class="form"
+                on:submit=move |event| {
+                    event.prevent_default();
+                    tag();
+                }
+            >
+                <div class="body">
+                    <Field id="bulk-tag-add" label="Add" value=add hint="Separated by commas"/>
+                    <Field id="bulk-tag-remove" label="Take away" value=remove/>
+                </div>
+                <footer>
+                    <span class="hint">"Kept as drafts."</span>
+                    <button type="submit" class="btn primary">"Change tags"</button>
+                </footer>
+            </form>
+        </Dialog>
+        <Dialog id="bulk-commit" title="Commit" size="s">
+            <form
+                class="form"
+                on:submit=move |event| {
+                    event.prevent_default();
+                    commit();
+                }
+            >
+                <div class="body">
+                    <Field id="bulk-commit-message" label="Message" value=message hint="What changed, in a line"/>
+                    {move || {
+                        let places: BTreeSet<VolumeId> = chosen.with(|chosen| chosen.values().map(|artifact| artifact.volume_id).collect());
+                        (places.len() > 1).then(|| view! { <p class="hint">{format!("One commit in each of {} volumes.", places.len())}</p> })
+                    }}
+                </div>
+                <footer>
+                    <button type="submit" class="btn primary">{move || format!("Commit {}", plural(drafts() as i64, "draft", "drafts"))}</button>
+                </footer>
+            </form>
+        </Dialog>
+    }
+}
+
+/// One artifact as it is; otherwise each volume that something is chosen of.
+#[component]
+fn ExportMenu(chosen: Chosen) -> impl IntoView {
+    let volumes = use_volumes();
+    let one = chosen.with(|chosen| if chosen.len() == 1 { chosen.keys().next().copied() } else { None });
+    if let Some(id) = one {
+        return view! { <a class="btn s" href=format!("/api/v1/artifacts/{id}/download") download=""><Icon name="download"/>"Export"</a> }
+            .into_any();
+    }
+    let mut places: BTreeMap<VolumeId, Vec<String>> = BTreeMap::new();
+    chosen.with(|chosen| {
+        for artifact in chosen.values() {
+            places.entry(artifact.volume_id).or_default().push(artifact.id.to_string());
+        }
+    });
+    let entries: Vec<_> = places
+        .into_iter()
+        .map(|(volume, ids)| {
+            let words = format!("{} of {}", ids.len(), volumes.name_of(volume));
+            let address = format!("/api/v1/volumes/{volume}/export?artifacts={}", ids.join(","));
+            view! { <a href=address download=""><Icon name="download"/>{words}</a> }
+        })
+        .collect();
+    view! {
+        <details class="drop up">
+            <summary class="btn s"><Icon name="download"/>"Export"</summary>
+            <div class="pop menu">{entries}</div>
+        </details>
+    }
+    .into_any()
+}

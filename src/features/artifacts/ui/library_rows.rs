@@ -1,0 +1,173 @@
+//! The rows of the library, what is chosen among them, and the empty states.
+
+use std::collections::BTreeMap;
+
+use leptos::prelude::*;
+
+use super::{
+    library_bulk::BulkBar,
+    parts::{SummaryChips, artifact_address},
+};
+use crate::{
+    features::artifacts::{
+        model::{ArtifactSummary, LibraryPage, LibraryQuery, View},
+        state::{library_address, read_library},
+    },
+    ids::ArtifactId,
+    ui::{EmptyState, Icon, KindMark, Time, toast_error, use_toasts},
+};
+
+/// What is chosen, with what is known of it.
+pub type Chosen = RwSignal<BTreeMap<ArtifactId, ArtifactSummary>>;
+
+#[component]
+pub fn LibraryRows(page: LibraryPage, query: LibraryQuery, refresh: Callback<()>) -> impl IntoView {
+    if page.items.is_empty() {
+        return view! { <div class="scroll"><NothingHere query=query/></div> }.into_any();
+    }
+    let trash = query.view == View::Trash;
+    let items = RwSignal::new(page.items);
+    let next = RwSignal::new(page.next);
+    let chosen: Chosen = RwSignal::new(BTreeMap::new());
+    // Where a range with Shift begins.
+    let anchor = StoredValue::new(None::<ArtifactId>);
+    let choose = Callback::new(move |(id, range): (ArtifactId, bool)| {
+        let index = |id: ArtifactId| items.with_untracked(|items| items.iter().position(|item| item.id == id));
+        let Some(to) = index(id) else { return };
+        let from = anchor.get_value().filter(|_| range).and_then(index).unwrap_or(to);
+        let on = chosen.with_untracked(|chosen| !chosen.contains_key(&id));
+        anchor.set_value(Some(id));
+        items.with_untracked(|items| {
+            chosen.update(|chosen| {
+                for item in &items[from.min(to)..=from.max(to)] {
+                    if on {
+                        chosen.insert(item.id, item.clone());
+                    } else {
+                        chosen.remove(&item.id);
+                    }
+                }
+            });
+        });
+    });
+    let first_page = library_address(&LibraryQuery { cursor: None, ..query.clone() });
+    let later = query.cursor.is_some();
+    view! {
+        <div class="scroll">
+            {later.then(|| view! { <p class="filters"><a class="link" href=first_page>"Back to the first page"</a></p> })}
+            <ul class="lib">
+                <For each=move || items.get() key=|item| item.id let:item>
+                    <Row artifact=item chosen=chosen choose=choose/>
+                </For>
+            </ul>
+            <MoreRows query=query items=items next=next/>
+        </div>
+        <BulkBar items=items chosen=chosen trash=trash refresh=refresh/>
+    }
+    .into_any()
+}
+
+/// Appends the next page; without script it is a link to it.
+#[component]
+fn MoreRows(query: LibraryQuery, items: RwSignal<Vec<ArtifactSummary>>, next: RwSignal<Option<String>>) -> impl IntoView {
+    let toasts = use_toasts();
+    let busy = RwSignal::new(false);
+    let query = StoredValue::new(query);
+    let load = move |cursor: String| {
+        if busy.get_untracked() {
+            return;
+        }
+        busy.set(true);
+        let answer = read_library(&LibraryQuery { cursor: Some(cursor), ..query.get_value() });
+        leptos::task::spawn_local(async move {
+            let page = answer.await;
+            if busy.try_set(false).is_some() {
+                return;
+            }
+            match page {
+                Ok(page) => {
+                    items.update(|items| items.extend(page.items));
+                    next.set(page.next);
+                }
+                Err(error) => toast_error(toasts, &error),
+            }
+        });
+    };
+    move || {
+        next.get().map(|cursor| {
+            let address = library_address(&LibraryQuery { cursor: Some(cursor.clone()), ..query.get_value() });
+            view! {
+                <p class="more">
+                    <a
+                        class=move || if busy.get() { "btn busy" } else { "btn" }
+                        href=address
+                        on:click=move |event| {
+                            event.prevent_default();
+                            load(cursor.clone());
+                        }
+                    >
+                        {move || if busy.get() { view! { <span class="spin"></span>"Loading" }.into_any() } else { "Load more".into_any() }}
+                    </a>
+                </p>
+            }
+        })
+    }
+}
+
+#[component]
+fn Row(artifact: ArtifactSummary, chosen: Chosen, choose: Callback<(ArtifactId, bool)>) -> impl IntoView {
+    let id = artifact.id;
+    let label = format!("Select {}", artifact.name);
+    view! {
+        <li>
+            <input
+                type="checkbox"
+                class="pick"
+                aria-label=label
+                prop:checked=move || chosen.with(|chosen| chosen.contains_key(&id))
+                on:click=move |event| choose.run((id, event.shift_key()))
+            />
+            <a href=artifact_address(id)>
+                <KindMark kind=artifact.kind small=true/>
+                <span class="t">{artifact.name.clone()}</span>
+                <Time at=artifact.deleted_at.unwrap_or(artifact.updated_at)/>
+                <span class="d">{artifact.description.clone()}</span>
+                <SummaryChips artifact=artifact/>
+            </a>
+        </li>
+    }
+}
+
+#[component]
+fn NothingHere(query: LibraryQuery) -> impl IntoView {
+    let narrowed = query.q.is_some() || query.tag.is_some() || query.category.is_some() || query.kind.is_some();
+    let dropped = LibraryQuery { q: None, tag: None, category: None, kind: None, cursor: None, ..query.clone() };
+    let import = query.volume.map_or_else(|| "/import".to_owned(), |id| format!("/import?volume={id}"));
+    if narrowed {
+        let title =
+            query.q.as_ref().map_or_else(|| "Nothing matches".to_owned(), |words| format!("Nothing matches \u{201c}{words}\u{201d}"));
+        let address = library_address(&dropped);
+        return view! {
+            <EmptyState icon="search" title=title text="No artifact here has all of what is filtered by.">
+                <a class="btn" href=address.clone()>"Drop the filter"</a>
+            </EmptyState>
+        }
+        .into_any();
+    }
+    let (icon, title, text) = match query.view {
+        View::Drafts => ("edit", "Everything is committed", "Artifacts with changes that are not committed stand here."),
+        View::Hints => ("ok", "No hints", "Artifacts that do not follow the rules of the format stand here."),
+        View::Favourites => ("star", "No favourites yet", "The star on an artifact keeps it here."),
+        View::Recent => ("clock", "Nothing opened yet", "What you open stands here, newest first."),
+        View::Trash => ("trash", "The trash is empty", "Deleted artifacts stay here for 30 days."),
+        View::All => {
+            return view! {
+                <EmptyState icon="artifacts" title="No artifacts yet" text="Skills, tools and agents live here, as markdown. Bring a folder of them, or write the first one.">
+                    <a class="btn primary" href=import.clone()><Icon name="upload"/>"Import a folder"</a>
+                    <a class="btn" href="/artifacts/new"><Icon name="plus"/>"New artifact"</a>
+                </EmptyState>
+            }
+            .into_any();
+        }
+    };
+    view! { <EmptyState icon=icon title=title text=text><a class="btn" href="/artifacts">"Open the library"</a></EmptyState> }.into_any()
+}

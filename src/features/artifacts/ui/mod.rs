@@ -1,0 +1,25 @@
+//! Pages of artifacts.
+
+mod artifact;
+mod changes;
+mod diff;
+mod edit;
+mod files;
+mod frontmatter;
+mod history;
+mod home;
+mod library;
+mod library_bulk;
+mod library_nav;
+mod library_rows;
+mod merge;
+mod new;
+mod parts;
+mod read;
+
+pub use artifact::ArtifactPage;
+pub use changes::ChangesPage;
+pub use home::HomePage;
+pub use library::LibraryPage;
+pub use new::NewArtifactPage;
+pub use parts::artifact_address;

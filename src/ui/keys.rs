@@ -1,0 +1,118 @@
+//! Keys that work on every page, and the overlays they open.
+
+use leptos::prelude::*;
+use leptos_router::hooks::use_navigate;
+
+use super::{
+    palette::{Palette, ShortcutsDialog},
+    shell::RailToggle,
+    use_toasts,
+};
+use crate::{
+    browser::page::{self, Key},
+    lazy_views,
+};
+
+lazy_views! {
+    load_palette => Palette;
+    load_shortcuts => ShortcutsDialog;
+}
+
+/// Opens what lies over every page.
+#[derive(Clone, Copy)]
+pub struct Overlays {
+    palette: RwSignal<bool>,
+    shortcuts: RwSignal<bool>,
+}
+
+impl Overlays {
+    /// Provides the overlays to the frame and everything in it.
+    pub fn provide() -> Self {
+        let overlays = Self { palette: RwSignal::new(false), shortcuts: RwSignal::new(false) };
+        provide_context(overlays);
+        overlays
+    }
+    /// Ctrl-K. The first time its code is loaded, then it opens itself.
+    pub fn open_palette(self) {
+        self.palette.set(true);
+        page::open_dialog("palette");
+        page::focus_selector("#palette input");
+    }
+    pub fn open_shortcuts(self) {
+        self.shortcuts.set(true);
+        page::open_dialog("shortcuts");
+    }
+}
+
+/// Where the overlays stand in the document.
+#[component]
+pub fn OverlayViews() -> impl IntoView {
+    let overlays = expect_context::<Overlays>();
+    install_keys(overlays);
+    view! {
+        <Suspense>
+            {move || overlays.palette.get().then(|| Suspend::new(load_palette()))}
+            {move || overlays.shortcuts.get().then(|| Suspend::new(load_shortcuts()))}
+        </Suspense>
+    }
+}
+
+/// Whether single keys do anything: WCAG 2.1.4 wants a way to turn them off.
+pub fn single_keys() -> bool {
+    crate::browser::storage::preference("keys").as_deref() != Some("off")
+}
+
+/// Listens to the keys that work on every page. Pages add their own with `page::on_key`.
+fn install_keys(overlays: Overlays) {
+    let toasts = use_toasts();
+    let navigate = use_navigate();
+    let rail = use_context::<RailToggle>();
+    let after_g = StoredValue::new(false);
+    let act = move |key: Key| -> bool {
+        if key.command && key.key.eq_ignore_ascii_case("k") {
+            overlays.open_palette();
+            return true;
+        }
+        if key.command && key.key.eq_ignore_ascii_case("z") && !key.in_field && !key.shift {
+            return toasts.undo_last();
+        }
+        if key.command || key.alt || key.in_field || key.in_dialog || !single_keys() {
+            return false;
+        }
+        if after_g.get_value() {
+            after_g.set_value(false);
+            let address = match key.key.as_str() {
+                "h" => "/",
+                "a" => "/artifacts",
+                "c" => "/changes",
+                "s" => "/settings",
+                _ => return false,
+            };
+            navigate(address, leptos_router::NavigateOptions::default());
+            return true;
+        }
+        match key.key.as_str() {
+            "g" => {
+                after_g.set_value(true);
+                page::after_forget(1_200, move || after_g.set_value(false));
+            }
+            "?" => overlays.open_shortcuts(),
+            "/" => page::focus_selector("[data-filter]"),
+            "[" => {
+                if let Some(rail) = rail {
+                    rail.0.run(());
+                }
+            }
+            _ => return false,
+        }
+        true
+    };
+    // Effects run in the browser only.
+    let act = StoredValue::new_local(Some(act));
+    Effect::new(move |_| {
+        if let Some(act) = act.try_update_value(Option::take).flatten() {
+            page::on_key(act);
+            page::close_drops();
+        }
+    });
+}

@@ -1,0 +1,153 @@
+//! Acknowledged means on disk: after `kill -9` everything that was answered is there, and every kind of write is fsynced before
+//! its answer leaves. Both use the real binary as a process.
+
+use std::{
+    process::{Command, Stdio},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use reqwest::{Client, Method};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::process::{Process, browser, call, first_account};
+
+/// More rounds where there is time for them (`scripts/bench` runs the long form).
+fn rounds() -> usize {
+    std::env::var("LLMOS_KILL_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(4)
+}
+
+/// What the server said yes to.
+#[derive(Default)]
+struct Acknowledged {
+    teams: Vec<String>,
+    /// Artifact and the text of its last acknowledged draft.
+    drafts: Vec<(String, String)>,
+    commits: Vec<String>,
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_acknowledged_write_survives_kill_9() {
+    let data = TempDir::new().expect("a folder");
+    let client = browser();
+    let mut process = Process::start(data.path(), &[]).await;
+    let volume = first_account(&process, &client).await;
+    let acknowledged = Arc::new(Mutex::new(Acknowledged::default()));
+    for round in 0..rounds() {
+        let mut writers = tokio::task::JoinSet::new();
+        for writer in 0..3 {
+            let (base, client, volume, acknowledged) = (process.base.clone(), client.clone(), volume.clone(), acknowledged.clone());
+            writers.spawn(async move {
+                // Ends when the server no longer answers.
+                for step in 0.. {
+                    if write(&base, &client, &volume, &acknowledged, &format!("{round}-{writer}-{step}")).await.is_none() {
+                        return;
+                    }
+                }
+            });
+        }
+        let moment = u64::from(uuid::Uuid::now_v7().as_bytes()[15]);
+        tokio::time::sleep(Duration::from_millis(300 + moment * 3)).await;
+        process.kill();
+        writers.join_all().await;
+        process = Process::start(data.path(), &[]).await;
+    }
+    let acknowledged = Arc::try_unwrap(acknowledged).ok().expect("all writers ended").into_inner().expect("not poisoned");
+    assert!(!acknowledged.drafts.is_empty() && !acknowledged.commits.is_empty(), "something was written before the kills");
+    for team in &acknowledged.teams {
+        let (status, _) = process.call(&client, Method::GET, &format!("/teams/{team}"), Value::Null).await.expect("an answer");
+        assert_eq!(status, 200, "team {team}");
+    }
+    for (artifact, text) in &acknowledged.drafts {
+        let (status, detail) = process.call(&client, Method::GET, &format!("/artifacts/{artifact}"), Value::Null).await.expect("an answer");
+        assert_eq!(status, 200, "artifact {artifact}");
+        assert_eq!(detail["text"].as_str(), Some(text.as_str()), "draft of {artifact}");
+    }
+    for commit in &acknowledged.commits {
+        let (status, _) = process.call(&client, Method::GET, &format!("/commits/{commit}"), Value::Null).await.expect("an answer");
+        assert_eq!(status, 200, "commit {commit}");
+    }
+    process.kill();
+}
+
+/// One team, one artifact with a draft, one commit; notes what was acknowledged. `None`: the server is gone.
+async fn write(base: &str, client: &Client, volume: &str, acknowledged: &Mutex<Acknowledged>, name: &str) -> Option<()> {
+    let note = |act: &dyn Fn(&mut Acknowledged)| act(&mut acknowledged.lock().expect("not poisoned"));
+    let (status, team) = call(base, client, Method::POST, "/teams", json!({ "name": format!("Team {name}") })).await?;
+    assert!(status < 300, "team: {status} {team}");
+    note(&|seen| seen.teams.push(team["id"].as_str().unwrap_or_default().to_owned()));
+    let body = json!({ "volumeId": volume, "kind": "skill", "name": format!("Skill {name}"), "text": format!("# {name}\n") });
+    let (status, made) = call(base, client, Method::POST, "/artifacts", body).await?;
+    assert!(status < 300, "artifact: {status} {made}");
+    let id = made["summary"]["id"].as_str().unwrap_or_default().to_owned();
+    let saves = made["draft"]["saves"].as_i64().unwrap_or_default();
+    let text = format!("# {name}\n\nSaved.\n");
+    let (status, saved) =
+        call(base, client, Method::PUT, &format!("/artifacts/{id}/draft"), json!({ "text": text, "saves": saves })).await?;
+    assert!(status < 300, "draft: {status} {saved}");
+    note(&|seen| seen.drafts.push((id.clone(), text.clone())));
+    let body = json!({ "message": format!("Add {name}"), "artifacts": [{ "id": id, "baseRevisionId": null }] });
+    let (status, commit) = call(base, client, Method::POST, "/commits", body).await?;
+    assert!(status < 300, "commit: {status} {commit}");
+    let commits = commit.as_array().cloned().unwrap_or_else(|| vec![commit]);
+    note(&|seen| seen.commits.extend(commits.iter().filter_map(|commit| commit["id"].as_str()).map(str::to_owned)));
+    Some(())
+}
+
+/// Each kind of write, one after another on one connection, under strace: between the request and its answer there is an fsync.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_kind_of_write_is_fsynced_before_its_answer() {
+    if Command::new("strace").arg("-V").stdout(Stdio::null()).status().is_err() {
+        eprintln!("SKIPPED: strace is not installed here, so nobody watched the system calls");
+        return;
+    }
+    let data = TempDir::new().expect("a folder");
+    let log = data.path().join("strace.log");
+    let trace = log.to_string_lossy().into_owned();
+    let calls = "trace=fsync,fdatasync,read,recvfrom,write,writev,sendto,sendmsg";
+    let process = Process::start(data.path(), &["strace", "-f", "-qq", "-s", "160", "-e", calls, "-o", &trace]).await;
+    let client = browser();
+    let volume = first_account(&process, &client).await;
+
+    let mut written = vec![("POST", "/sign-up".to_owned())];
+    let mut ask = async |method: Method, path: String, body: Value| -> Value {
+        let (status, answer) = process.call(&client, method.clone(), &path, body).await.expect("an answer");
+        assert!(status < 300, "{method} {path}: {status} {answer}");
+        let method = match method.as_str() {
+            "PUT" => "PUT",
+            "DELETE" => "DELETE",
+            "PATCH" => "PATCH",
+            _ => "POST",
+        };
+        written.push((method, path));
+        answer
+    };
+    ask(Method::POST, "/teams".to_owned(), json!({ "name": "Harbor" })).await;
+    let made = ask(Method::POST, "/artifacts".to_owned(), json!({ "volumeId": volume, "kind": "skill", "name": "Traced" })).await;
+    let id = made["summary"]["id"].as_str().expect("an id").to_owned();
+    let saves = made["draft"]["saves"].as_i64().unwrap_or_default();
+    ask(Method::PUT, format!("/artifacts/{id}/draft"), json!({ "text": "# Traced\n", "saves": saves })).await;
+    ask(Method::PUT, format!("/artifacts/{id}/files/references/a.txt"), json!("a file")).await;
+    ask(Method::POST, "/commits".to_owned(), json!({ "message": "Add it", "artifacts": [{ "id": id, "baseRevisionId": null }] })).await;
+    ask(Method::PUT, format!("/artifacts/{id}/favourite"), Value::Null).await;
+    ask(Method::PATCH, format!("/artifacts/{id}/frontmatter"), json!({ "key": "version", "value": { "type": "text", "value": "1.0.0" } }))
+        .await;
+    ask(Method::DELETE, format!("/artifacts/{id}/draft"), Value::Null).await;
+    ask(Method::DELETE, format!("/artifacts/{id}"), Value::Null).await;
+    ask(Method::POST, "/me/tokens".to_owned(), json!({ "name": "CI", "scopes": ["read"], "expiresInDays": 1 })).await;
+    process.kill();
+    let trace = std::fs::read_to_string(&log).expect("strace wrote its log");
+    let lines: Vec<&str> = trace.lines().collect();
+    let mut from = 0;
+    for (method, path) in &written {
+        let request = format!("{method} /api/v1{path} HTTP");
+        let start =
+            from + lines[from..].iter().position(|line| line.contains(&request)).unwrap_or_else(|| panic!("{request} is in the trace"));
+        let end = start
+            + lines[start..].iter().position(|line| line.contains("\"HTTP/1.1 2")).unwrap_or_else(|| panic!("{request} was answered"));
+        let synced = lines[start..end].iter().any(|line| line.contains("fsync(") || line.contains("fdatasync("));
+        assert!(synced, "{request} was answered before anything was fsynced");
+        from = end;
+    }
+}

@@ -1,0 +1,89 @@
+//! The real binary as a process, for what a server inside the test's own process cannot show: kills, limits, system calls.
+
+use std::{
+    os::unix::process::CommandExt as _,
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use reqwest::{Client, Method};
+use serde_json::{Value, json};
+
+pub struct Process {
+    child: Child,
+    pub base: String,
+}
+
+impl Process {
+    /// Starts the server on `data`, below `wrapper` (a tool and its arguments) if there is one.
+    pub async fn start(data: &Path, wrapper: &[&str]) -> Self {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port();
+        let address = format!("127.0.0.1:{port}");
+        let binary = env!("CARGO_BIN_EXE_llmos");
+        let mut command = match wrapper {
+            [] => Command::new(binary),
+            [tool, arguments @ ..] => {
+                let mut command = Command::new(tool);
+                command.args(arguments).arg(binary);
+                command
+            }
+        };
+        let child = command
+            .arg("serve")
+            .current_dir(data)
+            .env("DATA_DIR", data)
+            .env("LEPTOS_SITE_ADDR", &address)
+            .env("RUST_LOG", "error")
+            .stdout(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .expect("the server starts");
+        let process = Self { child, base: format!("http://{address}") };
+        let began = Instant::now();
+        let client = Client::new();
+        while client.get(format!("{}/healthz", process.base)).send().await.is_err() {
+            assert!(began.elapsed() < Duration::from_secs(60), "the server answers");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        process
+    }
+
+    /// Kills the whole process group: under strace the server is a child of the child.
+    pub fn kill(mut self) {
+        let group = format!("-{}", self.child.id());
+        let killed = Command::new("kill").args(["-9", "--", &group]).status().expect("kill runs");
+        assert!(killed.success(), "it can be killed");
+        self.child.wait().expect("it ends");
+    }
+
+    /// The answer of `/api/v1`, or `None` when the server died before it.
+    pub async fn call(&self, client: &Client, method: Method, path: &str, body: Value) -> Option<(u16, Value)> {
+        call(&self.base, client, method, path, body).await
+    }
+}
+
+pub async fn call(base: &str, client: &Client, method: Method, path: &str, body: Value) -> Option<(u16, Value)> {
+    let response = client.request(method, format!("{base}/api/v1{path}")).json(&body).send().await.ok()?;
+    let status = response.status().as_u16();
+    let text = response.text().await.ok()?;
+    Some((status, serde_json::from_str(&text).unwrap_or(Value::Null)))
+}
+
+/// A client that keeps its login cookie.
+pub fn browser() -> Client {
+    Client::builder().cookie_store(true).build().expect("a client")
+}
+
+pub fn credentials() -> Value {
+    json!({ "name": "Maya", "email": "maya@example.org", "password": "lantern bridge harbor" })
+}
+
+/// Signs up and gives the volume of one's own.
+pub async fn first_account(process: &Process, client: &Client) -> String {
+    let (status, _) = process.call(client, Method::POST, "/sign-up", credentials()).await.expect("an answer");
+    assert!(status < 300, "{status}");
+    let (_, volumes) = process.call(client, Method::GET, "/volumes", Value::Null).await.expect("an answer");
+    let mine = volumes.as_array().expect("a list").iter().find(|volume| volume["kind"] == "user").expect("a volume of one's own");
+    mine["id"].as_str().expect("an id").to_owned()
+}

@@ -1,0 +1,62 @@
+//! The invariants of the tree that the compiler does not check (ARCHITECTURE.md).
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+fn sources() -> Vec<(PathBuf, String)> {
+    fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).expect("the source folder is readable").flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                walk(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    walk(&root, &mut found);
+    assert!(found.len() > 50, "the sources were found");
+    found
+        .into_iter()
+        .map(|path| {
+            let text = fs::read_to_string(&path).expect("a source file is UTF-8");
+            (path.strip_prefix(&root).expect("below src").to_path_buf(), text)
+        })
+        .collect()
+}
+
+#[test]
+fn the_two_halves_part_only_where_they_may() {
+    for (path, text) in sources() {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let allowed = matches!(name, "lib.rs" | "main.rs" | "mod.rs") || path.starts_with("browser");
+        let parts = text.lines().any(|line| line.trim_start().starts_with("#[cfg") && line.contains("feature"));
+        assert!(allowed || !parts, "{} has a cfg(feature): it belongs into a mod.rs or browser/", path.display());
+    }
+}
+
+#[test]
+fn sql_is_only_in_stores_and_the_server_core() {
+    for (path, text) in sources() {
+        let in_store = path.components().any(|part| matches!(part.as_os_str().to_str(), Some("store" | "store.rs")));
+        if in_store || path.starts_with("server") {
+            continue;
+        }
+        assert!(!text.contains("sqlx::query"), "{} has SQL: it belongs into the feature's store", path.display());
+    }
+}
+
+#[test]
+fn both_engines_have_the_same_migrations() {
+    let names = |engine: &str| {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(engine);
+        let mut names: Vec<_> = fs::read_dir(folder).expect("readable").flatten().map(|entry| entry.file_name()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names("sqlite"), names("postgres"));
+}
