@@ -68,7 +68,7 @@ fn install_keys(overlays: Overlays) {
     let navigate = use_navigate();
     let rail = use_context::<RailToggle>();
     let after_g = StoredValue::new(false);
-    let act = move |key: Key| -> bool {
+    let mut act = Some(move |key: Key| -> bool {
         if key.command && key.key.eq_ignore_ascii_case("k") {
             overlays.open_palette();
             return true;
@@ -106,11 +106,10 @@ fn install_keys(overlays: Overlays) {
             _ => return false,
         }
         true
-    };
-    // Effects run in the browser only.
-    let act = StoredValue::new_local(Some(act));
+    });
+    // Effects run in the browser only, and what is not `Send` may not be stored on the server.
     Effect::new(move |_| {
-        if let Some(act) = act.try_update_value(Option::take).flatten() {
+        if let Some(act) = act.take() {
             page::on_key(act);
             page::close_drops();
         }

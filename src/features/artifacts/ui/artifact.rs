@@ -130,7 +130,7 @@ fn Artifact(detail: ArtifactDetail) -> impl IntoView {
         <PageTitle text=Signal::derive(move || detail.with(|detail| detail.summary.name.clone()))/>
         <main class="main panes" id="main" tabindex="-1">
             <section class="pane" aria-label="Artifact" data-part="item">
-                <Bar shown=shown/>
+                <Bar shown=shown tab=tab/>
                 <Tabs shown=shown tab=tab/>
                 <TrashBanner shown=shown/>
                 <BehindBanner shown=shown tab=tab/>
@@ -149,7 +149,7 @@ fn Artifact(detail: ArtifactDetail) -> impl IntoView {
 }
 
 #[component]
-fn Bar(shown: Shown) -> impl IntoView {
+fn Bar(shown: Shown, tab: Memo<String>) -> impl IntoView {
     let detail = shown.detail;
     let volumes = use_volumes();
     let kind = detail.with_untracked(|detail| detail.summary.kind);
@@ -160,14 +160,24 @@ fn Bar(shown: Shown) -> impl IntoView {
             <span class="wide-only"><KindMark kind=kind/></span>
             <h1>{move || detail.with(|detail| detail.summary.name.clone())}</h1>
             {move || detail.with(|detail| detail.summary.version.clone()).split_whitespace().next().map(|version| view! { <span class="chip line mono roomy">{version.to_owned()}</span> })}
-            <a class="chip line wide-only" href=move || crumb().0>{move || crumb().1}</a>
+            <a class="chip line wide-only" href=move || crumb().0><span class="trunc">{move || crumb().1}</span></a>
             {move || detail.with(|detail| if detail.summary.new { Some(("chip info", "New")) } else { detail.draft.as_ref().map(|_| ("chip warn", "Draft")) })
                 .map(|(class, words)| view! { <span class=class>{words}</span> })}
             <span class="push row gap-4">
                 <Star shown=shown/>
                 {move || {
-                    if shown.may_edit() {
-                        view! { <a class="btn primary" href=shown.tab("edit")><Icon name="edit"/>"Edit"<kbd class="kbd wide-only">"E"</kbd></a> }.into_any()
+                    if shown.may_edit() && tab.with(|tab| matches!(tab.as_str(), "edit" | "merge")) {
+                        // The act of these parts is at their foot.
+                        ().into_any()
+                    } else if shown.may_edit() {
+                        view! {
+                            <a class="btn primary" href=shown.tab("edit") aria-label="Edit">
+                                <Icon name="edit"/>
+                                <span class="wide-only">"Edit"</span>
+                                <kbd class="kbd wide-only">"E"</kbd>
+                            </a>
+                        }
+                            .into_any()
                     } else {
                         view! { <span class="hint wide-only nowrap"><Icon name="lock" class="s"/>" " {shown.why_not()}</span> }.into_any()
                     }

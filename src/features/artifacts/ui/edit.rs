@@ -54,7 +54,8 @@ struct Editor {
     /// Counts the changes typed, and how many of them are saved.
     typed: RwSignal<u32>,
     kept: StoredValue<u32>,
-    timer: StoredValue<Option<page::Timer>, LocalStorage>,
+    /// The newest wait for a pause.
+    wait: StoredValue<u32>,
 }
 
 impl Editor {
@@ -69,7 +70,7 @@ impl Editor {
             hints: RwSignal::new(hints),
             typed: RwSignal::new(0),
             kept: StoredValue::new(0),
-            timer: StoredValue::new_local(None),
+            wait: StoredValue::new(0),
         }
     }
 
@@ -86,7 +87,18 @@ impl Editor {
         if self.state.with_untracked(|state| *state != Saved::Saving) {
             self.state.set(Saved::Waiting);
         }
-        self.timer.update_value(|timer| *timer = Some(page::after(PAUSE, move || self.save())));
+        self.save_later();
+    }
+
+    /// Saves when nothing more was typed for a while.
+    fn save_later(self) {
+        self.wait.update_value(|wait| *wait += 1);
+        let number = self.wait.get_value();
+        page::after_forget(PAUSE, move || {
+            if self.wait.try_get_value() == Some(number) {
+                self.save();
+            }
+        });
     }
 
     fn save(self) {
@@ -117,7 +129,7 @@ impl Editor {
                 self.hints.set(saved.hints);
                 if self.dirty() {
                     self.state.set(Saved::Waiting);
-                    self.timer.update_value(|timer| *timer = Some(page::after(PAUSE, move || self.save())));
+                    self.save_later();
                 } else {
                     self.state.set(Saved::OnDisk(saved.saved_at));
                 }
@@ -189,16 +201,19 @@ pub fn EditTab(shown: Shown) -> impl IntoView {
         });
     });
     // What is typed and not saved yet goes out when one leaves for another part of the page; the other parts read it then.
-    on_cleanup(move || {
-        let unsaved = editor.dirty().then(|| save_draft(shown.id, editor.text.get_value(), editor.saves.get_value()));
-        let toasts = use_toasts();
-        leptos::task::spawn_local(async move {
-            if let Some(unsaved) = unsaved
-                && let Err(error) = unsaved.await
-            {
-                toast_error(toasts, &error);
-            }
-            shown.reload.try_run(());
+    // In an effect: it is no matter of the server.
+    Effect::new(move |_| {
+        on_cleanup(move || {
+            let unsaved = editor.dirty().then(|| save_draft(shown.id, editor.text.get_value(), editor.saves.get_value()));
+            let toasts = use_toasts();
+            leptos::task::spawn_local(async move {
+                if let Some(unsaved) = unsaved
+                    && let Err(error) = unsaved.await
+                {
+                    toast_error(toasts, &error);
+                }
+                shown.reload.try_run(());
+            });
         });
     });
     Effect::new(move |_| page::before_leaving(move || editor.dirty()));

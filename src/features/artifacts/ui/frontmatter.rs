@@ -37,7 +37,6 @@ pub fn FrontmatterForm(shown: Shown) -> impl IntoView {
                     <Row shown=shown key=key/>
                 </For>
             </div>
-            <datalist id="fm-categories">{CATEGORIES.map(|(id, words)| view! { <option value=id>{words}</option> }).into_iter().collect_view()}</datalist>
         </section>
     }
 }
@@ -108,32 +107,35 @@ fn Row(shown: Shown, key: String) -> impl IntoView {
         let name = key.get_value();
         let id = format!("fm-{name}");
         let invalid = move || error.with(|error| error.is_some().then_some("true"));
-        if name == "description" {
-            view! {
-                <textarea id=id rows="2" placeholder="none" aria-invalid=invalid prop:value=text on:change=move |event| save.run(event_target_value(&event))></textarea>
+        if name == "category" {
+            return view! {
+                <select id=id aria-invalid=invalid on:change=move |event| save.run(event_target_value(&event))>
+                    {move || options(&text())}
+                </select>
             }
-            .into_any()
-        } else {
-            view! {
-                <input
-                    id=id
-                    type="text"
-                    placeholder="none"
-                    autocomplete="off"
-                    list=(name == "category").then_some("fm-categories")
-                    aria-invalid=invalid
-                    value=untrack(text)
-                    prop:value=text
-                    on:change=move |event| save.run(event_target_value(&event))
-                    on:keydown=move |event| {
-                        if event.key() == "Enter" {
-                            save.run(event_target_value(&event));
-                        }
-                    }
-                />
-            }
-            .into_any()
+            .into_any();
         }
+        let long = name == "description";
+        view! {
+            <textarea
+                id=id
+                rows="1"
+                spellcheck=long.to_string()
+                placeholder="none"
+                aria-invalid=invalid
+                prop:value=text
+                on:change=move |event| save.run(event_target_value(&event))
+                on:keydown=move |event| {
+                    if event.key() == "Enter" && !event.shift_key() {
+                        event.prevent_default();
+                        save.run(event_target_value(&event));
+                    }
+                }
+            >
+                {untrack(text)}
+            </textarea>
+        }
+        .into_any()
     };
     view! {
         <div class="f">
@@ -142,6 +144,18 @@ fn Row(shown: Shown, key: String) -> impl IntoView {
             {move || error.get().map(|error| view! { <span class="err" role="alert"><Icon name="alert"/>{error.message}</span> })}
         </div>
     }
+}
+
+/// The known categories, and the one the file has if it is another.
+fn options(chosen: &str) -> AnyView {
+    let foreign = !chosen.is_empty() && !CATEGORIES.iter().any(|(id, _)| *id == chosen);
+    let known = CATEGORIES.iter().map(|(id, words)| view! { <option value=*id selected=*id == chosen>{*words}</option> }).collect_view();
+    view! {
+        <option value="" selected=chosen.is_empty()>"none"</option>
+        {foreign.then(|| view! { <option value=chosen.to_owned() selected=true>{chosen.to_owned()}</option> })}
+        {known}
+    }
+    .into_any()
 }
 
 /// A value that is only read here.
