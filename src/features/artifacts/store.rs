@@ -72,6 +72,7 @@ impl ArtifactRow {
 
     /// As a row of the library; precedence is not known here.
     pub fn summary(self) -> AppResult<ArtifactSummary> {
+        let head_revision_id = self.head()?;
         Ok(ArtifactSummary {
             id: self.id()?,
             head_revision_id: self.head()?,
@@ -86,6 +87,7 @@ impl ArtifactRow {
             hints: self.hints,
             has_draft: self.has_draft != 0,
             new: self.head_revision_id.is_none(),
+            head_revision_id,
             overrides: None,
             hidden_by: None,
             deleted_at: self.deleted_at,
