@@ -75,7 +75,6 @@ impl ArtifactRow {
         let head_revision_id = self.head()?;
         Ok(ArtifactSummary {
             id: self.id()?,
-            head_revision_id: self.head()?,
             volume_id: self.volume()?,
             kind: self.kind(),
             tags: serde_json::from_str(&self.tags)?,
