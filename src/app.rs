@@ -40,9 +40,10 @@ pub fn shell(_options: LeptosOptions) -> impl IntoView {
         Some("auto") => "auto",
         _ => "dark",
     };
+    let density = storage::preference("density").filter(|density| density == "comfortable");
     view! {
         <!DOCTYPE html>
-        <html lang="en" data-theme=theme>
+        <html lang="en" data-theme=theme data-density=density>
             <head>
                 <meta charset="utf-8"/>
                 <meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover"/>

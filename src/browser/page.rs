@@ -46,6 +46,22 @@ mod inner {
         gloo::utils::window().location().origin().unwrap_or_default()
     }
 
+    /// The IANA time zones that the browser knows.
+    pub fn time_zones() -> Vec<String> {
+        let list = || -> Result<js_sys::Array, wasm_bindgen::JsValue> {
+            let intl = js_sys::Reflect::get(&js_sys::global(), &"Intl".into())?;
+            let supported = js_sys::Reflect::get(&intl, &"supportedValuesOf".into())?.dyn_into::<js_sys::Function>()?;
+            supported.call1(&intl, &"timeZone".into())?.dyn_into()
+        };
+        list().map(|zones| zones.iter().filter_map(|zone| zone.as_string()).collect()).unwrap_or_default()
+    }
+
+    /// The IANA time zone of this device.
+    pub fn time_zone() -> Option<String> {
+        let format = js_sys::Intl::DateTimeFormat::new(&js_sys::Array::new(), &js_sys::Object::new());
+        js_sys::Reflect::get(&format.resolved_options(), &"timeZone".into()).ok()?.as_string()
+    }
+
     fn element<T: wasm_bindgen::JsCast>(id: &str) -> Option<T> {
         document().get_element_by_id(id)?.dyn_into().ok()
     }
@@ -246,6 +262,12 @@ mod inner {
     pub fn reload() {}
     pub fn origin() -> String {
         String::new()
+    }
+    pub fn time_zones() -> Vec<String> {
+        Vec::new()
+    }
+    pub fn time_zone() -> Option<String> {
+        None
     }
     pub fn open_dialog(_: &str) {}
     pub fn close_dialog(_: &str) {}

@@ -41,6 +41,10 @@ mod inner {
             input.set_value("");
             picked
         }
+        /// An address under which this page can show the first file.
+        pub fn preview(&self) -> Option<String> {
+            self.files.first().and_then(|(_, file)| web_sys::Url::create_object_url_with_blob(file).ok())
+        }
         pub fn is_empty(&self) -> bool {
             self.files.is_empty()
         }
@@ -64,6 +68,24 @@ mod inner {
             .and_then(|value| value.as_string())
             .filter(|path| !path.is_empty())
             .unwrap_or_else(|| file.name())
+    }
+
+    /// Puts the first of `picked` to `path` under `/api/v1` as it is.
+    pub async fn put_file<T: DeserializeOwned>(path: String, picked: Picked) -> AppResult<T> {
+        let offline = || AppError::new(ErrorCode::Offline, "The file did not arrive. Check the connection and try again.");
+        let Some((_, file)) = picked.files.first() else { return Err(AppError::invalid("Choose a file first.")) };
+        let kind = if file.type_().is_empty() { "application/octet-stream".to_owned() } else { file.type_() };
+        let request = gloo::net::http::Request::put(&format!("/api/v1{path}"))
+            .header("content-type", &kind)
+            .header("idempotency-key", &uuid::Uuid::now_v7().to_string())
+            .body(file.clone())
+            .map_err(|_| offline())?;
+        let response = request.send().await.map_err(|_| offline())?;
+        let text = response.text().await.map_err(|_| offline())?;
+        if response.ok() {
+            return serde_json::from_str(if text.is_empty() { "null" } else { &text }).map_err(|_| AppError::internal());
+        }
+        Err(serde_json::from_str(&text).unwrap_or_else(|_| AppError::internal()))
     }
 
     /// Sends `picked` as one multipart body to `path` under `/api/v1` (each file under its path as the field's file name, the
@@ -142,6 +164,9 @@ mod inner {
         pub fn from_event(_: &leptos::ev::Event) -> Self {
             Self
         }
+        pub fn preview(&self) -> Option<String> {
+            None
+        }
         pub fn is_empty(&self) -> bool {
             true
         }
@@ -160,6 +185,10 @@ mod inner {
     }
 
     pub async fn put<T: DeserializeOwned>(_: &str, _: &Picked, _: usize, _: impl Fn(f64) + 'static) -> AppResult<T> {
+        Err(AppError::internal())
+    }
+
+    pub async fn put_file<T: DeserializeOwned>(_: String, _: Picked) -> AppResult<T> {
         Err(AppError::internal())
     }
 

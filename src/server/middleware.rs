@@ -39,6 +39,8 @@ pub async fn observe(State(state): State<AppState>, mut request: Request, next: 
             for (name, value) in &parts.headers {
                 response.headers_mut().insert(name, value.clone());
             }
+            // The body that it replaces may have been compressed already.
+            response.headers_mut().remove(header::CONTENT_ENCODING);
             *response.body_mut() = body;
         }
         if let Ok(value) = HeaderValue::from_str(&id) {

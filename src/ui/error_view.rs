@@ -39,14 +39,29 @@ pub fn Loading(#[prop(default = 6)] rows: usize) -> impl IntoView {
     }
 }
 
+/// The thing is not there, or not for this account: trying again does not help.
+fn says_no(error: &AppError) -> bool {
+    matches!(error.code, ErrorCode::NotFound | ErrorCode::Forbidden | ErrorCode::Expired)
+}
+
+fn error_title(missing: bool) -> &'static str {
+    if missing { "Nothing here for you" } else { "This did not load" }
+}
+
 /// What a pane shows when its data did not come.
 #[component]
-pub fn ErrorView(error: AppError) -> impl IntoView {
-    let missing = matches!(error.code, ErrorCode::NotFound | ErrorCode::Forbidden | ErrorCode::Expired);
+pub fn ErrorView(
+    error: AppError,
+    /// It is all there is on the page, so its heading is the page's.
+    #[prop(optional)]
+    page: bool,
+) -> impl IntoView {
+    let missing = says_no(&error);
+    let title = error_title(missing);
     view! {
         <div class="empty" role="alert">
             <Icon name=if missing { "lock" } else { "alert" } class="glyph"/>
-            <h3>{if missing { "Nothing here for you" } else { "This did not load" }}</h3>
+            {if page { view! { <h1>{title}</h1> }.into_any() } else { view! { <h2>{title}</h2> }.into_any() }}
             <p>{error.message.clone()}</p>
             <div class="row">
                 {(!missing)
@@ -64,12 +79,14 @@ pub fn ErrorView(error: AppError) -> impl IntoView {
 #[component]
 pub fn PageError(error: AppError) -> impl IntoView {
     response::set_status(error.code.status());
+    let title = error_title(says_no(&error));
     view! {
+        <super::PageTitle text=title.to_owned()/>
         <main class="main panes" id="main" tabindex="-1">
             <section class="pane">
                 <div class="scroll">
                     <div class="errpage">
-                        <ErrorView error=error/>
+                        <ErrorView error=error page=true/>
                     </div>
                 </div>
             </section>

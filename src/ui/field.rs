@@ -42,6 +42,7 @@ pub fn Field(
                 autofocus=autofocus
                 aria-describedby=note.clone()
                 aria-invalid=move || problem.get().map(|_| "true")
+                value=value.map(|value| value.get_untracked())
                 prop:value=move || value.map(|value| value.get())
                 on:input=move |event| {
                     if let Some(value) = value {

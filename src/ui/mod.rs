@@ -19,6 +19,7 @@ pub use field::{Field, FieldError, SelectField, form_error};
 pub use format::{bytes, count, device_of, plural, relative_time, short_sha, utc_time};
 pub use icon::{Icon, KindMark};
 pub use keys::{Overlays, single_keys};
+pub use palette::SingleKeysSwitch;
 pub use shell::{Frame, PageTitle, Shell};
 pub use toast::{Toasts, toast, toast_error, toast_undo, use_toasts};
 

@@ -202,12 +202,13 @@ pub fn ShortcutsDialog() -> impl IntoView {
 
 /// WCAG 2.1.4: single-key shortcuts can be turned off.
 #[component]
-fn SingleKeysSwitch() -> impl IntoView {
+pub fn SingleKeysSwitch() -> impl IntoView {
     let on = RwSignal::new(single_keys());
     view! {
         <label class="check">
             <input
                 type="checkbox"
+                checked=on.get_untracked()
                 prop:checked=move || on.get()
                 on:change=move |event| {
                     on.set(event_target_checked(&event));

@@ -1,9 +1,25 @@
-//! Who is signed in, as the whole page knows it.
+//! Who is signed in, as the whole page knows it, and what each page of accounts reads.
+//!
+//! A page makes its resources once, at its top. What only one of its parts shows is asked for when that part is open.
 
-use leptos::prelude::*;
+use std::future::Future;
 
-use super::model::{Instance, Me};
-use crate::{browser::data, error::AppResult};
+use leptos::{
+    prelude::*,
+    server::{ServerAction, ServerActionError},
+    server_fn::ServerFn,
+};
+use leptos_router::hooks::use_query_map;
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::model::{
+    AdminTeam, ApiToken, AuditPage, Instance, InstanceSettings, Invitation, InvitationPreview, Me, Member, SignIn, Team, UserPage,
+};
+use crate::{
+    browser::data,
+    error::{AppError, AppResult, ErrorCode},
+    ids::TeamId,
+};
 
 /// The account and the instance, read once for each document and again after a change to either.
 #[derive(Clone, Copy)]
@@ -32,5 +48,207 @@ impl SessionContext {
     /// The account, without subscribing; for event handlers.
     pub fn account_untracked(self) -> Option<Me> {
         self.me.get_untracked().and_then(Result::ok)
+    }
+    /// Reads both again, after signing in or a change to either.
+    pub fn refetch(self) {
+        self.me.refetch();
+        self.instance.refetch();
+    }
+}
+
+/// The action of a form that also works without JavaScript: then the server leads back to the page with what it refused in
+/// the address (marked, so that nobody else can put it there), and both halves find it here.
+pub fn use_form_action<S>() -> ServerAction<S>
+where
+    S: ServerFn<Error = AppError> + Clone + Send + Sync + 'static,
+    S::Output: Send + Sync + 'static,
+{
+    let query = use_query_map().read_untracked();
+    if let (Some(path), Some(error)) = (query.get("__path"), query.get("__err")) {
+        provide_context(ServerActionError::new(&path, &error));
+    }
+    ServerAction::new()
+}
+
+/// What is read only while its part of the page is open; none: not asked for yet.
+pub type PartData<T> = Resource<AppResult<Option<T>>>;
+
+/// Reads `path` if `wanted`.
+fn when<T: DeserializeOwned + Send + 'static>(wanted: bool, path: String) -> impl Future<Output = AppResult<Option<T>>> + Send + 'static {
+    let asked = wanted.then(|| data::get::<T>(path));
+    async move {
+        match asked {
+            Some(asked) => asked.await.map(Some),
+            None => Ok(None),
+        }
+    }
+}
+
+/// A part's data: `path` gives the address while the part is open.
+fn part_data<T>(path: impl Fn() -> Option<String> + Send + Sync + 'static) -> PartData<T>
+where
+    T: Serialize + DeserializeOwned + Clone + Send + Sync + 'static,
+{
+    Resource::new(path, |path| when(path.is_some(), path.unwrap_or_default()))
+}
+
+/// What the holder of an invitation link sees.
+pub fn invitation_preview(token: Memo<String>) -> Resource<AppResult<InvitationPreview>> {
+    Resource::new(move || token.get(), |token| data::get(format!("/invitations/{}", data::encode(&token))))
+}
+
+/// Whether a one-time link to set a password still works.
+pub fn password_link(token: Memo<String>) -> Resource<AppResult<serde_json::Value>> {
+    Resource::new(move || token.get(), |token| data::get(format!("/password-links/{}", data::encode(&token))))
+}
+
+/// What the parts of the settings page read, beside the session.
+#[derive(Clone, Copy)]
+pub struct SettingsData {
+    pub sign_ins: PartData<Vec<SignIn>>,
+    pub tokens: PartData<Vec<ApiToken>>,
+}
+
+impl SettingsData {
+    pub fn new(part: Memo<String>) -> Self {
+        let open = move |name: &'static str, path: &'static str| move || (part.get() == name).then(|| path.to_owned());
+        Self { sign_ins: part_data(open("security", "/me/sign-ins")), tokens: part_data(open("tokens", "/me/tokens")) }
+    }
+}
+
+/// What the parts of a team's page read.
+#[derive(Clone, Copy)]
+pub struct TeamData {
+    pub team: Resource<AppResult<Team>>,
+    pub members: PartData<Vec<Member>>,
+    pub invitations: PartData<Vec<Invitation>>,
+    /// Tokens of the agent that the address names.
+    pub agent_tokens: PartData<Vec<ApiToken>>,
+    pub audit: PartData<AuditPage>,
+}
+
+impl TeamData {
+    pub fn new(id: Memo<String>, part: Memo<String>) -> Self {
+        let query = use_query_map();
+        Self {
+            team: Resource::new(
+                move || id.get(),
+                |id| {
+                    let asked = id.parse::<TeamId>().map(|id| data::get(format!("/teams/{id}")));
+                    async move {
+                        match asked {
+                            Ok(asked) => asked.await,
+                            Err(_) => Err(AppError::not_found("team")),
+                        }
+                    }
+                },
+            ),
+            members: part_data(move || {
+                matches!(part.get().as_str(), "members" | "agents").then(|| format!("/teams/{}/members", data::encode(&id.get())))
+            }),
+            invitations: part_data(move || {
+                (part.get() == "invitations").then(|| format!("/teams/{}/invitations", data::encode(&id.get())))
+            }),
+            agent_tokens: part_data(move || {
+                let agent = query.read().get("agent").filter(|_| part.get() == "agents")?;
+                Some(format!("/teams/{}/agents/{}/tokens", data::encode(&id.get()), data::encode(&agent)))
+            }),
+            audit: part_data(move || {
+                let before = query.read().get("before");
+                (part.get() == "audit").then(|| paged(&format!("/teams/{}/audit", data::encode(&id.get())), None, before))
+            }),
+        }
+    }
+}
+
+/// What the parts of the administration read.
+#[derive(Clone, Copy)]
+pub struct AdminData {
+    pub users: PartData<UserPage>,
+    pub teams: PartData<Vec<AdminTeam>>,
+    /// Links that open accounts without a team.
+    pub invitations: PartData<Vec<Invitation>>,
+    pub settings: PartData<InstanceSettings>,
+    pub audit: PartData<AuditPage>,
+}
+
+impl AdminData {
+    pub fn new(part: Memo<String>) -> Self {
+        let query = use_query_map();
+        let open = move |name: &'static str| part.get() == name;
+        Self {
+            users: part_data(move || {
+                let (q, before) = (query.read().get("q"), query.read().get("before"));
+                open("users").then(|| paged("/admin/users", q, before))
+            }),
+            teams: part_data(move || open("teams").then(|| "/admin/teams".to_owned())),
+            invitations: part_data(move || open("invitations").then(|| "/admin/invitations".to_owned())),
+            settings: part_data(move || open("settings").then(|| "/admin/settings".to_owned())),
+            audit: part_data(move || {
+                let before = query.read().get("before");
+                open("audit").then(|| paged("/admin/audit", None, before))
+            }),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct PageQuery {
+    q: Option<String>,
+    before: Option<String>,
+}
+
+fn paged(path: &str, q: Option<String>, before: Option<String>) -> String {
+    let filled = |text: Option<String>| text.filter(|text| !text.is_empty());
+    data::with_query(path, &PageQuery { q: filled(q), before: filled(before) })
+}
+
+/// Where a form or a button stands: running or not, and what the server last refused.
+#[derive(Clone, Copy)]
+pub struct Running {
+    pub busy: RwSignal<bool>,
+    pub error: RwSignal<Option<AppError>>,
+}
+
+impl Running {
+    pub fn new() -> Self {
+        Self { busy: RwSignal::new(false), error: RwSignal::new(None) }
+    }
+
+    /// Runs a change unless one runs already; `done` gets what the server answered.
+    pub fn run<T: 'static>(self, change: impl Future<Output = AppResult<T>> + 'static, done: impl FnOnce(T) + 'static) {
+        if self.busy.get_untracked() {
+            return;
+        }
+        self.busy.set(true);
+        leptos::task::spawn_local(async move {
+            let answer = change.await;
+            // The person may have left the page by now.
+            let _ = self.busy.try_set(false);
+            match answer {
+                Ok(answer) => {
+                    let _ = self.error.try_set(None);
+                    done(answer);
+                }
+                Err(error) if error.code == ErrorCode::Unauthenticated => {
+                    let _ = self
+                        .error
+                        .try_set(Some(AppError::new(error.code, "You are signed out. Sign in again in another tab, then repeat this.")));
+                }
+                Err(error) => {
+                    let _ = self.error.try_set(Some(error));
+                }
+            }
+        });
+    }
+
+    pub fn reset(self) {
+        self.error.set(None);
+    }
+}
+
+impl Default for Running {
+    fn default() -> Self {
+        Self::new()
     }
 }

@@ -1,0 +1,158 @@
+//! Signing in. Everything here works before, or without, JavaScript.
+
+use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
+
+use super::parts::{FormError, Submit};
+use crate::{
+    browser::data,
+    features::accounts::{
+        api::SignIn,
+        model::{Instance, safe_next},
+        state::{use_form_action, use_session},
+    },
+    ui::{Field, Icon, PageTitle, Shell},
+};
+
+/// The frame of the pages outside of the workspace: a form, and on a wide window a drawing beside it.
+#[component]
+pub fn Entry(#[prop(into)] title: Signal<String>, children: Children) -> impl IntoView {
+    view! {
+        <Shell>
+            <PageTitle text=title/>
+            <main class="login" id="main" tabindex="-1">
+                <section class="form" aria-label="Account">{children()}</section>
+                <section class="scene" aria-hidden="true">
+                    <svg viewBox="0 0 560 420" focusable="false"><use href="/scene.svg#scene"></use></svg>
+                </section>
+            </main>
+        </Shell>
+    }
+}
+
+/// The mark, the heading and one line below it.
+#[component]
+pub fn EntryHead(#[prop(into)] title: String, #[prop(into)] text: String) -> impl IntoView {
+    view! {
+        <div class="head">
+            <Icon name="mark" class="brand"/>
+            <h1>{title}</h1>
+            <p>{text}</p>
+        </div>
+    }
+}
+
+/// "or", and the way in through GitHub.
+#[component]
+pub fn GitHubButton(
+    #[prop(into)] next: String,
+    /// The secret of an invitation, for somebody who has no account yet.
+    #[prop(optional, into)]
+    invitation: String,
+) -> impl IntoView {
+    let mut address = format!("/auth/github?next={}", data::encode(&next));
+    if !invitation.is_empty() {
+        address.push_str(&format!("&invitation={}", data::encode(&invitation)));
+    }
+    view! {
+        <div class="or">"or"</div>
+        <a class="btn l block" rel="external" href=address>
+            <Icon name="branch"/>
+            "Continue with GitHub"
+        </a>
+    }
+}
+
+#[component]
+pub fn LoginPage() -> impl IntoView {
+    let session = use_session();
+    let query = use_query_map();
+    let next = Memo::new(move |_| query.read().get("next").map_or_else(|| "/".to_owned(), |next| safe_next(&next).to_owned()));
+    let action = use_form_action::<SignIn>();
+    let error = Signal::derive(move || action.value().get().and_then(Result::err));
+    Effect::new(move |_| {
+        if matches!(action.value().get(), Some(Ok(()))) {
+            session.refetch();
+        }
+    });
+    view! {
+        <Entry title="Sign in".to_owned()>
+            <Suspense>
+                {move || {
+                    session
+                        .instance
+                        .get()
+                        .map(|instance| match instance {
+                            Ok(instance) if instance.first_visit => view! { <FirstVisit instance=instance/> }.into_any(),
+                            instance => {
+                                let instance = instance.ok();
+                                let title = instance.as_ref().map_or_else(|| "Sign in".to_owned(), |instance| format!("Sign in to {}", instance.name));
+                                let github = instance.as_ref().is_some_and(|instance| instance.github);
+                                let open = instance.is_some_and(|instance| instance.open_registration);
+                                view! {
+                                    <ActionForm action=action>
+                                        <EntryHead title=title text="Skills, tools and agents, kept by your team"/>
+                                        <FormError error=error beside=&["email"]/>
+                                        <input type="hidden" name="next" value=move || next.get()/>
+                                        <Field id="email" label="E-mail" kind="email" autocomplete="username" required=true autofocus=true error=error/>
+                                        <PasswordField/>
+                                        <Submit busy=action.pending() words="Sign in" running="Signing in" look="primary l block"/>
+                                        {move || github.then(|| view! { <GitHubButton next=next.get()/> })}
+                                        <p class="hint">
+                                            {if open {
+                                                view! {
+                                                    "New here? "
+                                                    <a class="link" href=move || with_next("/sign-up", &next.get())>"Create an account"</a>
+                                                    "."
+                                                }
+                                                    .into_any()
+                                            } else {
+                                                "New here? You need an invitation link from an owner of a team.".into_any()
+                                            }}
+                                        </p>
+                                    </ActionForm>
+                                }
+                                    .into_any()
+                            }
+                        })
+                }}
+            </Suspense>
+        </Entry>
+    }
+}
+
+/// `path`, keeping where to go on to.
+pub fn with_next(path: &str, next: &str) -> String {
+    if next == "/" { path.to_owned() } else { format!("{path}?next={}", data::encode(next)) }
+}
+
+#[component]
+fn PasswordField() -> impl IntoView {
+    view! {
+        <div class="field">
+            <div class="between">
+                <label for="password">"Password"</label>
+                <button type="button" class="link t3" popovertarget="forgot">"Forgot it"</button>
+            </div>
+            <input class="input" id="password" name="password" type="password" autocomplete="current-password" required/>
+            <div class="pop forgot" id="forgot" popover="auto">
+                <p class="med">"Forgot the password?"</p>
+                <p class="t2">"Ask an administrator of this server for a one-time link. It lets you set a new password."</p>
+            </div>
+        </div>
+    }
+}
+
+/// Nobody has an account yet: the way to the first one.
+#[component]
+fn FirstVisit(instance: Instance) -> impl IntoView {
+    view! {
+        <div class="box">
+            <EntryHead
+                title=format!("Welcome to {}", instance.name)
+                text="Nobody has an account on this server yet. The first one becomes the administrator: it invites the others and runs the server."
+            />
+            <a class="btn primary l block" href="/sign-up">"Create the first account"</a>
+        </div>
+    }
+}

@@ -1,0 +1,22 @@
+//! Pages of accounts: signing in and up, one's own settings, teams, the administration.
+
+mod admin;
+mod audit;
+mod frame;
+mod invitations;
+mod invite;
+mod login;
+mod parts;
+mod reset;
+mod settings;
+mod sign_up;
+mod team;
+mod tokens;
+
+pub use admin::AdminPage;
+pub use invite::InvitePage;
+pub use login::LoginPage;
+pub use reset::ResetPage;
+pub use settings::SettingsPage;
+pub use sign_up::SignUpPage;
+pub use team::TeamPage;

@@ -1,0 +1,83 @@
+//! One's own account: profile, security, tokens, teams, data.
+
+mod account_data;
+mod profile;
+mod security;
+mod teams;
+mod tokens;
+
+use leptos::prelude::*;
+
+use super::frame::{Part, PartBar, PartsPane, part_words, use_part};
+use crate::{
+    browser::response,
+    error::AppError,
+    features::accounts::state::{SettingsData, use_session},
+    ui::{ErrorView, Icon, Loading, PageTitle},
+};
+use account_data::AccountData;
+use profile::Profile;
+use security::Security;
+use teams::Teams;
+use tokens::Tokens;
+
+const PARTS: [Part; 5] = [
+    Part { slug: "profile", icon: "user", words: "Profile" },
+    Part { slug: "security", icon: "lock", words: "Security" },
+    Part { slug: "tokens", icon: "key", words: "API tokens" },
+    Part { slug: "teams", icon: "users", words: "Teams" },
+    Part { slug: "data", icon: "download", words: "Your data" },
+];
+
+#[component]
+pub fn SettingsPage() -> impl IntoView {
+    let session = use_session();
+    let (part, show) = use_part("profile");
+    let data = SettingsData::new(part);
+    let title = Signal::derive(move || part.with(|part| part_words(&PARTS, part)).to_owned());
+    view! {
+        <PageTitle text=title/>
+        <main class="main panes p-settings" id="main" tabindex="-1" data-show=move || show.get()>
+            <PartsPane title="Settings" base="/settings" parts=PARTS.to_vec() current=part>
+                // The rail has this too, but a phone and a narrow window do not show it there.
+                <Suspense>
+                    {move || {
+                        session
+                            .account()
+                            .filter(|me| me.administrator)
+                            .map(|_| view! { <a href="/admin"><Icon name="shield"/><span>"Administration"</span></a> })
+                    }}
+                </Suspense>
+            </PartsPane>
+            <section class="pane" data-part="main" aria-label=move || title.get()>
+                <PartBar title=title back="/settings"/>
+                <div class="scroll">
+                    <div class="settings">
+                        <Transition fallback=|| view! { <Loading/> }>
+                            {move || {
+                                session
+                                    .me
+                                    .get()
+                                    .map(|me| match (me, part.get().as_str()) {
+                                        (Err(error), _) => {
+                                            response::set_status(error.code.status());
+                                            view! { <ErrorView error=error/> }.into_any()
+                                        }
+                                        (Ok(me), "profile") => view! { <Profile me=me/> }.into_any(),
+                                        (Ok(me), "security") => view! { <Security me=me data=data/> }.into_any(),
+                                        (Ok(_), "tokens") => view! { <Tokens data=data/> }.into_any(),
+                                        (Ok(me), "teams") => view! { <Teams me=me/> }.into_any(),
+                                        (Ok(me), "data") => view! { <AccountData me=me/> }.into_any(),
+                                        (Ok(_), _) => {
+                                            response::set_status(404);
+                                            view! { <ErrorView error=AppError::not_found("page")/> }.into_any()
+                                        }
+                                    })
+                            }}
+                        </Transition>
+                    </div>
+                </div>
+            </section>
+        </main>
+    }
+}

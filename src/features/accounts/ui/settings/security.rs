@@ -1,0 +1,149 @@
+//! Password, signed-in browsers, signing out.
+
+use leptos::prelude::*;
+
+use crate::{
+    browser::{data, page},
+    features::accounts::{
+        api::SignOut,
+        model::{ChangePassword, Me, SignIn},
+        state::{Running, SettingsData, use_form_action},
+        ui::parts::{FormError, NewPassword, Submit, shown},
+    },
+    ui::{ConfirmDialog, Field, Time, toast, toast_error, use_toasts},
+};
+
+const EVERYWHERE: &str = "sign-out-everywhere";
+
+#[component]
+pub fn Security(me: Me, data: SettingsData) -> impl IntoView {
+    view! {
+        <Password me=me/>
+        <SignIns data=data/>
+    }
+}
+
+#[component]
+fn Password(me: Me) -> impl IntoView {
+    let toasts = use_toasts();
+    let running = Running::new();
+    let (current, new) = (RwSignal::new(String::new()), RwSignal::new(String::new()));
+    let has_password = me.has_password;
+    let save = move |event: leptos::ev::SubmitEvent| {
+        event.prevent_default();
+        let wish = ChangePassword { current: has_password.then(|| current.get_untracked()), new: new.get_untracked() };
+        running.run(data::post::<serde_json::Value>("/me/password", &wish), move |_| {
+            current.set(String::new());
+            new.set(String::new());
+            toast(toasts, "Password changed");
+        });
+    };
+    view! {
+        <section class="set">
+            <header>
+                <h2>{if has_password { "Change the password" } else { "Set a password" }}</h2>
+                <p>"The other browsers you are signed in with are signed out."{me.github_linked.then_some(" GitHub keeps working too.")}</p>
+            </header>
+            <form class="form" on:submit=save>
+                <FormError error=running.error beside=&["current", "new"]/>
+                <input type="text" name="username" autocomplete="username" value=me.email.unwrap_or_default() hidden/>
+                <div class="form-2">
+                    {has_password
+                        .then(|| {
+                            view! { <Field id="current-password" name="current" label="Current password" kind="password" autocomplete="current-password" value=current required=true error=running.error/> }
+                        })}
+                    <NewPassword id="new-password" label="New password" name="new" value=new error=running.error/>
+                </div>
+                <footer class="row"><Submit busy=running.busy words="Save the password" running="Saving"/></footer>
+            </form>
+        </section>
+    }
+}
+
+#[component]
+fn SignIns(data: SettingsData) -> impl IntoView {
+    let toasts = use_toasts();
+    let action = use_form_action::<SignOut>();
+    Effect::new(move |_| {
+        // Everything this page holds belonged to the account: start from an empty one.
+        if matches!(action.value().get(), Some(Ok(()))) {
+            page::go("/login");
+        }
+    });
+    let everywhere = move |()| {
+        let change = data::post::<serde_json::Value>("/me/sign-out-everywhere", &());
+        leptos::task::spawn_local(async move {
+            match change.await {
+                Ok(_) => page::go("/login"),
+                Err(error) => toast_error(toasts, &error),
+            }
+        });
+    };
+    view! {
+        <section class="set">
+            <header>
+                <h2>"Where you are signed in"</h2>
+                <p>"End what you do not recognise, then change the password."</p>
+            </header>
+            {move || {
+                shown(
+                    data.sign_ins.get(),
+                    move |list| {
+                        view! {
+                            <ul class="rows">{list.into_iter().map(|sign_in| view! { <SignInRow sign_in=sign_in data=data/> }).collect_view()}</ul>
+                        }
+                            .into_any()
+                    },
+                )
+            }}
+            <footer>
+                <ActionForm action=action>
+                    <Submit busy=action.pending() words="Sign out" running="Signing out" look=""/>
+                </ActionForm>
+                <button type="button" class="btn danger" on:click=move |_| page::open_dialog(EVERYWHERE)>"Sign out everywhere"</button>
+            </footer>
+            <ConfirmDialog
+                id=EVERYWHERE
+                title="Sign out everywhere?".to_owned()
+                text="Every browser is signed out, this one too. API tokens keep working.".to_owned()
+                confirm="Sign out everywhere".to_owned()
+                act=everywhere
+            />
+        </section>
+    }
+}
+
+#[component]
+fn SignInRow(sign_in: SignIn, data: SettingsData) -> impl IntoView {
+    let toasts = use_toasts();
+    let device = sign_in.device.clone();
+    let end = move |_| {
+        let device = device.clone();
+        let change = data::send::<serde_json::Value>("DELETE", format!("/me/sign-ins/{}", sign_in.id), &());
+        leptos::task::spawn_local(async move {
+            match change.await {
+                Ok(_) => {
+                    toast(toasts, format!("{device} is signed out"));
+                    data.sign_ins.refetch();
+                }
+                Err(error) => toast_error(toasts, &error),
+            }
+        });
+    };
+    view! {
+        <li>
+            <crate::ui::Icon name=if sign_in.device.contains("Android") || sign_in.device.contains("iOS") { "phone" } else { "globe" }/>
+            <div class="tx">
+                <b>{sign_in.device.clone()}</b>
+                <small>{sign_in.address.clone()} ", since " <Time at=sign_in.created_at/> ", last seen " <Time at=sign_in.last_seen_at/></small>
+            </div>
+            <span class="tail">
+                {if sign_in.current {
+                    view! { <span class="chip ok">"This browser"</span> }.into_any()
+                } else {
+                    view! { <button type="button" class="btn s" aria-label=format!("End the sign-in of {}", sign_in.device) on:click=end>"End"</button> }.into_any()
+                }}
+            </span>
+        </li>
+    }
+}

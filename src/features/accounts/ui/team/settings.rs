@@ -1,0 +1,153 @@
+//! Renaming, leaving and deleting a team.
+
+use leptos::prelude::*;
+use leptos_router::{NavigateOptions, hooks::use_navigate};
+
+use crate::{
+    browser::{data, page},
+    error::AppError,
+    features::accounts::{
+        model::{Action, Team, UpdateTeam},
+        state::{Running, TeamData, use_session},
+        ui::parts::{FormError, Submit, role_hint, role_words},
+    },
+    ui::{ConfirmDialog, Dialog, Field, plural, toast, toast_error, use_toasts, utc_time},
+};
+
+const DELETE: &str = "delete-team";
+const LEAVE: &str = "leave-this-team";
+
+#[component]
+pub fn TeamSettings(team: Team, data: TeamData) -> impl IntoView {
+    let owner = team.role.allows(Action::OwnTeam);
+    view! {
+        {if team.role.allows(Action::ManageTeam) {
+            view! { <Rename team=team.clone() data=data/> }.into_any()
+        } else {
+            view! { <Facts team=team.clone()/> }.into_any()
+        }}
+        <Leave team=team.clone()/>
+        {owner.then(|| view! { <Delete team=team.clone()/> })}
+    }
+}
+
+#[component]
+fn Facts(team: Team) -> impl IntoView {
+    view! {
+        <section class="set">
+            <header><h2>"About"</h2></header>
+            <dl class="dl">
+                <dt>"Name"</dt>
+                <dd>{team.name}</dd>
+                <dt>"Your role"</dt>
+                <dd>{format!("{}: {}", role_words(team.role), role_hint(team.role))}</dd>
+                <dt>"Members"</dt>
+                <dd>{plural(team.members, "account", "accounts")}</dd>
+                <dt>"Since"</dt>
+                <dd>{utc_time(team.created_at)}</dd>
+            </dl>
+        </section>
+    }
+}
+
+#[component]
+fn Rename(team: Team, data: TeamData) -> impl IntoView {
+    let session = use_session();
+    let toasts = use_toasts();
+    let running = Running::new();
+    let name = RwSignal::new(team.name.clone());
+    let save = move |event: leptos::ev::SubmitEvent| {
+        event.prevent_default();
+        let wish = UpdateTeam { name: name.get_untracked() };
+        running.run(data::send::<serde_json::Value>("PATCH", format!("/teams/{}", team.id), &wish), move |_| {
+            toast(toasts, "Saved");
+            session.me.refetch();
+            data.team.refetch();
+        });
+    };
+    view! {
+        <section class="set">
+            <header><h2>"Name"</h2></header>
+            <form class="form" on:submit=save>
+                <FormError error=running.error beside=&["name"]/>
+                <Field id="rename-team" name="name" label="Name of the team" value=name required=true error=running.error/>
+                <footer class="row"><Submit busy=running.busy words="Save" running="Saving"/></footer>
+            </form>
+        </section>
+    }
+}
+
+#[component]
+fn Leave(team: Team) -> impl IntoView {
+    let session = use_session();
+    let toasts = use_toasts();
+    let navigate = use_navigate();
+    let name = team.name.clone();
+    let leave = move |()| {
+        let (navigate, name) = (navigate.clone(), name.clone());
+        let change = data::post::<serde_json::Value>(format!("/teams/{}/leave", team.id), &());
+        leptos::task::spawn_local(async move {
+            match change.await {
+                Ok(_) => {
+                    toast(toasts, format!("You left {name}"));
+                    session.me.refetch();
+                    navigate("/settings/teams", NavigateOptions::default());
+                }
+                Err(error) => toast_error(toasts, &error),
+            }
+        });
+    };
+    view! {
+        <section class="set">
+            <header>
+                <h2>"Leave"</h2>
+                <p>"You no longer see its volumes. The last owner hands the team over, or deletes it."</p>
+                <button type="button" class="btn" on:click=move |_| page::open_dialog(LEAVE)>"Leave the team"</button>
+            </header>
+            <ConfirmDialog
+            id=LEAVE
+            title=format!("Leave {}?", team.name)
+            text="What you committed there stays; to come back you need a new invitation.".to_owned()
+            confirm="Leave team".to_owned()
+            act=leave
+        />
+        </section>
+    }
+}
+
+#[component]
+fn Delete(team: Team) -> impl IntoView {
+    let running = Running::new();
+    let typed = RwSignal::new(String::new());
+    let name = StoredValue::new(team.name.clone());
+    let delete = move |event: leptos::ev::SubmitEvent| {
+        event.prevent_default();
+        if typed.get_untracked().trim() != name.get_value() {
+            running.error.set(Some(AppError::field("team", "This is not the name of the team.")));
+            return;
+        }
+        running.run(data::send::<serde_json::Value>("DELETE", format!("/teams/{}", team.id), &()), move |_| page::go("/"));
+    };
+    view! {
+        <section class="set danger-zone">
+            <header>
+                <h2>"Delete the team"</h2>
+                <p>"Its volumes, artifacts, agents and invitations go with it. The members keep their accounts and their own volumes."</p>
+                <button type="button" class="btn danger" on:click=move |_| page::open_dialog(DELETE)>"Delete team"</button>
+            </header>
+            <Dialog id=DELETE title=format!("Delete {}?", name.get_value()) alert=true>
+            <form on:submit=delete>
+                <div class="body">
+                    <p>"This cannot be undone. Export its volumes first if you may want them."</p>
+                    <FormError error=running.error beside=&["team"]/>
+                    <Field id="delete-team-name" name="team" label=format!("Type {} to go on", name.get_value()) value=typed autocomplete="off" required=true error=running.error/>
+                </div>
+                <footer>
+                    <button type="button" class="btn" on:click=move |_| page::close_dialog(DELETE)>"Keep"</button>
+                    <Submit busy=running.busy words="Delete team" running="Deleting" look="danger-fill"/>
+                </footer>
+            </form>
+        </Dialog>
+        </section>
+    }
+}
