@@ -14,7 +14,7 @@ use super::frontmatter::key_of;
 const BOM: &[u8] = b"\xEF\xBB\xBF";
 
 /// How the lines of a file end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Eol {
     /// `\n` throughout, or no line end at all.
@@ -27,7 +27,7 @@ pub enum Eol {
 }
 
 /// What the bytes of a file hold beyond its text; it is what turns edited text back into bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Envelope {
     /// The file begins with a UTF-8 byte order mark.
     pub bom: bool,
