@@ -190,6 +190,9 @@ pub fn BulkBar(items: RwSignal<Vec<ArtifactSummary>>, chosen: Chosen, trash: boo
     }
 }
 
+/// More than these are better taken with their volume.
+const EXPORTED_ONE_BY_ONE: usize = 12;
+
 /// One artifact as it is; otherwise each volume that something is chosen of.
 #[component]
 fn ExportMenu(chosen: Chosen) -> impl IntoView {
@@ -199,20 +202,15 @@ fn ExportMenu(chosen: Chosen) -> impl IntoView {
         return view! { <a class="btn s" href=format!("/api/v1/artifacts/{id}/download") download=""><Icon name="download"/>"Export"</a> }
             .into_any();
     }
-    let mut places: BTreeMap<VolumeId, Vec<String>> = BTreeMap::new();
-    chosen.with(|chosen| {
-        for artifact in chosen.values() {
-            places.entry(artifact.volume_id).or_default().push(artifact.id.to_string());
-        }
+    // Each on its own, as agents read it; and everything of the volumes they are in.
+    let artifacts: Vec<_> = chosen.with(|chosen| {
+        let shown = chosen.values().take(EXPORTED_ONE_BY_ONE);
+        shown.map(|artifact| (format!("/api/v1/artifacts/{}/download", artifact.id), artifact.name.clone())).collect()
     });
-    let entries: Vec<_> = places
-        .into_iter()
-        .map(|(volume, ids)| {
-            let words = format!("{} of {}", ids.len(), volumes.name_of(volume));
-            let address = format!("/api/v1/volumes/{volume}/export?artifacts={}", ids.join(","));
-            view! { <a href=address download=""><Icon name="download"/>{words}</a> }
-        })
-        .collect();
+    let places: BTreeSet<VolumeId> = chosen.with(|chosen| chosen.values().map(|artifact| artifact.volume_id).collect());
+    let places = places.into_iter().map(|id| (format!("/api/v1/volumes/{id}/export"), format!("All of {}", volumes.name_of(id))));
+    let entries: Vec<_> =
+        places.chain(artifacts).map(|(address, words)| view! { <a href=address download=""><Icon name="download"/>{words}</a> }).collect();
     view! {
         <details class="drop up">
             <summary class="btn s"><Icon name="download"/>"Export"</summary>
