@@ -127,6 +127,7 @@ CREATE TABLE volumes (
   owner_id TEXT NOT NULL,                  -- team or user; '' for system
   name TEXT COLLATE "C" NOT NULL,
   head_commit_id TEXT,
+  seq BIGINT NOT NULL DEFAULT 0,           -- counts up with every change to one of its artifacts' rows
   demo BIGINT NOT NULL DEFAULT 0,
   deleted_at BIGINT,
   created_at BIGINT NOT NULL,
@@ -149,7 +150,6 @@ CREATE TABLE artifacts (
   slug TEXT COLLATE "C" NOT NULL,
   path TEXT COLLATE "C" NOT NULL,       -- of the main file inside the volume
   name TEXT NOT NULL,
-  name_key TEXT COLLATE "C" NOT NULL,   -- lower case, to sort by
   description TEXT NOT NULL,
   category TEXT NOT NULL,                  -- '' when none
   tags TEXT NOT NULL,                      -- JSON array
@@ -158,7 +158,7 @@ CREATE TABLE artifacts (
   hints BIGINT NOT NULL,                   -- how many validation hints
   has_draft BIGINT NOT NULL,
   head_revision_id TEXT,
-  filter_text TEXT NOT NULL,               -- lower case slug, name, description: what the library's filter looks into
+  seq BIGINT NOT NULL,                     -- the volume's at this row's last change: what a node's library index has yet to read
   created_by TEXT NOT NULL,
   deleted_by TEXT,
   deleted_at BIGINT,
@@ -167,11 +167,19 @@ CREATE TABLE artifacts (
 );
 CREATE UNIQUE INDEX artifacts_slug ON artifacts (volume_id, kind, slug) WHERE state <> 2;
 CREATE UNIQUE INDEX artifacts_path ON artifacts (volume_id, path) WHERE state <> 2;
--- One index for each order; the filters' columns follow, so that a filter reads the index only.
-CREATE INDEX artifacts_by_updated ON artifacts (volume_id, state, updated_at, id, kind, category, has_draft, hints);
-CREATE INDEX artifacts_by_created ON artifacts (volume_id, state, created_at, id, kind, category, has_draft, hints);
-CREATE INDEX artifacts_by_name ON artifacts (volume_id, state, name_key, id, kind, category, has_draft, hints);
+CREATE INDEX artifacts_seq ON artifacts (volume_id, seq, id);
+CREATE INDEX artifacts_trash ON artifacts (deleted_at) WHERE state = 2;
 CREATE INDEX artifacts_slug_everywhere ON artifacts (kind, slug, state, volume_id);
+
+-- Artifacts that left a volume (moved away, deleted for good): the library index drops them. Kept for a day.
+CREATE TABLE departures (
+  volume_id TEXT NOT NULL,
+  seq BIGINT NOT NULL,
+  artifact_id TEXT NOT NULL,
+  created_at BIGINT NOT NULL,
+  PRIMARY KEY (volume_id, seq, artifact_id)
+);
+CREATE INDEX departures_time ON departures (created_at);
 
 CREATE TABLE commits (
   id TEXT COLLATE "C" PRIMARY KEY,
@@ -180,7 +188,7 @@ CREATE TABLE commits (
   parent_id TEXT,
   author_id TEXT NOT NULL,
   message TEXT NOT NULL,
-  source TEXT NOT NULL,                    -- edit | import | restore | move | delete | system
+  source TEXT NOT NULL,                    -- edit | import | restore | move | fork | delete | system
   changes BIGINT NOT NULL,
   created_at BIGINT NOT NULL
 );
@@ -214,13 +222,7 @@ CREATE TABLE revisions (
 );
 CREATE INDEX revisions_artifact ON revisions (artifact_id, id);
 CREATE INDEX revisions_commit ON revisions (commit_id, artifact_id);
-
-CREATE TABLE artifact_tags (
-  artifact_id TEXT NOT NULL REFERENCES artifacts (id),
-  tag TEXT COLLATE "C" NOT NULL,
-  PRIMARY KEY (artifact_id, tag)
-);
-CREATE INDEX artifact_tags_tag ON artifact_tags (tag, artifact_id);
+CREATE INDEX revisions_content ON revisions (content_sha);
 
 CREATE TABLE drafts (
   artifact_id TEXT PRIMARY KEY REFERENCES artifacts (id),

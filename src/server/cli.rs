@@ -1,6 +1,8 @@
 //! The command line: every command that changes data talks to the running server over its local socket, and only when none
 //! runs opens the database itself (by serving that same socket for the time of the command).
 
+mod user;
+
 use clap::Subcommand;
 
 use super::{
@@ -9,11 +11,19 @@ use super::{
 };
 
 #[derive(Subcommand)]
-pub enum Command {}
+pub enum Command {
+    /// Accounts: reset a forgotten password.
+    User {
+        #[command(subcommand)]
+        command: user::Command,
+    },
+}
 
 /// Runs one command.
-pub async fn run(_config: Config, command: Command) -> Result<(), BoxError> {
-    match command {}
+pub async fn run(config: Config, command: Command) -> Result<(), BoxError> {
+    match command {
+        Command::User { command } => user::run(config, command).await,
+    }
 }
 
 /// A client for the server that has this DATA_DIR; starts one inside this process when none runs.

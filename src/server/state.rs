@@ -12,7 +12,10 @@ use tokio_util::sync::CancellationToken;
 use super::{blobs::Blobs, config::Config, db::Db};
 use crate::features::{
     accounts::service::{ActorCache, Limits},
-    artifacts::markdown::Renderer,
+    artifacts::{
+        markdown::Renderer,
+        service::{LibraryIndex, Visits},
+    },
 };
 
 /// Shared by all tasks of the process; cheap to clone.
@@ -24,6 +27,9 @@ pub struct Inner {
     pub db: Db,
     pub blobs: Blobs,
     pub renderer: Renderer,
+    /// What the library filters and sorts by, in memory.
+    pub library: LibraryIndex,
+    pub visits: Visits,
     pub limits: Limits,
     pub actors: ActorCache,
     pub http: reqwest::Client,
@@ -58,6 +64,8 @@ impl AppState {
             db,
             blobs,
             renderer: Renderer::new(),
+            library: LibraryIndex::new(),
+            visits: Visits::new(),
             limits: Limits::new(),
             actors: ActorCache::default(),
             http,

@@ -1,7 +1,221 @@
-//! Markdown to sanitised HTML.
-pub struct Renderer;
+//! Markdown to sanitised HTML: comrak parses, syntect colours, ammonia lets through what is harmless.
+//!
+//! Code blocks are cut out before and put back after sanitising: our own markup is trusted, and the sanitiser need not read it.
+
+mod highlight;
+mod sanitise;
+
+use std::{fmt::Write as _, sync::Arc, time::Instant};
+
+use comrak::{
+    Arena, Options,
+    html::format_document,
+    nodes::{AstNode, NodeHtmlBlock, NodeLink, NodeValue},
+    parse_document,
+};
+
+use super::model::document::Document;
+use crate::{ids::ArtifactId, server::secrets};
+
+/// Bytes of rendered pages kept.
+const CACHE_BYTES: u64 = 16 * 1024 * 1024;
+/// Code that is coloured, for each block and for a whole document; what is beyond is shown plain.
+const BLOCK_BYTES: usize = 20 * 1024;
+const DOCUMENT_BYTES: usize = 48 * 1024;
+/// Lists and quotes nested deeper are no longer told apart by anybody.
+const DEPTH: usize = 60;
+
+/// Renders and remembers.
+pub struct Renderer {
+    cache: moka::sync::Cache<(String, ArtifactId), Arc<str>>,
+}
+
 impl Renderer {
     pub fn new() -> Self {
-        Self
+        let cache = moka::sync::Cache::builder()
+            .max_capacity(CACHE_BYTES)
+            .weigher(|_, html: &Arc<str>| u32::try_from(html.len() + 200).unwrap_or(u32::MAX))
+            .build();
+        Self { cache }
+    }
+
+    /// The body of a main file as HTML. Relative addresses mean the artifact's own files.
+    pub async fn render(&self, text: &str, artifact: ArtifactId) -> Arc<str> {
+        let key = (secrets::sha256(text.as_bytes()), artifact);
+        if let Some(html) = self.cache.get(&key) {
+            return html;
+        }
+        let body = Document::parse(text).body.to_owned();
+        let started = Instant::now();
+        let html: Arc<str> = match tokio::task::spawn_blocking(move || to_html(&body, artifact)).await {
+            Ok(html) => html.into(),
+            Err(error) => {
+                tracing::error!(%error, "markdown could not be rendered");
+                "<p>This text cannot be shown here. The source view has it.</p>".into()
+            }
+        };
+        tracing::debug!(millis = started.elapsed().as_millis() as u64, bytes = text.len(), "rendered");
+        self.cache.insert(key, html.clone());
+        html
     }
 }
+
+impl Default for Renderer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The whole way from markdown to HTML that may be put into a page.
+pub fn to_html(body: &str, artifact: ArtifactId) -> String {
+    let arena = Arena::new();
+    let options = options();
+    let root = parse_document(&arena, &flatten(body), &options);
+    let mut blocks = Vec::new();
+    let mut budget = DOCUMENT_BYTES;
+    for node in root.descendants() {
+        rewrite(&arena, node, artifact, &mut blocks, &mut budget);
+    }
+    let mut html = String::new();
+    if format_document(root, &options, &mut html).is_err() {
+        return String::new();
+    }
+    put_back(&sanitise::clean(&html), &blocks)
+}
+
+fn options() -> Options<'static> {
+    let mut options = Options::default();
+    let extension = &mut options.extension;
+    extension.strikethrough = true;
+    extension.table = true;
+    extension.autolink = true;
+    extension.tasklist = true;
+    extension.footnotes = true;
+    extension.header_id_prefix = Some(String::new());
+    // Raw HTML goes through the sanitiser like everything else.
+    options.render.r#unsafe = true;
+    options
+}
+
+/// Cuts nesting that no person wrote, before a parser that recurses meets it.
+fn flatten(body: &str) -> String {
+    let nested = |line: &str| {
+        let marks = line.chars().take_while(|c| matches!(c, '>' | ' ' | '\t' | '-' | '*' | '+')).filter(|c| !c.is_whitespace()).count();
+        marks > DEPTH
+    };
+    if !body.lines().any(nested) {
+        return body.to_owned();
+    }
+    body.lines().map(|line| if nested(line) { line.trim_start_matches(['>', ' ', '\t', '-', '*', '+']) } else { line }).fold(
+        String::with_capacity(body.len()),
+        |mut text, line| {
+            text.push_str(line);
+            text.push('\n');
+            text
+        },
+    )
+}
+
+/// Code becomes a placeholder, addresses become what they mean here.
+fn rewrite<'a>(arena: &'a Arena<'a>, node: &'a AstNode<'a>, artifact: ArtifactId, blocks: &mut Vec<String>, budget: &mut usize) {
+    let mut data = node.data.borrow_mut();
+    match &mut data.value {
+        NodeValue::CodeBlock(code) => {
+            let language = code.info.split([' ', ',', '{']).next().unwrap_or_default().to_owned();
+            let html = code_block(&language, &code.literal, budget);
+            let literal = format!("{}{}\"></div>\n", PLACEHOLDER, blocks.len());
+            blocks.push(html);
+            data.value = NodeValue::HtmlBlock(NodeHtmlBlock { block_type: 6, literal });
+        }
+        NodeValue::Link(link) => link.url = own_address(&link.url, artifact),
+        NodeValue::Image(image) => {
+            if is_external(&image.url) {
+                // Pictures from elsewhere would tell that elsewhere who reads: they are links.
+                let link = NodeLink { url: image.url.clone(), title: image.title.clone() };
+                if node.first_child().is_none() {
+                    let text = NodeValue::Text(image.url.clone().into());
+                    node.append(arena.alloc(AstNode::from(text)));
+                }
+                data.value = NodeValue::Link(Box::new(link));
+            } else {
+                image.url = own_address(&image.url, artifact);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn is_external(url: &str) -> bool {
+    url.starts_with("//") || url.split_once(':').is_some_and(|(scheme, _)| !scheme.is_empty() && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.')))
+}
+
+/// A relative address means a file beside the main file.
+fn own_address(url: &str, artifact: ArtifactId) -> String {
+    if url.is_empty() || url.starts_with(['#', '/', '?']) || is_external(url) {
+        return url.to_owned();
+    }
+    let (path, fragment) = url.split_once('#').map_or((url, ""), |(path, fragment)| (path, fragment));
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    let mut address = format!("/api/v1/artifacts/{artifact}/files/{}", parts.join("/"));
+    if !fragment.is_empty() {
+        let _ = write!(address, "#{fragment}");
+    }
+    address
+}
+
+const PLACEHOLDER: &str = "<div data-code=\"";
+
+/// A block with its language, a copy button and coloured text.
+fn code_block(language: &str, code: &str, budget: &mut usize) -> String {
+    let coloured = if code.len() <= BLOCK_BYTES && code.len() <= *budget { highlight::classes(language, code) } else { None };
+    if coloured.is_some() {
+        *budget -= code.len();
+    }
+    let text = coloured.unwrap_or_else(|| escape(code));
+    let button = "<button type=\"button\" class=\"btn ghost s\" data-copy-code><svg class=\"icon\" aria-hidden=\"true\"><use href=\"/icons.svg#copy\"></use></svg>Copy</button>";
+    let label: String = language.chars().filter(|c| !c.is_control()).take(30).collect();
+    format!("<figure class=\"codeblock\"><figcaption>{}{button}</figcaption><pre tabindex=\"0\"><code>{text}</code></pre></figure>", escape(if label.is_empty() { "text" } else { &label }))
+}
+
+/// Replaces each placeholder by its block. A text that writes such a placeholder itself only repeats a block of its own.
+fn put_back(html: &str, blocks: &[String]) -> String {
+    let mut out = String::with_capacity(html.len() + blocks.iter().map(String::len).sum::<usize>());
+    let mut rest = html;
+    let mut left: usize = blocks.len();
+    while let Some(at) = rest.find(PLACEHOLDER) {
+        out.push_str(&rest[..at]);
+        rest = &rest[at + PLACEHOLDER.len()..];
+        let Some((number, after)) = rest.split_once('"') else { break };
+        rest = after.strip_prefix("></div>").unwrap_or(after.strip_prefix('>').unwrap_or(after));
+        if let Some(block) = number.parse::<usize>().ok().and_then(|number| blocks.get(number)).filter(|_| left > 0) {
+            out.push_str(block);
+            left -= 1;
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + text.len() / 16);
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,37 @@
 //! Use cases of artifacts.
-use crate::{error::AppResult, server::context::Ctx};
-pub async fn empty_old_trash(_ctx: &Ctx) -> AppResult<()> {
-    Ok(())
-}
+
+mod access;
+mod bulk;
+mod commits;
+mod create;
+mod detail;
+mod drafts;
+mod facts;
+mod files;
+mod history;
+mod home;
+mod importing;
+mod index;
+mod library;
+mod merging;
+mod shelf;
+mod transfer;
+mod trash;
+mod tree;
+
+pub use bulk::bulk;
+pub use commits::commit;
+pub use create::create_artifact;
+pub use detail::{Download, Visits, download, get_artifact, get_text, preview};
+pub use drafts::{discard_draft, save_draft, set_frontmatter};
+pub use facts::Facts;
+pub use files::{FileAnswer, delete_file, get_file, list_files, put_file};
+pub use history::{changes_of_commit, diff_revisions, list_history, restore_revision};
+pub use home::{home, set_favourite};
+pub use importing::{Known, Publication, Staged, Staging, publish_import, stage_import, unstage_import, volume_places};
+pub use index::{Counts, LibraryIndex, counts};
+pub use library::{facets, list_library};
+pub use merging::{get_merge, save_merge};
+pub use transfer::{fork_artifact, move_artifact};
+pub use trash::{delete_artifact, delete_forever, empty_old_trash, undelete_artifact};
+pub use tree::{clean_path, content_of_revision, contents_of, export_slice, read_export_file, tree_sha};

@@ -1,6 +1,167 @@
-//! Imports as background jobs.
-use crate::{error::AppResult, features::jobs::Job, server::context::Ctx};
+//! Imports as background jobs: read off the async threads, staged in slices, published as one commit in one short step.
+//!
+//! A job that died starts again: what it staged is taken back first, and if its commit is there already, it only reports.
+
+mod reading;
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tokio::sync::mpsc;
+
+use super::{
+    model::{ImportItem, ImportReport, REPORT_LINES},
+    store,
+};
+use crate::{
+    error::{AppError, AppResult, ErrorCode},
+    features::{
+        accounts::{Scope, model::Scopes},
+        analytics::service::{Event, record},
+        artifacts::service::{self as artifacts, Publication},
+        jobs::{Job, service as jobs},
+    },
+    ids::{CommitId, UserId, VolumeId},
+    server::{
+        context::{Actor, Ctx, Via},
+        error::internal,
+    },
+};
+
 pub const IMPORT: &str = "volume.import";
-pub async fn import(_ctx: &Ctx, _job: &Job) -> AppResult<serde_json::Value> {
-    Ok(serde_json::Value::Null)
+const REPORT_FILE: &str = "report.json";
+/// Somebody may commit the same artifacts meanwhile; then everything is read once more.
+const TRIES: usize = 3;
+
+/// What the job needs to start anywhere, and to find its commit again.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ImportPayload {
+    pub volume: VolumeId,
+    pub commit: CommitId,
+    pub author: UserId,
+    /// What was uploaded, for the message.
+    pub label: String,
+}
+
+/// Where an upload waits for its job.
+pub fn staging_folder(ctx: &Ctx, job: &str) -> PathBuf {
+    ctx.state.config.data_dir.join("staging").join(job)
+}
+
+/// Runs one import to its end; the report is an [`ImportReport`].
+pub async fn import(ctx: &Ctx, job: &Job) -> AppResult<serde_json::Value> {
+    let payload: ImportPayload = serde_json::from_str(&job.payload)?;
+    let folder = staging_folder(ctx, &job.id);
+    let person = store::person(ctx.db().read(), payload.author).await?;
+    let actor = Actor { person, administrator: false, moderator: false, via: Via::Token(Scopes(vec![Scope::Write])) };
+    let ctx = Ctx::internal(ctx.state.clone(), Some(actor));
+    let result = import_staged(&ctx, job, &payload, &folder).await;
+    match &result {
+        // The worker tries again; everything is still there.
+        Err(error) if error.code == ErrorCode::Unavailable => {}
+        _ => drop(tokio::fs::remove_dir_all(&folder).await),
+    }
+    Ok(serde_json::to_value(result?)?)
+}
+
+async fn import_staged(ctx: &Ctx, job: &Job, payload: &ImportPayload, folder: &Path) -> AppResult<ImportReport> {
+    let mut tried = 0;
+    loop {
+        if let Some((created, updated)) = artifacts::unstage_import(ctx, payload.commit).await? {
+            return Ok(stored_report(folder).await.unwrap_or(ImportReport { created, updated, commit_id: Some(payload.commit), ..ImportReport::default() }));
+        }
+        tried += 1;
+        match read_and_publish(ctx, job, payload, folder).await {
+            Err(error) if error.code == ErrorCode::Conflict && tried < TRIES => tracing::info!(job = %job.id, "the volume changed during an import: once more"),
+            result => return result,
+        }
+    }
+}
+
+async fn read_and_publish(ctx: &Ctx, job: &Job, payload: &ImportPayload, folder: &Path) -> AppResult<ImportReport> {
+    let known = artifacts::volume_places(ctx, payload.volume).await?;
+    // Two slices at most wait for the database: memory stays bounded whatever comes.
+    let (sender, mut slices) = mpsc::channel::<reading::Slice>(2);
+    let reader = reading::Reader { folder: folder.to_owned(), known, blobs: ctx.state.blobs.clone(), sender };
+    let reader = tokio::task::spawn_blocking(move || reader.read());
+    let mut changes = Vec::new();
+    let mut failed = None;
+    while let Some(slice) = slices.recv().await {
+        match stage(ctx, job, payload, slice, &mut changes).await {
+            Ok(()) => {}
+            Err(error) => {
+                failed = Some(error);
+                break;
+            }
+        }
+    }
+    // Closing the channel ends a reader that is still at it.
+    drop(slices);
+    let read = reader.await.map_err(|error| internal("import", &error))?;
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    let mut report = read?;
+    if changes.is_empty() {
+        return Ok(report);
+    }
+    report.commit_id = Some(payload.commit);
+    store_report(folder, &report).await?;
+    let message = message(&report, &payload.label);
+    let mut tx = ctx.db().write_tx().await?;
+    let publication = Publication { commit: payload.commit, volume: payload.volume, author: payload.author, message: &message, source: "import", changes };
+    artifacts::publish_import(ctx, &mut tx, publication).await?;
+    let data = json!({ "created": report.created, "updated": report.updated, "unchanged": report.unchanged, "skipped": report.skipped });
+    record(ctx, &mut tx, Event::new("volume.imported").volume(payload.volume).subject(payload.commit).data(data)).await?;
+    tx.commit().await?;
+    Ok(report)
+}
+
+async fn stage(ctx: &Ctx, job: &Job, payload: &ImportPayload, slice: reading::Slice, changes: &mut Vec<artifacts::Staging>) -> AppResult<()> {
+    if !slice.staged.is_empty() {
+        changes.extend(artifacts::stage_import(ctx, payload.commit, payload.volume, payload.author, slice.staged).await?);
+    }
+    jobs::progress(ctx, job, slice.done, slice.total).await
+}
+
+fn message(report: &ImportReport, label: &str) -> String {
+    let count = report.created + report.updated;
+    let noun = if count == 1 { "artifact" } else { "artifacts" };
+    format!("Import {count} {noun} from {label}")
+}
+
+/// Adds a line to the report, as long as a person would read it.
+pub(super) fn note(report: &mut ImportReport, item: ImportItem) {
+    if report.items.len() < REPORT_LINES { report.items.push(item) } else { report.more += 1 }
+}
+
+/// Kept beside the upload until the job has ended, so that a restart after publishing still knows it.
+async fn store_report(folder: &Path, report: &ImportReport) -> AppResult<()> {
+    let bytes = serde_json::to_vec(report)?;
+    let path = folder.join(REPORT_FILE);
+    tokio::fs::write(&path, bytes).await?;
+    Ok(tokio::fs::File::open(&path).await?.sync_all().await?)
+}
+
+async fn stored_report(folder: &Path) -> Option<ImportReport> {
+    serde_json::from_slice(&tokio::fs::read(folder.join(REPORT_FILE)).await.ok()?).ok()
+}
+
+/// Housekeeping: uploads that never became a job, or whose job has ended in a crash.
+pub async fn sweep_staging(ctx: &Ctx) -> AppResult<()> {
+    const OLD: std::time::Duration = std::time::Duration::from_secs(24 * 3_600);
+    let Ok(mut folders) = tokio::fs::read_dir(ctx.state.config.data_dir.join("staging")).await else { return Ok(()) };
+    while let Some(folder) = folders.next_entry().await? {
+        let age = folder.metadata().await.ok().and_then(|meta| meta.modified().ok()).and_then(|at| at.elapsed().ok());
+        if age.is_some_and(|age| age > OLD) {
+            tokio::fs::remove_dir_all(folder.path()).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The upload is no longer there: the process before this one removed it at its end.
+pub(super) fn gone() -> AppError {
+    AppError::invalid("The upload is no longer there. Import it again.")
 }

@@ -1,20 +1,253 @@
-//! The only SQL on volumes and commits.
+//! The only SQL on `volumes`, `commits` and `departures`.
 
-use sqlx::AnyPool;
+use sqlx::{Any, AnyPool, Executor};
 
-use super::model::VolumeKind;
-use crate::{error::AppResult, ids::VolumeId, server::db::Tx};
+use super::model::{Commit, VolumeKind};
+use crate::{
+    error::AppResult,
+    features::accounts::model::Person,
+    ids::{ArtifactId, CommitId, UserId, VolumeId},
+    server::db::{Sql, Tx, parse_id},
+};
 
-pub async fn insert(tx: &mut Tx, id: VolumeId, kind: VolumeKind, owner: &str, name: &str, now: i64) -> AppResult<()> {
-    sqlx::query("INSERT INTO volumes (id, kind, owner_id, name, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $5)")
-        .bind(id.to_string())
+crate::row! {
+    /// A volume as stored.
+    #[derive(Clone, Debug)]
+    pub struct VolumeRow {
+        pub id: String,
+        pub kind: String,
+        pub owner_id: String,
+        pub name: String,
+        pub seq: i64,
+        pub demo: i64,
+        pub updated_at: i64,
+    }
+}
+
+impl VolumeRow {
+    pub fn kind(&self) -> VolumeKind {
+        VolumeKind::parse(&self.kind)
+    }
+}
+
+crate::row! {
+    /// A commit with its author.
+    pub struct CommitRow {
+        id: String, sha: String, volume_id: String, parent_id: Option<String>, message: String, source: String, changes: i64, created_at: i64,
+        author_id: String, author_name: String, author_kind: String, author_color: i64, author_avatar: Option<String>,
+    }
+}
+
+impl CommitRow {
+    pub fn commit(self) -> AppResult<Commit> {
+        Ok(Commit {
+            id: parse_id(&self.id)?,
+            sha: self.sha,
+            volume_id: parse_id(&self.volume_id)?,
+            author: Person::from_columns(parse_id(&self.author_id)?, self.author_name, &self.author_kind, self.author_color, self.author_avatar),
+            message: self.message,
+            source: self.source,
+            changes: self.changes,
+            created_at: self.created_at,
+        })
+    }
+    pub fn parent(&self) -> AppResult<Option<CommitId>> {
+        self.parent_id.as_deref().map(parse_id).transpose()
+    }
+    pub fn volume(&self) -> AppResult<VolumeId> {
+        parse_id(&self.volume_id)
+    }
+}
+
+const VOLUME: &str = "SELECT id, kind, owner_id, name, seq, demo, updated_at FROM volumes ";
+const COMMIT: &str = "SELECT c.id, c.sha, c.volume_id, c.parent_id, c.message, c.source, c.changes, c.created_at, c.author_id, u.name AS author_name, \
+     u.kind AS author_kind, u.color AS author_color, u.avatar_sha AS author_avatar FROM commits c JOIN users u ON u.id = c.author_id ";
+
+pub struct NewVolume<'a> {
+    pub id: VolumeId,
+    pub kind: VolumeKind,
+    pub owner: String,
+    pub name: &'a str,
+    pub demo: bool,
+    pub now: i64,
+}
+
+/// False when the id is taken.
+pub async fn insert(tx: &mut Tx, volume: &NewVolume<'_>) -> AppResult<bool> {
+    let inserted = sqlx::query(
+        "INSERT INTO volumes (id, kind, owner_id, name, demo, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $6) ON CONFLICT (id) DO NOTHING",
+    )
+    .bind(volume.id.to_string())
+    .bind(volume.kind.as_str())
+    .bind(&volume.owner)
+    .bind(volume.name)
+    .bind(i64::from(volume.demo))
+    .bind(volume.now)
+    .execute(&mut **tx)
+    .await?;
+    Ok(inserted.rows_affected() == 1)
+}
+
+pub async fn by_id<'c>(executor: impl Executor<'c, Database = Any>, id: VolumeId) -> AppResult<Option<VolumeRow>> {
+    let mut sql = Sql::new(VOLUME);
+    sql.push("WHERE deleted_at IS NULL AND id = ").bind(id.to_string());
+    Ok(sql.fetch_all(executor).await?.pop())
+}
+
+/// The volumes of these owners (a kind and an id each) in the order of the tree.
+pub async fn of_owners(pool: &AnyPool, user: UserId, teams: &[String]) -> AppResult<Vec<VolumeRow>> {
+    let mut sql = Sql::new(VOLUME);
+    sql.push("WHERE deleted_at IS NULL AND (kind = 'system' OR (kind = 'user' AND owner_id = ").bind(user.to_string()).push(")");
+    if !teams.is_empty() {
+        sql.push(" OR (kind = 'team' AND owner_id IN ").bind_list(teams).push(")");
+    }
+    sql.push(") ORDER BY name, id");
+    sql.fetch_all(pool).await
+}
+
+pub async fn system(pool: &AnyPool) -> AppResult<Option<VolumeRow>> {
+    let mut sql = Sql::new(VOLUME);
+    sql.push("WHERE kind = 'system' AND deleted_at IS NULL ORDER BY id LIMIT 1");
+    Ok(sql.fetch_all(pool).await?.pop())
+}
+
+pub async fn rename(tx: &mut Tx, id: VolumeId, name: &str, now: i64) -> AppResult<()> {
+    sqlx::query("UPDATE volumes SET name = $2, updated_at = $3 WHERE id = $1").bind(id.to_string()).bind(name).bind(now).execute(&mut **tx).await?;
+    Ok(())
+}
+
+pub async fn delete(tx: &mut Tx, id: VolumeId, now: i64) -> AppResult<()> {
+    sqlx::query("UPDATE volumes SET deleted_at = $2, updated_at = $2 WHERE id = $1").bind(id.to_string()).bind(now).execute(&mut **tx).await?;
+    Ok(())
+}
+
+/// How many volumes an owner has, so that the last one of one's own is kept.
+pub async fn count_of_owner(tx: &mut Tx, kind: VolumeKind, owner: &str) -> AppResult<i64> {
+    Ok(sqlx::query_scalar("SELECT COUNT(*) FROM volumes WHERE kind = $1 AND owner_id = $2 AND deleted_at IS NULL")
         .bind(kind.as_str())
         .bind(owner)
-        .bind(name)
-        .bind(now)
+        .fetch_one(&mut **tx)
+        .await?)
+}
+
+/// Counts the volume's `seq` up and gives it with the head commit. The row stays locked until the transaction ends, so writers
+/// of one volume follow one another on both engines.
+pub async fn advance(tx: &mut Tx, id: VolumeId) -> AppResult<Option<(i64, Option<String>)>> {
+    Ok(sqlx::query_as::<_, (i64, Option<String>)>("UPDATE volumes SET seq = seq + 1 WHERE id = $1 AND deleted_at IS NULL RETURNING seq, head_commit_id")
+        .bind(id.to_string())
+        .fetch_optional(&mut **tx)
+        .await?)
+}
+
+pub struct NewCommit<'a> {
+    pub id: CommitId,
+    pub sha: &'a str,
+    pub volume: VolumeId,
+    pub parent: Option<&'a str>,
+    pub author: UserId,
+    pub message: &'a str,
+    pub source: &'static str,
+    pub changes: i64,
+    pub now: i64,
+}
+
+/// Appends a commit and makes it the head.
+pub async fn insert_commit(tx: &mut Tx, commit: &NewCommit<'_>) -> AppResult<()> {
+    sqlx::query(
+        "INSERT INTO commits (id, sha, volume_id, parent_id, author_id, message, source, changes, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+    )
+    .bind(commit.id.to_string())
+    .bind(commit.sha)
+    .bind(commit.volume.to_string())
+    .bind(commit.parent)
+    .bind(commit.author.to_string())
+    .bind(commit.message)
+    .bind(commit.source)
+    .bind(commit.changes)
+    .bind(commit.now)
+    .execute(&mut **tx)
+    .await?;
+    sqlx::query("UPDATE volumes SET head_commit_id = $2, updated_at = $3 WHERE id = $1")
+        .bind(commit.volume.to_string())
+        .bind(commit.id.to_string())
+        .bind(commit.now)
         .execute(&mut **tx)
         .await?;
     Ok(())
+}
+
+pub async fn commit_sha(tx: &mut Tx, id: &str) -> AppResult<Option<String>> {
+    Ok(sqlx::query_scalar("SELECT sha FROM commits WHERE id = $1").bind(id).fetch_optional(&mut **tx).await?)
+}
+
+pub async fn commit_by_id(pool: &AnyPool, id: CommitId) -> AppResult<Option<CommitRow>> {
+    let mut sql = Sql::new(COMMIT);
+    sql.push("WHERE c.id = ").bind(id.to_string());
+    Ok(sql.fetch_all(pool).await?.pop())
+}
+
+/// The newest commits of some volumes, before a given one. A volume's commits are looked up along their index, one by one, so
+/// that a busy volume does not make the others slow.
+pub async fn commits_of(pool: &AnyPool, volumes: &[VolumeId], before: Option<CommitId>, limit: i64) -> AppResult<Vec<CommitRow>> {
+    if volumes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut sql = Sql::new(COMMIT);
+    sql.push("WHERE c.id IN (");
+    for (index, volume) in volumes.iter().enumerate() {
+        sql.push(if index == 0 { "SELECT id FROM (SELECT id FROM commits WHERE volume_id = " } else { " UNION ALL SELECT id FROM (SELECT id FROM commits WHERE volume_id = " });
+        sql.bind(volume.to_string());
+        if let Some(before) = before {
+            sql.push(" AND id < ").bind(before.to_string());
+        }
+        sql.push(" ORDER BY id DESC LIMIT ").bind(limit).push(") AS newest");
+    }
+    sql.push(") ORDER BY c.id DESC LIMIT ").bind(limit);
+    sql.fetch_all(pool).await
+}
+
+/// Notes that artifacts are no longer in a volume.
+pub async fn insert_departures(tx: &mut Tx, volume: VolumeId, seq: i64, artifacts: &[ArtifactId], now: i64) -> AppResult<()> {
+    for chunk in artifacts.chunks(200) {
+        let mut sql = Sql::new("INSERT INTO departures (volume_id, seq, artifact_id, created_at) VALUES ");
+        sql.rows(chunk, |row, artifact| {
+            row.bind(volume.to_string()).bind(seq).bind(artifact.to_string()).bind(now);
+        });
+        sql.push(" ON CONFLICT DO NOTHING");
+        sql.execute(&mut **tx).await?;
+    }
+    Ok(())
+}
+
+pub async fn departures_since(pool: &AnyPool, volume: VolumeId, seq: i64) -> AppResult<Vec<(i64, String)>> {
+    Ok(sqlx::query_as("SELECT seq, artifact_id FROM departures WHERE volume_id = $1 AND seq > $2").bind(volume.to_string()).bind(seq).fetch_all(pool).await?)
+}
+
+pub async fn remove_departures(tx: &mut Tx, before: i64) -> AppResult<()> {
+    sqlx::query("DELETE FROM departures WHERE created_at < $1").bind(before).execute(&mut **tx).await?;
+    Ok(())
+}
+
+/// The account that the built-in volume's commits are by.
+pub async fn ensure_system_user(tx: &mut Tx, id: UserId, now: i64) -> AppResult<()> {
+    sqlx::query(
+        "INSERT INTO users (id, kind, name, color, time_zone, created_at, updated_at) VALUES ($1, 'agent', 'LLMos-Lite', 1, 'UTC', $2, $2) ON CONFLICT (id) DO NOTHING",
+    )
+    .bind(id.to_string())
+    .bind(now)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+crate::row! {
+    struct PersonRow { name: String, kind: String, color: i64, avatar_sha: Option<String> }
+}
+
+/// Whoever asked for a job.
+pub async fn person(pool: &AnyPool, id: UserId) -> AppResult<Person> {
+    let row: PersonRow = sqlx::query_as("SELECT name, kind, color, avatar_sha FROM users WHERE id = $1").bind(id.to_string()).fetch_one(pool).await?;
+    Ok(Person::from_columns(id, row.name, &row.kind, row.color, row.avatar_sha))
 }
 
 pub async fn first_of(pool: &AnyPool, kind: VolumeKind, owner: &str) -> AppResult<Option<String>> {

@@ -55,6 +55,14 @@ impl Db {
     }
 }
 
+/// Reads an id that we stored ourselves.
+pub fn parse_id<T: std::str::FromStr>(text: &str) -> AppResult<T> {
+    text.parse().map_err(|_| {
+        tracing::error!(id = text, "a stored id is not one");
+        crate::error::AppError::internal()
+    })
+}
+
 /// Declares a struct and reads it from a row by column name.
 ///
 /// sqlx' derive would pull its macro crates, and with them a second build of both drivers, into every build.

@@ -39,6 +39,17 @@ pub struct Person {
 }
 
 impl Person {
+    /// From the columns of `users` that other features join.
+    pub fn from_columns(id: UserId, name: String, kind: &str, color: i64, avatar_sha: Option<String>) -> Self {
+        Self {
+            id,
+            name: if name.is_empty() { "Deleted account".to_owned() } else { name },
+            kind: if kind == "agent" { UserKind::Agent } else { UserKind::Human },
+            color: u8::try_from(color).unwrap_or(1).clamp(1, 8),
+            avatar: avatar_sha.map(|sha| format!("/avatars/{id}/{sha}")),
+        }
+    }
+
     /// One or two letters for an avatar without a picture.
     pub fn initials(&self) -> String {
         let mut words = self.name.split_whitespace();

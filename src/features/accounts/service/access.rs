@@ -180,3 +180,9 @@ pub(super) fn administrator(ctx: &Ctx) -> AppResult<&Actor> {
 pub async fn team_ids_of(ctx: &Ctx, user: UserId) -> AppResult<Vec<TeamId>> {
     Ok(store::teams::mine(ctx.db().read(), user).await?.into_iter().map(|team| team.id).collect())
 }
+
+/// The caller's teams, with the role in each.
+pub async fn roles_of(ctx: &Ctx) -> AppResult<Vec<(TeamId, Role)>> {
+    let user = ctx.actor()?.id();
+    Ok(store::teams::mine(ctx.db().read(), user).await?.into_iter().map(|team| (team.id, team.role)).collect())
+}

@@ -23,7 +23,7 @@ use crate::{
     server::{clock, context::Ctx},
 };
 
-pub use access::{ActorCache, actor_of_sign_in, actor_of_token, authorise_team, operator, team_ids_of};
+pub use access::{ActorCache, actor_of_sign_in, actor_of_token, authorise_team, operator, roles_of, team_ids_of};
 pub use admin::{change_settings, change_user, instance, list_all_teams, list_users, settings};
 pub use agents::{create_agent, create_agent_token, list_agent_tokens, revoke_agent_token};
 pub use audit::{Audit, instance_audit, note, team_audit};
@@ -33,7 +33,7 @@ pub use invitations::{accept_invitation, create_invitation, list_invitations, pr
 pub use limits::Limits;
 pub use members::{change_role, leave_team, list_members, remove_member, transfer_ownership};
 pub use passwords::{change_password, create_password_link, look_at_password_link, use_password_link};
-pub use people::{delete_me, export_me, me, people, person_by_id, update_me};
+pub use people::{active_people, delete_me, export_me, me, people, person_by_id, update_me};
 pub use sign_in::{COOKIE, SignedIn, end_sign_in, list_sign_ins, sign_in, sign_out, sign_out_everywhere};
 pub use sign_up::sign_up;
 pub use teams::{create_team, delete_team, list_teams, rename_team, team};

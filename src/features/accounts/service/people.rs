@@ -187,3 +187,10 @@ pub async fn people(ctx: &Ctx, ids: impl IntoIterator<Item = UserId>) -> AppResu
 pub async fn person_by_id(ctx: &Ctx, id: UserId) -> AppResult<Person> {
     store::users::people(ctx.db().read(), &[id]).await?.pop().ok_or_else(|| AppError::not_found("person"))
 }
+
+/// Who of the caller's teams was active since a time, the caller aside.
+pub async fn active_people(ctx: &Ctx, since: i64) -> AppResult<Vec<Person>> {
+    let me = ctx.actor()?.id();
+    let ids = store::sign_ins::active_in_teams_of(ctx.db().read(), me, since, CHUNK as i64).await?;
+    store::users::people(ctx.db().read(), &ids).await
+}

@@ -114,3 +114,17 @@ pub async fn delete_expired(tx: &mut Tx, now: i64) -> AppResult<()> {
     sqlx::query("DELETE FROM sign_ins WHERE expires_at < $1").bind(now).execute(&mut **tx).await?;
     Ok(())
 }
+
+/// Who shares a team with `user` and was seen since a time.
+pub async fn active_in_teams_of(pool: &sqlx::AnyPool, user: UserId, since: i64, limit: i64) -> AppResult<Vec<UserId>> {
+    let ids: Vec<String> = sqlx::query_scalar(
+        "SELECT DISTINCT m.user_id FROM memberships m JOIN memberships mine ON mine.team_id = m.team_id AND mine.user_id = $1 \
+         JOIN sign_ins s ON s.user_id = m.user_id AND s.last_seen_at >= $2 WHERE m.user_id <> $1 ORDER BY m.user_id LIMIT $3",
+    )
+    .bind(user.to_string())
+    .bind(since)
+    .bind(limit)
+    .fetch_all(pool)
+    .await?;
+    ids.iter().map(|user| super::id(user)).collect()
+}

@@ -1,0 +1,298 @@
+//! Committing: drafts become revisions, one commit for each volume, all in one transaction.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use serde_json::json;
+
+use super::{facts::Facts, tree};
+use crate::{
+    error::{AppError, AppResult, ErrorCode},
+    features::{
+        accounts::Action,
+        analytics::service::{Event, record},
+        artifacts::{
+            model::{BULK_MAX, FileEntry, diff, document::Document},
+            store::{self, ArtifactRow, DraftRow, NewRevision, RevisionRow},
+        },
+        volumes::{
+            self,
+            model::{Change, Commit, CreateCommit, limits},
+            service::{Appended, VolumeAccess, append_commit, lock},
+        },
+    },
+    ids::{ArtifactId, CommitId, RevisionId, VolumeId},
+    server::{clock, context::Ctx, db::Tx, secrets},
+};
+
+/// Revisions of one volume, ready to become a commit.
+pub struct Prepared {
+    pub volume: VolumeId,
+    pub commit: CommitId,
+    pub message: String,
+    pub source: &'static str,
+    pub revisions: Vec<NewRevision>,
+    pub contents: Vec<(String, Vec<u8>)>,
+}
+
+/// Appends a prepared commit to its volume, which `locked` is the lock of, and makes its revisions the heads.
+pub async fn publish(ctx: &Ctx, tx: &mut Tx, locked: &(i64, Option<String>), prepared: Prepared, applies: bool) -> AppResult<Commit> {
+    let actor = ctx.actor()?;
+    let now = ctx.now();
+    store::insert_contents(tx, &prepared.contents).await?;
+    store::insert_revisions(tx, prepared.commit, &prepared.revisions, now).await?;
+    if applies {
+        store::apply_revisions(tx, prepared.commit, locked.0, &actor.id().to_string(), now).await?;
+    }
+    let changes: Vec<_> = prepared.revisions.iter().map(|new| (new.path.clone(), new.tree_sha.clone(), new.change)).collect();
+    let count = changes.len() as i64;
+    let sha = append_commit(
+        tx,
+        locked.1.as_deref(),
+        Appended {
+            id: prepared.commit,
+            volume: prepared.volume,
+            author: actor.id(),
+            message: &prepared.message,
+            source: prepared.source,
+            changes,
+            now,
+        },
+    )
+    .await?;
+    Ok(Commit {
+        id: prepared.commit,
+        sha,
+        volume_id: prepared.volume,
+        author: actor.person.clone(),
+        message: prepared.message,
+        source: prepared.source.to_owned(),
+        changes: count,
+        created_at: now,
+    })
+}
+
+/// A revision from bytes.
+pub struct Bytes<'a> {
+    pub content: &'a [u8],
+    pub executable: bool,
+    pub files: Vec<FileEntry>,
+    /// The main file before, for the count of changed lines.
+    pub before: Option<&'a [u8]>,
+}
+
+/// Makes a revision of an artifact that stands at `row`'s place.
+pub fn revision_of(row: &ArtifactRow, parent: Option<RevisionId>, change: Change, bytes: Bytes<'_>) -> AppResult<(NewRevision, (String, Vec<u8>))> {
+    let text = Document::decode(bytes.content).text;
+    let before = bytes.before.map(|before| Document::decode(before).text).unwrap_or_default();
+    let (added, removed) = diff::stat(&before, &text);
+    let content_sha = secrets::sha256(bytes.content);
+    let mut files = bytes.files;
+    files.sort();
+    let new = NewRevision {
+        id: RevisionId::generate(),
+        artifact: row.id()?,
+        parent,
+        change,
+        kind: row.kind(),
+        slug: row.slug.clone(),
+        path: row.path.clone(),
+        facts: Facts::of(row.kind(), &row.slug, &text),
+        tree_sha: tree::tree_sha(&row.path, &content_sha, bytes.executable, &files),
+        content_sha: content_sha.clone(),
+        executable: bytes.executable,
+        files: serde_json::to_string(&files)?,
+        size: bytes.content.len() as i64,
+        added: added as i64,
+        removed: removed as i64,
+    };
+    Ok((new, (content_sha, bytes.content.to_vec())))
+}
+
+/// Checks what a person writes about a commit.
+pub fn checked_message(message: &str) -> AppResult<String> {
+    let message = message.trim();
+    if message.is_empty() {
+        return Err(AppError::field("message", "Say in a few words what changed."));
+    }
+    if message.chars().count() > limits::MESSAGE_CHARS {
+        return Err(AppError::field("message", format!("A message has at most {} characters.", limits::MESSAGE_CHARS)));
+    }
+    Ok(message.chars().filter(|c| *c == '\n' || !c.is_control()).collect())
+}
+
+/// An id made by the client also places its commit among the others, so its time has to be about now.
+pub fn checked_commit_id(id: CommitId, now: i64) -> AppResult<CommitId> {
+    let made = uuid::Uuid::parse_str(&id.to_string()).ok().and_then(|id| id.get_timestamp());
+    let close = made.is_some_and(|made| {
+        let (seconds, _) = made.to_unix();
+        i64::try_from(seconds).is_ok_and(|seconds| (now / clock::SECOND - seconds).abs() <= clock::DAY / clock::SECOND)
+    });
+    if close { Ok(id) } else { Err(AppError::field("id", "The id of a commit is a UUIDv7 made now.")) }
+}
+
+/// What a commit needs to know about one artifact.
+struct Draft {
+    row: ArtifactRow,
+    draft: DraftRow,
+    head: Option<RevisionRow>,
+}
+
+/// Commits drafts: of each volume one commit, all or none.
+pub async fn commit(ctx: &Ctx, input: CreateCommit) -> AppResult<Vec<Commit>> {
+    ctx.actor_with(Action::Commit.scope())?;
+    let message = checked_message(&input.message)?;
+    let ids: Vec<ArtifactId> = {
+        let mut seen = HashSet::new();
+        input.artifacts.iter().map(|item| item.id).filter(|id| seen.insert(*id)).collect()
+    };
+    if ids.is_empty() || ids.len() > BULK_MAX {
+        return Err(AppError::field("artifacts", format!("A commit takes 1 to {BULK_MAX} drafts.")));
+    }
+    let first_id = match input.id {
+        Some(id) => checked_commit_id(id, ctx.now())?,
+        None => CommitId::generate(),
+    };
+    let (drafts, accesses) = load(ctx, &ids).await?;
+    let bases: HashMap<String, Option<RevisionId>> = input.artifacts.iter().map(|item| (item.id.to_string(), item.base_revision_id)).collect();
+    refuse_conflicts(&drafts, &bases)?;
+    let heads: Vec<String> = drafts.iter().filter_map(|draft| draft.head.as_ref().map(|head| head.content_sha.clone())).collect();
+    let before = tree::contents_of(ctx, &heads).await?;
+
+    let mut volumes: BTreeMap<VolumeId, Prepared> = BTreeMap::new();
+    for draft in &drafts {
+        let volume = draft.row.volume()?;
+        let fresh = if volumes.is_empty() { first_id } else { CommitId::generate() };
+        let prepared = volumes.entry(volume).or_insert_with(|| Prepared {
+            volume,
+            commit: fresh,
+            message: message.clone(),
+            source: "edit",
+            revisions: Vec::new(),
+            contents: Vec::new(),
+        });
+        let bytes = Bytes {
+            content: &draft.draft.content,
+            executable: draft.head.as_ref().is_some_and(|head| head.executable != 0),
+            files: serde_json::from_str(&draft.draft.files)?,
+            before: draft.head.as_ref().and_then(|head| before.get(&head.content_sha)).map(Vec::as_slice),
+        };
+        let change = if draft.head.is_some() { Change::Updated } else { Change::Created };
+        let (revision, content) = revision_of(&draft.row, draft.row.head()?, change, bytes)?;
+        prepared.revisions.push(revision);
+        prepared.contents.push(content);
+    }
+
+    let mut tx = ctx.db().write_tx().await?;
+    let mut locks = Vec::new();
+    // In the order of ids, so that two commits over the same volumes cannot wait for each other.
+    for volume in volumes.keys() {
+        locks.push(lock(&mut tx, *volume).await?);
+    }
+    refuse_changes(&mut tx, &ids, &drafts).await?;
+    let mut commits = Vec::new();
+    for (locked, (volume, prepared)) in locks.iter().zip(volumes) {
+        let id = prepared.commit;
+        let commit = publish(ctx, &mut tx, locked, prepared, true).await?;
+        store::clear_drafts(&mut tx, id).await?;
+        let team = accesses.get(&volume).and_then(|access| access.team);
+        record(ctx, &mut tx, Event::new("artifact.committed").team(team).volume(volume).subject(id).data(json!({ "artifacts": commit.changes }))).await?;
+        commits.push(commit);
+    }
+    tx.commit().await?;
+    Ok(commits)
+}
+
+async fn load(ctx: &Ctx, ids: &[ArtifactId]) -> AppResult<(Vec<Draft>, HashMap<VolumeId, VolumeAccess>)> {
+    let pool = ctx.db().read();
+    let rows = store::by_ids(pool, ids).await?;
+    if rows.len() != ids.len() {
+        return Err(AppError::not_found("artifact"));
+    }
+    let mut accesses: HashMap<VolumeId, VolumeAccess> = HashMap::new();
+    for row in &rows {
+        let volume = row.volume()?;
+        if let std::collections::hash_map::Entry::Vacant(entry) = accesses.entry(volume) {
+            let access = volumes::service::authorise(ctx, volume, Action::Commit).await.map_err(|error| {
+                if error.code == ErrorCode::NotFound { AppError::not_found("artifact") } else { error }
+            })?;
+            entry.insert(access);
+        }
+    }
+    let heads = rows.iter().filter_map(|row| row.head().transpose()).collect::<AppResult<Vec<_>>>()?;
+    let mut heads: HashMap<String, RevisionRow> = store::revisions(pool, &heads).await?.into_iter().map(|row| (row.id.clone(), row)).collect();
+    let mut drafts: HashMap<String, DraftRow> = store::drafts(pool, ids).await?.into_iter().map(|row| (row.artifact_id.clone(), row)).collect();
+    let mut problems = BTreeMap::new();
+    let mut loaded = Vec::new();
+    for row in rows {
+        match drafts.remove(&row.id) {
+            Some(draft) if row.state == store::LIVE => {
+                let head = row.head_revision_id.as_ref().and_then(|id| heads.remove(id));
+                loaded.push(Draft { row, draft, head });
+            }
+            Some(_) => drop(problems.insert(row.id, format!("“{}” is in the trash.", row.name))),
+            None => drop(problems.insert(row.id, format!("“{}” has no uncommitted changes.", row.name))),
+        }
+    }
+    if problems.is_empty() { Ok((loaded, accesses)) } else { Err(conflict(problems)) }
+}
+
+/// A draft is committed onto the revision it began with, which is also the one that its author saw as the head.
+fn refuse_conflicts(drafts: &[Draft], bases: &HashMap<String, Option<RevisionId>>) -> AppResult<()> {
+    let mut problems = BTreeMap::new();
+    for Draft { row, draft, .. } in drafts {
+        let seen = bases.get(&row.id).copied().flatten();
+        if draft.base_revision_id != row.head_revision_id || seen != row.head()? {
+            problems.insert(row.id.clone(), format!("Somebody committed “{}” in between: merge first.", row.name));
+        }
+    }
+    if problems.is_empty() { Ok(()) } else { Err(conflict(problems)) }
+}
+
+/// What was prepared must still be so, now that the volumes are locked.
+async fn refuse_changes(tx: &mut Tx, ids: &[ArtifactId], drafts: &[Draft]) -> AppResult<()> {
+    let rows: HashMap<String, ArtifactRow> = store::by_ids_in(tx, ids).await?.into_iter().map(|row| (row.id.clone(), row)).collect();
+    let saves = store::draft_saves(tx, ids).await?;
+    let mut problems = BTreeMap::new();
+    for Draft { row, draft, .. } in drafts {
+        let same = rows.get(&row.id).is_some_and(|now| {
+            now.state == store::LIVE && now.volume_id == row.volume_id && now.head_revision_id == row.head_revision_id && now.path == row.path
+        });
+        if !same || saves.get(&row.id) != Some(&draft.saves) {
+            problems.insert(row.id.clone(), format!("Somebody changed “{}” in between: load it again.", row.name));
+        }
+    }
+    if problems.is_empty() { Ok(()) } else { Err(conflict(problems)) }
+}
+
+/// Nothing is committed; the sentence for each artifact stands under its id.
+pub fn conflict(problems: BTreeMap<String, String>) -> AppError {
+    let message = match problems.values().next() {
+        Some(only) if problems.len() == 1 => format!("Nothing was committed. {only}"),
+        _ => format!("Nothing was committed: {} artifacts are in the way.", problems.len()),
+    };
+    let mut error = AppError::conflict(message);
+    error.fields = problems;
+    error
+}
+
+/// Refuses to go on when somebody changed one of these between reading and locking.
+pub async fn refuse_moved(tx: &mut Tx, rows: &[ArtifactRow]) -> AppResult<()> {
+    let ids = rows.iter().map(ArtifactRow::id).collect::<AppResult<Vec<_>>>()?;
+    let now: HashMap<String, ArtifactRow> = store::by_ids_in(tx, &ids).await?.into_iter().map(|row| (row.id.clone(), row)).collect();
+    let mut problems = BTreeMap::new();
+    for row in rows {
+        let same = now.get(&row.id).is_some_and(|now| now.state == row.state && now.volume_id == row.volume_id && now.head_revision_id == row.head_revision_id);
+        if !same {
+            problems.insert(row.id.clone(), format!("Somebody changed “{}” in between: load it again.", row.name));
+        }
+    }
+    if problems.is_empty() { Ok(()) } else { Err(conflict(problems)) }
+}
+
+/// Names one artifact, or says how many.
+pub fn what(rows: &[ArtifactRow]) -> String {
+    match rows {
+        [only] => only.name.clone(),
+        _ => format!("{} artifacts", rows.len()),
+    }
+}

@@ -1,0 +1,207 @@
+//! One artifact, as its page shows it.
+
+use std::time::Duration;
+
+use super::{drafts::Current, facts::Reading, library, tree};
+use crate::{
+    error::{AppError, AppResult},
+    features::{
+        accounts::Action,
+        analytics::service::{Event, record},
+        artifacts::{
+            model::{ArtifactDetail, DraftInfo, FileEntry, Kind, Sibling, diff, document::Document},
+            store::{self, RevisionRow},
+        },
+        volumes,
+    },
+    ids::{ArtifactId, RevisionId, VolumeId},
+    server::{clock, context::Ctx, db::parse_id},
+};
+
+/// A visit is noted at most that often.
+const VISIT: Duration = Duration::from_millis(clock::MINUTE as u64);
+const KEPT_VISITS: i64 = library::RECENTS;
+
+/// The artifact as it stands, or as it was at a revision.
+pub async fn get_artifact(ctx: &Ctx, id: ArtifactId, revision: Option<RevisionId>) -> AppResult<ArtifactDetail> {
+    let actor = ctx.actor()?.id();
+    let current = Current::load(ctx, id, Action::Read).await?;
+    let pool = ctx.db().read();
+    let (text, files) = match revision {
+        None => (current.decoded().text, current.files()?),
+        Some(revision) => at_revision(ctx, id, revision).await?,
+    };
+    let kind = current.row.kind();
+    let reading = Reading::of(kind, &current.row.slug, &text);
+    let html = ctx.state.renderer.render(&text, id).await;
+    let visible = volumes::service::visible(ctx).await?;
+    let siblings = siblings(ctx, &current, &visible).await?;
+    let favourite = store::is_favourite(pool, actor, id).await?;
+    let draft = if revision.is_none() { draft_info(ctx, &current).await? } else { None };
+    let head = current.head.as_ref().map(RevisionRow::summary).transpose()?;
+    let (path, author, created_at) = (current.row.path.clone(), reading.facts.author.clone(), current.row.created_at);
+    let access = current.access;
+    let mut summary = current.row.summary()?;
+    if revision.is_none() {
+        // The page shows the draft, the library the head.
+        summary.name = reading.facts.name.clone();
+        summary.description = reading.facts.description.clone();
+        summary.category = reading.facts.category.clone();
+        summary.tags = reading.facts.tags.clone();
+        summary.version = reading.facts.version.clone();
+        summary.hints = reading.facts.hints;
+    }
+    if summary.deleted_at.is_none() {
+        let own = access.kind;
+        summary.overrides = siblings.iter().map(|sibling| sibling.volume_kind).filter(|kind| *kind < own).max();
+        summary.hidden_by = siblings.iter().map(|sibling| sibling.volume_kind).filter(|kind| *kind > own).max();
+    }
+    note_visit(ctx, id);
+    Ok(ArtifactDetail {
+        summary,
+        path,
+        volume_name: access.name,
+        volume_kind: access.kind,
+        team: access.team,
+        role: access.role,
+        author,
+        dependencies: reading.frontmatter.dependencies.clone(),
+        frontmatter: reading.entries(),
+        hints: reading.hints,
+        text,
+        html: html.to_string(),
+        files,
+        head,
+        draft,
+        favourite,
+        siblings,
+        created_at,
+    })
+}
+
+async fn at_revision(ctx: &Ctx, id: ArtifactId, revision: RevisionId) -> AppResult<(String, Vec<FileEntry>)> {
+    let row = store::revision(ctx.db().read(), id, revision).await?.ok_or_else(|| AppError::not_found("revision"))?;
+    let bytes = tree::content_of_revision(ctx, &row.content_sha).await?;
+    Ok((Document::decode(&bytes).text, row.files()?))
+}
+
+async fn siblings(ctx: &Ctx, current: &Current, visible: &[volumes::service::VolumeAccess]) -> AppResult<Vec<Sibling>> {
+    if current.row.state == store::TRASHED {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<_> = visible.iter().map(|volume| volume.id).collect();
+    let twins = store::twins(ctx.db().read(), &ids, &[(current.row.kind(), current.row.slug.as_str())]).await?;
+    let mut siblings = Vec::new();
+    // In the order of `visible`: strongest first.
+    for volume in visible {
+        for twin in twins.iter().filter(|twin| twin.volume_id == volume.id.to_string() && twin.id != current.row.id) {
+            siblings.push(Sibling { id: parse_id(&twin.id)?, volume_name: volume.name.clone(), volume_kind: volume.kind });
+        }
+    }
+    Ok(siblings)
+}
+
+async fn draft_info(ctx: &Ctx, current: &Current) -> AppResult<Option<DraftInfo>> {
+    let Some(draft) = &current.draft else { return Ok(None) };
+    let behind = draft.base_revision_id != current.row.head_revision_id;
+    let base = match (behind, draft.base()?) {
+        (false, _) => current.head_content.clone(),
+        (true, Some(base)) => match store::revision(ctx.db().read(), current.row.id()?, base).await? {
+            Some(row) => Some(tree::content_of_revision(ctx, &row.content_sha).await?),
+            None => None,
+        },
+        (true, None) => None,
+    };
+    let base = base.map(|bytes| Document::decode(&bytes).text).unwrap_or_default();
+    let (added, removed) = diff::stat(&base, &Document::decode(&draft.content).text);
+    Ok(Some(DraftInfo {
+        base_revision_id: draft.base()?,
+        behind,
+        saves: draft.saves,
+        updated_by: draft.updated_by()?,
+        updated_at: draft.updated_at,
+        added: added as i64,
+        removed: removed as i64,
+    }))
+}
+
+/// The main file, byte for byte: the draft's or the head's, or that of a revision.
+pub async fn get_text(ctx: &Ctx, id: ArtifactId, revision: Option<RevisionId>) -> AppResult<Vec<u8>> {
+    let current = Current::load(ctx, id, Action::Read).await?;
+    match revision {
+        None => Ok(current.bytes().to_vec()),
+        Some(revision) => {
+            let row = store::revision(ctx.db().read(), id, revision).await?.ok_or_else(|| AppError::not_found("revision"))?;
+            tree::content_of_revision(ctx, &row.content_sha).await
+        }
+    }
+}
+
+/// An artifact's bytes, for a download.
+pub struct Download {
+    pub volume: VolumeId,
+    pub kind: Kind,
+    pub slug: String,
+    pub bytes: Vec<u8>,
+    pub executable: bool,
+    pub files: Vec<FileEntry>,
+}
+
+/// The committed state (or the draft of what was never committed), or that of a revision.
+pub async fn download(ctx: &Ctx, id: ArtifactId, revision: Option<RevisionId>) -> AppResult<Download> {
+    let current = Current::load(ctx, id, Action::Read).await?;
+    let row = match revision {
+        Some(revision) => Some(store::revision(ctx.db().read(), id, revision).await?.ok_or_else(|| AppError::not_found("revision"))?),
+        None => current.head.clone(),
+    };
+    let (bytes, executable, files) = match row {
+        Some(row) => (tree::content_of_revision(ctx, &row.content_sha).await?, row.executable != 0, row.files()?),
+        None => (current.bytes().to_vec(), false, current.files()?),
+    };
+    Ok(Download { volume: current.access.id, kind: current.row.kind(), slug: current.row.slug, bytes, executable, files })
+}
+
+/// A text as the page would show it; nothing is stored.
+pub async fn preview(ctx: &Ctx, id: ArtifactId, text: &str) -> AppResult<String> {
+    super::access::find(ctx, id, Action::Read).await?;
+    Ok(ctx.state.renderer.render(text, id).await.to_string())
+}
+
+/// After the answer, and seldom: a list of recents is worth no wait.
+fn note_visit(ctx: &Ctx, id: ArtifactId) {
+    let Ok(actor) = ctx.actor().map(|actor| actor.id()) else { return };
+    if !ctx.state.visits.is_due(actor, id) {
+        return;
+    }
+    let ctx = ctx.clone();
+    tokio::spawn(async move {
+        let note = async {
+            let mut tx = ctx.db().write_tx().await?;
+            store::note_recent(&mut tx, actor, id, ctx.now(), KEPT_VISITS).await?;
+            record(&ctx, &mut tx, Event::new("artifact.viewed").subject(id)).await?;
+            AppResult::Ok(tx.commit().await?)
+        };
+        if let Err(error) = note.await {
+            tracing::warn!(%error, "a visit was not noted");
+        }
+    });
+}
+
+/// Who looked at what within the last minute.
+pub struct Visits(moka::sync::Cache<(crate::ids::UserId, ArtifactId), ()>);
+
+impl Visits {
+    pub fn new() -> Self {
+        Self(moka::sync::Cache::builder().max_capacity(10_000).time_to_live(VISIT).build())
+    }
+
+    fn is_due(&self, user: crate::ids::UserId, id: ArtifactId) -> bool {
+        self.0.entry((user, id)).or_insert(()).is_fresh()
+    }
+}
+
+impl Default for Visits {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,209 @@
+//! What an import (and the built-in volume) writes: revisions staged in slices, then published as one commit.
+
+use std::collections::HashMap;
+
+use super::{
+    commits::{Bytes, revision_of},
+    tree,
+};
+use crate::{
+    error::{AppError, AppResult},
+    features::{
+        artifacts::{
+            model::{FileEntry, Kind},
+            store::{self, ArtifactRow, NewArtifact, NewRevision},
+        },
+        volumes::{
+            model::Change,
+            service::{Appended, append_commit, lock},
+        },
+    },
+    ids::{ArtifactId, CommitId, RevisionId, UserId, VolumeId},
+    server::{context::Ctx, db::{Tx, parse_id}},
+};
+
+/// What stands at a path of a volume.
+#[derive(Clone, Debug)]
+pub struct Known {
+    pub id: ArtifactId,
+    pub kind: Kind,
+    pub slug: String,
+    pub head: Option<RevisionId>,
+    pub tree_sha: Option<String>,
+    pub executable: bool,
+    /// JSON of the files beside it.
+    pub files: String,
+}
+
+/// Everything in a volume by path.
+pub async fn volume_places(ctx: &Ctx, volume: VolumeId) -> AppResult<HashMap<String, Known>> {
+    store::places(ctx.db().read(), volume)
+        .await?
+        .into_iter()
+        .map(|row| {
+            let known = Known {
+                id: parse_id(&row.id)?,
+                kind: row.kind.parse().unwrap_or(Kind::Skill),
+                slug: row.slug,
+                head: row.head_revision_id.as_deref().map(parse_id).transpose()?,
+                tree_sha: row.tree_sha,
+                executable: row.executable.unwrap_or(0) != 0,
+                files: row.files.unwrap_or_else(|| "[]".to_owned()),
+            };
+            Ok((row.path, known))
+        })
+        .collect()
+}
+
+/// One artifact to stage: new at its path, or another state of what is there.
+pub struct Staged {
+    pub artifact: ArtifactId,
+    pub known: Option<Known>,
+    pub kind: Kind,
+    pub slug: String,
+    pub path: String,
+    /// None: it is deleted.
+    pub content: Option<Vec<u8>>,
+    pub executable: bool,
+    pub files: Vec<FileEntry>,
+}
+
+/// What publishing needs of a staged revision: path, tree and kind of change.
+pub type Staging = (String, String, Change);
+
+/// Writes one slice in one transaction; nobody sees it yet.
+pub async fn stage_import(ctx: &Ctx, commit: CommitId, volume: VolumeId, by: UserId, items: Vec<Staged>) -> AppResult<Vec<Staging>> {
+    let mut old = HashMap::new();
+    let heads: Vec<RevisionId> = items.iter().filter_map(|item| item.known.as_ref().and_then(|known| known.head)).collect();
+    for head in store::revisions(ctx.db().read(), &heads).await? {
+        old.insert(head.artifact_id.clone(), head);
+    }
+    let shas: Vec<String> = old.values().map(|head| head.content_sha.clone()).collect();
+    let before = tree::contents_of(ctx, &shas).await?;
+    let prepare = move || -> AppResult<(Vec<(bool, NewRevision)>, Vec<(String, Vec<u8>)>)> {
+        let mut revisions = Vec::with_capacity(items.len());
+        let mut contents = Vec::with_capacity(items.len());
+        for item in items {
+            let head = old.get(&item.artifact.to_string());
+            let previous = head.and_then(|head| before.get(&head.content_sha)).map(Vec::as_slice);
+            let change = match (&item.content, head) {
+                (None, _) => Change::Deleted,
+                (Some(_), Some(_)) => Change::Updated,
+                (Some(_), None) => Change::Created,
+            };
+            let row = place(&item, volume);
+            let bytes = Bytes {
+                content: item.content.as_deref().or(previous).unwrap_or_default(),
+                executable: item.executable,
+                files: item.files,
+                before: previous,
+            };
+            let (revision, content) = revision_of(&row, item.known.as_ref().and_then(|known| known.head), change, bytes)?;
+            revisions.push((item.known.is_none(), revision));
+            contents.push(content);
+        }
+        Ok((revisions, contents))
+    };
+    // Reading hundreds of documents is work for a thread of its own.
+    let (revisions, contents) = tokio::task::spawn_blocking(prepare).await.map_err(|error| crate::server::error::internal("staging", &error))??;
+    let now = ctx.now();
+    let mut tx = ctx.db().write_tx().await?;
+    let new: Vec<NewArtifact<'_>> = revisions
+        .iter()
+        .filter(|(new, _)| *new)
+        .map(|(_, revision)| NewArtifact {
+            id: revision.artifact,
+            volume,
+            state: store::STAGED,
+            kind: revision.kind,
+            slug: &revision.slug,
+            path: &revision.path,
+            facts: &revision.facts,
+            has_draft: false,
+            seq: 0,
+            by,
+            now,
+        })
+        .collect();
+    store::insert(&mut tx, &new).await?;
+    store::insert_contents(&mut tx, &contents).await?;
+    let revisions: Vec<NewRevision> = revisions.into_iter().map(|(_, revision)| revision).collect();
+    store::insert_revisions(&mut tx, commit, &revisions, now).await?;
+    tx.commit().await?;
+    Ok(revisions.into_iter().map(|new| (new.path, new.tree_sha, new.change)).collect())
+}
+
+/// A row with what `revision_of` reads of it.
+fn place(item: &Staged, volume: VolumeId) -> ArtifactRow {
+    ArtifactRow {
+        id: item.artifact.to_string(),
+        volume_id: volume.to_string(),
+        state: store::STAGED,
+        kind: item.kind.as_str().to_owned(),
+        slug: item.slug.clone(),
+        path: item.path.clone(),
+        name: String::new(),
+        description: String::new(),
+        category: String::new(),
+        tags: "[]".to_owned(),
+        version: String::new(),
+        hints: 0,
+        has_draft: 0,
+        head_revision_id: item.known.as_ref().and_then(|known| known.head).map(|head| head.to_string()),
+        created_by: String::new(),
+        deleted_at: None,
+        created_at: 0,
+        updated_at: 0,
+    }
+}
+
+/// A staged commit to publish.
+pub struct Publication<'a> {
+    pub commit: CommitId,
+    pub volume: VolumeId,
+    pub author: UserId,
+    pub message: &'a str,
+    pub source: &'static str,
+    pub changes: Vec<Staging>,
+}
+
+/// Makes everything staged visible at once. Done before: nothing happens.
+pub async fn publish_import(ctx: &Ctx, tx: &mut Tx, publication: Publication<'_>) -> AppResult<()> {
+    let (seq, head) = lock(tx, publication.volume).await?;
+    let now = ctx.now();
+    if store::overtaken(tx, publication.commit, publication.volume).await? > 0 {
+        return Err(AppError::conflict("Somebody committed to the same artifacts while they were imported. Import once more."));
+    }
+    store::apply_revisions(tx, publication.commit, seq, &publication.author.to_string(), now).await?;
+    append_commit(
+        tx,
+        head.as_deref(),
+        Appended {
+            id: publication.commit,
+            volume: publication.volume,
+            author: publication.author,
+            message: publication.message,
+            source: publication.source,
+            changes: publication.changes,
+            now,
+        },
+    )
+    .await?;
+    Ok(())
+}
+
+/// What a process before this one staged and did not publish is taken back. Published: how much it created and updated.
+pub async fn unstage_import(ctx: &Ctx, commit: CommitId) -> AppResult<Option<(i64, i64)>> {
+    const SLICE: i64 = 500;
+    loop {
+        let mut tx = ctx.db().write_tx().await?;
+        if let Some(done) = store::published(&mut tx, commit).await? {
+            return Ok(Some(done));
+        }
+        let more = store::unstage(&mut tx, commit, SLICE).await?;
+        tx.commit().await?;
+        if !more {
+            return Ok(None);
+        }
+    }
+}

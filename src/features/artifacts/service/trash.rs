@@ -1,0 +1,143 @@
+//! The trash: deleting can be undone for 30 days.
+
+use std::collections::HashMap;
+
+use serde_json::json;
+
+use super::{
+    access,
+    commits::{self, Bytes, Prepared, publish, revision_of},
+    transfer::free_place,
+    tree,
+};
+use crate::{
+    error::{AppError, AppResult},
+    features::{
+        accounts::Action,
+        analytics::service::{Event, record},
+        artifacts::{
+            model::TRASH_DAYS,
+            store::{self, ArtifactRow, RevisionRow},
+        },
+        volumes::{
+            model::Change,
+            service::{VolumeAccess, leave, lock},
+        },
+    },
+    ids::{ArtifactId, CommitId, VolumeId},
+    server::{clock, context::Ctx, db::parse_id},
+};
+
+/// To the trash.
+pub async fn delete_artifact(ctx: &Ctx, id: ArtifactId) -> AppResult<()> {
+    let (row, access) = access::find(ctx, id, Action::Commit).await?;
+    if row.state == store::TRASHED {
+        return Ok(());
+    }
+    delete_all(ctx, &access, vec![row]).await
+}
+
+/// Out of the trash.
+pub async fn undelete_artifact(ctx: &Ctx, id: ArtifactId) -> AppResult<()> {
+    let (row, access) = access::find(ctx, id, Action::Commit).await?;
+    if row.state == store::LIVE {
+        return Ok(());
+    }
+    undelete_all(ctx, &access, vec![row]).await
+}
+
+/// Live artifacts of one volume to the trash, in one commit.
+pub async fn delete_all(ctx: &Ctx, access: &VolumeAccess, rows: Vec<ArtifactRow>) -> AppResult<()> {
+    turn(ctx, access, rows, true).await
+}
+
+/// Trashed artifacts of one volume back to their places, or beside what took them.
+pub async fn undelete_all(ctx: &Ctx, access: &VolumeAccess, rows: Vec<ArtifactRow>) -> AppResult<()> {
+    turn(ctx, access, rows, false).await
+}
+
+async fn turn(ctx: &Ctx, access: &VolumeAccess, rows: Vec<ArtifactRow>, deletes: bool) -> AppResult<()> {
+    let heads = rows.iter().filter_map(|row| row.head().transpose()).collect::<AppResult<Vec<_>>>()?;
+    let heads: HashMap<String, RevisionRow> = store::revisions(ctx.db().read(), &heads).await?.into_iter().map(|head| (head.artifact_id.clone(), head)).collect();
+    let shas: Vec<String> = heads.values().map(|head| head.content_sha.clone()).collect();
+    let contents = tree::contents_of(ctx, &shas).await?;
+    let (actor, now) = (ctx.actor()?.id().to_string(), ctx.now());
+    let (verb, source, change, event) = if deletes {
+        ("Delete", "delete", Change::Deleted, "artifact.deleted")
+    } else {
+        ("Restore", "restore", Change::Restored, "artifact.undeleted")
+    };
+    let message = format!("{verb} {}", commits::what(&rows));
+
+    let mut tx = ctx.db().write_tx().await?;
+    let locked = lock(&mut tx, access.id).await?;
+    commits::refuse_moved(&mut tx, &rows).await?;
+    let mut prepared = Prepared { volume: access.id, commit: CommitId::generate(), message, source, revisions: Vec::new(), contents: Vec::new() };
+    for row in &rows {
+        let mut placed = row.clone();
+        if !deletes {
+            (placed.slug, placed.path) = free_place(&mut tx, access.id, row).await?;
+            if placed.slug != row.slug || placed.path != row.path {
+                store::set_place(&mut tx, row.id()?, access.id, &placed.slug, &placed.path, locked.0).await?;
+            }
+        }
+        // What was never committed has no commit to say so.
+        let Some(head) = heads.get(&row.id) else {
+            store::set_trashed(&mut tx, row.id()?, deletes.then_some(actor.as_str()), locked.0, now).await?;
+            continue;
+        };
+        let content = contents.get(&head.content_sha).map(Vec::as_slice).unwrap_or_default();
+        let bytes = Bytes { content, executable: head.executable != 0, files: head.files()?, before: Some(content) };
+        let (revision, _) = revision_of(&placed, row.head()?, change, bytes)?;
+        prepared.revisions.push(revision);
+    }
+    if !prepared.revisions.is_empty() {
+        let commit = prepared.commit;
+        publish(ctx, &mut tx, &locked, prepared, true).await?;
+        store::rebase_drafts(&mut tx, commit).await?;
+    }
+    record(ctx, &mut tx, Event::new(event).team(access.team).volume(access.id).data(json!({ "artifacts": rows.len() }))).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// For good: text, files and history are removed; the commits keep saying that something was changed.
+pub async fn delete_forever(ctx: &Ctx, id: ArtifactId) -> AppResult<()> {
+    let (row, access) = access::find(ctx, id, Action::ManageVolumes).await?;
+    if row.state != store::TRASHED {
+        return Err(AppError::conflict("Only what is in the trash can be deleted forever: delete it first."));
+    }
+    let mut tx = ctx.db().write_tx().await?;
+    let (seq, _) = lock(&mut tx, access.id).await?;
+    commits::refuse_moved(&mut tx, &[row]).await?;
+    store::erase(&mut tx, &[id]).await?;
+    leave(&mut tx, access.id, seq, &[id], ctx.now()).await?;
+    record(ctx, &mut tx, Event::new("artifact.erased").team(access.team).volume(access.id).subject(id)).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Housekeeping: what is longer than 30 days in the trash is deleted forever, a few at a time.
+pub async fn empty_old_trash(ctx: &Ctx) -> AppResult<()> {
+    const SLICE: i64 = 100;
+    loop {
+        let now = ctx.now();
+        let old = store::old_trash(ctx.db().read(), now - TRASH_DAYS * clock::DAY, SLICE).await?;
+        let mut volumes: HashMap<VolumeId, Vec<ArtifactId>> = HashMap::new();
+        for (id, volume) in &old {
+            volumes.entry(parse_id(volume)?).or_default().push(parse_id(id)?);
+        }
+        for (volume, ids) in volumes {
+            let mut tx = ctx.db().write_tx().await?;
+            // The volume itself may be deleted; its trash still ends.
+            let seq = lock(&mut tx, volume).await.map_or(0, |(seq, _)| seq);
+            store::erase(&mut tx, &ids).await?;
+            leave(&mut tx, volume, seq, &ids, now).await?;
+            record(ctx, &mut tx, Event::new("trash.emptied").volume(volume).data(json!({ "artifacts": ids.len() }))).await?;
+            tx.commit().await?;
+        }
+        if (old.len() as i64) < SLICE {
+            return Ok(());
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! The bytes of an artifact: main file and the files beside it, their hash as a whole, and the rules of their paths.
+//!
+//! `tree_sha` is the SHA-256 of this text; equal hashes mean that nothing changed:
+//!
+//! ```text
+//! llmos-tree-1
+//! <100644|100755> <sha of the main file> <path of the main file in the volume>
+//! <100644|100755> <sha of a file> <path of the file beside it>    (one line for each, sorted by path)
+//! ```
+
+use std::{collections::HashMap, fmt::Write as _};
+
+use unicode_normalization::UnicodeNormalization as _;
+
+use crate::{
+    error::{AppError, AppResult},
+    features::{
+        artifacts::{
+            model::FileEntry,
+            store::{self, ExportRow},
+        },
+        volumes::model::limits,
+    },
+    ids::VolumeId,
+    server::{blobs::Blobs, context::Ctx, secrets},
+};
+
+/// The hash over everything that an artifact keeps.
+pub fn tree_sha(path: &str, content_sha: &str, executable: bool, files: &[FileEntry]) -> String {
+    let mode = |executable| if executable { "100755" } else { "100644" };
+    let mut text = format!("llmos-tree-1\n{} {content_sha} {path}\n", mode(executable));
+    for file in files {
+        let _ = writeln!(text, "{} {} {}", mode(file.executable), file.sha, file.path);
+    }
+    secrets::sha256(text.as_bytes())
+}
+
+/// Brings a relative path into its one form, or says what is wrong with it.
+pub fn clean_path(path: &str) -> Result<String, &'static str> {
+    let path: String = path.nfc().collect();
+    let path = path.strip_prefix("./").unwrap_or(&path);
+    if path.is_empty() {
+        return Err("The path is empty.");
+    }
+    if path.chars().count() > limits::PATH_CHARS {
+        return Err("The path is too long.");
+    }
+    if path.contains('\\') {
+        return Err("The path has backslashes: folders are separated by “/”.");
+    }
+    if path.starts_with('/') || path.as_bytes().get(1) == Some(&b':') {
+        return Err("The path is absolute.");
+    }
+    if path.chars().any(char::is_control) {
+        return Err("The path has control characters.");
+    }
+    for segment in path.split('/') {
+        match segment {
+            "" => return Err("The path has an empty part."),
+            "." | ".." => return Err("The path leads out of its folder."),
+            _ => {}
+        }
+    }
+    Ok(path.to_owned())
+}
+
+/// The exact bytes of a main file.
+pub async fn content_of_revision(ctx: &Ctx, sha: &str) -> AppResult<Vec<u8>> {
+    store::content(ctx.db().read(), sha).await?.ok_or_else(|| {
+        tracing::error!(sha, "a content is missing");
+        AppError::internal()
+    })
+}
+
+/// The bytes of several main files.
+pub async fn contents_of(ctx: &Ctx, shas: &[String]) -> AppResult<HashMap<String, Vec<u8>>> {
+    let mut found = HashMap::new();
+    for chunk in shas.chunks(store::CHUNK) {
+        found.extend(store::contents(ctx.db().read(), chunk).await?);
+    }
+    Ok(found)
+}
+
+/// A slice of a volume's committed artifacts, in the order of paths, with the bytes of their main files.
+pub async fn export_slice(ctx: &Ctx, volume: VolumeId, after: &str, limit: i64) -> AppResult<Vec<(ExportRow, Vec<u8>)>> {
+    let rows = store::export_rows(ctx.db().read(), volume, after, limit).await?;
+    let mut shas: Vec<String> = rows.iter().map(|row| row.content_sha.clone()).collect();
+    shas.sort_unstable();
+    shas.dedup();
+    let contents = contents_of(ctx, &shas).await?;
+    rows.into_iter()
+        .map(|row| {
+            let bytes = contents.get(&row.content_sha).cloned().ok_or_else(|| {
+                tracing::error!(sha = row.content_sha, "a content is missing");
+                AppError::internal()
+            })?;
+            Ok((row, bytes))
+        })
+        .collect()
+}
+
+/// Reads a file's blob for an export.
+pub fn read_export_file(blobs: &Blobs, file: &FileEntry) -> std::io::Result<Vec<u8>> {
+    std::fs::read(blobs.path(&file.sha))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_have_one_form_and_stay_inside() {
+        assert_eq!(clean_path("./a/b.md").as_deref(), Ok("a/b.md"));
+        assert_eq!(clean_path("u\u{308}.md").as_deref(), Ok("ü.md"));
+        for bad in ["", "/etc/passwd", "../a", "a/../b", "a//b", "a\\b", "C:/x", "a/./b", "a/", "a\nb", &"x".repeat(500)] {
+            assert!(clean_path(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn the_tree_hash_sees_every_part() {
+        let file = |path: &str, executable| FileEntry { path: path.into(), sha: "s".into(), size: 1, executable };
+        let base = tree_sha("p", "c", false, &[file("a", false)]);
+        assert_ne!(base, tree_sha("p", "c", true, &[file("a", false)]));
+        assert_ne!(base, tree_sha("p", "c", false, &[file("a", true)]));
+        assert_ne!(base, tree_sha("q", "c", false, &[file("a", false)]));
+        assert_ne!(base, tree_sha("p", "c", false, &[]));
+    }
+}

@@ -1,0 +1,151 @@
+//! Staging revisions and making them the heads.
+
+use crate::{
+    error::AppResult,
+    features::{
+        artifacts::{model::Kind, service::Facts},
+        volumes::model::Change,
+    },
+    ids::{ArtifactId, CommitId, RevisionId, VolumeId},
+    server::db::{Sql, Tx},
+};
+
+/// A revision to insert.
+#[derive(Clone, Debug)]
+pub struct NewRevision {
+    pub id: RevisionId,
+    pub artifact: ArtifactId,
+    pub parent: Option<RevisionId>,
+    pub change: Change,
+    pub kind: Kind,
+    pub slug: String,
+    pub path: String,
+    pub facts: Facts,
+    pub content_sha: String,
+    pub executable: bool,
+    /// JSON of the files beside the main file, sorted by path.
+    pub files: String,
+    pub tree_sha: String,
+    pub size: i64,
+    pub added: i64,
+    pub removed: i64,
+}
+
+/// Stores main files that are not there yet.
+pub async fn insert_contents(tx: &mut Tx, contents: &[(String, Vec<u8>)]) -> AppResult<()> {
+    for chunk in contents.chunks(100) {
+        let mut sql = Sql::new("INSERT INTO contents (sha, bytes) VALUES ");
+        sql.rows(chunk, |row, (sha, bytes)| {
+            row.bind(sha.clone()).bind(bytes.clone());
+        });
+        sql.push(" ON CONFLICT (sha) DO NOTHING");
+        sql.execute(&mut **tx).await?;
+    }
+    Ok(())
+}
+
+pub async fn insert_revisions(tx: &mut Tx, commit: CommitId, revisions: &[NewRevision], now: i64) -> AppResult<()> {
+    for chunk in revisions.chunks(40) {
+        let mut sql = Sql::new(
+            "INSERT INTO revisions (id, artifact_id, commit_id, parent_id, change, kind, slug, path, name, description, category, tags, version, author, hints, \
+             content_sha, executable, files, tree_sha, size, added, removed, created_at) VALUES ",
+        );
+        sql.rows(chunk, |row, new| {
+            row.bind(new.id.to_string())
+                .bind(new.artifact.to_string())
+                .bind(commit.to_string())
+                .bind(new.parent.map(|id| id.to_string()))
+                .bind(new.change.as_str())
+                .bind(new.kind.as_str())
+                .bind(new.slug.clone())
+                .bind(new.path.clone())
+                .bind(new.facts.name.clone())
+                .bind(new.facts.description.clone())
+                .bind(new.facts.category.clone())
+                .bind(new.facts.tags_json())
+                .bind(new.facts.version.clone())
+                .bind(new.facts.author.clone())
+                .bind(new.facts.hints)
+                .bind(new.content_sha.clone())
+                .bind(i64::from(new.executable))
+                .bind(new.files.clone())
+                .bind(new.tree_sha.clone())
+                .bind(new.size)
+                .bind(new.added)
+                .bind(new.removed)
+                .bind(now);
+        });
+        sql.execute(&mut **tx).await?;
+    }
+    Ok(())
+}
+
+/// Makes every revision of a commit the head of its artifact, in one statement.
+pub async fn apply_revisions(tx: &mut Tx, commit: CommitId, seq: i64, by: &str, now: i64) -> AppResult<u64> {
+    let updated = sqlx::query(
+        "UPDATE artifacts SET state = CASE r.change WHEN 'deleted' THEN 2 ELSE 1 END, kind = r.kind, slug = r.slug, path = r.path, name = r.name, \
+         description = r.description, category = r.category, tags = r.tags, version = r.version, author = r.author, hints = r.hints, head_revision_id = r.id, \
+         seq = $2, updated_at = $3, deleted_at = CASE r.change WHEN 'deleted' THEN $3 ELSE NULL END, deleted_by = CASE r.change WHEN 'deleted' THEN $4 ELSE NULL END \
+         FROM revisions r WHERE r.commit_id = $1 AND artifacts.id = r.artifact_id",
+    )
+    .bind(commit.to_string())
+    .bind(seq)
+    .bind(now)
+    .bind(by)
+    .execute(&mut **tx)
+    .await?;
+    Ok(updated.rows_affected())
+}
+
+/// How many artifacts of a staged commit got another head, or went elsewhere, since they were staged.
+pub async fn overtaken(tx: &mut Tx, commit: CommitId, volume: VolumeId) -> AppResult<i64> {
+    Ok(sqlx::query_scalar(
+        "SELECT COUNT(*) FROM revisions r JOIN artifacts a ON a.id = r.artifact_id WHERE r.commit_id = $1 \
+         AND (COALESCE(a.head_revision_id, '') <> COALESCE(r.parent_id, '') OR a.state = 2 OR a.volume_id <> $2)",
+    )
+    .bind(commit.to_string())
+    .bind(volume.to_string())
+    .fetch_one(&mut **tx)
+    .await?)
+}
+
+/// The drafts that a commit saved are gone.
+pub async fn clear_drafts(tx: &mut Tx, commit: CommitId) -> AppResult<()> {
+    for statement in [
+        "DELETE FROM drafts WHERE artifact_id IN (SELECT artifact_id FROM revisions WHERE commit_id = $1)",
+        "UPDATE artifacts SET has_draft = 0 WHERE id IN (SELECT artifact_id FROM revisions WHERE commit_id = $1)",
+    ] {
+        sqlx::query(statement).bind(commit.to_string()).execute(&mut **tx).await?;
+    }
+    Ok(())
+}
+
+/// Whether a commit was published, and what it did: created and updated.
+pub async fn published(tx: &mut Tx, commit: CommitId) -> AppResult<Option<(i64, i64)>> {
+    let there: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM commits WHERE id = $1").bind(commit.to_string()).fetch_one(&mut **tx).await?;
+    if there == 0 {
+        return Ok(None);
+    }
+    let counts: Vec<(String, i64)> =
+        sqlx::query_as("SELECT change, COUNT(*) FROM revisions WHERE commit_id = $1 GROUP BY change").bind(commit.to_string()).fetch_all(&mut **tx).await?;
+    let of = |change: &str| counts.iter().filter(|(name, _)| name == change).map(|(_, count)| count).sum();
+    Ok(Some((of("created"), of("updated"))))
+}
+
+/// Takes back a slice of what an unpublished commit staged; false when nothing is left.
+pub async fn unstage(tx: &mut Tx, commit: CommitId, limit: i64) -> AppResult<bool> {
+    let staged: Vec<(String, String)> =
+        sqlx::query_as("SELECT id, artifact_id FROM revisions WHERE commit_id = $1 LIMIT $2").bind(commit.to_string()).bind(limit).fetch_all(&mut **tx).await?;
+    if staged.is_empty() {
+        return Ok(false);
+    }
+    for chunk in staged.chunks(super::CHUNK) {
+        let mut sql = Sql::new("DELETE FROM revisions WHERE id IN ");
+        sql.bind_list(chunk.iter().map(|(id, _)| id));
+        sql.execute(&mut **tx).await?;
+        let mut sql = Sql::new("DELETE FROM artifacts WHERE state = 0 AND id IN ");
+        sql.bind_list(chunk.iter().map(|(_, artifact)| artifact));
+        sql.execute(&mut **tx).await?;
+    }
+    Ok(true)
+}

@@ -1,0 +1,72 @@
+//! Moving between volumes, and what ends for good.
+
+use sqlx::AnyPool;
+
+use crate::{
+    error::AppResult,
+    ids::{ArtifactId, VolumeId},
+    server::db::{Sql, Tx},
+};
+
+/// Puts an artifact into another volume; its head follows by the target's commit.
+pub async fn set_place(tx: &mut Tx, id: ArtifactId, volume: VolumeId, slug: &str, path: &str, seq: i64) -> AppResult<()> {
+    sqlx::query("UPDATE artifacts SET volume_id = $2, slug = $3, path = $4, seq = $5 WHERE id = $1")
+        .bind(id.to_string())
+        .bind(volume.to_string())
+        .bind(slug)
+        .bind(path)
+        .bind(seq)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+/// Puts artifacts that were never committed into the trash, or takes them out.
+pub async fn set_trashed(tx: &mut Tx, id: ArtifactId, by: Option<&str>, seq: i64, now: i64) -> AppResult<()> {
+    sqlx::query("UPDATE artifacts SET state = $2, deleted_by = $3, deleted_at = $4, seq = $5, updated_at = $6 WHERE id = $1")
+        .bind(id.to_string())
+        .bind(if by.is_some() { super::TRASHED } else { super::LIVE })
+        .bind(by)
+        .bind(by.map(|_| now))
+        .bind(seq)
+        .bind(now)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+/// Trash older than a time: artifact and volume.
+pub async fn old_trash(pool: &AnyPool, before: i64, limit: i64) -> AppResult<Vec<(String, String)>> {
+    Ok(sqlx::query_as("SELECT id, volume_id FROM artifacts WHERE state = 2 AND deleted_at < $1 ORDER BY deleted_at LIMIT $2")
+        .bind(before)
+        .bind(limit)
+        .fetch_all(pool)
+        .await?)
+}
+
+/// Removes artifacts with everything that belongs to them only.
+pub async fn erase(tx: &mut Tx, ids: &[ArtifactId]) -> AppResult<()> {
+    for chunk in ids.chunks(super::CHUNK) {
+        let mut shas = Sql::new("SELECT DISTINCT content_sha FROM revisions WHERE artifact_id IN ");
+        shas.bind_list(chunk);
+        let shas: Vec<(String,)> = shas.fetch_all(&mut **tx).await?;
+        for statement in [
+            "DELETE FROM drafts WHERE artifact_id IN ",
+            "DELETE FROM favourites WHERE artifact_id IN ",
+            "DELETE FROM recents WHERE artifact_id IN ",
+            "DELETE FROM revisions WHERE artifact_id IN ",
+            "DELETE FROM artifacts WHERE id IN ",
+        ] {
+            let mut sql = Sql::new(statement);
+            sql.bind_list(chunk);
+            sql.execute(&mut **tx).await?;
+        }
+        for shas in shas.chunks(super::CHUNK) {
+            let mut sql = Sql::new("DELETE FROM contents WHERE sha IN ");
+            sql.bind_list(shas.iter().map(|(sha,)| sha));
+            sql.push(" AND NOT EXISTS (SELECT 1 FROM revisions r WHERE r.content_sha = contents.sha)");
+            sql.execute(&mut **tx).await?;
+        }
+    }
+    Ok(())
+}

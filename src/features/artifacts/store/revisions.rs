@@ -1,0 +1,144 @@
+//! Revisions and the bytes they point to.
+
+use sqlx::{Any, AnyPool, Executor};
+
+use crate::{
+    error::AppResult,
+    features::{
+        accounts::model::Person,
+        artifacts::model::{FileEntry, RevisionSummary},
+        volumes::model::{Change, CommitChange},
+    },
+    ids::{ArtifactId, CommitId, RevisionId, VolumeId},
+    server::db::{Sql, parse_id},
+};
+
+crate::row! {
+    /// A revision with its commit.
+    #[derive(Clone, Debug)]
+    pub struct RevisionRow {
+        pub id: String, pub artifact_id: String, pub commit_id: String, pub parent_id: Option<String>, pub change: String, pub version: String, pub content_sha: String,
+        pub executable: i64, pub files: String, pub tree_sha: String, pub added: i64, pub removed: i64, pub sha: String, pub message: String,
+        pub created_at: i64, author_id: String, author_name: String, author_kind: String, author_color: i64, author_avatar: Option<String>,
+    }
+}
+
+impl RevisionRow {
+    pub fn id(&self) -> AppResult<RevisionId> {
+        parse_id(&self.id)
+    }
+    pub fn files(&self) -> AppResult<Vec<FileEntry>> {
+        Ok(serde_json::from_str(&self.files)?)
+    }
+    pub fn summary(&self) -> AppResult<RevisionSummary> {
+        Ok(RevisionSummary {
+            id: self.id()?,
+            commit_id: parse_id(&self.commit_id)?,
+            sha: self.sha.clone(),
+            message: self.message.clone(),
+            author: Person::from_columns(parse_id(&self.author_id)?, self.author_name.clone(), &self.author_kind, self.author_color, self.author_avatar.clone()),
+            change: Change::parse(&self.change),
+            version: self.version.clone(),
+            added: self.added,
+            removed: self.removed,
+            created_at: self.created_at,
+        })
+    }
+}
+
+const REVISION: &str = "SELECT r.id, r.artifact_id, r.commit_id, r.parent_id, r.change, r.version, r.content_sha, r.executable, r.files, r.tree_sha, r.added, r.removed, \
+     c.sha, c.message, c.created_at, c.author_id, u.name AS author_name, u.kind AS author_kind, u.color AS author_color, u.avatar_sha AS author_avatar \
+     FROM revisions r JOIN commits c ON c.id = r.commit_id JOIN users u ON u.id = c.author_id ";
+
+pub async fn revision<'c>(executor: impl Executor<'c, Database = Any>, artifact: ArtifactId, id: RevisionId) -> AppResult<Option<RevisionRow>> {
+    let mut sql = Sql::new(REVISION);
+    sql.push("WHERE r.id = ").bind(id.to_string()).push(" AND r.artifact_id = ").bind(artifact.to_string());
+    Ok(sql.fetch_all(executor).await?.pop())
+}
+
+/// Published revisions by id.
+pub async fn revisions(pool: &AnyPool, ids: &[RevisionId]) -> AppResult<Vec<RevisionRow>> {
+    let mut rows = Vec::with_capacity(ids.len());
+    for chunk in ids.chunks(super::CHUNK) {
+        let mut sql = Sql::new(REVISION);
+        sql.push("WHERE r.id IN ").bind_list(chunk);
+        rows.extend(sql.fetch_all::<RevisionRow>(pool).await?);
+    }
+    Ok(rows)
+}
+
+/// The history of an artifact, newest first.
+pub async fn history(pool: &AnyPool, artifact: ArtifactId, before: Option<RevisionId>, limit: i64) -> AppResult<Vec<RevisionRow>> {
+    let mut sql = Sql::new(REVISION);
+    sql.push("WHERE r.artifact_id = ").bind(artifact.to_string());
+    if let Some(before) = before {
+        sql.push(" AND r.id < ").bind(before.to_string());
+    }
+    sql.push(" ORDER BY r.id DESC LIMIT ").bind(limit);
+    sql.fetch_all(pool).await
+}
+
+pub async fn history_length(pool: &AnyPool, artifact: ArtifactId) -> AppResult<i64> {
+    Ok(sqlx::query_scalar("SELECT COUNT(*) FROM revisions r JOIN commits c ON c.id = r.commit_id WHERE r.artifact_id = $1")
+        .bind(artifact.to_string())
+        .fetch_one(pool)
+        .await?)
+}
+
+pub async fn content<'c>(executor: impl Executor<'c, Database = Any>, sha: &str) -> AppResult<Option<Vec<u8>>> {
+    Ok(sqlx::query_scalar("SELECT bytes FROM contents WHERE sha = $1").bind(sha).fetch_optional(executor).await?)
+}
+
+pub async fn contents<'c>(executor: impl Executor<'c, Database = Any>, shas: &[String]) -> AppResult<Vec<(String, Vec<u8>)>> {
+    let mut sql = Sql::new("SELECT sha, bytes FROM contents WHERE sha IN ");
+    sql.bind_list(shas);
+    sql.fetch_all(executor).await
+}
+
+crate::row! {
+    struct ChangeRow { artifact_id: String, id: String, parent_id: Option<String>, change: String, path: String, name: String, added: i64, removed: i64 }
+}
+
+/// What a commit did, in the order of paths.
+pub async fn changes_of(pool: &AnyPool, commit: CommitId, limit: i64) -> AppResult<Vec<CommitChange>> {
+    let rows: Vec<ChangeRow> = sqlx::query_as(
+        "SELECT artifact_id, id, parent_id, change, path, name, added, removed FROM revisions WHERE commit_id = $1 ORDER BY path, id LIMIT $2",
+    )
+    .bind(commit.to_string())
+    .bind(limit)
+    .fetch_all(pool)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(CommitChange {
+                artifact_id: parse_id(&row.artifact_id)?,
+                revision_id: parse_id(&row.id)?,
+                parent_revision_id: row.parent_id.as_deref().map(parse_id).transpose()?,
+                change: Change::parse(&row.change),
+                path: row.path,
+                name: row.name,
+                added: row.added,
+                removed: row.removed,
+            })
+        })
+        .collect()
+}
+
+crate::row! {
+    /// A committed artifact as an export writes it.
+    #[derive(Clone, Debug)]
+    pub struct ExportRow { pub path: String, pub content_sha: String, pub executable: i64, pub files: String }
+}
+
+/// The heads of a volume after a path, in the order of paths.
+pub async fn export_rows(pool: &AnyPool, volume: VolumeId, after: &str, limit: i64) -> AppResult<Vec<ExportRow>> {
+    Ok(sqlx::query_as(
+        "SELECT a.path, r.content_sha, r.executable, r.files FROM artifacts a JOIN revisions r ON r.id = a.head_revision_id \
+         WHERE a.volume_id = $1 AND a.state = 1 AND a.path > $2 ORDER BY a.path LIMIT $3",
+    )
+    .bind(volume.to_string())
+    .bind(after)
+    .bind(limit)
+    .fetch_all(pool)
+    .await?)
+}

@@ -1,0 +1,100 @@
+//! Volumes and artifacts as zip archives, written while they are sent.
+
+use std::io;
+
+use bytes::Bytes;
+use serde_json::json;
+use tokio::sync::mpsc;
+
+use super::{super::archive::ZipStream, access};
+use crate::{
+    error::AppResult,
+    features::{
+        accounts::Action,
+        analytics::service::{Event, record},
+        artifacts::{
+            model::{Kind, slug::slugify},
+            service as artifacts,
+        },
+    },
+    ids::{ArtifactId, RevisionId, VolumeId},
+    server::{blobs::Blobs, context::Ctx},
+};
+
+/// Artifacts read at once.
+const SLICE: i64 = 100;
+/// Pieces that wait for a slow reader.
+const QUEUE: usize = 8;
+
+/// A file name and the bytes as they come.
+pub struct Export {
+    pub name: String,
+    pub stream: futures::stream::BoxStream<'static, io::Result<Bytes>>,
+}
+
+/// Everything committed in a volume, by path.
+pub async fn export_volume(ctx: &Ctx, id: VolumeId) -> AppResult<Export> {
+    let access = access::authorise(ctx, id, Action::Read).await?;
+    let mut tx = ctx.db().write_tx().await?;
+    record(ctx, &mut tx, Event::new("volume.exported").team(access.team).volume(id)).await?;
+    tx.commit().await?;
+    let ctx = ctx.clone();
+    let name = format!("{}.zip", slugify(&access.name));
+    Ok(stream(name, move |zip| {
+        let runtime = tokio::runtime::Handle::current();
+        let mut after = String::new();
+        loop {
+            let slice = runtime.block_on(artifacts::export_slice(&ctx, id, &after, SLICE)).map_err(io::Error::other)?;
+            let Some((last, _)) = slice.last() else { return Ok(()) };
+            after = last.path.clone();
+            for (row, bytes) in &slice {
+                let folder = row.path.rsplit_once('/').map(|(folder, _)| format!("{folder}/")).unwrap_or_default();
+                write_artifact(zip, &ctx.state.blobs, &folder, &row.path, bytes, row.executable != 0, &row.files)?;
+            }
+        }
+    }))
+}
+
+fn write_artifact(zip: &mut ZipStream, blobs: &Blobs, folder: &str, path: &str, bytes: &[u8], executable: bool, files: &str) -> io::Result<()> {
+    zip.add(path, bytes, executable)?;
+    let files: Vec<crate::features::artifacts::model::FileEntry> = serde_json::from_str(files)?;
+    for file in files {
+        zip.add(&format!("{folder}{}", file.path), &artifacts::read_export_file(blobs, &file)?, file.executable)?;
+    }
+    Ok(())
+}
+
+/// One artifact as the folder that agents read: `name/SKILL.md` with its files, or `name.md`.
+pub async fn export_artifact(ctx: &Ctx, id: ArtifactId, revision: Option<RevisionId>) -> AppResult<Export> {
+    let artifact = artifacts::download(ctx, id, revision).await?;
+    let mut tx = ctx.db().write_tx().await?;
+    record(ctx, &mut tx, Event::new("artifact.downloaded").volume(artifact.volume).subject(id).data(json!({ "files": artifact.files.len() }))).await?;
+    tx.commit().await?;
+    let blobs = ctx.state.blobs.clone();
+    let slug = artifact.slug;
+    let (folder, path) = match artifact.kind {
+        Kind::Agent if artifact.files.is_empty() => (String::new(), format!("{slug}.md")),
+        Kind::Agent => (format!("{slug}/"), format!("{slug}/AGENT.md")),
+        Kind::Skill => (format!("{slug}/"), format!("{slug}/SKILL.md")),
+        Kind::Tool => (format!("{slug}/"), format!("{slug}/TOOL.md")),
+    };
+    let files = serde_json::to_string(&artifact.files)?;
+    Ok(stream(format!("{slug}.zip"), move |zip| write_artifact(zip, &blobs, &folder, &path, &artifact.bytes, artifact.executable, &files)))
+}
+
+/// Writes on a blocking thread; a fault ends the answer early, so that nobody takes half an archive for a whole one.
+fn stream(name: String, write: impl FnOnce(&mut ZipStream) -> io::Result<()> + Send + 'static) -> Export {
+    let (sender, receiver) = mpsc::channel::<io::Result<Bytes>>(QUEUE);
+    tokio::task::spawn_blocking(move || {
+        let mut zip = ZipStream::new(sender.clone());
+        let result = write(&mut zip).and_then(|()| zip.finish());
+        if let Err(error) = result
+            && error.kind() != io::ErrorKind::BrokenPipe
+        {
+            tracing::error!(%error, "an export ended early");
+            let _ = sender.blocking_send(Err(error));
+        }
+    });
+    let stream = futures::stream::unfold(receiver, |mut receiver| async { receiver.recv().await.map(|item| (item, receiver)) });
+    Export { name, stream: Box::pin(stream) }
+}

@@ -1,0 +1,170 @@
+//! Taking an upload in: durably staged below `DATA_DIR/staging`, then queued as a job in one transaction.
+
+use std::path::{Path, PathBuf};
+
+use axum::{body::Body, extract::Multipart};
+use futures::StreamExt as _;
+use serde_json::json;
+use tokio::{fs::File, io::AsyncWriteExt as _};
+
+use super::{
+    super::{
+        archive::{ARCHIVE_FILE, BUNDLE_FILE, Entry, MANIFEST_FILE},
+        jobs::{IMPORT, ImportPayload, staging_folder},
+        model::limits,
+    },
+    access::{self, VolumeAccess},
+};
+use crate::{
+    error::{AppError, AppResult},
+    features::{
+        accounts::Action,
+        analytics::service::{Event, record},
+        jobs::{self, model::JobStatus},
+    },
+    ids::{CommitId, JobId, VolumeId},
+    server::context::Ctx,
+};
+
+/// Imports a zip that is still on its way.
+pub async fn start_import_of_archive(ctx: &Ctx, volume: VolumeId, body: Body) -> AppResult<JobStatus> {
+    let access = access::authorise(ctx, volume, Action::Commit).await?;
+    let staging = Staging::new(ctx).await?;
+    let mut file = Bounded::create(&staging.folder.join(ARCHIVE_FILE)).await?;
+    let mut chunks = body.into_data_stream();
+    while let Some(chunk) = chunks.next().await {
+        file.write(&chunk.map_err(|_| broken())?).await?;
+    }
+    if file.written == 0 {
+        return Err(AppError::invalid("The upload is empty."));
+    }
+    file.finish().await?;
+    queue(ctx, &access, staging, "a zip".to_owned()).await
+}
+
+/// Imports the files of a folder: first their paths, then the files in that order. One zip among them stands for its content.
+pub async fn start_import_of_parts(ctx: &Ctx, volume: VolumeId, mut parts: Multipart) -> AppResult<JobStatus> {
+    let access = access::authorise(ctx, volume, Action::Commit).await?;
+    let staging = Staging::new(ctx).await?;
+    let mut file = Bounded::create(&staging.folder.join(BUNDLE_FILE)).await?;
+    let mut paths: Vec<String> = Vec::new();
+    let mut entries: Vec<Entry> = Vec::new();
+    let mut first = [0u8; 4];
+    while let Some(mut part) = parts.next_field().await.map_err(|_| broken())? {
+        if part.name() == Some("paths") {
+            paths = serde_json::from_str(&part.text().await.map_err(|_| broken())?).map_err(|_| AppError::field("paths", "This is not a JSON array of paths."))?;
+            continue;
+        }
+        if entries.len() >= limits::FILES {
+            return Err(AppError::too_large(format!("These are more than {} files: import them in parts.", limits::FILES)));
+        }
+        let path = paths.get(entries.len()).cloned().or_else(|| part.file_name().map(str::to_owned)).unwrap_or_default();
+        let before = file.written;
+        while let Some(chunk) = part.chunk().await.map_err(|_| broken())? {
+            if file.written == 0 && chunk.len() >= 4 {
+                first.copy_from_slice(&chunk[..4]);
+            }
+            file.write(&chunk).await?;
+        }
+        entries.push(Entry { path, size: file.written - before, executable: None });
+    }
+    if entries.is_empty() {
+        return Err(AppError::invalid("The upload has no files."));
+    }
+    file.finish().await?;
+    let label = match entries.as_slice() {
+        [only] if first == *b"PK\x03\x04" => {
+            tokio::fs::rename(staging.folder.join(BUNDLE_FILE), staging.folder.join(ARCHIVE_FILE)).await?;
+            only.path.clone()
+        }
+        [only] => only.path.clone(),
+        _ => entries[0].path.split('/').next().unwrap_or("a folder").to_owned(),
+    };
+    let mut manifest = Bounded::create(&staging.folder.join(MANIFEST_FILE)).await?;
+    manifest.write(&serde_json::to_vec(&entries)?).await?;
+    manifest.finish().await?;
+    queue(ctx, &access, staging, label).await
+}
+
+fn broken() -> AppError {
+    AppError::invalid("The upload ended early. Send it again.")
+}
+
+async fn queue(ctx: &Ctx, access: &VolumeAccess, staging: Staging, label: String) -> AppResult<JobStatus> {
+    let actor = ctx.actor()?.id();
+    staging.sync().await?;
+    let label = label.chars().filter(|c| !c.is_control()).take(80).collect();
+    let payload = ImportPayload { volume: access.id, commit: CommitId::generate(), author: actor, label };
+    let mut tx = ctx.db().write_tx().await?;
+    jobs::service::enqueue(&mut tx, staging.job, IMPORT, &payload, actor, ctx.now()).await?;
+    record(ctx, &mut tx, Event::new("volume.import_started").team(access.team).volume(access.id).subject(staging.job).data(json!({}))).await?;
+    tx.commit().await?;
+    let job = staging.keep();
+    ctx.state.jobs.notify_one();
+    jobs::service::status(ctx, job).await
+}
+
+/// A folder for one upload; gone again if the upload does not become a job.
+struct Staging {
+    job: JobId,
+    folder: PathBuf,
+    kept: bool,
+}
+
+impl Staging {
+    async fn new(ctx: &Ctx) -> AppResult<Self> {
+        let job = JobId::generate();
+        let folder = staging_folder(ctx, &job.to_string());
+        tokio::fs::create_dir_all(&folder).await?;
+        Ok(Self { job, folder, kept: false })
+    }
+
+    /// The folder and the one above it know their entries for good.
+    async fn sync(&self) -> AppResult<()> {
+        let mut folder = Some(self.folder.as_path());
+        for _ in 0..2 {
+            let Some(path) = folder else { break };
+            File::open(path).await?.sync_all().await?;
+            folder = path.parent();
+        }
+        Ok(())
+    }
+
+    fn keep(mut self) -> JobId {
+        self.kept = true;
+        self.job
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        if !self.kept {
+            let _ = std::fs::remove_dir_all(&self.folder);
+        }
+    }
+}
+
+/// A file that may not grow over the limit of an upload.
+struct Bounded {
+    file: tokio::io::BufWriter<File>,
+    written: u64,
+}
+
+impl Bounded {
+    async fn create(path: &Path) -> AppResult<Self> {
+        Ok(Self { file: tokio::io::BufWriter::with_capacity(256 * 1024, File::create(path).await?), written: 0 })
+    }
+
+    async fn write(&mut self, bytes: &[u8]) -> AppResult<()> {
+        self.written += bytes.len() as u64;
+        if self.written > limits::ARCHIVE_BYTES {
+            return Err(AppError::too_large(format!("The upload is over {} MB: import it in parts.", limits::ARCHIVE_BYTES / 1024 / 1024)));
+        }
+        Ok(self.file.write_all(bytes).await?)
+    }
+
+    async fn finish(mut self) -> AppResult<()> {
+        self.file.flush().await?;
+        Ok(self.file.into_inner().sync_all().await?)
+    }
+}

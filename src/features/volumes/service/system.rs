@@ -1,0 +1,114 @@
+//! The built-in volume: embedded in the binary, brought in line when the server starts.
+
+use std::collections::HashMap;
+
+use rust_embed::RustEmbed;
+
+use super::super::{
+    archive::{Entry, recognise},
+    model::VolumeKind,
+    store::{self, NewVolume},
+};
+use crate::{
+    error::AppResult,
+    features::{
+        analytics::service::{Event, record},
+        artifacts::{
+            model::FileEntry,
+            service::{self as artifacts, Known, Publication, Staged},
+        },
+    },
+    ids::{ArtifactId, CommitId, UserId, VolumeId},
+    server::{context::Ctx, db::parse_id, secrets},
+};
+
+#[derive(RustEmbed)]
+#[folder = "volumes/system"]
+struct Embedded;
+
+/// The account that the commits of the built-in volume are by: an agent without a way to sign in.
+pub const SYSTEM_USER: &str = "00000000-0000-7000-8000-000000000001";
+const SYSTEM_VOLUME: &str = "00000000-0000-7000-8000-000000000002";
+const NAME: &str = "Built-in";
+
+/// Brings the built-in volume in line with the binary; a commit says what changed, and nothing is written when nothing did.
+pub async fn install_system_volume(ctx: &Ctx) -> AppResult<()> {
+    let user: UserId = parse_id(SYSTEM_USER)?;
+    let volume: VolumeId = parse_id(SYSTEM_VOLUME)?;
+    let known = match store::system(ctx.db().read()).await? {
+        Some(_) => artifacts::volume_places(ctx, volume).await?,
+        None => {
+            let now = ctx.now();
+            let mut tx = ctx.db().write_tx().await?;
+            store::ensure_system_user(&mut tx, user, now).await?;
+            store::insert(&mut tx, &NewVolume { id: volume, kind: VolumeKind::System, owner: String::new(), name: NAME, demo: false, now }).await?;
+            tx.commit().await?;
+            HashMap::new()
+        }
+    };
+    let changes = changes(ctx, known).await?;
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let commit = CommitId::generate();
+    let count = changes.len();
+    let staged = artifacts::stage_import(ctx, commit, volume, user, changes).await?;
+    let mut tx = ctx.db().write_tx().await?;
+    let message = concat!("Built-in artifacts of version ", env!("CARGO_PKG_VERSION"));
+    artifacts::publish_import(ctx, &mut tx, Publication { commit, volume, author: user, message, source: "system", changes: staged }).await?;
+    record(ctx, &mut tx, Event::new("volume.installed").volume(volume).data(serde_json::json!({ "artifacts": count }))).await?;
+    tx.commit().await?;
+    tracing::info!(artifacts = count, "the built-in volume was brought up to date");
+    Ok(())
+}
+
+/// What differs between the binary and the database.
+async fn changes(ctx: &Ctx, mut known: HashMap<String, Known>) -> AppResult<Vec<Staged>> {
+    let mut entries: Vec<Entry> = Embedded::iter().map(|path| Entry { path: path.into_owned(), size: 0, executable: None }).collect();
+    entries.sort_by(|a, b| a.path.cmp(&b.path));
+    let bytes: Vec<Vec<u8>> = entries.iter().map(|entry| Embedded::get(&entry.path).map(|file| file.data.into_owned()).unwrap_or_default()).collect();
+    let plan = recognise(&entries, &HashMap::new(), |index| Some(bytes[index].clone()));
+    let mut staged = Vec::new();
+    for candidate in plan.candidates {
+        let script = |index: usize| bytes[index].starts_with(b"#!");
+        let mut files: Vec<FileEntry> = candidate
+            .files
+            .iter()
+            .map(|(path, index)| FileEntry { path: path.clone(), sha: secrets::sha256(&bytes[*index]), size: bytes[*index].len() as i64, executable: script(*index) })
+            .collect();
+        files.sort();
+        let content = bytes[candidate.main].clone();
+        let tree = artifacts::tree_sha(&candidate.path, &secrets::sha256(&content), false, &files);
+        let before = known.remove(&candidate.path);
+        if before.as_ref().is_some_and(|before| before.tree_sha.as_deref() == Some(tree.as_str())) {
+            continue;
+        }
+        for (_, index) in &candidate.files {
+            ctx.state.blobs.put(bytes[*index].clone()).await?;
+        }
+        staged.push(Staged {
+            artifact: before.as_ref().map_or_else(ArtifactId::generate, |before| before.id),
+            known: before,
+            kind: candidate.kind,
+            slug: candidate.slug,
+            path: candidate.path,
+            content: Some(content),
+            executable: false,
+            files,
+        });
+    }
+    // What a former version had and this one has not.
+    for (path, before) in known {
+        staged.push(Staged {
+            artifact: before.id,
+            kind: before.kind,
+            slug: before.slug.clone(),
+            path,
+            content: None,
+            executable: false,
+            files: Vec::new(),
+            known: Some(before),
+        });
+    }
+    Ok(staged)
+}

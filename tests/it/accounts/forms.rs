@@ -1,0 +1,102 @@
+//! The forms as a browser without scripts sends them.
+
+use reqwest::Method;
+use serde_json::Value;
+
+use crate::app::{Answer, Client, PASSWORD};
+
+/// Posts a form as a browser does that has no scripts.
+async fn submit(client: &Client, action: &str, page: &str, fields: &[(&str, &str)]) -> Answer {
+    let body: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={}", llmos_lite::browser::data::encode(value))).collect();
+    let request = client
+        .request(Method::POST, action)
+        .header("accept", "text/html,application/xhtml+xml")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .header("origin", &client.url)
+        .header("referer", format!("{}{page}", client.url))
+        .body(body.join("&"));
+    client.answer(request).await
+}
+
+app_test!(signing_up_in_and_out_without_scripts, |app| {
+    let browser = app.visitor();
+    let fields =
+        [("name", "Maya Chen"), ("email", "maya@harbor.internal"), ("password", PASSWORD), ("invitation", ""), ("next", "/changes")];
+    let answer = submit(&browser, "/fn/sign-up", "/sign-up", &fields).await;
+    assert_eq!((answer.status, answer.header("location")), (302, "/changes"), "{}", answer.text);
+    assert_eq!(browser.get("/me").await.0, 200);
+
+    let answer = submit(&browser, "/fn/sign-out", "/", &[]).await;
+    assert_eq!((answer.status, answer.header("location")), (302, "/login"));
+    assert_eq!(browser.get("/me").await.0, 401);
+
+    let fields = [("email", "maya@harbor.internal"), ("password", PASSWORD), ("next", "https://evil.example/")];
+    let answer = submit(&browser, "/fn/sign-in", "/login", &fields).await;
+    assert_eq!((answer.status, answer.header("location")), (302, "/"), "never to another site");
+    assert_eq!(browser.get("/me").await.0, 200);
+});
+
+app_test!(a_refused_form_comes_back_to_its_page_with_the_sentence, |app| {
+    app.sign_up_first().await;
+    let browser = app.visitor();
+    let fields = [("email", "maya@harbor.internal"), ("password", "wrong password"), ("next", "/changes")];
+    let answer = submit(&browser, "/fn/sign-in", "/login?next=%2Fchanges", &fields).await;
+    assert_eq!(answer.status, 302);
+    let location = answer.header("location").to_owned();
+    assert!(location.starts_with("/login?next=%2Fchanges&__path=%2Ffn%2Fsign-in&__err="), "{location}");
+    let page = browser.answer(browser.request(Method::GET, &location)).await;
+    assert_eq!(page.status, 200, "{}", page.header("location"));
+
+    // A second try from there does not pile up.
+    let again = submit(&browser, "/fn/sign-in", &location, &fields).await;
+    assert_eq!(again.header("location").matches("__err").count(), 1);
+
+    // Somebody else's link with words of their own is cleaned first.
+    let victim = app.visitor();
+    let page = victim.answer(victim.request(Method::GET, &location)).await;
+    assert_eq!((page.status, page.header("location")), (303, "/login?next=%2Fchanges"));
+});
+
+app_test!(with_scripts_the_error_is_the_answer, |app| {
+    app.sign_up_first().await;
+    let browser = app.visitor();
+    let request = browser
+        .request(Method::POST, "/fn/sign-in")
+        .header("accept", "application/json")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body("email=maya%40harbor.internal&password=wrong+password");
+    let answer = browser.answer(request).await;
+    assert_eq!((answer.status, &answer.json()["code"]), (401, &Value::from("unauthenticated")));
+    let request = browser
+        .request(Method::POST, "/fn/sign-in")
+        .header("accept", "application/json")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(format!("email=maya%40harbor.internal&password={}", PASSWORD.replace(' ', "+")));
+    let answer = browser.answer(request).await;
+    assert_eq!((answer.status, answer.header("location")), (200, "/"));
+    assert!(answer.headers.contains_key("serverfnredirect"));
+    assert_eq!(browser.get("/me").await.0, 200);
+});
+
+app_test!(a_password_link_works_as_a_form, |app| {
+    let maya = app.sign_up_first().await;
+    let (_, link) = maya.post(&format!("/admin/users/{}/password-link", maya.id), Value::Null).await;
+    let secret = crate::app::secret_of(&link["url"]);
+    let browser = app.visitor();
+    let answer = submit(&browser, "/fn/set-new-password", "/reset/x", &[("secret", &secret), ("password", "another fine sentence")]).await;
+    assert_eq!((answer.status, answer.header("location")), (302, "/"));
+    assert_eq!(browser.get("/me").await.0, 200);
+});
+
+app_test!(a_form_of_another_site_does_nothing, |app| {
+    app.sign_up_first().await;
+    let browser = app.visitor();
+    let request = browser
+        .request(Method::POST, "/fn/sign-in")
+        .header("origin", "https://evil.example")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(format!("email=maya%40harbor.internal&password={}", PASSWORD.replace(' ', "+")));
+    let answer = browser.answer(request).await;
+    assert_eq!((answer.status, &answer.json()["code"]), (403, &Value::from("foreign_origin")));
+    assert_eq!(browser.get("/me").await.0, 401);
+});

@@ -1,0 +1,79 @@
+//! Requests that nobody should send: the right status, a stable code, a sentence, a request id, and nothing changed.
+
+use reqwest::{Method, RequestBuilder};
+use serde_json::json;
+
+use crate::app::Client;
+
+async fn refused(client: &Client, request: RequestBuilder, status: u16, code: &str) {
+    let answer = client.answer(request).await;
+    let error = answer.json();
+    assert_eq!((answer.status, error["code"].as_str()), (status, Some(code)), "{}", answer.text);
+    let message = error["message"].as_str().unwrap_or_default();
+    assert!(message.len() > 10 && (message.ends_with('.') || message.ends_with(':')), "{message}");
+    assert_eq!(error["requestId"].as_str(), Some(answer.header("x-request-id")));
+    assert!(!answer.text.contains("sqlx") && !answer.text.contains("src/") && !answer.text.contains("SELECT"));
+}
+
+app_test!(unreadable_requests_are_refused_with_a_sentence, |app| {
+    let maya = app.sign_up_first().await;
+    let post = |path: &str| maya.request(Method::POST, &format!("/api/v1{path}"));
+    let raw = |path: &str, body: &str| post(path).header("content-type", "application/json").body(body.to_owned());
+    refused(&maya, raw("/teams", "{"), 400, "invalid_input").await;
+    refused(&maya, raw("/teams", "[]"), 400, "invalid_input").await;
+    refused(&maya, raw("/teams", r#"{"name": 7}"#), 400, "invalid_input").await;
+    refused(&maya, raw("/teams", r#"{"name": "x", "id": "not-an-id"}"#), 400, "invalid_input").await;
+    refused(&maya, raw("/teams", ""), 400, "invalid_input").await;
+    refused(&maya, post("/teams").body("name=x"), 415, "unsupported_media_type").await;
+    refused(&maya, raw("/teams", &format!(r#"{{"name": "{}"}}"#, "x".repeat(5 * 1024 * 1024))), 413, "too_large").await;
+    refused(&maya, raw("/teams", &format!("{}{}", "[".repeat(100_000), "]".repeat(100_000))), 400, "invalid_input").await;
+    assert_eq!(maya.get("/teams").await.1, json!([]));
+});
+
+app_test!(addresses_and_methods_that_do_not_exist, |app| {
+    let maya = app.sign_up_first().await;
+    for (method, path, status, code) in [
+        (Method::GET, "/api/v1/nothing", 404, "not_found"),
+        (Method::POST, "/api/v2/teams", 404, "not_found"),
+        (Method::PUT, "/api/v1/teams", 405, "method_not_allowed"),
+        (Method::DELETE, "/api/v1/instance", 405, "method_not_allowed"),
+        (Method::GET, "/api/v1/teams/not-an-id", 404, "not_found"),
+        (Method::GET, "/api/v1/teams/0192a000-0000-7000-8000-00000000dead", 404, "not_found"),
+        (Method::GET, "/api/v1/teams/%00", 404, "not_found"),
+        (Method::POST, "/nowhere", 405, "method_not_allowed"),
+    ] {
+        refused(&maya, maya.request(method, path), status, code).await;
+    }
+});
+
+app_test!(changes_from_another_site_are_refused, |app| {
+    let maya = app.sign_up_first().await;
+    let body = json!({ "name": "Harbor" });
+    let post = || maya.request(Method::POST, "/api/v1/teams").json(&body);
+    refused(&maya, post().header("origin", "https://evil.example"), 403, "foreign_origin").await;
+    refused(&maya, post().header("origin", "null"), 403, "foreign_origin").await;
+    refused(&maya, post().header("sec-fetch-site", "cross-site"), 403, "foreign_origin").await;
+    refused(&maya, post().header("sec-fetch-site", "same-site"), 403, "foreign_origin").await;
+    assert_eq!(maya.get("/teams").await.1, json!([]));
+    assert_eq!(maya.answer(post().header("origin", &maya.url)).await.status, 201);
+});
+
+app_test!(credentials_that_do_not_work, |app| {
+    app.sign_up_first().await;
+    let visitor = app.visitor();
+    let get = |name: &str, value: &str| visitor.request(Method::GET, "/api/v1/me").header(name, value);
+    refused(&visitor, get("cookie", "llmos_session=made-up"), 401, "unauthenticated").await;
+    refused(&visitor, get("authorization", "Bearer llmos_made-up"), 401, "unauthenticated").await;
+    refused(&visitor, get("authorization", "Bearer "), 401, "unauthenticated").await;
+    refused(&visitor, get("authorization", "Basic YTpi"), 401, "unauthenticated").await;
+});
+
+app_test!(every_answer_carries_its_headers, |app| {
+    let visitor = app.visitor();
+    let answer = visitor.answer(visitor.request(Method::GET, "/api/v1/instance")).await;
+    assert!(answer.header("content-security-policy").starts_with("default-src 'none'"));
+    assert_eq!((answer.header("x-content-type-options"), answer.header("referrer-policy")), ("nosniff", "same-origin"));
+    let page = visitor.answer(visitor.request(Method::GET, "/login")).await;
+    let policy = page.header("content-security-policy");
+    assert!(policy.contains("'strict-dynamic'") && policy.contains("'wasm-unsafe-eval'") && policy.contains("'nonce-"), "{policy}");
+});

@@ -1,0 +1,53 @@
+//! `Idempotency-Key`: the same request again is answered, not done.
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::app::{Answer, Client};
+
+async fn post(client: &Client, path: &str, key: &str, body: serde_json::Value) -> Answer {
+    let request = client.request(Method::POST, &format!("/api/v1{path}")).header("idempotency-key", key).json(&body);
+    client.answer(request).await
+}
+
+app_test!(a_repeated_request_makes_one_team, |app| {
+    let maya = app.sign_up_first().await;
+    let first = post(&maya, "/teams", "one", json!({ "name": "Harbor" })).await;
+    let again = post(&maya, "/teams", "one", json!({ "name": "Harbor" })).await;
+    assert_eq!((first.status, again.status, first.text.as_str()), (201, 201, again.text.as_str()));
+    assert_eq!((first.header("idempotent-replayed"), again.header("idempotent-replayed")), ("", "true"));
+    assert_eq!(maya.get("/teams").await.1.as_array().map(Vec::len), Some(1));
+
+    let other = post(&maya, "/teams", "one", json!({ "name": "Pier" })).await;
+    assert_eq!((other.status, &other.json()["code"]), (409, &json!("conflict")), "the key belongs to another request");
+    let refused = post(&maya, "/teams", "two", json!({ "name": "" })).await;
+    let again = post(&maya, "/teams", "two", json!({ "name": "" })).await;
+    assert_eq!((refused.status, again.status), (400, 400));
+    assert_eq!(post(&maya, "/teams", "", json!({ "name": "Pier" })).await.status, 400);
+
+    let noor = app.sign_up(&maya, "noor@x.y").await;
+    assert_eq!(
+        post(&noor, "/teams", "one", json!({ "name": "Harbor" })).await.header("idempotent-replayed"),
+        "",
+        "keys belong to accounts"
+    );
+});
+
+app_test!(two_at_once_make_one_team, |app| {
+    let maya = app.sign_up_first().await;
+    let (a, b) =
+        tokio::join!(post(&maya, "/teams", "k", json!({ "name": "Harbor" })), post(&maya, "/teams", "k", json!({ "name": "Harbor" })));
+    assert!([a.status, b.status].contains(&201) && [a.status, b.status].iter().all(|status| [201, 409].contains(status)));
+    assert_eq!(maya.get("/teams").await.1.as_array().map(Vec::len), Some(1));
+});
+
+app_test!(a_secret_is_not_kept_for_a_repetition, |app| {
+    let maya = app.sign_up_first().await;
+    let wish = json!({ "name": "CI", "scopes": ["read"], "expiresInDays": 1 });
+    let first = post(&maya, "/me/tokens", "k", wish.clone()).await;
+    let again = post(&maya, "/me/tokens", "k", wish).await;
+    assert_eq!((first.status, again.status), (201, 409));
+    assert_eq!(maya.get("/me/tokens").await.1.as_array().map(Vec::len), Some(1));
+    let kept: Vec<String> = sqlx::query_scalar("SELECT body FROM idempotency_keys").fetch_all(app.state.db.read()).await.expect("rows");
+    assert!(kept.iter().all(|body| !body.contains("llmos_")));
+});
