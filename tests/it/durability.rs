@@ -83,7 +83,8 @@ async fn write(base: &str, client: &Client, volume: &str, acknowledged: &Mutex<A
     let id = made["summary"]["id"].as_str().unwrap_or_default().to_owned();
     let saves = made["draft"]["saves"].as_i64().unwrap_or_default();
     let text = format!("# {name}\n\nSaved.\n");
-    let (status, saved) = call(base, client, Method::PUT, &format!("/artifacts/{id}/draft"), json!({ "text": text, "saves": saves })).await?;
+    let (status, saved) =
+        call(base, client, Method::PUT, &format!("/artifacts/{id}/draft"), json!({ "text": text, "saves": saves })).await?;
     assert!(status < 300, "draft: {status} {saved}");
     note(&|seen| seen.drafts.push((id.clone(), text.clone())));
     let body = json!({ "message": format!("Add {name}"), "artifacts": [{ "id": id, "baseRevisionId": null }] });
@@ -130,7 +131,8 @@ async fn each_kind_of_write_is_fsynced_before_its_answer() {
     ask(Method::PUT, format!("/artifacts/{id}/files/references/a.txt"), json!("a file")).await;
     ask(Method::POST, "/commits".to_owned(), json!({ "message": "Add it", "artifacts": [{ "id": id, "baseRevisionId": null }] })).await;
     ask(Method::PUT, format!("/artifacts/{id}/favourite"), Value::Null).await;
-    ask(Method::PATCH, format!("/artifacts/{id}/frontmatter"), json!({ "key": "version", "value": { "type": "text", "value": "1.0.0" } })).await;
+    ask(Method::PATCH, format!("/artifacts/{id}/frontmatter"), json!({ "key": "version", "value": { "type": "text", "value": "1.0.0" } }))
+        .await;
     ask(Method::DELETE, format!("/artifacts/{id}/draft"), Value::Null).await;
     ask(Method::DELETE, format!("/artifacts/{id}"), Value::Null).await;
     ask(Method::POST, "/me/tokens".to_owned(), json!({ "name": "CI", "scopes": ["read"], "expiresInDays": 1 })).await;
@@ -140,8 +142,10 @@ async fn each_kind_of_write_is_fsynced_before_its_answer() {
     let mut from = 0;
     for (method, path) in &written {
         let request = format!("{method} /api/v1{path} HTTP");
-        let start = from + lines[from..].iter().position(|line| line.contains(&request)).unwrap_or_else(|| panic!("{request} is in the trace"));
-        let end = start + lines[start..].iter().position(|line| line.contains("\"HTTP/1.1 2")).unwrap_or_else(|| panic!("{request} was answered"));
+        let start =
+            from + lines[from..].iter().position(|line| line.contains(&request)).unwrap_or_else(|| panic!("{request} is in the trace"));
+        let end = start
+            + lines[start..].iter().position(|line| line.contains("\"HTTP/1.1 2")).unwrap_or_else(|| panic!("{request} was answered"));
         let synced = lines[start..end].iter().any(|line| line.contains("fsync(") || line.contains("fdatasync("));
         assert!(synced, "{request} was answered before anything was fsynced");
         from = end;

@@ -47,7 +47,8 @@ async fn a_full_disk_answers_503_and_what_was_there_stays() {
     let big = "All of it is kept.\n".repeat(40_000);
     let mut kept = Vec::new();
     let refused = loop {
-        let body = json!({ "volumeId": volume, "kind": "skill", "name": format!("Big {}", kept.len()), "text": format!("{}\n{big}", kept.len()) });
+        let body =
+            json!({ "volumeId": volume, "kind": "skill", "name": format!("Big {}", kept.len()), "text": format!("{}\n{big}", kept.len()) });
         let (status, answer) = process.call(&client, Method::POST, "/artifacts", body).await.expect("the server lives");
         match status {
             200..300 => kept.push(answer["summary"]["id"].as_str().expect("an id").to_owned()),

@@ -13,8 +13,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     model::{
-        ArtifactDetail, ArtifactDiff, Bulk, BulkReport, CreateArtifact, Facets, HistoryPage, Home, LibraryPage, LibraryQuery, MergeView, RestoreRevision,
-        SaveDraft, SaveMerge, SavedDraft, SetFrontmatter, ToVolume,
+        ArtifactDetail, ArtifactDiff, Bulk, BulkReport, CreateArtifact, Facets, HistoryPage, Home, LibraryPage, LibraryQuery, MergeView,
+        RestoreRevision, SaveDraft, SaveMerge, SavedDraft, SetFrontmatter, ToVolume,
     },
     service,
 };

@@ -146,7 +146,10 @@ fn rewrite<'a>(arena: &'a Arena<'a>, node: &'a AstNode<'a>, artifact: ArtifactId
 }
 
 fn is_external(url: &str) -> bool {
-    url.starts_with("//") || url.split_once(':').is_some_and(|(scheme, _)| !scheme.is_empty() && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.')))
+    url.starts_with("//")
+        || url.split_once(':').is_some_and(|(scheme, _)| {
+            !scheme.is_empty() && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
+        })
 }
 
 /// A relative address means a file beside the main file.
@@ -181,7 +184,10 @@ fn code_block(language: &str, code: &str, budget: &mut usize) -> String {
     let text = coloured.unwrap_or_else(|| escape(code));
     let button = "<button type=\"button\" class=\"btn ghost s\" data-copy-code><svg class=\"icon\" aria-hidden=\"true\"><use href=\"/icons.svg#copy\"></use></svg>Copy</button>";
     let label: String = language.chars().filter(|c| !c.is_control()).take(30).collect();
-    format!("<figure class=\"codeblock\"><figcaption>{}{button}</figcaption><pre tabindex=\"0\"><code>{text}</code></pre></figure>", escape(if label.is_empty() { "text" } else { &label }))
+    format!(
+        "<figure class=\"codeblock\"><figcaption>{}{button}</figcaption><pre tabindex=\"0\"><code>{text}</code></pre></figure>",
+        escape(if label.is_empty() { "text" } else { &label })
+    )
 }
 
 /// Replaces each placeholder by its block. A text that writes such a placeholder itself only repeats a block of its own.

@@ -69,11 +69,18 @@ async fn import_staged(ctx: &Ctx, job: &Job, payload: &ImportPayload, folder: &P
     let mut tried = 0;
     loop {
         if let Some((created, updated)) = artifacts::unstage_import(ctx, payload.commit).await? {
-            return Ok(stored_report(folder).await.unwrap_or(ImportReport { created, updated, commit_id: Some(payload.commit), ..ImportReport::default() }));
+            return Ok(stored_report(folder).await.unwrap_or(ImportReport {
+                created,
+                updated,
+                commit_id: Some(payload.commit),
+                ..ImportReport::default()
+            }));
         }
         tried += 1;
         match read_and_publish(ctx, job, payload, folder).await {
-            Err(error) if error.code == ErrorCode::Conflict && tried < TRIES => tracing::info!(job = %job.id, "the volume changed during an import: once more"),
+            Err(error) if error.code == ErrorCode::Conflict && tried < TRIES => {
+                tracing::info!(job = %job.id, "the volume changed during an import: once more")
+            }
             result => return result,
         }
     }
@@ -110,7 +117,14 @@ async fn read_and_publish(ctx: &Ctx, job: &Job, payload: &ImportPayload, folder:
     store_report(folder, &report).await?;
     let message = message(&report, &payload.label);
     let mut tx = ctx.db().write_tx().await?;
-    let publication = Publication { commit: payload.commit, volume: payload.volume, author: payload.author, message: &message, source: "import", changes };
+    let publication = Publication {
+        commit: payload.commit,
+        volume: payload.volume,
+        author: payload.author,
+        message: &message,
+        source: "import",
+        changes,
+    };
     artifacts::publish_import(ctx, &mut tx, publication).await?;
     let data = json!({ "created": report.created, "updated": report.updated, "unchanged": report.unchanged, "skipped": report.skipped });
     record(ctx, &mut tx, Event::new("volume.imported").volume(payload.volume).subject(payload.commit).data(data)).await?;
@@ -118,7 +132,13 @@ async fn read_and_publish(ctx: &Ctx, job: &Job, payload: &ImportPayload, folder:
     Ok(report)
 }
 
-async fn stage(ctx: &Ctx, job: &Job, payload: &ImportPayload, slice: reading::Slice, changes: &mut Vec<artifacts::Staging>) -> AppResult<()> {
+async fn stage(
+    ctx: &Ctx,
+    job: &Job,
+    payload: &ImportPayload,
+    slice: reading::Slice,
+    changes: &mut Vec<artifacts::Staging>,
+) -> AppResult<()> {
     if !slice.staged.is_empty() {
         changes.extend(artifacts::stage_import(ctx, payload.commit, payload.volume, payload.author, slice.staged).await?);
     }

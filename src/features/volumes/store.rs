@@ -44,7 +44,13 @@ impl CommitRow {
             id: parse_id(&self.id)?,
             sha: self.sha,
             volume_id: parse_id(&self.volume_id)?,
-            author: Person::from_columns(parse_id(&self.author_id)?, self.author_name, &self.author_kind, self.author_color, self.author_avatar),
+            author: Person::from_columns(
+                parse_id(&self.author_id)?,
+                self.author_name,
+                &self.author_kind,
+                self.author_color,
+                self.author_avatar,
+            ),
             message: self.message,
             source: self.source,
             changes: self.changes,
@@ -112,12 +118,21 @@ pub async fn system(pool: &AnyPool) -> AppResult<Option<VolumeRow>> {
 }
 
 pub async fn rename(tx: &mut Tx, id: VolumeId, name: &str, now: i64) -> AppResult<()> {
-    sqlx::query("UPDATE volumes SET name = $2, updated_at = $3 WHERE id = $1").bind(id.to_string()).bind(name).bind(now).execute(&mut **tx).await?;
+    sqlx::query("UPDATE volumes SET name = $2, updated_at = $3 WHERE id = $1")
+        .bind(id.to_string())
+        .bind(name)
+        .bind(now)
+        .execute(&mut **tx)
+        .await?;
     Ok(())
 }
 
 pub async fn delete(tx: &mut Tx, id: VolumeId, now: i64) -> AppResult<()> {
-    sqlx::query("UPDATE volumes SET deleted_at = $2, updated_at = $2 WHERE id = $1").bind(id.to_string()).bind(now).execute(&mut **tx).await?;
+    sqlx::query("UPDATE volumes SET deleted_at = $2, updated_at = $2 WHERE id = $1")
+        .bind(id.to_string())
+        .bind(now)
+        .execute(&mut **tx)
+        .await?;
     Ok(())
 }
 
@@ -133,10 +148,12 @@ pub async fn count_of_owner(tx: &mut Tx, kind: VolumeKind, owner: &str) -> AppRe
 /// Counts the volume's `seq` up and gives it with the head commit. The row stays locked until the transaction ends, so writers
 /// of one volume follow one another on both engines.
 pub async fn advance(tx: &mut Tx, id: VolumeId) -> AppResult<Option<(i64, Option<String>)>> {
-    Ok(sqlx::query_as::<_, (i64, Option<String>)>("UPDATE volumes SET seq = seq + 1 WHERE id = $1 AND deleted_at IS NULL RETURNING seq, head_commit_id")
-        .bind(id.to_string())
-        .fetch_optional(&mut **tx)
-        .await?)
+    Ok(sqlx::query_as::<_, (i64, Option<String>)>(
+        "UPDATE volumes SET seq = seq + 1 WHERE id = $1 AND deleted_at IS NULL RETURNING seq, head_commit_id",
+    )
+    .bind(id.to_string())
+    .fetch_optional(&mut **tx)
+    .await?)
 }
 
 pub struct NewCommit<'a> {
@@ -195,7 +212,11 @@ pub async fn commits_of(pool: &AnyPool, volumes: &[VolumeId], before: Option<Com
     let mut sql = Sql::new(COMMIT);
     sql.push("WHERE c.id IN (");
     for (index, volume) in volumes.iter().enumerate() {
-        sql.push(if index == 0 { "SELECT id FROM (SELECT id FROM commits WHERE volume_id = " } else { " UNION ALL SELECT id FROM (SELECT id FROM commits WHERE volume_id = " });
+        sql.push(if index == 0 {
+            "SELECT id FROM (SELECT id FROM commits WHERE volume_id = "
+        } else {
+            " UNION ALL SELECT id FROM (SELECT id FROM commits WHERE volume_id = "
+        });
         sql.bind(volume.to_string());
         if let Some(before) = before {
             sql.push(" AND id < ").bind(before.to_string());
@@ -220,7 +241,11 @@ pub async fn insert_departures(tx: &mut Tx, volume: VolumeId, seq: i64, artifact
 }
 
 pub async fn departures_since(pool: &AnyPool, volume: VolumeId, seq: i64) -> AppResult<Vec<(i64, String)>> {
-    Ok(sqlx::query_as("SELECT seq, artifact_id FROM departures WHERE volume_id = $1 AND seq > $2").bind(volume.to_string()).bind(seq).fetch_all(pool).await?)
+    Ok(sqlx::query_as("SELECT seq, artifact_id FROM departures WHERE volume_id = $1 AND seq > $2")
+        .bind(volume.to_string())
+        .bind(seq)
+        .fetch_all(pool)
+        .await?)
 }
 
 pub async fn remove_departures(tx: &mut Tx, before: i64) -> AppResult<()> {
@@ -246,7 +271,8 @@ crate::row! {
 
 /// Whoever asked for a job.
 pub async fn person(pool: &AnyPool, id: UserId) -> AppResult<Person> {
-    let row: PersonRow = sqlx::query_as("SELECT name, kind, color, avatar_sha FROM users WHERE id = $1").bind(id.to_string()).fetch_one(pool).await?;
+    let row: PersonRow =
+        sqlx::query_as("SELECT name, kind, color, avatar_sha FROM users WHERE id = $1").bind(id.to_string()).fetch_one(pool).await?;
     Ok(Person::from_columns(id, row.name, &row.kind, row.color, row.avatar_sha))
 }
 

@@ -43,7 +43,12 @@ async fn list_files(ctx: Ctx, Path(id): Path<ArtifactId>) -> AppResult<Json<Vec<
 
 /// One file. Text and common pictures are shown, everything else is saved.
 #[utoipa::path(get, path = "/artifacts/{id}/files/{*path}", tag = "artifacts", params(("id" = ArtifactId, Path), ("path" = String, Path), AtRevision), responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"), (status = "4XX", body = AppError)))]
-async fn get_file(ctx: Ctx, Path((id, path)): Path<(ArtifactId, String)>, Query(query): Query<AtRevision>, headers: HeaderMap) -> AppResult<Response> {
+async fn get_file(
+    ctx: Ctx,
+    Path((id, path)): Path<(ArtifactId, String)>,
+    Query(query): Query<AtRevision>,
+    headers: HeaderMap,
+) -> AppResult<Response> {
     let file = service::get_file(&ctx, id, &path, query.revision).await?;
     let etag = format!("\"{}\"", &file.entry.sha[..32]);
     let mut answer = HeaderMap::new();
@@ -62,7 +67,8 @@ async fn get_file(ctx: Ctx, Path((id, path)): Path<(ArtifactId, String)>, Query(
 
 /// `Content-Disposition` with a name in any script (RFC 6266).
 pub fn disposition(kind: &'static str, name: &str) -> HeaderValue {
-    let plain: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ' ') { c } else { '_' }).collect();
+    let plain: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ' ') { c } else { '_' }).collect();
     let value = format!("{kind}; filename=\"{plain}\"; filename*=UTF-8''{}", crate::browser::data::encode(name));
     HeaderValue::from_str(&value).unwrap_or(HeaderValue::from_static(kind))
 }
@@ -75,7 +81,12 @@ struct PutFile {
 
 /// Put a file into the draft, or replace it: the body is its bytes.
 #[utoipa::path(put, path = "/artifacts/{id}/files/{*path}", tag = "artifacts", params(("id" = ArtifactId, Path), ("path" = String, Path), PutFile), request_body(content = Vec<u8>, content_type = "application/octet-stream"), responses((status = 200, body = SavedDraft), (status = "4XX", body = AppError)))]
-async fn put_file(ctx: Ctx, Path((id, path)): Path<(ArtifactId, String)>, Query(query): Query<PutFile>, body: Result<Bytes, axum::extract::rejection::BytesRejection>) -> AppResult<Json<SavedDraft>> {
+async fn put_file(
+    ctx: Ctx,
+    Path((id, path)): Path<(ArtifactId, String)>,
+    Query(query): Query<PutFile>,
+    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+) -> AppResult<Json<SavedDraft>> {
     let bytes = body.map_err(|rejection| {
         if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
             AppError::too_large(format!("A file has at most {} MB.", limits::FILE_BYTES / 1024 / 1024))

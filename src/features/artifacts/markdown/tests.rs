@@ -33,7 +33,23 @@ fn nothing_that_runs_gets_through() {
     ];
     for attempt in attempts {
         let html = html(attempt).to_lowercase();
-        for bad in ["<script", "onerror=", "onload=", "href=\"javascript", "src=\"javascript", "href=\"data:", "<iframe", "<style", "style=\"", "<form", "password", "<object", "<meta", "<base", "formaction"] {
+        for bad in [
+            "<script",
+            "onerror=",
+            "onload=",
+            "href=\"javascript",
+            "src=\"javascript",
+            "href=\"data:",
+            "<iframe",
+            "<style",
+            "style=\"",
+            "<form",
+            "password",
+            "<object",
+            "<meta",
+            "<base",
+            "formaction",
+        ] {
             // Inside code it may stand as text, which is escaped.
             assert!(!html.contains(bad), "{attempt} gave {html}");
         }
@@ -49,7 +65,9 @@ fn ids_and_addresses_stay_inside_the_text() {
 
 #[test]
 fn relative_addresses_are_the_artifacts_files() {
-    let html = html("[a](references/a.md#x) ![p](./assets/../assets/p.png) ![e](https://evil.example/p.png) [w](https://example.org) [up](../../etc/passwd)");
+    let html = html(
+        "[a](references/a.md#x) ![p](./assets/../assets/p.png) ![e](https://evil.example/p.png) [w](https://example.org) [up](../../etc/passwd)",
+    );
     let base = "/api/v1/artifacts/00000000-0000-7000-8000-0000000000aa/files/";
     assert!(html.contains(&format!("href=\"{base}references/a.md#x\"")), "{html}");
     assert!(html.contains(&format!("src=\"{base}assets/p.png\"")), "{html}");
@@ -71,14 +89,19 @@ fn code_is_coloured_and_can_be_copied() {
 #[test]
 fn tables_tasks_and_footnotes_are_there() {
     let html = html("| a | b |\n|:-|-:|\n| 1 | 2 |\n\n- [x] done\n- [ ] open\n\n~~old~~ https://example.org\n\nNote[^n].\n\n[^n]: Text.\n");
-    assert!(html.contains("<table>") && html.contains("type=\"checkbox\"") && html.contains("checked") && html.contains("<del>old</del>"), "{html}");
+    assert!(
+        html.contains("<table>") && html.contains("type=\"checkbox\"") && html.contains("checked") && html.contains("<del>old</del>"),
+        "{html}"
+    );
     assert!(html.contains("href=\"https://example.org\"") && html.contains("class=\"footnotes\""), "{html}");
     assert!(html.contains("href=\"#md-fn-n\"") && html.contains("id=\"md-fn-n\""), "{html}");
 }
 
 #[test]
 fn hostile_nesting_ends() {
-    for text in [">".repeat(20_000), "- ".repeat(5_000), "[".repeat(20_000), "*a ".repeat(10_000), "<div>".repeat(2_000), "`".repeat(10_001)] {
+    for text in
+        [">".repeat(20_000), "- ".repeat(5_000), "[".repeat(20_000), "*a ".repeat(10_000), "<div>".repeat(2_000), "`".repeat(10_001)]
+    {
         let _ = html(&text);
     }
 }

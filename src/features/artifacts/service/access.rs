@@ -16,9 +16,9 @@ pub async fn find(ctx: &Ctx, id: ArtifactId, action: Action) -> AppResult<(Artif
     ctx.actor_with(action.scope())?;
     let not_found = || AppError::not_found("artifact");
     let row = store::by_id(ctx.db().read(), id).await?.ok_or_else(not_found)?;
-    let access = volumes::service::authorise(ctx, row.volume()?, action).await.map_err(|error| {
-        if error.code == ErrorCode::NotFound { not_found() } else { error }
-    })?;
+    let access = volumes::service::authorise(ctx, row.volume()?, action)
+        .await
+        .map_err(|error| if error.code == ErrorCode::NotFound { not_found() } else { error })?;
     Ok((row, access))
 }
 

@@ -13,7 +13,10 @@ use crate::{
         accounts::Action,
         analytics::service::Event,
         artifacts::{
-            model::{BULK_MAX, Bulk, BulkReport, frontmatter::{Value, set_key}},
+            model::{
+                BULK_MAX, Bulk, BulkReport,
+                frontmatter::{Value, set_key},
+            },
             store::{self, ArtifactRow},
         },
         volumes::{self, service::VolumeAccess},
@@ -62,14 +65,22 @@ fn note(report: &mut BulkReport, count: usize, result: AppResult<()>) -> AppResu
     match result {
         Ok(()) => report.done += count as i64,
         Err(error) if error.code == ErrorCode::Conflict && !error.fields.is_empty() => report.refused.extend(error.fields.into_values()),
-        Err(error) if matches!(error.code, ErrorCode::Conflict | ErrorCode::InvalidInput | ErrorCode::TooLarge) => report.refused.push(error.message),
+        Err(error) if matches!(error.code, ErrorCode::Conflict | ErrorCode::InvalidInput | ErrorCode::TooLarge) => {
+            report.refused.push(error.message)
+        }
         Err(error) => return Err(error),
     }
     Ok(())
 }
 
 /// The artifacts that the caller may act on, by volume.
-async fn groups(ctx: &Ctx, ids: Vec<ArtifactId>, state: i64, action: Action, report: &mut BulkReport) -> AppResult<Vec<(VolumeAccess, Vec<ArtifactRow>)>> {
+async fn groups(
+    ctx: &Ctx,
+    ids: Vec<ArtifactId>,
+    state: i64,
+    action: Action,
+    report: &mut BulkReport,
+) -> AppResult<Vec<(VolumeAccess, Vec<ArtifactRow>)>> {
     ctx.actor_with(action.scope())?;
     let mut seen = HashSet::new();
     let ids: Vec<ArtifactId> = ids.into_iter().filter(|id| seen.insert(*id)).collect();
@@ -94,7 +105,9 @@ async fn groups(ctx: &Ctx, ids: Vec<ArtifactId>, state: i64, action: Action, rep
                 }
             }
             Err(error) if error.code == ErrorCode::NotFound => unknown += rows.len(),
-            Err(error) if error.code == ErrorCode::Forbidden => report.refused.extend(rows.iter().map(|row| format!("“{}”: {}", row.name, error.message))),
+            Err(error) if error.code == ErrorCode::Forbidden => {
+                report.refused.extend(rows.iter().map(|row| format!("“{}”: {}", row.name, error.message)))
+            }
             Err(error) => return Err(error),
         }
     }

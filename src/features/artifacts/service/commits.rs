@@ -81,7 +81,12 @@ pub struct Bytes<'a> {
 }
 
 /// Makes a revision of an artifact that stands at `row`'s place.
-pub fn revision_of(row: &ArtifactRow, parent: Option<RevisionId>, change: Change, bytes: Bytes<'_>) -> AppResult<(NewRevision, (String, Vec<u8>))> {
+pub fn revision_of(
+    row: &ArtifactRow,
+    parent: Option<RevisionId>,
+    change: Change,
+    bytes: Bytes<'_>,
+) -> AppResult<(NewRevision, (String, Vec<u8>))> {
     let text = Document::decode(bytes.content).text;
     let before = bytes.before.map(|before| Document::decode(before).text).unwrap_or_default();
     let (added, removed) = diff::stat(&before, &text);
@@ -153,7 +158,8 @@ pub async fn commit(ctx: &Ctx, input: CreateCommit) -> AppResult<Vec<Commit>> {
         None => CommitId::generate(),
     };
     let (drafts, accesses) = load(ctx, &ids).await?;
-    let bases: HashMap<String, Option<RevisionId>> = input.artifacts.iter().map(|item| (item.id.to_string(), item.base_revision_id)).collect();
+    let bases: HashMap<String, Option<RevisionId>> =
+        input.artifacts.iter().map(|item| (item.id.to_string(), item.base_revision_id)).collect();
     refuse_conflicts(&drafts, &bases)?;
     let heads: Vec<String> = drafts.iter().filter_map(|draft| draft.head.as_ref().map(|head| head.content_sha.clone())).collect();
     let before = tree::contents_of(ctx, &heads).await?;
@@ -195,7 +201,12 @@ pub async fn commit(ctx: &Ctx, input: CreateCommit) -> AppResult<Vec<Commit>> {
         let commit = publish(ctx, &mut tx, locked, prepared, true).await?;
         store::clear_drafts(&mut tx, id).await?;
         let team = accesses.get(&volume).and_then(|access| access.team);
-        record(ctx, &mut tx, Event::new("artifact.committed").team(team).volume(volume).subject(id).data(json!({ "artifacts": commit.changes }))).await?;
+        record(
+            ctx,
+            &mut tx,
+            Event::new("artifact.committed").team(team).volume(volume).subject(id).data(json!({ "artifacts": commit.changes })),
+        )
+        .await?;
         commits.push(commit);
     }
     tx.commit().await?;
@@ -212,15 +223,17 @@ async fn load(ctx: &Ctx, ids: &[ArtifactId]) -> AppResult<(Vec<Draft>, HashMap<V
     for row in &rows {
         let volume = row.volume()?;
         if let std::collections::hash_map::Entry::Vacant(entry) = accesses.entry(volume) {
-            let access = volumes::service::authorise(ctx, volume, Action::Commit).await.map_err(|error| {
-                if error.code == ErrorCode::NotFound { AppError::not_found("artifact") } else { error }
-            })?;
+            let access = volumes::service::authorise(ctx, volume, Action::Commit)
+                .await
+                .map_err(|error| if error.code == ErrorCode::NotFound { AppError::not_found("artifact") } else { error })?;
             entry.insert(access);
         }
     }
     let heads = rows.iter().filter_map(|row| row.head().transpose()).collect::<AppResult<Vec<_>>>()?;
-    let mut heads: HashMap<String, RevisionRow> = store::revisions(pool, &heads).await?.into_iter().map(|row| (row.id.clone(), row)).collect();
-    let mut drafts: HashMap<String, DraftRow> = store::drafts(pool, ids).await?.into_iter().map(|row| (row.artifact_id.clone(), row)).collect();
+    let mut heads: HashMap<String, RevisionRow> =
+        store::revisions(pool, &heads).await?.into_iter().map(|row| (row.id.clone(), row)).collect();
+    let mut drafts: HashMap<String, DraftRow> =
+        store::drafts(pool, ids).await?.into_iter().map(|row| (row.artifact_id.clone(), row)).collect();
     let mut problems = BTreeMap::new();
     let mut loaded = Vec::new();
     for row in rows {
@@ -255,7 +268,10 @@ async fn refuse_changes(tx: &mut Tx, ids: &[ArtifactId], drafts: &[Draft]) -> Ap
     let mut problems = BTreeMap::new();
     for Draft { row, draft, .. } in drafts {
         let same = rows.get(&row.id).is_some_and(|now| {
-            now.state == store::LIVE && now.volume_id == row.volume_id && now.head_revision_id == row.head_revision_id && now.path == row.path
+            now.state == store::LIVE
+                && now.volume_id == row.volume_id
+                && now.head_revision_id == row.head_revision_id
+                && now.path == row.path
         });
         if !same || saves.get(&row.id) != Some(&draft.saves) {
             problems.insert(row.id.clone(), format!("Somebody changed “{}” in between: load it again.", row.name));
@@ -281,7 +297,9 @@ pub async fn refuse_moved(tx: &mut Tx, rows: &[ArtifactRow]) -> AppResult<()> {
     let now: HashMap<String, ArtifactRow> = store::by_ids_in(tx, &ids).await?.into_iter().map(|row| (row.id.clone(), row)).collect();
     let mut problems = BTreeMap::new();
     for row in rows {
-        let same = now.get(&row.id).is_some_and(|now| now.state == row.state && now.volume_id == row.volume_id && now.head_revision_id == row.head_revision_id);
+        let same = now
+            .get(&row.id)
+            .is_some_and(|now| now.state == row.state && now.volume_id == row.volume_id && now.head_revision_id == row.head_revision_id);
         if !same {
             problems.insert(row.id.clone(), format!("Somebody changed “{}” in between: load it again.", row.name));
         }

@@ -10,14 +10,14 @@ use crate::{
         accounts::Action,
         analytics::service::{Event, record},
         artifacts::{
-            model::{ArtifactDetail, CreateArtifact, Kind, frontmatter::{Value, set_key}, slug::slugify},
+            model::{
+                ArtifactDetail, CreateArtifact, Kind,
+                frontmatter::{Value, set_key},
+                slug::slugify,
+            },
             store::{self, DraftWrite, NewArtifact},
         },
-        volumes::{
-            self,
-            model::limits,
-            service::lock,
-        },
+        volumes::{self, model::limits, service::lock},
     },
     ids::ArtifactId,
     server::context::Ctx,
@@ -49,7 +49,10 @@ pub async fn create_artifact(ctx: &Ctx, input: CreateArtifact) -> AppResult<Arti
     let text = input.text.filter(|text| !text.trim().is_empty()).unwrap_or_else(|| template(input.kind, name, &slug));
     let text = text.replace("\r\n", "\n");
     if text.len() as u64 > limits::MAIN_FILE_BYTES {
-        return Err(AppError::too_large(format!("The text is over {} KB. Move parts of it to files beside it.", limits::MAIN_FILE_BYTES / 1024)));
+        return Err(AppError::too_large(format!(
+            "The text is over {} KB. Move parts of it to files beside it.",
+            limits::MAIN_FILE_BYTES / 1024
+        )));
     }
     let facts = Facts::of(input.kind, &slug, &text);
     let new = NewArtifact {

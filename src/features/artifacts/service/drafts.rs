@@ -36,7 +36,8 @@ pub struct Current {
 impl Current {
     /// For reading, or for a change that the caller may make.
     pub async fn load(ctx: &Ctx, id: ArtifactId, action: Action) -> AppResult<Self> {
-        let (row, access) = if action == Action::Read { access::find(ctx, id, action).await? } else { access::find_live(ctx, id, action).await? };
+        let (row, access) =
+            if action == Action::Read { access::find(ctx, id, action).await? } else { access::find_live(ctx, id, action).await? };
         let pool = ctx.db().read();
         let head = match row.head()? {
             Some(head) => store::revision(pool, id, head).await?,
@@ -73,10 +74,15 @@ impl Current {
         let decoded = Document::decode(original);
         let bytes = decoded.envelope.encode(text, Some(original));
         if decoded.lossy && bytes != original {
-            return Err(AppError::invalid("This file holds bytes that are no text, which saving would lose. Download it, mend it there and import it again."));
+            return Err(AppError::invalid(
+                "This file holds bytes that are no text, which saving would lose. Download it, mend it there and import it again.",
+            ));
         }
         if bytes.len() as u64 > limits::MAIN_FILE_BYTES {
-            return Err(AppError::too_large(format!("The text is over {} KB. Move parts of it to files beside it.", limits::MAIN_FILE_BYTES / 1024)));
+            return Err(AppError::too_large(format!(
+                "The text is over {} KB. Move parts of it to files beside it.",
+                limits::MAIN_FILE_BYTES / 1024
+            )));
         }
         Ok(bytes)
     }
@@ -97,7 +103,15 @@ pub enum Expected {
 }
 
 /// Writes a draft, or removes it when it equals the head.
-pub async fn write(ctx: &Ctx, current: &Current, bytes: Vec<u8>, files: String, expected: Expected, base: Option<RevisionId>, event: Event) -> AppResult<SavedDraft> {
+pub async fn write(
+    ctx: &Ctx,
+    current: &Current,
+    bytes: Vec<u8>,
+    files: String,
+    expected: Expected,
+    base: Option<RevisionId>,
+    event: Event,
+) -> AppResult<SavedDraft> {
     let actor = ctx.actor()?.id();
     let (id, volume, now) = (current.row.id()?, current.row.volume()?, ctx.now());
     let reading = Reading::of(current.row.kind(), &current.row.slug, &Document::decode(&bytes).text);
@@ -117,7 +131,9 @@ pub async fn write(ctx: &Ctx, current: &Current, bytes: Vec<u8>, files: String, 
         if let Some(draft) = stored.filter(|draft| seen + 1 == draft.saves && draft.content == bytes && draft.files == files) {
             return Ok(SavedDraft { saves: draft.saves, saved_at: draft.updated_at, hints: reading.hints, clean: false });
         }
-        return Err(AppError::conflict("Somebody saved another text in between. Load the page again to see it; yours is still in the editor."));
+        return Err(AppError::conflict(
+            "Somebody saved another text in between. Load the page again to see it; yours is still in the editor.",
+        ));
     }
     let live = store::by_id(&mut *tx, id).await?.ok_or_else(|| AppError::not_found("artifact"))?;
     if live.state != store::LIVE || live.volume()? != volume {
@@ -128,7 +144,8 @@ pub async fn write(ctx: &Ctx, current: &Current, bytes: Vec<u8>, files: String, 
         0
     } else {
         let draft = DraftWrite { id, base, content: &bytes, files: &files, by: actor, now };
-        let written = if saves == 0 { store::insert_draft(&mut tx, &draft).await? } else { store::update_draft(&mut tx, &draft, saves).await? };
+        let written =
+            if saves == 0 { store::insert_draft(&mut tx, &draft).await? } else { store::update_draft(&mut tx, &draft, saves).await? };
         if !written {
             return Err(AppError::conflict("Somebody saved this draft at the same moment. Load the page again."));
         }

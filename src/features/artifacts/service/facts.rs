@@ -108,7 +108,10 @@ mod tests {
 
     #[test]
     fn facts_are_bounded_and_normal() {
-        let text = format!("---\nname: a\ntitle: A b\ncategory: Web Dev\ntags: [X, x, y]\ndescription: |\n  {}\n  two\n---\n# Hello\n", "d".repeat(3_000));
+        let text = format!(
+            "---\nname: a\ntitle: A b\ncategory: Web Dev\ntags: [X, x, y]\ndescription: |\n  {}\n  two\n---\n# Hello\n",
+            "d".repeat(3_000)
+        );
         let facts = Facts::of(Kind::Skill, "a", &text);
         assert_eq!((facts.name.as_str(), facts.category.as_str()), ("A b", "web-dev"));
         assert_eq!(facts.tags, ["x", "y"]);

@@ -1,6 +1,9 @@
 //! The files beside a main file: shown, uploaded, replaced and removed in the draft, versioned with the artifact.
 
-use super::{drafts::{self, Current}, tree};
+use super::{
+    drafts::{self, Current},
+    tree,
+};
 use crate::{
     error::{AppError, AppResult},
     features::{
@@ -70,7 +73,9 @@ pub async fn put_file(ctx: &Ctx, id: ArtifactId, path: &str, bytes: Vec<u8>, exe
     }
     let mut files = current.files()?;
     // `a` and `a/b` cannot both be on a disk.
-    if let Some(other) = files.iter().find(|file| file.path.starts_with(&format!("{path}/")) || path.starts_with(&format!("{}/", file.path))) {
+    if let Some(other) =
+        files.iter().find(|file| file.path.starts_with(&format!("{path}/")) || path.starts_with(&format!("{}/", file.path)))
+    {
         return Err(AppError::field("path", format!("“{}” is in the way.", other.path)));
     }
     let known = files.iter().position(|file| file.path == path);

@@ -78,7 +78,9 @@ pub async fn diff_revisions(ctx: &Ctx, id: ArtifactId, from: Option<RevisionId>,
     let files = file_changes(&from.files, &to.files);
     // Comparing two large texts takes a while: not on a thread that serves others.
     let texts = (from.text, to.text);
-    let diff = tokio::task::spawn_blocking(move || diff::diff(&texts.0, &texts.1)).await.map_err(|error| crate::server::error::internal("diff", &error))?;
+    let diff = tokio::task::spawn_blocking(move || diff::diff(&texts.0, &texts.1))
+        .await
+        .map_err(|error| crate::server::error::internal("diff", &error))?;
     Ok(ArtifactDiff { from: from.summary, to: to.summary, diff, files })
 }
 
@@ -106,7 +108,12 @@ pub fn file_changes(before: &[FileEntry], after: &[FileEntry]) -> Vec<FileChange
                 (None, _) => Change::Created,
                 (_, None) => Change::Deleted,
             };
-            Some(FileChange { path: path.to_owned(), change, size_before: old.map(|file| file.size), size_after: new.map(|file| file.size) })
+            Some(FileChange {
+                path: path.to_owned(),
+                change,
+                size_before: old.map(|file| file.size),
+                size_after: new.map(|file| file.size),
+            })
         })
         .collect()
 }
@@ -123,12 +130,18 @@ pub async fn restore_revision(ctx: &Ctx, id: ArtifactId, input: RestoreRevision)
     }
     let message = format!("Restore {} to {}", current.row.name, &old.sha[..old.sha.len().min(7)]);
     let volume = current.access.id;
-    let prepared = Prepared { volume, commit: CommitId::generate(), message, source: "restore", revisions: vec![new], contents: vec![content] };
+    let prepared =
+        Prepared { volume, commit: CommitId::generate(), message, source: "restore", revisions: vec![new], contents: vec![content] };
     let mut tx = ctx.db().write_tx().await?;
     let locked = lock(&mut tx, volume).await?;
     let now = store::by_id(&mut *tx, id).await?;
-    if !now.is_some_and(|now| now.head_revision_id == current.row.head_revision_id && now.volume_id == current.row.volume_id && now.state == store::LIVE) {
-        return Err(commits::conflict(BTreeMap::from([(id.to_string(), "Somebody committed in between: look at the history again.".to_owned())])));
+    if !now.is_some_and(|now| {
+        now.head_revision_id == current.row.head_revision_id && now.volume_id == current.row.volume_id && now.state == store::LIVE
+    }) {
+        return Err(commits::conflict(BTreeMap::from([(
+            id.to_string(),
+            "Somebody committed in between: look at the history again.".to_owned(),
+        )])));
     }
     let commit = publish(ctx, &mut tx, &locked, prepared, true).await?;
     record(ctx, &mut tx, Event::new("artifact.restored").team(current.access.team).volume(volume).subject(id)).await?;

@@ -45,7 +45,8 @@ pub async fn home(ctx: &Ctx) -> AppResult<Home> {
             commit,
         })
         .collect();
-    let drafts = store::drafts_of(pool, user, &ids, ROWS).await?.into_iter().map(store::ArtifactRow::summary).collect::<AppResult<Vec<_>>>()?;
+    let drafts =
+        store::drafts_of(pool, user, &ids, ROWS).await?.into_iter().map(store::ArtifactRow::summary).collect::<AppResult<Vec<_>>>()?;
     let recents = store::recent_ids(pool, user, ROWS * 2).await?;
     let favourites = store::favourite_ids(pool, user).await?;
     Ok(Home {

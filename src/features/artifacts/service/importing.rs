@@ -19,7 +19,10 @@ use crate::{
         },
     },
     ids::{ArtifactId, CommitId, RevisionId, UserId, VolumeId},
-    server::{context::Ctx, db::{Tx, parse_id}},
+    server::{
+        context::Ctx,
+        db::{Tx, parse_id},
+    },
 };
 
 /// What stands at a path of a volume.
@@ -105,7 +108,8 @@ pub async fn stage_import(ctx: &Ctx, commit: CommitId, volume: VolumeId, by: Use
         Ok((revisions, contents))
     };
     // Reading hundreds of documents is work for a thread of its own.
-    let (revisions, contents) = tokio::task::spawn_blocking(prepare).await.map_err(|error| crate::server::error::internal("staging", &error))??;
+    let (revisions, contents) =
+        tokio::task::spawn_blocking(prepare).await.map_err(|error| crate::server::error::internal("staging", &error))??;
     let now = ctx.now();
     let mut tx = ctx.db().write_tx().await?;
     let new: Vec<NewArtifact<'_>> = revisions

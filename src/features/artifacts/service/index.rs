@@ -8,8 +8,8 @@ use std::{
     time::Duration,
 };
 
-use super::shelf::{Item, Shelf};
 pub use super::shelf::Counts;
+use super::shelf::{Item, Shelf};
 use crate::{
     error::AppResult,
     features::{artifacts::store, volumes},

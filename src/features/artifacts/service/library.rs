@@ -73,7 +73,8 @@ pub async fn list_library(ctx: &Ctx, query: LibraryQuery) -> AppResult<LibraryPa
     for volume in &searched {
         let entry = ctx.state.library.at(ctx, volume.id, volume.seq).await?;
         // One more than the page shows: then there is a next one. Recents are few and have an order of their own.
-        let (page, matches) = entry.read().page(&filter, query.sort, after.as_ref().filter(|_| !recent), if recent { usize::MAX } else { limit + 1 });
+        let (page, matches) =
+            entry.read().page(&filter, query.sort, after.as_ref().filter(|_| !recent), if recent { usize::MAX } else { limit + 1 });
         places.extend(page);
         total += matches;
     }
@@ -170,7 +171,8 @@ mod tests {
     #[test]
     fn cursors_round_trip_and_nonsense_is_refused() {
         let id = ArtifactId::generate();
-        for (place, sort) in [(Place { key: Key::Time(-5), id }, Sort::Updated), (Place { key: Key::Name("a ö".into()), id }, Sort::Name)] {
+        for (place, sort) in [(Place { key: Key::Time(-5), id }, Sort::Updated), (Place { key: Key::Name("a ö".into()), id }, Sort::Name)]
+        {
             assert_eq!(decode(&encode(&place), sort).expect("a place"), place);
         }
         assert!(decode("!!", Sort::Name).is_err() && decode("YWJj", Sort::Created).is_err());

@@ -37,7 +37,9 @@ pub async fn get_merge(ctx: &Ctx, id: ArtifactId) -> AppResult<MergeView> {
     };
     let (ours, theirs) = (Document::decode(&draft.content).text, Document::decode(theirs).text);
     let (summary, saves) = (head.summary()?, draft.saves);
-    let merge = tokio::task::spawn_blocking(move || merge(&text, &ours, &theirs)).await.map_err(|error| crate::server::error::internal("merge", &error))?;
+    let merge = tokio::task::spawn_blocking(move || merge(&text, &ours, &theirs))
+        .await
+        .map_err(|error| crate::server::error::internal("merge", &error))?;
     Ok(MergeView { head: summary, saves, merge })
 }
 

@@ -311,7 +311,8 @@ impl Shelf {
         }
         let order = &self.orders[order_index(sort)];
         let start = after.map_or(0, |after| order.partition_point(|at| !self.slots[*at as usize].is_after(sort, after)));
-        let places = order[start..].iter().filter(|at| marks[**at as usize]).take(limit).map(|at| self.slots[*at as usize].place(sort)).collect();
+        let places =
+            order[start..].iter().filter(|at| marks[**at as usize]).take(limit).map(|at| self.slots[*at as usize].place(sort)).collect();
         (places, total)
     }
 

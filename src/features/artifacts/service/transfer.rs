@@ -88,9 +88,17 @@ pub async fn fork_artifact(ctx: &Ctx, id: ArtifactId, input: ToVolume) -> AppRes
     };
     store::insert(&mut tx, &[new]).await?;
     let message = format!("Fork {} from {}", row.name, from.name);
-    let prepared = Prepared { volume: to.id, commit: CommitId::generate(), message, source: "fork", revisions: vec![revision], contents: vec![content] };
+    let prepared = Prepared {
+        volume: to.id,
+        commit: CommitId::generate(),
+        message,
+        source: "fork",
+        revisions: vec![revision],
+        contents: vec![content],
+    };
     publish(ctx, &mut tx, &locked, prepared, true).await?;
-    record(ctx, &mut tx, Event::new("artifact.forked").team(to.team).volume(to.id).subject(new_id).data(json!({ "from": id.to_string() }))).await?;
+    record(ctx, &mut tx, Event::new("artifact.forked").team(to.team).volume(to.id).subject(new_id).data(json!({ "from": id.to_string() })))
+        .await?;
     tx.commit().await?;
     super::get_artifact(ctx, new_id, None).await
 }
@@ -121,15 +129,31 @@ pub async fn move_all(ctx: &Ctx, from: &VolumeAccess, to: &VolumeAccess, rows: V
     let (left, entered) = if from.id < to.id { (first, second) } else { (second, first) };
     let ids = rows.iter().map(ArtifactRow::id).collect::<AppResult<Vec<_>>>()?;
     commits::refuse_moved(&mut tx, &rows).await?;
-    let mut gone = Prepared { volume: from.id, commit: CommitId::generate(), message: format!("Move {what} to {}", to.name), source: "move", revisions: Vec::new(), contents: Vec::new() };
-    let mut come = Prepared { volume: to.id, commit: CommitId::generate(), message: format!("Move {what} from {}", from.name), source: "move", revisions: Vec::new(), contents: Vec::new() };
+    let mut gone = Prepared {
+        volume: from.id,
+        commit: CommitId::generate(),
+        message: format!("Move {what} to {}", to.name),
+        source: "move",
+        revisions: Vec::new(),
+        contents: Vec::new(),
+    };
+    let mut come = Prepared {
+        volume: to.id,
+        commit: CommitId::generate(),
+        message: format!("Move {what} from {}", from.name),
+        source: "move",
+        revisions: Vec::new(),
+        contents: Vec::new(),
+    };
     for row in &rows {
         let (slug, path) = free_place(&mut tx, to.id, row).await?;
         let id = row.id()?;
         store::set_place(&mut tx, id, to.id, &slug, &path, entered.0).await?;
         let Some(head) = heads.iter().find(|head| head.artifact_id == row.id) else { continue };
         let content = contents.get(&head.content_sha).map(Vec::as_slice).unwrap_or_default();
-        let bytes = || -> AppResult<Bytes<'_>> { Ok(Bytes { content, executable: head.executable != 0, files: head.files()?, before: Some(content) }) };
+        let bytes = || -> AppResult<Bytes<'_>> {
+            Ok(Bytes { content, executable: head.executable != 0, files: head.files()?, before: Some(content) })
+        };
         let (departure, _) = revision_of(row, row.head()?, Change::Moved, bytes()?)?;
         let placed = ArtifactRow { slug, path, ..row.clone() };
         let (arrival, _) = revision_of(&placed, row.head()?, Change::Moved, bytes()?)?;

@@ -58,7 +58,8 @@ pub async fn undelete_all(ctx: &Ctx, access: &VolumeAccess, rows: Vec<ArtifactRo
 
 async fn turn(ctx: &Ctx, access: &VolumeAccess, rows: Vec<ArtifactRow>, deletes: bool) -> AppResult<()> {
     let heads = rows.iter().filter_map(|row| row.head().transpose()).collect::<AppResult<Vec<_>>>()?;
-    let heads: HashMap<String, RevisionRow> = store::revisions(ctx.db().read(), &heads).await?.into_iter().map(|head| (head.artifact_id.clone(), head)).collect();
+    let heads: HashMap<String, RevisionRow> =
+        store::revisions(ctx.db().read(), &heads).await?.into_iter().map(|head| (head.artifact_id.clone(), head)).collect();
     let shas: Vec<String> = heads.values().map(|head| head.content_sha.clone()).collect();
     let contents = tree::contents_of(ctx, &shas).await?;
     let (actor, now) = (ctx.actor()?.id().to_string(), ctx.now());
@@ -72,7 +73,8 @@ async fn turn(ctx: &Ctx, access: &VolumeAccess, rows: Vec<ArtifactRow>, deletes:
     let mut tx = ctx.db().write_tx().await?;
     let locked = lock(&mut tx, access.id).await?;
     commits::refuse_moved(&mut tx, &rows).await?;
-    let mut prepared = Prepared { volume: access.id, commit: CommitId::generate(), message, source, revisions: Vec::new(), contents: Vec::new() };
+    let mut prepared =
+        Prepared { volume: access.id, commit: CommitId::generate(), message, source, revisions: Vec::new(), contents: Vec::new() };
     for row in &rows {
         let mut placed = row.clone();
         if !deletes {

@@ -24,7 +24,13 @@ impl DraftRow {
         self.base_revision_id.as_deref().map(parse_id).transpose()
     }
     pub fn updated_by(&self) -> AppResult<Person> {
-        Ok(Person::from_columns(parse_id(&self.author_id)?, self.author_name.clone(), &self.author_kind, self.author_color, self.author_avatar.clone()))
+        Ok(Person::from_columns(
+            parse_id(&self.author_id)?,
+            self.author_name.clone(),
+            &self.author_kind,
+            self.author_color,
+            self.author_avatar.clone(),
+        ))
     }
 }
 

@@ -12,8 +12,7 @@ crate::row! {
     }
 }
 
-const COLUMNS: &str =
-    "SELECT id, seq, state, kind, slug, name, description, category, tags, has_draft, hints, deleted_at, created_at, updated_at FROM artifacts ";
+const COLUMNS: &str = "SELECT id, seq, state, kind, slug, name, description, category, tags, has_draft, hints, deleted_at, created_at, updated_at FROM artifacts ";
 
 /// Rows changed after `seq`, in that order; a slice of them, so that no reader is held for long.
 pub async fn changed_since(pool: &AnyPool, volume: VolumeId, after: (i64, &str), limit: i64) -> AppResult<Vec<IndexRow>> {

@@ -18,7 +18,11 @@ pub async fn set_favourite(tx: &mut Tx, user: UserId, id: ArtifactId, on: bool, 
             .execute(&mut **tx)
             .await?
     } else {
-        sqlx::query("DELETE FROM favourites WHERE user_id = $1 AND artifact_id = $2").bind(user.to_string()).bind(id.to_string()).execute(&mut **tx).await?
+        sqlx::query("DELETE FROM favourites WHERE user_id = $1 AND artifact_id = $2")
+            .bind(user.to_string())
+            .bind(id.to_string())
+            .execute(&mut **tx)
+            .await?
     };
     Ok(changed.rows_affected() > 0)
 }

@@ -126,16 +126,21 @@ pub async fn published(tx: &mut Tx, commit: CommitId) -> AppResult<Option<(i64, 
     if there == 0 {
         return Ok(None);
     }
-    let counts: Vec<(String, i64)> =
-        sqlx::query_as("SELECT change, COUNT(*) FROM revisions WHERE commit_id = $1 GROUP BY change").bind(commit.to_string()).fetch_all(&mut **tx).await?;
+    let counts: Vec<(String, i64)> = sqlx::query_as("SELECT change, COUNT(*) FROM revisions WHERE commit_id = $1 GROUP BY change")
+        .bind(commit.to_string())
+        .fetch_all(&mut **tx)
+        .await?;
     let of = |change: &str| counts.iter().filter(|(name, _)| name == change).map(|(_, count)| count).sum();
     Ok(Some((of("created"), of("updated"))))
 }
 
 /// Takes back a slice of what an unpublished commit staged; false when nothing is left.
 pub async fn unstage(tx: &mut Tx, commit: CommitId, limit: i64) -> AppResult<bool> {
-    let staged: Vec<(String, String)> =
-        sqlx::query_as("SELECT id, artifact_id FROM revisions WHERE commit_id = $1 LIMIT $2").bind(commit.to_string()).bind(limit).fetch_all(&mut **tx).await?;
+    let staged: Vec<(String, String)> = sqlx::query_as("SELECT id, artifact_id FROM revisions WHERE commit_id = $1 LIMIT $2")
+        .bind(commit.to_string())
+        .bind(limit)
+        .fetch_all(&mut **tx)
+        .await?;
     if staged.is_empty() {
         return Ok(false);
     }

@@ -36,7 +36,13 @@ impl RevisionRow {
             commit_id: parse_id(&self.commit_id)?,
             sha: self.sha.clone(),
             message: self.message.clone(),
-            author: Person::from_columns(parse_id(&self.author_id)?, self.author_name.clone(), &self.author_kind, self.author_color, self.author_avatar.clone()),
+            author: Person::from_columns(
+                parse_id(&self.author_id)?,
+                self.author_name.clone(),
+                &self.author_kind,
+                self.author_color,
+                self.author_avatar.clone(),
+            ),
             change: Change::parse(&self.change),
             version: self.version.clone(),
             added: self.added,
@@ -50,7 +56,11 @@ const REVISION: &str = "SELECT r.id, r.artifact_id, r.commit_id, r.parent_id, r.
      c.sha, c.message, c.created_at, c.author_id, u.name AS author_name, u.kind AS author_kind, u.color AS author_color, u.avatar_sha AS author_avatar \
      FROM revisions r JOIN commits c ON c.id = r.commit_id JOIN users u ON u.id = c.author_id ";
 
-pub async fn revision<'c>(executor: impl Executor<'c, Database = Any>, artifact: ArtifactId, id: RevisionId) -> AppResult<Option<RevisionRow>> {
+pub async fn revision<'c>(
+    executor: impl Executor<'c, Database = Any>,
+    artifact: ArtifactId,
+    id: RevisionId,
+) -> AppResult<Option<RevisionRow>> {
     let mut sql = Sql::new(REVISION);
     sql.push("WHERE r.id = ").bind(id.to_string()).push(" AND r.artifact_id = ").bind(artifact.to_string());
     Ok(sql.fetch_all(executor).await?.pop())

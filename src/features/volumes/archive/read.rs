@@ -157,7 +157,10 @@ impl Sieve {
         }
         self.total += entry.size;
         if self.total > limits::UNPACKED_BYTES {
-            return Err(AppError::too_large(format!("Unpacked these are over {} MB: import them in parts.", limits::UNPACKED_BYTES / 1024 / 1024)));
+            return Err(AppError::too_large(format!(
+                "Unpacked these are over {} MB: import them in parts.",
+                limits::UNPACKED_BYTES / 1024 / 1024
+            )));
         }
         self.entries.push(Entry { path, ..entry });
         Ok(true)

@@ -209,7 +209,8 @@ fn single(path: &str, known: Option<Kind>, text: impl FnOnce() -> Option<Vec<u8>
         }
         _ => None,
     };
-    kind.map(|kind| (kind, path.to_owned(), slug)).ok_or("No frontmatter with a name and a description, and not below skills, tools or agents.")
+    kind.map(|kind| (kind, path.to_owned(), slug))
+        .ok_or("No frontmatter with a name and a description, and not below skills, tools or agents.")
 }
 
 #[cfg(test)]

@@ -4,7 +4,10 @@ use std::io::{self, Write};
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
-use zip::{CompressionMethod, ZipWriter, write::{SimpleFileOptions, StreamWriter}};
+use zip::{
+    CompressionMethod, ZipWriter,
+    write::{SimpleFileOptions, StreamWriter},
+};
 
 /// Bytes handed over at once.
 const CHUNK: usize = 64 * 1024;

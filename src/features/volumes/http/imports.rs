@@ -35,9 +35,14 @@ async fn import(ctx: Ctx, Path(id): Path<VolumeId>, request: Request<Body>) -> A
     service::authorise(&ctx, id, Action::Commit).await?;
     let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default().to_ascii_lowercase();
     let status = if kind.starts_with("multipart/form-data") {
-        let multipart = Multipart::from_request(request, &ctx.state).await.map_err(|_| AppError::invalid("The upload cannot be read. Send it again."))?;
+        let multipart = Multipart::from_request(request, &ctx.state)
+            .await
+            .map_err(|_| AppError::invalid("The upload cannot be read. Send it again."))?;
         service::start_import_of_parts(&ctx, id, multipart).await?
-    } else if kind.starts_with("application/zip") || kind.starts_with("application/x-zip-compressed") || kind.starts_with("application/octet-stream") {
+    } else if kind.starts_with("application/zip")
+        || kind.starts_with("application/x-zip-compressed")
+        || kind.starts_with("application/octet-stream")
+    {
         service::start_import_of_archive(&ctx, id, request.into_body()).await?
     } else {
         return Err(AppError::new(ErrorCode::UnsupportedMediaType, "Send a zip as application/zip, or files as multipart/form-data."));

@@ -67,9 +67,13 @@ impl Reader {
         let mut report = ImportReport::default();
         let kinds: HashMap<String, Kind> = self.known.iter().map(|(path, known)| (path.clone(), known.kind)).collect();
         let entries = upload.entries.clone();
-        let plan = recognise(&entries, &kinds, |index| {
-            if entries[index].size <= limits::MAIN_FILE_BYTES { upload.read(index).ok() } else { None }
-        });
+        let plan = recognise(
+            &entries,
+            &kinds,
+            |index| {
+                if entries[index].size <= limits::MAIN_FILE_BYTES { upload.read(index).ok() } else { None }
+            },
+        );
         for skipped in std::mem::take(&mut upload.skipped).into_iter().chain(plan.skipped) {
             skip(&mut report, skipped);
         }
@@ -94,7 +98,13 @@ impl Reader {
     }
 
     /// Reads one artifact whole. None: it is as in the volume, or it was skipped.
-    fn compare(&mut self, upload: &mut Opened, candidate: Candidate, slugs: &mut HashSet<(Kind, String)>, report: &mut ImportReport) -> Option<Changed> {
+    fn compare(
+        &mut self,
+        upload: &mut Opened,
+        candidate: Candidate,
+        slugs: &mut HashSet<(Kind, String)>,
+        report: &mut ImportReport,
+    ) -> Option<Changed> {
         let path = candidate.path.clone();
         let fail = |report: &mut ImportReport, path: &str, reason: String| -> Option<Changed> {
             skip(report, Skipped { path: path.to_owned(), reason });
@@ -148,7 +158,11 @@ impl Reader {
         let updated = known.as_ref().is_some_and(|known| known.head.is_some());
         let (mut reason, line) = noticed(&content);
         if known.is_none() && slug != candidate.slug {
-            reason = Some(format!("Another {kind} has the id “{}”, so this one is “{slug}”.{}", candidate.slug, reason.map(|reason| format!(" {reason}")).unwrap_or_default()));
+            reason = Some(format!(
+                "Another {kind} has the id “{}”, so this one is “{slug}”.{}",
+                candidate.slug,
+                reason.map(|reason| format!(" {reason}")).unwrap_or_default()
+            ));
         }
         let outcome = if updated { ImportOutcome::Updated } else { ImportOutcome::Created };
         let item = ImportItem { path: path.clone(), outcome, artifact_id: Some(artifact), reason, line };
@@ -204,7 +218,10 @@ fn store_blobs(blobs: &Blobs, all: &[&[u8]]) -> std::io::Result<()> {
 
 fn skip(report: &mut ImportReport, skipped: Skipped) {
     report.skipped += 1;
-    note(report, ImportItem { path: skipped.path, outcome: ImportOutcome::Skipped, artifact_id: None, reason: Some(skipped.reason), line: None });
+    note(
+        report,
+        ImportItem { path: skipped.path, outcome: ImportOutcome::Skipped, artifact_id: None, reason: Some(skipped.reason), line: None },
+    );
 }
 
 /// What a person should know about a file that was taken as it is, and where.

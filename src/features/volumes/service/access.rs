@@ -58,7 +58,9 @@ pub async fn authorise(ctx: &Ctx, id: VolumeId, action: Action) -> AppResult<Vol
     let role = match row.kind() {
         VolumeKind::System if action == Action::Read => Role::Viewer,
         VolumeKind::System => {
-            return Err(AppError::forbidden("The built-in volume is never edited: fork the artifact into a volume of yours and change it there."));
+            return Err(AppError::forbidden(
+                "The built-in volume is never edited: fork the artifact into a volume of yours and change it there.",
+            ));
         }
         VolumeKind::User if row.owner_id == actor.id().to_string() => Role::Owner,
         VolumeKind::User => return Err(not_found()),

@@ -6,7 +6,11 @@ use crate::{
 };
 
 fn administrator(ctx: &Ctx) -> AppResult<()> {
-    if ctx.actor_with(crate::features::accounts::Scope::Admin)?.administrator { Ok(()) } else { Err(AppError::forbidden("Only administrators manage the sample data.")) }
+    if ctx.actor_with(crate::features::accounts::Scope::Admin)?.administrator {
+        Ok(())
+    } else {
+        Err(AppError::forbidden("Only administrators manage the sample data."))
+    }
 }
 
 pub async fn add_demo(ctx: &Ctx) -> AppResult<()> {

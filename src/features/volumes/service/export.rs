@@ -55,7 +55,15 @@ pub async fn export_volume(ctx: &Ctx, id: VolumeId) -> AppResult<Export> {
     }))
 }
 
-fn write_artifact(zip: &mut ZipStream, blobs: &Blobs, folder: &str, path: &str, bytes: &[u8], executable: bool, files: &str) -> io::Result<()> {
+fn write_artifact(
+    zip: &mut ZipStream,
+    blobs: &Blobs,
+    folder: &str,
+    path: &str,
+    bytes: &[u8],
+    executable: bool,
+    files: &str,
+) -> io::Result<()> {
     zip.add(path, bytes, executable)?;
     let files: Vec<crate::features::artifacts::model::FileEntry> = serde_json::from_str(files)?;
     for file in files {
@@ -68,7 +76,12 @@ fn write_artifact(zip: &mut ZipStream, blobs: &Blobs, folder: &str, path: &str, 
 pub async fn export_artifact(ctx: &Ctx, id: ArtifactId, revision: Option<RevisionId>) -> AppResult<Export> {
     let artifact = artifacts::download(ctx, id, revision).await?;
     let mut tx = ctx.db().write_tx().await?;
-    record(ctx, &mut tx, Event::new("artifact.downloaded").volume(artifact.volume).subject(id).data(json!({ "files": artifact.files.len() }))).await?;
+    record(
+        ctx,
+        &mut tx,
+        Event::new("artifact.downloaded").volume(artifact.volume).subject(id).data(json!({ "files": artifact.files.len() })),
+    )
+    .await?;
     tx.commit().await?;
     let blobs = ctx.state.blobs.clone();
     let slug = artifact.slug;

@@ -103,9 +103,9 @@ pub async fn get_commit(ctx: &Ctx, id: CommitId) -> AppResult<CommitDetail> {
     ctx.actor()?;
     let not_found = || AppError::not_found("commit");
     let row = store::commit_by_id(ctx.db().read(), id).await?.ok_or_else(not_found)?;
-    let access = access::authorise(ctx, row.volume()?, Action::Read).await.map_err(|error| {
-        if error.code == crate::error::ErrorCode::NotFound { not_found() } else { error }
-    })?;
+    let access = access::authorise(ctx, row.volume()?, Action::Read)
+        .await
+        .map_err(|error| if error.code == crate::error::ErrorCode::NotFound { not_found() } else { error })?;
     let parent = row.parent()?;
     let changes = artifacts::service::changes_of_commit(ctx, id).await?;
     Ok(CommitDetail { commit: row.commit()?, parent, volume_name: access.name, changes })

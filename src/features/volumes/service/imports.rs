@@ -52,7 +52,8 @@ pub async fn start_import_of_parts(ctx: &Ctx, volume: VolumeId, mut parts: Multi
     let mut first = [0u8; 4];
     while let Some(mut part) = parts.next_field().await.map_err(|_| broken())? {
         if part.name() == Some("paths") {
-            paths = serde_json::from_str(&part.text().await.map_err(|_| broken())?).map_err(|_| AppError::field("paths", "This is not a JSON array of paths."))?;
+            paths = serde_json::from_str(&part.text().await.map_err(|_| broken())?)
+                .map_err(|_| AppError::field("paths", "This is not a JSON array of paths."))?;
             continue;
         }
         if entries.len() >= limits::FILES {
@@ -97,7 +98,8 @@ async fn queue(ctx: &Ctx, access: &VolumeAccess, staging: Staging, label: String
     let payload = ImportPayload { volume: access.id, commit: CommitId::generate(), author: actor, label };
     let mut tx = ctx.db().write_tx().await?;
     jobs::service::enqueue(&mut tx, staging.job, IMPORT, &payload, actor, ctx.now()).await?;
-    record(ctx, &mut tx, Event::new("volume.import_started").team(access.team).volume(access.id).subject(staging.job).data(json!({}))).await?;
+    record(ctx, &mut tx, Event::new("volume.import_started").team(access.team).volume(access.id).subject(staging.job).data(json!({})))
+        .await?;
     tx.commit().await?;
     let job = staging.keep();
     ctx.state.jobs.notify_one();

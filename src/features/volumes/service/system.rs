@@ -41,7 +41,8 @@ pub async fn install_system_volume(ctx: &Ctx) -> AppResult<()> {
             let now = ctx.now();
             let mut tx = ctx.db().write_tx().await?;
             store::ensure_system_user(&mut tx, user, now).await?;
-            store::insert(&mut tx, &NewVolume { id: volume, kind: VolumeKind::System, owner: String::new(), name: NAME, demo: false, now }).await?;
+            store::insert(&mut tx, &NewVolume { id: volume, kind: VolumeKind::System, owner: String::new(), name: NAME, demo: false, now })
+                .await?;
             tx.commit().await?;
             HashMap::new()
         }
@@ -55,7 +56,8 @@ pub async fn install_system_volume(ctx: &Ctx) -> AppResult<()> {
     let staged = artifacts::stage_import(ctx, commit, volume, user, changes).await?;
     let mut tx = ctx.db().write_tx().await?;
     let message = concat!("Built-in artifacts of version ", env!("CARGO_PKG_VERSION"));
-    artifacts::publish_import(ctx, &mut tx, Publication { commit, volume, author: user, message, source: "system", changes: staged }).await?;
+    artifacts::publish_import(ctx, &mut tx, Publication { commit, volume, author: user, message, source: "system", changes: staged })
+        .await?;
     record(ctx, &mut tx, Event::new("volume.installed").volume(volume).data(serde_json::json!({ "artifacts": count }))).await?;
     tx.commit().await?;
     tracing::info!(artifacts = count, "the built-in volume was brought up to date");
@@ -66,7 +68,8 @@ pub async fn install_system_volume(ctx: &Ctx) -> AppResult<()> {
 async fn changes(ctx: &Ctx, mut known: HashMap<String, Known>) -> AppResult<Vec<Staged>> {
     let mut entries: Vec<Entry> = Embedded::iter().map(|path| Entry { path: path.into_owned(), size: 0, executable: None }).collect();
     entries.sort_by(|a, b| a.path.cmp(&b.path));
-    let bytes: Vec<Vec<u8>> = entries.iter().map(|entry| Embedded::get(&entry.path).map(|file| file.data.into_owned()).unwrap_or_default()).collect();
+    let bytes: Vec<Vec<u8>> =
+        entries.iter().map(|entry| Embedded::get(&entry.path).map(|file| file.data.into_owned()).unwrap_or_default()).collect();
     let plan = recognise(&entries, &HashMap::new(), |index| Some(bytes[index].clone()));
     let mut staged = Vec::new();
     for candidate in plan.candidates {
@@ -74,7 +77,12 @@ async fn changes(ctx: &Ctx, mut known: HashMap<String, Known>) -> AppResult<Vec<
         let mut files: Vec<FileEntry> = candidate
             .files
             .iter()
-            .map(|(path, index)| FileEntry { path: path.clone(), sha: secrets::sha256(&bytes[*index]), size: bytes[*index].len() as i64, executable: script(*index) })
+            .map(|(path, index)| FileEntry {
+                path: path.clone(),
+                sha: secrets::sha256(&bytes[*index]),
+                size: bytes[*index].len() as i64,
+                executable: script(*index),
+            })
             .collect();
         files.sort();
         let content = bytes[candidate.main].clone();
