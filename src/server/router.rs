@@ -82,9 +82,10 @@ pub fn router(state: AppState) -> Router {
         .layer(from_fn_with_state(state.clone(), middleware::authenticate))
         .layer(from_fn_with_state(state.clone(), middleware::same_origin))
         .layer(from_fn(middleware::time_limit))
-        .layer(CompressionLayer::new().compress_when(DefaultPredicate::new().and(NotForContentType::const_new("application/zip"))))
         .layer(CatchPanicLayer::custom(middleware::on_panic))
         .layer(from_fn_with_state(state.clone(), middleware::observe))
+        // Outermost: `observe` writes the request's id into bodies of errors, which must not be compressed yet.
+        .layer(CompressionLayer::new().compress_when(DefaultPredicate::new().and(NotForContentType::const_new("application/zip"))))
         .with_state(state)
 }
 
