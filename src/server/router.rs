@@ -38,7 +38,7 @@ struct Description;
 
 /// `/api/v1`: its routes and their description come from the same lines, so that they cannot differ.
 fn api_v1() -> OpenApiRouter<AppState> {
-    OpenApiRouter::with_openapi(Description::openapi())
+    OpenApiRouter::new()
         .merge(accounts::http::routes())
         .merge(artifacts::http::routes())
         .merge(jobs::http::routes())
@@ -47,7 +47,7 @@ fn api_v1() -> OpenApiRouter<AppState> {
 
 /// The description of `/api/v1` as OpenAPI 3.1.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    let (_, description) = OpenApiRouter::<AppState>::new().nest("/api/v1", api_v1()).split_for_parts();
+    let (_, description) = OpenApiRouter::<AppState>::with_openapi(Description::openapi()).nest("/api/v1", api_v1()).split_for_parts();
     description
 }
 
@@ -55,7 +55,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 pub fn router(state: AppState) -> Router {
     // Pages are rendered on this runtime; a second router in the process (the local socket's, a test's) finds it set.
     let _ = any_spawner::Executor::init_tokio();
-    let (api, description) = OpenApiRouter::new().nest("/api/v1", api_v1()).split_for_parts();
+    let (api, description) = OpenApiRouter::with_openapi(Description::openapi()).nest("/api/v1", api_v1()).split_for_parts();
     let description = serde_json::to_string(&description).unwrap_or_default();
 
     let api = api
