@@ -84,7 +84,9 @@ fn migrations(engine: Engine) -> Result<Migrator, sqlx::Error> {
 fn embedded<Folder: RustEmbed>() -> Result<Migrator, sqlx::Error> {
     let mut migrations = Vec::new();
     for name in Folder::iter() {
-        let (Some((version, description)), Some(file)) = (name.trim_end_matches(".sql").split_once('_'), Folder::get(&name)) else { continue };
+        let (Some((version, description)), Some(file)) = (name.trim_end_matches(".sql").split_once('_'), Folder::get(&name)) else {
+            continue;
+        };
         let version = version.parse().map_err(|_| sqlx::Error::Configuration(format!("migration {name} has no number").into()))?;
         let sql = AssertSqlSafe(String::from_utf8_lossy(&file.data).into_owned()).into_sql_str();
         migrations.push(Migration::new(version, Cow::Owned(description.to_owned()), MigrationType::Simple, sql, false));
