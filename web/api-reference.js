@@ -11,5 +11,7 @@ createApiReference("#api-reference", {
   withDefaultFonts: false,
   telemetry: false,
   hideClientButton: true,
+  showDeveloperTools: "never",
   agent: { disabled: true },
+  mcp: { disabled: true },
 });

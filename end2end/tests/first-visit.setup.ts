@@ -1,4 +1,4 @@
-import { ADMIN, checkAccessible, expect, test, watch } from "../fixtures/index.js";
+import { ADMIN, ADMIN_STATE, checkAccessible, expect, test, watch } from "../fixtures/index.js";
 
 test("the first visit makes the administrator", async ({ page, problems }) => {
   watch(page, problems);
@@ -13,4 +13,5 @@ test("the first visit makes the administrator", async ({ page, problems }) => {
   await page.waitForURL("/");
   await page.goto("/admin");
   await expect(page.getByRole("main").getByText(ADMIN.email)).toBeVisible();
+  await page.context().storageState({ path: ADMIN_STATE });
 });

@@ -8,8 +8,10 @@ test("a team imports a folder, edits, commits, and shares with a viewer", async 
   void account;
   await page.goto("/settings/teams");
   await ready(page);
-  await page.getByLabel("Name", { exact: false }).first().fill("Harbor Platform");
-  await page.getByRole("button", { name: /Create( the)? team/ }).click();
+  await page.getByRole("button", { name: "New team" }).first().click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("Name").fill("Harbor Platform");
+  await dialog.getByRole("button", { name: /Create|Make/ }).click();
   await expect(page.getByRole("navigation", { name: "Teams" }).getByText("Harbor Platform")).toBeVisible();
 
   // Import, with a bar and a report.

@@ -235,7 +235,13 @@ mod inner {
         EventListener::new(&document(), "click", move |event| {
             let Some(target) = event.target().and_then(|target| target.dyn_into::<HtmlElement>().ok()) else { return };
             let Ok(Some(button)) = target.closest("[data-copy-code]") else { return };
-            if let Some(code) = button.parent_element().and_then(|block| block.query_selector("pre").ok().flatten()) {
+            if let Some(code) = button
+                .closest("figure")
+                .ok()
+                .flatten()
+                .or_else(|| button.parent_element())
+                .and_then(|block| block.query_selector("pre").ok().flatten())
+            {
                 act(code.text_content().unwrap_or_default());
             }
         })

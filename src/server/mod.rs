@@ -9,6 +9,7 @@ pub mod context;
 pub mod csp;
 pub mod db;
 pub mod docs;
+pub mod drain;
 pub mod error;
 pub mod extract;
 pub mod forms;

@@ -8,11 +8,17 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{any, get},
 };
-use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
+use tower_http::{
+    catch_panic::CatchPanicLayer,
+    compression::{
+        CompressionLayer, Predicate as _,
+        predicate::{DefaultPredicate, NotForContentType},
+    },
+};
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
-use super::{assets, docs, idempotency, middleware, pages, state::AppState};
+use super::{assets, docs, drain, idempotency, middleware, pages, state::AppState};
 use crate::{
     error::{AppError, ErrorCode},
     features::{accounts, artifacts, jobs, volumes},
@@ -32,7 +38,7 @@ struct Description;
 
 /// `/api/v1`: its routes and their description come from the same lines, so that they cannot differ.
 fn api_v1() -> OpenApiRouter<AppState> {
-    OpenApiRouter::with_openapi(Description::openapi())
+    OpenApiRouter::new()
         .merge(accounts::http::routes())
         .merge(artifacts::http::routes())
         .merge(jobs::http::routes())
@@ -41,7 +47,7 @@ fn api_v1() -> OpenApiRouter<AppState> {
 
 /// The description of `/api/v1` as OpenAPI 3.1.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    let (_, description) = OpenApiRouter::<AppState>::new().nest("/api/v1", api_v1()).split_for_parts();
+    let (_, description) = OpenApiRouter::<AppState>::with_openapi(Description::openapi()).nest("/api/v1", api_v1()).split_for_parts();
     description
 }
 
@@ -49,7 +55,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 pub fn router(state: AppState) -> Router {
     // Pages are rendered on this runtime; a second router in the process (the local socket's, a test's) finds it set.
     let _ = any_spawner::Executor::init_tokio();
-    let (api, description) = OpenApiRouter::new().nest("/api/v1", api_v1()).split_for_parts();
+    let (api, description) = OpenApiRouter::with_openapi(Description::openapi()).nest("/api/v1", api_v1()).split_for_parts();
     let description = serde_json::to_string(&description).unwrap_or_default();
 
     let api = api
@@ -76,9 +82,11 @@ pub fn router(state: AppState) -> Router {
         .layer(from_fn_with_state(state.clone(), middleware::authenticate))
         .layer(from_fn_with_state(state.clone(), middleware::same_origin))
         .layer(from_fn(middleware::time_limit))
-        .layer(CompressionLayer::new())
+        .layer(from_fn(drain::layer))
         .layer(CatchPanicLayer::custom(middleware::on_panic))
         .layer(from_fn_with_state(state.clone(), middleware::observe))
+        // Outermost: `observe` writes the request's id into bodies of errors, which must not be compressed yet.
+        .layer(CompressionLayer::new().compress_when(DefaultPredicate::new().and(NotForContentType::const_new("application/zip"))))
         .with_state(state)
 }
 

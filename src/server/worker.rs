@@ -27,6 +27,7 @@ async fn run(ctx: &Ctx, job: &Job) -> AppResult<serde_json::Value> {
 /// Works until the process is asked to stop.
 pub async fn work(state: AppState) {
     let ctx = Ctx::internal(state.clone(), None);
+    let mut demo_done = false;
     let mut housekeeping = tokio::time::interval(HOUSEKEEPING);
     loop {
         tokio::select! {
@@ -34,6 +35,12 @@ pub async fn work(state: AppState) {
             () = state.jobs.notified() => {}
             () = tokio::time::sleep(POLL) => {}
             _ = housekeeping.tick() => keep_house(&ctx).await,
+        }
+        if !demo_done {
+            demo_done = volumes::service::add_demo_if_wanted(&ctx).await.unwrap_or_else(|error| {
+                tracing::warn!(%error, "the sample data was not added");
+                false
+            });
         }
         loop {
             if state.shutdown.is_cancelled() {
@@ -62,6 +69,8 @@ async fn keep_house(ctx: &Ctx) {
     for (what, result) in [
         ("sign-ins", accounts::service::remove_expired(ctx).await),
         ("trash", artifacts::service::empty_old_trash(ctx).await),
+        ("departures", volumes::service::remove_old_departures(ctx).await),
+        ("uploads", volumes::jobs::sweep_staging(ctx).await),
         ("jobs", jobs::service::remove_old(ctx).await),
         ("idempotency keys", remove_old_keys(ctx, now - idempotency::KEPT_MS).await),
     ] {

@@ -102,10 +102,10 @@ fn Rail(session: SessionContext, closed: RwSignal<bool>) -> impl IntoView {
                     <Icon name="panel-l"/>
                 </button>
             </div>
-            <button type="button" class="rail-search" aria-label="Search or go to" on:click=move |_| overlays.open_palette()>
+            <button type="button" class="rail-search" title="Search or go to" on:click=move |_| overlays.open_palette()>
                 <Icon name="search"/>
                 <span>"Search or go to"</span>
-                <span class="push row gap-4">
+                <span class="push row gap-4" aria-hidden="true">
                     <kbd class="kbd">"Ctrl"</kbd>
                     <kbd class="kbd">"K"</kbd>
                 </span>

@@ -77,3 +77,14 @@ app_test!(every_answer_carries_its_headers, |app| {
     let policy = page.header("content-security-policy");
     assert!(policy.contains("'strict-dynamic'") && policy.contains("'wasm-unsafe-eval'") && policy.contains("'nonce-"), "{policy}");
 });
+
+app_test!(whoever_sends_too_much_still_reads_why, |app| {
+    let maya = app.sign_up_first().await;
+    let body = format!(r#"{{"name": "{}"}}"#, "x".repeat(24 * 1024 * 1024));
+    for _ in 0..8 {
+        let request = maya.request(Method::POST, "/api/v1/teams").header("content-type", "application/json").body(body.clone());
+        refused(&maya, request, 413, "too_large").await;
+    }
+    let request = app.visitor().request(Method::PUT, "/api/v1/me/avatar").header("content-type", "image/png").body(body);
+    refused(&maya, request, 401, "unauthenticated").await;
+});

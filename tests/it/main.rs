@@ -5,9 +5,14 @@ mod app;
 
 mod accounts;
 mod api_docs;
+mod artifacts;
 mod bad_input;
+mod cli;
+mod demo;
 mod durability;
 mod faults;
 mod idempotency;
+mod import;
 mod process;
 mod tree;
+mod volumes;

@@ -14,7 +14,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{
     model::{
         ArtifactDetail, ArtifactDiff, Bulk, BulkReport, CreateArtifact, Facets, HistoryPage, Home, LibraryPage, LibraryQuery, MergeView,
-        RestoreRevision, SaveDraft, SaveMerge, SavedDraft, SetFrontmatter, ToVolume,
+        Preview, Previewed, RestoreRevision, SaveDraft, SaveMerge, SavedDraft, SetFrontmatter, ToVolume,
     },
     service,
 };
@@ -133,10 +133,10 @@ async fn set_frontmatter(ctx: Ctx, Path(id): Path<ArtifactId>, Json(input): Json
 }
 
 /// A text, as the page would show it.
-#[utoipa::path(post, path = "/artifacts/{id}/preview", tag = "artifacts", params(("id" = ArtifactId, Path)), request_body(content = String, content_type = "text/markdown"), responses((status = 200, body = String, content_type = "text/html"), (status = "4XX", body = AppError)))]
-async fn preview(ctx: Ctx, Path(id): Path<ArtifactId>, text: String) -> AppResult<Response> {
-    let html = service::preview(&ctx, id, &text).await?;
-    Ok(([(header::CONTENT_TYPE, "text/html; charset=utf-8")], html).into_response())
+#[utoipa::path(post, path = "/artifacts/{id}/preview", tag = "artifacts", params(("id" = ArtifactId, Path)), request_body = Preview, responses((status = 200, body = Previewed), (status = "4XX", body = AppError)))]
+async fn preview(ctx: Ctx, Path(id): Path<ArtifactId>, Json(input): Json<Preview>) -> AppResult<Json<Previewed>> {
+    let html = service::preview(&ctx, id, &input.text).await?;
+    Ok(Json(Previewed { html }))
 }
 
 #[derive(Deserialize, utoipa::IntoParams)]

@@ -1,4 +1,4 @@
-//! Markdown to sanitised HTML: comrak parses, syntect colours, ammonia lets through what is harmless.
+//! Markdown to sanitised HTML: comrak parses, ammonia lets through what is harmless, code gets its colours.
 //!
 //! Code blocks are cut out before and put back after sanitising: our own markup is trusted, and the sanitiser need not read it.
 
@@ -19,9 +19,8 @@ use crate::{ids::ArtifactId, server::secrets};
 
 /// Bytes of rendered pages kept.
 const CACHE_BYTES: u64 = 16 * 1024 * 1024;
-/// Code that is coloured, for each block and for a whole document; what is beyond is shown plain.
-const BLOCK_BYTES: usize = 20 * 1024;
-const DOCUMENT_BYTES: usize = 48 * 1024;
+/// Code that is coloured in one document; what is beyond is shown plain.
+const COLOURED_BYTES: usize = 256 * 1024;
 /// Lists and quotes nested deeper are no longer told apart by anybody.
 const DEPTH: usize = 60;
 
@@ -72,7 +71,7 @@ pub fn to_html(body: &str, artifact: ArtifactId) -> String {
     let options = options();
     let root = parse_document(&arena, &flatten(body), &options);
     let mut blocks = Vec::new();
-    let mut budget = DOCUMENT_BYTES;
+    let mut budget = COLOURED_BYTES;
     for node in root.descendants() {
         rewrite(&arena, node, artifact, &mut blocks, &mut budget);
     }
@@ -177,7 +176,7 @@ const PLACEHOLDER: &str = "<div data-code=\"";
 
 /// A block with its language, a copy button and coloured text.
 fn code_block(language: &str, code: &str, budget: &mut usize) -> String {
-    let coloured = if code.len() <= BLOCK_BYTES && code.len() <= *budget { highlight::classes(language, code) } else { None };
+    let coloured = if code.len() <= *budget { highlight::classes(language, code) } else { None };
     if coloured.is_some() {
         *budget -= code.len();
     }
@@ -211,6 +210,11 @@ fn put_back(html: &str, blocks: &[String]) -> String {
 
 fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 16);
+    escape_into(text, &mut out);
+    out
+}
+
+fn escape_into(text: &str, out: &mut String) {
     for c in text.chars() {
         match c {
             '&' => out.push_str("&amp;"),
@@ -220,7 +224,6 @@ fn escape(text: &str) -> String {
             c => out.push(c),
         }
     }
-    out
 }
 
 #[cfg(test)]

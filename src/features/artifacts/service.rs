@@ -33,5 +33,5 @@ pub use index::{Counts, LibraryIndex, counts};
 pub use library::{facets, list_library};
 pub use merging::{get_merge, save_merge};
 pub use transfer::{fork_artifact, move_artifact};
-pub use trash::{delete_artifact, delete_forever, empty_old_trash, undelete_artifact};
+pub use trash::{delete_artifact, delete_forever, empty_old_trash, erase_volume, undelete_artifact};
 pub use tree::{clean_path, content_of_revision, contents_of, export_slice, read_export_file, tree_sha};

@@ -114,14 +114,9 @@ pub fn set_frontmatter(
     tell("PATCH", format!("/artifacts/{id}/frontmatter"), SetFrontmatter { key, value })
 }
 
-/// The body of `text` as sanitised HTML.
-pub async fn preview(id: ArtifactId, text: String) -> AppResult<Rendered> {
-    data::post(format!("/artifacts/{id}/preview"), &serde_json::json!({ "text": text })).await
-}
-
-#[derive(serde::Deserialize)]
-pub struct Rendered {
-    pub html: String,
+/// `text` as the page would show it, as sanitised HTML.
+pub fn preview(id: ArtifactId, text: String) -> impl Future<Output = AppResult<String>> + Send + 'static {
+    data::post_text(format!("/artifacts/{id}/preview"), text)
 }
 
 pub fn read_history(id: ArtifactId, before: Option<RevisionId>) -> impl Future<Output = AppResult<HistoryPage>> + Send + 'static {

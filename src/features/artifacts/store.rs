@@ -72,9 +72,9 @@ impl ArtifactRow {
 
     /// As a row of the library; precedence is not known here.
     pub fn summary(self) -> AppResult<ArtifactSummary> {
+        let head_revision_id = self.head()?;
         Ok(ArtifactSummary {
             id: self.id()?,
-            head_revision_id: self.head()?,
             volume_id: self.volume()?,
             kind: self.kind(),
             tags: serde_json::from_str(&self.tags)?,
@@ -86,6 +86,7 @@ impl ArtifactRow {
             hints: self.hints,
             has_draft: self.has_draft != 0,
             new: self.head_revision_id.is_none(),
+            head_revision_id,
             overrides: None,
             hidden_by: None,
             deleted_at: self.deleted_at,

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     error::{AppError, AppResult},
     features::artifacts::http::disposition,
-    ids::{CommitId, VolumeId},
+    ids::{ArtifactId, CommitId, VolumeId},
     server::{
         context::Ctx,
         extract::{Json, Path, Query},
@@ -84,10 +84,18 @@ async fn get_commit(ctx: Ctx, Path(id): Path<CommitId>) -> AppResult<Json<Commit
     service::get_commit(&ctx, id).await.map(Json)
 }
 
+#[derive(Deserialize, utoipa::IntoParams)]
+struct Only {
+    /// Ids with commas between them: only these.
+    artifacts: Option<String>,
+}
+
 /// Everything committed in a volume, as a zip. Importing it again changes nothing.
-#[utoipa::path(get, path = "/volumes/{id}/export", tag = "volumes", params(("id" = VolumeId, Path)), responses((status = 200, body = Vec<u8>, content_type = "application/zip"), (status = "4XX", body = AppError)))]
-async fn export(ctx: Ctx, Path(id): Path<VolumeId>) -> AppResult<Response> {
-    service::export_volume(&ctx, id).await.map(zip_response)
+#[utoipa::path(get, path = "/volumes/{id}/export", tag = "volumes", params(("id" = VolumeId, Path), Only), responses((status = 200, body = Vec<u8>, content_type = "application/zip"), (status = "4XX", body = AppError)))]
+async fn export(ctx: Ctx, Path(id): Path<VolumeId>, Query(query): Query<Only>) -> AppResult<Response> {
+    let only = query.artifacts.as_deref().map(|ids| ids.split(',').map(str::parse).collect::<Result<Vec<ArtifactId>, _>>());
+    let only = only.transpose().map_err(|_| AppError::field("artifacts", "These are no ids with commas between them."))?;
+    service::export_volume(&ctx, id, only).await.map(zip_response)
 }
 
 /// Add the sample team and volume.

@@ -307,3 +307,22 @@ pub async fn artifacts_by_owner(pool: &AnyPool, kind: VolumeKind) -> AppResult<V
     .fetch_all(pool)
     .await?)
 }
+
+/// Every volume of an owner, deleted ones too.
+pub async fn all_of(tx: &mut Tx, kind: VolumeKind, owner: &str) -> AppResult<Vec<String>> {
+    Ok(sqlx::query_scalar("SELECT id FROM volumes WHERE kind = $1 AND owner_id = $2")
+        .bind(kind.as_str())
+        .bind(owner)
+        .fetch_all(&mut **tx)
+        .await?)
+}
+
+/// Removes an empty volume with its commits, for good.
+pub async fn erase(tx: &mut Tx, id: &str) -> AppResult<()> {
+    for statement in
+        ["DELETE FROM departures WHERE volume_id = $1", "DELETE FROM commits WHERE volume_id = $1", "DELETE FROM volumes WHERE id = $1"]
+    {
+        sqlx::query(statement).bind(id).execute(&mut **tx).await?;
+    }
+    Ok(())
+}

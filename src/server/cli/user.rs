@@ -2,9 +2,8 @@
 
 use clap::Subcommand as ClapSubcommand;
 
-use super::{BoxError, Client, client};
+use super::{BoxError, Client, client, read};
 use crate::{
-    error::AppError,
     features::accounts::model::{SecretLink, UserPage},
     server::config::Config,
 };
@@ -38,16 +37,4 @@ pub async fn reset_password(client: &Client, email: &str) -> Result<String, BoxE
     let path = format!("/admin/users/{}/password-link", user.person.id);
     let link: SecretLink = read(client.http.post(client.url(&path)).send().await?).await?;
     Ok(link.url)
-}
-
-async fn read<T: serde::de::DeserializeOwned>(response: reqwest::Response) -> Result<T, BoxError> {
-    let status = response.status();
-    let bytes = response.bytes().await?;
-    if status.is_success() {
-        return Ok(serde_json::from_slice(&bytes)?);
-    }
-    if status == reqwest::StatusCode::UNAUTHORIZED {
-        return Err("nobody has an account on this server yet: open it in a browser to make the first one".into());
-    }
-    Err(serde_json::from_slice::<AppError>(&bytes).map_or_else(|_| format!("the server answered {status}").into(), Into::into))
 }

@@ -75,13 +75,18 @@ async fn sqlite_pool(url: &str, connections: u32) -> Result<AnyPool, sqlx::Error
 }
 
 fn migrations(engine: Engine) -> Result<Migrator, sqlx::Error> {
-    let (names, get): (Vec<Cow<'static, str>>, fn(&str) -> Option<rust_embed::EmbeddedFile>) = match engine {
-        Engine::Sqlite => (SqliteMigrations::iter().collect(), SqliteMigrations::get),
-        Engine::Postgres => (PostgresMigrations::iter().collect(), PostgresMigrations::get),
-    };
+    match engine {
+        Engine::Sqlite => embedded::<SqliteMigrations>(),
+        Engine::Postgres => embedded::<PostgresMigrations>(),
+    }
+}
+
+fn embedded<Folder: RustEmbed>() -> Result<Migrator, sqlx::Error> {
     let mut migrations = Vec::new();
-    for name in names {
-        let (Some((version, description)), Some(file)) = (name.trim_end_matches(".sql").split_once('_'), get(&name)) else { continue };
+    for name in Folder::iter() {
+        let (Some((version, description)), Some(file)) = (name.trim_end_matches(".sql").split_once('_'), Folder::get(&name)) else {
+            continue;
+        };
         let version = version.parse().map_err(|_| sqlx::Error::Configuration(format!("migration {name} has no number").into()))?;
         let sql = AssertSqlSafe(String::from_utf8_lossy(&file.data).into_owned()).into_sql_str();
         migrations.push(Migration::new(version, Cow::Owned(description.to_owned()), MigrationType::Simple, sql, false));

@@ -82,6 +82,30 @@ app_test!(signing_out_ends_the_sign_in_itself, |app| {
     assert_eq!(maya.post("/sign-out", Value::Null).await.0, 204, "again: nothing to end");
 });
 
+async fn change(app: &crate::app::TestApp, sql: &'static str) {
+    let mut tx = app.state.db.write_tx().await.expect("a transaction");
+    sqlx::query(sql).execute(&mut *tx).await.expect("changes");
+    tx.commit().await.expect("commits");
+}
+
+app_test!(a_sign_in_ends_when_it_is_not_used_and_goes_on_when_it_is, |app| {
+    let maya = app.sign_up_first().await;
+    change(app, "UPDATE sign_ins SET last_seen_at = 1, expires_at = expires_at - 86400000").await;
+    let end = "SELECT expires_at FROM sign_ins";
+    let before: i64 = sqlx::query_scalar(end).fetch_one(app.state.db.read()).await.expect("a row");
+    assert_eq!(maya.get("/me").await.0, 200);
+    let after: i64 = sqlx::query_scalar(end).fetch_one(app.state.db.read()).await.expect("a row");
+    assert!(after > before, "used: its time starts again");
+
+    let phone = app.sign_in("maya@harbor.internal").await;
+    change(app, "UPDATE sign_ins SET expires_at = 1").await;
+    assert_eq!(phone.get("/me").await.0, 401);
+    let ctx = llmos_lite::server::context::Ctx::internal(app.state.clone(), None);
+    llmos_lite::features::accounts::service::remove_expired(&ctx).await.expect("removes");
+    let left: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM sign_ins").fetch_one(app.state.db.read()).await.expect("a count");
+    assert_eq!(left, 0);
+});
+
 app_test!(somebody_elses_sign_in_is_not_found, |app| {
     let maya = app.sign_up_first().await;
     let noor = app.sign_up(&maya, "noor@harbor.internal").await;

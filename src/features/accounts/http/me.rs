@@ -66,6 +66,8 @@ async fn delete_me(ctx: Ctx, Json(input): Json<DeleteMe>) -> AppResult<StatusCod
 #[utoipa::path(put, path = "/me/avatar", tag = "accounts", request_body(content = Vec<u8>, content_type = "image/*"),
     responses((status = 200, body = Me), (status = "4XX", body = AppError)))]
 async fn put_avatar(ctx: Ctx, request: Request) -> AppResult<Json<Me>> {
+    // What nobody sends is not even read.
+    ctx.actor()?;
     let picture = picture(request).await?;
     service::set_avatar(&ctx, picture).await.map(Json)
 }

@@ -73,6 +73,9 @@ pub async fn change_user(ctx: &Ctx, user: UserId, input: UpdateUser) -> AppResul
     let mut tx = ctx.db().write_tx().await?;
     store::settings::lock_administrators(&mut tx, now).await?;
     let account = store::users::by_id(&mut *tx, user).await?.ok_or_else(|| AppError::not_found("account"))?;
+    if account.is_agent() && account.owner_team_id.is_none() {
+        return Err(AppError::not_found("account"));
+    }
     if account.is_agent() && (input.administrator == Some(true) || input.moderator == Some(true)) {
         return Err(AppError::conflict("An agent cannot administer or moderate."));
     }

@@ -93,6 +93,7 @@ pub async fn revoke_agent_token(ctx: &Ctx, team: TeamId, agent: UserId, id: ApiT
     let account = governed_agent(&mut tx, team, agent, own).await?;
     let name = store::tokens::revoke(&mut tx, id, agent, now).await?.ok_or_else(|| AppError::not_found("token"))?;
     note(ctx, &mut tx, Audit::new("token.revoked", &account.name).team(team).detail(&name)).await?;
+    record(ctx, &mut tx, Event::new("token.revoked").team(Some(team)).subject(id)).await?;
     tx.commit().await?;
     ctx.state.actors.forget();
     Ok(())

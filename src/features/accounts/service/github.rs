@@ -13,9 +13,12 @@ use super::{
 use crate::{
     browser::data::encode,
     error::{AppError, AppResult, ErrorCode},
-    features::accounts::{
-        model::{clean_email, clean_name, safe_next},
-        store::{self, users::Account},
+    features::{
+        accounts::{
+            model::{clean_email, clean_name, safe_next},
+            store::{self, users::Account},
+        },
+        analytics::service::{Event, record},
     },
     ids::UserId,
     server::{
@@ -160,6 +163,7 @@ async fn link(ctx: &Ctx, user: UserId, name: &str, identity: &Identity) -> AppRe
     let mut tx = ctx.db().write_tx().await?;
     store::users::set_github(&mut tx, user, &identity.id, ctx.now()).await?;
     note(ctx, &mut tx, Audit::new("github.linked", name).detail(&identity.name)).await?;
+    record(ctx, &mut tx, Event::new("github.linked").subject(user)).await?;
     Ok(tx.commit().await?)
 }
 

@@ -91,6 +91,7 @@ pub async fn revoke_invitation(ctx: &Ctx, team: Option<TeamId>, id: InvitationId
     }
     let event = Audit::new("invitation.revoked", revoked.as_str());
     note(ctx, &mut tx, if let Some(team) = team { event.team(team) } else { event }).await?;
+    record(ctx, &mut tx, Event::new("invitation.revoked").team(team).subject(id)).await?;
     Ok(tx.commit().await?)
 }
 

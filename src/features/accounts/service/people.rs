@@ -87,7 +87,7 @@ pub async fn delete_me(ctx: &Ctx, input: DeleteMe) -> AppResult<()> {
     let account = account(ctx, Scope::Admin).await?;
     if account.password_hash.is_some() {
         passwords::prove(ctx, &account, input.password.as_deref()).await?;
-    } else if !input.email.as_deref().is_some_and(|email| Some(email.trim().to_lowercase()) == account.email) {
+    } else if input.email.as_deref().is_none_or(|email| Some(email.trim().to_lowercase()) != account.email) {
         return Err(AppError::field("email", "Type your e-mail address to delete the account."));
     }
     let (id, now) = (actor.id(), ctx.now());

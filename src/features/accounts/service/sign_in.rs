@@ -128,6 +128,7 @@ pub async fn sign_out(ctx: &Ctx) -> AppResult<HeaderValue> {
         let mut tx = ctx.db().write_tx().await?;
         store::sign_ins::delete(&mut tx, *id, person.id).await?;
         note(ctx, &mut tx, Audit::new("sign_in.ended", &person.name)).await?;
+        record(ctx, &mut tx, Event::new("account.signed_out").subject(person.id)).await?;
         tx.commit().await?;
         ctx.state.actors.forget();
     }
@@ -170,6 +171,7 @@ pub async fn end_sign_in(ctx: &Ctx, id: SignInId) -> AppResult<()> {
         return Err(AppError::not_found("sign-in"));
     }
     note(ctx, &mut tx, Audit::new("sign_in.ended", &actor.person.name)).await?;
+    record(ctx, &mut tx, Event::new("account.signed_out").subject(actor.id())).await?;
     tx.commit().await?;
     ctx.state.actors.forget();
     Ok(())
@@ -181,6 +183,7 @@ pub async fn sign_out_everywhere(ctx: &Ctx) -> AppResult<HeaderValue> {
     let mut tx = ctx.db().write_tx().await?;
     let ended = store::sign_ins::delete_all(&mut tx, actor.id(), None).await?;
     note(ctx, &mut tx, Audit::new("sign_in.ended_everywhere", &actor.person.name).detail(&format!("{ended} sign-ins"))).await?;
+    record(ctx, &mut tx, Event::new("account.signed_out_everywhere").subject(actor.id())).await?;
     tx.commit().await?;
     ctx.state.actors.forget();
     cookie(ctx, "", 0)

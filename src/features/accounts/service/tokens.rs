@@ -88,6 +88,7 @@ pub async fn revoke_token(ctx: &Ctx, id: ApiTokenId) -> AppResult<()> {
     let mut tx = ctx.db().write_tx().await?;
     let name = store::tokens::revoke(&mut tx, id, actor.id(), now).await?.ok_or_else(|| AppError::not_found("token"))?;
     note(ctx, &mut tx, Audit::new("token.revoked", &actor.person.name).detail(&name)).await?;
+    record(ctx, &mut tx, Event::new("token.revoked").team(None).subject(id)).await?;
     tx.commit().await?;
     ctx.state.actors.forget();
     Ok(())

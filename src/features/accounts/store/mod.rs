@@ -4,6 +4,7 @@ pub mod audit;
 pub mod invitations;
 pub mod members;
 pub mod password_links;
+pub mod samples;
 pub mod settings;
 pub mod sign_ins;
 pub mod teams;

@@ -243,6 +243,7 @@ crate::row! {
     }
 }
 
+// Without the agent that no team owns: it only signs the commits of the built-in volume.
 macro_rules! admin_select {
     () => {
         concat!(
@@ -251,7 +252,7 @@ macro_rules! admin_select {
             ", u.email, u.administrator, u.moderator, u.deactivated_at, u.created_at, \
              (SELECT COUNT(*) FROM memberships m JOIN teams t ON t.id = m.team_id WHERE m.user_id = u.id AND t.deleted_at IS NULL) AS teams, \
              (SELECT MAX(s.last_seen_at) FROM sign_ins s WHERE s.user_id = u.id) AS last_seen_at \
-             FROM users u WHERE u.deleted_at IS NULL"
+             FROM users u WHERE u.deleted_at IS NULL AND (u.kind = 'human' OR u.owner_team_id IS NOT NULL)"
         )
     };
 }

@@ -20,6 +20,7 @@ const MAX_LINES: usize = 16_000;
 /// What happened to a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schema(as = LineChange)]
 pub enum Change {
     /// In both texts.
     Same,

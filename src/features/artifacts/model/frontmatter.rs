@@ -18,7 +18,7 @@ use super::document::Document;
 pub const MAX_YAML: usize = 64 * 1024;
 
 /// A YAML value. Numbers, booleans and dates are text as written: `1.10` stays `1.10`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Node {
     /// No value.
@@ -71,7 +71,7 @@ impl Node {
 }
 
 /// A top-level key, known or not.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Entry {
     /// The key.
     pub key: String,
@@ -84,7 +84,7 @@ pub struct Entry {
 }
 
 /// What kind of problem it is; stable, for tests and translations.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ProblemCode {
     /// There is no frontmatter.
@@ -106,7 +106,7 @@ pub enum ProblemCode {
 }
 
 /// Something wrong with the frontmatter which reading got past.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Problem {
     /// The line in the file, from 1.
     pub line: usize,
@@ -118,7 +118,7 @@ pub struct Problem {
 
 /// Frontmatter as understood. Comes from [`Frontmatter::parse`]; texts are trimmed and never
 /// empty.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Frontmatter {
     /// `name`.
     pub name: Option<String>,

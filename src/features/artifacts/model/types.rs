@@ -365,6 +365,20 @@ pub struct SaveDraft {
     pub saves: i64,
 }
 
+/// A text to show as the page would show it.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Preview {
+    pub text: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Previewed {
+    /// The body, sanitised.
+    pub html: String,
+}
+
 /// What saving answers, once the draft is on disk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]

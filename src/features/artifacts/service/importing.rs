@@ -74,6 +74,9 @@ pub struct Staged {
 /// What publishing needs of a staged revision: path, tree and kind of change.
 pub type Staging = (String, String, Change);
 
+/// Revisions, each with whether its artifact is new, and the texts they name by SHA-256.
+type Prepared = (Vec<(bool, NewRevision)>, Vec<(String, Vec<u8>)>);
+
 /// Writes one slice in one transaction; nobody sees it yet.
 pub async fn stage_import(ctx: &Ctx, commit: CommitId, volume: VolumeId, by: UserId, items: Vec<Staged>) -> AppResult<Vec<Staging>> {
     let mut old = HashMap::new();
@@ -83,7 +86,7 @@ pub async fn stage_import(ctx: &Ctx, commit: CommitId, volume: VolumeId, by: Use
     }
     let shas: Vec<String> = old.values().map(|head| head.content_sha.clone()).collect();
     let before = tree::contents_of(ctx, &shas).await?;
-    let prepare = move || -> AppResult<(Vec<(bool, NewRevision)>, Vec<(String, Vec<u8>)>)> {
+    let prepare = move || -> AppResult<Prepared> {
         let mut revisions = Vec::with_capacity(items.len());
         let mut contents = Vec::with_capacity(items.len());
         for item in items {

@@ -25,7 +25,11 @@ use crate::{
         },
     },
     ids::{ArtifactId, CommitId, VolumeId},
-    server::{clock, context::Ctx, db::parse_id},
+    server::{
+        clock,
+        context::Ctx,
+        db::{Tx, parse_id},
+    },
 };
 
 /// To the trash.
@@ -142,4 +146,10 @@ pub async fn empty_old_trash(ctx: &Ctx) -> AppResult<()> {
             return Ok(());
         }
     }
+}
+
+/// Removes everything in a volume for good; the volume itself goes with it.
+pub async fn erase_volume(tx: &mut Tx, volume: &str) -> AppResult<()> {
+    let ids = store::ids_of_volume(tx, volume).await?.iter().map(|id| parse_id(id)).collect::<AppResult<Vec<ArtifactId>>>()?;
+    store::erase(tx, &ids).await
 }

@@ -21,7 +21,7 @@ use crate::{
         },
         volumes::model::limits,
     },
-    ids::VolumeId,
+    ids::{ArtifactId, VolumeId},
     server::{blobs::Blobs, context::Ctx, secrets},
 };
 
@@ -82,8 +82,14 @@ pub async fn contents_of(ctx: &Ctx, shas: &[String]) -> AppResult<HashMap<String
 }
 
 /// A slice of a volume's committed artifacts, in the order of paths, with the bytes of their main files.
-pub async fn export_slice(ctx: &Ctx, volume: VolumeId, after: &str, limit: i64) -> AppResult<Vec<(ExportRow, Vec<u8>)>> {
-    let rows = store::export_rows(ctx.db().read(), volume, after, limit).await?;
+pub async fn export_slice(
+    ctx: &Ctx,
+    volume: VolumeId,
+    only: Option<&[ArtifactId]>,
+    after: &str,
+    limit: i64,
+) -> AppResult<Vec<(ExportRow, Vec<u8>)>> {
+    let rows = store::export_rows(ctx.db().read(), volume, only, after, limit).await?;
     let mut shas: Vec<String> = rows.iter().map(|row| row.content_sha.clone()).collect();
     shas.sort_unstable();
     shas.dedup();

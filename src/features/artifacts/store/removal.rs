@@ -70,3 +70,8 @@ pub async fn erase(tx: &mut Tx, ids: &[ArtifactId]) -> AppResult<()> {
     }
     Ok(())
 }
+
+/// Every artifact of a volume, whatever its state.
+pub async fn ids_of_volume(tx: &mut Tx, volume: &str) -> AppResult<Vec<String>> {
+    Ok(sqlx::query_scalar("SELECT id FROM artifacts WHERE volume_id = $1").bind(volume).fetch_all(&mut **tx).await?)
+}

@@ -140,15 +140,21 @@ crate::row! {
     pub struct ExportRow { pub path: String, pub content_sha: String, pub executable: i64, pub files: String }
 }
 
-/// The heads of a volume after a path, in the order of paths.
-pub async fn export_rows(pool: &AnyPool, volume: VolumeId, after: &str, limit: i64) -> AppResult<Vec<ExportRow>> {
-    Ok(sqlx::query_as(
-        "SELECT a.path, r.content_sha, r.executable, r.files FROM artifacts a JOIN revisions r ON r.id = a.head_revision_id \
-         WHERE a.volume_id = $1 AND a.state = 1 AND a.path > $2 ORDER BY a.path LIMIT $3",
-    )
-    .bind(volume.to_string())
-    .bind(after)
-    .bind(limit)
-    .fetch_all(pool)
-    .await?)
+/// The heads of a volume (or of some of its artifacts) after a path, in the order of paths.
+pub async fn export_rows(
+    pool: &AnyPool,
+    volume: VolumeId,
+    only: Option<&[ArtifactId]>,
+    after: &str,
+    limit: i64,
+) -> AppResult<Vec<ExportRow>> {
+    let mut sql = Sql::new(
+        "SELECT a.path, r.content_sha, r.executable, r.files FROM artifacts a JOIN revisions r ON r.id = a.head_revision_id WHERE a.state = 1 AND a.volume_id = ",
+    );
+    sql.bind(volume.to_string()).push(" AND a.path > ").bind(after.to_owned());
+    if let Some(only) = only {
+        sql.push(" AND a.id IN ").bind_list(only);
+    }
+    sql.push(" ORDER BY a.path LIMIT ").bind(limit);
+    sql.fetch_all(pool).await
 }

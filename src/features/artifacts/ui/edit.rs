@@ -195,7 +195,7 @@ pub fn EditTab(shown: Shown) -> impl IntoView {
             let answer = preview(shown.id, editor.text.get_value());
             leptos::task::spawn_local(async move {
                 if let Ok(rendered) = answer.await {
-                    html.try_set(rendered.html);
+                    html.try_set(rendered);
                 }
             });
         });

@@ -80,7 +80,7 @@ fn Start(home: Home) -> impl IntoView {
                 <section>
                     <h3>"What changed"</h3>
                     {if quiet {
-                        view! { <p class="t3 f12 pad">"Commits of your volumes stand here."</p> }.into_any()
+                        view! { <p class="t3 f12">"Commits of your volumes stand here."</p> }.into_any()
                     } else {
                         view! { <ul class="rows">{home.commits.into_iter().map(|commit| view! { <CommitRow commit=commit/> }).collect_view()}</ul> }.into_any()
                     }}
@@ -113,7 +113,7 @@ fn Start(home: Home) -> impl IntoView {
 
 fn list(artifacts: Vec<ArtifactSummary>, tab: &'static str, nothing: &'static str) -> AnyView {
     if artifacts.is_empty() {
-        return view! { <p class="t3 f12 pad">{nothing}</p> }.into_any();
+        return view! { <p class="t3 f12">{nothing}</p> }.into_any();
     }
     view! { <ul class="rows">{artifacts.into_iter().map(|artifact| view! { <ArtifactRow artifact=artifact tab=tab/> }).collect_view()}</ul> }.into_any()
 }

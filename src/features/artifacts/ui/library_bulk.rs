@@ -190,33 +190,37 @@ pub fn BulkBar(items: RwSignal<Vec<ArtifactSummary>>, chosen: Chosen, trash: boo
     }
 }
 
+/// More than these are better taken with their volume.
+const EXPORTED_ONE_BY_ONE: usize = 12;
+
 /// One artifact as it is; otherwise each volume that something is chosen of.
 #[component]
 fn ExportMenu(chosen: Chosen) -> impl IntoView {
     let volumes = use_volumes();
-    let one = chosen.with(|chosen| if chosen.len() == 1 { chosen.keys().next().copied() } else { None });
+    let one = chosen.with_untracked(|chosen| if chosen.len() == 1 { chosen.keys().next().copied() } else { None });
     if let Some(id) = one {
         return view! { <a class="btn s" href=format!("/api/v1/artifacts/{id}/download") download=""><Icon name="download"/>"Export"</a> }
             .into_any();
     }
-    let mut places: BTreeMap<VolumeId, Vec<String>> = BTreeMap::new();
-    chosen.with(|chosen| {
-        for artifact in chosen.values() {
-            places.entry(artifact.volume_id).or_default().push(artifact.id.to_string());
-        }
+    // Each on its own, as agents read it; and everything of the volumes they are in.
+    let artifacts: Vec<(String, String)> = chosen.with_untracked(|chosen| {
+        let shown = chosen.values().take(EXPORTED_ONE_BY_ONE);
+        shown.map(|artifact| (format!("/api/v1/artifacts/{}/download", artifact.id), artifact.name.clone())).collect()
     });
-    let entries: Vec<_> = places
+    let places: BTreeSet<VolumeId> = chosen.with_untracked(|chosen| chosen.values().map(|artifact| artifact.volume_id).collect());
+    let places: Vec<_> = places
         .into_iter()
-        .map(|(volume, ids)| {
-            let words = format!("{} of {}", ids.len(), volumes.name_of(volume));
-            let address = format!("/api/v1/volumes/{volume}/export?artifacts={}", ids.join(","));
-            view! { <a href=address download=""><Icon name="download"/>{words}</a> }
+        .map(|id| {
+            let name = move || volumes.name_of(id);
+            view! { <a href=format!("/api/v1/volumes/{id}/export") download=""><Icon name="download"/>"All of "<Transition>{name}</Transition></a> }
         })
         .collect();
+    let artifacts: Vec<_> =
+        artifacts.into_iter().map(|(address, words)| view! { <a href=address download=""><Icon name="download"/>{words}</a> }).collect();
     view! {
         <details class="drop up">
             <summary class="btn s"><Icon name="download"/>"Export"</summary>
-            <div class="pop menu">{entries}</div>
+            <div class="pop menu">{places}{artifacts}</div>
         </details>
     }
     .into_any()

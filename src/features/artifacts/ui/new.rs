@@ -16,7 +16,7 @@ use crate::{
         },
         volumes::{model::VolumeKind, state::use_volumes},
     },
-    ids::ArtifactId,
+    ids::{ArtifactId, VolumeId},
     ui::{Field, FieldError, Icon, PageTitle, SelectField},
 };
 
@@ -40,7 +40,7 @@ pub fn NewArtifactPage() -> impl IntoView {
     let options =
         Signal::derive(move || volumes.writable().into_iter().map(|volume| (volume.id.to_string(), volume.name)).collect::<Vec<_>>());
     let chosen = move || {
-        let volume = volume.get();
+        let volume = volume.get_untracked();
         let writable = volumes.writable();
         writable
             .iter()
@@ -50,7 +50,7 @@ pub fn NewArtifactPage() -> impl IntoView {
             .map(|volume| volume.id)
     };
     let submit = move || {
-        let Some(volume_id) = untrack(chosen) else {
+        let Ok(volume_id) = volume.with_untracked(|volume| volume.parse::<VolumeId>()) else {
             error.set(Some(AppError::invalid("There is no volume that you may write to.")));
             return;
         };

@@ -12,7 +12,7 @@ use crate::{
     features::{
         artifacts::{
             model::{
-                HistoryPage, RevisionSummary, Sibling,
+                DraftInfo, HistoryPage, RevisionSummary, Sibling,
                 validate::{Hint, Severity},
             },
             state::read_history,
@@ -114,7 +114,10 @@ fn Meta(shown: Shown) -> impl IntoView {
                     </Transition>
                 </h2>
                 <Transition>
-                    {move || history.get().and_then(Result::ok).map(|page| view! { <LatestRevisions shown=shown page=page/> })}
+                    {move || history.get().and_then(Result::ok).map(|page| {
+                        let draft = detail.with(|detail| detail.draft.clone());
+                        view! { <LatestRevisions shown=shown page=page draft=draft/> }
+                    })}
                 </Transition>
             </section>
             <section>
@@ -130,8 +133,7 @@ fn Meta(shown: Shown) -> impl IntoView {
 }
 
 #[component]
-fn LatestRevisions(shown: Shown, page: HistoryPage) -> impl IntoView {
-    let draft = shown.detail.with(|detail| detail.draft.clone());
+fn LatestRevisions(shown: Shown, page: HistoryPage, draft: Option<DraftInfo>) -> impl IntoView {
     let is_draft = draft.is_some();
     view! {
         <ol class="revs">
@@ -179,7 +181,7 @@ pub fn RevisionLines(revision: RevisionSummary) -> impl IntoView {
 /// The same kind and id elsewhere: what hides what.
 #[component]
 fn Precedence(shown: Shown, siblings: Vec<Sibling>) -> impl IntoView {
-    let (mine, kind) = shown.detail.with(|detail| (detail.volume_kind, detail.summary.kind));
+    let (mine, kind) = shown.detail.with_untracked(|detail| (detail.volume_kind, detail.summary.kind));
     view! {
         <section>
             <h2>"Precedence"</h2>

@@ -32,8 +32,8 @@ pub struct Export {
     pub stream: futures::stream::BoxStream<'static, io::Result<Bytes>>,
 }
 
-/// Everything committed in a volume, by path.
-pub async fn export_volume(ctx: &Ctx, id: VolumeId) -> AppResult<Export> {
+/// Everything committed in a volume, or only some of it, by path.
+pub async fn export_volume(ctx: &Ctx, id: VolumeId, only: Option<Vec<ArtifactId>>) -> AppResult<Export> {
     let access = access::authorise(ctx, id, Action::Read).await?;
     let mut tx = ctx.db().write_tx().await?;
     record(ctx, &mut tx, Event::new("volume.exported").team(access.team).volume(id)).await?;
@@ -44,7 +44,7 @@ pub async fn export_volume(ctx: &Ctx, id: VolumeId) -> AppResult<Export> {
         let runtime = tokio::runtime::Handle::current();
         let mut after = String::new();
         loop {
-            let slice = runtime.block_on(artifacts::export_slice(&ctx, id, &after, SLICE)).map_err(io::Error::other)?;
+            let slice = runtime.block_on(artifacts::export_slice(&ctx, id, only.as_deref(), &after, SLICE)).map_err(io::Error::other)?;
             let Some((last, _)) = slice.last() else { return Ok(()) };
             after = last.path.clone();
             for (row, bytes) in &slice {

@@ -65,7 +65,7 @@ pub async fn install_system_volume(ctx: &Ctx) -> AppResult<()> {
 }
 
 /// What differs between the binary and the database.
-async fn changes(ctx: &Ctx, mut known: HashMap<String, Known>) -> AppResult<Vec<Staged>> {
+pub(super) async fn changes(ctx: &Ctx, mut known: HashMap<String, Known>) -> AppResult<Vec<Staged>> {
     let mut entries: Vec<Entry> = Embedded::iter().map(|path| Entry { path: path.into_owned(), size: 0, executable: None }).collect();
     entries.sort_by(|a, b| a.path.cmp(&b.path));
     let bytes: Vec<Vec<u8>> =
