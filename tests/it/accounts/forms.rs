@@ -46,6 +46,7 @@ app_test!(a_refused_form_comes_back_to_its_page_with_the_sentence, |app| {
     assert!(location.starts_with("/login?next=%2Fchanges&__path=%2Ffn%2Fsign-in&__err="), "{location}");
     let page = browser.answer(browser.request(Method::GET, &location)).await;
     assert_eq!(page.status, 200, "{}", page.header("location"));
+    assert!(page.text.contains("The e-mail address or the password is wrong."), "the form shows it");
 
     // A second try from there does not pile up.
     let again = submit(&browser, "/fn/sign-in", &location, &fields).await;
