@@ -24,11 +24,11 @@ test("a team imports a folder, edits, commits, and shares with a viewer", async 
   await page.getByRole("link", { name: "Open the library" }).click();
 
   // Find one.
-  await page.locator("[data-filter]").fill("code-review-excellence");
-  const row = page.getByRole("link", { name: /code-review-excellence/ });
+  await page.locator("[data-filter]").fill("e2e-testing-patterns");
+  const row = page.getByRole("link", { name: /e2e-testing-patterns/ });
   await expect(row).toHaveCount(1);
   await row.click();
-  await expect(page.getByRole("heading", { level: 1, name: /code-review-excellence/ }).first()).toBeVisible();
+  await expect(page.getByRole("heading", { level: 1, name: /e2e-testing-patterns/ }).first()).toBeVisible();
   const address = new URL(page.url()).pathname;
 
   // Edit; what is typed is saved by itself.
