@@ -16,21 +16,29 @@ use crate::{
 };
 
 lazy_pages! {
-    Login => accounts::LoginPage;
-    SignUp => accounts::SignUpPage;
-    Invite => accounts::InvitePage;
-    Reset => accounts::ResetPage;
-    Home => artifacts::HomePage;
-    Library => artifacts::LibraryPage;
-    NewArtifact => artifacts::NewArtifactPage;
-    Artifact => artifacts::ArtifactPage;
-    Changes => artifacts::ChangesPage;
-    Import => volumes::ImportPage;
-    Volume => volumes::VolumePage;
-    Commit => volumes::CommitPage;
-    Team => accounts::TeamPage;
-    Settings => accounts::SettingsPage;
-    Admin => accounts::AdminPage;
+    load_entry as Entry {
+        Login => accounts::LoginPage;
+        SignUp => accounts::SignUpPage;
+        Invite => accounts::InvitePage;
+        Reset => accounts::ResetPage;
+    }
+    load_browse as Browse {
+        Home => artifacts::HomePage;
+        Library => artifacts::LibraryPage;
+        Changes => artifacts::ChangesPage;
+        Volume => volumes::VolumePage;
+        Commit => volumes::CommitPage;
+    }
+    load_work as Work {
+        Artifact => artifacts::ArtifactPage;
+        NewArtifact => artifacts::NewArtifactPage;
+        Import => volumes::ImportPage;
+    }
+    load_manage as Manage {
+        Team => accounts::TeamPage;
+        Settings => accounts::SettingsPage;
+        Admin => accounts::AdminPage;
+    }
 }
 
 /// The HTML document around the application.

@@ -1,49 +1,46 @@
-//! Pages whose code the browser loads when they are first opened.
+//! Parts of the interface whose code the browser loads when it is first needed.
 //!
-//! With the feature `split` (set by scripts/serve together with `cargo leptos --split`) each page becomes a file of its own.
-//! Without it, as in plain `cargo leptos serve` and `watch`, the same routes are in the one file: cargo-leptos leaves
+//! With the feature `split` (set by scripts/serve together with `cargo leptos --split`) each group becomes a file of its own.
+//! Without it, as in plain `cargo leptos serve` and `watch`, everything is in the one file: cargo-leptos leaves
 //! unresolved imports behind when code is marked for splitting and then is not split.
+//!
+//! Groups are few on purpose. The splitter makes a file for each set of groups that share code: fifteen single pages made 366.
 
-/// `Route => path::to::Page;` for each page makes a route for `leptos_router::Lazy`.
+/// An async function that loads a group's code and gives one of its views.
 #[cfg(feature = "split")]
 #[macro_export]
-macro_rules! lazy_pages {
-    ($($route:ident => $page:path;)*) => {$(
-        struct $route;
-        #[leptos_router::lazy_route]
-        impl leptos_router::LazyRoute for $route {
-            fn data() -> Self { Self }
-            fn view(_this: Self) -> AnyView { $page().into_any() }
-        }
-    )*};
-}
-
-/// `name => Component;` makes an async function that loads a part of a page and gives its view.
-#[cfg(feature = "split")]
-#[macro_export]
-macro_rules! lazy_views {
-    ($($name:ident => $component:path;)*) => {$(
+macro_rules! lazy_function {
+    ($name:ident, |$choice:ident: $group:ident| $body:expr) => {
         #[leptos::lazy]
-        fn $name() -> AnyView { $component().into_any() }
-    )*};
+        fn $name($choice: $group) -> AnyView {
+            $body
+        }
+    };
 }
 
 #[cfg(not(feature = "split"))]
 #[macro_export]
-macro_rules! lazy_views {
-    ($($name:ident => $component:path;)*) => {$(
-        async fn $name() -> AnyView { $component().into_any() }
-    )*};
+macro_rules! lazy_function {
+    ($name:ident, |$choice:ident: $group:ident| $body:expr) => {
+        async fn $name($choice: $group) -> AnyView {
+            $body
+        }
+    };
 }
 
-#[cfg(not(feature = "split"))]
+/// `load_work as Work { Home => path::to::HomePage; … }`: an enum of the group's pages, the function that loads one, and for each page a
+/// route of its name for `leptos_router::Lazy`.
 #[macro_export]
 macro_rules! lazy_pages {
-    ($($route:ident => $page:path;)*) => {$(
-        struct $route;
-        impl leptos_router::LazyRoute for $route {
-            fn data() -> Self { Self }
-            async fn view(_this: Self) -> AnyView { $page().into_any() }
-        }
+    ($($load:ident as $group:ident { $($route:ident => $page:path;)* })*) => {$(
+        enum $group { $($route),* }
+        $crate::lazy_function!($load, |page: $group| match page { $($group::$route => $page().into_any()),* });
+        $(
+            struct $route;
+            impl leptos_router::LazyRoute for $route {
+                fn data() -> Self { Self }
+                async fn view(_this: Self) -> AnyView { $load($group::$route).await }
+            }
+        )*
     )*};
 }

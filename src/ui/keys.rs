@@ -10,13 +10,18 @@ use super::{
 };
 use crate::{
     browser::page::{self, Key},
-    lazy_views,
+    lazy_function,
 };
 
-lazy_views! {
-    load_palette => Palette;
-    load_shortcuts => ShortcutsDialog;
+enum Overlay {
+    Palette,
+    Shortcuts,
 }
+
+lazy_function!(load_overlay, |overlay: Overlay| match overlay {
+    Overlay::Palette => Palette().into_any(),
+    Overlay::Shortcuts => ShortcutsDialog().into_any(),
+});
 
 /// Opens what lies over every page.
 #[derive(Clone, Copy)]
@@ -51,8 +56,8 @@ pub fn OverlayViews() -> impl IntoView {
     install_keys(overlays);
     view! {
         <Suspense>
-            {move || overlays.palette.get().then(|| Suspend::new(load_palette()))}
-            {move || overlays.shortcuts.get().then(|| Suspend::new(load_shortcuts()))}
+            {move || overlays.palette.get().then(|| Suspend::new(load_overlay(Overlay::Palette)))}
+            {move || overlays.shortcuts.get().then(|| Suspend::new(load_overlay(Overlay::Shortcuts)))}
         </Suspense>
     }
 }
