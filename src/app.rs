@@ -16,25 +16,27 @@ use crate::{
 };
 
 lazy_pages! {
-    load_entry as Entry {
+    load_entry (__preload_load_entry) as Entry {
         Login => accounts::LoginPage;
         SignUp => accounts::SignUpPage;
         Invite => accounts::InvitePage;
         Reset => accounts::ResetPage;
     }
-    load_browse as Browse {
+    load_start (__preload_load_start) as Start {
         Home => artifacts::HomePage;
+    }
+    load_browse (__preload_load_browse) as Browse {
         Library => artifacts::LibraryPage;
         Changes => artifacts::ChangesPage;
         Volume => volumes::VolumePage;
         Commit => volumes::CommitPage;
     }
-    load_work as Work {
+    load_work (__preload_load_work) as Work {
         Artifact => artifacts::ArtifactPage;
         NewArtifact => artifacts::NewArtifactPage;
         Import => volumes::ImportPage;
     }
-    load_manage as Manage {
+    load_manage (__preload_load_manage) as Manage {
         Team => accounts::TeamPage;
         Settings => accounts::SettingsPage;
         Admin => accounts::AdminPage;

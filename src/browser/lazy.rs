@@ -28,11 +28,28 @@ macro_rules! lazy_function {
     };
 }
 
-/// `load_work as Work { Home => path::to::HomePage; … }`: an enum of the group's pages, the function that loads one, and for each page a
-/// route of its name for `leptos_router::Lazy`.
+/// Loads a group's code and nothing else; the function beside the group's own that `#[lazy]` makes.
+#[cfg(feature = "split")]
+#[macro_export]
+macro_rules! lazy_preload {
+    ($preload:ident) => {
+        #[cfg(target_arch = "wasm32")]
+        $preload().await;
+    };
+}
+
+#[cfg(not(feature = "split"))]
+#[macro_export]
+macro_rules! lazy_preload {
+    ($preload:ident) => {};
+}
+
+/// `load_work (__preload_load_work) as Work { Home => path::to::HomePage; … }`: an enum of the group's pages, the function that loads
+/// one, and for each page a route of its name for `leptos_router::Lazy`. The name in parentheses is the one that `#[lazy]` makes:
+/// the router loads the code through it before it attaches to the server's page, which must find the view at once.
 #[macro_export]
 macro_rules! lazy_pages {
-    ($($load:ident as $group:ident { $($route:ident => $page:path;)* })*) => {$(
+    ($($load:ident ($preload:ident) as $group:ident { $($route:ident => $page:path;)* })*) => {$(
         enum $group { $($route),* }
         $crate::lazy_function!($load, |page: $group| match page { $($group::$route => $page().into_any()),* });
         $(
@@ -40,6 +57,7 @@ macro_rules! lazy_pages {
             impl leptos_router::LazyRoute for $route {
                 fn data() -> Self { Self }
                 async fn view(_this: Self) -> AnyView { $load($group::$route).await }
+                async fn preload() { $crate::lazy_preload!($preload); }
             }
         )*
     )*};
