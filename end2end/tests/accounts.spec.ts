@@ -9,6 +9,7 @@ test("signing in comes back to where one wanted to go @phone", async ({ page, ad
   await page.goto("/settings/tokens");
   await expect(page).toHaveURL(/\/login\?next=/);
   await checkAccessible(page);
+  await ready(page);
   await page.getByLabel("E-mail").fill(account.email);
   await page.getByLabel("Password", { exact: true }).fill("not the password");
   await page.getByRole("button", { name: "Sign in", exact: true }).click();

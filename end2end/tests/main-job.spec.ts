@@ -41,7 +41,7 @@ test("a team imports a folder, edits, commits, and shares with a viewer", async 
   // Commit.
   await page.getByLabel("Message of the commit").fill("Add the harbor's own rule");
   await page.getByRole("button", { name: "Commit", exact: true }).click();
-  await expect(page.getByText("As committed")).toBeVisible();
+  await expect(page.getByText("All changes committed")).toBeVisible();
 
   // History and diff.
   await page.goto(`${address}?tab=history`);

@@ -171,10 +171,10 @@ fn Bar(shown: Shown, tab: Memo<String>) -> impl IntoView {
                         ().into_any()
                     } else if shown.may_edit() {
                         view! {
-                            <a class="btn primary" href=shown.tab("edit") aria-label="Edit">
+                            <a class="btn primary" href=shown.tab("edit") title="Edit">
                                 <Icon name="edit"/>
                                 <span class="wide-only">"Edit"</span>
-                                <kbd class="kbd wide-only">"E"</kbd>
+                                <kbd class="kbd wide-only" aria-hidden="true">"E"</kbd>
                             </a>
                         }
                             .into_any()
