@@ -68,29 +68,6 @@ pub fn short_sha(sha: &str) -> String {
     sha.chars().take(7).collect()
 }
 
-/// "Firefox on Linux" from a User-Agent header; the header itself when it is not a browser's.
-pub fn device_of(user_agent: &str) -> String {
-    let has = |word: &str| user_agent.contains(word);
-    let browser = match () {
-        () if has("Edg/") => "Edge",
-        () if has("OPR/") => "Opera",
-        () if has("Firefox/") => "Firefox",
-        () if has("Chrome/") => "Chrome",
-        () if has("Safari/") => "Safari",
-        () if user_agent.is_empty() => return "Unknown device".to_owned(),
-        () => return user_agent.chars().take(60).collect(),
-    };
-    let system = match () {
-        () if has("Android") => "Android",
-        () if has("iPhone") || has("iPad") => "iOS",
-        () if has("Mac OS X") => "macOS",
-        () if has("Windows") => "Windows",
-        () if has("Linux") => "Linux",
-        () => return browser.to_owned(),
-    };
-    format!("{browser} on {system}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,14 +91,5 @@ mod tests {
         assert_eq!(count(-1_234_567), "-1,234,567");
         assert_eq!(plural(1, "artifact", "artifacts"), "1 artifact");
         assert_eq!(bytes(1_536), "1.5 KB");
-    }
-
-    #[test]
-    fn devices() {
-        assert_eq!(
-            device_of("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/150.0 Safari/537.36"),
-            "Chrome on Linux"
-        );
-        assert_eq!(device_of("curl/8.0"), "curl/8.0");
     }
 }

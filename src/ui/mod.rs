@@ -16,7 +16,7 @@ pub use avatar::Avatar;
 pub use dialog::{ConfirmDialog, Dialog};
 pub use error_view::{EmptyState, ErrorView, Loading, NotFound, PageError};
 pub use field::{Field, FieldError, SelectField, form_error};
-pub use format::{bytes, count, device_of, plural, relative_time, short_sha, utc_time};
+pub use format::{bytes, count, plural, relative_time, short_sha, utc_time};
 pub use icon::{Icon, KindMark};
 pub use keys::{Overlays, single_keys};
 pub use palette::SingleKeysSwitch;
