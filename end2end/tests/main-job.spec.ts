@@ -37,14 +37,16 @@ test("a team imports a folder, edits, commits, and shares with a viewer", async 
   const text = await source.inputValue();
   await source.fill(text + "\n## Harbor's own rule\n\nReview within one working day.\n");
   await expect(page.getByText("Saved on disk")).toBeVisible();
+  await expect(page.getByRole("link", { name: "1 draft" })).toBeVisible();
 
   // Commit.
   await page.getByLabel("Message of the commit").fill("Add the harbor's own rule");
   await page.getByRole("button", { name: "Commit", exact: true }).click();
+  await expect(page.getByText("Committed \u201cAdd the harbor's own rule\u201d")).toBeVisible();
   await expect(page.getByText("All changes committed")).toBeVisible();
 
   // History and diff.
-  await page.goto(`${address}?tab=history`);
+  await page.waitForURL(/tab=history/);
   await expect(page.getByText("Add the harbor's own rule").first()).toBeVisible();
   await page.goto(`${address}?tab=diff`);
   await expect(page.locator(".diff .add", { hasText: "Review within one working day." }).first()).toBeVisible();

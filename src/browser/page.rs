@@ -120,6 +120,11 @@ mod inner {
         Timeout::new(millis, act).forget();
     }
 
+    /// Waits that long.
+    pub async fn pause(millis: u32) {
+        gloo::timers::future::TimeoutFuture::new(millis).await;
+    }
+
     /// Now, in UTC milliseconds.
     pub fn now_ms() -> i64 {
         js_sys::Date::now() as i64
@@ -280,6 +285,7 @@ mod inner {
         Timer
     }
     pub fn after_forget(_: u32, _: impl FnOnce() + 'static) {}
+    pub async fn pause(_: u32) {}
     /// Now, in UTC milliseconds.
     pub fn now_ms() -> i64 {
         std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)

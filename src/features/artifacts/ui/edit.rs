@@ -18,7 +18,7 @@ use crate::{
         },
         volumes::{
             model::{CommitItem, CreateCommit},
-            state::create_commit,
+            state::{VolumesContext, create_commit, use_volumes},
         },
     },
     ids::CommitId,
@@ -44,6 +44,7 @@ enum Saved {
 #[derive(Clone, Copy)]
 struct Editor {
     shown: Shown,
+    volumes: VolumesContext,
     text: StoredValue<String>,
     /// What the text area is set to, when the text comes from elsewhere.
     loaded: RwSignal<String>,
@@ -63,6 +64,7 @@ impl Editor {
         let (text, saves, hints) = shown.detail.with_untracked(|detail| (detail.text.clone(), saves_of(detail), detail.hints.clone()));
         Self {
             shown,
+            volumes: use_volumes(),
             text: StoredValue::new(text.clone()),
             loaded: RwSignal::new(text),
             saves: StoredValue::new(saves),
@@ -109,10 +111,14 @@ impl Editor {
 
     /// Saves what is typed; true when the draft on disk is the text here.
     async fn flush(self) -> bool {
+        // The save under way carries an older text, and the count that the next one has to state.
+        while self.state.try_with_untracked(|state| *state == Saved::Saving).unwrap_or(false) {
+            page::pause(50).await;
+        }
         if !self.dirty() {
             return self.state.try_with_untracked(|state| matches!(state, Saved::Clean | Saved::OnDisk(_))).unwrap_or(false);
         }
-        if self.state.with_untracked(|state| matches!(state, Saved::Saving | Saved::Conflict)) {
+        if self.state.with_untracked(|state| *state == Saved::Conflict) {
             return false;
         }
         let typed = self.typed.get_untracked();
@@ -124,6 +130,10 @@ impl Editor {
         }
         match answer {
             Ok(saved) => {
+                // A draft where there was none, or none any more: the volume's count of them is another.
+                if (self.saves.get_value() == 0) != (saved.saves == 0) {
+                    self.volumes.refresh();
+                }
                 self.saves.set_value(saved.saves);
                 self.kept.set_value(typed);
                 self.hints.set(saved.hints);
