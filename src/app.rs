@@ -32,7 +32,7 @@ lazy_pages! {
         Commit => volumes::CommitPage;
     }
     load_work (__preload_load_work) as Work {
-        Artifact => artifacts::ArtifactPage;
+        Artifact => artifacts::ArtifactPane;
         NewArtifact => artifacts::NewArtifactPage;
         Import => volumes::ImportPage;
     }
@@ -87,9 +87,11 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/reset/:token") view={Lazy::<Reset>::new()}/>
                 <ParentRoute path=path!("") view=Frame>
                     <Route path=path!("/") view={Lazy::<Home>::new()}/>
-                    <Route path=path!("/artifacts") view={Lazy::<Library>::new()}/>
                     <Route path=path!("/artifacts/new") view={Lazy::<NewArtifact>::new()}/>
-                    <Route path=path!("/artifacts/:id") view={Lazy::<Artifact>::new()}/>
+                    <ParentRoute path=path!("/artifacts") view={Lazy::<Library>::new()}>
+                        <Route path=path!("") view=|| ()/>
+                        <Route path=path!("/:id") view={Lazy::<Artifact>::new()}/>
+                    </ParentRoute>
                     <Route path=path!("/changes") view={Lazy::<Changes>::new()}/>
                     <Route path=path!("/import") view={Lazy::<Import>::new()}/>
                     <Route path=path!("/volumes/:id") view={Lazy::<Volume>::new()}/>

@@ -9,7 +9,7 @@ mod inner {
         timers::callback::Timeout,
     };
     use wasm_bindgen::JsCast as _;
-    use web_sys::{HtmlDialogElement, HtmlDocument, HtmlElement, KeyboardEvent};
+    use web_sys::{HtmlDialogElement, HtmlDocument, HtmlElement, KeyboardEvent, ScrollIntoViewOptions, ScrollLogicalPosition};
 
     fn document() -> web_sys::Document {
         gloo::utils::document()
@@ -183,16 +183,49 @@ mod inner {
         })
     }
 
-    /// Moves the focus by `step` among the elements that match, from the one that has it.
-    pub fn step_focus(selector: &str, step: i32) {
-        let Ok(all) = document().query_selector_all(selector) else { return };
+    /// Moves the focus by `step` among the links that match and can be seen, from the one that has it or else the current one.
+    /// Gives the address it is at then.
+    pub fn step_focus(selector: &str, step: i32) -> Option<String> {
+        let all = document().query_selector_all(selector).ok()?;
         let active = document().active_element();
         let all: Vec<HtmlElement> = (0..all.length()).filter_map(|index| all.item(index)?.dyn_into().ok()).collect();
-        let here = all.iter().position(|element| active.as_ref() == Some(element.as_ref()));
+        let here = all
+            .iter()
+            .position(|element| active.as_ref() == Some(element.as_ref()))
+            .or_else(|| all.iter().position(|element| element.has_attribute("aria-current")));
         let next = here.map_or(0, |here| (here as i32 + step).clamp(0, all.len() as i32 - 1));
-        if let Some(element) = all.get(next as usize) {
-            let _ = element.focus();
+        let element = all.get(next as usize).filter(|element| element.offset_parent().is_some())?;
+        let _ = element.focus();
+        element.get_attribute("href")
+    }
+
+    /// Whether one of these has the focus.
+    pub fn has_focus(selector: &str) -> bool {
+        document().active_element().is_some_and(|element| element.matches(selector).unwrap_or(false))
+    }
+
+    /// Scrolls what is around an element as far as it takes to see it.
+    pub fn reveal(selector: &str) {
+        if let Ok(Some(element)) = document().query_selector(selector) {
+            let how = ScrollIntoViewOptions::new();
+            how.set_block(ScrollLogicalPosition::Nearest);
+            element.scroll_into_view_with_scroll_into_view_options(&how);
         }
+    }
+
+    pub fn scroll_to_top(selector: &str) {
+        if let Ok(Some(element)) = document().query_selector(selector) {
+            element.set_scroll_top(0);
+        }
+    }
+
+    pub fn width_of(selector: &str) -> i32 {
+        document().query_selector(selector).ok().flatten().map_or(0, |element| element.client_width())
+    }
+
+    /// Whether the window is as wide as that, in the words of CSS.
+    pub fn media(query: &str) -> bool {
+        gloo::utils::window().match_media(query).ok().flatten().is_some_and(|media| media.matches())
     }
 
     /// Menus made of `<details class="drop">` close when something else, or one of their entries, is pressed, and with Escape.
@@ -304,7 +337,20 @@ mod inner {
     pub fn keys(_: impl FnMut(Key) -> bool + 'static) -> Keys {
         Keys
     }
-    pub fn step_focus(_: &str, _: i32) {}
+    pub fn step_focus(_: &str, _: i32) -> Option<String> {
+        None
+    }
+    pub fn has_focus(_: &str) -> bool {
+        false
+    }
+    pub fn reveal(_: &str) {}
+    pub fn scroll_to_top(_: &str) {}
+    pub fn width_of(_: &str) -> i32 {
+        0
+    }
+    pub fn media(_: &str) -> bool {
+        false
+    }
     pub fn close_drops() {}
     pub fn before_leaving(_: impl Fn() -> bool + 'static) {}
     pub fn on_copy_buttons(_: impl Fn(String) + 'static) {}

@@ -75,23 +75,27 @@ pub fn ErrorView(
     }
 }
 
-/// An [`ErrorView`] that is all of the page: the document gets the error's status.
+/// An [`ErrorView`] in place of what the address names: the document gets the error's status.
 #[component]
-pub fn PageError(error: AppError) -> impl IntoView {
+pub fn PaneError(error: AppError) -> impl IntoView {
     response::set_status(error.code.status());
     let title = error_title(says_no(&error));
     view! {
         <super::PageTitle text=title.to_owned()/>
-        <main class="main panes" id="main" tabindex="-1">
-            <section class="pane">
-                <div class="scroll">
-                    <div class="errpage">
-                        <ErrorView error=error page=true/>
-                    </div>
+        <section class="pane" data-part="item">
+            <div class="scroll">
+                <div class="errpage">
+                    <ErrorView error=error page=true/>
                 </div>
-            </section>
-        </main>
+            </div>
+        </section>
     }
+}
+
+/// A [`PaneError`] that is all of the page.
+#[component]
+pub fn PageError(error: AppError) -> impl IntoView {
+    view! { <main class="main panes" id="main" tabindex="-1"><PaneError error=error/></main> }
 }
 
 /// An address that is no page.

@@ -31,17 +31,30 @@ pub fn PageTitle(#[prop(into)] text: Signal<String>) -> impl IntoView {
 pub fn Frame() -> impl IntoView {
     let session = use_session();
     provide_volumes();
-    let closed = RwSignal::new(storage::preference("rail").as_deref() == Some("closed"));
+    // "open" or "closed" as a person chose; otherwise the width of the window and what the page needs decide.
+    let rail = RwSignal::new(storage::preference("rail").filter(|rail| matches!(rail.as_str(), "open" | "closed")));
+    let path = use_location().pathname;
+    // Where there is no room for it, it opens over the page until one goes somewhere.
+    let over = RwSignal::new(false);
+    Effect::new(move |_| {
+        path.track();
+        over.set(false);
+    });
     let toggle_rail = move || {
-        closed.update(|closed| *closed = !*closed);
-        storage::set_preference("rail", if closed.get_untracked() { "closed" } else { "open" });
+        if page::media("(max-width: 1023px)") {
+            over.update(|over| *over = !*over);
+            return;
+        }
+        let next = if page::width_of(".rail") > 100 { "closed" } else { "open" };
+        rail.set(Some(next.to_owned()));
+        storage::set_preference("rail", next);
     };
     let overlays = Overlays::provide();
     provide_context(RailToggle(Callback::new(move |()| toggle_rail())));
     view! {
         <a class="btn skip" href="#main">"Skip to content"</a>
-        <div class="app" data-rail=move || closed.get().then_some("closed")>
-            <Rail session=session closed=closed/>
+        <div class="app" data-rail=move || if over.get() { Some("over".to_owned()) } else { rail.get() }>
+            <Rail session=session/>
             <Outlet/>
             <footer class="status" aria-label="State">
                 <VolumesStatus/>
@@ -67,7 +80,7 @@ fn current(path: &str, place: &str) -> Option<&'static str> {
 }
 
 #[component]
-fn Rail(session: SessionContext, closed: RwSignal<bool>) -> impl IntoView {
+fn Rail(session: SessionContext) -> impl IntoView {
     let path = use_location().pathname;
     let toggle = expect_context::<RailToggle>();
     let overlays = expect_context::<Overlays>();
@@ -96,7 +109,6 @@ fn Rail(session: SessionContext, closed: RwSignal<bool>) -> impl IntoView {
                     class="btn ghost icon-only"
                     aria-label="Open or close the navigation"
                     title="Open or close the navigation ( [ )"
-                    aria-expanded=move || (!closed.get()).to_string()
                     on:click=move |_| toggle.0.run(())
                 >
                     <Icon name="panel-l"/>

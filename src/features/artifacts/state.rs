@@ -2,11 +2,12 @@
 
 use std::future::Future;
 
+use leptos::prelude::*;
 use leptos_router::params::ParamsMap;
 
 use super::model::{
-    ArtifactDetail, ArtifactDiff, Bulk, BulkReport, CreateArtifact, Facets, FrontmatterValue, HistoryPage, Home, Kind, LibraryPage,
-    LibraryQuery, MergeView, RestoreRevision, SaveDraft, SaveMerge, SavedDraft, SetFrontmatter, Sort, ToVolume, View,
+    ArtifactDetail, ArtifactDiff, ArtifactSummary, Bulk, BulkReport, CreateArtifact, Facets, FrontmatterValue, HistoryPage, Home, Kind,
+    LibraryPage, LibraryQuery, MergeView, RestoreRevision, SaveDraft, SaveMerge, SavedDraft, SetFrontmatter, Sort, ToVolume, View,
 };
 use crate::{
     browser::data::{self, encode},
@@ -14,6 +15,21 @@ use crate::{
     features::volumes::state::tell,
     ids::{ArtifactId, RevisionId, VolumeId},
 };
+
+/// The list of the library, for the artifact that is open beside it.
+#[derive(Clone, Copy)]
+pub struct ListContext {
+    /// What is known now of one that changed: its row shows it, where it stands.
+    pub changed: RwSignal<Option<ArtifactSummary>>,
+    /// Reads the list again: something came or went.
+    pub refresh: Callback<()>,
+    /// Reads again how much is in the views.
+    pub recount: Callback<()>,
+}
+
+pub fn use_list() -> ListContext {
+    expect_context()
+}
 
 /// Reads the filters out of an address; what is not understood counts as not set.
 pub fn library_query(params: &ParamsMap) -> LibraryQuery {
@@ -30,7 +46,7 @@ pub fn library_query(params: &ParamsMap) -> LibraryQuery {
         view: View::ALL.into_iter().find(|known| known.as_str() == view).unwrap_or_default(),
         sort: Sort::ALL.into_iter().find(|known| known.as_str() == sort).unwrap_or_default(),
         cursor: text("cursor"),
-        limit: None,
+        ..LibraryQuery::default()
     }
 }
 

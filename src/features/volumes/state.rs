@@ -9,7 +9,7 @@ use super::model::{CommitDetail, CommitPage, CreateCommit, CreateVolume, UpdateV
 use crate::{
     browser::data,
     error::AppResult,
-    features::{accounts::model::Action, jobs::model::JobStatus},
+    features::{accounts::model::Action, artifacts::model::LibraryQuery, jobs::model::JobStatus},
     ids::{CommitId, JobId, VolumeId},
 };
 
@@ -17,8 +17,8 @@ use crate::{
 #[derive(Clone, Copy)]
 pub struct VolumesContext {
     list: Resource<AppResult<Vec<Volume>>>,
-    /// The address of the library as it was left, with its filters.
-    pub library: RwSignal<String>,
+    /// The filters of the library as it was left.
+    pub library: RwSignal<LibraryQuery>,
     /// Whether the page listens to the copy buttons of rendered code already: once is enough.
     pub copies: StoredValue<bool>,
 }
@@ -27,7 +27,7 @@ pub struct VolumesContext {
 pub fn provide_volumes() {
     provide_context(VolumesContext {
         list: Resource::new(|| (), |()| data::get("/volumes")),
-        library: RwSignal::new("/artifacts".to_owned()),
+        library: RwSignal::default(),
         copies: StoredValue::new(false),
     });
 }

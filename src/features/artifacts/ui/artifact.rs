@@ -22,12 +22,15 @@ use crate::{
         accounts::model::{Action, Role},
         artifacts::{
             model::ArtifactDetail,
-            state::{delete_artifact, delete_for_ever, fork_artifact, move_artifact, read_artifact, set_favourite, undelete_artifact},
+            state::{
+                delete_artifact, delete_for_ever, fork_artifact, library_address, move_artifact, read_artifact, set_favourite,
+                undelete_artifact, use_list,
+            },
         },
         volumes::{model::VolumeKind, state::use_volumes},
     },
     ids::ArtifactId,
-    ui::{ConfirmDialog, Icon, KindMark, Loading, PageError, PageTitle, plural, toast, toast_error, toast_undo, use_toasts},
+    ui::{ConfirmDialog, Icon, KindMark, Loading, PageTitle, PaneError, plural, toast, toast_error, toast_undo, use_toasts},
 };
 
 /// The artifact that is shown, for the parts of its page.
@@ -63,7 +66,7 @@ impl Shown {
 }
 
 #[component]
-pub fn ArtifactPage() -> impl IntoView {
+pub fn ArtifactPane() -> impl IntoView {
     let params = use_params_map();
     let id = Memo::new(move |_| params.with(|params| params.get("id").and_then(|id| id.parse::<ArtifactId>().ok())));
     let detail = Resource::new(
@@ -79,15 +82,22 @@ pub fn ArtifactPage() -> impl IntoView {
         },
     );
     view! {
-        <Transition fallback=|| {
-            view! { <main class="main panes" id="main" tabindex="-1"><section class="pane"><div class="scroll"><Loading/></div></section></main> }
-        }>
+        <Transition fallback=|| view! { <section class="pane" data-part="item"><div class="scroll"><Loading/></div></section> }>
+            // By its id: what one left open, scrolled or typed belongs to that artifact and not to the next.
             {move || {
                 detail
                     .get()
-                    .map(|detail| match detail {
-                        Ok(detail) => view! { <Artifact detail=detail/> }.into_any(),
-                        Err(error) => view! { <PageError error=error/> }.into_any(),
+                    .map(|detail| {
+                        view! {
+                            <For
+                                each=move || [detail.clone()]
+                                key=|detail| detail.as_ref().map(|detail| detail.summary.id.to_string()).unwrap_or_default()
+                                children=|detail| match detail {
+                                    Ok(detail) => view! { <Artifact detail=detail/> }.into_any(),
+                                    Err(error) => view! { <PaneError error=error/> }.into_any(),
+                                }
+                            />
+                        }
                     })
             }}
         </Transition>
@@ -100,6 +110,8 @@ fn Artifact(detail: ArtifactDetail) -> impl IntoView {
     let detail = RwSignal::new(detail);
     let volumes = use_volumes();
     let navigate = use_navigate();
+    let list = use_list();
+    Effect::new(move |_| list.changed.set(Some(detail.with(|detail| detail.summary.clone()))));
     let reload = Callback::new(move |()| {
         let answer = read_artifact(id);
         leptos::task::spawn_local(async move {
@@ -128,23 +140,21 @@ fn Artifact(detail: ArtifactDetail) -> impl IntoView {
     });
     view! {
         <PageTitle text=Signal::derive(move || detail.with(|detail| detail.summary.name.clone()))/>
-        <main class="main panes" id="main" tabindex="-1">
-            <section class="pane" aria-label="Artifact" data-part="item">
-                <Bar shown=shown tab=tab/>
-                <Tabs shown=shown tab=tab/>
-                <TrashBanner shown=shown/>
-                <BehindBanner shown=shown tab=tab/>
-                {move || match tab.get().as_str() {
-                    "edit" if untrack(|| shown.may_edit()) => view! { <EditTab shown=shown/> }.into_any(),
-                    "edit" | "source" => view! { <SourceTab shown=shown/> }.into_any(),
-                    "history" => view! { <HistoryTab shown=shown/> }.into_any(),
-                    "diff" => view! { <DiffTab shown=shown/> }.into_any(),
-                    "files" => view! { <FilesTab shown=shown/> }.into_any(),
-                    "merge" => view! { <MergeTab shown=shown/> }.into_any(),
-                    _ => view! { <ReadTab shown=shown/> }.into_any(),
-                }}
-            </section>
-        </main>
+        <section class="pane" aria-label="Artifact" data-part="item">
+            <Bar shown=shown tab=tab/>
+            <Tabs shown=shown tab=tab/>
+            <TrashBanner shown=shown/>
+            <BehindBanner shown=shown tab=tab/>
+            {move || match tab.get().as_str() {
+                "edit" if untrack(|| shown.may_edit()) => view! { <EditTab shown=shown/> }.into_any(),
+                "edit" | "source" => view! { <SourceTab shown=shown/> }.into_any(),
+                "history" => view! { <HistoryTab shown=shown/> }.into_any(),
+                "diff" => view! { <DiffTab shown=shown/> }.into_any(),
+                "files" => view! { <FilesTab shown=shown/> }.into_any(),
+                "merge" => view! { <MergeTab shown=shown/> }.into_any(),
+                _ => view! { <ReadTab shown=shown/> }.into_any(),
+            }}
+        </section>
     }
 }
 
@@ -156,7 +166,7 @@ fn Bar(shown: Shown, tab: Memo<String>) -> impl IntoView {
     let crumb = move || detail.with(|detail| (format!("/artifacts?volume={}", detail.summary.volume_id), detail.volume_name.clone()));
     view! {
         <header class="bar">
-            <a class="btn ghost icon-only" href=move || volumes.library.get() aria-label="Back to the library" title="Back to the library"><Icon name="chev-l"/></a>
+            <a class="btn ghost icon-only" href=move || volumes.library.with(library_address) aria-label="Back to the library" title="Back to the library"><Icon name="chev-l"/></a>
             <span class="wide-only"><KindMark kind=kind/></span>
             <h1>{move || detail.with(|detail| detail.summary.name.clone())}</h1>
             {move || detail.with(|detail| detail.summary.version.clone()).split_whitespace().next().map(|version| view! { <span class="chip line mono roomy">{version.to_owned()}</span> })}
@@ -191,6 +201,7 @@ fn Bar(shown: Shown, tab: Memo<String>) -> impl IntoView {
 #[component]
 fn Star(shown: Shown) -> impl IntoView {
     let toasts = use_toasts();
+    let list = use_list();
     let on = RwSignal::new(shown.detail.with_untracked(|detail| detail.favourite));
     let toggle = move |_| {
         let next = !on.get_untracked();
@@ -201,6 +212,7 @@ fn Star(shown: Shown) -> impl IntoView {
                 on.try_set(!next);
                 toast_error(toasts, &error);
             }
+            list.recount.try_run(());
         });
     };
     view! {
@@ -215,6 +227,7 @@ fn MoreMenu(shown: Shown) -> impl IntoView {
     let toasts = use_toasts();
     let volumes = use_volumes();
     let navigate = use_navigate();
+    let list = use_list();
     let id = shown.id;
     let download = format!("/api/v1/artifacts/{id}/download");
     let delete = {
@@ -228,13 +241,14 @@ fn MoreMenu(shown: Shown) -> impl IntoView {
                     toast_error(toasts, &error);
                     return;
                 }
-                navigate(&volumes.library.get_untracked(), NavigateOptions::default());
-                volumes.refresh();
+                navigate(&volumes.library.with_untracked(library_address), NavigateOptions::default());
+                list.refresh.try_run(());
                 toast_undo(toasts, format!("Deleted \u{201c}{name}\u{201d}"), move || {
                     let answer = undelete_artifact(id);
                     leptos::task::spawn_local(async move {
                         match answer.await {
                             Ok(()) => {
+                                list.refresh.try_run(());
                                 volumes.refresh();
                                 toast(toasts, "Back again");
                             }
@@ -251,7 +265,7 @@ fn MoreMenu(shown: Shown) -> impl IntoView {
         leptos::task::spawn_local(async move {
             match answer.await {
                 Ok(fork) => {
-                    volumes.refresh();
+                    list.refresh.try_run(());
                     toast(toasts, format!("Forked to {}", fork.volume_name));
                     navigate(&artifact_address(fork.summary.id), NavigateOptions::default());
                 }
@@ -265,6 +279,7 @@ fn MoreMenu(shown: Shown) -> impl IntoView {
             match answer.await {
                 Ok(()) => {
                     shown.reload.try_run(());
+                    list.refresh.try_run(());
                     toast(toasts, "Moved");
                 }
                 Err(error) => toast_error(toasts, &error),
@@ -351,6 +366,7 @@ fn Tabs(shown: Shown, tab: Memo<String>) -> impl IntoView {
 #[component]
 fn TrashBanner(shown: Shown) -> impl IntoView {
     let toasts = use_toasts();
+    let list = use_list();
     let navigate = use_navigate();
     let restore = move |_| {
         let answer = undelete_artifact(shown.id);
@@ -358,6 +374,7 @@ fn TrashBanner(shown: Shown) -> impl IntoView {
             match answer.await {
                 Ok(()) => {
                     shown.reload.try_run(());
+                    list.refresh.try_run(());
                     toast(toasts, "Back in the library");
                 }
                 Err(error) => toast_error(toasts, &error),
@@ -372,6 +389,7 @@ fn TrashBanner(shown: Shown) -> impl IntoView {
                 Ok(()) => {
                     toast(toasts, "Deleted for ever");
                     navigate("/artifacts?view=trash", NavigateOptions::default());
+                    list.refresh.try_run(());
                 }
                 Err(error) => toast_error(toasts, &error),
             }

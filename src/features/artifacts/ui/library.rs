@@ -1,34 +1,53 @@
-//! The library: every artifact one sees, filtered by what the address says.
+//! The library: every artifact one sees, filtered by what the address says. An artifact opens beside it where there is room.
 
 use leptos::prelude::*;
 use leptos_router::{
     NavigateOptions,
-    hooks::{use_navigate, use_query_map},
+    components::Outlet,
+    hooks::{use_location, use_navigate},
+    location::Location,
 };
 
 use super::{
+    library_bulk::BulkBar,
     library_nav::LibraryNav,
-    library_rows::LibraryRows,
-    parts::{category_words, page_keys},
+    library_rows::{Chosen, LibraryRows},
+    parts::{artifact_address, category_words, page_keys},
 };
 use crate::{
     browser::page,
+    error::AppResult,
     features::{
         artifacts::{
-            model::{CATEGORIES, Facets, Kind, LibraryQuery, Sort, View},
-            state::{library_address, library_fields, library_query, read_facets, read_library},
+            model::{CATEGORIES, Facets, Kind, LibraryPage as Page, LibraryQuery, Sort, View},
+            state::{ListContext, library_address, library_fields, library_query, read_facets, read_library, use_list},
         },
         volumes::state::use_volumes,
     },
+    ids::ArtifactId,
     ui::{ErrorView, Icon, Loading, PageTitle, count},
 };
 
+const ROWS: &str = ".lib > li > a";
+/// Keys that repeat go past many: only the one they stay at is read. In milliseconds.
+const STEP: u32 = 120;
+
 #[component]
 pub fn LibraryPage() -> impl IntoView {
-    let params = use_query_map();
-    let query = Memo::new(move |_| params.with(library_query));
-    let show = RwSignal::new("list");
+    // Of the window, both: a page's own address and the window's change one after the other.
+    let Location { pathname: path, query: params, .. } = use_location();
     let volumes = use_volumes();
+    // Beside an artifact the address is that one's: the list stays as it was left.
+    let query = Memo::new(move |last: Option<&LibraryQuery>| {
+        if path.with(|path| path == "/artifacts") {
+            params.with(library_query)
+        } else {
+            last.cloned().unwrap_or_else(|| volumes.library.get_untracked())
+        }
+    });
+    let beside = Memo::new(move |_| path.with(|path| path.starts_with("/artifacts/")));
+    let open = Memo::new(move |_| path.with(|path| path.strip_prefix("/artifacts/").and_then(|id| id.parse::<ArtifactId>().ok())));
+    let show = RwSignal::new("list");
     let facets = Resource::new(
         move || {
             query.with(|query| LibraryQuery {
@@ -41,26 +60,90 @@ pub fn LibraryPage() -> impl IntoView {
         },
         |query| read_facets(&query),
     );
-    // Where the artifact page goes back to.
-    Effect::new(move |_| volumes.library.set(query.with(library_address)));
-    page_keys(|key| match key.key.as_str() {
-        "j" | "ArrowDown" => {
-            page::step_focus(".lib > li > a", 1);
-            true
-        }
-        "k" | "ArrowUp" => {
-            page::step_focus(".lib > li > a", -1);
-            true
-        }
-        _ => false,
+    let list = Resource::new(move || query.get(), |query| read_library(&query));
+    let refresh = Callback::new(move |()| {
+        list.refetch();
+        facets.refetch();
+        volumes.refresh();
     });
+    let recount = Callback::new(move |()| facets.refetch());
+    let changed = RwSignal::new(None);
+    provide_context(ListContext { changed, refresh, recount });
+    // What is opened or changed counts; the one that the page came with is counted already.
+    let counted = StoredValue::new(!beside.get_untracked());
+    Effect::new(move |_| {
+        if changed.with(Option::is_some) && counted.try_update_value(|counted| std::mem::replace(counted, true)) == Some(true) {
+            recount.run(());
+        }
+    });
+    // Where the artifact page goes back to.
+    Effect::new(move |_| volumes.library.set(query.get()));
+    step_keys(beside);
+    keep_in_sight(query, open);
     view! {
         <PageTitle text=Signal::derive(move || query.with(heading))/>
-        <main class="main panes p-list" id="main" tabindex="-1" data-show=move || show.get()>
+        <main
+            class=move || if beside.get() { "main panes p-artifacts" } else { "main panes p-list" }
+            id="main"
+            tabindex="-1"
+            data-show=move || if beside.get() { "item" } else { show.get() }
+        >
             <LibraryNav query=query facets=facets show=show/>
-            <LibraryList query=query facets=facets show=show/>
+            <LibraryList query=query list=list open=open facets=facets show=show/>
+            <Outlet/>
         </main>
     }
+}
+
+/// `j`, `k` and the arrows go through the list; an artifact that is open beside it goes along.
+fn step_keys(beside: Memo<bool>) {
+    let navigate = use_navigate();
+    let steps = StoredValue::new(0_u32);
+    page_keys(move |key| {
+        let (step, arrow) = match key.key.as_str() {
+            "j" => (1, false),
+            "k" => (-1, false),
+            "ArrowDown" => (1, true),
+            "ArrowUp" => (-1, true),
+            _ => return false,
+        };
+        let beside = beside.get_untracked();
+        // Arrows scroll what is being read.
+        if key.command || (arrow && beside && !page::has_focus(ROWS)) {
+            return false;
+        }
+        let Some(address) = page::step_focus(ROWS, step) else { return false };
+        if beside {
+            steps.update_value(|steps| *steps += 1);
+            let number = steps.get_value();
+            let navigate = navigate.clone();
+            page::after_forget(STEP, move || {
+                if steps.try_get_value() == Some(number) {
+                    // One step back leads to the list, however many were looked at.
+                    navigate(&address, NavigateOptions { replace: true, scroll: false, ..NavigateOptions::default() });
+                }
+            });
+        }
+        true
+    });
+}
+
+/// The row of what was opened stays in sight when the list gets narrower and wider again; another list begins at its top.
+fn keep_in_sight(query: Memo<LibraryQuery>, open: Memo<Option<ArtifactId>>) {
+    Effect::new(move |last: Option<Option<ArtifactId>>| {
+        let now = open.get();
+        if let Some(id) = now.or(last.flatten()).filter(|_| last.is_none_or(|last| last.is_some() != now.is_some())) {
+            // Once it has its new width.
+            page::after_forget(0, move || page::reveal(&format!("{ROWS}[href=\"{}\"]", artifact_address(id))));
+        }
+        now
+    });
+    Effect::new(move |last: Option<()>| {
+        query.track();
+        if last.is_some() {
+            page::scroll_to_top("[data-part=list] > .scroll");
+        }
+    });
 }
 
 /// What the list shows, in a word or two.
@@ -82,16 +165,17 @@ fn heading(query: &LibraryQuery) -> String {
 #[component]
 fn LibraryList(
     query: Memo<LibraryQuery>,
-    facets: Resource<crate::error::AppResult<Facets>>,
+    list: Resource<AppResult<Page>>,
+    /// The one that is open beside the list.
+    open: Memo<Option<ArtifactId>>,
+    facets: Resource<AppResult<Facets>>,
     show: RwSignal<&'static str>,
 ) -> impl IntoView {
     let volumes = use_volumes();
-    let list = Resource::new(move || query.get(), |query| read_library(&query));
-    let refresh = Callback::new(move |()| {
-        list.refetch();
-        facets.refetch();
-        volumes.refresh();
-    });
+    let refresh = use_list().refresh;
+    let items = RwSignal::new(Vec::new());
+    let chosen: Chosen = RwSignal::default();
+    let trash = Memo::new(move |_| query.with(|query| query.view == View::Trash));
     let place = move || query.with(|query| query.volume).map(|id| volumes.name_of(id)).filter(|name| !name.is_empty());
     let new_address = move || {
         query.with(|query| {
@@ -106,7 +190,7 @@ fn LibraryList(
                 <button type="button" class="btn ghost icon-only narrow-only" aria-label="Volumes and views" title="Volumes and views" on:click=move |_| show.set("nav")>
                     <Icon name="panel-l"/>
                 </button>
-                <h1>{move || query.with(heading)}</h1>
+                <h1 attr:aria-level=move || open.with(Option::is_some).then_some("2")>{move || query.with(heading)}</h1>
                 <span class="count trunc">
                     <Transition>{move || list.get().and_then(Result::ok).and_then(|page| page.total).map(count)}</Transition>
                 </span>
@@ -122,11 +206,13 @@ fn LibraryList(
                 {move || {
                     list.get()
                         .map(|page| match page {
-                            Ok(page) => view! { <LibraryRows page=page query=query.get_untracked() refresh=refresh/> }.into_any(),
+                            Ok(page) => view! { <LibraryRows page=page query=query.get_untracked() open=open items=items chosen=chosen/> }.into_any(),
                             Err(error) => view! { <div class="scroll"><ErrorView error=error/></div> }.into_any(),
                         })
                 }}
             </Transition>
+            // Not with the rows: what a `Suspense` holds may have no other one in it, or the halves count them differently.
+            <BulkBar items=items chosen=chosen trash=trash refresh=refresh/>
         </section>
     }
 }
@@ -188,7 +274,7 @@ fn FilterField(query: Memo<LibraryQuery>) -> impl IntoView {
                     on:keydown=move |event| match event.key().as_str() {
                         "ArrowDown" => {
                             event.prevent_default();
-                            page::focus_selector(".lib > li > a");
+                            page::focus_selector(ROWS);
                         }
                         "Escape" => {
                             current.set(String::new());
@@ -228,7 +314,7 @@ fn drop_down(label: &'static str, shown: String, on: bool, entries: Vec<(String,
 }
 
 #[component]
-fn Filters(query: Memo<LibraryQuery>, facets: Resource<crate::error::AppResult<Facets>>) -> impl IntoView {
+fn Filters(query: Memo<LibraryQuery>, facets: Resource<AppResult<Facets>>) -> impl IntoView {
     let with = move |change: &dyn Fn(&mut LibraryQuery)| {
         let mut next = query.get();
         next.cursor = None;

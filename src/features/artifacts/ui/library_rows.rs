@@ -4,14 +4,11 @@ use std::collections::BTreeMap;
 
 use leptos::prelude::*;
 
-use super::{
-    library_bulk::BulkBar,
-    parts::{SummaryChips, artifact_address},
-};
+use super::parts::{SummaryChips, artifact_address};
 use crate::{
     features::artifacts::{
         model::{ArtifactSummary, LibraryPage, LibraryQuery, View},
-        state::{library_address, read_library},
+        state::{library_address, read_library, use_list},
     },
     ids::ArtifactId,
     ui::{EmptyState, Icon, KindMark, Time, toast_error, use_toasts},
@@ -21,14 +18,28 @@ use crate::{
 pub type Chosen = RwSignal<BTreeMap<ArtifactId, ArtifactSummary>>;
 
 #[component]
-pub fn LibraryRows(page: LibraryPage, query: LibraryQuery, refresh: Callback<()>) -> impl IntoView {
+pub fn LibraryRows(
+    page: LibraryPage,
+    query: LibraryQuery,
+    open: Memo<Option<ArtifactId>>,
+    items: RwSignal<Vec<ArtifactSummary>>,
+    chosen: Chosen,
+) -> impl IntoView {
+    chosen.set(BTreeMap::new());
     if page.items.is_empty() {
         return view! { <div class="scroll"><NothingHere query=query/></div> }.into_any();
     }
-    let trash = query.view == View::Trash;
-    let items = RwSignal::new(page.items);
+    items.set(page.items);
     let next = RwSignal::new(page.next);
-    let chosen: Chosen = RwSignal::new(BTreeMap::new());
+    let changed = use_list().changed;
+    Effect::new(move |_| {
+        let Some(new) = changed.get() else { return };
+        let at = items.with_untracked(|items| items.iter().position(|item| item.id == new.id && *item != new));
+        if let Some(at) = at {
+            // Which other volumes have the same is known to lists only.
+            items.update(|items| items[at] = ArtifactSummary { overrides: items[at].overrides, hidden_by: items[at].hidden_by, ..new });
+        }
+    });
     // Where a range with Shift begins.
     let anchor = StoredValue::new(None::<ArtifactId>);
     let choose = Callback::new(move |(id, range): (ArtifactId, bool)| {
@@ -55,13 +66,11 @@ pub fn LibraryRows(page: LibraryPage, query: LibraryQuery, refresh: Callback<()>
         <div class="scroll">
             {later.then(|| view! { <p class="filters"><a class="link" href=first_page>"Back to the first page"</a></p> })}
             <ul class="lib">
-                <For each=move || items.get() key=|item| item.id let:item>
-                    <Row artifact=item chosen=chosen choose=choose/>
-                </For>
+                // Not by key: a list that was read again has new signals, and rows that are kept would hold on to the old ones.
+                {move || items.get().into_iter().map(|item| view! { <Row artifact=item open=open chosen=chosen choose=choose/> }).collect_view()}
             </ul>
             <MoreRows query=query items=items next=next/>
         </div>
-        <BulkBar items=items chosen=chosen trash=trash refresh=refresh/>
     }
     .into_any()
 }
@@ -114,7 +123,7 @@ fn MoreRows(query: LibraryQuery, items: RwSignal<Vec<ArtifactSummary>>, next: Rw
 }
 
 #[component]
-fn Row(artifact: ArtifactSummary, chosen: Chosen, choose: Callback<(ArtifactId, bool)>) -> impl IntoView {
+fn Row(artifact: ArtifactSummary, open: Memo<Option<ArtifactId>>, chosen: Chosen, choose: Callback<(ArtifactId, bool)>) -> impl IntoView {
     let id = artifact.id;
     let label = format!("Select {}", artifact.name);
     view! {
@@ -126,7 +135,7 @@ fn Row(artifact: ArtifactSummary, chosen: Chosen, choose: Callback<(ArtifactId, 
                 prop:checked=move || chosen.with(|chosen| chosen.contains_key(&id))
                 on:click=move |event| choose.run((id, event.shift_key()))
             />
-            <a href=artifact_address(id)>
+            <a href=artifact_address(id) aria-current=move || (open.get() == Some(id)).then_some("true")>
                 <KindMark kind=artifact.kind small=true/>
                 <span class="t">{artifact.name.clone()}</span>
                 <Time at=artifact.deleted_at.unwrap_or(artifact.updated_at)/>

@@ -17,7 +17,7 @@ mod new;
 mod parts;
 mod read;
 
-pub use artifact::ArtifactPage;
+pub use artifact::ArtifactPane;
 pub use changes::ChangesPage;
 pub use home::HomePage;
 pub use library::LibraryPage;
