@@ -214,6 +214,15 @@ app_test!(many_at_once, |app| {
     assert_eq!(maya.get("/artifacts?tag=new").await.1["total"], 3);
     let (_, facets) = maya.get("/artifacts/facets?tag=new").await;
     assert!(facets["tags"].as_array().is_some_and(|tags| tags.iter().any(|tag| tag["value"] == "new" && tag["count"] == 3)), "{facets}");
+    for id in &ids[..2] {
+        assert_eq!(maya.json(Method::PUT, &format!("/artifacts/{id}/favourite"), Value::Null).await.0, 204);
+    }
+    maya.get(&format!("/artifacts/{}", ids[0])).await;
+    let (_, facets) = maya.get("/artifacts/facets?kind=agent").await;
+    for view in ["hints", "favourites", "recent"] {
+        assert_eq!(facets["views"][view], maya.get(&format!("/artifacts?view={view}")).await.1["total"], "{view}");
+    }
+    assert_eq!(facets["views"]["favourites"], 2);
 
     let unknown = "0192a000-0000-7000-8000-00000000dead";
     let (_, report) = maya.post("/artifacts/bulk", json!({ "action": "move", "ids": [ids[0], ids[1], unknown], "volumeId": shared })).await;

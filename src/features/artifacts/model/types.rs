@@ -205,6 +205,17 @@ pub struct Facets {
     pub categories: Vec<FacetCount>,
     /// The most used, at most 40.
     pub tags: Vec<FacetCount>,
+    /// How much the views have that nobody but their reader can count, whatever is filtered by.
+    #[serde(default)]
+    pub views: ViewCounts,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ViewCounts {
+    pub hints: i64,
+    pub favourites: i64,
+    pub recent: i64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]

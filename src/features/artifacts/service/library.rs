@@ -89,7 +89,10 @@ pub async fn list_library(ctx: &Ctx, query: LibraryQuery) -> AppResult<LibraryPa
     places.truncate(limit);
     let next = if more { places.last().map(encode) } else { None };
     let ids: Vec<ArtifactId> = places.iter().map(|place| place.id).collect();
-    let items = with_precedence(ctx, in_order(ctx, &ids).await?, &visible).await?;
+    let mut items = with_precedence(ctx, in_order(ctx, &ids).await?, &visible).await?;
+    if query.diffstat {
+        drafts::add_diffstats(ctx, &mut items).await?;
+    }
     Ok(LibraryPage { items, next, total: Some(total) })
 }
 
@@ -136,7 +139,22 @@ pub async fn facets(ctx: &Ctx, query: LibraryQuery) -> AppResult<Facets> {
         shelf.add_facets(&without_category, &mut categories, &mut HashMap::new());
         shelf.add_facets(&without_tag, &mut HashMap::new(), &mut tags);
     }
-    Ok(Facets { categories: ranked(categories, usize::MAX), tags: ranked(tags, TAGS_SHOWN) })
+    let views = view_counts(ctx, &visible).await?;
+    Ok(Facets { categories: ranked(categories, usize::MAX), tags: ranked(tags, TAGS_SHOWN), views })
+}
+
+async fn view_counts(ctx: &Ctx, visible: &[VolumeAccess]) -> AppResult<ViewCounts> {
+    let favourites = only(ctx, View::Favourites).await?.unwrap_or_default();
+    let recent = only(ctx, View::Recent).await?.unwrap_or_default();
+    let mut counts = ViewCounts::default();
+    for volume in visible {
+        let entry = ctx.state.library.at(ctx, volume.id, volume.seq).await?;
+        let shelf = entry.read();
+        counts.hints += shelf.counts.hints;
+        counts.favourites += shelf.count_of(&favourites);
+        counts.recent += shelf.count_of(&recent);
+    }
+    Ok(counts)
 }
 
 fn ranked(counts: HashMap<String, i64>, most: usize) -> Vec<FacetCount> {

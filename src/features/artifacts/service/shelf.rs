@@ -76,6 +76,7 @@ pub struct Counts {
     pub tools: i64,
     pub agents: i64,
     pub drafts: i64,
+    pub hints: i64,
     pub trashed: i64,
 }
 
@@ -267,6 +268,7 @@ impl Shelf {
                 Kind::Agent => counts.agents += 1,
             }
             counts.drafts += i64::from(slot.has_draft);
+            counts.hints += i64::from(slot.hints);
         }
         counts
     }
@@ -314,6 +316,12 @@ impl Shelf {
         let places =
             order[start..].iter().filter(|at| marks[**at as usize]).take(limit).map(|at| self.slots[*at as usize].place(sort)).collect();
         (places, total)
+    }
+
+    /// How many of these are here and not in the trash.
+    pub fn count_of(&self, ids: &[ArtifactId]) -> i64 {
+        let here = |id: &&ArtifactId| self.by_id.get(*id).is_some_and(|at| !self.slots[*at as usize].trashed);
+        ids.iter().filter(here).count() as i64
     }
 
     /// How often each category and tag is among the matches.

@@ -32,12 +32,16 @@ pub fn LibraryNav(query: Memo<LibraryQuery>, facets: Resource<AppResult<Facets>>
     let views = move || {
         let (drafts, trashed) =
             volumes.known().iter().fold((0, 0), |(drafts, trashed), volume| (drafts + volume.drafts, trashed + volume.trashed));
+        let counted = facets.get().and_then(Result::ok).map(|facets| facets.views);
         VIEWS
             .map(|(view, words, icon)| {
                 let number = match view {
                     View::Drafts => Some(drafts),
                     View::Trash => Some(trashed),
-                    _ => None,
+                    View::Hints => counted.map(|views| views.hints),
+                    View::Favourites => counted.map(|views| views.favourites),
+                    View::Recent => counted.map(|views| views.recent),
+                    View::All => None,
                 };
                 leaf(query, LibraryQuery { view, ..LibraryQuery::default() }, 0, icon, words.to_owned(), number)
             })
