@@ -204,6 +204,11 @@ app_test!(many_at_once, |app| {
     let (_, report) = maya.post("/artifacts/bulk", json!({ "action": "tag", "ids": ids, "add": ["New", "x"], "remove": [] })).await;
     assert_eq!(report["done"], 3, "{report}");
     assert_eq!(maya.get("/artifacts?view=drafts").await.1["total"], 3);
+    let (_, drafts) = maya.get("/artifacts?view=drafts&diffstat=true").await;
+    assert!(
+        drafts["items"].as_array().is_some_and(|items| items.iter().all(|item| item["diffstat"]["added"].as_i64() > Some(0))),
+        "{drafts}"
+    );
     let items: Vec<Value> = maya.get("/artifacts?view=drafts").await.1["items"]
         .as_array()
         .expect("a list")

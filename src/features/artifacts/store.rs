@@ -74,6 +74,7 @@ impl ArtifactRow {
     pub fn summary(self) -> AppResult<ArtifactSummary> {
         let head_revision_id = self.head()?;
         Ok(ArtifactSummary {
+            diffstat: None,
             id: self.id()?,
             volume_id: self.volume()?,
             kind: self.kind(),

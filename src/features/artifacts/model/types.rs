@@ -103,6 +103,16 @@ pub struct ArtifactSummary {
     /// What a commit of its draft states as the head that the person saw.
     pub head_revision_id: Option<RevisionId>,
     pub updated_at: i64,
+    /// What the draft changes, where the query asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diffstat: Option<DiffStat>,
+}
+
+/// Lines that came and went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct DiffStat {
+    pub added: i64,
+    pub removed: i64,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -181,6 +191,9 @@ pub struct LibraryQuery {
     pub q: Option<String>,
     pub view: View,
     pub sort: Sort,
+    /// Count the lines that each draft changes.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub diffstat: bool,
     /// From `next` of the page before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,

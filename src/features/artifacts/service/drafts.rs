@@ -1,5 +1,7 @@
 //! The one draft service: the uncommitted text of an artifact, saved as it is written. Live co-editing will stand behind it.
 
+use std::collections::HashMap;
+
 use super::{access, facts::Reading, tree};
 use crate::{
     error::{AppError, AppResult},
@@ -8,7 +10,7 @@ use crate::{
         analytics::service::{Event, record},
         artifacts::{
             model::{
-                FileEntry, FrontmatterValue, SaveDraft, SavedDraft, SetFrontmatter,
+                ArtifactSummary, DiffStat, FileEntry, FrontmatterValue, SaveDraft, SavedDraft, SetFrontmatter, diff,
                 document::{Decoded, Document},
                 frontmatter::{Value, set_key},
             },
@@ -226,4 +228,33 @@ pub async fn discard_draft(ctx: &Ctx, id: ArtifactId) -> AppResult<()> {
         record(ctx, &mut tx, Event::new("draft.discarded").team(access.team).volume(access.id).subject(id)).await?;
     }
     Ok(tx.commit().await?)
+}
+
+/// Counts the lines that each draft among these changes against what it began at. A fixed number of queries.
+pub async fn add_diffstats(ctx: &Ctx, items: &mut [ArtifactSummary]) -> AppResult<()> {
+    let ids: Vec<ArtifactId> = items.iter().filter(|item| item.has_draft).map(|item| item.id).collect();
+    let drafts = store::drafts(ctx.db().read(), &ids).await?;
+    let bases = drafts.iter().filter_map(|draft| draft.base().transpose()).collect::<AppResult<Vec<_>>>()?;
+    let bases: HashMap<String, String> =
+        store::revisions(ctx.db().read(), &bases).await?.into_iter().map(|row| (row.id, row.content_sha)).collect();
+    let shas: Vec<String> = bases.values().cloned().collect();
+    let contents = tree::contents_of(ctx, &shas).await?;
+    let mut stats = tokio::task::spawn_blocking(move || {
+        let text = |bytes: &[u8]| Document::decode(bytes).text;
+        let stat = |draft: DraftRow| {
+            let base = draft.base_revision_id.and_then(|id| contents.get(bases.get(&id)?)).map(|bytes| text(bytes));
+            let (added, removed) = diff::stat(&base.unwrap_or_default(), &text(&draft.content));
+            (draft.artifact_id, DiffStat { added: added as i64, removed: removed as i64 })
+        };
+        drafts.into_iter().map(stat).collect::<HashMap<_, _>>()
+    })
+    .await
+    .map_err(|error| {
+        tracing::error!(%error, "counting the lines of drafts");
+        AppError::internal()
+    })?;
+    for item in items {
+        item.diffstat = stats.remove(&item.id.to_string());
+    }
+    Ok(())
 }

@@ -4,13 +4,16 @@ use std::collections::HashMap;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
-use super::shelf::{Filter, Key, Place};
+use super::{
+    drafts,
+    shelf::{Filter, Key, Place},
+};
 use crate::{
     error::{AppError, AppResult},
     features::{
         accounts::Action,
         artifacts::{
-            model::{ArtifactSummary, FacetCount, Facets, LibraryPage, LibraryQuery, PAGE_DEFAULT, PAGE_MAX, Sort, View},
+            model::{ArtifactSummary, FacetCount, Facets, LibraryPage, LibraryQuery, PAGE_DEFAULT, PAGE_MAX, Sort, View, ViewCounts},
             store,
         },
         volumes::{self, model::VolumeKind, service::VolumeAccess},
@@ -127,9 +130,9 @@ pub async fn with_precedence(ctx: &Ctx, mut items: Vec<ArtifactSummary>, visible
 
 /// What the filters can be set to. Each is counted as if it were not set itself, so that its other values stay in reach.
 pub async fn facets(ctx: &Ctx, query: LibraryQuery) -> AppResult<Facets> {
-    let (_, searched) = scope(ctx, &query).await?;
-    let only = only(ctx, query.view).await?;
-    let filter = Filter::of(&query, only.as_deref());
+    let (visible, searched) = scope(ctx, &query).await?;
+    let limited = only(ctx, query.view).await?;
+    let filter = Filter::of(&query, limited.as_deref());
     let without_category = Filter { category: None, ..filter.clone() };
     let without_tag = Filter { tag: None, ..filter };
     let (mut categories, mut tags) = (HashMap::new(), HashMap::new());

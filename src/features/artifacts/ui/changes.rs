@@ -13,20 +13,22 @@ use crate::{
     features::{
         accounts::model::Action,
         artifacts::{
-            model::{ArtifactSummary, LibraryPage, LibraryQuery, PAGE_MAX, View},
+            model::{ArtifactSummary, DiffStat, LibraryPage, LibraryQuery, PAGE_MAX, View},
             state::{delete_artifact, discard_draft, read_library},
         },
         volumes::state::{create_commit, use_volumes},
     },
     ids::{ArtifactId, VolumeId},
-    ui::{ConfirmDialog, EmptyState, ErrorView, Icon, KindMark, Loading, PageTitle, Time, plural, toast, toast_error, use_toasts},
+    ui::{ConfirmDialog, EmptyState, ErrorView, Icon, KindMark, Loading, PageTitle, Time, count, plural, toast, toast_error, use_toasts},
 };
 
 #[component]
 pub fn ChangesPage() -> impl IntoView {
     let volumes = use_volumes();
-    let drafts =
-        Resource::new(|| (), |()| read_library(&LibraryQuery { view: View::Drafts, limit: Some(PAGE_MAX), ..LibraryQuery::default() }));
+    let drafts = Resource::new(
+        || (),
+        |()| read_library(&LibraryQuery { view: View::Drafts, diffstat: true, limit: Some(PAGE_MAX), ..LibraryQuery::default() }),
+    );
     let refresh = Callback::new(move |()| {
         drafts.refetch();
         volumes.refresh();
@@ -76,6 +78,7 @@ fn Drafts(page: LibraryPage, refresh: Callback<()>) -> impl IntoView {
         all.with_value(|all| all.iter().filter(|draft| may(draft.volume_id)).map(|draft| draft.id).collect::<BTreeSet<ArtifactId>>()),
     );
     let number = move || chosen.with(BTreeSet::len) as i64;
+    let lines = move || all.with_value(|all| chosen.with(|chosen| total(all.iter().filter(|draft| chosen.contains(&draft.id)))));
     let message = RwSignal::new(String::new());
     let busy = RwSignal::new(false);
     let picked = move || {
@@ -165,6 +168,7 @@ fn Drafts(page: LibraryPage, refresh: Callback<()>) -> impl IntoView {
                 prop:value=move || message.get()
                 on:input=move |event| message.set(event_target_value(&event))
             />
+            {move || diffstat(lines())}
             <button type="button" class="btn danger" disabled=move || number() == 0 on:click=move |_| page::open_dialog("discard")>"Discard"</button>
             <button type="submit" class=move || if busy.get() { "btn primary busy" } else { "btn primary" } disabled=move || number() == 0>
                 {move || if busy.get() { view! { <span class="spin"></span> }.into_any() } else { view! { <Icon name="commit"/> }.into_any() }}
@@ -181,6 +185,17 @@ fn Drafts(page: LibraryPage, refresh: Callback<()>) -> impl IntoView {
     }
 }
 
+/// The lines of several drafts.
+fn total<'a>(drafts: impl Iterator<Item = &'a ArtifactSummary>) -> DiffStat {
+    drafts
+        .filter_map(|draft| draft.diffstat)
+        .fold(DiffStat::default(), |sum, draft| DiffStat { added: sum.added + draft.added, removed: sum.removed + draft.removed })
+}
+
+fn diffstat(lines: DiffStat) -> impl IntoView {
+    view! { <span class="diff-n"><b>{format!("+{}", count(lines.added))}</b>" "<i>{format!("-{}", count(lines.removed))}</i></span> }
+}
+
 fn default_message(drafts: &[ArtifactSummary]) -> String {
     match drafts {
         [one] => format!("{} {}", if one.new { "Add" } else { "Update" }, one.name),
@@ -192,6 +207,7 @@ fn default_message(drafts: &[ArtifactSummary]) -> String {
 fn Group(name: String, id: VolumeId, may: bool, drafts: Vec<ArtifactSummary>, chosen: RwSignal<BTreeSet<ArtifactId>>) -> impl IntoView {
     let ids: Vec<ArtifactId> = drafts.iter().map(|draft| draft.id).collect();
     let every = ids.clone();
+    let lines = total(drafts.iter());
     let all = Memo::new(move |_| chosen.with(|chosen| every.iter().all(|id| chosen.contains(id))));
     view! {
         <section class="change-group">
@@ -218,6 +234,7 @@ fn Group(name: String, id: VolumeId, may: bool, drafts: Vec<ArtifactSummary>, ch
                 />
                 <a href=format!("/volumes/{id}")>{name}</a>
                 <span class="count">{drafts.len()}</span>
+                {diffstat(lines)}
                 {(!may).then(|| view! { <span class="hint push">"You are a viewer here."</span> })}
             </h2>
             <ul class="rows">{drafts.into_iter().map(|draft| view! { <Draft draft=draft may=may chosen=chosen/> }).collect_view()}</ul>
@@ -257,6 +274,7 @@ fn Draft(draft: ArtifactSummary, may: bool, chosen: RwSignal<BTreeSet<ArtifactId
             <span class="tail">
                 {draft.new.then(|| view! { <span class="chip info">"New"</span> })}
                 {(draft.hints > 0).then(|| view! { <span class="chip warn wide-only"><Icon name="alert"/>{plural(draft.hints, "hint", "hints")}</span> })}
+                {draft.diffstat.map(diffstat)}
                 <a class="btn s ghost" href=format!("{address}?tab=diff")><Icon name="diff"/>"Diff"</a>
                 <Time at=draft.updated_at/>
             </span>
