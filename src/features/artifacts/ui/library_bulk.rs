@@ -40,7 +40,7 @@ fn said(report: &BulkReport, verb: &str) -> String {
 }
 
 #[component]
-pub fn BulkBar(items: RwSignal<Vec<ArtifactSummary>>, chosen: Chosen, trash: bool, refresh: Callback<()>) -> impl IntoView {
+pub fn BulkBar(items: RwSignal<Vec<ArtifactSummary>>, chosen: Chosen, trash: Memo<bool>, refresh: Callback<()>) -> impl IntoView {
     let toasts = use_toasts();
     let ids = move || chosen.with_untracked(|chosen| chosen.keys().copied().collect::<Vec<ArtifactId>>());
     let run = move |act: Bulk, verb: &'static str, undo: Option<Bulk>| {
@@ -99,7 +99,7 @@ pub fn BulkBar(items: RwSignal<Vec<ArtifactSummary>>, chosen: Chosen, trash: boo
         if number == 0 {
             return None;
         }
-        let acts = if trash {
+        let acts = if trash.get() {
             view! { <button type="button" class="btn s" on:click=move |_| run(Bulk::Restore { ids: ids() }, "Took back", None)><Icon name="undo"/>"Take back"</button> }.into_any()
         } else {
             view! {
@@ -190,38 +190,56 @@ pub fn BulkBar(items: RwSignal<Vec<ArtifactSummary>>, chosen: Chosen, trash: boo
     }
 }
 
-/// More than these are better taken with their volume.
-const EXPORTED_ONE_BY_ONE: usize = 12;
+/// Ids in one address; of more than these the whole volume is taken.
+const EXPORTED_BY_ID: usize = 1_000;
 
-/// One artifact as it is; otherwise each volume that something is chosen of.
+/// One zip of what is chosen; one for each volume when it is of several.
 #[component]
 fn ExportMenu(chosen: Chosen) -> impl IntoView {
     let volumes = use_volumes();
-    let one = chosen.with_untracked(|chosen| if chosen.len() == 1 { chosen.keys().next().copied() } else { None });
-    if let Some(id) = one {
+    if let Some(id) = chosen.with_untracked(|chosen| if chosen.len() == 1 { chosen.keys().next().copied() } else { None }) {
         return view! { <a class="btn s" href=format!("/api/v1/artifacts/{id}/download") download=""><Icon name="download"/>"Export"</a> }
             .into_any();
     }
-    // Each on its own, as agents read it; and everything of the volumes they are in.
-    let artifacts: Vec<(String, String)> = chosen.with_untracked(|chosen| {
-        let shown = chosen.values().take(EXPORTED_ONE_BY_ONE);
-        shown.map(|artifact| (format!("/api/v1/artifacts/{}/download", artifact.id), artifact.name.clone())).collect()
+    // A volume gives out what is committed in it.
+    let mut places: BTreeMap<VolumeId, Vec<String>> = BTreeMap::new();
+    chosen.with_untracked(|chosen| {
+        for artifact in chosen.values().filter(|artifact| !artifact.new) {
+            places.entry(artifact.volume_id).or_default().push(artifact.id.to_string());
+        }
     });
-    let places: BTreeSet<VolumeId> = chosen.with_untracked(|chosen| chosen.values().map(|artifact| artifact.volume_id).collect());
-    let places: Vec<_> = places
-        .into_iter()
-        .map(|id| {
-            let name = move || volumes.name_of(id);
-            view! { <a href=format!("/api/v1/volumes/{id}/export") download=""><Icon name="download"/>"All of "<Transition>{name}</Transition></a> }
-        })
-        .collect();
-    let artifacts: Vec<_> =
-        artifacts.into_iter().map(|(address, words)| view! { <a href=address download=""><Icon name="download"/>{words}</a> }).collect();
-    view! {
-        <details class="drop up">
-            <summary class="btn s"><Icon name="download"/>"Export"</summary>
-            <div class="pop menu">{places}{artifacts}</div>
-        </details>
+    let address = |id: VolumeId, artifacts: &[String]| {
+        let only = if artifacts.len() > EXPORTED_BY_ID { String::new() } else { format!("?artifacts={}", artifacts.join(",")) };
+        format!("/api/v1/volumes/{id}/export{only}")
+    };
+    let mut links = places.iter().map(|(id, artifacts)| (*id, address(*id, artifacts), artifacts.len()));
+    match (links.next(), places.len()) {
+        (None, _) => {
+            view! { <button type="button" class="btn s" disabled title="None of these is committed yet"><Icon name="download"/>"Export"</button> }
+                .into_any()
+        }
+        (Some((_, address, _)), 1) => view! { <a class="btn s" href=address download=""><Icon name="download"/>"Export"</a> }.into_any(),
+        (Some(first), _) => {
+            let links: Vec<_> = std::iter::once(first)
+                .chain(links)
+                .map(|(id, address, number)| {
+                    let name = move || volumes.name_of(id);
+                    view! {
+                        <a href=address download="">
+                            <Icon name="download"/>
+                            <Transition>{name}</Transition>
+                            <span class="count">{number}</span>
+                        </a>
+                    }
+                })
+                .collect();
+            view! {
+                <details class="drop up">
+                    <summary class="btn s"><Icon name="download"/>"Export"</summary>
+                    <div class="pop menu" aria-label="A zip of each volume">{links}</div>
+                </details>
+            }
+            .into_any()
+        }
     }
-    .into_any()
 }
