@@ -10,14 +10,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::sync::mpsc;
 
-use super::{
-    model::{ImportItem, ImportReport, REPORT_LINES},
-    store,
-};
+use super::model::{ImportItem, ImportReport, REPORT_LINES};
 use crate::{
     error::{AppError, AppResult, ErrorCode},
     features::{
-        accounts::{Scope, model::Scopes},
+        accounts::{self, Scope, model::Scopes},
         analytics::service::{Event, record},
         artifacts::service::{self as artifacts, Publication},
         jobs::{Job, service as jobs},
@@ -53,7 +50,7 @@ pub fn staging_folder(ctx: &Ctx, job: &str) -> PathBuf {
 pub async fn import(ctx: &Ctx, job: &Job) -> AppResult<serde_json::Value> {
     let payload: ImportPayload = serde_json::from_str(&job.payload)?;
     let folder = staging_folder(ctx, &job.id);
-    let person = store::person(ctx.db().read(), payload.author).await?;
+    let person = accounts::service::person_by_id(ctx, payload.author).await?;
     let actor = Actor { person, administrator: false, moderator: false, via: Via::Token(Scopes(vec![Scope::Write])) };
     let ctx = Ctx::internal(ctx.state.clone(), Some(actor));
     let result = import_staged(&ctx, job, &payload, &folder).await;

@@ -253,29 +253,6 @@ pub async fn remove_departures(tx: &mut Tx, before: i64) -> AppResult<()> {
     Ok(())
 }
 
-/// The account that the built-in volume's commits are by.
-pub async fn ensure_system_user(tx: &mut Tx, id: UserId, now: i64) -> AppResult<()> {
-    sqlx::query(
-        "INSERT INTO users (id, kind, name, color, time_zone, created_at, updated_at) VALUES ($1, 'agent', 'LLMos-Lite', 1, 'UTC', $2, $2) ON CONFLICT (id) DO NOTHING",
-    )
-    .bind(id.to_string())
-    .bind(now)
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
-}
-
-crate::row! {
-    struct PersonRow { name: String, kind: String, color: i64, avatar_sha: Option<String> }
-}
-
-/// Whoever asked for a job.
-pub async fn person(pool: &AnyPool, id: UserId) -> AppResult<Person> {
-    let row: PersonRow =
-        sqlx::query_as("SELECT name, kind, color, avatar_sha FROM users WHERE id = $1").bind(id.to_string()).fetch_one(pool).await?;
-    Ok(Person::from_columns(id, row.name, &row.kind, row.color, row.avatar_sha))
-}
-
 pub async fn first_of(pool: &AnyPool, kind: VolumeKind, owner: &str) -> AppResult<Option<String>> {
     Ok(sqlx::query_scalar("SELECT id FROM volumes WHERE kind = $1 AND owner_id = $2 AND deleted_at IS NULL ORDER BY id LIMIT 1")
         .bind(kind.as_str())

@@ -6,6 +6,7 @@ mod admin;
 mod agents;
 mod audit;
 mod avatars;
+mod built_in;
 mod github;
 mod invitations;
 mod limits;
@@ -29,6 +30,7 @@ pub use admin::{change_settings, change_user, instance, list_all_teams, list_use
 pub use agents::{create_agent, create_agent_token, list_agent_tokens, revoke_agent_token};
 pub use audit::{Audit, instance_audit, note, team_audit};
 pub use avatars::{AVATAR_BYTES, avatar, remove_avatar, set_avatar};
+pub use built_in::ensure_built_in_author;
 pub use github::{Callback, GitHubStart, finish_github, start_github};
 pub use invitations::{accept_invitation, create_invitation, list_invitations, preview_invitation, revoke_invitation};
 pub use limits::Limits;

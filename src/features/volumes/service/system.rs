@@ -12,6 +12,7 @@ use super::super::{
 use crate::{
     error::AppResult,
     features::{
+        accounts,
         analytics::service::{Event, record},
         artifacts::{
             model::FileEntry,
@@ -40,7 +41,7 @@ pub async fn install_system_volume(ctx: &Ctx) -> AppResult<()> {
         None => {
             let now = ctx.now();
             let mut tx = ctx.db().write_tx().await?;
-            store::ensure_system_user(&mut tx, user, now).await?;
+            accounts::service::ensure_built_in_author(&mut tx, user, now).await?;
             store::insert(&mut tx, &NewVolume { id: volume, kind: VolumeKind::System, owner: String::new(), name: NAME, demo: false, now })
                 .await?;
             tx.commit().await?;
