@@ -8,6 +8,7 @@ mod api_docs;
 mod artifacts;
 mod bad_input;
 mod cli;
+mod client_ids;
 mod demo;
 mod durability;
 mod faults;

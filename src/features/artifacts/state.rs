@@ -5,7 +5,7 @@ use std::future::Future;
 use leptos_router::params::ParamsMap;
 
 use super::model::{
-    ArtifactDetail, ArtifactDiff, Bulk, BulkReport, CreateArtifact, Facets, FrontmatterValue, HistoryPage, Home, Kind, LibraryPage,
+    ArtifactDetail, ArtifactDiff, Bulk, BulkReport, CreateArtifact, Facets, Fork, FrontmatterValue, HistoryPage, Home, Kind, LibraryPage,
     LibraryQuery, MergeView, RestoreRevision, SaveDraft, SaveMerge, SavedDraft, SetFrontmatter, Sort, ToVolume, View,
 };
 use crate::{
@@ -137,7 +137,7 @@ pub fn read_diff(
 }
 
 pub fn restore_revision(id: ArtifactId, revision_id: RevisionId) -> impl Future<Output = AppResult<()>> + Send + 'static {
-    tell("POST", format!("/artifacts/{id}/restore"), RestoreRevision { revision_id })
+    tell("POST", format!("/artifacts/{id}/restore"), RestoreRevision { id: None, revision_id })
 }
 
 pub fn move_artifact(id: ArtifactId, volume_id: VolumeId) -> impl Future<Output = AppResult<()>> + Send + 'static {
@@ -145,7 +145,7 @@ pub fn move_artifact(id: ArtifactId, volume_id: VolumeId) -> impl Future<Output 
 }
 
 pub async fn fork_artifact(id: ArtifactId, volume_id: VolumeId) -> AppResult<ArtifactDetail> {
-    data::post(format!("/artifacts/{id}/fork"), &ToVolume { volume_id }).await
+    data::post(format!("/artifacts/{id}/fork"), &Fork { id: None, volume_id }).await
 }
 
 pub fn read_merge(id: ArtifactId) -> impl Future<Output = AppResult<MergeView>> + Send + 'static {

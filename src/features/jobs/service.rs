@@ -20,6 +20,11 @@ pub async fn enqueue(tx: &mut Tx, id: JobId, kind: &str, payload: &impl Serializ
     store::insert(tx, id, kind, &serde_json::to_string(payload)?, &owner.to_string(), now).await
 }
 
+/// Whether any job has this id.
+pub async fn exists(ctx: &Ctx, id: JobId) -> AppResult<bool> {
+    store::exists(ctx.db().read(), id).await
+}
+
 /// A job of one's own.
 pub async fn status(ctx: &Ctx, id: JobId) -> AppResult<JobStatus> {
     let owner = ctx.actor()?.id().to_string();

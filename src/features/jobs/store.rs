@@ -96,6 +96,11 @@ pub async fn remove_ended(tx: &mut Tx, before: i64) -> AppResult<()> {
     Ok(())
 }
 
+pub async fn exists(pool: &AnyPool, id: JobId) -> AppResult<bool> {
+    let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM jobs WHERE id = $1").bind(id.to_string()).fetch_one(pool).await?;
+    Ok(count > 0)
+}
+
 pub async fn status(pool: &AnyPool, id: JobId, owner: &str) -> AppResult<Option<JobStatus>> {
     let row: Option<StatusRow> =
         sqlx::query_as("SELECT kind, state, done, total, report, error, created_at, updated_at FROM jobs WHERE id = $1 AND owner_id = $2")

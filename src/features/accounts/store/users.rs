@@ -83,6 +83,15 @@ pub async fn first_administrator<'c>(executor: impl Executor<'c, Database = Any>
     .await?)
 }
 
+/// Whether an account or a team has this id: both name rooms, so they share one space.
+pub async fn id_is_taken(tx: &mut Tx, id: UserId) -> AppResult<bool> {
+    let taken: i64 = sqlx::query_scalar("SELECT (SELECT COUNT(*) FROM users WHERE id = $1) + (SELECT COUNT(*) FROM teams WHERE id = $1)")
+        .bind(id.to_string())
+        .fetch_one(&mut **tx)
+        .await?;
+    Ok(taken > 0)
+}
+
 /// A new account.
 pub struct NewAccount<'a> {
     pub id: UserId,

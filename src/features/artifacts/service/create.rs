@@ -33,8 +33,8 @@ pub async fn create_artifact(ctx: &Ctx, input: CreateArtifact) -> AppResult<Arti
     if name.is_empty() || name.chars().count() > NAME_CHARS || name.chars().any(char::is_control) {
         return Err(AppError::field("name", format!("A name has 1 to {NAME_CHARS} characters on one line.")));
     }
-    let id = input.id.unwrap_or_else(ArtifactId::generate);
     let now = ctx.now();
+    let id = ArtifactId::chosen(input.id, now)?;
     let mut tx = ctx.db().write_tx().await?;
     let (seq, _) = lock(&mut tx, access.id).await?;
     if let Some(existing) = store::by_id(&mut *tx, id).await? {
