@@ -31,7 +31,7 @@ pub use agents::{create_agent, create_agent_token, list_agent_tokens, revoke_age
 pub use audit::{Audit, instance_audit, note, team_audit};
 pub use avatars::{AVATAR_BYTES, avatar, remove_avatar, set_avatar};
 pub use built_in::ensure_built_in_author;
-pub use github::{Callback, GitHubStart, finish_github, start_github};
+pub use github::{Callback, GitHubStart, finish_github, start_github, unlink_github};
 pub use invitations::{accept_invitation, create_invitation, list_invitations, preview_invitation, revoke_invitation};
 pub use limits::Limits;
 pub use members::{change_role, leave_team, list_members, remove_member, transfer_ownership};

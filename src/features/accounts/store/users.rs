@@ -169,7 +169,7 @@ pub async fn replace_password(tx: &mut Tx, id: UserId, hash: &str, now: i64) -> 
     Ok(())
 }
 
-pub async fn set_github(tx: &mut Tx, id: UserId, github_id: &str, now: i64) -> AppResult<()> {
+pub async fn set_github(tx: &mut Tx, id: UserId, github_id: Option<&str>, now: i64) -> AppResult<()> {
     sqlx::query("UPDATE users SET github_id = $2, updated_at = $3 WHERE id = $1")
         .bind(id.to_string())
         .bind(github_id)
