@@ -68,6 +68,7 @@ async fn keep_house(ctx: &Ctx) {
     let now = ctx.now();
     for (what, result) in [
         ("sign-ins", accounts::service::remove_expired(ctx).await),
+        ("claims", artifacts::service::settle_all(ctx).await),
         ("trash", artifacts::service::empty_old_trash(ctx).await),
         ("departures", volumes::service::remove_old_departures(ctx).await),
         ("uploads", volumes::jobs::sweep_staging(ctx).await),

@@ -15,5 +15,6 @@ mod faults;
 mod idempotency;
 mod import;
 mod process;
+mod publishing;
 mod tree;
 mod volumes;

@@ -1,4 +1,4 @@
-//! Imports as background jobs: read off the async threads, staged in slices, published as one commit in one short step.
+//! Imports as background jobs: read off the async threads, staged in slices, published as one commit in short steps.
 //!
 //! A job that died starts again: what it staged is taken back first, and if its commit is there already, it only reports.
 
@@ -15,7 +15,7 @@ use crate::{
     error::{AppError, AppResult, ErrorCode},
     features::{
         accounts::{self, Scope, model::Scopes},
-        analytics::service::{Event, record},
+        analytics::service::Event,
         artifacts::service::{self as artifacts, Publication},
         jobs::{Job, service as jobs},
     },
@@ -65,7 +65,7 @@ pub async fn import(ctx: &Ctx, job: &Job) -> AppResult<serde_json::Value> {
 async fn import_staged(ctx: &Ctx, job: &Job, payload: &ImportPayload, folder: &Path) -> AppResult<ImportReport> {
     let mut tried = 0;
     loop {
-        if let Some((created, updated)) = artifacts::unstage_import(ctx, payload.commit).await? {
+        if let Some((created, updated)) = artifacts::unstage_import(ctx, payload.volume, payload.commit).await? {
             return Ok(stored_report(folder).await.unwrap_or(ImportReport {
                 created,
                 updated,
@@ -113,7 +113,7 @@ async fn read_and_publish(ctx: &Ctx, job: &Job, payload: &ImportPayload, folder:
     report.commit_id = Some(payload.commit);
     store_report(folder, &report).await?;
     let message = message(&report, &payload.label);
-    let mut tx = ctx.db().write_tx().await?;
+    let data = json!({ "created": report.created, "updated": report.updated, "unchanged": report.unchanged, "skipped": report.skipped });
     let publication = Publication {
         commit: payload.commit,
         volume: payload.volume,
@@ -121,11 +121,9 @@ async fn read_and_publish(ctx: &Ctx, job: &Job, payload: &ImportPayload, folder:
         message: &message,
         source: "import",
         changes,
+        event: Event::new("volume.imported").volume(payload.volume).subject(payload.commit).data(data),
     };
-    artifacts::publish_import(ctx, &mut tx, publication).await?;
-    let data = json!({ "created": report.created, "updated": report.updated, "unchanged": report.unchanged, "skipped": report.skipped });
-    record(ctx, &mut tx, Event::new("volume.imported").volume(payload.volume).subject(payload.commit).data(data)).await?;
-    tx.commit().await?;
+    artifacts::publish_import(ctx, publication).await?;
     Ok(report)
 }
 

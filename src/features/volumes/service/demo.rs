@@ -104,10 +104,9 @@ async fn copy_built_in(ctx: &Ctx, volume: VolumeId) -> AppResult<HashMap<String,
     let chosen: Vec<_> = system::changes(ctx, HashMap::new()).await?.into_iter().filter(|one| SLUGS.contains(&one.slug.as_str())).collect();
     let ids = chosen.iter().map(|one| (one.slug.clone(), one.artifact)).collect();
     let changes = artifacts::stage_import(ctx, commit, volume, author, chosen).await?;
-    let mut tx = ctx.db().write_tx().await?;
     let message = "Begin with a dozen built-in artifacts";
-    artifacts::publish_import(ctx, &mut tx, Publication { commit, volume, author, message, source: "import", changes }).await?;
-    tx.commit().await?;
+    let event = Event::new("volume.imported").volume(volume).subject(commit);
+    artifacts::publish_import(ctx, Publication { commit, volume, author, message, source: "import", changes, event }).await?;
     Ok(ids)
 }
 

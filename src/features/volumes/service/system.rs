@@ -13,7 +13,7 @@ use crate::{
     error::AppResult,
     features::{
         accounts,
-        analytics::service::{Event, record},
+        analytics::service::Event,
         artifacts::{
             model::FileEntry,
             service::{self as artifacts, Known, Publication, Staged},
@@ -55,12 +55,9 @@ pub async fn install_system_volume(ctx: &Ctx) -> AppResult<()> {
     let commit = CommitId::generate();
     let count = changes.len();
     let staged = artifacts::stage_import(ctx, commit, volume, user, changes).await?;
-    let mut tx = ctx.db().write_tx().await?;
+    let event = Event::new("volume.installed").volume(volume).data(serde_json::json!({ "artifacts": count }));
     let message = concat!("Built-in artifacts of version ", env!("CARGO_PKG_VERSION"));
-    artifacts::publish_import(ctx, &mut tx, Publication { commit, volume, author: user, message, source: "system", changes: staged })
-        .await?;
-    record(ctx, &mut tx, Event::new("volume.installed").volume(volume).data(serde_json::json!({ "artifacts": count }))).await?;
-    tx.commit().await?;
+    artifacts::publish_import(ctx, Publication { commit, volume, author: user, message, source: "system", changes: staged, event }).await?;
     tracing::info!(artifacts = count, "the built-in volume was brought up to date");
     Ok(())
 }
