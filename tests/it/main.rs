@@ -7,6 +7,7 @@ mod accounts;
 mod api_docs;
 mod artifacts;
 mod bad_input;
+mod blobs;
 mod cli;
 mod client_ids;
 mod demo;

@@ -29,7 +29,7 @@ pub use access::{ActorCache, actor_of_sign_in, actor_of_token, authorise_team, o
 pub use admin::{change_settings, change_user, instance, list_all_teams, list_users, settings};
 pub use agents::{create_agent, create_agent_token, list_agent_tokens, revoke_agent_token};
 pub use audit::{Audit, instance_audit, note, team_audit};
-pub use avatars::{AVATAR_BYTES, avatar, remove_avatar, set_avatar};
+pub use avatars::{AVATAR_BYTES, avatar, each_blob, remove_avatar, set_avatar};
 pub use built_in::ensure_built_in_author;
 pub use github::{Callback, GitHubStart, finish_github, start_github, unlink_github};
 pub use invitations::{accept_invitation, create_invitation, list_invitations, preview_invitation, revoke_invitation};

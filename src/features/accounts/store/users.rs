@@ -146,6 +146,15 @@ pub async fn set_avatar(tx: &mut Tx, id: UserId, sha: Option<&str>, now: i64) ->
     Ok(())
 }
 
+/// Accounts with a picture, and its blob; in the order of ids.
+pub async fn avatars<'c>(executor: impl Executor<'c, Database = Any>, after: &str, limit: i64) -> AppResult<Vec<(String, String)>> {
+    Ok(sqlx::query_as("SELECT id, avatar_sha FROM users WHERE avatar_sha IS NOT NULL AND id > $1 ORDER BY id LIMIT $2")
+        .bind(after)
+        .bind(limit)
+        .fetch_all(executor)
+        .await?)
+}
+
 /// Sets the password if it still is `expected`, so that two changes at once cannot both think they won.
 pub async fn set_password(tx: &mut Tx, id: UserId, expected: Option<&str>, hash: &str, now: i64) -> AppResult<bool> {
     let result = sqlx::query("UPDATE users SET password_hash = $2, updated_at = $3 WHERE id = $1 AND COALESCE(password_hash, '') = $4")
