@@ -37,7 +37,7 @@ pub use limits::Limits;
 pub use members::{change_role, leave_team, list_members, remove_member, transfer_ownership};
 pub use passwords::{change_password, create_password_link, look_at_password_link, use_password_link};
 pub use people::{active_people, delete_me, export_me, me, people, person_by_id, update_me};
-pub use samples::{add_sample_team, may_manage_samples, remove_sample_team, sample_teams};
+pub use samples::{add_sample_team, may_manage_samples, note_samples_given, remove_sample_team, sample_teams, samples_given};
 pub use sign_in::{COOKIE, SignedIn, end_sign_in, list_sign_ins, sign_in, sign_out, sign_out_everywhere};
 pub use sign_up::sign_up;
 pub use teams::{create_team, delete_team, list_teams, rename_team, team};

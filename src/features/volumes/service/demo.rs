@@ -54,15 +54,17 @@ pub async fn add_demo(ctx: &Ctx) -> AppResult<()> {
     result
 }
 
-/// For a server that was started with the wish for sample data: true once that needs no more looking at.
+/// For a server that was started with the wish for sample data: true once that needs no more looking at. The wish is fulfilled
+/// once, as soon as there is an administrator: a setting of the service would bring back at each start what somebody removed.
+/// Who wants it back asks for it (the administration, `llmos demo add`).
 pub async fn add_demo_if_wanted(ctx: &Ctx) -> AppResult<bool> {
-    if !ctx.state.config.demo {
+    if !ctx.state.config.demo || accounts::service::samples_given(ctx).await? {
         return Ok(true);
     }
-    match accounts::service::operator(ctx).await? {
-        Some(administrator) => add_demo(&ctx.on_behalf_of(administrator)).await.map(|()| true),
-        None => Ok(false),
-    }
+    let Some(administrator) = accounts::service::operator(ctx).await? else { return Ok(false) };
+    add_demo(&ctx.on_behalf_of(administrator)).await?;
+    accounts::service::note_samples_given(ctx).await?;
+    Ok(true)
 }
 
 async fn add(ctx: &Ctx) -> AppResult<()> {
