@@ -7,6 +7,20 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::error::{AppError, AppResult};
+
+/// 2020-01-01. Ids of before name what is built in.
+const EARLIEST: i64 = 1_577_836_800_000;
+/// How far a client's clock may be ahead: what is made later has to sort behind it.
+const AHEAD: i64 = 24 * 60 * 60 * 1_000;
+
+/// Ids order rows by the time they were made at, so one that a client made has to have one.
+fn made_by_client(id: Uuid, now: i64) -> bool {
+    let seconds = if id.get_version_num() == 7 { id.get_timestamp().map(|time| time.to_unix().0) } else { None };
+    let millis = seconds.and_then(|seconds| i64::try_from(seconds).ok()?.checked_mul(1_000));
+    millis.is_some_and(|millis| (EARLIEST..=now.saturating_add(AHEAD)).contains(&millis))
+}
+
 macro_rules! ids {
     ($($(#[doc = $doc:literal])* $name:ident;)*) => {$(
         $(#[doc = $doc])*
@@ -18,6 +32,17 @@ macro_rules! ids {
         impl $name {
             /// A new id: time-ordered (UUIDv7), random below the millisecond.
             pub fn generate() -> Self { Self(Uuid::now_v7()) }
+
+            /// The id that a client made for what it creates, so that a retry creates nothing twice; a new one without it.
+            pub fn chosen(made: Option<Self>, now: i64) -> AppResult<Self> {
+                match made {
+                    Some(id) if !made_by_client(id.0, now) => {
+                        Err(AppError::field("id", "An id made by the client is a UUIDv7 with the time it was made at."))
+                    }
+                    Some(id) => Ok(id),
+                    None => Ok(Self::generate()),
+                }
+            }
         }
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { self.0.fmt(f) }
@@ -44,4 +69,25 @@ ids! {
     RevisionId;
     CommitId;
     JobId;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_make_ids_of_version_7_with_a_time() {
+        let now = 1_800_000_000_000;
+        let at = |millis: u64| TeamId(uuid::Builder::from_unix_timestamp_millis(millis, &[7; 10]).into_uuid());
+        let fine = at(1_790_000_000_000);
+        assert_eq!(TeamId::chosen(Some(fine), now).ok(), Some(fine), "offline for months is fine");
+        assert!(TeamId::chosen(None, now).is_ok());
+        for bad in [at(0), at(1_800_000_000_000 + 2 * 86_400_000), TeamId(Uuid::nil()), TeamId(Uuid::max())] {
+            let error = TeamId::chosen(Some(bad), now).expect_err("refused");
+            assert!(error.fields.contains_key("id"));
+        }
+        // The same bits as version 4.
+        let random = TeamId(uuid::Builder::from_random_bytes(*fine.0.as_bytes()).into_uuid());
+        assert!(TeamId::chosen(Some(random), now).is_err());
+    }
 }

@@ -13,6 +13,17 @@ pub fn set_status(status: u16) {
 #[cfg(not(feature = "ssr"))]
 pub fn set_status(_: u16) {}
 
+/// What was typed into the form of `action`, when the server refused it and leads back to its page without a script.
+#[cfg(feature = "ssr")]
+pub fn typed(action: &str) -> std::collections::BTreeMap<String, String> {
+    crate::server::forms::typed(action)
+}
+
+#[cfg(not(feature = "ssr"))]
+pub fn typed(_: &str) -> std::collections::BTreeMap<String, String> {
+    std::collections::BTreeMap::new()
+}
+
 /// The cookie header of the request a page is rendered for; in the browser `document.cookie`.
 #[cfg(feature = "ssr")]
 pub fn cookies() -> String {

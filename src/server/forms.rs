@@ -3,7 +3,10 @@
 //!
 //! Leptos puts that error into the address (`__path`, `__err`), where `ServerAction` finds it while the page is rendered.
 //! Anybody could put their own words there and send somebody the link, so an error counts only with a mark that belongs to a
-//! short-lived cookie of this browser.
+//! short-lived cookie of this browser. What was typed comes back too, in another such cookie, so that nobody types it twice:
+//! only what a form names for that, and never a password.
+
+use std::collections::BTreeMap;
 
 use axum::{
     extract::Request,
@@ -22,6 +25,9 @@ use crate::{
 };
 
 const FLASH: &str = "llmos_flash";
+const TYPED: &str = "llmos_typed";
+/// Of one field: more than any of them may have, and all of a form's fit into a cookie.
+const TYPED_CHARS: usize = 300;
 const FLASH_SECONDS: u32 = 60;
 const MARK: &str = "__mark";
 /// The parts of an address that are about an error.
@@ -32,8 +38,9 @@ pub fn context() -> AppResult<Ctx> {
     use_context::<Ctx>().ok_or_else(AppError::internal)
 }
 
-/// Ends a form: sets the cookie and leads to `next`, or hands the error back with its own status.
-pub fn lead_on(cookie: AppResult<HeaderValue>, next: &str) -> AppResult<()> {
+/// Ends a form: sets the cookie and leads to `next`, or hands the error back with its own status. `typed` are the fields that
+/// the form is shown with again then, by name; a password is never one of them.
+pub fn lead_on(cookie: AppResult<HeaderValue>, next: &str, typed: &[(&str, &str)]) -> AppResult<()> {
     let response = use_context::<ResponseOptions>();
     match cookie {
         Ok(cookie) => {
@@ -44,15 +51,48 @@ pub fn lead_on(cookie: AppResult<HeaderValue>, next: &str) -> AppResult<()> {
             Ok(())
         }
         Err(error) => {
-            // A plain form is led back to its page, which needs the redirect's own status.
-            if let Some(response) = response
-                && !use_context::<Parts>().is_some_and(|parts| wants_page(&parts.headers))
-                && let Ok(status) = StatusCode::from_u16(error.code.status())
-            {
-                response.set_status(status);
+            if let Some(response) = response {
+                match use_context::<Parts>().filter(|parts| wants_page(&parts.headers)) {
+                    // A plain form is led back to its page, which needs the redirect's own status.
+                    Some(parts) => {
+                        if let Some(cookie) = typed_cookie(parts.uri.path(), typed) {
+                            response.append_header(header::SET_COOKIE, cookie);
+                        }
+                    }
+                    None => {
+                        if let Ok(status) = StatusCode::from_u16(error.code.status()) {
+                            response.set_status(status);
+                        }
+                    }
+                }
             }
             Err(error)
         }
+    }
+}
+
+/// What was typed into the form of `action`, for the next look at its page.
+fn typed_cookie(action: &str, typed: &[(&str, &str)]) -> Option<HeaderValue> {
+    let typed: BTreeMap<&str, String> =
+        typed.iter().filter(|(_, text)| !text.is_empty()).map(|(name, text)| (*name, text.chars().take(TYPED_CHARS).collect())).collect();
+    if typed.is_empty() {
+        return None;
+    }
+    let value = URL_SAFE.encode(serde_json::to_vec(&(action, typed)).ok()?);
+    let secure = if context().is_ok_and(|ctx| ctx.state.config.secure()) { "; Secure" } else { "" };
+    HeaderValue::from_str(&format!("{TYPED}={value}; Path=/; Max-Age={FLASH_SECONDS}; HttpOnly; SameSite=Lax{secure}")).ok()
+}
+
+/// What was typed into the form of `action` before the server refused it and led back to the page that is rendered now.
+pub fn typed(action: &str) -> BTreeMap<String, String> {
+    // An error in the address has its mark, or the page would not be rendered.
+    let Some(parts) = use_context::<Parts>().filter(|parts| query_value(&parts.uri, "__err").is_some()) else {
+        return BTreeMap::new();
+    };
+    let stored = cookie(&parts.headers, TYPED).and_then(|value| URL_SAFE.decode(value).ok());
+    match stored.and_then(|bytes| serde_json::from_slice::<(String, BTreeMap<String, String>)>(&bytes).ok()) {
+        Some((form, typed)) if form == action => typed,
+        _ => BTreeMap::new(),
     }
 }
 

@@ -20,5 +20,6 @@ pub mod router;
 pub mod secrets;
 pub mod serve;
 pub mod state;
+pub mod sweep;
 pub mod telemetry;
 pub mod worker;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{clock, context::Ctx, idempotency, state::AppState};
+use super::{clock, context::Ctx, idempotency, state::AppState, sweep};
 use crate::{
     error::{AppError, AppResult},
     features::{
@@ -20,6 +20,8 @@ const HOUSEKEEPING: Duration = Duration::from_secs(600);
 async fn run(ctx: &Ctx, job: &Job) -> AppResult<serde_json::Value> {
     match job.kind.as_str() {
         volumes::jobs::IMPORT => volumes::jobs::import(ctx, job).await,
+        sweep::FIND => sweep::find(ctx).await,
+        sweep::REMOVE => sweep::remove(ctx, job).await,
         other => Err(AppError::invalid(format!("This version does not know the job “{other}”."))),
     }
 }
@@ -63,11 +65,15 @@ pub async fn work(state: AppState) {
     }
 }
 
-/// Removes what has had its time.
+/// Removes what has had its time, and queues what is due each day.
 async fn keep_house(ctx: &Ctx) {
+    if let Err(error) = jobs::service::enqueue_daily(ctx, sweep::FIND).await {
+        tracing::warn!(%error, "the daily job could not be queued");
+    }
     let now = ctx.now();
     for (what, result) in [
         ("sign-ins", accounts::service::remove_expired(ctx).await),
+        ("claims", artifacts::service::settle_all(ctx).await),
         ("trash", artifacts::service::empty_old_trash(ctx).await),
         ("departures", volumes::service::remove_old_departures(ctx).await),
         ("uploads", volumes::jobs::sweep_staging(ctx).await),

@@ -14,6 +14,9 @@ pub fn Field(
     #[prop(optional)]
     name: Option<&'static str>,
     #[prop(optional)] value: Option<RwSignal<String>>,
+    /// What an input begins with that has no signal: after a refusal, what was typed.
+    #[prop(optional, into)]
+    initial: String,
     /// text, email, password, number …
     #[prop(default = "text")]
     kind: &'static str,
@@ -42,7 +45,7 @@ pub fn Field(
                 autofocus=autofocus
                 aria-describedby=note.clone()
                 aria-invalid=move || problem.get().map(|_| "true")
-                value=value.map(|value| value.get_untracked())
+                value=value.map(|value| value.get_untracked()).or_else(|| Some(initial).filter(|text| !text.is_empty()))
                 prop:value=move || value.map(|value| value.get())
                 on:input=move |event| {
                     if let Some(value) = value {

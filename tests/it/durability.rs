@@ -11,7 +11,10 @@ use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::process::{Process, browser, call, first_account};
+use crate::{
+    process::{Process, browser, call, first_account},
+    publishing::{MANY, many},
+};
 
 /// More rounds where there is time for them (`scripts/bench` runs the long form).
 fn rounds() -> usize {
@@ -55,19 +58,96 @@ async fn every_acknowledged_write_survives_kill_9() {
     }
     let acknowledged = Arc::try_unwrap(acknowledged).ok().expect("all writers ended").into_inner().expect("not poisoned");
     assert!(!acknowledged.drafts.is_empty() && !acknowledged.commits.is_empty(), "something was written before the kills");
+    every_write_is_there(&process, &client, &acknowledged).await;
+    process.kill();
+}
+
+async fn every_write_is_there(process: &Process, client: &Client, acknowledged: &Acknowledged) {
     for team in &acknowledged.teams {
-        let (status, _) = process.call(&client, Method::GET, &format!("/teams/{team}"), Value::Null).await.expect("an answer");
+        let (status, _) = process.call(client, Method::GET, &format!("/teams/{team}"), Value::Null).await.expect("an answer");
         assert_eq!(status, 200, "team {team}");
     }
     for (artifact, text) in &acknowledged.drafts {
-        let (status, detail) = process.call(&client, Method::GET, &format!("/artifacts/{artifact}"), Value::Null).await.expect("an answer");
+        let (status, detail) = process.call(client, Method::GET, &format!("/artifacts/{artifact}"), Value::Null).await.expect("an answer");
         assert_eq!(status, 200, "artifact {artifact}");
         assert_eq!(detail["text"].as_str(), Some(text.as_str()), "draft of {artifact}");
     }
     for commit in &acknowledged.commits {
-        let (status, _) = process.call(&client, Method::GET, &format!("/commits/{commit}"), Value::Null).await.expect("an answer");
+        let (status, _) = process.call(client, Method::GET, &format!("/commits/{commit}"), Value::Null).await.expect("an answer");
         assert_eq!(status, 200, "commit {commit}");
     }
+}
+
+/// Asks how many artifacts of a round's import there are: never a part of them.
+async fn imported(process: &Process, client: &Client, volume: &str, round: usize) -> usize {
+    let path = format!("/artifacts?volume={volume}&q=round{round}x&limit=1");
+    let (status, page) = process.call(client, Method::GET, &path, Value::Null).await.expect("an answer");
+    assert_eq!(status, 200, "{page}");
+    let total = page["total"].as_u64().expect("a total") as usize;
+    assert!(total == 0 || total == MANY, "half of an import shows: {total} in round {round}");
+    total
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_import_that_is_killed_goes_on_after_the_restart() {
+    let data = TempDir::new().expect("a folder");
+    let client = browser();
+    let mut process = Process::start(data.path(), &[]).await;
+    let volume = first_account(&process, &client).await;
+    let acknowledged = Arc::new(Mutex::new(Acknowledged::default()));
+    for round in 0..rounds() {
+        let upload = client
+            .post(format!("{}/api/v1/volumes/{volume}/imports", process.base))
+            .header("content-type", "application/zip")
+            .body(many(&format!("round{round}x"), MANY, "words"));
+        let answer = upload.send().await.expect("an answer");
+        assert_eq!(answer.status(), 202);
+        let job: Value = serde_json::from_str(&answer.text().await.expect("a body")).expect("JSON");
+        // Somebody writes to the same volume meanwhile.
+        let writer = {
+            let (base, client, volume, acknowledged) = (process.base.clone(), client.clone(), volume.clone(), acknowledged.clone());
+            tokio::spawn(async move {
+                for step in 0.. {
+                    if write(&base, &client, &volume, &acknowledged, &format!("{round}-{step}")).await.is_none() {
+                        return;
+                    }
+                }
+            })
+        };
+        let moment = u64::from(uuid::Uuid::now_v7().as_bytes()[15]);
+        tokio::time::sleep(Duration::from_millis(20 + moment * 12)).await;
+        process.kill();
+        writer.await.expect("it ends with the server");
+        process = Process::start(data.path(), &[]).await;
+        let began = std::time::Instant::now();
+        loop {
+            let seen = imported(&process, &client, &volume, round).await;
+            let path = format!("/jobs/{}", job["id"].as_str().expect("an id"));
+            let (_, job) = process.call(&client, Method::GET, &path, Value::Null).await.expect("an answer");
+            match job["state"].as_str() {
+                Some("done") => {
+                    assert_eq!(job["report"]["created"], MANY, "{job}");
+                    break;
+                }
+                Some("failed") => panic!("an import that was taken in fails: {job}"),
+                _ => assert!(began.elapsed() < Duration::from_secs(120), "the import ends; {seen} are there"),
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert_eq!(imported(&process, &client, &volume, round).await, MANY);
+    }
+    let (_, page) = process.call(&client, Method::GET, &format!("/volumes/{volume}/commits"), Value::Null).await.expect("an answer");
+    let imports = |page: &Value| page["commits"].as_array().into_iter().flatten().filter(|commit| commit["source"] == "import").count();
+    let mut commits = imports(&page);
+    let mut next = page["next"].clone();
+    while let Some(before) = next.as_str() {
+        let path = format!("/volumes/{volume}/commits?before={before}");
+        let (_, page) = process.call(&client, Method::GET, &path, Value::Null).await.expect("an answer");
+        commits += imports(&page);
+        next = page["next"].clone();
+    }
+    assert_eq!(commits, rounds(), "one commit for each import, however often it began");
+    every_write_is_there(&process, &client, &acknowledged.lock().map(|mut seen| std::mem::take(&mut *seen)).expect("not poisoned")).await;
     process.kill();
 }
 

@@ -50,6 +50,40 @@ fn sql_is_only_in_stores_and_the_server_core() {
     }
 }
 
+/// Which feature writes a table. Others may join it to read, and ask that feature's service to write.
+const WRITERS: [(&str, &[&str]); 6] = [
+    ("accounts", &["users", "sign_ins", "teams", "memberships", "invitations", "password_links", "api_tokens", "audit_events", "settings"]),
+    ("volumes", &["volumes", "commits", "departures"]),
+    ("artifacts", &["artifacts", "contents", "revisions", "drafts", "favourites", "recents"]),
+    ("jobs", &["jobs"]),
+    ("analytics", &["usage_events"]),
+    ("server", &["idempotency_keys"]),
+];
+
+#[test]
+fn a_table_is_written_by_its_feature_alone() {
+    let words = |text: &str| text.replace("\\\n", " ").replace('"', " ").split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let owner = |table: &str| WRITERS.iter().find(|(_, tables)| tables.contains(&table)).map(|(feature, _)| *feature);
+    let mut writes = 0;
+    for (path, text) in sources() {
+        let words = words(&text);
+        for at in 0..words.len().saturating_sub(2) {
+            let verb = words[at].trim_start_matches(|c: char| !c.is_ascii_alphanumeric());
+            let table = match (verb, words[at + 1].as_str()) {
+                ("INSERT", "INTO") | ("DELETE", "FROM") => &words[at + 2],
+                ("UPDATE", table) if words[at + 2] == "SET" => table,
+                _ => continue,
+            };
+            let table = table.trim_matches(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+            let feature = owner(table).unwrap_or_else(|| panic!("{}: whose table is {table}?", path.display()));
+            let inside = path.starts_with(feature) || path.starts_with(Path::new("features").join(feature));
+            assert!(inside, "{} writes {table}, which is {feature}'s", path.display());
+            writes += 1;
+        }
+    }
+    assert!(writes > 40, "the statements were found");
+}
+
 #[test]
 fn both_engines_have_the_same_migrations() {
     let names = |engine: &str| {

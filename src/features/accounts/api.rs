@@ -1,7 +1,7 @@
 //! Server functions: the forms that must work before (or without) JavaScript. Everything else of accounts is under `/api/v1`.
 //!
 //! Each sets or clears the login cookie and leads on. Without JavaScript a refused form comes back to its page with the
-//! error in the address, where `ServerAction` finds it.
+//! error in the address, where `ServerAction` finds it, and with what was typed, except passwords.
 
 use leptos::prelude::*;
 
@@ -15,8 +15,8 @@ pub async fn sign_in(email: String, password: String, #[server(default)] next: S
         server::forms,
     };
     let ctx = forms::context()?;
-    let signed_in = service::sign_in(&ctx, Credentials { email, password }).await;
-    forms::lead_on(signed_in.map(|signed_in| signed_in.cookie), &next)
+    let signed_in = service::sign_in(&ctx, Credentials { email: email.clone(), password }).await;
+    forms::lead_on(signed_in.map(|signed_in| signed_in.cookie), &next, &[("email", &email)])
 }
 
 /// Opens an account, by invitation or openly, and signs it in. With an invitation the account joins its team too.
@@ -35,8 +35,8 @@ pub async fn sign_up(
     let ctx = forms::context()?;
     // An empty field of a form is no invitation.
     let invitation = invitation.filter(|secret| !secret.is_empty());
-    let signed_in = service::sign_up(&ctx, model::SignUp { name, email, password, invitation }).await;
-    forms::lead_on(signed_in.map(|signed_in| signed_in.cookie), &next)
+    let signed_in = service::sign_up(&ctx, model::SignUp { name: name.clone(), email: email.clone(), password, invitation }).await;
+    forms::lead_on(signed_in.map(|signed_in| signed_in.cookie), &next, &[("name", &name), ("email", &email)])
 }
 
 /// Ends this browser's sign-in and leads to the login page.
@@ -44,7 +44,7 @@ pub async fn sign_up(
 pub async fn sign_out() -> AppResult<()> {
     use crate::{features::accounts::service, server::forms};
     let ctx = forms::context()?;
-    forms::lead_on(service::sign_out(&ctx).await, "/login")
+    forms::lead_on(service::sign_out(&ctx).await, "/login", &[])
 }
 
 /// Sets the password of the account that a one-time link is for, and signs in with it.
@@ -56,5 +56,5 @@ pub async fn set_new_password(secret: String, password: String) -> AppResult<()>
     };
     let ctx = forms::context()?;
     let signed_in = service::use_password_link(&ctx, &secret, model::NewPassword { password }).await;
-    forms::lead_on(signed_in.map(|signed_in| signed_in.cookie), "/")
+    forms::lead_on(signed_in.map(|signed_in| signed_in.cookie), "/", &[])
 }

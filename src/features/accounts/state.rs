@@ -2,11 +2,11 @@
 //!
 //! A page makes its resources once, at its top. What only one of its parts shows is asked for when that part is open.
 
-use std::future::Future;
+use std::{collections::BTreeMap, future::Future};
 
 use leptos::{
     prelude::*,
-    server::{ServerAction, ServerActionError},
+    server::{ServerAction, ServerActionError, SharedValue},
     server_fn::ServerFn,
 };
 use leptos_router::hooks::use_query_map;
@@ -16,7 +16,7 @@ use super::model::{
     AdminTeam, ApiToken, AuditPage, Instance, InstanceSettings, Invitation, InvitationPreview, Me, Member, SignIn, Team, UserPage,
 };
 use crate::{
-    browser::data,
+    browser::{data, response},
     error::{AppError, AppResult, ErrorCode},
     ids::TeamId,
 };
@@ -68,6 +68,22 @@ where
         provide_context(ServerActionError::new(&path, &error));
     }
     ServerAction::new()
+}
+
+/// What a form begins with: nothing, or what was typed before the server refused it.
+#[derive(Clone, Copy)]
+pub struct Typed(StoredValue<BTreeMap<String, String>>);
+
+impl Typed {
+    /// Of the field with this name.
+    pub fn of(self, field: &str) -> String {
+        self.0.with_value(|typed| typed.get(field).cloned().unwrap_or_default())
+    }
+}
+
+/// The twin of [`use_form_action`] for the fields; the browser gets the same as the server has rendered.
+pub fn use_typed<S: ServerFn>() -> Typed {
+    Typed(StoredValue::new(SharedValue::new(|| response::typed(S::PATH)).into_inner()))
 }
 
 /// What is read only while its part of the page is open; none: not asked for yet.

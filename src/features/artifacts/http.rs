@@ -13,8 +13,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     model::{
-        ArtifactDetail, ArtifactDiff, Bulk, BulkReport, CreateArtifact, Facets, HistoryPage, Home, LibraryPage, LibraryQuery, MergeView,
-        Preview, Previewed, RestoreRevision, SaveDraft, SaveMerge, SavedDraft, SetFrontmatter, ToVolume,
+        ArtifactDetail, ArtifactDiff, Bulk, BulkReport, CreateArtifact, Facets, Fork, HistoryPage, Home, LibraryPage, LibraryQuery,
+        MergeView, Preview, Previewed, RestoreRevision, SaveDraft, SaveMerge, SavedDraft, SetFrontmatter, ToVolume,
     },
     service,
 };
@@ -172,8 +172,8 @@ async fn restore(ctx: Ctx, Path(id): Path<ArtifactId>, Json(input): Json<Restore
 }
 
 /// Copy it into another volume as an artifact of its own.
-#[utoipa::path(post, path = "/artifacts/{id}/fork", tag = "artifacts", params(("id" = ArtifactId, Path)), request_body = ToVolume, responses((status = 201, body = ArtifactDetail), (status = "4XX", body = AppError)))]
-async fn fork(ctx: Ctx, Path(id): Path<ArtifactId>, Json(input): Json<ToVolume>) -> AppResult<(StatusCode, Json<ArtifactDetail>)> {
+#[utoipa::path(post, path = "/artifacts/{id}/fork", tag = "artifacts", params(("id" = ArtifactId, Path)), request_body = Fork, responses((status = 201, body = ArtifactDetail), (status = "4XX", body = AppError)))]
+async fn fork(ctx: Ctx, Path(id): Path<ArtifactId>, Json(input): Json<Fork>) -> AppResult<(StatusCode, Json<ArtifactDetail>)> {
     Ok((StatusCode::CREATED, Json(service::fork_artifact(&ctx, id, input).await?)))
 }
 

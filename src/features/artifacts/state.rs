@@ -6,8 +6,8 @@ use leptos::prelude::*;
 use leptos_router::params::ParamsMap;
 
 use super::model::{
-    ArtifactDetail, ArtifactDiff, ArtifactSummary, Bulk, BulkReport, CreateArtifact, Facets, FrontmatterValue, HistoryPage, Home, Kind,
-    LibraryPage, LibraryQuery, MergeView, RestoreRevision, SaveDraft, SaveMerge, SavedDraft, SetFrontmatter, Sort, ToVolume, View,
+    ArtifactDetail, ArtifactDiff, ArtifactSummary, Bulk, BulkReport, CreateArtifact, Facets, Fork, FrontmatterValue, HistoryPage, Home,
+    Kind, LibraryPage, LibraryQuery, MergeView, RestoreRevision, SaveDraft, SaveMerge, SavedDraft, SetFrontmatter, Sort, ToVolume, View,
 };
 use crate::{
     browser::data::{self, encode},
@@ -153,7 +153,7 @@ pub fn read_diff(
 }
 
 pub fn restore_revision(id: ArtifactId, revision_id: RevisionId) -> impl Future<Output = AppResult<()>> + Send + 'static {
-    tell("POST", format!("/artifacts/{id}/restore"), RestoreRevision { revision_id })
+    tell("POST", format!("/artifacts/{id}/restore"), RestoreRevision { id: None, revision_id })
 }
 
 pub fn move_artifact(id: ArtifactId, volume_id: VolumeId) -> impl Future<Output = AppResult<()>> + Send + 'static {
@@ -161,7 +161,7 @@ pub fn move_artifact(id: ArtifactId, volume_id: VolumeId) -> impl Future<Output 
 }
 
 pub async fn fork_artifact(id: ArtifactId, volume_id: VolumeId) -> AppResult<ArtifactDetail> {
-    data::post(format!("/artifacts/{id}/fork"), &ToVolume { volume_id }).await
+    data::post(format!("/artifacts/{id}/fork"), &Fork { id: None, volume_id }).await
 }
 
 pub fn read_merge(id: ArtifactId) -> impl Future<Output = AppResult<MergeView>> + Send + 'static {

@@ -106,6 +106,12 @@ pub async fn by_id<'c>(executor: impl Executor<'c, Database = Any>, id: Artifact
     Ok(sql.fetch_all(executor).await?.pop())
 }
 
+/// Whether any artifact has this id, staged ones too.
+pub async fn id_is_taken(tx: &mut Tx, id: ArtifactId) -> AppResult<bool> {
+    let taken: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM artifacts WHERE id = $1").bind(id.to_string()).fetch_one(&mut **tx).await?;
+    Ok(taken > 0)
+}
+
 /// Several, in no order; ids that name nothing are left out.
 pub async fn by_ids(pool: &AnyPool, ids: &[ArtifactId]) -> AppResult<Vec<ArtifactRow>> {
     let mut rows = Vec::with_capacity(ids.len());

@@ -13,11 +13,35 @@ use crate::{
 };
 
 const ATTEMPTS: i64 = 5;
+/// Longer than a day: ended jobs also tell that a daily one was done.
 const KEPT_MS: i64 = 7 * clock::DAY;
+/// The owner of what the process does by itself.
+const NOBODY: &str = "";
 
 /// Queues a job in the caller's transaction; it runs after the commit. Call `ctx.state.jobs.notify_one()` then.
 pub async fn enqueue(tx: &mut Tx, id: JobId, kind: &str, payload: &impl Serialize, owner: UserId, now: i64) -> AppResult<()> {
-    store::insert(tx, id, kind, &serde_json::to_string(payload)?, &owner.to_string(), now).await
+    store::insert(tx, id, kind, &serde_json::to_string(payload)?, &owner.to_string(), now, now).await
+}
+
+/// Queues a job of the process itself, which nobody asked for, to run at `at`.
+pub async fn enqueue_own(tx: &mut Tx, id: JobId, kind: &str, payload: &impl Serialize, at: i64, now: i64) -> AppResult<()> {
+    store::insert(tx, id, kind, &serde_json::to_string(payload)?, NOBODY, at, now).await
+}
+
+/// Queues a job of the process itself, unless one of its kind was queued within the last day.
+pub async fn enqueue_daily(ctx: &Ctx, kind: &str) -> AppResult<()> {
+    let now = ctx.now();
+    if store::queued_since(ctx.db().read(), kind, now - clock::DAY).await? {
+        return Ok(());
+    }
+    let mut tx = ctx.db().write_tx().await?;
+    enqueue_own(&mut tx, JobId::generate(), kind, &serde_json::Value::Null, now, now).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Whether any job has this id.
+pub async fn exists(ctx: &Ctx, id: JobId) -> AppResult<bool> {
+    store::exists(ctx.db().read(), id).await
 }
 
 /// A job of one's own.

@@ -24,14 +24,15 @@ crate::row! {
     }
 }
 
-pub async fn insert(tx: &mut Tx, id: JobId, kind: &str, payload: &str, owner: &str, now: i64) -> AppResult<()> {
+pub async fn insert(tx: &mut Tx, id: JobId, kind: &str, payload: &str, owner: &str, run_at: i64, now: i64) -> AppResult<()> {
     sqlx::query(
-        "INSERT INTO jobs (id, kind, state, payload, owner_id, run_at, created_at, updated_at) VALUES ($1, $2, 'queued', $3, $4, $5, $5, $5)",
+        "INSERT INTO jobs (id, kind, state, payload, owner_id, run_at, created_at, updated_at) VALUES ($1, $2, 'queued', $3, $4, $5, $6, $6)",
     )
     .bind(id.to_string())
     .bind(kind)
     .bind(payload)
     .bind(owner)
+    .bind(run_at)
     .bind(now)
     .execute(&mut **tx)
     .await?;
@@ -94,6 +95,18 @@ pub async fn release_all(tx: &mut Tx) -> AppResult<()> {
 pub async fn remove_ended(tx: &mut Tx, before: i64) -> AppResult<()> {
     sqlx::query("DELETE FROM jobs WHERE state IN ('done', 'failed') AND updated_at < $1").bind(before).execute(&mut **tx).await?;
     Ok(())
+}
+
+/// Whether a job of this kind was queued after a time.
+pub async fn queued_since(pool: &AnyPool, kind: &str, after: i64) -> AppResult<bool> {
+    let count: i64 =
+        sqlx::query_scalar("SELECT COUNT(*) FROM jobs WHERE kind = $1 AND created_at > $2").bind(kind).bind(after).fetch_one(pool).await?;
+    Ok(count > 0)
+}
+
+pub async fn exists(pool: &AnyPool, id: JobId) -> AppResult<bool> {
+    let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM jobs WHERE id = $1").bind(id.to_string()).fetch_one(pool).await?;
+    Ok(count > 0)
 }
 
 pub async fn status(pool: &AnyPool, id: JobId, owner: &str) -> AppResult<Option<JobStatus>> {

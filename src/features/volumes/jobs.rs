@@ -1,4 +1,4 @@
-//! Imports as background jobs: read off the async threads, staged in slices, published as one commit in one short step.
+//! Imports as background jobs: read off the async threads, staged in slices, published as one commit in short steps.
 //!
 //! A job that died starts again: what it staged is taken back first, and if its commit is there already, it only reports.
 
@@ -10,15 +10,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::sync::mpsc;
 
-use super::{
-    model::{ImportItem, ImportReport, REPORT_LINES},
-    store,
-};
+use super::model::{ImportItem, ImportReport, REPORT_LINES};
 use crate::{
     error::{AppError, AppResult, ErrorCode},
     features::{
-        accounts::{Scope, model::Scopes},
-        analytics::service::{Event, record},
+        accounts::{self, Scope, model::Scopes},
+        analytics::service::Event,
         artifacts::service::{self as artifacts, Publication},
         jobs::{Job, service as jobs},
     },
@@ -53,7 +50,7 @@ pub fn staging_folder(ctx: &Ctx, job: &str) -> PathBuf {
 pub async fn import(ctx: &Ctx, job: &Job) -> AppResult<serde_json::Value> {
     let payload: ImportPayload = serde_json::from_str(&job.payload)?;
     let folder = staging_folder(ctx, &job.id);
-    let person = store::person(ctx.db().read(), payload.author).await?;
+    let person = accounts::service::person_by_id(ctx, payload.author).await?;
     let actor = Actor { person, administrator: false, moderator: false, via: Via::Token(Scopes(vec![Scope::Write])) };
     let ctx = Ctx::internal(ctx.state.clone(), Some(actor));
     let result = import_staged(&ctx, job, &payload, &folder).await;
@@ -68,7 +65,7 @@ pub async fn import(ctx: &Ctx, job: &Job) -> AppResult<serde_json::Value> {
 async fn import_staged(ctx: &Ctx, job: &Job, payload: &ImportPayload, folder: &Path) -> AppResult<ImportReport> {
     let mut tried = 0;
     loop {
-        if let Some((created, updated)) = artifacts::unstage_import(ctx, payload.commit).await? {
+        if let Some((created, updated)) = artifacts::unstage_import(ctx, payload.volume, payload.commit).await? {
             return Ok(stored_report(folder).await.unwrap_or(ImportReport {
                 created,
                 updated,
@@ -116,7 +113,7 @@ async fn read_and_publish(ctx: &Ctx, job: &Job, payload: &ImportPayload, folder:
     report.commit_id = Some(payload.commit);
     store_report(folder, &report).await?;
     let message = message(&report, &payload.label);
-    let mut tx = ctx.db().write_tx().await?;
+    let data = json!({ "created": report.created, "updated": report.updated, "unchanged": report.unchanged, "skipped": report.skipped });
     let publication = Publication {
         commit: payload.commit,
         volume: payload.volume,
@@ -124,11 +121,9 @@ async fn read_and_publish(ctx: &Ctx, job: &Job, payload: &ImportPayload, folder:
         message: &message,
         source: "import",
         changes,
+        event: Event::new("volume.imported").volume(payload.volume).subject(payload.commit).data(data),
     };
-    artifacts::publish_import(ctx, &mut tx, publication).await?;
-    let data = json!({ "created": report.created, "updated": report.updated, "unchanged": report.unchanged, "skipped": report.skipped });
-    record(ctx, &mut tx, Event::new("volume.imported").volume(payload.volume).subject(payload.commit).data(data)).await?;
-    tx.commit().await?;
+    artifacts::publish_import(ctx, publication).await?;
     Ok(report)
 }
 

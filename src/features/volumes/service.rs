@@ -5,6 +5,7 @@ mod demo;
 mod export;
 mod history;
 mod imports;
+mod publishing;
 mod system;
 mod tree;
 
@@ -12,9 +13,11 @@ pub use access::{VolumeAccess, authorise, visible};
 pub use demo::{add_demo, add_demo_if_wanted, remove_demo};
 pub use export::{Export, export_artifact, export_volume};
 pub use history::{
-    Appended, append_commit, departures_since, get_commit, leave, list_commits, lock, newest_commits, remove_old_departures,
+    Appended, append_commit, append_hashed, author_and_time, departures_since, get_commit, hash_ahead, leave, list_commits, lock,
+    newest_commits, remove_old_departures,
 };
 pub use imports::{start_import_of_archive, start_import_of_parts};
+pub use publishing::{advance_held, claim, claimed, finish, hold, release};
 pub use system::{SYSTEM_USER, install_system_volume};
 pub use tree::{
     artifacts_by_team, create_personal_volume, create_team_volume, create_volume, delete_personal_volume, delete_team_volumes,

@@ -20,6 +20,8 @@ crate::row! {
         pub name: String,
         pub seq: i64,
         pub demo: i64,
+        /// The commit that is being published in slices.
+        pub publishing: Option<String>,
         pub updated_at: i64,
     }
 }
@@ -65,7 +67,7 @@ impl CommitRow {
     }
 }
 
-const VOLUME: &str = "SELECT id, kind, owner_id, name, seq, demo, updated_at FROM volumes ";
+const VOLUME: &str = "SELECT id, kind, owner_id, name, seq, demo, publishing, updated_at FROM volumes ";
 const COMMIT: &str = "SELECT c.id, c.sha, c.volume_id, c.parent_id, c.message, c.source, c.changes, c.created_at, c.author_id, u.name AS author_name, \
      u.kind AS author_kind, u.color AS author_color, u.avatar_sha AS author_avatar FROM commits c JOIN users u ON u.id = c.author_id ";
 
@@ -146,14 +148,62 @@ pub async fn count_of_owner(tx: &mut Tx, kind: VolumeKind, owner: &str) -> AppRe
 }
 
 /// Counts the volume's `seq` up and gives it with the head commit. The row stays locked until the transaction ends, so writers
-/// of one volume follow one another on both engines.
+/// of one volume follow one another on both engines. None: it is gone, or a commit is being published in slices.
 pub async fn advance(tx: &mut Tx, id: VolumeId) -> AppResult<Option<(i64, Option<String>)>> {
     Ok(sqlx::query_as::<_, (i64, Option<String>)>(
-        "UPDATE volumes SET seq = seq + 1 WHERE id = $1 AND deleted_at IS NULL RETURNING seq, head_commit_id",
+        "UPDATE volumes SET seq = seq + 1 WHERE id = $1 AND deleted_at IS NULL AND publishing IS NULL RETURNING seq, head_commit_id",
     )
     .bind(id.to_string())
     .fetch_optional(&mut **tx)
     .await?)
+}
+
+/// Reserves a volume for a commit: its number and its head. None: it is gone, or another commit has it.
+pub async fn claim(tx: &mut Tx, id: VolumeId, commit: CommitId) -> AppResult<Option<(i64, Option<String>)>> {
+    Ok(sqlx::query_as::<_, (i64, Option<String>)>(
+        "UPDATE volumes SET publishing = $2 WHERE id = $1 AND deleted_at IS NULL AND (publishing IS NULL OR publishing = $2) \
+         RETURNING seq, head_commit_id",
+    )
+    .bind(id.to_string())
+    .bind(commit.to_string())
+    .fetch_optional(&mut **tx)
+    .await?)
+}
+
+/// Counts a claimed volume up by `step` and keeps its row until the transaction ends; none when the claim is gone.
+pub async fn advance_claimed(tx: &mut Tx, id: VolumeId, commit: CommitId, step: i64) -> AppResult<Option<i64>> {
+    Ok(sqlx::query_scalar("UPDATE volumes SET seq = seq + $3 WHERE id = $1 AND publishing = $2 RETURNING seq")
+        .bind(id.to_string())
+        .bind(commit.to_string())
+        .bind(step)
+        .fetch_optional(&mut **tx)
+        .await?)
+}
+
+pub async fn end_claim(tx: &mut Tx, id: VolumeId, commit: CommitId) -> AppResult<()> {
+    sqlx::query("UPDATE volumes SET publishing = NULL WHERE id = $1 AND publishing = $2")
+        .bind(id.to_string())
+        .bind(commit.to_string())
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+/// Ends a claim whose commit never came.
+pub async fn release(tx: &mut Tx, id: VolumeId, commit: CommitId) -> AppResult<()> {
+    sqlx::query(
+        "UPDATE volumes SET publishing = NULL WHERE id = $1 AND publishing = $2 AND NOT EXISTS (SELECT 1 FROM commits WHERE commits.id = $2)",
+    )
+    .bind(id.to_string())
+    .bind(commit.to_string())
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Claimed volumes, each with its commit.
+pub async fn claimed(pool: &AnyPool) -> AppResult<Vec<(String, String)>> {
+    Ok(sqlx::query_as("SELECT id, publishing FROM volumes WHERE publishing IS NOT NULL ORDER BY id").fetch_all(pool).await?)
 }
 
 pub struct NewCommit<'a> {
@@ -193,8 +243,13 @@ pub async fn insert_commit(tx: &mut Tx, commit: &NewCommit<'_>) -> AppResult<()>
     Ok(())
 }
 
-pub async fn commit_sha(tx: &mut Tx, id: &str) -> AppResult<Option<String>> {
-    Ok(sqlx::query_scalar("SELECT sha FROM commits WHERE id = $1").bind(id).fetch_optional(&mut **tx).await?)
+pub async fn commit_sha<'c>(executor: impl Executor<'c, Database = Any>, id: &str) -> AppResult<Option<String>> {
+    Ok(sqlx::query_scalar("SELECT sha FROM commits WHERE id = $1").bind(id).fetch_optional(executor).await?)
+}
+
+/// Who made a commit, and when.
+pub async fn author_and_time(pool: &AnyPool, id: CommitId) -> AppResult<Option<(String, i64)>> {
+    Ok(sqlx::query_as("SELECT author_id, created_at FROM commits WHERE id = $1").bind(id.to_string()).fetch_optional(pool).await?)
 }
 
 pub async fn commit_by_id(pool: &AnyPool, id: CommitId) -> AppResult<Option<CommitRow>> {
@@ -251,29 +306,6 @@ pub async fn departures_since(pool: &AnyPool, volume: VolumeId, seq: i64) -> App
 pub async fn remove_departures(tx: &mut Tx, before: i64) -> AppResult<()> {
     sqlx::query("DELETE FROM departures WHERE created_at < $1").bind(before).execute(&mut **tx).await?;
     Ok(())
-}
-
-/// The account that the built-in volume's commits are by.
-pub async fn ensure_system_user(tx: &mut Tx, id: UserId, now: i64) -> AppResult<()> {
-    sqlx::query(
-        "INSERT INTO users (id, kind, name, color, time_zone, created_at, updated_at) VALUES ($1, 'agent', 'LLMos-Lite', 1, 'UTC', $2, $2) ON CONFLICT (id) DO NOTHING",
-    )
-    .bind(id.to_string())
-    .bind(now)
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
-}
-
-crate::row! {
-    struct PersonRow { name: String, kind: String, color: i64, avatar_sha: Option<String> }
-}
-
-/// Whoever asked for a job.
-pub async fn person(pool: &AnyPool, id: UserId) -> AppResult<Person> {
-    let row: PersonRow =
-        sqlx::query_as("SELECT name, kind, color, avatar_sha FROM users WHERE id = $1").bind(id.to_string()).fetch_one(pool).await?;
-    Ok(Person::from_columns(id, row.name, &row.kind, row.color, row.avatar_sha))
 }
 
 pub async fn first_of(pool: &AnyPool, kind: VolumeKind, owner: &str) -> AppResult<Option<String>> {

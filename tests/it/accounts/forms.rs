@@ -58,6 +58,67 @@ app_test!(a_refused_form_comes_back_to_its_page_with_the_sentence, |app| {
     assert_eq!((page.status, page.header("location")), (303, "/login?next=%2Fchanges"));
 });
 
+/// The value that the page shows in the input with this id.
+fn shown<'a>(page: &'a str, id: &str) -> Option<&'a str> {
+    let input = page.split("<input").find(|input| input.contains(&format!(" id=\"{id}\"")))?;
+    let input = input.split('>').next()?;
+    input.split(" value=\"").nth(1)?.split('"').next()
+}
+
+app_test!(a_refused_form_keeps_what_was_typed_but_never_a_password, |app| {
+    let maya = app.sign_up_first().await;
+    let browser = app.visitor();
+    let fields = [("email", "maya@harbor.internal"), ("password", "wrong password"), ("next", "/")];
+    let answer = submit(&browser, "/fn/sign-in", "/login", &fields).await;
+    let cookies: Vec<_> = answer.headers.get_all("set-cookie").iter().filter_map(|value| value.to_str().ok()).collect();
+    assert!(cookies.iter().any(|cookie| cookie.starts_with("llmos_typed=") && cookie.contains("HttpOnly")), "{cookies:?}");
+    let location = answer.header("location").to_owned();
+    assert!(!location.contains("maya"), "an address ends in logs and histories: {location}");
+    let page = browser.answer(browser.request(Method::GET, &location)).await;
+    assert_eq!(shown(&page.text, "email"), Some("maya@harbor.internal"));
+    assert_eq!(shown(&page.text, "password"), None);
+    assert!(!page.text.contains("wrong password"));
+    let page = browser.answer(browser.request(Method::GET, "/login")).await;
+    assert_eq!(shown(&page.text, "email"), None, "only right after the refusal");
+
+    let team = maya.team("Harbor").await;
+    let secret = maya.invite(&team, "member").await;
+    for (page, invitation) in [(format!("/sign-up?invitation={secret}"), secret.as_str()), (format!("/invite/{secret}"), secret.as_str())] {
+        let browser = app.visitor();
+        let fields = [("name", "No\"or <b>"), ("email", "noor@x.y"), ("password", "short"), ("invitation", invitation), ("next", "/")];
+        let answer = submit(&browser, "/fn/sign-up", &page, &fields).await;
+        let location = answer.header("location").to_owned();
+        assert!(location.starts_with(&page), "{location}");
+        let page = browser.answer(browser.request(Method::GET, &location)).await;
+        assert_eq!(
+            (shown(&page.text, "name"), shown(&page.text, "email")),
+            (Some("No&quot;or &lt;b&gt;"), Some("noor@x.y")),
+            "{}",
+            page.text
+        );
+        assert_eq!(shown(&page.text, "password"), None);
+        assert!(page.text.contains("at least"), "the sentence stands there");
+        // Another form's page shows nothing of it.
+        let page = browser.answer(browser.request(Method::GET, &location.replace(&page_of(&location), "/login"))).await;
+        assert_eq!(shown(&page.text, "email"), None);
+    }
+
+    let (_, link) = maya.post(&format!("/admin/users/{}/password-link", maya.id), Value::Null).await;
+    let secret = crate::app::secret_of(&link["url"]);
+    let browser = app.visitor();
+    let fields = [("secret", secret.as_str()), ("password", "short")];
+    let answer = submit(&browser, "/fn/set-new-password", &format!("/reset/{secret}"), &fields).await;
+    let page = browser.answer(browser.request(Method::GET, answer.header("location"))).await;
+    assert!(page.text.contains("at least"), "{}", page.text);
+    assert_eq!((shown(&page.text, "password"), page.text.contains("\"short\"")), (None, false));
+    assert_eq!(browser.get(&format!("/password-links/{secret}")).await.0, 200, "the link still works");
+});
+
+/// An address without its query.
+fn page_of(address: &str) -> String {
+    address.split('?').next().unwrap_or_default().to_owned()
+}
+
 app_test!(with_scripts_the_error_is_the_answer, |app| {
     app.sign_up_first().await;
     let browser = app.visitor();

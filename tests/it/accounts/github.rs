@@ -168,6 +168,35 @@ app_test!(
 );
 
 app_test!(
+    a_link_is_taken_away_by_somebody_who_has_a_password,
+    |config| {
+        stand_in(config, octo(), verified("octo@x.y"), false);
+    },
+    |app| {
+        let maya = make_open(app).await;
+        assert_eq!(maya.delete("/me/github").await.0, 409, "nothing is linked");
+        round_trip(&maya, "").await;
+        let program = app.client_with_token(&maya, &["read", "write", "admin"]).await;
+        assert_eq!(program.delete("/me/github").await.0, 403, "that takes a browser");
+        let (status, me) = maya.delete("/me/github").await;
+        assert_eq!((status, &me["githubLinked"]), (200, &json!(false)));
+        let (_, log) = maya.get("/admin/audit").await;
+        assert_eq!(log["events"][0]["action"], "github.unlinked", "{log}");
+
+        // Now the GitHub account opens an account of its own, which has nothing but GitHub.
+        let octavia = app.visitor();
+        round_trip(&octavia, "").await;
+        let (status, refused) = octavia.delete("/me/github").await;
+        assert_eq!((status, &refused["code"]), (409, &json!("conflict")));
+        assert!(refused["message"].as_str().is_some_and(|message| message.contains("set a password first")), "{refused}");
+        assert_eq!(octavia.get("/me").await.1["githubLinked"], true);
+        assert_eq!(octavia.post("/me/password", json!({ "new": "another fine sentence" })).await.0, 204);
+        assert_eq!(octavia.delete("/me/github").await.0, 200);
+        assert_eq!(app.visitor().delete("/me/github").await.0, 401);
+    }
+);
+
+app_test!(
     an_address_that_is_not_verified_opens_nothing,
     |config| {
         stand_in(config, octo(), json!([{ "email": "octo@x.y", "primary": true, "verified": false }]), false);

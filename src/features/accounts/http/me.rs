@@ -33,6 +33,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(get_me, patch_me, delete_me))
         .merge(avatar)
         .routes(routes!(post_password))
+        .routes(routes!(delete_github))
         .routes(routes!(list_sign_ins))
         .routes(routes!(delete_sign_in))
         .routes(routes!(post_sign_out_everywhere))
@@ -99,6 +100,12 @@ async fn delete_avatar(ctx: Ctx) -> AppResult<Json<Me>> {
 async fn post_password(ctx: Ctx, Json(input): Json<ChangePassword>) -> AppResult<StatusCode> {
     service::change_password(&ctx, input).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Takes the link to one's GitHub account away; an account without a password keeps it.
+#[utoipa::path(delete, path = "/me/github", tag = "accounts", responses((status = 200, body = Me), (status = "4XX", body = AppError)))]
+async fn delete_github(ctx: Ctx) -> AppResult<Json<Me>> {
+    service::unlink_github(&ctx).await.map(Json)
 }
 
 /// One's signed-in devices.

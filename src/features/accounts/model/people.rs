@@ -126,6 +126,9 @@ pub struct NewApiToken {
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CreateApiToken {
+    /// Made by the client, so that a retry makes one token.
+    #[serde(default)]
+    pub id: Option<ApiTokenId>,
     pub name: String,
     pub scopes: Scopes,
     /// Days until it expires, 1..=366; none: it does not.

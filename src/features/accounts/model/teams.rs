@@ -56,6 +56,9 @@ pub struct TransferOwnership {
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CreateAgent {
+    /// Made by the client, so that a retry makes one agent.
+    #[serde(default)]
+    pub id: Option<UserId>,
     pub name: String,
     pub role: Role,
 }
@@ -75,6 +78,9 @@ pub struct Invitation {
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CreateInvitation {
+    /// Made by the client, so that a retry makes one invitation.
+    #[serde(default)]
+    pub id: Option<InvitationId>,
     pub role: Role,
     /// 1..=1000.
     pub max_uses: u32,

@@ -26,11 +26,15 @@ pub async fn create_agent(ctx: &Ctx, team: TeamId, input: CreateAgent) -> AppRes
     if input.role == Role::Owner {
         return Err(AppError::field("role", "An agent cannot own a team."));
     }
-    let (id, now) = (UserId::generate(), ctx.now());
+    let now = ctx.now();
+    let id = UserId::chosen(input.id, now)?;
     let mut tx = ctx.db().write_tx().await?;
     let (_, own) = lock_as(ctx, &mut tx, team, Action::ManageAgents).await?;
     if !own.governs(input.role) {
         return Err(AppError::field("role", format!("As a {own} you can give an agent a role below your own.")));
+    }
+    if store::users::id_is_taken(&mut tx, id).await? {
+        return Err(AppError::conflict("This id is in use already: make a new one."));
     }
     super::members::check_room(&mut tx, team).await?;
     let new = NewAccount {

@@ -14,7 +14,7 @@ use crate::{
 const PAGE: i64 = 50;
 
 /// What happens to the accounts of members also concerns the owners of their teams.
-const ABOUT_ACCOUNTS: [&str; 10] = [
+const ABOUT_ACCOUNTS: [&str; 11] = [
     "sign_in.succeeded",
     "sign_in.failed",
     "sign_in.ended",
@@ -25,6 +25,7 @@ const ABOUT_ACCOUNTS: [&str; 10] = [
     "token.created",
     "token.revoked",
     "github.linked",
+    "github.unlinked",
 ];
 
 /// One security event. Names are stable; `target` and `detail` are short plain text for people.

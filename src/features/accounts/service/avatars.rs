@@ -61,6 +61,18 @@ pub async fn avatar(ctx: &Ctx, user: UserId, sha: &str) -> AppResult<Vec<u8>> {
     ctx.state.blobs.get(sha).await
 }
 
+/// Shows `see` the blob of every account's picture.
+pub async fn each_blob(ctx: &Ctx, see: &mut (dyn FnMut(&str) + Send)) -> AppResult<()> {
+    const SLICE: i64 = 500;
+    let mut after = String::new();
+    loop {
+        let slice = store::users::avatars(ctx.db().read(), &after, SLICE).await?;
+        let Some((last, _)) = slice.last() else { return Ok(()) };
+        after = last.clone();
+        slice.iter().for_each(|(_, sha)| see(sha));
+    }
+}
+
 fn reencode(upload: &[u8]) -> AppResult<Vec<u8>> {
     let picture = decode(upload).map_err(|error| {
         tracing::debug!(%error, "avatar");

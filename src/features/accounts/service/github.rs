@@ -6,8 +6,8 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use super::{
-    Audit, note,
-    sign_in::{SignedIn, deactivated, sign_in_as},
+    Audit, me, note,
+    sign_in::{SignedIn, deactivated, in_person, sign_in_as},
     sign_up::{Newcomer, may_register, register},
 };
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
     error::{AppError, AppResult, ErrorCode},
     features::{
         accounts::{
-            model::{clean_email, clean_name, safe_next},
+            model::{Me, clean_email, clean_name, safe_next},
             store::{self, users::Account},
         },
         analytics::service::{Event, record},
@@ -161,10 +161,29 @@ async fn enter(ctx: &Ctx, account: &Account) -> AppResult<SignedIn> {
 
 async fn link(ctx: &Ctx, user: UserId, name: &str, identity: &Identity) -> AppResult<()> {
     let mut tx = ctx.db().write_tx().await?;
-    store::users::set_github(&mut tx, user, &identity.id, ctx.now()).await?;
+    store::users::set_github(&mut tx, user, Some(&identity.id), ctx.now()).await?;
     note(ctx, &mut tx, Audit::new("github.linked", name).detail(&identity.name)).await?;
     record(ctx, &mut tx, Event::new("github.linked").subject(user)).await?;
     Ok(tx.commit().await?)
+}
+
+/// Takes the link away. Refused to an account without a password, which could not sign in any more.
+pub async fn unlink_github(ctx: &Ctx) -> AppResult<Me> {
+    let (actor, _) = in_person(ctx)?;
+    let user = actor.id();
+    let mut tx = ctx.db().write_tx().await?;
+    let account = store::users::by_id(&mut *tx, user).await?.ok_or_else(AppError::unauthenticated)?;
+    if account.github_id.is_none() {
+        return Err(AppError::conflict("No GitHub account is linked to this one."));
+    }
+    if account.password_hash.is_none() {
+        return Err(AppError::conflict("Without GitHub you could not sign in any more: set a password first."));
+    }
+    store::users::set_github(&mut tx, user, None, ctx.now()).await?;
+    note(ctx, &mut tx, Audit::new("github.unlinked", &account.name)).await?;
+    record(ctx, &mut tx, Event::new("github.unlinked").subject(user)).await?;
+    tx.commit().await?;
+    me(ctx).await
 }
 
 #[derive(Deserialize)]

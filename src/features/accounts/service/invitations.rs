@@ -42,7 +42,7 @@ pub async fn create_invitation(ctx: &Ctx, team: Option<TeamId>, input: CreateInv
     }
     let (actor, now, secret) = (ctx.actor()?, ctx.now(), secrets::generate(""));
     let invitation = Invitation {
-        id: InvitationId::generate(),
+        id: InvitationId::chosen(input.id, now)?,
         role: input.role,
         created_by: actor.person.clone(),
         uses: 0,
@@ -65,6 +65,9 @@ pub async fn create_invitation(ctx: &Ctx, team: Option<TeamId>, input: CreateInv
         if !role.governs(input.role) {
             return Err(AppError::forbidden("Your role has changed in the meantime. Load the page again."));
         }
+    }
+    if store::invitations::id_is_taken(&mut tx, new.id).await? {
+        return Err(AppError::conflict("This id is in use already: make a new one."));
     }
     store::invitations::insert(&mut tx, &new, now).await?;
     let detail = format!("{} uses, {} days", input.max_uses, input.expires_in_days);

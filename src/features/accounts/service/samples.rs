@@ -28,6 +28,18 @@ pub async fn sample_teams(ctx: &Ctx) -> AppResult<Vec<TeamId>> {
     store::samples::teams(ctx.db().read()).await?.iter().map(|team| store::id(team)).collect()
 }
 
+/// Whether the wish for sample data at start was fulfilled once: who removes the sample then does not find it again after the
+/// next start.
+pub async fn samples_given(ctx: &Ctx) -> AppResult<bool> {
+    store::settings::samples_given(ctx.db().read()).await
+}
+
+pub async fn note_samples_given(ctx: &Ctx) -> AppResult<()> {
+    let mut tx = ctx.db().write_tx().await?;
+    store::settings::note_samples_given(&mut tx, ctx.now()).await?;
+    Ok(tx.commit().await?)
+}
+
 fn people() -> AppResult<Vec<(UserId, &'static str, Role, u8)>> {
     PEOPLE.iter().map(|(id, name, role, color)| Ok((store::id(id)?, *name, *role, *color))).collect()
 }

@@ -45,7 +45,8 @@ pub async fn create_team(ctx: &Ctx, input: CreateTeam) -> AppResult<Team> {
         return Err(AppError::forbidden("An agent belongs to the team that made it: a person makes a team."));
     }
     let name = clean_name("name", "the team", &input.name)?;
-    let (id, now) = (input.id.unwrap_or_else(TeamId::generate), ctx.now());
+    let now = ctx.now();
+    let id = TeamId::chosen(input.id, now)?;
     let mut tx = ctx.db().write_tx().await?;
     if store::teams::id_is_taken(&mut tx, id).await? {
         return Err(AppError::conflict("This id is in use already: make a new one."));

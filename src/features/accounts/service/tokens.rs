@@ -48,7 +48,7 @@ pub(super) async fn issue(ctx: &Ctx, tx: &mut Tx, owner: &Person, team: Option<T
     }
     let (secret, now) = (secrets::generate(PREFIX), ctx.now());
     let token = ApiToken {
-        id: ApiTokenId::generate(),
+        id: ApiTokenId::chosen(input.id, now)?,
         name,
         scopes,
         prefix: secret.chars().take(SHOWN).collect(),
@@ -56,6 +56,9 @@ pub(super) async fn issue(ctx: &Ctx, tx: &mut Tx, owner: &Person, team: Option<T
         expires_at: input.expires_in_days.map(|days| now + i64::from(days) * clock::DAY),
         last_used_at: None,
     };
+    if store::tokens::id_is_taken(tx, token.id).await? {
+        return Err(AppError::conflict("This id is in use already: make a new one."));
+    }
     store::tokens::insert(tx, owner.id, &token, &secrets::hash(&secret), actor.id()).await?;
     let detail = format!("{}: {}", token.name, token.scopes);
     let event = Audit::new("token.created", &owner.name).detail(&detail);

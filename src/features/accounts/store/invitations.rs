@@ -38,6 +38,11 @@ pub async fn insert(tx: &mut Tx, new: &NewInvitation<'_>, now: i64) -> AppResult
     Ok(())
 }
 
+pub async fn id_is_taken(tx: &mut Tx, id: InvitationId) -> AppResult<bool> {
+    let taken: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM invitations WHERE id = $1").bind(id.to_string()).fetch_one(&mut **tx).await?;
+    Ok(taken > 0)
+}
+
 crate::row! {
     struct InvitationRow {
         id: String, role: String, uses: i64, max_uses: i64, expires_at: i64, created_at: i64,

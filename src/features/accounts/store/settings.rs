@@ -7,6 +7,7 @@ use crate::{error::AppResult, ids::UserId, server::db::Tx};
 const NAME: &str = "instance_name";
 const OPEN_REGISTRATION: &str = "open_registration";
 const FIRST_ADMINISTRATOR: &str = "first_administrator";
+const SAMPLES_GIVEN: &str = "samples_given";
 
 /// The settings as stored.
 #[derive(Clone, Debug, Default)]
@@ -76,4 +77,14 @@ pub async fn claim_first_administrator(tx: &mut Tx, user: UserId, now: i64) -> A
 pub async fn lock_administrators(tx: &mut Tx, now: i64) -> AppResult<()> {
     sqlx::query("UPDATE settings SET updated_at = $2 WHERE key = $1").bind(FIRST_ADMINISTRATOR).bind(now).execute(&mut **tx).await?;
     Ok(())
+}
+
+/// Whether a server that was started with the wish for sample data has added it once.
+pub async fn samples_given<'c>(executor: impl Executor<'c, Database = Any>) -> AppResult<bool> {
+    let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM settings WHERE key = $1").bind(SAMPLES_GIVEN).fetch_one(executor).await?;
+    Ok(count > 0)
+}
+
+pub async fn note_samples_given(tx: &mut Tx, now: i64) -> AppResult<()> {
+    set(tx, SAMPLES_GIVEN, "true", now).await
 }

@@ -28,6 +28,11 @@ pub async fn insert(tx: &mut Tx, user: UserId, token: &ApiToken, token_hash: &st
     Ok(())
 }
 
+pub async fn id_is_taken(tx: &mut Tx, id: ApiTokenId) -> AppResult<bool> {
+    let taken: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM api_tokens WHERE id = $1").bind(id.to_string()).fetch_one(&mut **tx).await?;
+    Ok(taken > 0)
+}
+
 crate::row! {
     /// A token with whose it is, also when it no longer works: the answer then says why.
     pub struct TokenActor {

@@ -83,6 +83,15 @@ pub async fn first_administrator<'c>(executor: impl Executor<'c, Database = Any>
     .await?)
 }
 
+/// Whether an account or a team has this id: both name rooms, so they share one space.
+pub async fn id_is_taken(tx: &mut Tx, id: UserId) -> AppResult<bool> {
+    let taken: i64 = sqlx::query_scalar("SELECT (SELECT COUNT(*) FROM users WHERE id = $1) + (SELECT COUNT(*) FROM teams WHERE id = $1)")
+        .bind(id.to_string())
+        .fetch_one(&mut **tx)
+        .await?;
+    Ok(taken > 0)
+}
+
 /// A new account.
 pub struct NewAccount<'a> {
     pub id: UserId,
@@ -137,6 +146,15 @@ pub async fn set_avatar(tx: &mut Tx, id: UserId, sha: Option<&str>, now: i64) ->
     Ok(())
 }
 
+/// Accounts with a picture, and its blob; in the order of ids.
+pub async fn avatars<'c>(executor: impl Executor<'c, Database = Any>, after: &str, limit: i64) -> AppResult<Vec<(String, String)>> {
+    Ok(sqlx::query_as("SELECT id, avatar_sha FROM users WHERE avatar_sha IS NOT NULL AND id > $1 ORDER BY id LIMIT $2")
+        .bind(after)
+        .bind(limit)
+        .fetch_all(executor)
+        .await?)
+}
+
 /// Sets the password if it still is `expected`, so that two changes at once cannot both think they won.
 pub async fn set_password(tx: &mut Tx, id: UserId, expected: Option<&str>, hash: &str, now: i64) -> AppResult<bool> {
     let result = sqlx::query("UPDATE users SET password_hash = $2, updated_at = $3 WHERE id = $1 AND COALESCE(password_hash, '') = $4")
@@ -160,7 +178,7 @@ pub async fn replace_password(tx: &mut Tx, id: UserId, hash: &str, now: i64) -> 
     Ok(())
 }
 
-pub async fn set_github(tx: &mut Tx, id: UserId, github_id: &str, now: i64) -> AppResult<()> {
+pub async fn set_github(tx: &mut Tx, id: UserId, github_id: Option<&str>, now: i64) -> AppResult<()> {
     sqlx::query("UPDATE users SET github_id = $2, updated_at = $3 WHERE id = $1")
         .bind(id.to_string())
         .bind(github_id)

@@ -51,6 +51,7 @@ fn NewLink(path: StoredValue<String>, own: Option<Role>, invitations: PartData<V
     let create = move |event: leptos::ev::SubmitEvent| {
         event.prevent_default();
         let wish = CreateInvitation {
+            id: None,
             role: role.get_untracked().parse().unwrap_or(Role::Viewer),
             max_uses: uses.get_untracked().parse().unwrap_or(1),
             expires_in_days: days.get_untracked().parse().unwrap_or(7),

@@ -17,7 +17,7 @@ use crate::{
     features::accounts::{
         api::SignUp,
         model::{InvitationPreview, Me},
-        state::{Running, invitation_preview, use_form_action, use_session},
+        state::{Running, Typed, invitation_preview, use_form_action, use_session, use_typed},
     },
     ui::{toast, use_toasts},
 };
@@ -29,6 +29,7 @@ pub fn InvitePage() -> impl IntoView {
     let session = use_session();
     let preview = invitation_preview(token);
     let action = use_form_action::<SignUp>();
+    let typed = use_typed::<SignUp>();
     view! {
         <Entry title="Invitation".to_owned()>
             <Suspense>
@@ -41,7 +42,7 @@ pub fn InvitePage() -> impl IntoView {
                         match (preview, me) {
                             (Err(error), _) => view! { <BadLink error=error what="invitation"/> }.into_any(),
                             (Ok(preview), Ok(me)) => view! { <Accept token=token preview=preview me=me/> }.into_any(),
-                            (Ok(preview), Err(_)) => view! { <Join token=token preview=preview action=action github=github/> }.into_any(),
+                            (Ok(preview), Err(_)) => view! { <Join token=token preview=preview action=action typed=typed github=github/> }.into_any(),
                         },
                     )
                 }}
@@ -63,14 +64,14 @@ fn heading(preview: &InvitationPreview) -> (String, String) {
 
 /// For somebody who is not signed in: a new account, or the old one first.
 #[component]
-fn Join(token: Memo<String>, preview: InvitationPreview, action: ServerAction<SignUp>, github: bool) -> impl IntoView {
+fn Join(token: Memo<String>, preview: InvitationPreview, action: ServerAction<SignUp>, typed: Typed, github: bool) -> impl IntoView {
     let (title, text) = heading(&preview);
     let next = preview.team_id.map_or_else(|| "/".to_owned(), |team| format!("/teams/{team}"));
     let back = Memo::new(move |_| format!("/invite/{}", token.get()));
     view! {
         <div class="box">
             <EntryHead title=title text=text/>
-            <SignUpForm action=action invitation=token next=Signal::stored(next) words="Create account and join"/>
+            <SignUpForm action=action typed=typed invitation=token next=Signal::stored(next) words="Create account and join"/>
             {move || github.then(|| view! { <GitHubButton next=back.get() invitation=token.get()/> })}
             <p class="hint">
                 "You have an account? " <a class="link" href=move || with_next("/login", &back.get())>"Sign in first"</a> ", then accept."

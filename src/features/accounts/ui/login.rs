@@ -9,7 +9,7 @@ use crate::{
     features::accounts::{
         api::SignIn,
         model::{Instance, safe_next},
-        state::{use_form_action, use_session},
+        state::{use_form_action, use_session, use_typed},
     },
     ui::{Field, Icon, PageTitle, Shell},
 };
@@ -69,6 +69,7 @@ pub fn LoginPage() -> impl IntoView {
     let query = use_query_map();
     let next = Memo::new(move |_| query.read().get("next").map_or_else(|| "/".to_owned(), |next| safe_next(&next).to_owned()));
     let action = use_form_action::<SignIn>();
+    let typed = use_typed::<SignIn>();
     let error = Signal::derive(move || action.value().get().and_then(Result::err));
     Effect::new(move |_| {
         if matches!(action.value().get(), Some(Ok(()))) {
@@ -94,7 +95,7 @@ pub fn LoginPage() -> impl IntoView {
                                         <EntryHead title=title text="Skills, tools and agents, kept by your team"/>
                                         <FormError error=error beside=&["email"]/>
                                         <input type="hidden" name="next" value=move || next.get()/>
-                                        <Field id="email" label="E-mail" kind="email" autocomplete="username" required=true autofocus=true error=error/>
+                                        <Field id="email" label="E-mail" kind="email" autocomplete="username" required=true autofocus=true initial=typed.of("email") error=error/>
                                         <PasswordField/>
                                         <Submit busy=action.pending() words="Sign in" running="Signing in" look="primary l block"/>
                                         {move || github.then(|| view! { <GitHubButton next=next.get()/> })}

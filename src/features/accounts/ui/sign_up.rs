@@ -11,7 +11,7 @@ use crate::{
     features::accounts::{
         api::SignUp,
         model::safe_next,
-        state::{use_form_action, use_session},
+        state::{Typed, use_form_action, use_session, use_typed},
     },
     ui::Field,
 };
@@ -23,6 +23,7 @@ pub fn SignUpPage() -> impl IntoView {
     let invitation = Memo::new(move |_| query.read().get("invitation").unwrap_or_default());
     let next = Memo::new(move |_| query.read().get("next").map_or_else(|| "/".to_owned(), |next| safe_next(&next).to_owned()));
     let action = use_form_action::<SignUp>();
+    let typed = use_typed::<SignUp>();
     view! {
         <Entry title="Create an account".to_owned()>
             <Suspense>
@@ -47,7 +48,7 @@ pub fn SignUpPage() -> impl IntoView {
                             view! {
                                 <div class="box">
                                     <EntryHead title=title text=text/>
-                                    <SignUpForm action=action invitation=invitation next=next words="Create account"/>
+                                    <SignUpForm action=action typed=typed invitation=invitation next=next words="Create account"/>
                                     {move || github.then(|| view! { <GitHubButton next=next.get() invitation=invitation.get()/> })}
                                     {(!first)
                                         .then(|| {
@@ -67,10 +68,12 @@ pub fn SignUpPage() -> impl IntoView {
     }
 }
 
-/// Name, address, password. The action is the page's, so that a refusal survives what is drawn around the form.
+/// Name, address, password. The action and what was typed are the page's, so that a refusal survives what is drawn around the
+/// form.
 #[component]
 pub fn SignUpForm(
     action: ServerAction<SignUp>,
+    typed: Typed,
     #[prop(into)] invitation: Signal<String>,
     #[prop(into)] next: Signal<String>,
     words: &'static str,
@@ -88,8 +91,8 @@ pub fn SignUpForm(
                 <FormError error=error beside=&["name", "email", "password"]/>
                 <input type="hidden" name="invitation" value=move || invitation.get()/>
                 <input type="hidden" name="next" value=move || next.get()/>
-                <Field id="name" label="Name" autocomplete="name" required=true autofocus=true error=error/>
-                <Field id="email" label="E-mail" kind="email" autocomplete="username" required=true error=error/>
+                <Field id="name" label="Name" autocomplete="name" required=true autofocus=true initial=typed.of("name") error=error/>
+                <Field id="email" label="E-mail" kind="email" autocomplete="username" required=true initial=typed.of("email") error=error/>
                 <NewPassword id="password" label="Password" name="password" error=error/>
                 <Submit busy=action.pending() words=words running="Creating the account" look="primary l block"/>
             </div>

@@ -122,6 +122,7 @@ pub fn NewTokenDialog(#[prop(into)] path: Signal<String>, changed: Callback<()>)
     let create = move |event: leptos::ev::SubmitEvent| {
         event.prevent_default();
         let wish = CreateApiToken {
+            id: None,
             name: name.get_untracked(),
             scopes: Scopes(scopes.get_untracked()),
             expires_in_days: expiry.get_untracked().parse().ok(),

@@ -429,9 +429,22 @@ pub struct ToVolume {
     pub volume_id: VolumeId,
 }
 
+/// A copy in another volume.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Fork {
+    /// Of the copy; made by the client, so that a retry makes one.
+    #[serde(default)]
+    pub id: Option<ArtifactId>,
+    pub volume_id: VolumeId,
+}
+
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RestoreRevision {
+    /// Of the commit; made by the client, so that a retry makes one.
+    #[serde(default)]
+    pub id: Option<CommitId>,
     pub revision_id: RevisionId,
 }
 

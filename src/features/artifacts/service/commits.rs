@@ -127,6 +127,7 @@ pub fn checked_message(message: &str) -> AppResult<String> {
 
 /// An id made by the client also places its commit among the others, so its time has to be about now.
 pub fn checked_commit_id(id: CommitId, now: i64) -> AppResult<CommitId> {
+    let id = CommitId::chosen(Some(id), now)?;
     let made = uuid::Uuid::parse_str(&id.to_string()).ok().and_then(|id| id.get_timestamp());
     let close = made.is_some_and(|made| {
         let (seconds, _) = made.to_unix();

@@ -33,8 +33,8 @@ pub async fn create_artifact(ctx: &Ctx, input: CreateArtifact) -> AppResult<Arti
     if name.is_empty() || name.chars().count() > NAME_CHARS || name.chars().any(char::is_control) {
         return Err(AppError::field("name", format!("A name has 1 to {NAME_CHARS} characters on one line.")));
     }
-    let id = input.id.unwrap_or_else(ArtifactId::generate);
     let now = ctx.now();
+    let id = ArtifactId::chosen(input.id, now)?;
     let mut tx = ctx.db().write_tx().await?;
     let (seq, _) = lock(&mut tx, access.id).await?;
     if let Some(existing) = store::by_id(&mut *tx, id).await? {
@@ -91,8 +91,8 @@ fn template(kind: Kind, name: &str, slug: &str) -> String {
             "You are responsible for one thing. Say what it is.\n\n## How you work\n\n1. Read what you were given.\n2. Ask when something decisive is missing.\n3. Answer in the form below.\n\n## Form of the answer\n\nA short result first, then the reasons.\n",
         ),
     };
-    let mut text = format!("---\nname: {slug}\n---\n\n# {name}\n\n{body}");
-    for (key, value) in [("title", name), ("description", description), ("version", "0.1.0")] {
+    let mut text = format!("---\n---\n\n# {name}\n\n{body}");
+    for (key, value) in [("name", slug), ("title", name), ("description", description), ("version", "0.1.0")] {
         text = set_key(&text, key, &Value::Text(value.to_owned()));
     }
     text

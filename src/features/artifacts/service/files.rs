@@ -19,6 +19,9 @@ use crate::{
     server::context::Ctx,
 };
 
+/// Rows with lists of files, read at once.
+const BLOB_SLICE: i64 = 500;
+
 /// A file with the content type that is safe to answer with.
 pub struct FileAnswer {
     pub entry: FileEntry,
@@ -104,6 +107,24 @@ pub async fn delete_file(ctx: &Ctx, id: ArtifactId, path: &str) -> AppResult<Sav
         return Err(AppError::not_found("file"));
     }
     drafts::write_files(ctx, &current, &files, Event::new("file.deleted")).await
+}
+
+/// Shows `see` every blob that a draft or a revision names; also revisions that an import has only staged.
+pub async fn each_blob(ctx: &Ctx, see: &mut (dyn FnMut(&str) + Send)) -> AppResult<()> {
+    for of_drafts in [true, false] {
+        let mut after = String::new();
+        loop {
+            let slice = store::named_files(ctx.db().read(), of_drafts, &after, BLOB_SLICE).await?;
+            let Some((last, _)) = slice.last() else { break };
+            after = last.clone();
+            for (_, files) in &slice {
+                for file in serde_json::from_str::<Vec<FileEntry>>(files)? {
+                    see(&file.sha);
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The last part of the path of a main file.

@@ -130,8 +130,8 @@ pub async fn restore_revision(ctx: &Ctx, id: ArtifactId, input: RestoreRevision)
     }
     let message = format!("Restore {} to {}", current.row.name, &old.sha[..old.sha.len().min(7)]);
     let volume = current.access.id;
-    let prepared =
-        Prepared { volume, commit: CommitId::generate(), message, source: "restore", revisions: vec![new], contents: vec![content] };
+    let commit = input.id.map_or_else(|| Ok(CommitId::generate()), |id| commits::checked_commit_id(id, ctx.now()))?;
+    let prepared = Prepared { volume, commit, message, source: "restore", revisions: vec![new], contents: vec![content] };
     let mut tx = ctx.db().write_tx().await?;
     let locked = lock(&mut tx, volume).await?;
     let now = store::by_id(&mut *tx, id).await?;

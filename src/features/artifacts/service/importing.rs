@@ -1,4 +1,4 @@
-//! What an import (and the built-in volume) writes: revisions staged in slices, then published as one commit.
+//! What an import (and the built-in volume) writes: revisions staged in slices, to be published as one commit.
 
 use std::collections::HashMap;
 
@@ -7,22 +7,16 @@ use super::{
     tree,
 };
 use crate::{
-    error::{AppError, AppResult},
+    error::AppResult,
     features::{
         artifacts::{
             model::{FileEntry, Kind},
             store::{self, ArtifactRow, NewArtifact, NewRevision},
         },
-        volumes::{
-            model::Change,
-            service::{Appended, append_commit, lock},
-        },
+        volumes::model::Change,
     },
     ids::{ArtifactId, CommitId, RevisionId, UserId, VolumeId},
-    server::{
-        context::Ctx,
-        db::{Tx, parse_id},
-    },
+    server::{context::Ctx, db::parse_id},
 };
 
 /// What stands at a path of a volume.
@@ -161,56 +155,5 @@ fn place(item: &Staged, volume: VolumeId) -> ArtifactRow {
         deleted_at: None,
         created_at: 0,
         updated_at: 0,
-    }
-}
-
-/// A staged commit to publish.
-pub struct Publication<'a> {
-    pub commit: CommitId,
-    pub volume: VolumeId,
-    pub author: UserId,
-    pub message: &'a str,
-    pub source: &'static str,
-    pub changes: Vec<Staging>,
-}
-
-/// Makes everything staged visible at once. Done before: nothing happens.
-pub async fn publish_import(ctx: &Ctx, tx: &mut Tx, publication: Publication<'_>) -> AppResult<()> {
-    let (seq, head) = lock(tx, publication.volume).await?;
-    let now = ctx.now();
-    if store::overtaken(tx, publication.commit, publication.volume).await? > 0 {
-        return Err(AppError::conflict("Somebody committed to the same artifacts while they were imported. Import once more."));
-    }
-    store::apply_revisions(tx, publication.commit, seq, &publication.author.to_string(), now).await?;
-    append_commit(
-        tx,
-        head.as_deref(),
-        Appended {
-            id: publication.commit,
-            volume: publication.volume,
-            author: publication.author,
-            message: publication.message,
-            source: publication.source,
-            changes: publication.changes,
-            now,
-        },
-    )
-    .await?;
-    Ok(())
-}
-
-/// What a process before this one staged and did not publish is taken back. Published: how much it created and updated.
-pub async fn unstage_import(ctx: &Ctx, commit: CommitId) -> AppResult<Option<(i64, i64)>> {
-    const SLICE: i64 = 500;
-    loop {
-        let mut tx = ctx.db().write_tx().await?;
-        if let Some(done) = store::published(&mut tx, commit).await? {
-            return Ok(Some(done));
-        }
-        let more = store::unstage(&mut tx, commit, SLICE).await?;
-        tx.commit().await?;
-        if !more {
-            return Ok(None);
-        }
     }
 }

@@ -13,7 +13,7 @@ use crate::{
         accounts::Action,
         analytics::service::{Event, record},
         artifacts::{
-            model::{ArtifactDetail, Kind, ToVolume, slug::dedupe},
+            model::{ArtifactDetail, Fork, Kind, ToVolume, slug::dedupe},
             store::{self, ArtifactRow, NewArtifact, RevisionRow},
         },
         volumes::{
@@ -57,7 +57,7 @@ pub async fn free_place(tx: &mut Tx, volume: VolumeId, row: &ArtifactRow) -> App
 }
 
 /// The committed text and files as a new artifact in a volume of the caller's choice.
-pub async fn fork_artifact(ctx: &Ctx, id: ArtifactId, input: ToVolume) -> AppResult<ArtifactDetail> {
+pub async fn fork_artifact(ctx: &Ctx, id: ArtifactId, input: Fork) -> AppResult<ArtifactDetail> {
     let (row, from) = access::find_live(ctx, id, Action::Read).await?;
     let to = volumes::service::authorise(ctx, input.volume_id, Action::Commit).await?;
     let Some(head) = row.head()? else {
@@ -65,10 +65,14 @@ pub async fn fork_artifact(ctx: &Ctx, id: ArtifactId, input: ToVolume) -> AppRes
     };
     let head = store::revision(ctx.db().read(), id, head).await?.ok_or_else(|| AppError::not_found("revision"))?;
     let content = tree::content_of_revision(ctx, &head.content_sha).await?;
-    let (new_id, now, actor) = (ArtifactId::generate(), ctx.now(), ctx.actor()?.id());
+    let (now, actor) = (ctx.now(), ctx.actor()?.id());
+    let new_id = ArtifactId::chosen(input.id, now)?;
 
     let mut tx = ctx.db().write_tx().await?;
     let locked = lock(&mut tx, to.id).await?;
+    if store::id_is_taken(&mut tx, new_id).await? {
+        return Err(AppError::conflict("This id is in use already: make a new one."));
+    }
     let (slug, path) = free_place(&mut tx, to.id, &row).await?;
     let placed = ArtifactRow { id: new_id.to_string(), slug, path, ..row.clone() };
     let bytes = Bytes { content: &content, executable: head.executable != 0, files: head.files()?, before: None };

@@ -11,7 +11,7 @@ use super::{
     tree,
 };
 use crate::{
-    error::{AppError, AppResult},
+    error::{AppError, AppResult, ErrorCode},
     features::{
         accounts::Action,
         analytics::service::{Event, record},
@@ -135,8 +135,13 @@ pub async fn empty_old_trash(ctx: &Ctx) -> AppResult<()> {
         }
         for (volume, ids) in volumes {
             let mut tx = ctx.db().write_tx().await?;
-            // The volume itself may be deleted; its trash still ends.
-            let seq = lock(&mut tx, volume).await.map_or(0, |(seq, _)| seq);
+            let seq = match lock(&mut tx, volume).await {
+                Ok((seq, _)) => seq,
+                // The volume itself may be deleted; its trash still ends.
+                Err(error) if error.code == ErrorCode::NotFound => 0,
+                // Somebody is busy with it: next time.
+                Err(error) => return Err(error),
+            };
             store::erase(&mut tx, &ids).await?;
             leave(&mut tx, volume, seq, &ids, now).await?;
             record(ctx, &mut tx, Event::new("trash.emptied").volume(volume).data(json!({ "artifacts": ids.len() }))).await?;

@@ -1,5 +1,7 @@
 //! Staging revisions and making them the heads.
 
+use sqlx::{Any, AnyPool, Executor};
+
 use crate::{
     error::AppResult,
     features::{
@@ -80,32 +82,65 @@ pub async fn insert_revisions(tx: &mut Tx, commit: CommitId, revisions: &[NewRev
     Ok(())
 }
 
+/// What an artifact becomes by a revision `r` of it; the rest of the statement says by which.
+const APPLY: &str = "UPDATE artifacts SET state = CASE r.change WHEN 'deleted' THEN 2 ELSE 1 END, kind = r.kind, slug = r.slug, path = r.path, name = r.name, \
+     description = r.description, category = r.category, tags = r.tags, version = r.version, author = r.author, hints = r.hints, head_revision_id = r.id, ";
+
+fn apply(seq: i64, by: &str, now: i64, commit: CommitId) -> Sql {
+    let mut sql = Sql::new(APPLY);
+    sql.push("seq = ").bind(seq).push(", updated_at = ").bind(now);
+    sql.push(", deleted_at = CASE r.change WHEN 'deleted' THEN ").bind(now).push(" ELSE NULL END");
+    sql.push(", deleted_by = CASE r.change WHEN 'deleted' THEN ").bind(by.to_owned()).push(" ELSE NULL END");
+    sql.push(" FROM revisions r WHERE artifacts.id = r.artifact_id AND r.commit_id = ").bind(commit.to_string());
+    sql
+}
+
 /// Makes every revision of a commit the head of its artifact, in one statement.
-pub async fn apply_revisions(tx: &mut Tx, commit: CommitId, seq: i64, by: &str, now: i64) -> AppResult<u64> {
-    let updated = sqlx::query(
-        "UPDATE artifacts SET state = CASE r.change WHEN 'deleted' THEN 2 ELSE 1 END, kind = r.kind, slug = r.slug, path = r.path, name = r.name, \
-         description = r.description, category = r.category, tags = r.tags, version = r.version, author = r.author, hints = r.hints, head_revision_id = r.id, \
-         seq = $2, updated_at = $3, deleted_at = CASE r.change WHEN 'deleted' THEN $3 ELSE NULL END, deleted_by = CASE r.change WHEN 'deleted' THEN $4 ELSE NULL END \
-         FROM revisions r WHERE r.commit_id = $1 AND artifacts.id = r.artifact_id",
-    )
-    .bind(commit.to_string())
-    .bind(seq)
-    .bind(now)
-    .bind(by)
-    .execute(&mut **tx)
-    .await?;
-    Ok(updated.rows_affected())
+pub async fn apply_revisions(tx: &mut Tx, commit: CommitId, seq: i64, by: &str, now: i64) -> AppResult<()> {
+    apply(seq, by, now, commit).execute(&mut **tx).await?;
+    Ok(())
+}
+
+/// Those of new artifacts, or those of artifacts that were there before.
+fn push_whose(sql: &mut Sql, created: bool) {
+    sql.push(if created { " AND r.change = 'created'" } else { " AND r.change <> 'created'" });
+}
+
+/// The last artifact of the slice of a commit that comes after one; none: there is no more.
+pub async fn slice_end(pool: &AnyPool, commit: CommitId, created: bool, after: &str, limit: i64) -> AppResult<Option<String>> {
+    let mut sql = Sql::new("SELECT MAX(artifact_id) AS artifact_id FROM (SELECT r.artifact_id FROM revisions r WHERE r.commit_id = ");
+    sql.bind(commit.to_string()).push(" AND r.artifact_id > ").bind(after.to_owned());
+    push_whose(&mut sql, created);
+    sql.push(" ORDER BY r.artifact_id LIMIT ").bind(limit).push(") AS slice");
+    Ok(sql.fetch_all::<(Option<String>,)>(pool).await?.pop().and_then(|(last,)| last))
+}
+
+/// Makes one slice of a commit's revisions heads: those of the artifacts after the first place, up to the second.
+pub async fn apply_slice(
+    tx: &mut Tx,
+    commit: CommitId,
+    created: bool,
+    (after, last): (&str, &str),
+    seq: i64,
+    by: &str,
+    now: i64,
+) -> AppResult<()> {
+    let mut sql = apply(seq, by, now, commit);
+    sql.push(" AND r.artifact_id > ").bind(after.to_owned()).push(" AND r.artifact_id <= ").bind(last.to_owned());
+    push_whose(&mut sql, created);
+    sql.execute(&mut **tx).await?;
+    Ok(())
 }
 
 /// How many artifacts of a staged commit got another head, or went elsewhere, since they were staged.
-pub async fn overtaken(tx: &mut Tx, commit: CommitId, volume: VolumeId) -> AppResult<i64> {
+pub async fn overtaken<'c>(executor: impl Executor<'c, Database = Any>, commit: CommitId, volume: VolumeId) -> AppResult<i64> {
     Ok(sqlx::query_scalar(
         "SELECT COUNT(*) FROM revisions r JOIN artifacts a ON a.id = r.artifact_id WHERE r.commit_id = $1 \
          AND (COALESCE(a.head_revision_id, '') <> COALESCE(r.parent_id, '') OR a.state = 2 OR a.volume_id <> $2)",
     )
     .bind(commit.to_string())
     .bind(volume.to_string())
-    .fetch_one(&mut **tx)
+    .fetch_one(executor)
     .await?)
 }
 

@@ -158,3 +158,14 @@ pub async fn export_rows(
     sql.push(" ORDER BY a.path LIMIT ").bind(limit);
     sql.fetch_all(pool).await
 }
+
+/// The lists of files of all drafts or of all revisions, each with an id to go on after; empty lists are left out.
+pub async fn named_files(pool: &AnyPool, of_drafts: bool, after: &str, limit: i64) -> AppResult<Vec<(String, String)>> {
+    let mut sql = Sql::new(if of_drafts {
+        "SELECT artifact_id AS id, files FROM drafts WHERE files <> '[]' AND artifact_id > "
+    } else {
+        "SELECT id, files FROM revisions WHERE files <> '[]' AND id > "
+    });
+    sql.bind(after.to_owned()).push(" ORDER BY 1 LIMIT ").bind(limit);
+    sql.fetch_all(pool).await
+}

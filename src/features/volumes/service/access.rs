@@ -2,9 +2,12 @@
 
 use std::cmp::Reverse;
 
-use super::super::{
-    model::VolumeKind,
-    store::{self, VolumeRow},
+use super::{
+    super::{
+        model::VolumeKind,
+        store::{self, VolumeRow},
+    },
+    publishing,
 };
 use crate::{
     error::{AppError, AppResult},
@@ -69,7 +72,18 @@ pub async fn authorise(ctx: &Ctx, id: VolumeId, action: Action) -> AppResult<Vol
             if error.code == crate::error::ErrorCode::NotFound { not_found() } else { error }
         })?,
     };
+    // Whoever writes waits while a large import is being published; readers do not.
+    let row = if action == Action::Read { row } else { publishing::settled(ctx, row, id).await? };
     VolumeAccess::new(row, role)
+}
+
+/// An export has all of an import or nothing of it.
+pub async fn authorise_whole(ctx: &Ctx, id: VolumeId) -> AppResult<VolumeAccess> {
+    let access = authorise(ctx, id, Action::Read).await?;
+    if let Some(row) = store::by_id(ctx.db().read(), id).await? {
+        publishing::settled(ctx, row, id).await?;
+    }
+    Ok(access)
 }
 
 /// Every volume that the caller sees, strongest first: one's own, then the teams', then the built-in one.

@@ -54,15 +54,17 @@ pub async fn add_demo(ctx: &Ctx) -> AppResult<()> {
     result
 }
 
-/// For a server that was started with the wish for sample data: true once that needs no more looking at.
+/// For a server that was started with the wish for sample data: true once that needs no more looking at. The wish is fulfilled
+/// once, as soon as there is an administrator: a setting of the service would bring back at each start what somebody removed.
+/// Who wants it back asks for it (the administration, `llmos demo add`).
 pub async fn add_demo_if_wanted(ctx: &Ctx) -> AppResult<bool> {
-    if !ctx.state.config.demo {
+    if !ctx.state.config.demo || accounts::service::samples_given(ctx).await? {
         return Ok(true);
     }
-    match accounts::service::operator(ctx).await? {
-        Some(administrator) => add_demo(&ctx.on_behalf_of(administrator)).await.map(|()| true),
-        None => Ok(false),
-    }
+    let Some(administrator) = accounts::service::operator(ctx).await? else { return Ok(false) };
+    add_demo(&ctx.on_behalf_of(administrator)).await?;
+    accounts::service::note_samples_given(ctx).await?;
+    Ok(true)
 }
 
 async fn add(ctx: &Ctx) -> AppResult<()> {
@@ -104,10 +106,9 @@ async fn copy_built_in(ctx: &Ctx, volume: VolumeId) -> AppResult<HashMap<String,
     let chosen: Vec<_> = system::changes(ctx, HashMap::new()).await?.into_iter().filter(|one| SLUGS.contains(&one.slug.as_str())).collect();
     let ids = chosen.iter().map(|one| (one.slug.clone(), one.artifact)).collect();
     let changes = artifacts::stage_import(ctx, commit, volume, author, chosen).await?;
-    let mut tx = ctx.db().write_tx().await?;
     let message = "Begin with a dozen built-in artifacts";
-    artifacts::publish_import(ctx, &mut tx, Publication { commit, volume, author, message, source: "import", changes }).await?;
-    tx.commit().await?;
+    let event = Event::new("volume.imported").volume(volume).subject(commit);
+    artifacts::publish_import(ctx, Publication { commit, volume, author, message, source: "import", changes, event }).await?;
     Ok(ids)
 }
 

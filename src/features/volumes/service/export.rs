@@ -10,7 +10,6 @@ use super::{super::archive::ZipStream, access};
 use crate::{
     error::AppResult,
     features::{
-        accounts::Action,
         analytics::service::{Event, record},
         artifacts::{
             model::{Kind, slug::slugify},
@@ -34,7 +33,7 @@ pub struct Export {
 
 /// Everything committed in a volume, or only some of it, by path.
 pub async fn export_volume(ctx: &Ctx, id: VolumeId, only: Option<Vec<ArtifactId>>) -> AppResult<Export> {
-    let access = access::authorise(ctx, id, Action::Read).await?;
+    let access = access::authorise_whole(ctx, id).await?;
     let mut tx = ctx.db().write_tx().await?;
     record(ctx, &mut tx, Event::new("volume.exported").team(access.team).volume(id)).await?;
     tx.commit().await?;

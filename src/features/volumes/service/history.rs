@@ -19,7 +19,7 @@ use super::{
         model::{Change, Commit, CommitDetail, CommitPage},
         store::{self, NewCommit},
     },
-    access,
+    access, publishing,
 };
 use crate::{
     error::{AppError, AppResult},
@@ -45,33 +45,54 @@ pub struct Appended<'a> {
 
 /// Locks the volume against other writers for this transaction and gives the number that changed rows carry.
 pub async fn lock(tx: &mut Tx, volume: VolumeId) -> AppResult<(i64, Option<String>)> {
-    store::advance(tx, volume).await?.ok_or_else(|| AppError::not_found("volume"))
+    match store::advance(tx, volume).await? {
+        Some(locked) => Ok(locked),
+        None if store::by_id(&mut **tx, volume).await?.is_some() => Err(publishing::busy()),
+        None => Err(AppError::not_found("volume")),
+    }
 }
 
 /// Appends a commit to a locked volume.
 pub async fn append_commit(tx: &mut Tx, head: Option<&str>, mut commit: Appended<'_>) -> AppResult<String> {
-    commit.changes.sort();
-    let parent_sha = match head {
-        Some(head) => store::commit_sha(tx, head).await?,
+    let parent = match head {
+        Some(head) => store::commit_sha(&mut **tx, head).await?,
         None => None,
     };
-    let sha = commit_hash(parent_sha.as_deref(), &commit);
-    store::insert_commit(
-        tx,
-        &NewCommit {
-            id: commit.id,
-            sha: &sha,
-            volume: commit.volume,
-            parent: head,
-            author: commit.author,
-            message: commit.message,
-            source: commit.source,
-            changes: commit.changes.len() as i64,
-            now: commit.now,
-        },
-    )
-    .await?;
+    commit.changes.sort();
+    let sha = commit_hash(parent.as_deref(), &commit);
+    append_hashed(tx, head, &commit, &sha).await?;
     Ok(sha)
+}
+
+/// The hash of a commit that will follow `head`, outside of any transaction: of a large one it takes a while.
+pub async fn hash_ahead(ctx: &Ctx, head: Option<&str>, commit: &mut Appended<'_>) -> AppResult<String> {
+    let parent = match head {
+        Some(head) => store::commit_sha(ctx.db().read(), head).await?,
+        None => None,
+    };
+    commit.changes.sort();
+    Ok(commit_hash(parent.as_deref(), commit))
+}
+
+/// Appends a commit whose hash is known.
+pub async fn append_hashed(tx: &mut Tx, head: Option<&str>, commit: &Appended<'_>, sha: &str) -> AppResult<()> {
+    let new = NewCommit {
+        id: commit.id,
+        sha,
+        volume: commit.volume,
+        parent: head,
+        author: commit.author,
+        message: commit.message,
+        source: commit.source,
+        changes: commit.changes.len() as i64,
+        now: commit.now,
+    };
+    store::insert_commit(tx, &new).await
+}
+
+/// Who made a commit, and when; none when there is no such commit.
+pub async fn author_and_time(ctx: &Ctx, commit: CommitId) -> AppResult<Option<(String, i64)>> {
+    store::author_and_time(ctx.db().read(), commit).await
 }
 
 fn commit_hash(parent: Option<&str>, commit: &Appended<'_>) -> String {

@@ -26,10 +26,10 @@ use crate::{
     server::context::Ctx,
 };
 
-/// Imports a zip that is still on its way.
-pub async fn start_import_of_archive(ctx: &Ctx, volume: VolumeId, body: Body) -> AppResult<JobStatus> {
+/// Imports a zip that is still on its way. The client may choose the job's id.
+pub async fn start_import_of_archive(ctx: &Ctx, volume: VolumeId, job: Option<JobId>, body: Body) -> AppResult<JobStatus> {
     let access = access::authorise(ctx, volume, Action::Commit).await?;
-    let staging = Staging::new(ctx).await?;
+    let staging = Staging::new(ctx, job).await?;
     let mut file = Bounded::create(&staging.folder.join(ARCHIVE_FILE)).await?;
     let mut chunks = body.into_data_stream();
     while let Some(chunk) = chunks.next().await {
@@ -43,9 +43,9 @@ pub async fn start_import_of_archive(ctx: &Ctx, volume: VolumeId, body: Body) ->
 }
 
 /// Imports the files of a folder: first their paths, then the files in that order. One zip among them stands for its content.
-pub async fn start_import_of_parts(ctx: &Ctx, volume: VolumeId, mut parts: Multipart) -> AppResult<JobStatus> {
+pub async fn start_import_of_parts(ctx: &Ctx, volume: VolumeId, job: Option<JobId>, mut parts: Multipart) -> AppResult<JobStatus> {
     let access = access::authorise(ctx, volume, Action::Commit).await?;
-    let staging = Staging::new(ctx).await?;
+    let staging = Staging::new(ctx, job).await?;
     let mut file = Bounded::create(&staging.folder.join(BUNDLE_FILE)).await?;
     let mut paths: Vec<String> = Vec::new();
     let mut entries: Vec<Entry> = Vec::new();
@@ -114,10 +114,22 @@ struct Staging {
 }
 
 impl Staging {
-    async fn new(ctx: &Ctx) -> AppResult<Self> {
-        let job = JobId::generate();
+    async fn new(ctx: &Ctx, job: Option<JobId>) -> AppResult<Self> {
+        let job = JobId::chosen(job, ctx.now())?;
+        let taken = || AppError::conflict("This id is in use already: make a new one.");
+        if jobs::service::exists(ctx, job).await? {
+            return Err(taken());
+        }
         let folder = staging_folder(ctx, &job.to_string());
-        tokio::fs::create_dir_all(&folder).await?;
+        if let Some(parent) = folder.parent() {
+            tokio::fs::create_dir_all(parent).await?;
+        }
+        match tokio::fs::create_dir(&folder).await {
+            Ok(()) => {}
+            // Another upload with this id is under way: the folder is its own.
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Err(taken()),
+            Err(error) => return Err(error.into()),
+        }
         Ok(Self { job, folder, kept: false })
     }
 

@@ -12,7 +12,8 @@ use super::super::{
 use crate::{
     error::AppResult,
     features::{
-        analytics::service::{Event, record},
+        accounts,
+        analytics::service::Event,
         artifacts::{
             model::FileEntry,
             service::{self as artifacts, Known, Publication, Staged},
@@ -40,7 +41,7 @@ pub async fn install_system_volume(ctx: &Ctx) -> AppResult<()> {
         None => {
             let now = ctx.now();
             let mut tx = ctx.db().write_tx().await?;
-            store::ensure_system_user(&mut tx, user, now).await?;
+            accounts::service::ensure_built_in_author(&mut tx, user, now).await?;
             store::insert(&mut tx, &NewVolume { id: volume, kind: VolumeKind::System, owner: String::new(), name: NAME, demo: false, now })
                 .await?;
             tx.commit().await?;
@@ -54,12 +55,9 @@ pub async fn install_system_volume(ctx: &Ctx) -> AppResult<()> {
     let commit = CommitId::generate();
     let count = changes.len();
     let staged = artifacts::stage_import(ctx, commit, volume, user, changes).await?;
-    let mut tx = ctx.db().write_tx().await?;
+    let event = Event::new("volume.installed").volume(volume).data(serde_json::json!({ "artifacts": count }));
     let message = concat!("Built-in artifacts of version ", env!("CARGO_PKG_VERSION"));
-    artifacts::publish_import(ctx, &mut tx, Publication { commit, volume, author: user, message, source: "system", changes: staged })
-        .await?;
-    record(ctx, &mut tx, Event::new("volume.installed").volume(volume).data(serde_json::json!({ "artifacts": count }))).await?;
-    tx.commit().await?;
+    artifacts::publish_import(ctx, Publication { commit, volume, author: user, message, source: "system", changes: staged, event }).await?;
     tracing::info!(artifacts = count, "the built-in volume was brought up to date");
     Ok(())
 }

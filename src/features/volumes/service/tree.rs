@@ -70,7 +70,7 @@ pub async fn create_volume(ctx: &Ctx, input: CreateVolume) -> AppResult<Volume> 
         Some(team) => (VolumeKind::Team, team.to_string()),
         None => (VolumeKind::User, actor.id().to_string()),
     };
-    let id = input.id.unwrap_or_else(VolumeId::generate);
+    let id = VolumeId::chosen(input.id, now)?;
     let mut tx = ctx.db().write_tx().await?;
     let created = store::insert(&mut tx, &NewVolume { id, kind, owner: owner.clone(), name: &name, demo: false, now }).await?;
     if created {

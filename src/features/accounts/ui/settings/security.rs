@@ -7,7 +7,7 @@ use crate::{
     features::accounts::{
         api::SignOut,
         model::{ChangePassword, Me, SignIn},
-        state::{Running, SettingsData, use_form_action},
+        state::{Running, SettingsData, use_form_action, use_session},
         ui::parts::{FormError, NewPassword, Submit, shown},
     },
     ui::{ConfirmDialog, Field, Time, toast, toast_error, use_toasts},
@@ -18,7 +18,8 @@ const EVERYWHERE: &str = "sign-out-everywhere";
 #[component]
 pub fn Security(me: Me, data: SettingsData) -> impl IntoView {
     view! {
-        <Password me=me/>
+        <Password me=me.clone()/>
+        <GitHub me=me/>
         <SignIns data=data/>
     }
 }
@@ -57,6 +58,57 @@ fn Password(me: Me) -> impl IntoView {
                 <footer class="row"><Submit busy=running.busy words="Save the password" running="Saving"/></footer>
             </form>
         </section>
+    }
+}
+
+/// The way in through GitHub: where it is set up, or was once.
+#[component]
+fn GitHub(me: Me) -> impl IntoView {
+    let session = use_session();
+    let toasts = use_toasts();
+    let running = Running::new();
+    let (linked, has_password) = (me.github_linked, me.has_password);
+    let unlink = move |_| {
+        running.run(data::send::<serde_json::Value>("DELETE", "/me/github", &()), move |_| {
+            toast(toasts, "GitHub is no longer linked");
+            session.me.refetch();
+        });
+    };
+    let offered = move || linked || session.instance.get().is_some_and(|instance| instance.is_ok_and(|instance| instance.github));
+    view! {
+        <Suspense>
+            {move || {
+                offered()
+                    .then(|| {
+                        view! {
+                            <section class="set">
+                                <header>
+                                    <h2>"GitHub"</h2>
+                                    <p>{if linked { "Your GitHub account signs you in." } else { "Link your GitHub account to sign in with it." }}</p>
+                                </header>
+                                <FormError error=running.error beside=&[]/>
+                                <footer class="row">
+                                    {match (linked, has_password) {
+                                        (false, _) => {
+                                            view! {
+                                                <a class="btn" rel="external" href="/auth/github?next=%2Fsettings%2Fsecurity">
+                                                    <crate::ui::Icon name="branch"/>
+                                                    "Link GitHub"
+                                                </a>
+                                            }
+                                                .into_any()
+                                        }
+                                        (true, false) => {
+                                            view! { <p class="hint">"Set a password before you unlink it: you could not sign in any more."</p> }.into_any()
+                                        }
+                                        (true, true) => view! { <button type="button" class="btn" on:click=unlink>"Unlink GitHub"</button> }.into_any(),
+                                    }}
+                                </footer>
+                            </section>
+                        }
+                    })
+            }}
+        </Suspense>
     }
 }
 

@@ -121,7 +121,7 @@ fn NewAgentDialog(team: Team, base: String, data: TeamData) -> impl IntoView {
     let create = move |event: leptos::ev::SubmitEvent| {
         event.prevent_default();
         let (navigate, base) = (navigate.clone(), base.clone());
-        let wish = CreateAgent { name: name.get_untracked(), role: role.get_untracked().parse().unwrap_or(Role::Viewer) };
+        let wish = CreateAgent { id: None, name: name.get_untracked(), role: role.get_untracked().parse().unwrap_or(Role::Viewer) };
         running.run(data::post::<Member>(format!("/teams/{}/agents", team.id), &wish), move |agent| {
             page::close_dialog(NEW);
             name.set(String::new());

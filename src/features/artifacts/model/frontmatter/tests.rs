@@ -169,6 +169,21 @@ fn makes_and_mends_blocks() {
     assert_eq!(set("", "k", "a\u{200B}\u{202E}\u{E0041}"), "---\nk: \"a\\u200B\\u202E\\U000E0041\"\n---\n");
 }
 
+#[test]
+fn an_empty_block_keeps_the_blank_line_behind_it() {
+    for eol in ["\n", "\r\n"] {
+        for blank in ["", eol, "\n\n\n"] {
+            let text = format!("---{eol}---{eol}{blank}# A\n");
+            assert_eq!(set(&text, "name", "a"), format!("---{eol}name: a{eol}---{eol}{blank}# A\n"));
+            assert_eq!(set_list(&text, "tags", &["b"]), format!("---{eol}tags: [b]{eol}---{eol}{blank}# A\n"));
+            assert_eq!(set_key(&text, "name", &Value::Remove), text);
+            // Set and removed again, it is as before.
+            assert_eq!(set_key(&set(&text, "name", "a"), "name", &Value::Remove), text);
+        }
+    }
+    assert_eq!(set("---\n---", "name", "a"), "---\nname: a\n---");
+}
+
 fn value() -> impl Strategy<Value = Value> {
     let text = prop_oneof![
         any::<String>(),
@@ -256,8 +271,8 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
-    fn edits_touch_nothing_else(block in block(), n in 0_usize..8, value in value()) {
-        check(&format!("---\n{block}---\n# Body\n"), &format!("k{n}"), &value)?;
+    fn edits_touch_nothing_else(block in block(), body in "\n{0,3}(# Body\n|---\n|body: text\n)?\n{0,2}", n in 0_usize..8, value in value()) {
+        check(&format!("---\n{block}---\n{body}"), &format!("k{n}"), &value)?;
     }
 
     #[test]

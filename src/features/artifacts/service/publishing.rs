@@ -1,0 +1,160 @@
+//! Making a staged commit visible.
+//!
+//! A small one is published in one transaction. A large one would hold the one writer of SQLite for half a second, so it takes
+//! these steps, each of them short:
+//!
+//! 1. *claim*: the volume is reserved for the commit; who else writes to it waits, everybody else does not notice
+//! 2. *announce*: the commit is there, for good. Before, a crash leaves nothing; from here on one leaves work to be finished
+//! 3. *settle*: its revisions become the heads in slices. Those of artifacts that existed before show as they come. New ones
+//!    carry a number that the volume has not reached, which keeps them off every list
+//! 4. *finish*: the volume counts up to that number, which shows all new ones at once, and is free again
+//!
+//! Whoever finds an announced commit that is not finished (the start of the server, housekeeping) finishes it.
+
+use crate::{
+    error::{AppError, AppResult},
+    features::{
+        analytics::service::{Event, record},
+        artifacts::store,
+        volumes::service::{self as volumes, Appended, append_commit, lock},
+    },
+    ids::{CommitId, UserId, VolumeId},
+    server::{
+        context::Ctx,
+        db::{Tx, parse_id},
+    },
+};
+
+use super::Staging;
+
+/// Rows of one transaction: some 5 ms, 35 ms at worst, where 50,000 at once took 550 ms (docs/decisions/imports.md).
+const SLICE: i64 = 500;
+
+/// A staged commit to publish.
+pub struct Publication<'a> {
+    pub commit: CommitId,
+    pub volume: VolumeId,
+    pub author: UserId,
+    pub message: &'a str,
+    pub source: &'static str,
+    pub changes: Vec<Staging>,
+    /// Recorded with it.
+    pub event: Event,
+}
+
+impl<'a> Publication<'a> {
+    fn parts(self, now: i64) -> (Appended<'a>, Event) {
+        let appended = Appended {
+            id: self.commit,
+            volume: self.volume,
+            author: self.author,
+            message: self.message,
+            source: self.source,
+            changes: self.changes,
+            now,
+        };
+        (appended, self.event)
+    }
+}
+
+/// Makes everything staged visible. When it fails before the commit is announced, nothing has happened; after that the rest
+/// follows, by a second try or by [`settle_all`].
+pub async fn publish_import(ctx: &Ctx, publication: Publication<'_>) -> AppResult<()> {
+    if publication.changes.len() as i64 <= SLICE {
+        publish_at_once(ctx, publication).await
+    } else {
+        publish_in_slices(ctx, publication).await
+    }
+}
+
+fn overtaken() -> AppError {
+    AppError::conflict("Somebody committed to the same artifacts while they were imported. Import once more.")
+}
+
+async fn publish_at_once(ctx: &Ctx, publication: Publication<'_>) -> AppResult<()> {
+    let (appended, event) = publication.parts(ctx.now());
+    let mut tx = ctx.db().write_tx().await?;
+    let (seq, head) = lock(&mut tx, appended.volume).await?;
+    if store::overtaken(&mut *tx, appended.id, appended.volume).await? > 0 {
+        return Err(overtaken());
+    }
+    store::apply_revisions(&mut tx, appended.id, seq, &appended.author.to_string(), appended.now).await?;
+    append_commit(&mut tx, head.as_deref(), appended).await?;
+    record(ctx, &mut tx, event).await?;
+    Ok(tx.commit().await?)
+}
+
+async fn publish_in_slices(ctx: &Ctx, publication: Publication<'_>) -> AppResult<()> {
+    let (volume, commit) = (publication.volume, publication.commit);
+    let head = volumes::claim(ctx, volume, commit).await?;
+    if let Err(error) = announce(ctx, publication, head.as_deref()).await {
+        volumes::release(ctx, volume, commit).await?;
+        return Err(error);
+    }
+    settle(ctx, volume, commit).await
+}
+
+/// What takes time is done before the transaction: the claim keeps it true.
+async fn announce(ctx: &Ctx, publication: Publication<'_>, head: Option<&str>) -> AppResult<()> {
+    let (mut appended, event) = publication.parts(ctx.now());
+    if store::overtaken(ctx.db().read(), appended.id, appended.volume).await? > 0 {
+        return Err(overtaken());
+    }
+    let sha = volumes::hash_ahead(ctx, head, &mut appended).await?;
+    let mut tx = ctx.db().write_tx().await?;
+    if volumes::hold(&mut tx, appended.volume, appended.id).await?.is_none() {
+        return Err(overtaken());
+    }
+    volumes::append_hashed(&mut tx, head, &appended, &sha).await?;
+    record(ctx, &mut tx, event).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Finishes an announced commit, wherever it was left. Nothing to finish: nothing happens. Two may do it at once.
+pub async fn settle(ctx: &Ctx, volume: VolumeId, commit: CommitId) -> AppResult<()> {
+    let Some((author, now)) = volumes::author_and_time(ctx, commit).await? else { return Ok(()) };
+    for created in [false, true] {
+        let mut after = String::new();
+        while let Some(last) = store::slice_end(ctx.db().read(), commit, created, &after, SLICE).await? {
+            let mut tx = ctx.db().write_tx().await?;
+            let Some(seq) = number(&mut tx, volume, commit, created).await? else { return Ok(()) };
+            store::apply_slice(&mut tx, commit, created, (&after, &last), seq, &author, now).await?;
+            tx.commit().await?;
+            after = last;
+        }
+    }
+    volumes::finish(ctx, volume, commit).await
+}
+
+/// The number for a slice's rows; none when somebody else has finished. New artifacts all get the one after the volume's.
+async fn number(tx: &mut Tx, volume: VolumeId, commit: CommitId, created: bool) -> AppResult<Option<i64>> {
+    if created { Ok(volumes::hold(tx, volume, commit).await?.map(|seq| seq + 1)) } else { volumes::advance_held(tx, volume, commit).await }
+}
+
+/// Finishes what a process before this one announced, and frees what it only claimed. Before anybody is served, so that
+/// nobody sees a commit half-way.
+pub async fn settle_all(ctx: &Ctx) -> AppResult<()> {
+    for (volume, commit) in volumes::claimed(ctx).await? {
+        let (volume, commit) = (parse_id(&volume)?, parse_id(&commit)?);
+        settle(ctx, volume, commit).await?;
+        volumes::release(ctx, volume, commit).await?;
+    }
+    Ok(())
+}
+
+/// What a process before this one staged and did not publish is taken back. Published: how much it created and updated.
+pub async fn unstage_import(ctx: &Ctx, volume: VolumeId, commit: CommitId) -> AppResult<Option<(i64, i64)>> {
+    loop {
+        let mut tx = ctx.db().write_tx().await?;
+        if let Some(done) = store::published(&mut tx, commit).await? {
+            drop(tx);
+            settle(ctx, volume, commit).await?;
+            return Ok(Some(done));
+        }
+        let more = store::unstage(&mut tx, commit, SLICE).await?;
+        tx.commit().await?;
+        if !more {
+            return Ok(None);
+        }
+    }
+}
