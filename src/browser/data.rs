@@ -3,20 +3,113 @@
 //! In the browser it is a request; on the server, while a page is rendered, the same route is called in the process with the
 //! visitor's own context. What is behind the seam can later answer from the device.
 
-use std::future::Future;
+use std::{
+    convert::Infallible,
+    fmt,
+    future::{Future, ready},
+    pin::Pin,
+    str::FromStr,
+    sync::Arc,
+};
 
+use leptos::{prelude::*, server::codee::string::FromToStringCodec};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::error::AppResult;
+use crate::error::{AppError, AppResult};
+
+/// What a page shows of a path: read while the server renders, sent along with the page, read again when the path changes.
+///
+/// It keeps the answer as the text that came and decodes it where it is shown. So everything that waits for an answer is
+/// compiled once for all pages and not once for each type, which is most of what a page would weigh in the browser.
+pub struct Fetched<T> {
+    answer: Resource<Answer, FromToStringCodec>,
+    decode: fn(&str) -> AppResult<T>,
+}
+
+impl<T> Clone for Fetched<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Fetched<T> {}
+
+impl<T> Fetched<T> {
+    /// None: not here yet, or not asked for. Reactive; inside a `Suspense` or `Transition`.
+    pub fn get(self) -> Option<AppResult<T>> {
+        self.answer.get()?.decode(self.decode)
+    }
+    /// The same without subscribing; for event handlers.
+    pub fn get_untracked(self) -> Option<AppResult<T>> {
+        self.answer.get_untracked()?.decode(self.decode)
+    }
+    /// Reads it again; the old answer stays until the new one is here.
+    pub fn refetch(self) {
+        self.answer.refetch();
+    }
+}
+
+/// Reads the path that `path` gives (with its query, under `/api/v1`); none asks for nothing. What stands behind a `#` is not
+/// sent: when it changes, the rest is read again.
+pub fn fetch<T: DeserializeOwned>(path: impl Fn() -> Option<String> + Send + Sync + 'static) -> Fetched<T> {
+    Fetched { answer: resource(Box::new(path)), decode: from_json }
+}
+
+/// The same for a text that is shown as it came.
+pub fn fetch_text(path: impl Fn() -> Option<String> + Send + Sync + 'static) -> Fetched<String> {
+    Fetched { answer: resource(Box::new(path)), decode: |text| Ok(text.to_owned()) }
+}
+
+fn resource(path: Box<dyn Fn() -> Option<String> + Send + Sync>) -> Resource<Answer, FromToStringCodec> {
+    Resource::new_with_options(path, ask, false)
+}
+
+fn ask(path: Option<String>) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
+    let Some(mut path) = path else { return Box::pin(ready(Answer("".into()))) };
+    path.truncate(path.find('#').unwrap_or(path.len()));
+    let answer = transport::call_text("GET", path, None);
+    Box::pin(async move {
+        Answer(match answer.await {
+            Ok(text) => format!("+{text}").into(),
+            Err(error) => format!("-{}", serde_json::to_string(&error).unwrap_or_default()).into(),
+        })
+    })
+}
+
+/// An answer on its way from the server to the page: `+` and what came, `-` and the error, nothing when nothing was asked.
+#[derive(Clone, PartialEq)]
+struct Answer(Arc<str>);
+
+impl Answer {
+    fn decode<T>(&self, decode: fn(&str) -> AppResult<T>) -> Option<AppResult<T>> {
+        match self.0.split_at_checked(1)? {
+            ("+", text) => Some(decode(text)),
+            (_, error) => Some(Err(from_json(error).unwrap_or_else(|error| error))),
+        }
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl FromStr for Answer {
+    type Err = Infallible;
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self(text.into()))
+    }
+}
+
+fn from_json<T: DeserializeOwned>(text: &str) -> AppResult<T> {
+    // An empty answer reads as `()`.
+    serde_json::from_str(if text.is_empty() { "null" } else { text }).map_err(transport::unreadable)
+}
 
 /// Reads `path` (with its query, under `/api/v1`). Call it inside a component or a resource's fetcher.
 pub fn get<T: DeserializeOwned + Send + 'static>(path: impl Into<String>) -> impl Future<Output = AppResult<T>> + Send + 'static {
-    transport::call("GET", path.into(), None)
-}
-
-/// Reads `path` as text, whatever its type: a file that a page shows.
-pub fn get_text(path: impl Into<String>) -> impl Future<Output = AppResult<String>> + Send + 'static {
-    transport::call_text("GET", path.into(), None)
+    call("GET", path.into(), None)
 }
 
 /// Sends text and reads the answer as text, whatever their types.
@@ -31,7 +124,12 @@ pub fn send<T: DeserializeOwned + Send + 'static>(
     body: &impl Serialize,
 ) -> impl Future<Output = AppResult<T>> + Send + 'static {
     let body = serde_json::to_string(body).ok();
-    transport::call(method, path.into(), body)
+    call(method, path.into(), body)
+}
+
+fn call<T: DeserializeOwned>(method: &'static str, path: String, body: Option<String>) -> impl Future<Output = AppResult<T>> + Send {
+    let answer = transport::call_text(method, path, body);
+    async move { from_json(&answer.await?) }
 }
 
 pub fn post<T: DeserializeOwned + Send + 'static>(
@@ -86,21 +184,8 @@ mod transport {
     use gloo::net::http::{Method, RequestBuilder};
     use send_wrapper::SendWrapper;
 
-    use super::{AppResult, DeserializeOwned, Future};
-    use crate::error::{AppError, ErrorCode};
-
-    pub fn call<T: DeserializeOwned>(
-        method: &'static str,
-        path: String,
-        body: Option<String>,
-    ) -> impl Future<Output = AppResult<T>> + Send {
-        let answer = call_text(method, path, body);
-        async move {
-            let text = answer.await?;
-            // An empty answer reads as `()`.
-            serde_json::from_str(if text.is_empty() { "null" } else { &text }).map_err(|_| unreadable())
-        }
-    }
+    use super::{AppError, AppResult, Future};
+    use crate::error::ErrorCode;
 
     pub fn call_text(method: &'static str, path: String, body: Option<String>) -> impl Future<Output = AppResult<String>> + Send {
         SendWrapper::new(async move {
@@ -121,7 +206,7 @@ mod transport {
             if response.ok() {
                 return Ok(text);
             }
-            Err(serde_json::from_str(&text).unwrap_or_else(|_| unreadable()))
+            Err(serde_json::from_str(&text).unwrap_or_else(unreadable))
         })
     }
 
@@ -129,7 +214,7 @@ mod transport {
         AppError::new(ErrorCode::Offline, "The server cannot be reached. Check the connection and try again.")
     }
 
-    fn unreadable() -> AppError {
+    pub fn unreadable(_: serde_json::Error) -> AppError {
         AppError::new(ErrorCode::Internal, "The server sent something that this page does not understand. Load the page again.")
     }
 }
@@ -142,25 +227,14 @@ mod transport {
     };
     use tower::ServiceExt as _;
 
-    use super::{AppResult, DeserializeOwned, Future};
-    use crate::{
-        error::AppError,
-        server::{context::Ctx, error::internal},
-    };
+    use super::{AppError, AppResult, Future};
+    use crate::server::{context::Ctx, error::internal};
 
     /// No page shows more than this at once.
     const ANSWER_MAX: usize = 32 * 1024 * 1024;
 
-    pub fn call<T: DeserializeOwned>(
-        method: &'static str,
-        path: String,
-        body: Option<String>,
-    ) -> impl Future<Output = AppResult<T>> + Send {
-        let answer = call_text(method, path, body);
-        async move {
-            let text = answer.await?;
-            serde_json::from_str(if text.is_empty() { "null" } else { &text }).map_err(|error| internal("page data", &error))
-        }
+    pub fn unreadable(error: serde_json::Error) -> AppError {
+        internal("page data", &error)
     }
 
     pub fn call_text(method: &'static str, path: String, body: Option<String>) -> impl Future<Output = AppResult<String>> + Send {
@@ -191,14 +265,13 @@ mod transport {
 
 #[cfg(not(any(feature = "ssr", feature = "hydrate")))]
 mod transport {
-    use super::{AppResult, DeserializeOwned, Future};
-    use crate::error::AppError;
+    use super::{AppError, AppResult, Future};
 
-    /// A build without either half (a plain `cargo check`) has nobody to ask.
-    pub fn call<T: DeserializeOwned>(_: &'static str, _: String, _: Option<String>) -> impl Future<Output = AppResult<T>> + Send {
-        async { Err(AppError::internal()) }
+    pub fn unreadable(_: serde_json::Error) -> AppError {
+        AppError::internal()
     }
 
+    /// A build without either half (a plain `cargo check`) has nobody to ask.
     pub fn call_text(_: &'static str, _: String, _: Option<String>) -> impl Future<Output = AppResult<String>> + Send {
         async { Err(AppError::internal()) }
     }
@@ -207,6 +280,18 @@ mod transport {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn answers_travel_as_text_and_keep_their_errors() {
+        let travelled =
+            |text: &str| text.parse::<Answer>().map(|answer| answer.to_string().parse::<Answer>().unwrap().decode(from_json::<i64>));
+        assert_eq!(travelled("").unwrap(), None);
+        assert_eq!(travelled("+7").unwrap(), Some(Ok(7)));
+        let refused = AppError::not_found("volume");
+        let sent = format!("-{}", serde_json::to_string(&refused).unwrap());
+        assert_eq!(travelled(&sent).unwrap(), Some(Err(refused)));
+        assert!(travelled("+{}").unwrap().unwrap().is_err() && travelled("-{}").unwrap().unwrap().is_err());
+    }
 
     #[derive(Serialize)]
     struct Query {

@@ -10,30 +10,29 @@ use leptos::{
     server_fn::ServerFn,
 };
 use leptos_router::hooks::use_query_map;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
 
 use super::model::{
     AdminTeam, ApiToken, AuditPage, Instance, InstanceSettings, Invitation, InvitationPreview, Me, Member, SignIn, Team, UserPage,
 };
 use crate::{
-    browser::{data, response},
+    browser::{
+        data::{self, Fetched},
+        response,
+    },
     error::{AppError, AppResult, ErrorCode},
-    ids::TeamId,
 };
 
 /// The account and the instance, read once for each document and again after a change to either.
 #[derive(Clone, Copy)]
 pub struct SessionContext {
-    pub me: Resource<AppResult<Me>>,
-    pub instance: Resource<AppResult<Instance>>,
+    pub me: Fetched<Me>,
+    pub instance: Fetched<Instance>,
 }
 
 /// Provides the [`SessionContext`] to everything below.
 pub fn provide_session() {
-    provide_context(SessionContext {
-        me: Resource::new(|| (), |()| data::get("/me")),
-        instance: Resource::new(|| (), |()| data::get("/instance")),
-    });
+    provide_context(SessionContext { me: data::fetch(|| Some("/me".to_owned())), instance: data::fetch(|| Some("/instance".to_owned())) });
 }
 
 pub fn use_session() -> SessionContext {
@@ -86,90 +85,57 @@ pub fn use_typed<S: ServerFn>() -> Typed {
     Typed(StoredValue::new(SharedValue::new(|| response::typed(S::PATH)).into_inner()))
 }
 
-/// What is read only while its part of the page is open; none: not asked for yet.
-pub type PartData<T> = Resource<AppResult<Option<T>>>;
-
-/// Reads `path` if `wanted`.
-fn when<T: DeserializeOwned + Send + 'static>(wanted: bool, path: String) -> impl Future<Output = AppResult<Option<T>>> + Send + 'static {
-    let asked = wanted.then(|| data::get::<T>(path));
-    async move {
-        match asked {
-            Some(asked) => asked.await.map(Some),
-            None => Ok(None),
-        }
-    }
-}
-
-/// A part's data: `path` gives the address while the part is open.
-fn part_data<T>(path: impl Fn() -> Option<String> + Send + Sync + 'static) -> PartData<T>
-where
-    T: Serialize + DeserializeOwned + Clone + Send + Sync + 'static,
-{
-    Resource::new(path, |path| when(path.is_some(), path.unwrap_or_default()))
-}
-
 /// What the holder of an invitation link sees.
-pub fn invitation_preview(token: Memo<String>) -> Resource<AppResult<InvitationPreview>> {
-    Resource::new(move || token.get(), |token| data::get(format!("/invitations/{}", data::encode(&token))))
+pub fn invitation_preview(token: Memo<String>) -> Fetched<InvitationPreview> {
+    data::fetch(move || Some(format!("/invitations/{}", data::encode(&token.get()))))
 }
 
 /// Whether a one-time link to set a password still works.
-pub fn password_link(token: Memo<String>) -> Resource<AppResult<serde_json::Value>> {
-    Resource::new(move || token.get(), |token| data::get(format!("/password-links/{}", data::encode(&token))))
+pub fn password_link(token: Memo<String>) -> Fetched<serde_json::Value> {
+    data::fetch(move || Some(format!("/password-links/{}", data::encode(&token.get()))))
 }
 
 /// What the parts of the settings page read, beside the session.
 #[derive(Clone, Copy)]
 pub struct SettingsData {
-    pub sign_ins: PartData<Vec<SignIn>>,
-    pub tokens: PartData<Vec<ApiToken>>,
+    pub sign_ins: Fetched<Vec<SignIn>>,
+    pub tokens: Fetched<Vec<ApiToken>>,
 }
 
 impl SettingsData {
     pub fn new(part: Memo<String>) -> Self {
         let open = move |name: &'static str, path: &'static str| move || (part.get() == name).then(|| path.to_owned());
-        Self { sign_ins: part_data(open("security", "/me/sign-ins")), tokens: part_data(open("tokens", "/me/tokens")) }
+        Self { sign_ins: data::fetch(open("security", "/me/sign-ins")), tokens: data::fetch(open("tokens", "/me/tokens")) }
     }
 }
 
 /// What the parts of a team's page read.
 #[derive(Clone, Copy)]
 pub struct TeamData {
-    pub team: Resource<AppResult<Team>>,
-    pub members: PartData<Vec<Member>>,
-    pub invitations: PartData<Vec<Invitation>>,
+    pub team: Fetched<Team>,
+    pub members: Fetched<Vec<Member>>,
+    pub invitations: Fetched<Vec<Invitation>>,
     /// Tokens of the agent that the address names.
-    pub agent_tokens: PartData<Vec<ApiToken>>,
-    pub audit: PartData<AuditPage>,
+    pub agent_tokens: Fetched<Vec<ApiToken>>,
+    pub audit: Fetched<AuditPage>,
 }
 
 impl TeamData {
     pub fn new(id: Memo<String>, part: Memo<String>) -> Self {
         let query = use_query_map();
         Self {
-            team: Resource::new(
-                move || id.get(),
-                |id| {
-                    let asked = id.parse::<TeamId>().map(|id| data::get(format!("/teams/{id}")));
-                    async move {
-                        match asked {
-                            Ok(asked) => asked.await,
-                            Err(_) => Err(AppError::not_found("team")),
-                        }
-                    }
-                },
-            ),
-            members: part_data(move || {
+            team: data::fetch(move || Some(format!("/teams/{}", data::encode(&id.get())))),
+            members: data::fetch(move || {
                 matches!(part.get().as_str(), "members" | "agents").then(|| format!("/teams/{}/members", data::encode(&id.get())))
             }),
-            invitations: part_data(move || {
+            invitations: data::fetch(move || {
                 (part.get() == "invitations").then(|| format!("/teams/{}/invitations", data::encode(&id.get())))
             }),
-            agent_tokens: part_data(move || {
+            agent_tokens: data::fetch(move || {
                 let agent = query.read().get("agent").filter(|_| part.get() == "agents")?;
                 Some(format!("/teams/{}/agents/{}/tokens", data::encode(&id.get()), data::encode(&agent)))
             }),
-            audit: part_data(move || {
+            audit: data::fetch(move || {
                 let before = query.read().get("before");
                 (part.get() == "audit").then(|| paged(&format!("/teams/{}/audit", data::encode(&id.get())), None, before))
             }),
@@ -180,12 +146,12 @@ impl TeamData {
 /// What the parts of the administration read.
 #[derive(Clone, Copy)]
 pub struct AdminData {
-    pub users: PartData<UserPage>,
-    pub teams: PartData<Vec<AdminTeam>>,
+    pub users: Fetched<UserPage>,
+    pub teams: Fetched<Vec<AdminTeam>>,
     /// Links that open accounts without a team.
-    pub invitations: PartData<Vec<Invitation>>,
-    pub settings: PartData<InstanceSettings>,
-    pub audit: PartData<AuditPage>,
+    pub invitations: Fetched<Vec<Invitation>>,
+    pub settings: Fetched<InstanceSettings>,
+    pub audit: Fetched<AuditPage>,
 }
 
 impl AdminData {
@@ -193,14 +159,14 @@ impl AdminData {
         let query = use_query_map();
         let open = move |name: &'static str| part.get() == name;
         Self {
-            users: part_data(move || {
+            users: data::fetch(move || {
                 let (q, before) = (query.read().get("q"), query.read().get("before"));
                 open("users").then(|| paged("/admin/users", q, before))
             }),
-            teams: part_data(move || open("teams").then(|| "/admin/teams".to_owned())),
-            invitations: part_data(move || open("invitations").then(|| "/admin/invitations".to_owned())),
-            settings: part_data(move || open("settings").then(|| "/admin/settings".to_owned())),
-            audit: part_data(move || {
+            teams: data::fetch(move || open("teams").then(|| "/admin/teams".to_owned())),
+            invitations: data::fetch(move || open("invitations").then(|| "/admin/invitations".to_owned())),
+            settings: data::fetch(move || open("settings").then(|| "/admin/settings".to_owned())),
+            audit: data::fetch(move || {
                 let before = query.read().get("before");
                 open("audit").then(|| paged("/admin/audit", None, before))
             }),

@@ -7,10 +7,11 @@ use leptos_router::params::ParamsMap;
 
 use super::model::{
     ArtifactDetail, ArtifactDiff, ArtifactSummary, Bulk, BulkReport, CreateArtifact, Facets, Fork, FrontmatterValue, HistoryPage, Home,
-    Kind, LibraryPage, LibraryQuery, MergeView, RestoreRevision, SaveDraft, SaveMerge, SavedDraft, SetFrontmatter, Sort, ToVolume, View,
+    Kind, LibraryPage, LibraryQuery, MergeView, PAGE_MAX, RestoreRevision, SaveDraft, SaveMerge, SavedDraft, SetFrontmatter, Sort,
+    ToVolume, View,
 };
 use crate::{
-    browser::data::{self, encode},
+    browser::data::{self, Fetched, encode},
     error::AppResult,
     features::volumes::state::tell,
     ids::{ArtifactId, RevisionId, VolumeId},
@@ -76,12 +77,38 @@ pub fn read_library(query: &LibraryQuery) -> impl Future<Output = AppResult<Libr
     data::get(data::with_query("/artifacts", query))
 }
 
-pub fn read_facets(query: &LibraryQuery) -> impl Future<Output = AppResult<Facets>> + Send + use<> {
-    data::get(data::with_query("/artifacts/facets", query))
+pub fn use_library(query: Memo<LibraryQuery>) -> Fetched<LibraryPage> {
+    data::fetch(move || Some(query.with(|query| data::with_query("/artifacts", query))))
 }
 
-pub fn read_home() -> impl Future<Output = AppResult<Home>> + Send + 'static {
-    data::get("/home")
+/// What there is to choose from: of the volume, kind and view of `query`, whatever else it asks for.
+pub fn use_facets(query: Memo<LibraryQuery>) -> Fetched<Facets> {
+    data::fetch(move || {
+        let scope = query.with(|query| LibraryQuery {
+            volume: query.volume,
+            team: query.team,
+            kind: query.kind,
+            view: query.view,
+            ..LibraryQuery::default()
+        });
+        Some(data::with_query("/artifacts/facets", &scope))
+    })
+}
+
+/// Every draft that one may commit, with its diffstat.
+pub fn use_drafts() -> Fetched<LibraryPage> {
+    let query = LibraryQuery { view: View::Drafts, diffstat: true, limit: Some(PAGE_MAX), ..LibraryQuery::default() };
+    let path = data::with_query("/artifacts", &query);
+    data::fetch(move || Some(path.clone()))
+}
+
+pub fn use_home() -> Fetched<Home> {
+    data::fetch(|| Some("/home".to_owned()))
+}
+
+/// The artifact that the address names.
+pub fn use_artifact(id: Memo<String>) -> Fetched<ArtifactDetail> {
+    data::fetch(move || Some(format!("/artifacts/{}", encode(&id.get()))))
 }
 
 pub fn read_artifact(id: ArtifactId) -> impl Future<Output = AppResult<ArtifactDetail>> + Send + 'static {
@@ -136,20 +163,41 @@ pub fn preview(id: ArtifactId, text: String) -> impl Future<Output = AppResult<S
 }
 
 pub fn read_history(id: ArtifactId, before: Option<RevisionId>) -> impl Future<Output = AppResult<HistoryPage>> + Send + 'static {
-    data::get(match before {
+    data::get(history_path(id, before))
+}
+
+fn history_path(id: ArtifactId, before: Option<RevisionId>) -> String {
+    match before {
         Some(before) => format!("/artifacts/{id}/history?before={before}"),
         None => format!("/artifacts/{id}/history"),
+    }
+}
+
+/// A page of the history, read again when `head` is another revision.
+pub fn use_history(id: ArtifactId, before: Memo<Option<RevisionId>>, head: Memo<Option<RevisionId>>) -> Fetched<HistoryPage> {
+    data::fetch(move || {
+        let head = head.get().map(|head| head.to_string()).unwrap_or_default();
+        Some(format!("{}#{head}", history_path(id, before.get())))
     })
 }
 
-/// `to` none: the draft. `from` none: what the other one was made from.
-pub fn read_diff(
+/// The newest page of the history.
+pub fn use_newest(id: ArtifactId) -> Fetched<HistoryPage> {
+    data::fetch(move || Some(history_path(id, None)))
+}
+
+/// `between`: from and to; `to` none: the draft; `from` none: what the other one was made from. Read again with each save of the draft.
+pub fn use_diff(
     id: ArtifactId,
-    from: Option<RevisionId>,
-    to: Option<RevisionId>,
-) -> impl Future<Output = AppResult<ArtifactDiff>> + Send + 'static {
-    let fields: Vec<String> = [("from", from), ("to", to)].into_iter().filter_map(|(name, id)| Some(format!("{name}={}", id?))).collect();
-    data::get(format!("/artifacts/{id}/diff?{}", fields.join("&")))
+    between: Memo<(Option<RevisionId>, Option<RevisionId>)>,
+    saves: Memo<Option<i64>>,
+) -> Fetched<ArtifactDiff> {
+    data::fetch(move || {
+        let (from, to) = between.get();
+        let fields: Vec<String> =
+            [("from", from), ("to", to)].into_iter().filter_map(|(name, id)| Some(format!("{name}={}", id?))).collect();
+        Some(format!("/artifacts/{id}/diff?{}#{}", fields.join("&"), saves.get().unwrap_or_default()))
+    })
 }
 
 pub fn restore_revision(id: ArtifactId, revision_id: RevisionId) -> impl Future<Output = AppResult<()>> + Send + 'static {
@@ -164,8 +212,8 @@ pub async fn fork_artifact(id: ArtifactId, volume_id: VolumeId) -> AppResult<Art
     data::post(format!("/artifacts/{id}/fork"), &Fork { id: None, volume_id }).await
 }
 
-pub fn read_merge(id: ArtifactId) -> impl Future<Output = AppResult<MergeView>> + Send + 'static {
-    data::get(format!("/artifacts/{id}/merge"))
+pub fn use_merge(id: ArtifactId) -> Fetched<MergeView> {
+    data::fetch(move || Some(format!("/artifacts/{id}/merge")))
 }
 
 pub fn save_merge(id: ArtifactId, merged: SaveMerge) -> impl Future<Output = AppResult<()>> + Send + 'static {

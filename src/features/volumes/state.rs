@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::model::{CommitDetail, CommitPage, CreateCommit, CreateVolume, UpdateVolume, Volume};
 use crate::{
-    browser::data,
+    browser::data::{self, Fetched},
     error::AppResult,
     features::{accounts::model::Action, artifacts::model::LibraryQuery, jobs::model::JobStatus},
     ids::{CommitId, JobId, VolumeId},
@@ -16,7 +16,7 @@ use crate::{
 /// The volumes, and where in the library one was.
 #[derive(Clone, Copy)]
 pub struct VolumesContext {
-    list: Resource<AppResult<Vec<Volume>>>,
+    list: Fetched<Vec<Volume>>,
     /// The filters of the library as it was left.
     pub library: RwSignal<LibraryQuery>,
     /// Whether the page listens to the copy buttons of rendered code already: once is enough.
@@ -26,7 +26,7 @@ pub struct VolumesContext {
 /// Provides the [`VolumesContext`] to everything below.
 pub fn provide_volumes() {
     provide_context(VolumesContext {
-        list: Resource::new(|| (), |()| data::get("/volumes")),
+        list: data::fetch(|| Some("/volumes".to_owned())),
         library: RwSignal::default(),
         copies: StoredValue::new(false),
     });
@@ -80,15 +80,23 @@ pub fn delete_volume(id: VolumeId) -> impl Future<Output = AppResult<()>> + Send
     tell("DELETE", format!("/volumes/{id}"), ())
 }
 
-pub fn read_commits(id: VolumeId, before: Option<CommitId>) -> impl Future<Output = AppResult<CommitPage>> + Send + 'static {
-    data::get(match before {
-        Some(before) => format!("/volumes/{id}/commits?before={before}"),
-        None => format!("/volumes/{id}/commits"),
+/// A page of a volume's commits, from the newest or from before one.
+pub fn use_commits(id: VolumeId, before: Memo<Option<CommitId>>) -> Fetched<CommitPage> {
+    data::fetch(move || {
+        Some(match before.get() {
+            Some(before) => format!("/volumes/{id}/commits?before={before}"),
+            None => format!("/volumes/{id}/commits"),
+        })
     })
 }
 
-pub fn read_commit(id: CommitId) -> impl Future<Output = AppResult<CommitDetail>> + Send + 'static {
-    data::get(format!("/commits/{id}"))
+/// The commit that the address names.
+pub fn use_commit(id: Memo<String>) -> Fetched<CommitDetail> {
+    data::fetch(move || Some(format!("/commits/{}", data::encode(&id.get()))))
+}
+
+pub fn use_job(id: JobId) -> Fetched<JobStatus> {
+    data::fetch(move || Some(format!("/jobs/{id}")))
 }
 
 pub fn create_commit(commit: CreateCommit) -> impl Future<Output = AppResult<()>> + Send + 'static {

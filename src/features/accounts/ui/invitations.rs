@@ -4,10 +4,13 @@ use leptos::prelude::*;
 
 use super::parts::{FormError, Secret, Submit, day, role_options, role_words, shown};
 use crate::{
-    browser::{data, page},
+    browser::{
+        data::{self, Fetched},
+        page,
+    },
     features::accounts::{
         model::{CreateInvitation, Invitation, NewInvitation, Role},
-        state::{PartData, Running},
+        state::Running,
     },
     ui::{ConfirmDialog, EmptyState, SelectField, toast, toast_error, use_toasts},
 };
@@ -16,7 +19,7 @@ const REVOKE: &str = "revoke-invitation";
 
 /// The links below `path`. `own` is the caller's role in the team; none: the links open accounts and nothing else.
 #[component]
-pub fn Invitations(#[prop(into)] path: String, own: Option<Role>, invitations: PartData<Vec<Invitation>>) -> impl IntoView {
+pub fn Invitations(#[prop(into)] path: String, own: Option<Role>, invitations: Fetched<Vec<Invitation>>) -> impl IntoView {
     let path = StoredValue::new(path);
     let chosen = RwSignal::new(None::<Invitation>);
     view! {
@@ -42,7 +45,7 @@ pub fn Invitations(#[prop(into)] path: String, own: Option<Role>, invitations: P
 
 /// The form, and below it the link that it made.
 #[component]
-fn NewLink(path: StoredValue<String>, own: Option<Role>, invitations: PartData<Vec<Invitation>>) -> impl IntoView {
+fn NewLink(path: StoredValue<String>, own: Option<Role>, invitations: Fetched<Vec<Invitation>>) -> impl IntoView {
     let running = Running::new();
     let role = RwSignal::new(Role::Member.as_str().to_owned());
     let uses = RwSignal::new("1".to_owned());
@@ -151,11 +154,7 @@ fn InvitationTable(invitations: Vec<Invitation>, chosen: RwSignal<Option<Invitat
 }
 
 #[component]
-fn RevokeQuestion(
-    path: StoredValue<String>,
-    chosen: RwSignal<Option<Invitation>>,
-    invitations: PartData<Vec<Invitation>>,
-) -> impl IntoView {
+fn RevokeQuestion(path: StoredValue<String>, chosen: RwSignal<Option<Invitation>>, invitations: Fetched<Vec<Invitation>>) -> impl IntoView {
     let toasts = use_toasts();
     let revoke = move |()| {
         let Some(invitation) = chosen.get_untracked() else { return };

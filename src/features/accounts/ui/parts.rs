@@ -10,14 +10,14 @@ use crate::{
 };
 
 /// What a part of a page shows of its data: grey rows, the error, or the thing itself.
-pub fn shown<T>(data: Option<AppResult<Option<T>>>, view: impl FnOnce(T) -> AnyView) -> AnyView {
+pub fn shown<T>(data: Option<AppResult<T>>, view: impl FnOnce(T) -> AnyView) -> AnyView {
     match data {
-        Some(Ok(Some(data))) => view(data),
+        Some(Ok(data)) => view(data),
         Some(Err(error)) => {
             response::set_status(error.code.status());
             view! { <ErrorView error=error/> }.into_any()
         }
-        _ => view! { <Loading/> }.into_any(),
+        None => view! { <Loading/> }.into_any(),
     }
 }
 

@@ -24,7 +24,7 @@ use crate::{
             model::ArtifactDetail,
             state::{
                 delete_artifact, delete_for_ever, fork_artifact, library_address, move_artifact, read_artifact, set_favourite,
-                undelete_artifact, use_list,
+                undelete_artifact, use_artifact, use_list,
             },
         },
         volumes::{model::VolumeKind, state::use_volumes},
@@ -68,19 +68,7 @@ impl Shown {
 #[component]
 pub fn ArtifactPane() -> impl IntoView {
     let params = use_params_map();
-    let id = Memo::new(move |_| params.with(|params| params.get("id").and_then(|id| id.parse::<ArtifactId>().ok())));
-    let detail = Resource::new(
-        move || id.get(),
-        |id| {
-            let answer = id.map(read_artifact);
-            async move {
-                match answer {
-                    Some(answer) => answer.await,
-                    None => Err(AppError::not_found("artifact")),
-                }
-            }
-        },
-    );
+    let detail = use_artifact(Memo::new(move |_| params.with(|params| params.get("id").unwrap_or_default())));
     view! {
         <Transition fallback=|| view! { <section class="pane" data-part="item"><div class="scroll"><Loading/></div></section> }>
             // By its id: what one left open, scrolled or typed belongs to that artifact and not to the next.

@@ -13,8 +13,8 @@ use crate::{
     features::{
         accounts::model::Action,
         artifacts::{
-            model::{ArtifactSummary, DiffStat, LibraryPage, LibraryQuery, PAGE_MAX, View},
-            state::{delete_artifact, discard_draft, read_library},
+            model::{ArtifactSummary, DiffStat, LibraryPage, PAGE_MAX},
+            state::{delete_artifact, discard_draft, use_drafts},
         },
         volumes::state::{create_commit, use_volumes},
     },
@@ -25,10 +25,7 @@ use crate::{
 #[component]
 pub fn ChangesPage() -> impl IntoView {
     let volumes = use_volumes();
-    let drafts = Resource::new(
-        || (),
-        |()| read_library(&LibraryQuery { view: View::Drafts, diffstat: true, limit: Some(PAGE_MAX), ..LibraryQuery::default() }),
-    );
+    let drafts = use_drafts();
     let refresh = Callback::new(move |()| {
         drafts.refetch();
         volumes.refresh();

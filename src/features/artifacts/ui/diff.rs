@@ -14,7 +14,7 @@ use crate::{
                 ArtifactDiff, FileChange, RevisionSummary,
                 diff::{Block, Change, Diff, Row},
             },
-            state::{read_diff, read_history},
+            state::{use_diff, use_newest},
         },
         volumes::model::Change as FileAct,
     },
@@ -34,8 +34,8 @@ pub fn DiffTab(shown: Shown) -> impl IntoView {
         (from, to.or(if draft { None } else { head }))
     });
     let saves = Memo::new(move |_| shown.detail.with(|detail| detail.draft.as_ref().map(|draft| draft.saves)));
-    let diff = Resource::new(move || (between.get(), saves.get()), move |((from, to), _)| read_diff(shown.id, from, to));
-    let history = Resource::new(move || shown.id, |id| read_history(id, None));
+    let diff = use_diff(shown.id, between, saves);
+    let history = use_newest(shown.id);
     let view_address = move |split: bool| {
         let (from, to) = (field("from"), field("to"));
         address(shown, from, to, split)

@@ -185,7 +185,7 @@ fn FileView(shown: Shown, file: FileEntry) -> impl IntoView {
         Look::Picture => view! { <p class="pad"><img class="file-picture" src=link.clone() alt=file.path.clone()/></p> }.into_any(),
         Look::Other => view! { <p class="pad t3">"This file is not shown here. Download it to look at it."</p> }.into_any(),
         Look::Text => {
-            let text = Resource::new(|| (), move |()| data::get_text(address.clone()));
+            let text = data::fetch_text(move || Some(address.clone()));
             view! {
                 <Transition fallback=|| view! { <Loading rows=3/> }>
                     {move || {

@@ -12,7 +12,7 @@ use crate::{
         accounts::model::Action,
         artifacts::{
             model::{HistoryPage, RevisionSummary},
-            state::{read_history, restore_revision},
+            state::{read_history, restore_revision, use_history},
         },
     },
     ids::RevisionId,
@@ -24,7 +24,7 @@ pub fn HistoryTab(shown: Shown) -> impl IntoView {
     let query = use_query_map();
     let before = Memo::new(move |_| query.with(|query| query.get("before").and_then(|id| id.parse::<RevisionId>().ok())));
     let head = Memo::new(move |_| shown.detail.with(|detail| detail.head.as_ref().map(|head| head.id)));
-    let history = Resource::new(move || (shown.id, before.get(), head.get()), |(id, before, _)| read_history(id, before));
+    let history = use_history(shown.id, before, head);
     view! {
         <Transition fallback=|| view! { <div class="scroll"><Loading/></div> }>
             {move || {

@@ -8,7 +8,7 @@ use crate::{
         accounts::state::use_session,
         artifacts::{
             model::{ArtifactSummary, Home, HomeCommit},
-            state::read_home,
+            state::use_home,
         },
         volumes::{model::VolumeKind, state::use_volumes},
     },
@@ -17,7 +17,7 @@ use crate::{
 
 #[component]
 pub fn HomePage() -> impl IntoView {
-    let home = Resource::new(|| (), |()| read_home());
+    let home = use_home();
     view! {
         <PageTitle text="Home"/>
         <main class="main panes" id="main" tabindex="-1">

@@ -15,12 +15,11 @@ use super::{
     parts::{artifact_address, category_words, page_keys},
 };
 use crate::{
-    browser::page,
-    error::AppResult,
+    browser::{data::Fetched, page},
     features::{
         artifacts::{
             model::{CATEGORIES, Facets, Kind, LibraryPage as Page, LibraryQuery, Sort, View},
-            state::{ListContext, library_address, library_fields, library_query, read_facets, read_library, use_list},
+            state::{ListContext, library_address, library_fields, library_query, use_facets, use_library, use_list},
         },
         volumes::state::use_volumes,
     },
@@ -48,19 +47,8 @@ pub fn LibraryPage() -> impl IntoView {
     let beside = Memo::new(move |_| path.with(|path| path.starts_with("/artifacts/")));
     let open = Memo::new(move |_| path.with(|path| path.strip_prefix("/artifacts/").and_then(|id| id.parse::<ArtifactId>().ok())));
     let show = RwSignal::new("list");
-    let facets = Resource::new(
-        move || {
-            query.with(|query| LibraryQuery {
-                volume: query.volume,
-                team: query.team,
-                kind: query.kind,
-                view: query.view,
-                ..LibraryQuery::default()
-            })
-        },
-        |query| read_facets(&query),
-    );
-    let list = Resource::new(move || query.get(), |query| read_library(&query));
+    let facets = use_facets(query);
+    let list = use_library(query);
     let refresh = Callback::new(move |()| {
         list.refetch();
         facets.refetch();
@@ -165,10 +153,10 @@ fn heading(query: &LibraryQuery) -> String {
 #[component]
 fn LibraryList(
     query: Memo<LibraryQuery>,
-    list: Resource<AppResult<Page>>,
+    list: Fetched<Page>,
     /// The one that is open beside the list.
     open: Memo<Option<ArtifactId>>,
-    facets: Resource<AppResult<Facets>>,
+    facets: Fetched<Facets>,
     show: RwSignal<&'static str>,
 ) -> impl IntoView {
     let volumes = use_volumes();
@@ -314,7 +302,7 @@ fn drop_down(label: &'static str, shown: String, on: bool, entries: Vec<(String,
 }
 
 #[component]
-fn Filters(query: Memo<LibraryQuery>, facets: Resource<AppResult<Facets>>) -> impl IntoView {
+fn Filters(query: Memo<LibraryQuery>, facets: Fetched<Facets>) -> impl IntoView {
     let with = move |change: &dyn Fn(&mut LibraryQuery)| {
         let mut next = query.get();
         next.cursor = None;

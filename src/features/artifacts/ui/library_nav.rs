@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::parts::volume_icon;
 use crate::{
-    error::AppResult,
+    browser::data::Fetched,
     features::{
         artifacts::{
             model::{Facets, Kind, LibraryQuery, View},
@@ -27,7 +27,7 @@ const VIEWS: [(View, &str, &str); 5] = [
 ];
 
 #[component]
-pub fn LibraryNav(query: Memo<LibraryQuery>, facets: Resource<AppResult<Facets>>, show: RwSignal<&'static str>) -> impl IntoView {
+pub fn LibraryNav(query: Memo<LibraryQuery>, facets: Fetched<Facets>, show: RwSignal<&'static str>) -> impl IntoView {
     let volumes = use_volumes();
     let views = move || {
         let (drafts, trashed) =

@@ -13,7 +13,7 @@ use crate::{
             MergeView, SaveMerge,
             merge::{Choice, MergePart},
         },
-        state::{read_merge, save_merge},
+        state::{save_merge, use_merge},
     },
     ui::{Avatar, EmptyState, ErrorView, Icon, Loading, plural, relative_time, short_sha, toast, toast_error, use_toasts},
 };
@@ -23,7 +23,7 @@ const AROUND: usize = 3;
 
 #[component]
 pub fn MergeTab(shown: Shown) -> impl IntoView {
-    let view = Resource::new(move || shown.id, read_merge);
+    let view = use_merge(shown.id);
     view! {
         <Transition fallback=|| view! { <div class="scroll"><Loading/></div> }>
             {move || {

@@ -15,7 +15,7 @@ use crate::{
                 DraftInfo, HistoryPage, RevisionSummary, Sibling,
                 validate::{Hint, Severity},
             },
-            state::read_history,
+            state::use_newest,
         },
         volumes::{model::VolumeKind, state::use_volumes},
     },
@@ -63,7 +63,7 @@ fn copy_buttons() {
 
 #[component]
 fn Meta(shown: Shown) -> impl IntoView {
-    let history = Resource::new(move || shown.id, |id| read_history(id, None));
+    let history = use_newest(shown.id);
     let detail = shown.detail;
     // A commit or a save changes what stands here.
     let seen = detail.with_untracked(|detail| detail.head.as_ref().map(|head| head.id));

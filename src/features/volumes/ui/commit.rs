@@ -4,31 +4,17 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 
 use crate::{
-    error::AppError,
     features::volumes::{
         model::{CHANGES_SHOWN, Change, CommitChange, CommitDetail},
-        state::read_commit,
+        state::use_commit,
     },
-    ids::CommitId,
     ui::{Avatar, Icon, Loading, PageError, PageTitle, Time, count, plural, short_sha, utc_time},
 };
 
 #[component]
 pub fn CommitPage() -> impl IntoView {
     let params = use_params_map();
-    let id = Memo::new(move |_| params.with(|params| params.get("id").and_then(|id| id.parse::<CommitId>().ok())));
-    let detail = Resource::new(
-        move || id.get(),
-        |id| {
-            let answer = id.map(read_commit);
-            async move {
-                match answer {
-                    Some(answer) => answer.await,
-                    None => Err(AppError::not_found("commit")),
-                }
-            }
-        },
-    );
+    let detail = use_commit(Memo::new(move |_| params.with(|params| params.get("id").unwrap_or_default())));
     view! {
         <Transition fallback=|| {
             view! { <main class="main panes" id="main" tabindex="-1"><section class="pane"><div class="scroll"><Loading/></div></section></main> }

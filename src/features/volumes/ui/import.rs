@@ -15,7 +15,7 @@ use crate::{
         jobs::model::{JobState, JobStatus},
         volumes::{
             model::{ImportReport, VolumeKind},
-            state::{read_job, use_volumes},
+            state::{read_job, use_job, use_volumes},
         },
     },
     ids::{JobId, VolumeId},
@@ -157,7 +157,7 @@ fn Source(asked: Option<VolumeId>) -> impl IntoView {
 #[component]
 fn Running(job: JobId, volume: Option<VolumeId>) -> impl IntoView {
     let volumes = use_volumes();
-    let first = Resource::new(move || job, read_job);
+    let first = use_job(job);
     let newest = RwSignal::new(None::<JobStatus>);
     let status = move || newest.get().map(Ok).or_else(|| first.get());
     // Asks until the job has ended, as long as this page is shown.

@@ -13,7 +13,7 @@ use crate::{
         accounts::model::Action,
         volumes::{
             model::{Commit, CommitPage, CreateVolume, Volume, VolumeKind},
-            state::{create_volume, delete_volume, read_commits, rename_volume, use_volumes},
+            state::{create_volume, delete_volume, rename_volume, use_commits, use_volumes},
         },
     },
     ids::{CommitId, VolumeId},
@@ -53,7 +53,7 @@ fn VolumeView(volume: Volume) -> impl IntoView {
     let id = volume.id;
     let query = use_query_map();
     let before = Memo::new(move |_| query.with(|query| query.get("before").and_then(|id| id.parse::<CommitId>().ok())));
-    let commits = Resource::new(move || (id, before.get()), |(id, before)| read_commits(id, before));
+    let commits = use_commits(id, before);
     let total = volume.skills + volume.tools + volume.agents;
     let may = volume.role.allows(Action::Commit) && volume.kind != VolumeKind::System;
     let about = match volume.kind {

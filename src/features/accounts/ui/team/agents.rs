@@ -81,7 +81,7 @@ fn AgentTokens(agent: String, path: String, data: TeamData) -> impl IntoView {
     let changed = Callback::new(move |()| data.agent_tokens.refetch());
     let path = Signal::stored(path);
     let name = move || {
-        let members = data.members.get().and_then(Result::ok).flatten().unwrap_or_default();
+        let members = data.members.get().and_then(Result::ok).unwrap_or_default();
         members
             .into_iter()
             .find(|member| member.person.id.to_string() == agent)
