@@ -48,7 +48,7 @@ const ACTIONS: [PaletteAction; 9] = [
 
 #[derive(Clone, PartialEq)]
 enum Hit {
-    Artifact(ArtifactSummary),
+    Artifact(Box<ArtifactSummary>),
     Action(PaletteAction),
 }
 
@@ -95,7 +95,7 @@ pub fn Palette() -> impl IntoView {
     let hits = Memo::new(move |_| {
         let text = query.get().trim().to_lowercase();
         let actions = ACTIONS.into_iter().filter(|action| text.is_empty() || action.words.to_lowercase().contains(&text)).map(Hit::Action);
-        found.get().into_iter().map(Hit::Artifact).chain(actions).collect::<Vec<_>>()
+        found.get().into_iter().map(|artifact| Hit::Artifact(Box::new(artifact))).chain(actions).collect::<Vec<_>>()
     });
     let navigate = use_navigate();
     let open = Callback::new(move |index: usize| {

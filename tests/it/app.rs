@@ -8,9 +8,9 @@
 //! });
 //! ```
 //! makes the tests `a_team_has_a_name::sqlite` and `a_team_has_a_name::postgres`. The latter needs `LLMOS_TEST_POSTGRES`, the
-//! address of a server it may make databases on (`scripts/postgres start FOLDER` prints one); without it, it says so and passes.
+//! address of a server it may make databases on (`scripts/postgres start FOLDER` prints one); without it, it says so, and `scripts/test` counts it.
 
-use std::net::SocketAddr;
+use std::{io::Write as _, net::SocketAddr};
 
 use llmos_lite::server::{config::Config, db::Db, router, serve, state::AppState, worker};
 use reqwest::{Method, header::HeaderMap};
@@ -56,12 +56,20 @@ macro_rules! app_test {
     };
 }
 
+/// Says that a test had nothing to test with, loudly; `scripts/test` counts what is in the file that it names.
+pub fn skipped(without: &str, advice: &str) {
+    eprintln!("\n!!! SKIPPED: there is no {without} to test with: {advice}\n");
+    if let Some(path) = std::env::var_os("LLMOS_TEST_SKIPPED") {
+        let file = std::fs::File::options().create(true).append(true).open(path);
+        // One write for each line: tests run at the same time.
+        file.and_then(|mut file| file.write_all(format!("{without}\n").as_bytes())).expect("the list of skipped tests can be written");
+    }
+}
+
 pub fn run(engine: Engine, configure: impl FnOnce(&mut Config), test: impl AsyncFnOnce(&TestApp)) {
     let server = std::env::var("LLMOS_TEST_POSTGRES").ok();
     if engine == Engine::Postgres && server.is_none() {
-        eprintln!(
-            "\n!!! SKIPPED: there is no PostgreSQL to test with: set LLMOS_TEST_POSTGRES (scripts/postgres start FOLDER prints it)\n"
-        );
+        skipped("PostgreSQL", "set LLMOS_TEST_POSTGRES (scripts/postgres start FOLDER prints it)");
         return;
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::{
+    app::skipped,
     process::{Process, browser, call, first_account},
     publishing::{MANY, many},
 };
@@ -179,7 +180,7 @@ async fn write(base: &str, client: &Client, volume: &str, acknowledged: &Mutex<A
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_kind_of_write_is_fsynced_before_its_answer() {
     if Command::new("strace").arg("-V").stdout(Stdio::null()).status().is_err() {
-        eprintln!("SKIPPED: strace is not installed here, so nobody watched the system calls");
+        skipped("strace", "install it, so that somebody watches the system calls");
         return;
     }
     let data = TempDir::new().expect("a folder");
