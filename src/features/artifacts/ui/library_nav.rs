@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::parts::volume_icon;
 use crate::{
+    browser::page,
     error::AppResult,
     features::{
         artifacts::{
@@ -13,6 +14,7 @@ use crate::{
         volumes::{
             model::{Volume, VolumeKind},
             state::use_volumes,
+            ui::{NEW_VOLUME, NewVolumeDialog},
         },
     },
     ui::{Icon, count},
@@ -76,7 +78,7 @@ pub fn LibraryNav(query: Memo<LibraryQuery>, facets: Resource<AppResult<Facets>>
             <header class="bar">
                 <h2>"Volumes"</h2>
                 <span class="push row gap-4">
-                    <a class="btn ghost icon-only" href="/import" aria-label="Import into a volume" title="Import into a volume"><Icon name="upload"/></a>
+                    <button type="button" class="btn ghost icon-only" aria-label="New volume" title="New volume" on:click=move |_| page::open_dialog(NEW_VOLUME)><Icon name="plus"/></button>
                     <button type="button" class="btn ghost icon-only narrow-only" aria-label="Close" title="Close" on:click=move |_| show.set("list")><Icon name="x"/></button>
                 </span>
             </header>
@@ -91,6 +93,7 @@ pub fn LibraryNav(query: Memo<LibraryQuery>, facets: Resource<AppResult<Facets>>
                     </Transition>
                 </nav>
             </div>
+            <NewVolumeDialog team=None/>
         </section>
     }
 }
