@@ -53,6 +53,7 @@ test("a team imports a folder, edits, commits, and shares with a viewer", async 
   await checkAccessible(page);
 
   // Invite a second person with a link.
+  await page.getByRole("link", { name: "Home", exact: true }).first().click();
   await page.getByRole("navigation", { name: "Teams" }).getByText("Harbor Platform").click();
   await page.getByRole("link", { name: /Invitations/ }).click();
   await page.getByLabel("They become").selectOption("viewer");
@@ -72,7 +73,7 @@ test("a team imports a folder, edits, commits, and shares with a viewer", async 
   await ready(second.page);
   await expect(second.page.getByText("Review within one working day.").first()).toBeVisible();
   await expect(second.page.getByText("You are a viewer here").first()).toBeVisible();
-  await expect(second.page.getByRole("link", { name: "Edit" })).toHaveCount(0);
+  await expect(second.page.getByRole("region", { name: "Artifact", exact: true }).getByRole("link", { name: "Edit" })).toHaveCount(0);
   const id = address.split("/").pop();
   const refused = await second.context.request.put(`/api/v1/artifacts/${id}/draft`, { data: { text: "mine now", saves: 0 } });
   expect(refused.status()).toBe(403);

@@ -98,7 +98,7 @@ fn Rail(session: SessionContext) -> impl IntoView {
     view! {
         <aside class="rail" aria-label="Navigation">
             <div class="rail-top">
-                <a href="/" class="team">
+                <a href="/" class="team" title="Home">
                     <svg class="icon logo" aria-hidden="true"><use href="/icons.svg#i-mark"></use></svg>
                     <span class="trunc">
                         <Suspense>{move || session.instance.get().and_then(Result::ok).map(|instance| instance.name)}</Suspense>

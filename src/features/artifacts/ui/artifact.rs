@@ -29,7 +29,7 @@ use crate::{
         },
         volumes::{model::VolumeKind, state::use_volumes},
     },
-    ids::ArtifactId,
+    ids::{ArtifactId, VolumeId},
     ui::{ConfirmDialog, Icon, KindMark, Loading, PageTitle, PaneError, plural, toast, toast_error, toast_undo, use_toasts},
 };
 
@@ -261,16 +261,31 @@ fn MoreMenu(shown: Shown) -> impl IntoView {
             }
         });
     });
-    let relocate = Callback::new(move |volume| {
+    let go_to = move |volume, undo: Option<VolumeId>| {
         let answer = move_artifact(id, volume);
-        leptos::task::spawn_local(async move {
+        async move {
             match answer.await {
                 Ok(()) => {
                     shown.reload.try_run(());
                     list.refresh.try_run(());
-                    toast(toasts, "Moved");
+                    undo
                 }
-                Err(error) => toast_error(toasts, &error),
+                Err(error) => {
+                    toast_error(toasts, &error);
+                    None
+                }
+            }
+        }
+    };
+    let relocate = Callback::new(move |volume| {
+        let from = shown.detail.with_untracked(|detail| detail.summary.volume_id);
+        leptos::task::spawn_local(async move {
+            if let Some(from) = go_to(volume, Some(from)).await {
+                toast_undo(toasts, "Moved", move || {
+                    leptos::task::spawn_local(async move {
+                        go_to(from, None).await;
+                    });
+                });
             }
         });
     });

@@ -11,7 +11,6 @@ use super::{
 use crate::{
     browser::page,
     features::{
-        accounts::model::Action,
         artifacts::{
             model::{ArtifactSummary, DiffStat, LibraryPage, PAGE_MAX},
             state::{delete_artifact, discard_draft, use_drafts},
@@ -53,7 +52,10 @@ pub fn ChangesPage() -> impl IntoView {
                                     }
                                         .into_any()
                                 }
-                                Ok(page) => view! { <Drafts page=page refresh=refresh/> }.into_any(),
+                                Ok(page) => {
+                                    let may = volumes.writable().into_iter().map(|volume| volume.id).collect();
+                                    view! { <Drafts page=page may=may refresh=refresh/> }.into_any()
+                                }
                                 Err(error) => view! { <div class="scroll"><ErrorView error=error/></div> }.into_any(),
                             })
                     }}
@@ -64,16 +66,20 @@ pub fn ChangesPage() -> impl IntoView {
 }
 
 #[component]
-fn Drafts(page: LibraryPage, refresh: Callback<()>) -> impl IntoView {
+fn Drafts(
+    page: LibraryPage,
+    /// Where one may commit.
+    may: BTreeSet<VolumeId>,
+    refresh: Callback<()>,
+) -> impl IntoView {
     let toasts = use_toasts();
     let volumes = use_volumes();
     let all = StoredValue::new(page.items);
     let more = page.next.is_some();
     // What one may commit is chosen at first.
-    let may = move |id: VolumeId| volumes.known().iter().any(|volume| volume.id == id && volume.role.allows(Action::Commit));
-    let chosen = RwSignal::new(
-        all.with_value(|all| all.iter().filter(|draft| may(draft.volume_id)).map(|draft| draft.id).collect::<BTreeSet<ArtifactId>>()),
-    );
+    let chosen = RwSignal::new(all.with_value(|all| {
+        all.iter().filter(|draft| may.contains(&draft.volume_id)).map(|draft| draft.id).collect::<BTreeSet<ArtifactId>>()
+    }));
     let number = move || chosen.with(BTreeSet::len) as i64;
     let lines = move || all.with_value(|all| chosen.with(|chosen| total(all.iter().filter(|draft| chosen.contains(&draft.id)))));
     let message = RwSignal::new(String::new());
@@ -140,7 +146,7 @@ fn Drafts(page: LibraryPage, refresh: Callback<()>) -> impl IntoView {
             .map(|id| {
                 let drafts: Vec<ArtifactSummary> =
                     all.with_value(|all| all.iter().filter(|draft| draft.volume_id == id).cloned().collect());
-                view! { <Group name=volumes.name_of(id) id=id may=may(id) drafts=drafts chosen=chosen/> }
+                view! { <Group name=volumes.name_of(id) id=id may=may.contains(&id) drafts=drafts chosen=chosen/> }
             })
             .collect_view()
     };
@@ -273,7 +279,7 @@ fn Draft(draft: ArtifactSummary, may: bool, chosen: RwSignal<BTreeSet<ArtifactId
                 {(draft.hints > 0).then(|| view! { <span class="chip warn wide-only"><Icon name="alert"/>{plural(draft.hints, "hint", "hints")}</span> })}
                 {draft.diffstat.map(diffstat)}
                 <a class="btn s ghost" href=format!("{address}?tab=diff")><Icon name="diff"/>"Diff"</a>
-                <Time at=draft.updated_at/>
+                <span class="wide-only"><Time at=draft.updated_at/></span>
             </span>
         </li>
     }

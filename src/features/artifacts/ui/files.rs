@@ -5,12 +5,12 @@ use leptos_router::hooks::use_query_map;
 
 use super::artifact::Shown;
 use crate::{
-    browser::{data, upload},
+    browser::{data, page, upload},
     features::{
         artifacts::{model::FileEntry, state::file_path},
         volumes::state::tell,
     },
-    ui::{EmptyState, ErrorView, Icon, Loading, bytes, plural, toast, toast_error, use_toasts},
+    ui::{ConfirmDialog, EmptyState, ErrorView, Icon, Loading, bytes, plural, toast, toast_error, use_toasts},
 };
 
 /// A longer text is downloaded, not shown.
@@ -21,6 +21,8 @@ pub fn FilesTab(shown: Shown) -> impl IntoView {
     let query = use_query_map();
     let open = Memo::new(move |_| query.with(|query| query.get("file")).filter(|file| !file.is_empty()));
     let files = Memo::new(move |_| shown.detail.with(|detail| detail.files.clone()));
+    // Asked about before it is removed.
+    let leaving = RwSignal::new(String::new());
     let here = Memo::new(move |_| {
         open.with(|open| open.as_ref().and_then(|open| files.with(|files| files.iter().find(|file| file.path == *open).cloned())))
     });
@@ -37,7 +39,7 @@ pub fn FilesTab(shown: Shown) -> impl IntoView {
                         view! {
                             <ul class="files">
                                 <For each=move || files.get() key=|file| (file.path.clone(), file.sha.clone()) let:file>
-                                    <FileRow shown=shown file=file open=open/>
+                                    <FileRow shown=shown file=file open=open leaving=leaving/>
                                 </For>
                             </ul>
                         }
@@ -48,21 +50,15 @@ pub fn FilesTab(shown: Shown) -> impl IntoView {
                 {move || here.get().map(|file| view! { <FileView shown=shown file=file/> })}
             </div>
         </div>
+        <RemoveDialog shown=shown leaving=leaving/>
     }
 }
 
-fn file_address(shown: Shown, path: &str) -> String {
-    format!("{}&file={}", shown.tab("files"), data::encode(path))
-}
-
 #[component]
-fn FileRow(shown: Shown, file: FileEntry, open: Memo<Option<String>>) -> impl IntoView {
+fn RemoveDialog(shown: Shown, leaving: RwSignal<String>) -> impl IntoView {
     let toasts = use_toasts();
-    let address = file_address(shown, &file.path);
-    let remove_label = format!("Remove {}", file.path);
-    let path = StoredValue::new(file.path.clone());
-    let remove = move |_| {
-        let name = path.get_value();
+    let remove = Callback::new(move |()| {
+        let name = leaving.get_untracked();
         let answer = tell("DELETE", file_path(shown.id, &name), ());
         leptos::task::spawn_local(async move {
             match answer.await {
@@ -73,6 +69,30 @@ fn FileRow(shown: Shown, file: FileEntry, open: Memo<Option<String>>) -> impl In
                 Err(error) => toast_error(toasts, &error),
             }
         });
+    });
+    view! {
+        <ConfirmDialog
+            id="remove-file"
+            title=Signal::derive(move || format!("Remove {}?", leaving.get()))
+            text="It leaves the draft. What was committed of it stays in the history; what was not is gone."
+            confirm="Remove file"
+            act=remove
+        />
+    }
+}
+
+fn file_address(shown: Shown, path: &str) -> String {
+    format!("{}&file={}", shown.tab("files"), data::encode(path))
+}
+
+#[component]
+fn FileRow(shown: Shown, file: FileEntry, open: Memo<Option<String>>, leaving: RwSignal<String>) -> impl IntoView {
+    let address = file_address(shown, &file.path);
+    let remove_label = format!("Remove {}", file.path);
+    let path = StoredValue::new(file.path.clone());
+    let remove = move |_| {
+        leaving.set(path.get_value());
+        page::open_dialog("remove-file");
     };
     let current = move || open.with(|open| path.with_value(|path| open.as_ref() == Some(path))).then_some("true");
     view! {

@@ -37,13 +37,7 @@ pub fn LibraryPage() -> impl IntoView {
     let Location { pathname: path, query: params, .. } = use_location();
     let volumes = use_volumes();
     // Beside an artifact the address is that one's: the list stays as it was left.
-    let query = Memo::new(move |last: Option<&LibraryQuery>| {
-        if path.with(|path| path == "/artifacts") {
-            params.with(library_query)
-        } else {
-            last.cloned().unwrap_or_else(|| volumes.library.get_untracked())
-        }
-    });
+    let query = Memo::new(move |_| if path.with(|path| path == "/artifacts") { params.with(library_query) } else { volumes.library.get() });
     let beside = Memo::new(move |_| path.with(|path| path.starts_with("/artifacts/")));
     let open = Memo::new(move |_| path.with(|path| path.strip_prefix("/artifacts/").and_then(|id| id.parse::<ArtifactId>().ok())));
     let show = RwSignal::new("list");
@@ -77,7 +71,7 @@ pub fn LibraryPage() -> impl IntoView {
             data-show=move || if beside.get() { "item" } else { show.get() }
         >
             <LibraryNav query=query facets=facets show=show/>
-            <LibraryList query=query list=list open=open facets=facets show=show/>
+            <LibraryList query=query beside=beside list=list open=open facets=facets show=show/>
             <Outlet/>
         </main>
     }
@@ -153,6 +147,7 @@ fn heading(query: &LibraryQuery) -> String {
 #[component]
 fn LibraryList(
     query: Memo<LibraryQuery>,
+    beside: Memo<bool>,
     list: Fetched<Page>,
     /// The one that is open beside the list.
     open: Memo<Option<ArtifactId>>,
@@ -188,7 +183,7 @@ fn LibraryList(
                     <a class="btn" href=new_address><Icon name="plus"/>"New"</a>
                 </span>
             </header>
-            <FilterField query=query/>
+            <FilterField query=query beside=beside/>
             <Filters query=query facets=facets/>
             <Transition fallback=|| view! { <div class="scroll"><Loading/></div> }>
                 {move || {
@@ -207,13 +202,17 @@ fn LibraryList(
 
 /// The words to look for: typing waits a moment, then replaces the address. A plain form without script.
 #[component]
-fn FilterField(query: Memo<LibraryQuery>) -> impl IntoView {
+fn FilterField(query: Memo<LibraryQuery>, beside: Memo<bool>) -> impl IntoView {
+    let volumes = use_volumes();
     let navigate = use_navigate();
     let typed = StoredValue::new(0_usize);
     let go = Callback::new(move |text: String| {
         let text = text.trim().to_owned();
         let next = query.with_untracked(|query| LibraryQuery { q: (!text.is_empty()).then_some(text), cursor: None, ..query.clone() });
-        if query.with_untracked(|query| *query != next) {
+        if beside.get_untracked() {
+            // The address is the open artifact's, which stays.
+            volumes.library.set(next);
+        } else if query.with_untracked(|query| *query != next) {
             navigate(&library_address(&next), NavigateOptions { replace: true, scroll: false, ..NavigateOptions::default() });
         }
     });

@@ -39,27 +39,55 @@ fn said(report: &BulkReport, verb: &str) -> String {
     text
 }
 
+/// What moves each back to where it was.
+fn places_back<'a>(artifacts: impl Iterator<Item = &'a ArtifactSummary>) -> Vec<Bulk> {
+    let mut places: BTreeMap<VolumeId, Vec<ArtifactId>> = BTreeMap::new();
+    for artifact in artifacts {
+        places.entry(artifact.volume_id).or_default().push(artifact.id);
+    }
+    places.into_iter().map(|(volume_id, ids)| Bulk::Move { ids, volume_id }).collect()
+}
+
+/// What gives each the tags that it had: those that were there stay, those that were not go.
+fn tags_back<'a>(artifacts: impl Iterator<Item = &'a ArtifactSummary>, added: &[String], removed: &[String]) -> Vec<Bulk> {
+    let mut alike: BTreeMap<(Vec<String>, Vec<String>), Vec<ArtifactId>> = BTreeMap::new();
+    for artifact in artifacts {
+        let had = |tag: &&String| artifact.tags.iter().any(|known| known.eq_ignore_ascii_case(tag));
+        let lost = removed.iter().filter(had).cloned().collect();
+        let gained = added.iter().filter(|tag| !had(tag)).cloned().collect();
+        alike.entry((lost, gained)).or_default().push(artifact.id);
+    }
+    alike
+        .into_iter()
+        .filter(|((lost, gained), _)| !lost.is_empty() || !gained.is_empty())
+        .map(|((add, remove), ids)| Bulk::Tag { ids, add, remove })
+        .collect()
+}
+
 #[component]
 pub fn BulkBar(items: RwSignal<Vec<ArtifactSummary>>, chosen: Chosen, trash: Memo<bool>, refresh: Callback<()>) -> impl IntoView {
     let toasts = use_toasts();
     let ids = move || chosen.with_untracked(|chosen| chosen.keys().copied().collect::<Vec<ArtifactId>>());
-    let run = move |act: Bulk, verb: &'static str, undo: Option<Bulk>| {
+    let run = move |act: Bulk, verb: &'static str, undo: Vec<Bulk>| {
         let answer = act_on_many(act);
         leptos::task::spawn_local(async move {
             match answer.await {
                 Ok(report) => {
                     let text = said(&report, verb);
-                    match undo {
-                        Some(undo) if report.done > 0 => toast_undo(toasts, text, move || {
-                            let answer = act_on_many(undo.clone());
+                    if undo.is_empty() || report.done == 0 {
+                        toast(toasts, text);
+                    } else {
+                        toast_undo(toasts, text, move || {
+                            let acts = undo.clone();
                             leptos::task::spawn_local(async move {
-                                if let Err(error) = answer.await {
-                                    toast_error(toasts, &error);
+                                for act in acts {
+                                    if let Err(error) = act_on_many(act).await {
+                                        toast_error(toasts, &error);
+                                    }
                                 }
                                 refresh.try_run(());
                             });
-                        }),
-                        _ => toast(toasts, text),
+                        });
                     }
                     refresh.try_run(());
                 }
@@ -91,7 +119,11 @@ pub fn BulkBar(items: RwSignal<Vec<ArtifactSummary>>, chosen: Chosen, trash: Mem
             })
         };
         page::close_dialog("bulk-tag");
-        run(Bulk::Tag { ids: ids(), add: words(add), remove: words(remove) }, "Tagged", None);
+        let (added, removed) = (words(add), words(remove));
+        add.set(String::new());
+        remove.set(String::new());
+        let undo = chosen.with_untracked(|chosen| tags_back(chosen.values(), &added, &removed));
+        run(Bulk::Tag { ids: ids(), add: added, remove: removed }, "Tagged", undo);
     };
     let drafts = move || chosen.with(|chosen| chosen.values().filter(|artifact| artifact.has_draft).count());
     let bar = move || {
@@ -100,7 +132,7 @@ pub fn BulkBar(items: RwSignal<Vec<ArtifactSummary>>, chosen: Chosen, trash: Mem
             return None;
         }
         let acts = if trash.get() {
-            view! { <button type="button" class="btn s" on:click=move |_| run(Bulk::Restore { ids: ids() }, "Took back", None)><Icon name="undo"/>"Take back"</button> }.into_any()
+            view! { <button type="button" class="btn s" on:click=move |_| run(Bulk::Restore { ids: ids() }, "Took back", Vec::new())><Icon name="undo"/>"Take back"</button> }.into_any()
         } else {
             view! {
                 {(drafts() > 0).then(|| view! { <button type="button" class="btn s" on:click=move |_| page::open_dialog("bulk-commit")><Icon name="commit"/>"Commit"</button> })}
@@ -110,7 +142,7 @@ pub fn BulkBar(items: RwSignal<Vec<ArtifactSummary>>, chosen: Chosen, trash: Mem
                 <button
                     type="button"
                     class="btn s danger"
-                    on:click=move |_| run(Bulk::Delete { ids: ids() }, "Deleted", Some(Bulk::Restore { ids: ids() }))
+                    on:click=move |_| run(Bulk::Delete { ids: ids() }, "Deleted", vec![Bulk::Restore { ids: ids() }])
                 >
                     "Delete"
                 </button>
@@ -147,7 +179,10 @@ pub fn BulkBar(items: RwSignal<Vec<ArtifactSummary>>, chosen: Chosen, trash: Mem
             title="Move to a volume"
             verb="Move"
             hint="History, drafts and files go along."
-            act=Callback::new(move |volume_id| run(Bulk::Move { ids: ids(), volume_id }, "Moved", None))
+            act=Callback::new(move |volume_id| {
+                let undo = chosen.with_untracked(|chosen| places_back(chosen.values()));
+                run(Bulk::Move { ids: ids(), volume_id }, "Moved", undo);
+            })
         />
         <Dialog id="bulk-tag" title="Tags" size="s">
             <form

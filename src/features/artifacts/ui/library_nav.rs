@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::parts::volume_icon;
 use crate::{
-    browser::data::Fetched,
+    browser::{data::Fetched, page},
     features::{
         artifacts::{
             model::{Facets, Kind, LibraryQuery, View},
@@ -13,6 +13,7 @@ use crate::{
         volumes::{
             model::{Volume, VolumeKind},
             state::use_volumes,
+            ui::{NEW_VOLUME, NewVolumeDialog},
         },
     },
     ui::{Icon, count},
@@ -76,7 +77,7 @@ pub fn LibraryNav(query: Memo<LibraryQuery>, facets: Fetched<Facets>, show: RwSi
             <header class="bar">
                 <h2>"Volumes"</h2>
                 <span class="push row gap-4">
-                    <a class="btn ghost icon-only" href="/import" aria-label="Import into a volume" title="Import into a volume"><Icon name="upload"/></a>
+                    <button type="button" class="btn ghost icon-only" aria-label="New volume" title="New volume" on:click=move |_| page::open_dialog(NEW_VOLUME)><Icon name="plus"/></button>
                     <button type="button" class="btn ghost icon-only narrow-only" aria-label="Close" title="Close" on:click=move |_| show.set("list")><Icon name="x"/></button>
                 </span>
             </header>
@@ -91,6 +92,7 @@ pub fn LibraryNav(query: Memo<LibraryQuery>, facets: Fetched<Facets>, show: RwSi
                     </Transition>
                 </nav>
             </div>
+            <NewVolumeDialog team=None/>
         </section>
     }
 }

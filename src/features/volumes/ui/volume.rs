@@ -6,14 +6,15 @@ use leptos_router::{
     hooks::{use_navigate, use_params_map, use_query_map},
 };
 
+use super::{NEW_VOLUME, NewVolumeDialog};
 use crate::{
     browser::page,
     error::AppError,
     features::{
         accounts::model::Action,
         volumes::{
-            model::{Commit, CommitPage, CreateVolume, Volume, VolumeKind},
-            state::{create_volume, delete_volume, rename_volume, use_commits, use_volumes},
+            model::{Commit, CommitPage, Volume, VolumeKind},
+            state::{delete_volume, rename_volume, use_commits, use_volumes},
         },
     },
     ids::{CommitId, VolumeId},
@@ -151,7 +152,6 @@ fn VolumeMenu(volume: Volume) -> impl IntoView {
     let team = volume.team;
     let manage = volume.role.allows(Action::ManageVolumes) && volume.kind != VolumeKind::System;
     let name = RwSignal::new(volume.name.clone());
-    let new_name = RwSignal::new(String::new());
     let error = RwSignal::new(None::<AppError>);
     let rename = move || {
         let answer = rename_volume(id, name.get_untracked().trim().to_owned());
@@ -161,24 +161,6 @@ fn VolumeMenu(volume: Volume) -> impl IntoView {
                     page::close_dialog("rename");
                     volumes.refresh();
                     toast(toasts, "Renamed");
-                }
-                Err(failed) => {
-                    error.try_set(Some(failed));
-                }
-            }
-        });
-    };
-    let to_new = navigate.clone();
-    let create = move || {
-        let made = VolumeId::generate();
-        let answer = create_volume(CreateVolume { id: Some(made), name: new_name.get_untracked().trim().to_owned(), team });
-        let navigate = to_new.clone();
-        leptos::task::spawn_local(async move {
-            match answer.await {
-                Ok(()) => {
-                    page::close_dialog("new-volume");
-                    volumes.refresh();
-                    navigate(&format!("/volumes/{made}"), NavigateOptions::default());
                 }
                 Err(failed) => {
                     error.try_set(Some(failed));
@@ -213,7 +195,7 @@ fn VolumeMenu(volume: Volume) -> impl IntoView {
                 {manage
                     .then(|| {
                         view! {
-                            <button type="button" on:click=move |_| open("new-volume")><Icon name="plus"/>"New volume beside it"</button>
+                            <button type="button" on:click=move |_| page::open_dialog(NEW_VOLUME)><Icon name="plus"/>"New volume beside it"</button>
                             <button type="button" on:click=move |_| open("rename")><Icon name="edit"/>"Rename"</button>
                             <hr/>
                             <button type="button" class="danger" on:click=move |_| page::open_dialog("delete-volume")><Icon name="trash"/>"Delete the volume"</button>
@@ -235,20 +217,7 @@ fn VolumeMenu(volume: Volume) -> impl IntoView {
                 <footer><button type="submit" class="btn primary">"Rename"</button></footer>
             </form>
         </Dialog>
-        <Dialog id="new-volume" title="New volume" size="s">
-            <form
-                on:submit=move |event| {
-                    event.prevent_default();
-                    create();
-                }
-            >
-                <div class="body">
-                    <FieldError error=error/>
-                    <Field id="new-volume-name" name="name" label="Name" value=new_name error=error required=true/>
-                </div>
-                <footer><button type="submit" class="btn primary">"Create"</button></footer>
-            </form>
-        </Dialog>
+        <NewVolumeDialog team=team/>
         <ConfirmDialog
             id="delete-volume"
             title=format!("Delete the volume \u{201c}{}\u{201d}?", volume.name)
