@@ -42,6 +42,14 @@ as_root() {
 # locked_version CRATE: the version of a crate in Cargo.lock.
 locked_version() { awk -v c="$1" '$1=="name" && $3=="\""c"\"" {getline; gsub(/"/,"",$3); print $3; exit}' Cargo.lock; }
 
+# build_front: the browser's half for release, each group of pages in a file of its own. Its panics name no place in the source: that
+# table is a twentieth of the first load. The flag is not stable yet, hence RUSTC_BOOTSTRAP; where it is missing, all else works.
+build_front() {
+  env -u RUSTC_WORKSPACE_WRAPPER -u CLIPPY_ARGS RUSTC_BOOTSTRAP=1 \
+    CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS="--cfg=erase_components -Zlocation-detail=none" \
+    cargo leptos build --release --precompress --split --lib-features hydrate,split --frontend-only
+}
+
 # browser: the path of an installed Chromium or Chrome.
 browser() {
   local candidate

@@ -66,6 +66,11 @@ mod inner {
         document().get_element_by_id(id)?.dyn_into().ok()
     }
 
+    /// What stands in an input of the page that the server sent, before its component takes it over.
+    pub fn input_value(id: &str) -> Option<String> {
+        element::<web_sys::HtmlInputElement>(id).map(|input| input.value())
+    }
+
     /// Shows a native modal dialog: focus goes in and comes back, Escape closes it.
     pub fn open_dialog(id: &str) {
         if let Some(dialog) = element::<HtmlDialogElement>(id)
@@ -305,6 +310,9 @@ mod inner {
         Vec::new()
     }
     pub fn time_zone() -> Option<String> {
+        None
+    }
+    pub fn input_value(_: &str) -> Option<String> {
         None
     }
     pub fn open_dialog(_: &str) {}

@@ -3,7 +3,16 @@
 use leptos::prelude::*;
 
 use super::Icon;
-use crate::error::AppError;
+use crate::{browser::page, error::AppError};
+
+/// Takes over what was typed, or filled in by a password manager, before the page's script was ready. Call it where the input's
+/// component begins: the signal's own value replaces it soon after.
+pub fn keep_typed(id: &'static str, value: RwSignal<String>) {
+    if let Some(typed) = page::input_value(id).filter(|typed| value.with_untracked(|value| value != typed)) {
+        // Later: what is shown first has to be what the server sent.
+        Effect::new(move |_| value.set(typed.clone()));
+    }
+}
 
 /// A labelled text input bound to a signal. Also works in a plain form: `name` is what is sent.
 #[component]
@@ -28,6 +37,9 @@ pub fn Field(
     #[prop(optional, into)]
     error: Option<Signal<Option<AppError>>>,
 ) -> impl IntoView {
+    if let Some(value) = value {
+        keep_typed(id, value);
+    }
     let name = name.unwrap_or(id);
     let problem =
         Memo::new(move |_| error.and_then(|error| error.with(|error| error.as_ref().and_then(|error| error.fields.get(name).cloned()))));

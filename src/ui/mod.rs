@@ -15,7 +15,7 @@ pub mod toast;
 pub use avatar::Avatar;
 pub use dialog::{ConfirmDialog, Dialog};
 pub use error_view::{EmptyState, ErrorView, Loading, NotFound, PageError, PaneError};
-pub use field::{Field, FieldError, SelectField, form_error};
+pub use field::{Field, FieldError, SelectField, form_error, keep_typed};
 pub use format::{bytes, count, plural, relative_time, short_sha, utc_time};
 pub use icon::{Icon, KindMark};
 pub use keys::{Overlays, single_keys};

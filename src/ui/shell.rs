@@ -23,6 +23,9 @@ const PLACES: [(&str, &str, &str); 3] =
 /// "Library · LLMos-Lite" in the window's title.
 #[component]
 pub fn PageTitle(#[prop(into)] text: Signal<String>) -> impl IntoView {
+    // The server writes the head last, when the page and its signals may be gone already: what was there to begin with counts then.
+    let first = text.get_untracked();
+    let text = move || text.try_get().unwrap_or_else(|| first.clone());
     view! { <Title text=text formatter=|text: String| if text.is_empty() { "LLMos-Lite".to_owned() } else { format!("{text} · LLMos-Lite") }/> }
 }
 

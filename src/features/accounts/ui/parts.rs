@@ -6,7 +6,7 @@ use crate::{
     browser::{page, response},
     error::{AppError, AppResult},
     features::accounts::model::{NAME_MAX, PASSWORD_MIN, Role},
-    ui::{ErrorView, FieldError, Icon, Loading, utc_time},
+    ui::{ErrorView, FieldError, Icon, Loading, keep_typed, utc_time},
 };
 
 /// What a part of a page shows of its data: grey rows, the error, or the thing itself.
@@ -94,6 +94,7 @@ pub fn NewPassword(
     #[prop(into)] error: Signal<Option<AppError>>,
 ) -> impl IntoView {
     let value = value.unwrap_or_else(|| RwSignal::new(String::new()));
+    keep_typed(id, value);
     let problem = Memo::new(move |_| error.with(|error| error.as_ref().and_then(|error| error.fields.get(name).cloned())));
     let strength = Memo::new(move |_| value.with(|text| strength(text)));
     let note = format!("{id}-note");

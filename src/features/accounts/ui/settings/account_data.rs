@@ -49,7 +49,7 @@ fn DeleteDialog(me: Me) -> impl IntoView {
     };
     view! {
         <Dialog id=DELETE title="Delete your account?".to_owned() alert=true>
-            <form on:submit=delete>
+            <form method="post" on:submit=delete>
                 <div class="body">
                     <p>"This cannot be undone. Export your data first if you may want it."</p>
                     <FormError error=running.error beside=&["password", "email"]/>

@@ -45,7 +45,7 @@ fn Password(me: Me) -> impl IntoView {
                 <h2>{if has_password { "Change the password" } else { "Set a password" }}</h2>
                 <p>"The other browsers you are signed in with are signed out."{me.github_linked.then_some(" GitHub keeps working too.")}</p>
             </header>
-            <form class="form" on:submit=save>
+            <form class="form" method="post" on:submit=save>
                 <FormError error=running.error beside=&["current", "new"]/>
                 <input type="text" name="username" autocomplete="username" value=me.email.unwrap_or_default() hidden/>
                 <div class="form-2">
