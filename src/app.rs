@@ -3,7 +3,6 @@
 use leptos::prelude::*;
 use leptos_meta::{MetaTags, provide_meta_context};
 use leptos_router::{
-    Lazy,
     components::{ParentRoute, Route, Router, Routes},
     path,
 };
@@ -81,24 +80,24 @@ pub fn App() -> impl IntoView {
     view! {
         <Router>
             <Routes fallback=|| view! { <NotFound/> }>
-                <Route path=path!("/login") view={Lazy::<Login>::new()}/>
-                <Route path=path!("/sign-up") view={Lazy::<SignUp>::new()}/>
-                <Route path=path!("/invite/:token") view={Lazy::<Invite>::new()}/>
-                <Route path=path!("/reset/:token") view={Lazy::<Reset>::new()}/>
+                <Route path=path!("/login") view=Entry::Login.page()/>
+                <Route path=path!("/sign-up") view=Entry::SignUp.page()/>
+                <Route path=path!("/invite/:token") view=Entry::Invite.page()/>
+                <Route path=path!("/reset/:token") view=Entry::Reset.page()/>
                 <ParentRoute path=path!("") view=Frame>
-                    <Route path=path!("/") view={Lazy::<Home>::new()}/>
-                    <Route path=path!("/artifacts/new") view={Lazy::<NewArtifact>::new()}/>
-                    <ParentRoute path=path!("/artifacts") view={Lazy::<Library>::new()}>
+                    <Route path=path!("/") view=Start::Home.page()/>
+                    <Route path=path!("/artifacts/new") view=Work::NewArtifact.page()/>
+                    <ParentRoute path=path!("/artifacts") view=Browse::Library.page()>
                         <Route path=path!("") view=|| ()/>
-                        <Route path=path!("/:id") view={Lazy::<Artifact>::new()}/>
+                        <Route path=path!("/:id") view=Work::Artifact.page()/>
                     </ParentRoute>
-                    <Route path=path!("/changes") view={Lazy::<Changes>::new()}/>
-                    <Route path=path!("/import") view={Lazy::<Import>::new()}/>
-                    <Route path=path!("/volumes/:id") view={Lazy::<Volume>::new()}/>
-                    <Route path=path!("/commits/:id") view={Lazy::<Commit>::new()}/>
-                    <Route path=path!("/teams/:id/:part?") view={Lazy::<Team>::new()}/>
-                    <Route path=path!("/settings/:part?") view={Lazy::<Settings>::new()}/>
-                    <Route path=path!("/admin/:part?") view={Lazy::<Admin>::new()}/>
+                    <Route path=path!("/changes") view=Browse::Changes.page()/>
+                    <Route path=path!("/import") view=Work::Import.page()/>
+                    <Route path=path!("/volumes/:id") view=Browse::Volume.page()/>
+                    <Route path=path!("/commits/:id") view=Browse::Commit.page()/>
+                    <Route path=path!("/teams/:id/:part?") view=Manage::Team.page()/>
+                    <Route path=path!("/settings/:part?") view=Manage::Settings.page()/>
+                    <Route path=path!("/admin/:part?") view=Manage::Admin.page()/>
                 </ParentRoute>
             </Routes>
         </Router>

@@ -6,6 +6,11 @@
 //!
 //! Groups are few on purpose. The splitter makes a file for each set of groups that share code: fifteen single pages made 366.
 
+use std::{future::Future, pin::Pin, sync::Arc};
+
+use leptos::prelude::AnyView;
+use leptos_router::ChooseView;
+
 /// An async function that loads a group's code and gives one of its views.
 #[cfg(feature = "split")]
 #[macro_export]
@@ -44,21 +49,46 @@ macro_rules! lazy_preload {
     ($preload:ident) => {};
 }
 
-/// `load_work (__preload_load_work) as Work { Home => path::to::HomePage; … }`: an enum of the group's pages, the function that loads
-/// one, and for each page a route of its name for `leptos_router::Lazy`. The name in parentheses is the one that `#[lazy]` makes:
-/// the router loads the code through it before it attaches to the server's page, which must find the view at once.
+/// A page whose code comes with its group's. One type for all routes: the router's part of a route is compiled for each type of view.
+#[derive(Clone)]
+pub struct LazyPage {
+    view: Arc<dyn Fn() -> LocalFuture<AnyView> + Send + Sync>,
+    preload: fn() -> LocalFuture<()>,
+}
+
+pub type LocalFuture<T> = Pin<Box<dyn Future<Output = T>>>;
+
+impl LazyPage {
+    pub fn new(view: impl Fn() -> LocalFuture<AnyView> + Send + Sync + 'static, preload: fn() -> LocalFuture<()>) -> Self {
+        Self { view: Arc::new(view), preload }
+    }
+}
+
+impl ChooseView for LazyPage {
+    async fn choose(self) -> AnyView {
+        (self.view)().await
+    }
+    /// The router calls it before it attaches to the server's page, which must find the view at once.
+    async fn preload(&self) {
+        (self.preload)().await;
+    }
+}
+
+/// `load_work (__preload_load_work) as Work { Artifact => path::to::ArtifactPage; … }`: an enum of the group's pages, whose `page` is what
+/// a route shows, and the function that loads one. The name in parentheses is the one that `#[lazy]` makes.
 #[macro_export]
 macro_rules! lazy_pages {
     ($($load:ident ($preload:ident) as $group:ident { $($route:ident => $page:path;)* })*) => {$(
+        #[derive(Clone, Copy)]
         enum $group { $($route),* }
         $crate::lazy_function!($load, |page: $group| match page { $($group::$route => $page().into_any()),* });
-        $(
-            struct $route;
-            impl leptos_router::LazyRoute for $route {
-                fn data() -> Self { Self }
-                async fn view(_this: Self) -> AnyView { $load($group::$route).await }
-                async fn preload() { $crate::lazy_preload!($preload); }
+        impl $group {
+            fn page(self) -> $crate::browser::LazyPage {
+                $crate::browser::LazyPage::new(
+                    move || Box::pin($load(self)),
+                    || Box::pin(async { $crate::lazy_preload!($preload); }),
+                )
             }
-        )*
+        }
     )*};
 }

@@ -8,3 +8,5 @@ pub mod page;
 pub mod response;
 pub mod storage;
 pub mod upload;
+
+pub use lazy::LazyPage;

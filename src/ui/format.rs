@@ -54,12 +54,18 @@ pub fn plural(number: i64, one: &str, many: &str) -> String {
     format!("{} {}", count(number), if number == 1 { one } else { many })
 }
 
+/// One decimal, without floats: the code that prints those is larger than all else here.
+fn tenths(size: i64, unit: i64, name: &str) -> String {
+    let tenths = (size * 10 + unit / 2) / unit;
+    format!("{}.{} {name}", tenths / 10, tenths % 10)
+}
+
 /// "3 B", "12.4 KB", "1.2 MB" (powers of 1,024).
 pub fn bytes(size: i64) -> String {
     match size {
         size if size < 1_024 => format!("{size} B"),
-        size if size < 1_024 * 1_024 => format!("{:.1} KB", size as f64 / 1_024.0),
-        size => format!("{:.1} MB", size as f64 / 1_048_576.0),
+        size if size < 1_024 * 1_024 => tenths(size, 1_024, "KB"),
+        size => tenths(size, 1_024 * 1_024, "MB"),
     }
 }
 

@@ -39,12 +39,7 @@ pub fn use_volumes() -> VolumesContext {
 impl VolumesContext {
     /// Reactive; inside a `Suspense` or `Transition`. One's own first, then the teams', then the system's.
     pub fn get(self) -> Option<AppResult<Vec<Volume>>> {
-        self.list.get().map(|list| {
-            list.map(|mut volumes| {
-                volumes.sort_by(|a, b| (b.kind, a.name.to_lowercase()).cmp(&(a.kind, b.name.to_lowercase())));
-                volumes
-            })
-        })
+        self.list.get()
     }
     /// Those that came; empty while they load or when they did not.
     pub fn known(self) -> Vec<Volume> {

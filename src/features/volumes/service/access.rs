@@ -103,6 +103,6 @@ pub async fn visible(ctx: &Ctx) -> AppResult<Vec<VolumeAccess>> {
             role.map(|role| VolumeAccess::new(row, role))
         })
         .collect::<AppResult<Vec<_>>>()?;
-    volumes.sort_by_key(|volume| Reverse(volume.kind));
+    volumes.sort_by_cached_key(|volume| (Reverse(volume.kind), volume.name.to_lowercase()));
     Ok(volumes)
 }
