@@ -65,6 +65,9 @@ test("many at once: tag, commit, move and delete, with a way back", async ({ pag
     await expect(bar.getByText(`${number} chosen`)).toBeVisible();
   };
 
+  // Without a pointer that hovers the boxes have to be asked for.
+  await page.getByRole("button", { name: "Select", exact: true }).click();
+  for (const name of NAMES) await expect(page.getByLabel(`Select ${name}`)).toHaveCSS("opacity", "1");
   await choose(2);
   await checkAccessible(page);
   const download = page.waitForEvent("download");

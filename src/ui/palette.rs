@@ -6,7 +6,10 @@ use leptos_router::hooks::use_navigate;
 use super::{Icon, KindMark, keys::single_keys};
 use crate::{
     browser::{data, page},
-    features::artifacts::model::{ArtifactSummary, LibraryPage, LibraryQuery},
+    features::{
+        artifacts::model::{ArtifactSummary, LibraryPage, LibraryQuery},
+        volumes::state::use_volumes,
+    },
 };
 
 const KEYS: [(&str, &str); 14] = [
@@ -64,6 +67,7 @@ impl Hit {
 /// Ctrl-K: goes anywhere, finds artifacts by name.
 #[component]
 pub fn Palette() -> impl IntoView {
+    let volumes = use_volumes();
     let query = RwSignal::new(String::new());
     let chosen = RwSignal::new(0_usize);
     let found = RwSignal::new(Vec::<ArtifactSummary>::new());
@@ -151,7 +155,7 @@ pub fn Palette() -> impl IntoView {
                             .enumerate()
                             .map(|(index, hit)| {
                                 let (mark, words, more) = match hit {
-                                    Hit::Artifact(artifact) => (view! { <KindMark kind=artifact.kind small=true/> }.into_any(), artifact.name, artifact.category),
+                                    Hit::Artifact(artifact) => (view! { <KindMark kind=artifact.kind small=true/> }.into_any(), artifact.name, volumes.name_of(artifact.volume_id)),
                                     Hit::Action(action) => (view! { <Icon name=action.icon/> }.into_any(), action.words.to_owned(), String::new()),
                                 };
                                 view! {

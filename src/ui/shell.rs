@@ -12,7 +12,10 @@ use crate::{
     browser::{page, storage},
     features::{
         accounts::state::{SessionContext, use_session},
-        volumes::{state::provide_volumes, ui::VolumesStatus},
+        volumes::{
+            state::{provide_volumes, use_volumes},
+            ui::VolumesStatus,
+        },
     },
 };
 
@@ -34,6 +37,15 @@ pub fn PageTitle(#[prop(into)] text: Signal<String>) -> impl IntoView {
 pub fn Frame() -> impl IntoView {
     let session = use_session();
     provide_volumes();
+    let volumes = use_volumes();
+    // A team that comes or goes does so with its volumes.
+    Effect::new(move |last: Option<Option<usize>>| {
+        let teams = session.account().map(|me| me.teams.len());
+        if last.flatten().is_some_and(|last| teams.is_some_and(|teams| teams != last)) {
+            volumes.refresh();
+        }
+        teams.or(last.flatten())
+    });
     // "open" or "closed" as a person chose; otherwise the width of the window and what the page needs decide.
     let rail = RwSignal::new(storage::preference("rail").filter(|rail| matches!(rail.as_str(), "open" | "closed")));
     let path = use_location().pathname;

@@ -177,7 +177,7 @@ fn Bar(shown: Shown, tab: Memo<String>) -> impl IntoView {
                         }
                             .into_any()
                     } else {
-                        view! { <span class="hint wide-only nowrap"><Icon name="lock" class="s"/>" " {shown.why_not()}</span> }.into_any()
+                        view! { <span class="hint row gap-4 wide-only nowrap"><Icon name="lock" class="s"/>{shown.why_not()}</span> }.into_any()
                     }
                 }}
                 <MoreMenu shown=shown/>

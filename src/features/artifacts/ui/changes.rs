@@ -81,6 +81,7 @@ fn Drafts(
         all.iter().filter(|draft| may.contains(&draft.volume_id)).map(|draft| draft.id).collect::<BTreeSet<ArtifactId>>()
     }));
     let number = move || chosen.with(BTreeSet::len) as i64;
+    let may_some = chosen.with_untracked(|chosen| !chosen.is_empty());
     let lines = move || all.with_value(|all| chosen.with(|chosen| total(all.iter().filter(|draft| chosen.contains(&draft.id)))));
     let message = RwSignal::new(String::new());
     let busy = RwSignal::new(false);
@@ -157,27 +158,31 @@ fn Drafts(
                 {more.then(|| view! { <p class="hint">{format!("The first {PAGE_MAX} are shown. Commit some to see the others.")}</p> })}
             </div>
         </div>
-        <form
-            class="doc-foot"
-            on:submit=move |event| {
-                event.prevent_default();
-                commit();
+        {may_some.then(|| {
+            view! {
+                <form
+                    class="doc-foot"
+                    on:submit=move |event| {
+                        event.prevent_default();
+                        commit();
+                    }
+                >
+                    <input
+                        class="input"
+                        aria-label="Message"
+                        placeholder=move || { chosen.track(); format!("Message, such as \u{201c}{}\u{201d}", default_message(&picked())) }
+                        prop:value=move || message.get()
+                        on:input=move |event| message.set(event_target_value(&event))
+                    />
+                    {move || diffstat(lines())}
+                    <button type="button" class="btn danger" disabled=move || number() == 0 on:click=move |_| page::open_dialog("discard")>"Discard"</button>
+                    <button type="submit" class=move || if busy.get() { "btn primary busy" } else { "btn primary" } disabled=move || number() == 0>
+                        {move || if busy.get() { view! { <span class="spin"></span> }.into_any() } else { view! { <Icon name="commit"/> }.into_any() }}
+                        {move || format!("Commit {}", plural(number(), "draft", "drafts"))}
+                    </button>
+                </form>
             }
-        >
-            <input
-                class="input"
-                aria-label="Message"
-                placeholder=move || { chosen.track(); format!("Message, such as \u{201c}{}\u{201d}", default_message(&picked())) }
-                prop:value=move || message.get()
-                on:input=move |event| message.set(event_target_value(&event))
-            />
-            {move || diffstat(lines())}
-            <button type="button" class="btn danger" disabled=move || number() == 0 on:click=move |_| page::open_dialog("discard")>"Discard"</button>
-            <button type="submit" class=move || if busy.get() { "btn primary busy" } else { "btn primary" } disabled=move || number() == 0>
-                {move || if busy.get() { view! { <span class="spin"></span> }.into_any() } else { view! { <Icon name="commit"/> }.into_any() }}
-                {move || format!("Commit {}", plural(number(), "draft", "drafts"))}
-            </button>
-        </form>
+        })}
         <ConfirmDialog
             id="discard"
             title=Signal::derive(move || format!("Discard {}?", plural(number(), "draft", "drafts")))

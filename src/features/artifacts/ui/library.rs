@@ -1,5 +1,7 @@
 //! The library: every artifact one sees, filtered by what the address says. An artifact opens beside it where there is room.
 
+use std::collections::BTreeMap;
+
 use leptos::prelude::*;
 use leptos_router::{
     NavigateOptions,
@@ -158,6 +160,8 @@ fn LibraryList(
     let refresh = use_list().refresh;
     let items = RwSignal::new(Vec::new());
     let chosen: Chosen = RwSignal::default();
+    // Where nothing can be pointed at, the boxes wait for this.
+    let selecting = RwSignal::new(false);
     let trash = Memo::new(move |_| query.with(|query| query.view == View::Trash));
     let place = move || query.with(|query| query.volume).map(|id| volumes.name_of(id)).filter(|name| !name.is_empty());
     let new_address = move || {
@@ -184,12 +188,12 @@ fn LibraryList(
                 </span>
             </header>
             <FilterField query=query beside=beside/>
-            <Filters query=query facets=facets/>
+            <Filters query=query facets=facets selecting=selecting chosen=chosen/>
             <Transition fallback=|| view! { <div class="scroll"><Loading/></div> }>
                 {move || {
                     list.get()
                         .map(|page| match page {
-                            Ok(page) => view! { <LibraryRows page=page query=query.get_untracked() open=open items=items chosen=chosen/> }.into_any(),
+                            Ok(page) => view! { <LibraryRows page=page query=query.get_untracked() open=open items=items chosen=chosen selecting=selecting/> }.into_any(),
                             Err(error) => view! { <div class="scroll"><ErrorView error=error/></div> }.into_any(),
                         })
                 }}
@@ -301,7 +305,7 @@ fn drop_down(label: &'static str, shown: String, on: bool, entries: Vec<(String,
 }
 
 #[component]
-fn Filters(query: Memo<LibraryQuery>, facets: Fetched<Facets>) -> impl IntoView {
+fn Filters(query: Memo<LibraryQuery>, facets: Fetched<Facets>, selecting: RwSignal<bool>, chosen: Chosen) -> impl IntoView {
     let with = move |change: &dyn Fn(&mut LibraryQuery)| {
         let mut next = query.get();
         next.cursor = None;
@@ -355,6 +359,17 @@ fn Filters(query: Memo<LibraryQuery>, facets: Fetched<Facets>) -> impl IntoView 
             <Transition>{categories}</Transition>
             {sorts}
             {tag}
+            <button
+                type="button"
+                class=move || if selecting.get() { "chip line push on" } else { "chip line push" }
+                aria-pressed=move || selecting.get().to_string()
+                on:click=move |_| {
+                    selecting.update(|selecting| *selecting = !*selecting);
+                    chosen.set(BTreeMap::new());
+                }
+            >
+                "Select"
+            </button>
         </div>
     }
 }

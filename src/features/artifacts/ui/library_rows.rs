@@ -24,6 +24,7 @@ pub fn LibraryRows(
     open: Memo<Option<ArtifactId>>,
     items: RwSignal<Vec<ArtifactSummary>>,
     chosen: Chosen,
+    selecting: RwSignal<bool>,
 ) -> impl IntoView {
     chosen.set(BTreeMap::new());
     if page.items.is_empty() {
@@ -65,7 +66,7 @@ pub fn LibraryRows(
     view! {
         <div class="scroll">
             {later.then(|| view! { <p class="filters"><a class="link" href=first_page>"Back to the first page"</a></p> })}
-            <ul class="lib">
+            <ul class=move || if selecting.get() { "lib selecting" } else { "lib" }>
                 // Not by key: a list that was read again has new signals, and rows that are kept would hold on to the old ones.
                 {move || items.get().into_iter().map(|item| view! { <Row artifact=item open=open chosen=chosen choose=choose/> }).collect_view()}
             </ul>
