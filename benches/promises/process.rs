@@ -23,10 +23,12 @@ pub async fn run() -> Result<Vec<Figure>> {
     tokio::time::sleep(Duration::from_secs(3)).await;
     let idle = server.memory("VmRSS")?;
 
+    // Each kind of page as often as every other; of artifacts another one each time.
     let page = server.api("GET", "/artifacts?limit=20", None).await?;
-    let mut paths = vec!["/".to_owned(), "/artifacts".to_owned(), "/changes".to_owned(), "/settings".to_owned()];
-    paths
-        .extend(page["items"].as_array().into_iter().flatten().filter_map(|item| item["id"].as_str().map(|id| format!("/artifacts/{id}"))));
+    let artifacts = page["items"].as_array().into_iter().flatten().filter_map(|item| item["id"].as_str());
+    let paths: Vec<String> = artifacts
+        .flat_map(|id| ["/".to_owned(), "/artifacts".to_owned(), format!("/artifacts/{id}"), "/changes".to_owned(), "/settings".to_owned()])
+        .collect();
     let paths = Arc::new(paths);
     let (answers, errors) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let until = Instant::now() + Duration::from_secs(LOAD_SECONDS);

@@ -13,7 +13,8 @@ use crate::Result;
 
 pub struct Server {
     process: Child,
-    pub data: TempDir,
+    /// Removed with it.
+    _data: TempDir,
     pub address: String,
     pub client: reqwest::Client,
     /// From starting the process to the first answer.
@@ -44,7 +45,7 @@ impl Server {
             .stdout(Stdio::null())
             .spawn()?;
         let client = reqwest::Client::builder().cookie_store(true).build()?;
-        let mut server = Self { process, data, address, client, started_in: Duration::ZERO };
+        let mut server = Self { process, _data: data, address, client, started_in: Duration::ZERO };
         while server.client.get(server.url("/healthz")).send().await.is_err() {
             if began.elapsed() > Duration::from_secs(30) {
                 return Err("the server did not start".into());

@@ -121,6 +121,17 @@ fn item(row: store::IndexRow) -> AppResult<Item> {
     })
 }
 
+/// Takes in what a large import brought, so that the first who looks does not wait for it. A failure only means that they do.
+pub async fn warm(ctx: &Ctx, volume: VolumeId) {
+    let warmed = async {
+        let Some(seq) = volumes::service::number_of(ctx, volume).await? else { return Ok(()) };
+        ctx.state.library.at(ctx, volume, seq).await.map(drop)
+    };
+    if let Err(error) = warmed.await {
+        tracing::warn!(%volume, %error, "the library's index is read at the next look");
+    }
+}
+
 /// How much is in a volume that the caller may read.
 pub async fn counts(ctx: &Ctx, volume: VolumeId, seq: i64) -> AppResult<Counts> {
     Ok(ctx.state.library.at(ctx, volume, seq).await?.read().counts)

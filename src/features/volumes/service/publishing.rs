@@ -72,6 +72,11 @@ pub async fn finish(ctx: &Ctx, volume: VolumeId, commit: CommitId) -> AppResult<
     Ok(tx.commit().await?)
 }
 
+/// What a volume has counted up to.
+pub async fn number_of(ctx: &Ctx, volume: VolumeId) -> AppResult<Option<i64>> {
+    Ok(store::by_id(ctx.db().read(), volume).await?.map(|row| row.seq))
+}
+
 /// Every claimed volume with its commit.
 pub async fn claimed(ctx: &Ctx) -> AppResult<Vec<(String, String)>> {
     store::claimed(ctx.db().read()).await
