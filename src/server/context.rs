@@ -3,13 +3,17 @@
 use std::{convert::Infallible, sync::Arc};
 
 use axum::{extract::FromRequestParts, http::request::Parts};
+use tokio::sync::OnceCell;
 
 use super::{clock, db::Db, state::AppState};
 use crate::{
     error::{AppError, AppResult},
-    features::accounts::{
-        Scope,
-        model::{Person, Scopes},
+    features::{
+        accounts::{
+            Scope,
+            model::{Person, Scopes},
+        },
+        volumes::service::VolumeAccess,
     },
     ids::{SignInId, UserId},
 };
@@ -57,12 +61,20 @@ pub struct Ctx {
     pub address: Arc<str>,
     pub user_agent: Arc<str>,
     pub request_id: Arc<str>,
+    /// While a page is rendered.
+    pub page: Option<Arc<PageReads>>,
+}
+
+/// What the parts of a page all ask for: read once for each rendering of it. Rendering changes nothing, so it stays true.
+#[derive(Default)]
+pub struct PageReads {
+    pub volumes: OnceCell<Vec<VolumeAccess>>,
 }
 
 impl Ctx {
     /// A context for work that no request asked for.
     pub fn internal(state: AppState, actor: Option<Actor>) -> Self {
-        Self { state, actor: actor.map(Arc::new), address: "local".into(), user_agent: "".into(), request_id: "".into() }
+        Self { state, actor: actor.map(Arc::new), address: "local".into(), user_agent: "".into(), request_id: "".into(), page: None }
     }
 
     pub fn db(&self) -> &Db {
@@ -86,7 +98,7 @@ impl Ctx {
 
     /// The same request, now that it is known who sent it.
     pub fn on_behalf_of(&self, actor: Actor) -> Self {
-        Self { actor: Some(Arc::new(actor)), ..self.clone() }
+        Self { actor: Some(Arc::new(actor)), page: None, ..self.clone() }
     }
 
     pub fn now(&self) -> i64 {

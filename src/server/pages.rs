@@ -1,5 +1,7 @@
 //! Renders the pages: the same components as in the browser, whole before they are sent, so that they read without JavaScript.
 
+use std::sync::Arc;
+
 use axum::{
     extract::{Request, State},
     http::{HeaderValue, header},
@@ -18,7 +20,8 @@ fn public(path: &str) -> bool {
 
 /// Any address that is no route and no file.
 pub async fn render(state: AppState, request: Request) -> Response {
-    let ctx = request.extensions().get::<Ctx>().cloned().unwrap_or_else(|| Ctx::internal(state.clone(), None));
+    let mut ctx = request.extensions().get::<Ctx>().cloned().unwrap_or_else(|| Ctx::internal(state.clone(), None));
+    ctx.page = Some(Arc::default());
     let path = request.uri().path().to_owned();
     if ctx.actor.is_none() && !public(&path) {
         let next = request.uri().path_and_query().map_or("/", |path| path.as_str());

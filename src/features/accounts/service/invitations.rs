@@ -70,7 +70,8 @@ pub async fn create_invitation(ctx: &Ctx, team: Option<TeamId>, input: CreateInv
         return Err(AppError::conflict("This id is in use already: make a new one."));
     }
     store::invitations::insert(&mut tx, &new, now).await?;
-    let detail = format!("{} uses, {} days", input.max_uses, input.expires_in_days);
+    let words = |number: i64, one: &str| format!("{number} {one}{}", if number == 1 { "" } else { "s" });
+    let detail = format!("{}, {}", words(i64::from(input.max_uses), "use"), words(i64::from(input.expires_in_days), "day"));
     let event = Audit::new("invitation.created", input.role.as_str()).detail(&detail);
     note(ctx, &mut tx, if let Some(team) = team { event.team(team) } else { event }).await?;
     record(ctx, &mut tx, Event::new("invitation.created").team(team).subject(invitation.id)).await?;

@@ -4,7 +4,7 @@ use crate::features::artifacts::model::{
     FrontmatterEntry, FrontmatterValue, Kind,
     document::Document,
     frontmatter::{Frontmatter, Node},
-    validate::{self, Hint},
+    validate::{self, Hint, Severity},
 };
 
 // Bounds of the columns; the text itself keeps everything.
@@ -22,6 +22,7 @@ pub struct Facts {
     pub tags: Vec<String>,
     pub version: String,
     pub author: String,
+    /// How many ask for a change; what is only worth knowing does not mark the artifact in lists.
     pub hints: i64,
 }
 
@@ -61,7 +62,7 @@ impl Reading {
             tags,
             version: word(&frontmatter.version),
             author: word(&frontmatter.author),
-            hints: hints.len() as i64,
+            hints: hints.iter().filter(|hint| hint.severity != Severity::Info).count() as i64,
         };
         Self { facts, frontmatter, hints }
     }

@@ -88,6 +88,13 @@ pub async fn authorise_whole(ctx: &Ctx, id: VolumeId) -> AppResult<VolumeAccess>
 
 /// Every volume that the caller sees, strongest first: one's own, then the teams', then the built-in one.
 pub async fn visible(ctx: &Ctx) -> AppResult<Vec<VolumeAccess>> {
+    match &ctx.page {
+        Some(page) => page.volumes.get_or_try_init(|| read_visible(ctx)).await.cloned(),
+        None => read_visible(ctx).await,
+    }
+}
+
+async fn read_visible(ctx: &Ctx) -> AppResult<Vec<VolumeAccess>> {
     let actor = ctx.actor_with(accounts::Scope::Read)?;
     let teams = accounts::service::roles_of(ctx).await?;
     let ids: Vec<String> = teams.iter().map(|(team, _)| team.to_string()).collect();
