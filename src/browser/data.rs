@@ -185,29 +185,47 @@ mod transport {
     use send_wrapper::SendWrapper;
 
     use super::{AppError, AppResult, Future};
-    use crate::error::ErrorCode;
+    use crate::{browser::page, error::ErrorCode};
+
+    /// Pauses before asking again, in milliseconds, when the server says that it cannot answer just now: a large import is being
+    /// published, or the database is busy. Nothing was changed then, and the key makes sure that it happens once.
+    const AGAIN: [u32; 4] = [300, 700, 1_500, 3_000];
 
     pub fn call_text(method: &'static str, path: String, body: Option<String>) -> impl Future<Output = AppResult<String>> + Send {
         SendWrapper::new(async move {
-            let method = Method::from_bytes(method.as_bytes()).unwrap_or(Method::GET);
-            let mut request = RequestBuilder::new(&format!("/api/v1{path}")).method(method.clone());
-            if method != Method::GET {
-                request = request.header("idempotency-key", &uuid::Uuid::now_v7().to_string());
+            let key = (method != "GET").then(|| uuid::Uuid::now_v7().to_string());
+            let mut pauses = AGAIN.into_iter();
+            loop {
+                match send(method, &path, key.as_deref(), body.clone()).await {
+                    Err(error) if error.code == ErrorCode::Unavailable => match pauses.next() {
+                        Some(pause) => page::pause(pause).await,
+                        None => return Err(error),
+                    },
+                    answer => return answer,
+                }
             }
-            let response = match body {
-                Some(body) => match request.header("content-type", "application/json").body(body) {
-                    Ok(request) => request.send().await,
-                    Err(error) => Err(error),
-                },
-                None => request.send().await,
-            };
-            let response = response.map_err(|_| offline())?;
-            let text = response.text().await.map_err(|_| offline())?;
-            if response.ok() {
-                return Ok(text);
-            }
-            Err(serde_json::from_str(&text).unwrap_or_else(unreadable))
         })
+    }
+
+    async fn send(method: &str, path: &str, key: Option<&str>, body: Option<String>) -> AppResult<String> {
+        let method = Method::from_bytes(method.as_bytes()).unwrap_or(Method::GET);
+        let mut request = RequestBuilder::new(&format!("/api/v1{path}")).method(method);
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
+        }
+        let response = match body {
+            Some(body) => match request.header("content-type", "application/json").body(body) {
+                Ok(request) => request.send().await,
+                Err(error) => Err(error),
+            },
+            None => request.send().await,
+        };
+        let response = response.map_err(|_| offline())?;
+        let text = response.text().await.map_err(|_| offline())?;
+        if response.ok() {
+            return Ok(text);
+        }
+        Err(serde_json::from_str(&text).unwrap_or_else(unreadable))
     }
 
     fn offline() -> AppError {

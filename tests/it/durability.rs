@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::{
     app::skipped,
-    process::{Process, browser, call, first_account},
+    process::{Process, browser, call_patiently, first_account},
     publishing::{MANY, many},
 };
 
@@ -155,21 +155,21 @@ async fn an_import_that_is_killed_goes_on_after_the_restart() {
 /// One team, one artifact with a draft, one commit; notes what was acknowledged. `None`: the server is gone.
 async fn write(base: &str, client: &Client, volume: &str, acknowledged: &Mutex<Acknowledged>, name: &str) -> Option<()> {
     let note = |act: &dyn Fn(&mut Acknowledged)| act(&mut acknowledged.lock().expect("not poisoned"));
-    let (status, team) = call(base, client, Method::POST, "/teams", json!({ "name": format!("Team {name}") })).await?;
+    let (status, team) = call_patiently(base, client, Method::POST, "/teams", json!({ "name": format!("Team {name}") })).await?;
     assert!(status < 300, "team: {status} {team}");
     note(&|seen| seen.teams.push(team["id"].as_str().unwrap_or_default().to_owned()));
     let body = json!({ "volumeId": volume, "kind": "skill", "name": format!("Skill {name}"), "text": format!("# {name}\n") });
-    let (status, made) = call(base, client, Method::POST, "/artifacts", body).await?;
+    let (status, made) = call_patiently(base, client, Method::POST, "/artifacts", body).await?;
     assert!(status < 300, "artifact: {status} {made}");
     let id = made["summary"]["id"].as_str().unwrap_or_default().to_owned();
     let saves = made["draft"]["saves"].as_i64().unwrap_or_default();
     let text = format!("# {name}\n\nSaved.\n");
     let (status, saved) =
-        call(base, client, Method::PUT, &format!("/artifacts/{id}/draft"), json!({ "text": text, "saves": saves })).await?;
+        call_patiently(base, client, Method::PUT, &format!("/artifacts/{id}/draft"), json!({ "text": text, "saves": saves })).await?;
     assert!(status < 300, "draft: {status} {saved}");
     note(&|seen| seen.drafts.push((id.clone(), text.clone())));
     let body = json!({ "message": format!("Add {name}"), "artifacts": [{ "id": id, "baseRevisionId": null }] });
-    let (status, commit) = call(base, client, Method::POST, "/commits", body).await?;
+    let (status, commit) = call_patiently(base, client, Method::POST, "/commits", body).await?;
     assert!(status < 300, "commit: {status} {commit}");
     let commits = commit.as_array().cloned().unwrap_or_else(|| vec![commit]);
     note(&|seen| seen.commits.extend(commits.iter().filter_map(|commit| commit["id"].as_str()).map(str::to_owned)));

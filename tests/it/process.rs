@@ -70,6 +70,17 @@ pub async fn call(base: &str, client: &Client, method: Method, path: &str, body:
     Some((status, serde_json::from_str(&text).unwrap_or(Value::Null)))
 }
 
+/// The same, asked again while the answer is 503, as the browser does: nothing was changed then.
+pub async fn call_patiently(base: &str, client: &Client, method: Method, path: &str, body: Value) -> Option<(u16, Value)> {
+    for _ in 0..100 {
+        match call(base, client, method.clone(), path, body.clone()).await? {
+            (503, _) => tokio::time::sleep(std::time::Duration::from_millis(100)).await,
+            answer => return Some(answer),
+        }
+    }
+    call(base, client, method, path, body).await
+}
+
 /// A client that keeps its login cookie.
 pub fn browser() -> Client {
     Client::builder().cookie_store(true).build().expect("a client")
