@@ -15,6 +15,7 @@ mod durability;
 mod faults;
 mod idempotency;
 mod import;
+mod pages;
 mod process;
 mod publishing;
 mod tree;

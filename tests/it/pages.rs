@@ -1,0 +1,19 @@
+//! Pages as the server renders them, without a browser.
+
+use futures::future::join_all;
+use reqwest::Method;
+
+// The head is written last, when a page's own signals may be gone already: one answer in a hundred was a 500.
+app_test!(titles_outlive_their_pages_when_many_are_rendered_at_once, |app| {
+    let maya = app.sign_up_first().await;
+    let (_, page) = maya.get("/artifacts?limit=1").await;
+    let artifact = format!("/artifacts/{}", page["items"][0]["id"].as_str().expect("a built-in artifact"));
+    let paths = ["/", "/artifacts", "/changes", "/settings", &artifact];
+    for _ in 0..6 {
+        let answers = paths.iter().cycle().take(20).map(|path| maya.answer(maya.request(Method::GET, path)));
+        for answer in join_all(answers).await {
+            assert_eq!(answer.status, 200, "{}", answer.text);
+            assert!(answer.text.contains(" · LLMos-Lite</title>") && answer.text.contains("</html>"), "{}", answer.text);
+        }
+    }
+});
