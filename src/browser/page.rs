@@ -204,6 +204,12 @@ mod inner {
         element.get_attribute("href")
     }
 
+    /// Whether a press hit one of these, or something in one.
+    pub fn pressed(event: &web_sys::MouseEvent, selector: &str) -> bool {
+        let target = event.target().and_then(|target| target.dyn_into::<web_sys::Element>().ok());
+        target.is_some_and(|element| element.closest(selector).ok().flatten().is_some())
+    }
+
     /// Whether one of these has the focus.
     pub fn has_focus(selector: &str) -> bool {
         document().active_element().is_some_and(|element| element.matches(selector).unwrap_or(false))
@@ -347,6 +353,9 @@ mod inner {
     }
     pub fn step_focus(_: &str, _: i32) -> Option<String> {
         None
+    }
+    pub fn pressed(_: &leptos::ev::MouseEvent, _: &str) -> bool {
+        false
     }
     pub fn has_focus(_: &str) -> bool {
         false

@@ -180,8 +180,7 @@ fn LibraryList(
             aria-label="Library"
             data-part="list"
             on:click=move |event| {
-                let pressed = leptos::wasm_bindgen::JsCast::dyn_into::<leptos::web_sys::Element>(event_target::<leptos::web_sys::EventTarget>(&event));
-                if pressed.is_ok_and(|element| element.closest(ROWS).ok().flatten().is_some()) {
+                if page::pressed(&event, ROWS) {
                     opening.set_value(page::now_ms());
                 }
             }

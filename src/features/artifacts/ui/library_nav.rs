@@ -68,9 +68,7 @@ pub fn LibraryNav(query: Memo<LibraryQuery>, facets: Fetched<Facets>, show: RwSi
     view! {
         // A press on any entry has chosen: the pane that lies over the list goes away again.
         <section class="pane" aria-label="Volumes and views" data-part="nav" on:click=move |event| {
-            if leptos::wasm_bindgen::JsCast::dyn_into::<leptos::web_sys::Element>(event_target::<leptos::web_sys::EventTarget>(&event))
-                .is_ok_and(|element| element.closest("a").ok().flatten().is_some())
-            {
+            if page::pressed(&event, "a") {
                 show.set("list");
             }
         }>
