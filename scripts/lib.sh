@@ -42,11 +42,19 @@ as_root() {
 # locked_version CRATE: the version of a crate in Cargo.lock.
 locked_version() { awk -v c="$1" '$1=="name" && $3=="\""c"\"" {getline; gsub(/"/,"",$3); print $3; exit}' Cargo.lock; }
 
-# build_front: the browser's half for release, each group of pages in a file of its own. Its panics name no place in the source: that
-# table is a twentieth of the first load. The flag is not stable yet, hence RUSTC_BOOTSTRAP; where it is missing, all else works.
+# std_source: whether this toolchain has the source of the standard library (scripts/toolchain sees to it).
+std_source() { [ -e "$(rustc --print sysroot)/lib/rustlib/src/rust/library/Cargo.lock" ]; }
+
+# build_front: the browser's half for release, each group of pages in a file of its own. A panic there aborts without a text and names no
+# place in the source: those texts, and what writes them, are a sixteenth of the first load (docs/decisions/first-load.md). For that the
+# standard library is compiled along. None of it is stable yet, hence RUSTC_BOOTSTRAP; where the source is missing, all else works.
 build_front() {
-  env -u RUSTC_WORKSPACE_WRAPPER -u CLIPPY_ARGS RUSTC_BOOTSTRAP=1 \
-    CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS="--cfg=erase_components -Zlocation-detail=none" \
+  local flags="--cfg=erase_components -Zlocation-detail=none" std=()
+  if std_source; then
+    flags+=" -Zunstable-options -Cpanic=immediate-abort"
+    std=(CARGO_UNSTABLE_BUILD_STD=std,panic_abort CARGO_UNSTABLE_BUILD_STD_FEATURES=optimize_for_size)
+  fi
+  env -u RUSTC_WORKSPACE_WRAPPER -u CLIPPY_ARGS RUSTC_BOOTSTRAP=1 "${std[@]}" CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS="$flags" \
     cargo leptos build --release --precompress --split --lib-features hydrate,split --frontend-only
 }
 

@@ -69,6 +69,18 @@ ids! {
     RevisionId;
     CommitId;
     JobId;
+    /// A shared piece of work.
+    SessionId;
+    /// One entry of a session's timeline.
+    EntryId;
+    /// Something attached to a session.
+    AttachmentId;
+    /// A thread of comments.
+    ThreadId;
+    CommentId;
+    NotificationId;
+    /// A team, a user (their own workspace), a session or an artifact, as a place where people meet: the same id.
+    RoomId;
 }
 
 #[cfg(test)]

@@ -3,5 +3,7 @@
 pub mod accounts;
 pub mod analytics;
 pub mod artifacts;
+pub mod collaboration;
 pub mod jobs;
+pub mod sessions;
 pub mod volumes;

@@ -1,0 +1,3 @@
+//! Sessions: shared pieces of work with a goal; a timeline of messages, artifacts and commits that people and agents write together.
+
+pub mod model;
