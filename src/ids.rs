@@ -44,6 +44,13 @@ macro_rules! ids {
                 }
             }
         }
+        impl $name {
+            /// The id of another kind that names the same thing: a room's is that of what it is about.
+            pub fn same_as<T: From<Uuid>>(self) -> T { self.0.into() }
+        }
+        impl From<Uuid> for $name {
+            fn from(id: Uuid) -> Self { Self(id) }
+        }
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { self.0.fmt(f) }
         }

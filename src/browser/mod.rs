@@ -6,6 +6,7 @@ pub mod document;
 mod lazy;
 pub mod page;
 pub mod response;
+pub mod scroll;
 pub mod storage;
 pub mod upload;
 

@@ -130,6 +130,41 @@ mod inner {
         gloo::timers::future::TimeoutFuture::new(millis).await;
     }
 
+    /// Runs `act` when everything that changed stands in the document, before it is seen.
+    pub fn before_paint(act: impl FnOnce() + 'static) {
+        leptos::prelude::request_animation_frame(act);
+    }
+
+    /// Minutes that the clock of this device is ahead of UTC, now.
+    pub fn utc_offset() -> i64 {
+        -(js_sys::Date::new_0().get_timezone_offset() as i64)
+    }
+
+    /// Whether the page is in front, not in a tab behind.
+    pub fn is_visible() -> bool {
+        !document().hidden()
+    }
+
+    /// Whether a press on a link asks for another window or tab: the browser does that by itself.
+    pub fn wants_new_window(event: &web_sys::MouseEvent) -> bool {
+        event.ctrl_key() || event.meta_key() || event.shift_key() || event.button() != 0
+    }
+
+    /// Where the caret of a text area is, in UTF-16 code units.
+    pub fn caret(id: &str) -> Option<u32> {
+        element::<web_sys::HtmlTextAreaElement>(id)?.selection_end().ok().flatten()
+    }
+
+    /// Replaces a part of a text area, in UTF-16 code units, and puts the caret behind it. Gives the whole text.
+    pub fn replace_text(id: &str, start: u32, end: u32, text: &str) -> Option<String> {
+        let field = element::<web_sys::HtmlTextAreaElement>(id)?;
+        field.set_range_text_with_start_and_end(text, start, end).ok()?;
+        let behind = start + text.encode_utf16().count() as u32;
+        let _ = field.set_selection_range(behind, behind);
+        let _ = field.focus();
+        Some(field.value())
+    }
+
     /// Now, in UTC milliseconds.
     pub fn now_ms() -> i64 {
         js_sys::Date::now() as i64
@@ -333,6 +368,22 @@ mod inner {
     }
     pub fn after_forget(_: u32, _: impl FnOnce() + 'static) {}
     pub async fn pause(_: u32) {}
+    pub fn before_paint(_: impl FnOnce() + 'static) {}
+    pub fn utc_offset() -> i64 {
+        0
+    }
+    pub fn is_visible() -> bool {
+        true
+    }
+    pub fn wants_new_window(_: &leptos::ev::MouseEvent) -> bool {
+        false
+    }
+    pub fn caret(_: &str) -> Option<u32> {
+        None
+    }
+    pub fn replace_text(_: &str, _: u32, _: u32, _: &str) -> Option<String> {
+        None
+    }
     /// Now, in UTC milliseconds.
     pub fn now_ms() -> i64 {
         std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)

@@ -41,6 +41,24 @@ mod inner {
             input.set_value("");
             picked
         }
+        /// What was dropped on the page.
+        pub fn from_drop(event: &leptos::ev::DragEvent) -> Self {
+            Self::from_transfer(event.data_transfer())
+        }
+        /// What was pasted, when it is files.
+        pub fn from_paste(event: &leptos::ev::Event) -> Self {
+            let pasted = js_sys::Reflect::get(event, &"clipboardData".into()).ok();
+            Self::from_transfer(pasted.and_then(|data| data.dyn_into().ok()))
+        }
+        fn from_transfer(data: Option<web_sys::DataTransfer>) -> Self {
+            let list = data.and_then(|data| data.files());
+            let files = list.map(|list| (0..list.length()).filter_map(|index| list.item(index)).map(|file| (file.name(), file)).collect());
+            Self { files: files.unwrap_or_default() }
+        }
+        /// Each file for itself.
+        pub fn each(&self) -> Vec<Self> {
+            self.files.iter().map(|file| Self { files: vec![file.clone()] }).collect()
+        }
         /// An address under which this page can show the first file.
         pub fn preview(&self) -> Option<String> {
             self.files.first().and_then(|(_, file)| web_sys::Url::create_object_url_with_blob(file).ok())
@@ -163,6 +181,15 @@ mod inner {
     impl Picked {
         pub fn from_event(_: &leptos::ev::Event) -> Self {
             Self
+        }
+        pub fn from_drop(_: &leptos::ev::DragEvent) -> Self {
+            Self
+        }
+        pub fn from_paste(_: &leptos::ev::Event) -> Self {
+            Self
+        }
+        pub fn each(&self) -> Vec<Self> {
+            Vec::new()
         }
         pub fn preview(&self) -> Option<String> {
             None

@@ -45,6 +45,8 @@ impl FromStr for Role {
 pub enum Action {
     /// See the workspace, its members, volumes, artifacts and history; take copies out.
     Read,
+    /// Write messages and comments, begin sessions.
+    Converse,
     /// Write drafts, upload files, make new artifacts.
     EditDrafts,
     /// Commit, restore, move, import, delete to the trash and take back.
@@ -66,8 +68,9 @@ pub enum Action {
 }
 
 impl Action {
-    pub const ALL: [Action; 10] = [
+    pub const ALL: [Action; 11] = [
         Action::Read,
+        Action::Converse,
         Action::EditDrafts,
         Action::Commit,
         Action::ManageVolumes,
@@ -83,7 +86,7 @@ impl Action {
     pub fn least_role(self) -> Role {
         match self {
             Action::Read => Role::Viewer,
-            Action::EditDrafts | Action::Commit => Role::Member,
+            Action::Converse | Action::EditDrafts | Action::Commit => Role::Member,
             Action::ManageVolumes | Action::Invite | Action::ManageMembers | Action::ManageAgents => Role::Maintainer,
             Action::ManageTeam | Action::ReadAudit | Action::OwnTeam => Role::Owner,
         }
@@ -93,7 +96,7 @@ impl Action {
     pub fn scope(self) -> Scope {
         match self {
             Action::Read => Scope::Read,
-            Action::EditDrafts | Action::Commit => Scope::Write,
+            Action::Converse | Action::EditDrafts | Action::Commit => Scope::Write,
             Action::ManageVolumes
             | Action::Invite
             | Action::ManageMembers
@@ -177,8 +180,9 @@ mod tests {
     fn every_cell_of_the_matrix() {
         use Action::*;
         //                        viewer member maintainer owner
-        let matrix: [(Action, [bool; 4]); 10] = [
+        let matrix: [(Action, [bool; 4]); 11] = [
             (Read, [true, true, true, true]),
+            (Converse, [false, true, true, true]),
             (EditDrafts, [false, true, true, true]),
             (Commit, [false, true, true, true]),
             (ManageVolumes, [false, false, true, true]),

@@ -40,6 +40,8 @@ pub struct Shown {
     pub detail: RwSignal<ArtifactDetail>,
     /// Reads it again.
     pub reload: Callback<()>,
+    /// The address that shows it: of its own page, or of a page that it stands beside.
+    pub at: StoredValue<String>,
 }
 
 impl Shown {
@@ -61,7 +63,7 @@ impl Shown {
         })
     }
     pub fn tab(self, tab: &str) -> String {
-        format!("{}?tab={tab}", artifact_address(self.id))
+        self.at.with_value(|at| format!("{at}{}tab={tab}", if at.contains('?') { '&' } else { '?' }))
     }
 }
 
@@ -109,7 +111,7 @@ fn Artifact(detail: ArtifactDetail) -> impl IntoView {
             volumes.refresh();
         });
     });
-    let shown = Shown { id, detail, reload };
+    let shown = Shown { id, detail, reload, at: StoredValue::new(artifact_address(id)) };
     let query = use_query_map();
     let tab = Memo::new(move |_| query.with(|query| query.get("tab").unwrap_or_default()));
     page_keys(move |key| {

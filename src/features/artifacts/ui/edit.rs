@@ -186,7 +186,12 @@ fn saves_of(detail: &ArtifactDetail) -> i64 {
 }
 
 #[component]
-pub fn EditTab(shown: Shown) -> impl IntoView {
+pub fn EditTab(
+    shown: Shown,
+    /// With the commit act at its foot.
+    #[prop(default = true)]
+    foot: bool,
+) -> impl IntoView {
     let editor = Editor::new(shown);
     let showing = RwSignal::new(false);
     let html = RwSignal::new(shown.detail.with_untracked(|detail| detail.html.clone()));
@@ -258,7 +263,7 @@ pub fn EditTab(shown: Shown) -> impl IntoView {
             </div>
         </div>
         <Findings editor=editor/>
-        <CommitFoot editor=editor/>
+        {foot.then(|| view! { <CommitFoot editor=editor/> })}
     }
 }
 

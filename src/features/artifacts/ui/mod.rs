@@ -1,6 +1,7 @@
 //! Pages of artifacts.
 
 mod artifact;
+mod beside;
 mod changes;
 mod diff;
 mod edit;
@@ -18,8 +19,9 @@ mod parts;
 mod read;
 
 pub use artifact::ArtifactPane;
+pub use beside::ArtifactBeside;
 pub use changes::ChangesPage;
 pub use home::HomePage;
 pub use library::LibraryPage;
 pub use new::NewArtifactPage;
-pub use parts::artifact_address;
+pub use parts::{VolumeDialog, artifact_address};

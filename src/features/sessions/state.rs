@@ -1,0 +1,181 @@
+//! Session state of pages: the list's filters as an address, and what pages read and send.
+
+use std::future::Future;
+
+use leptos::prelude::*;
+use leptos_router::params::ParamsMap;
+
+use super::model::{
+    AddArtifact, Attachment, CommitSession, Completion, CreateMessage, CreateSession, Entry, EntryPage, EntryQuery, MarkRead,
+    SessionDetail, SessionPage, SessionQuery, SessionSort, SessionStatus, SessionView, UpdateMessage, UpdateSession,
+};
+use crate::{
+    browser::{
+        data::{self, Fetched, encode},
+        upload::{self, Picked},
+    },
+    error::AppResult,
+    features::{artifacts::model::ArtifactDetail, volumes::state::tell},
+    ids::{ArtifactId, AttachmentId, EntryId, SessionId, VolumeId},
+};
+
+pub fn session_address(id: SessionId) -> String {
+    format!("/sessions/{id}")
+}
+
+/// Reads the filters out of an address; what is not understood counts as not set.
+pub fn session_query(params: &ParamsMap) -> SessionQuery {
+    let text = |name: &str| params.get(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+    SessionQuery {
+        q: text("q"),
+        view: match text("view").as_deref() {
+            Some("mine") => SessionView::Mine,
+            Some("team") => SessionView::Team,
+            Some("archived") => SessionView::Archived,
+            _ => SessionView::All,
+        },
+        team: text("team").and_then(|id| id.parse().ok()),
+        status: text("status").and_then(|status| SessionStatus::parse(&status)),
+        sort: match text("sort").as_deref() {
+            Some("created") => SessionSort::Created,
+            Some("title") => SessionSort::Title,
+            _ => SessionSort::Activity,
+        },
+        cursor: text("cursor"),
+        limit: None,
+    }
+}
+
+/// The address of the list with these filters.
+pub fn sessions_address(query: &SessionQuery) -> String {
+    let view = match query.view {
+        SessionView::All => None,
+        SessionView::Mine => Some("mine"),
+        SessionView::Team => Some("team"),
+        SessionView::Archived => Some("archived"),
+    };
+    let sort = match query.sort {
+        SessionSort::Activity => None,
+        SessionSort::Created => Some("created"),
+        SessionSort::Title => Some("title"),
+    };
+    let fields = [
+        ("q", query.q.clone()),
+        ("view", view.map(str::to_owned)),
+        ("team", query.team.map(|id| id.to_string())),
+        ("status", query.status.map(|status| status.to_string())),
+        ("sort", sort.map(str::to_owned)),
+        ("cursor", query.cursor.clone()),
+    ];
+    let fields: Vec<String> = fields.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", encode(&value?)))).collect();
+    if fields.is_empty() { "/sessions".to_owned() } else { format!("/sessions?{}", fields.join("&")) }
+}
+
+pub fn use_sessions(query: Memo<SessionQuery>) -> Fetched<SessionPage> {
+    data::fetch(move || Some(query.with(|query| data::with_query("/sessions", query))))
+}
+
+/// Those that had something new lately, for the rail.
+pub fn use_recent_sessions() -> Fetched<SessionPage> {
+    data::fetch(|| Some("/sessions?limit=8".to_owned()))
+}
+
+/// The session that the address names.
+pub fn use_session_detail(id: Memo<String>) -> Fetched<SessionDetail> {
+    data::fetch(move || Some(format!("/sessions/{}", encode(&id.get()))))
+}
+
+/// The newest entries of the session that the address names.
+pub fn use_newest_entries(id: Memo<String>) -> Fetched<EntryPage> {
+    data::fetch(move || Some(format!("/sessions/{}/entries", encode(&id.get()))))
+}
+
+pub fn read_session(id: SessionId) -> impl Future<Output = AppResult<SessionDetail>> + Send + 'static {
+    data::get(format!("/sessions/{id}"))
+}
+
+pub fn read_entries(id: SessionId, query: EntryQuery) -> impl Future<Output = AppResult<EntryPage>> + Send + 'static {
+    data::get(data::with_query(&format!("/sessions/{id}/entries"), &query))
+}
+
+pub fn read_completions(id: SessionId, q: &str) -> impl Future<Output = AppResult<Vec<Completion>>> + Send + 'static {
+    data::get(format!("/sessions/{id}/completions?q={}", encode(q)))
+}
+
+pub fn create_session(new: CreateSession) -> impl Future<Output = AppResult<()>> + Send + 'static {
+    tell("POST", "/sessions".to_owned(), new)
+}
+
+pub fn update_session(id: SessionId, change: UpdateSession) -> impl Future<Output = AppResult<()>> + Send + 'static {
+    tell("PATCH", format!("/sessions/{id}"), change)
+}
+
+pub fn archive_session(id: SessionId, on: bool) -> impl Future<Output = AppResult<()>> + Send + 'static {
+    tell("POST", format!("/sessions/{id}/{}", if on { "archive" } else { "restore" }), ())
+}
+
+pub fn delete_session(id: SessionId) -> impl Future<Output = AppResult<()>> + Send + 'static {
+    tell("DELETE", format!("/sessions/{id}"), ())
+}
+
+pub fn undelete_session(id: SessionId) -> impl Future<Output = AppResult<()>> + Send + 'static {
+    tell("POST", format!("/sessions/{id}/undelete"), ())
+}
+
+/// Says once that one is here.
+pub fn join_session(id: SessionId) -> impl Future<Output = AppResult<()>> + Send + 'static {
+    tell("POST", format!("/sessions/{id}/join"), ())
+}
+
+pub async fn send_message(id: SessionId, message: CreateMessage) -> AppResult<Entry> {
+    data::post(format!("/sessions/{id}/messages"), &message).await
+}
+
+pub fn edit_message(id: SessionId, entry: EntryId, text: String) -> impl Future<Output = AppResult<()>> + Send + 'static {
+    tell("PATCH", format!("/sessions/{id}/messages/{entry}"), UpdateMessage { text })
+}
+
+pub fn delete_message(id: SessionId, entry: EntryId) -> impl Future<Output = AppResult<()>> + Send + 'static {
+    tell("DELETE", format!("/sessions/{id}/messages/{entry}"), ())
+}
+
+pub fn mark_read(id: SessionId, number: i64) -> impl Future<Output = AppResult<()>> + Send + 'static {
+    tell("PUT", format!("/sessions/{id}/read"), MarkRead { number })
+}
+
+pub fn add_artifact(id: SessionId, artifact_id: ArtifactId) -> impl Future<Output = AppResult<()>> + Send + 'static {
+    tell("POST", format!("/sessions/{id}/artifacts"), AddArtifact { artifact_id })
+}
+
+pub fn remove_artifact(id: SessionId, artifact_id: ArtifactId) -> impl Future<Output = AppResult<()>> + Send + 'static {
+    tell("DELETE", format!("/sessions/{id}/artifacts/{artifact_id}"), ())
+}
+
+pub fn commit_session(id: SessionId, commit: CommitSession) -> impl Future<Output = AppResult<()>> + Send + 'static {
+    tell("POST", format!("/sessions/{id}/commit"), commit)
+}
+
+/// Uploads one file; `progress` gets 0..=1.
+pub async fn attach(id: SessionId, picked: Picked, progress: impl Fn(f64) + 'static) -> AppResult<Attachment> {
+    upload::send(&format!("/sessions/{id}/attachments"), &picked, progress).await
+}
+
+/// Makes a draft of an attached markdown file.
+pub async fn save_as_artifact(id: SessionId, attachment: AttachmentId, volume_id: VolumeId) -> AppResult<ArtifactDetail> {
+    data::post(format!("/sessions/{id}/attachments/{attachment}/save-as-artifact"), &serde_json::json!({ "volumeId": volume_id })).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_carry_the_filters_and_nothing_else() {
+        assert_eq!(sessions_address(&SessionQuery::default()), "/sessions");
+        let mut params = ParamsMap::new();
+        for (name, value) in [("q", " a&b "), ("view", "mine"), ("sort", "what"), ("status", "active"), ("team", "none")] {
+            params.insert(name, value.to_owned());
+        }
+        assert_eq!(sessions_address(&session_query(&params)), "/sessions?q=a%26b&view=mine&status=active");
+    }
+}
