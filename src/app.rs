@@ -9,7 +9,9 @@ use leptos_router::{
 
 use crate::{
     browser::{page, storage},
-    features::{accounts::state::provide_session, accounts::ui as accounts, artifacts::ui as artifacts, volumes::ui as volumes},
+    features::{
+        accounts::state::provide_session, accounts::ui as accounts, artifacts::ui as artifacts, sessions::ui as sessions, volumes::ui as volumes,
+    },
     lazy_pages,
     ui::{Frame, NotFound, toast::ToastsContext},
 };
@@ -31,6 +33,8 @@ lazy_pages! {
         Commit => volumes::CommitPage;
     }
     load_work (__preload_load_work) as Work {
+        Sessions => sessions::SessionsPage;
+        Session => sessions::SessionPage;
         Artifact => artifacts::ArtifactPane;
         NewArtifact => artifacts::NewArtifactPage;
         Import => volumes::ImportPage;
@@ -86,6 +90,8 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/reset/:token") view=Entry::Reset.page()/>
                 <ParentRoute path=path!("") view=Frame>
                     <Route path=path!("/") view=Start::Home.page()/>
+                    <Route path=path!("/sessions") view=Work::Sessions.page()/>
+                    <Route path=path!("/sessions/:id") view=Work::Session.page()/>
                     <Route path=path!("/artifacts/new") view=Work::NewArtifact.page()/>
                     <ParentRoute path=path!("/artifacts") view=Browse::Library.page()>
                         <Route path=path!("") view=|| ()/>

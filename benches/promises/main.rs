@@ -4,8 +4,10 @@
 
 mod import;
 mod process;
+mod rooms;
 mod scale;
 mod server;
+mod socket;
 
 use std::path::PathBuf;
 
@@ -36,12 +38,17 @@ pub fn percentile(values: &mut [f64], part: f64) -> f64 {
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 fn main() -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    if let [_, first, task] = &std::env::args().collect::<Vec<_>>()[..]
+        && first == rooms::CLIENT
+    {
+        return runtime.block_on(rooms::run_client(task));
+    }
     // `cargo bench` adds `--bench`.
     let mut arguments = std::env::args().skip(1).filter(|argument| !argument.starts_with("--"));
     let corpus = PathBuf::from(arguments.next().ok_or("name the folder of the corpus to import")?);
     let chosen: Vec<String> = arguments.collect();
     let wanted = |name: &str| chosen.is_empty() || chosen.iter().any(|choice| choice == name);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let mut figures = Vec::new();
     if wanted("process") {
         figures.extend(runtime.block_on(process::run())?);
@@ -51,6 +58,9 @@ fn main() -> Result<()> {
     }
     if wanted("scale") {
         figures.extend(runtime.block_on(scale::run())?);
+    }
+    if wanted("rooms") {
+        figures.extend(runtime.block_on(rooms::run())?);
     }
     println!("\n| figure | goal | measured | |\n|---|---|---|---|");
     for Figure { what, goal, measured, met } in figures {

@@ -5,6 +5,8 @@ use std::{fmt, net::SocketAddr, path::PathBuf};
 
 use serde::Deserialize;
 
+use crate::features::collaboration::service::limits::SocketLimits;
+
 const EMBEDDED: &str = include_str!("../../Leptos.toml");
 const FILE: &str = "Leptos.toml";
 
@@ -25,6 +27,12 @@ pub struct Config {
     /// Peers whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<std::net::IpAddr>,
     pub log_format: LogFormat,
+    /// Signs tokens that last a minute; without one a file in DATA_DIR is made.
+    pub secret_key: Option<String>,
+    /// A listener of its own for the room socket, beside the first one.
+    pub ws_addr: Option<SocketAddr>,
+    /// Times of open sockets; not configurable from outside.
+    pub sockets: SocketLimits,
     /// Log in people's sample team and volume at the first start.
     pub demo: bool,
 }
@@ -175,6 +183,9 @@ impl Config {
             github_api_url: source.get("GITHUB_API_URL")?.unwrap_or_else(|| "https://api.github.com".to_owned()),
             trusted_proxies,
             log_format,
+            secret_key: source.get("SECRET_KEY")?,
+            ws_addr: source.parse("WS_ADDR", "an address such as 127.0.0.1:3001")?,
+            sockets: SocketLimits::default(),
             demo: source.parse("LLMOS_DEMO", "true or false")?.unwrap_or(false),
         })
     }

@@ -164,7 +164,8 @@ async fn identify(state: &AppState, parts: &Parts) -> Result<Ctx, AppError> {
 #[derive(Clone)]
 pub struct LocalSocket;
 
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+/// The token of the `Authorization` header.
+pub fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())

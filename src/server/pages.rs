@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     extract::{Request, State},
-    http::{HeaderValue, header},
+    http::{HeaderValue, Uri, header},
     response::{IntoResponse, Redirect, Response},
 };
 use leptos::{config::LeptosOptions, nonce::use_nonce, prelude::*};
@@ -27,11 +27,26 @@ pub async fn render(state: AppState, request: Request) -> Response {
         let next = request.uri().path_and_query().map_or("/", |path| path.as_str());
         return Redirect::to(&accounts::model::login_address(next)).into_response();
     }
+    if let Some(address) = predecessors(request.uri()) {
+        return Redirect::permanent(address).into_response();
+    }
     if let Some(address) = forms::unmarked(request.uri(), request.headers()) {
         return Redirect::to(&address).into_response();
     }
     let handler = leptos_axum::render_app_async_with_context(move || provide(&ctx), move || app::shell(options()));
     handler(request).await.into_response()
+}
+
+/// Where an address of the predecessor is now.
+fn predecessors(uri: &Uri) -> Option<&'static str> {
+    if uri.path() != "/" {
+        return None;
+    }
+    uri.query()?.split('&').find_map(|pair| match pair {
+        "action=new-session" => Some("/sessions?new"),
+        "tab=artifacts" => Some("/artifacts"),
+        _ => None,
+    })
 }
 
 /// Server functions, for forms that must work before (or without) JavaScript.
@@ -60,4 +75,18 @@ fn provide(ctx: &Ctx) {
 
 fn options() -> LeptosOptions {
     LeptosOptions::builder().output_name("llmos").site_root("target/site").build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_the_predecessor_lead_on() {
+        let at = |address: &str| predecessors(&address.parse().unwrap_or_default());
+        assert_eq!(at("/?action=new-session"), Some("/sessions?new"));
+        assert_eq!(at("/?tab=artifacts&x=1"), Some("/artifacts"));
+        assert_eq!(at("/?tab=other"), None);
+        assert_eq!(at("/artifacts?tab=artifacts"), None);
+    }
 }

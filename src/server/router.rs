@@ -21,7 +21,7 @@ use utoipa_axum::router::OpenApiRouter;
 use super::{assets, docs, drain, idempotency, middleware, pages, state::AppState};
 use crate::{
     error::{AppError, ErrorCode},
-    features::{accounts, artifacts, jobs, volumes},
+    features::{accounts, artifacts, collaboration, jobs, volumes},
 };
 
 /// JSON and text bodies; archives and files have limits of their own.
@@ -41,6 +41,7 @@ fn api_v1() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .merge(accounts::http::routes())
         .merge(artifacts::http::routes())
+        .merge(collaboration::http::routes())
         .merge(jobs::http::routes())
         .merge(volumes::http::routes())
 }
@@ -74,6 +75,7 @@ pub fn router(state: AppState) -> Router {
     Router::<AppState>::new()
         .merge(api.with_state(()))
         .route("/healthz", get(health))
+        .route("/ws", get(collaboration::ws::room_socket))
         .route("/auth/github", get(accounts::http::github_start))
         .route("/auth/github/callback", get(accounts::http::github_callback))
         .route("/avatars/{user_id}/{sha}", get(accounts::http::avatar))

@@ -25,3 +25,23 @@ pub fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     bytes.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)] as char, DIGITS[usize::from(byte & 15)] as char]).collect()
 }
+
+/// The key that this server signs with: the configured one, or one made at the first start and kept in `data_dir`, readable by its owner only.
+pub fn signing_key(configured: Option<&str>, data_dir: &std::path::Path) -> std::io::Result<Vec<u8>> {
+    use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _};
+    if let Some(key) = configured {
+        return Ok(key.as_bytes().to_vec());
+    }
+    let path = data_dir.join("secret.key");
+    match std::fs::read(&path) {
+        Ok(key) if key.len() >= 32 => return Ok(key),
+        Ok(_) => std::fs::remove_file(&path)?,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    let key = generate("").into_bytes();
+    let mut file = std::fs::File::options().write(true).create_new(true).mode(0o600).open(&path)?;
+    file.write_all(&key)?;
+    file.sync_all()?;
+    Ok(key)
+}

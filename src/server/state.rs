@@ -16,6 +16,7 @@ use crate::features::{
         markdown::Renderer,
         service::{LibraryIndex, Visits},
     },
+    collaboration::service::Rooms,
 };
 
 /// Shared by all tasks of the process; cheap to clone.
@@ -32,6 +33,10 @@ pub struct Inner {
     pub visits: Visits,
     pub limits: Limits,
     pub actors: ActorCache,
+    /// Who is connected, and what is told to them.
+    pub rooms: Rooms,
+    /// Signs what lasts a minute.
+    pub signing_key: Vec<u8>,
     pub http: reqwest::Client,
     /// Wakes the worker when a job was queued.
     pub jobs: Notify,
@@ -60,7 +65,6 @@ impl AppState {
             .redirect(reqwest::redirect::Policy::none())
             .build()?;
         Ok(Self(Arc::new(Inner {
-            config,
             db,
             blobs,
             renderer: Renderer::new(),
@@ -68,7 +72,10 @@ impl AppState {
             visits: Visits::new(),
             limits: Limits::new(),
             actors: ActorCache::default(),
+            rooms: Rooms::new(config.sockets),
+            signing_key: super::secrets::signing_key(config.secret_key.as_deref(), &config.data_dir)?,
             http,
+            config,
             jobs: Notify::new(),
             shutdown: CancellationToken::new(),
             api: OnceLock::new(),

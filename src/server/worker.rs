@@ -6,7 +6,7 @@ use super::{clock, context::Ctx, idempotency, state::AppState, sweep};
 use crate::{
     error::{AppError, AppResult},
     features::{
-        accounts, artifacts,
+        accounts, artifacts, collaboration,
         jobs::{self, Job},
         volumes,
     },
@@ -26,8 +26,12 @@ async fn run(ctx: &Ctx, job: &Job) -> AppResult<serde_json::Value> {
     }
 }
 
-/// Works until the process is asked to stop.
+/// Works until the process is asked to stop, and what is told in rooms is written.
 pub async fn work(state: AppState) {
+    tokio::join!(work_on_jobs(state.clone()), collaboration::service::keep(state));
+}
+
+async fn work_on_jobs(state: AppState) {
     let ctx = Ctx::internal(state.clone(), None);
     let mut demo_done = false;
     let mut housekeeping = tokio::time::interval(HOUSEKEEPING);
@@ -76,6 +80,7 @@ async fn keep_house(ctx: &Ctx) {
         ("claims", artifacts::service::settle_all(ctx).await),
         ("trash", artifacts::service::empty_old_trash(ctx).await),
         ("departures", volumes::service::remove_old_departures(ctx).await),
+        ("events of rooms", collaboration::service::remove_old_events(ctx).await),
         ("uploads", volumes::jobs::sweep_staging(ctx).await),
         ("jobs", jobs::service::remove_old(ctx).await),
         ("idempotency keys", remove_old_keys(ctx, now - idempotency::KEPT_MS).await),

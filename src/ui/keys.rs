@@ -89,6 +89,7 @@ fn install_keys(overlays: Overlays) {
             let address = match key.key.as_str() {
                 "h" => "/",
                 "a" => "/artifacts",
+                "w" => "/sessions",
                 "c" => "/changes",
                 "s" => "/settings",
                 _ => return false,

@@ -12,11 +12,12 @@ use crate::{
     },
 };
 
-const KEYS: [(&str, &str); 14] = [
+const KEYS: [(&str, &str); 15] = [
     ("Ctrl K", "Search or go to"),
     ("?", "This list"),
     ("/", "Filter of this page"),
     ("g h", "Home"),
+    ("g w", "Sessions: what is worked on"),
     ("g a", "Artifacts"),
     ("g c", "Changes"),
     ("g s", "Settings"),
@@ -37,8 +38,10 @@ pub struct PaletteAction {
     pub address: &'static str,
 }
 
-const ACTIONS: [PaletteAction; 9] = [
+const ACTIONS: [PaletteAction; 11] = [
     PaletteAction { words: "Go home", icon: "home", address: "/" },
+    PaletteAction { words: "New session", icon: "plus", address: "/sessions?new" },
+    PaletteAction { words: "Go to sessions", icon: "session", address: "/sessions" },
     PaletteAction { words: "Open the library", icon: "artifacts", address: "/artifacts" },
     PaletteAction { words: "New artifact", icon: "plus", address: "/artifacts/new" },
     PaletteAction { words: "Import a folder or a zip", icon: "upload", address: "/import" },

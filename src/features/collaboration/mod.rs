@@ -2,4 +2,14 @@
 //!
 //! The wire formats are described in docs/protocol.md.
 
+#[cfg(feature = "ssr")]
+pub mod http;
 pub mod model;
+#[cfg(feature = "ssr")]
+pub mod service;
+pub mod state;
+#[cfg(feature = "ssr")]
+mod store;
+pub mod ui;
+#[cfg(feature = "ssr")]
+pub mod ws;

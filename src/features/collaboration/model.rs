@@ -78,6 +78,13 @@ pub enum ServerFrame {
     },
 }
 
+/// Somebody's rights in a room that they may enter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RoomAccess {
+    /// Whether they may tell more than where they point and that they type.
+    pub write: bool,
+}
+
 /// An event with who sent it, and when (RFC 3339, UTC), as the server states it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -158,4 +165,126 @@ pub enum RoomEvent {
     Notification {
         unread: i64,
     },
+}
+
+/// A room in the memory of the server, for administrators.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RoomReport {
+    pub room_id: RoomId,
+    pub kind: RoomType,
+    pub connections: i64,
+    pub people: Vec<RoomUser>,
+    /// The newest number.
+    pub seq: i64,
+    /// Events that are not on disk yet.
+    pub unsaved: i64,
+    /// What waits for readers, of all together and of the slowest.
+    pub queued_bytes: i64,
+    pub longest_queue_bytes: i64,
+    /// Frames that were left out for those who are here.
+    pub dropped: i64,
+    /// Events told since the room is in memory.
+    pub told: i64,
+}
+
+/// What the live part of the server holds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RoomsReport {
+    pub sockets: i64,
+    pub rooms: Vec<RoomReport>,
+}
+
+/// A token that opens the room socket once within a minute, for programs that cannot send a header.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct WsToken {
+    pub token: String,
+    /// UTC milliseconds.
+    pub expires_at: i64,
+}
+
+impl RoomEvent {
+    /// The name of an event that passes: it has no number and is never told again; a newer one takes its place.
+    pub fn passing(&self) -> Option<&'static str> {
+        match self {
+            Self::CursorMove { .. } => Some("cursor_move"),
+            Self::Typing { .. } => Some("typing"),
+            _ => None,
+        }
+    }
+
+    /// Whether clients may send it at all.
+    pub fn from_clients(&self) -> bool {
+        !matches!(
+            self,
+            Self::UserJoined { .. } | Self::UserLeft {} | Self::Message { .. } | Self::Comment { .. } | Self::Notification { .. }
+        )
+    }
+
+    /// What is wrong with an event that a client sent into a room, in a sentence.
+    pub fn problem(&self, room: RoomId, kind: RoomType) -> Option<&'static str> {
+        let is_id = |text: &str| uuid::Uuid::parse_str(text).is_ok();
+        let this_session = |id: &str| kind != RoomType::Session || id == room.to_string();
+        let this_artifact = |id: &str| kind != RoomType::Artifact || id == room.to_string();
+        match self {
+            _ if !self.from_clients() => Some("Only the server tells this event."),
+            Self::SessionUpdate { session_id: id, .. } | Self::Typing { session_id: id } if !is_id(id) || !this_session(id) => {
+                Some("sessionId has to be the id of the session that the room is of.")
+            }
+            Self::ArtifactCreated { artifact_id: id, .. } if !is_id(id) => Some("artifactId has to be an id."),
+            Self::ArtifactUpdated { artifact_id: id, .. } if !is_id(id) || !this_artifact(id) => {
+                Some("artifactId has to be the id of the artifact that the room is of.")
+            }
+            Self::CursorMove { position } if !position.x.is_finite() || !position.y.is_finite() => {
+                Some("position takes two finite numbers.")
+            }
+            Self::Commit { volume_type, commit_sha } => {
+                let sha = (7..=64).contains(&commit_sha.len()) && commit_sha.bytes().all(|byte| byte.is_ascii_hexdigit());
+                let known = matches!(volume_type.as_str(), "system" | "team" | "user");
+                (!sha || !known).then_some("volumeType is system, team or user, and commitSha a commit's.")
+            }
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The frames as DESIGN fixes them.
+    #[test]
+    fn frames_are_written_as_agreed() {
+        let (room, user) = (RoomId::generate(), UserId::generate());
+        let join: ClientFrame = serde_json::from_str(&format!(r#"{{"type":"join_room","roomId":"{room}","roomType":"session","since":7}}"#))
+            .unwrap_or(ClientFrame::Ping);
+        assert_eq!(join, ClientFrame::JoinRoom { room_id: room, room_type: RoomType::Session, since: Some(7) });
+        let event = SentEvent {
+            event: RoomEvent::UserJoined { user_name: "Ines".to_owned(), color: 3, kind: UserKind::Human },
+            user_id: user,
+            timestamp: "2026-11-23T00:00:00.000Z".to_owned(),
+        };
+        let frame = serde_json::to_value(ServerFrame::Event { room_id: room, seq: Some(8), event }).unwrap_or_default();
+        assert_eq!(
+            frame,
+            serde_json::json!({"type":"event","roomId":room,"seq":8,"event":{"type":"user_joined","userName":"Ines","color":3,"kind":"human","userId":user,"timestamp":"2026-11-23T00:00:00.000Z"}})
+        );
+        let cursor = serde_json::from_str::<ClientFrame>(&format!(
+            r#"{{"type":"broadcast","roomId":"{room}","event":{{"type":"cursor_move","position":{{"x":1,"y":2.5}},"userId":"somebody else"}}}}"#
+        ));
+        assert!(matches!(cursor, Ok(ClientFrame::Broadcast { event: RoomEvent::CursorMove { .. }, .. })), "{cursor:?}");
+    }
+
+    #[test]
+    fn events_that_a_client_may_not_send_say_why() {
+        let room = RoomId::generate();
+        let other = RoomEvent::Typing { session_id: RoomId::generate().to_string() };
+        assert!(other.problem(room, RoomType::Session).is_some());
+        assert!(other.problem(room, RoomType::Workspace).is_none());
+        assert!(RoomEvent::UserLeft {}.problem(room, RoomType::Session).is_some());
+        assert!(RoomEvent::Notification { unread: 1 }.problem(room, RoomType::Session).is_some());
+        assert!(RoomEvent::Commit { volume_type: "team".into(), commit_sha: "'; drop".into() }.problem(room, RoomType::Session).is_some());
+    }
 }

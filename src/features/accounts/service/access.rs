@@ -5,10 +5,16 @@ use std::{
     time::Duration,
 };
 
+use serde::{Deserialize, Serialize};
+use tokio::sync::broadcast;
+
 use crate::{
     error::{AppError, AppResult},
-    features::accounts::{Action, Role, Scope, model::Scopes, store},
-    ids::{TeamId, UserId},
+    features::{
+        accounts::{Action, Role, Scope, model::Scopes, store},
+        collaboration::model::RoomAccess,
+    },
+    ids::{RoomId, TeamId, UserId},
     server::{
         clock,
         context::{Actor, Ctx, Via},
@@ -30,7 +36,19 @@ pub struct ActorCache {
     /// Counts up with every change to an account, a sign-in or a token; entries of before are not believed.
     generation: AtomicU64,
     entries: moka::sync::Cache<String, Entry>,
+    changes: broadcast::Sender<Changed>,
 }
+
+/// Whose credentials or rights changed: who holds a connection open looks at them again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Changed {
+    Account(UserId),
+    /// More than one, or it is not known whose.
+    Any,
+}
+
+/// A connection that did not look for so many changes looks at everything again.
+const CHANGES: usize = 256;
 
 #[derive(Clone)]
 struct Entry {
@@ -44,6 +62,7 @@ impl Default for ActorCache {
         Self {
             generation: AtomicU64::new(0),
             entries: moka::sync::Cache::builder().max_capacity(CACHED_MAX).time_to_live(BELIEVED).build(),
+            changes: broadcast::Sender::new(CHANGES),
         }
     }
 }
@@ -51,7 +70,23 @@ impl Default for ActorCache {
 impl ActorCache {
     /// To be called after the commit of anything that changes who somebody is or whether a credential works.
     pub fn forget(&self) {
+        self.tell(Changed::Any);
+    }
+
+    /// The same when it concerns one account only.
+    pub fn forget_account(&self, user: UserId) {
+        self.tell(Changed::Account(user));
+    }
+
+    fn tell(&self, changed: Changed) {
         self.generation.fetch_add(1, Ordering::SeqCst);
+        // Nobody listens: no connection is open.
+        let _ = self.changes.send(changed);
+    }
+
+    /// What changes from now on.
+    pub fn changes(&self) -> broadcast::Receiver<Changed> {
+        self.changes.subscribe()
     }
 
     /// To be taken before the database is read: a change in between then voids what was read.
@@ -78,9 +113,37 @@ pub async fn operator(ctx: &Ctx) -> AppResult<Option<Actor>> {
         .transpose()
 }
 
+/// What a connection was opened with, to be looked at again while it lasts. Holds hashes, no secrets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Credential {
+    SignIn(String),
+    Token(String),
+}
+
+impl Credential {
+    pub fn cookie(secret: &str) -> Self {
+        Self::SignIn(secrets::hash(secret))
+    }
+    pub fn token(token: &str) -> Self {
+        Self::Token(secrets::hash(token))
+    }
+}
+
+/// The account that a credential belongs to now; none when it does not work (any more).
+pub async fn actor_of(ctx: &Ctx, credential: &Credential) -> AppResult<Option<Actor>> {
+    match credential {
+        Credential::SignIn(hash) => by_sign_in(ctx, hash.clone()).await,
+        Credential::Token(hash) => by_token(ctx, hash.clone()).await,
+    }
+}
+
 /// The account that a login cookie belongs to; none when it does not work (any more).
 pub async fn actor_of_sign_in(ctx: &Ctx, secret: &str) -> AppResult<Option<Actor>> {
-    let hash = secrets::hash(secret);
+    by_sign_in(ctx, secrets::hash(secret)).await
+}
+
+async fn by_sign_in(ctx: &Ctx, hash: String) -> AppResult<Option<Actor>> {
     let (now, cache) = (ctx.now(), &ctx.state.actors);
     if let Some(actor) = cache.get(&hash, now) {
         return Ok(Some(actor));
@@ -102,18 +165,22 @@ pub async fn actor_of_sign_in(ctx: &Ctx, secret: &str) -> AppResult<Option<Actor
 
 /// The account that an API token belongs to.
 pub async fn actor_of_token(ctx: &Ctx, token: &str) -> AppResult<Actor> {
-    let hash = secrets::hash(token);
-    let (now, cache) = (ctx.now(), &ctx.state.actors);
-    if let Some(actor) = cache.get(&hash, now) {
+    if let Some(actor) = by_token(ctx, secrets::hash(token)).await? {
         return Ok(actor);
     }
+    ctx.state.limits.wrong_secret(&ctx.address)?;
+    Err(unauthenticated("This API token does not exist, was revoked or has expired. Make a new one in the settings."))
+}
+
+async fn by_token(ctx: &Ctx, hash: String) -> AppResult<Option<Actor>> {
+    let (now, cache) = (ctx.now(), &ctx.state.actors);
+    if let Some(actor) = cache.get(&hash, now) {
+        return Ok(Some(actor));
+    }
     let generation = cache.generation();
-    let Some(row) = store::tokens::actor(ctx.db().read(), &hash).await? else {
-        ctx.state.limits.wrong_secret(&ctx.address)?;
-        return Err(unauthenticated("This API token does not exist, or it was revoked. Make a new one in the settings."));
-    };
+    let Some(row) = store::tokens::actor(ctx.db().read(), &hash).await? else { return Ok(None) };
     if row.expires_at.is_some_and(|expires_at| expires_at <= now) {
-        return Err(unauthenticated("This API token has expired. Make a new one in the settings."));
+        return Ok(None);
     }
     let actor = Actor {
         person: store::person(&row.user_id, &row.user_kind, row.user_name, row.user_color, row.user_avatar.as_deref())?,
@@ -125,7 +192,7 @@ pub async fn actor_of_token(ctx: &Ctx, token: &str) -> AppResult<Actor> {
         log_failure(token_used(ctx, &row.token_id, now).await);
     }
     cache.put(hash, generation, &actor, row.expires_at);
-    Ok(actor)
+    Ok(Some(actor))
 }
 
 fn unauthenticated(message: &str) -> AppError {
@@ -171,7 +238,7 @@ pub(super) fn allow(role: Option<Role>, action: Action) -> AppResult<Role> {
 }
 
 /// The caller, who must be an administrator of this instance, with a credential that reaches that far.
-pub(super) fn administrator(ctx: &Ctx) -> AppResult<&Actor> {
+pub fn require_administrator(ctx: &Ctx) -> AppResult<&Actor> {
     let actor = ctx.actor_with(Scope::Admin)?;
     if actor.administrator { Ok(actor) } else { Err(AppError::forbidden("Only administrators of this instance may do this.")) }
 }
@@ -185,4 +252,14 @@ pub async fn team_ids_of(ctx: &Ctx, user: UserId) -> AppResult<Vec<TeamId>> {
 pub async fn roles_of(ctx: &Ctx) -> AppResult<Vec<(TeamId, Role)>> {
     let user = ctx.actor()?.id();
     Ok(store::teams::mine(ctx.db().read(), user).await?.into_iter().map(|team| (team.id, team.role)).collect())
+}
+
+/// Whether the caller may enter the room of a workspace: of a team, or their own.
+pub async fn room_access(ctx: &Ctx, room: RoomId) -> AppResult<RoomAccess> {
+    let actor = ctx.actor_with(Scope::Read)?;
+    if room.same_as::<UserId>() == actor.id() {
+        return Ok(RoomAccess { write: actor.has_scope(Scope::Write) });
+    }
+    let role = authorise_team(ctx, room.same_as(), Action::Read).await?;
+    Ok(RoomAccess { write: role.allows(Action::Converse) && actor.has_scope(Scope::Write) })
 }

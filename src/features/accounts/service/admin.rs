@@ -1,6 +1,6 @@
 //! What administrators do: accounts, teams, the settings of the instance.
 
-use super::{Audit, access::administrator, note};
+use super::{Audit, access::require_administrator, note};
 use crate::{
     error::{AppError, AppResult},
     features::{
@@ -31,13 +31,13 @@ pub async fn instance(ctx: &Ctx) -> AppResult<Instance> {
 }
 
 pub async fn settings(ctx: &Ctx) -> AppResult<InstanceSettings> {
-    administrator(ctx)?;
+    require_administrator(ctx)?;
     let settings = store::settings::read(ctx.db().read()).await?;
     Ok(InstanceSettings { name: settings.name.unwrap_or_else(|| NAME.to_owned()), open_registration: settings.open_registration })
 }
 
 pub async fn change_settings(ctx: &Ctx, input: UpdateSettings) -> AppResult<InstanceSettings> {
-    administrator(ctx)?;
+    require_administrator(ctx)?;
     let name = input.name.as_deref().map(|name| clean_name("name", "the instance", name)).transpose()?;
     let now = ctx.now();
     let mut tx = ctx.db().write_tx().await?;
@@ -56,7 +56,7 @@ pub async fn change_settings(ctx: &Ctx, input: UpdateSettings) -> AppResult<Inst
 
 /// Accounts, newest first.
 pub async fn list_users(ctx: &Ctx, mut query: ListUsers) -> AppResult<UserPage> {
-    administrator(ctx)?;
+    require_administrator(ctx)?;
     // PostgreSQL's text knows no NUL, and nothing that is stored has control characters.
     query.q = query.q.map(|q| q.chars().filter(|c| !c.is_control()).take(200).collect());
     let mut users = store::users::list(ctx.db().read(), &query, PAGE + 1).await?;
@@ -68,7 +68,7 @@ pub async fn list_users(ctx: &Ctx, mut query: ListUsers) -> AppResult<UserPage> 
 
 /// Changes flags of an account. The last administrator stays one.
 pub async fn change_user(ctx: &Ctx, user: UserId, input: UpdateUser) -> AppResult<AdminUser> {
-    let actor = administrator(ctx)?;
+    let actor = require_administrator(ctx)?;
     let now = ctx.now();
     let mut tx = ctx.db().write_tx().await?;
     store::settings::lock_administrators(&mut tx, now).await?;
@@ -110,13 +110,13 @@ pub async fn change_user(ctx: &Ctx, user: UserId, input: UpdateUser) -> AppResul
     }
     record(ctx, &mut tx, Event::new("account.administered").subject(user)).await?;
     tx.commit().await?;
-    ctx.state.actors.forget();
+    ctx.state.actors.forget_account(user);
     store::users::as_administrators_see(ctx.db().read(), user).await?.ok_or_else(|| AppError::not_found("account"))
 }
 
 /// Every team, newest first.
 pub async fn list_all_teams(ctx: &Ctx) -> AppResult<Vec<AdminTeam>> {
-    administrator(ctx)?;
+    require_administrator(ctx)?;
     let rows = store::teams::all(ctx.db().read(), TEAMS_SHOWN).await?;
     let artifacts = volumes::service::artifacts_by_team(ctx).await?;
     rows.into_iter()

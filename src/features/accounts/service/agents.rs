@@ -99,6 +99,6 @@ pub async fn revoke_agent_token(ctx: &Ctx, team: TeamId, agent: UserId, id: ApiT
     note(ctx, &mut tx, Audit::new("token.revoked", &account.name).team(team).detail(&name)).await?;
     record(ctx, &mut tx, Event::new("token.revoked").team(Some(team)).subject(id)).await?;
     tx.commit().await?;
-    ctx.state.actors.forget();
+    ctx.state.actors.forget_account(agent);
     Ok(())
 }

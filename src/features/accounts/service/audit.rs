@@ -78,7 +78,7 @@ pub async fn team_audit(ctx: &Ctx, team: TeamId, query: ListAudit) -> AppResult<
 
 /// The whole instance's log.
 pub async fn instance_audit(ctx: &Ctx, query: ListAudit) -> AppResult<AuditPage> {
-    super::access::administrator(ctx)?;
+    super::access::require_administrator(ctx)?;
     Ok(page(store::audit::all(ctx.db().read(), query.before.map(|id| id.to_string()).as_deref(), PAGE + 1).await?))
 }
 

@@ -47,7 +47,7 @@ async fn store_avatar(ctx: &Ctx, user: UserId, sha: Option<&str>) -> AppResult<M
     store::users::set_avatar(&mut tx, user, sha, ctx.now()).await?;
     record(ctx, &mut tx, Event::new("account.avatar_changed").subject(user)).await?;
     tx.commit().await?;
-    ctx.state.actors.forget();
+    ctx.state.actors.forget_account(user);
     me(ctx).await
 }
 

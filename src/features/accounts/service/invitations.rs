@@ -24,7 +24,7 @@ const DAYS_MAX: u32 = 90;
 async fn authorise(ctx: &Ctx, team: Option<TeamId>) -> AppResult<Role> {
     match team {
         Some(team) => authorise_team(ctx, team, Action::Invite).await,
-        None => access::administrator(ctx).map(|_| Role::Owner),
+        None => access::require_administrator(ctx).map(|_| Role::Owner),
     }
 }
 

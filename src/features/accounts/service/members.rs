@@ -70,6 +70,7 @@ pub async fn change_role(ctx: &Ctx, team: TeamId, user: UserId, input: ChangeRol
         record(ctx, &mut tx, Event::new("team.role_changed").team(Some(team)).subject(user)).await?;
     }
     tx.commit().await?;
+    ctx.state.actors.forget_account(user);
     let members = list_members(ctx, team).await?;
     members.into_iter().find(|member| member.person.id == user).ok_or_else(|| AppError::not_found("member"))
 }
@@ -99,7 +100,7 @@ pub async fn remove_member(ctx: &Ctx, team: TeamId, user: UserId) -> AppResult<(
     note(ctx, &mut tx, Audit::new("member.removed", &account.name).team(team).detail(role.as_str())).await?;
     record(ctx, &mut tx, Event::new("team.member_removed").team(Some(team)).subject(user)).await?;
     tx.commit().await?;
-    ctx.state.actors.forget();
+    ctx.state.actors.forget_account(user);
     Ok(())
 }
 
@@ -120,7 +121,9 @@ pub async fn leave_team(ctx: &Ctx, team: TeamId) -> AppResult<()> {
     store::invitations::revoke_made_by(&mut tx, actor.id(), Some(team), now).await?;
     note(ctx, &mut tx, Audit::new("member.left", &actor.person.name).team(team).detail(role.as_str())).await?;
     record(ctx, &mut tx, Event::new("team.member_left").team(Some(team)).subject(actor.id())).await?;
-    Ok(tx.commit().await?)
+    tx.commit().await?;
+    ctx.state.actors.forget_account(actor.id());
+    Ok(())
 }
 
 /// Hands a team over: the other becomes owner, the caller maintainer.

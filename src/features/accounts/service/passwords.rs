@@ -98,7 +98,7 @@ pub async fn change_password(ctx: &Ctx, input: ChangePassword) -> AppResult<()> 
     note(ctx, &mut tx, Audit::new("password.changed", &account.name)).await?;
     record(ctx, &mut tx, Event::new("password.changed").subject(user)).await?;
     tx.commit().await?;
-    ctx.state.actors.forget();
+    ctx.state.actors.forget_account(user);
     Ok(())
 }
 
@@ -109,7 +109,7 @@ fn rename_field(mut error: AppError, field: &str) -> AppError {
 
 /// Makes a link with which `user` sets a new password. By an administrator, or whoever runs the server.
 pub async fn create_password_link(ctx: &Ctx, user: UserId) -> AppResult<SecretLink> {
-    let actor = super::access::administrator(ctx)?;
+    let actor = super::access::require_administrator(ctx)?;
     let account = store::users::by_id(ctx.db().read(), user).await?.ok_or_else(|| AppError::not_found("account"))?;
     if account.is_agent() {
         return Err(AppError::invalid("An agent signs in with tokens: it has no password."));
@@ -163,7 +163,7 @@ pub async fn use_password_link(ctx: &Ctx, secret: &str, input: NewPassword) -> A
     note(&ctx, &mut tx, Audit::new("password.set_by_link", &account.name)).await?;
     record(&ctx, &mut tx, Event::new("password.set_by_link").subject(user)).await?;
     tx.commit().await?;
-    ctx.state.actors.forget();
+    ctx.state.actors.forget_account(user);
     Ok(signed_in)
 }
 

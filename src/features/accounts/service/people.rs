@@ -77,7 +77,7 @@ pub async fn update_me(ctx: &Ctx, input: UpdateMe) -> AppResult<Me> {
     }
     record(ctx, &mut tx, Event::new("account.updated").subject(id)).await?;
     tx.commit().await?;
-    ctx.state.actors.forget();
+    ctx.state.actors.forget_account(id);
     me(ctx).await
 }
 
@@ -103,7 +103,7 @@ pub async fn delete_me(ctx: &Ctx, input: DeleteMe) -> AppResult<()> {
     volumes::service::delete_personal_volume(&mut tx, id, now).await?;
     store::users::erase(&mut tx, id, DELETED, now).await?;
     tx.commit().await?;
-    ctx.state.actors.forget();
+    ctx.state.actors.forget_account(id);
     Ok(())
 }
 

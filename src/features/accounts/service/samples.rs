@@ -1,6 +1,6 @@
 //! A sample team with sample people, for a first look; `volumes` fills it.
 
-use super::access::administrator;
+use super::access::require_administrator;
 use crate::{
     error::{AppError, AppResult},
     features::accounts::{
@@ -21,7 +21,7 @@ const PEOPLE: [(&str, &str, Role, u8); 2] = [
 
 /// Who may add and remove the sample.
 pub fn may_manage_samples(ctx: &Ctx) -> AppResult<()> {
-    administrator(ctx).map(drop)
+    require_administrator(ctx).map(drop)
 }
 
 pub async fn sample_teams(ctx: &Ctx) -> AppResult<Vec<TeamId>> {

@@ -74,7 +74,7 @@ pub(super) async fn sign_in_as(ctx: &Ctx, account: &Account, how: &str) -> AppRe
     let mut tx = ctx.db().write_tx().await?;
     let signed_in = open(ctx, &mut tx, account, how).await?;
     tx.commit().await?;
-    ctx.state.actors.forget();
+    ctx.state.actors.forget_account(signed_in.actor.id());
     Ok(signed_in)
 }
 
@@ -130,7 +130,7 @@ pub async fn sign_out(ctx: &Ctx) -> AppResult<HeaderValue> {
         note(ctx, &mut tx, Audit::new("sign_in.ended", &person.name)).await?;
         record(ctx, &mut tx, Event::new("account.signed_out").subject(person.id)).await?;
         tx.commit().await?;
-        ctx.state.actors.forget();
+        ctx.state.actors.forget_account(person.id);
     }
     cookie(ctx, "", 0)
 }
@@ -173,7 +173,7 @@ pub async fn end_sign_in(ctx: &Ctx, id: SignInId) -> AppResult<()> {
     note(ctx, &mut tx, Audit::new("sign_in.ended", &actor.person.name)).await?;
     record(ctx, &mut tx, Event::new("account.signed_out").subject(actor.id())).await?;
     tx.commit().await?;
-    ctx.state.actors.forget();
+    ctx.state.actors.forget_account(actor.id());
     Ok(())
 }
 
@@ -185,6 +185,6 @@ pub async fn sign_out_everywhere(ctx: &Ctx) -> AppResult<HeaderValue> {
     note(ctx, &mut tx, Audit::new("sign_in.ended_everywhere", &actor.person.name).detail(&format!("{ended} sign-ins"))).await?;
     record(ctx, &mut tx, Event::new("account.signed_out_everywhere").subject(actor.id())).await?;
     tx.commit().await?;
-    ctx.state.actors.forget();
+    ctx.state.actors.forget_account(actor.id());
     cookie(ctx, "", 0)
 }

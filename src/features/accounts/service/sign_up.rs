@@ -86,7 +86,7 @@ pub(super) async fn register(ctx: &Ctx, newcomer: &Newcomer<'_>, how: &str) -> A
         invitations::join(&ctx, &mut tx, &invited, id).await?;
     }
     tx.commit().await?;
-    ctx.state.actors.forget();
+    ctx.state.actors.forget_account(id);
     Ok(signed_in)
 }
 

@@ -93,6 +93,6 @@ pub async fn revoke_token(ctx: &Ctx, id: ApiTokenId) -> AppResult<()> {
     note(ctx, &mut tx, Audit::new("token.revoked", &actor.person.name).detail(&name)).await?;
     record(ctx, &mut tx, Event::new("token.revoked").team(None).subject(id)).await?;
     tx.commit().await?;
-    ctx.state.actors.forget();
+    ctx.state.actors.forget_account(actor.id());
     Ok(())
 }

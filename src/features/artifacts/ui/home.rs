@@ -10,6 +10,7 @@ use crate::{
             model::{ArtifactSummary, Home, HomeCommit},
             state::use_home,
         },
+        sessions::{model::SessionSummary, state::use_recent_sessions, ui::SessionRows},
         volumes::{model::VolumeKind, state::use_volumes},
     },
     ui::{Avatar, ErrorView, Icon, Loading, PageTitle, Time, plural, short_sha},
@@ -18,6 +19,7 @@ use crate::{
 #[component]
 pub fn HomePage() -> impl IntoView {
     let home = use_home();
+    let sessions = use_recent_sessions();
     view! {
         <PageTitle text="Home"/>
         <main class="main panes" id="main" tabindex="-1">
@@ -31,9 +33,13 @@ pub fn HomePage() -> impl IntoView {
                 <div class="scroll">
                     <Transition fallback=|| view! { <Loading/> }>
                         {move || {
+                            let sessions = sessions.get();
                             home.get()
                                 .map(|home| match home {
-                                    Ok(home) => view! { <Start home=home/> }.into_any(),
+                                    Ok(home) => {
+                                        let sessions = sessions.and_then(Result::ok).map(|page| page.items).unwrap_or_default();
+                                        view! { <Start home=home sessions=sessions/> }.into_any()
+                                    }
                                     Err(error) => view! { <ErrorView error=error/> }.into_any(),
                                 })
                         }}
@@ -45,7 +51,7 @@ pub fn HomePage() -> impl IntoView {
 }
 
 #[component]
-fn Start(home: Home) -> impl IntoView {
+fn Start(home: Home, sessions: Vec<SessionSummary>) -> impl IntoView {
     let session = use_session();
     let volumes = use_volumes();
     let here = home.here.clone();
@@ -73,6 +79,14 @@ fn Start(home: Home) -> impl IntoView {
             </header>
             <Suspense>{move || fresh().then(|| view! { <Starts/> })}</Suspense>
             <div class="col">
+                <section>
+                    <h3>"Sessions" <a class="link" href="/sessions">"All sessions"</a></h3>
+                    {if sessions.is_empty() {
+                        view! { <p class="t3 f12">"What you and your team work on stands here. " <a class="link" href="/sessions?new">"Begin one"</a></p> }.into_any()
+                    } else {
+                        view! { <SessionRows sessions=sessions/> }.into_any()
+                    }}
+                </section>
                 <section>
                     <h3>"Your drafts" <a class="link" href="/changes">"All changes"</a></h3>
                     {list(home.my_drafts, "edit", "What you change and do not commit yet stands here.")}

@@ -1,0 +1,83 @@
+// Sessions as people use them: two at the same time, on the same thing, with a network that goes away.
+import { another, api, checkAccessible, createArtifact, expect, ready, test, watch } from "../fixtures/index.js";
+import { editor } from "../fixtures/editor.js";
+
+/** Brings a second person into the team. */
+async function join(request: Parameters<typeof api>[0], second: Parameters<typeof api>[0], team: string, role: string) {
+  const { url } = await api<{ url: string }>(request, "POST", `/teams/${team}/invitations`, { role, maxUses: 1, expiresInDays: 1 });
+  await api(second, "POST", `/invitations/${url.split("/").pop()}/accept`);
+}
+
+test("two people talk, edit a skill together, one loses the network, and they commit it from the session", async ({ page, team, admin, browser, problems }) => {
+  test.setTimeout(180_000);
+  const request = page.context().request;
+  await createArtifact(request, team.volumeId, "code-review-excellence", "---\nname: code-review-excellence\ndescription: How we review.\n---\n\n# Code review\n\nRead the change first.\n");
+
+  // A session for the team.
+  await page.goto("/sessions");
+  await ready(page);
+  await page.getByRole("button", { name: /New session|Begin one/ }).first().click();
+  const dialog = page.getByRole("dialog", { name: "New session" });
+  await dialog.getByLabel("Title").fill("Review rules");
+  await dialog.getByLabel("Goal").fill("One page on how we review.");
+  await dialog.getByRole("button", { name: "Begin" }).click();
+  await page.waitForURL(/\/sessions\/[0-9a-f-]{36}$/);
+  await expect(page.getByRole("heading", { level: 1, name: "Review rules" })).toBeVisible();
+  const address = new URL(page.url()).pathname;
+
+  // The second person arrives and is seen.
+  const second = await another(browser, admin, "Tomas Rey");
+  watch(second.page, problems);
+  await join(request, second.context.request, team.id, "member");
+  await second.page.goto(address);
+  await ready(second.page);
+  const here = page.getByRole("list", { name: "Here now" });
+  await expect(here.getByText("Tomas Rey")).toBeAttached();
+
+  // They talk; typing is seen.
+  await second.page.getByLabel("Message", { exact: true }).pressSequentially("Let us rewrite", { delay: 30 });
+  await expect(page.getByText("Tomas is typing")).toBeVisible();
+  await second.page.getByLabel("Message", { exact: true }).fill("Let us rewrite @code-review-excellence today");
+  await second.page.getByLabel("Message", { exact: true }).press("Enter");
+  await expect(page.getByRole("article", { name: /Tomas Rey/ }).getByText("Let us rewrite")).toBeVisible();
+
+  // What is named opens beside the timeline, for both.
+  for (const one of [page, second.page]) {
+    await one.getByRole("article").getByRole("link", { name: /code-review-excellence/ }).first().click();
+    await expect(editor(one)).toContainText("Read the change first.");
+  }
+
+  // Both edit at the same time.
+  await editor(page).press("Control+End");
+  await editor(page).pressSequentially("Ask before you judge.\n");
+  await expect(editor(second.page)).toContainText("Ask before you judge.");
+  await editor(second.page).press("Control+Home");
+  for (let line = 0; line < 5; line++) await editor(second.page).press("ArrowDown");
+  await editor(second.page).pressSequentially("Praise what is good.\n");
+  await expect(editor(page)).toContainText("Praise what is good.");
+
+  // One loses the network, goes on typing, and comes back.
+  await second.context.setOffline(true);
+  await editor(second.page).press("Control+End");
+  await editor(second.page).pressSequentially("Written in a tunnel.\n");
+  await second.page.getByLabel("Message", { exact: true }).fill("I am in a tunnel");
+  await second.page.getByLabel("Message", { exact: true }).press("Enter");
+  await expect(second.page.getByText("Waiting for the server")).toBeVisible();
+  await editor(page).press("Control+End");
+  await editor(page).pressSequentially("Written above ground.\n");
+  await second.context.setOffline(false);
+  await expect(editor(page)).toContainText("Written in a tunnel.", { timeout: 45_000 });
+  await expect(editor(second.page)).toContainText("Written above ground.");
+  await expect(page.getByRole("article", { name: /Tomas Rey/ }).getByText("I am in a tunnel")).toBeVisible({ timeout: 45_000 });
+  await expect(page.getByText("Saved on disk").first()).toBeVisible();
+  await checkAccessible(page);
+
+  // They commit it from the session; everybody sees the commit, and the history who changed what.
+  await page.getByLabel("Commit message").fill("Rewrite how we review");
+  await page.getByRole("button", { name: /^Commit 1 draft/ }).click();
+  for (const one of [page, second.page]) await expect(one.locator(".event", { hasText: "Rewrite how we review" })).toBeVisible();
+  await page.goto((await page.locator(".event a", { hasText: "code-review-excellence" }).first().getAttribute("href")) + "?tab=history");
+  await expect(page.getByText("Rewrite how we review").first()).toBeVisible();
+  await expect(page.getByText(/with Tomas Rey/)).toBeVisible();
+  await second.context.close();
+});

@@ -1,0 +1,40 @@
+//! `/api/v1`: tokens for the room socket, and what administrators see of the rooms.
+
+use axum::{Json, http::HeaderMap};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{
+    model::{RoomsReport, WsToken},
+    service,
+};
+use crate::{
+    error::{AppError, AppResult},
+    features::accounts::{
+        self,
+        service::{COOKIE, Credential},
+    },
+    server::{context::Ctx, middleware, state::AppState},
+};
+
+pub fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(create_ws_token)).routes(routes!(rooms))
+}
+
+/// A token that opens `/ws?token=…` within a minute, with the rights of the credential that asks for it.
+#[utoipa::path(post, path = "/ws-token", tag = "live", responses((status = 200, body = WsToken)))]
+async fn create_ws_token(ctx: Ctx, headers: HeaderMap) -> AppResult<Json<WsToken>> {
+    let credential = match (middleware::bearer(&headers), middleware::cookie(&headers, COOKIE)) {
+        (Some(token), _) => Credential::token(token),
+        (None, Some(secret)) => Credential::cookie(secret),
+        (None, None) => return Err(AppError::unauthenticated()),
+    };
+    Ok(Json(service::create_ws_token(&ctx, credential)?))
+}
+
+/// The rooms in the memory of this server, the fullest first.
+#[utoipa::path(get, path = "/admin/rooms", tag = "administration", responses((status = 200, body = RoomsReport)))]
+async fn rooms(ctx: Ctx) -> AppResult<Json<RoomsReport>> {
+    accounts::service::require_administrator(&ctx)?;
+    let rooms = &ctx.state.rooms;
+    Ok(Json(RoomsReport { sockets: rooms.sockets() as i64, rooms: rooms.report() }))
+}

@@ -1,0 +1,557 @@
+//! Writing into a session: a text that survives a reload, people and artifacts offered after `@`, files beside it, and an outbox
+//! that keeps what was sent until the server has it.
+
+use leptos::prelude::*;
+
+use super::timeline::Timeline;
+use crate::{
+    browser::{page, scroll, storage, upload::Picked},
+    error::{AppError, ErrorCode},
+    features::{
+        collaboration::state::Collaboration,
+        sessions::{
+            model::{ATTACHMENTS_MAX, Attachment, Completion, CreateMessage, MESSAGE_MAX},
+            state::{attach, read_completions, send_message},
+        },
+    },
+    ids::{EntryId, SessionId},
+    ui::{Avatar, Icon, KindMark, toast_error, use_toasts},
+};
+
+const FIELD: &str = "message";
+const OPTIONS: &str = "message-options";
+/// Pauses before a message is sent again, in milliseconds.
+const AGAIN: [u32; 5] = [1_000, 2_000, 5_000, 10_000, 20_000];
+/// How often others are told that one types, in milliseconds.
+const TYPING_EVERY: i64 = 2_000;
+
+/// A message that the server has not taken yet.
+#[derive(Clone)]
+pub struct Waiting {
+    pub message: CreateMessage,
+    /// Why it was refused; sending it again as it is does not help.
+    pub refused: Option<String>,
+}
+
+/// Messages on their way, in order. They are kept on the device until they have arrived: each has an id of its own, so that it is
+/// there once however often it is sent.
+#[derive(Clone, Copy)]
+pub struct Outbox {
+    session: SessionId,
+    key: StoredValue<String>,
+    pub waiting: RwSignal<Vec<Waiting>>,
+    sending: StoredValue<bool>,
+    timeline: Timeline,
+}
+
+impl Outbox {
+    pub fn new(account: &str, timeline: Timeline) -> Self {
+        let outbox = Self {
+            session: timeline.session,
+            key: StoredValue::new(format!("outbox:{account}:{}", timeline.session)),
+            waiting: RwSignal::new(Vec::new()),
+            sending: StoredValue::new(false),
+            timeline,
+        };
+        Effect::new(move |_| {
+            let kept = outbox.key.with_value(|key| storage::kept(key));
+            let messages: Vec<CreateMessage> = kept.and_then(|kept| serde_json::from_str(&kept).ok()).unwrap_or_default();
+            if !messages.is_empty() {
+                outbox.waiting.set(messages.into_iter().map(|message| Waiting { message, refused: None }).collect());
+                outbox.run();
+            }
+        });
+        outbox
+    }
+
+    fn keep(self) {
+        let Some(messages) =
+            self.waiting.try_with_untracked(|waiting| waiting.iter().map(|one| one.message.clone()).collect::<Vec<_>>())
+        else {
+            return;
+        };
+        let text = if messages.is_empty() { String::new() } else { serde_json::to_string(&messages).unwrap_or_default() };
+        let _ = self.key.try_with_value(|key| storage::keep(key, &text));
+    }
+
+    fn push(self, message: CreateMessage) {
+        self.waiting.update(|waiting| waiting.push(Waiting { message, refused: None }));
+        self.keep();
+        self.run();
+    }
+
+    fn remove(self, id: Option<EntryId>) {
+        self.waiting.try_update(|waiting| waiting.retain(|one| one.message.id != id));
+        self.keep();
+    }
+
+    /// Sends what waits, one after the other: they arrive in the order in which they were written.
+    pub fn run(self) {
+        if self.sending.try_get_value() != Some(false) {
+            return;
+        }
+        self.sending.set_value(true);
+        leptos::task::spawn_local(async move {
+            let mut tries = 0;
+            loop {
+                let next = self
+                    .waiting
+                    .try_with_untracked(|waiting| waiting.iter().find(|one| one.refused.is_none()).map(|one| one.message.clone()));
+                let Some(Some(message)) = next else { break };
+                match send_message(self.session, message.clone()).await {
+                    Ok(entry) => {
+                        tries = 0;
+                        self.remove(message.id);
+                        self.timeline.sent(entry);
+                    }
+                    Err(error) if matches!(error.code, ErrorCode::Offline | ErrorCode::Unavailable | ErrorCode::Internal) => {
+                        let pause = AGAIN[tries.min(AGAIN.len() - 1)];
+                        tries += 1;
+                        page::pause(pause).await;
+                    }
+                    Err(error) => {
+                        self.waiting.try_update(|waiting| {
+                            for one in waiting.iter_mut().filter(|one| one.message.id == message.id) {
+                                one.refused = Some(error.message.clone());
+                            }
+                        });
+                    }
+                }
+            }
+            self.sending.try_set_value(false);
+        });
+    }
+}
+
+/// What waits, at the end of the timeline.
+#[component]
+pub fn WaitingMessages(outbox: Outbox, text: RwSignal<String>) -> impl IntoView {
+    view! {
+        <For
+            each=move || outbox.waiting.get()
+            key=|one| (one.message.id, one.refused.clone())
+            children=move |one| {
+                let id = one.message.id;
+                let words = one.message.text.clone();
+                let bad = one.refused.is_some();
+                view! {
+                    <div class="entry waiting" class:bad=bad>
+                        <Icon name=if bad { "alert" } else { "clock" }/>
+                        <div class="body">
+                            <p class="text">{one.message.text}</p>
+                            {match one.refused {
+                                None => view! { <span class="t3 f11">"Waiting for the server"</span> }.into_any(),
+                                Some(why) => {
+                                    view! {
+                                        <span class="row wrap">
+                                            <span class="c-warn f12">{why}</span>
+                                            <button
+                                                type="button"
+                                                class="btn s"
+                                                on:click=move |_| {
+                                                    text.set(words.clone());
+                                                    outbox.remove(id);
+                                                }
+                                            >
+                                                "Edit again"
+                                            </button>
+                                            <button type="button" class="btn s ghost" on:click=move |_| outbox.remove(id)>"Discard"</button>
+                                        </span>
+                                    }
+                                        .into_any()
+                                }
+                            }}
+                        </div>
+                    </div>
+                }
+            }
+        />
+    }
+}
+
+/// A file that is being attached, or is.
+#[derive(Clone)]
+struct Attaching {
+    number: u32,
+    name: String,
+    progress: RwSignal<f64>,
+    done: RwSignal<Option<Attachment>>,
+}
+
+#[component]
+pub fn Composer(outbox: Outbox, live: Collaboration, account: String, text: RwSignal<String>) -> impl IntoView {
+    let session = outbox.session;
+    let toasts = use_toasts();
+    let draft_key = StoredValue::new(format!("draft:{account}:{session}"));
+    let files = RwSignal::new(Vec::<Attaching>::new());
+    let numbers = StoredValue::new(0_u32);
+    let completion = Completing::new(session, text);
+    // What was left unsent.
+    Effect::new(move |_| {
+        let kept = draft_key.with_value(|key| storage::kept(key)).unwrap_or_default();
+        if !kept.is_empty() && text.with_untracked(String::is_empty) {
+            text.set(kept);
+        }
+    });
+    Effect::new(move |_| {
+        text.with(|text| draft_key.with_value(|key| storage::keep(key, text)));
+        page::before_paint(|| scroll::fit_height(FIELD));
+    });
+    let told = StoredValue::new(0_i64);
+    let typed = move |now: String| {
+        text.set(now);
+        let at = page::now_ms();
+        if at - told.get_value() > TYPING_EVERY {
+            told.set_value(at);
+            live.broadcast_typing();
+        }
+        completion.look();
+    };
+    let add_files = Callback::new(move |picked: Picked| {
+        for one in picked.each() {
+            if files.with_untracked(Vec::len) >= ATTACHMENTS_MAX {
+                toast_error(toasts, &AppError::invalid(format!("A message has at most {ATTACHMENTS_MAX} attachments.")));
+                return;
+            }
+            numbers.update_value(|number| *number += 1);
+            let attaching = Attaching {
+                number: numbers.get_value(),
+                name: one.first_name(),
+                progress: RwSignal::new(0.0),
+                done: RwSignal::new(None),
+            };
+            files.update(|files| files.push(attaching.clone()));
+            leptos::task::spawn_local(async move {
+                match attach(session, one, move |part| {
+                    attaching.progress.try_set(part);
+                })
+                .await
+                {
+                    Ok(attachment) => {
+                        attaching.done.try_set(Some(attachment));
+                    }
+                    Err(error) => {
+                        files.try_update(|files| files.retain(|file| file.number != attaching.number));
+                        toast_error(toasts, &error);
+                    }
+                }
+            });
+        }
+    });
+    let uploading = move || files.with(|files| files.iter().any(|file| file.done.with(Option::is_none)));
+    let empty = move || text.with(|text| text.trim().is_empty()) && files.with(Vec::is_empty);
+    let send = move || {
+        if untrack(empty) || untrack(uploading) {
+            return;
+        }
+        let attachment_ids =
+            files.with_untracked(|files| files.iter().filter_map(|file| file.done.with_untracked(|done| done.as_ref().map(|done| done.id))).collect());
+        let words = text.with_untracked(|text| text.trim().to_owned());
+        files.set(Vec::new());
+        text.set(String::new());
+        completion.close();
+        outbox.push(CreateMessage { id: Some(EntryId::generate()), text: words, attachment_ids });
+    };
+    view! {
+        <Typing live=live/>
+        <form
+            class="composer"
+            on:submit=move |event| {
+                event.prevent_default();
+                send();
+            }
+            on:dragover=|event| event.prevent_default()
+            on:drop=move |event| {
+                event.prevent_default();
+                add_files.run(Picked::from_drop(&event));
+            }
+        >
+            <Completions completion=completion/>
+            <label class="sr" for=FIELD>"Message"</label>
+            <textarea
+                id=FIELD
+                placeholder="Write to the session"
+                rows="1"
+                maxlength=MESSAGE_MAX
+                aria-autocomplete="list"
+                aria-controls=OPTIONS
+                aria-activedescendant=move || completion.active()
+                prop:value=move || text.get()
+                on:input=move |event| typed(event_target_value(&event))
+                on:click=move |_| completion.look()
+                on:blur=move |_| page::after_forget(150, move || completion.close())
+                on:paste=move |event| {
+                    let picked = Picked::from_paste(&event);
+                    if !picked.is_empty() {
+                        event.prevent_default();
+                        add_files.run(picked);
+                    }
+                }
+                on:keydown=move |event| {
+                    if completion.key(&event.key()) {
+                        event.prevent_default();
+                    } else if event.key() == "Enter" && !event.shift_key() && !event.is_composing() && !page::media("(pointer: coarse)") {
+                        event.prevent_default();
+                        send();
+                    }
+                }
+            ></textarea>
+            <ul class="attached" aria-label="Attachments" hidden=move || files.with(Vec::is_empty)>
+                <For
+                    each=move || files.get()
+                    key=|file| file.number
+                    children=move |file| {
+                        let number = file.number;
+                        let label = format!("Remove {}", file.name);
+                        view! {
+                            <li class="chip line">
+                                <Icon name="clip"/>
+                                <span class="trunc">{file.name}</span>
+                                {move || file.done.with(Option::is_none).then(|| view! { <progress max="1" value=move || file.progress.get().to_string()></progress> })}
+                                <button type="button" class="btn ghost icon-only s" aria-label=label on:click=move |_| files.update(|files| files.retain(|file| file.number != number))>
+                                    <Icon name="x"/>
+                                </button>
+                            </li>
+                        }
+                    }
+                />
+            </ul>
+            <div class="row">
+                <label class="btn ghost icon-only s" title="Attach a file">
+                    <Icon name="clip"/>
+                    <input class="sr" type="file" multiple=true aria-label="Attach a file" on:change=move |event| add_files.run(Picked::from_event(&event))/>
+                </label>
+                <button
+                    type="button"
+                    class="btn ghost icon-only s"
+                    aria-label="Mention a person or an artifact"
+                    title="Mention a person or an artifact"
+                    on:click=move |_| {
+                        if let Some(at) = page::caret(FIELD).or(Some(0))
+                            && let Some(now) = page::replace_text(FIELD, at, at, "@")
+                        {
+                            text.set(now);
+                            completion.look();
+                        }
+                    }
+                >
+                    <Icon name="at"/>
+                </button>
+                <span class="note">"Markdown. Shift+Enter for a new line."</span>
+                <button type="submit" class="btn s send" disabled=move || empty() || uploading()>
+                    "Send"
+                    <kbd class="kbd wide-only" aria-hidden="true"><Icon name="enter"/></kbd>
+                </button>
+            </div>
+        </form>
+    }
+}
+
+/// Who is typing: told by each for a few seconds at a time.
+#[component]
+fn Typing(live: Collaboration) -> impl IntoView {
+    /// Told again every two seconds while it goes on.
+    const LASTS: i64 = 4_000;
+    let typing = RwSignal::new(Vec::<(crate::ids::UserId, i64)>::new());
+    live.on_typing(move |sent| {
+        let who = sent.user_id;
+        typing.try_update(|typing| {
+            typing.retain(|(user, _)| *user != who);
+            typing.push((who, page::now_ms()));
+        });
+        page::after_forget(LASTS as u32 + 100, move || {
+            let now = page::now_ms();
+            let _ = typing.try_update(|typing| typing.retain(|(_, at)| now - at < LASTS));
+        });
+    });
+    live.on_message(move |sent| {
+        let _ = typing.try_update(|typing| typing.retain(|(user, _)| *user != sent.user_id));
+    });
+    let words = move || {
+        let names: Vec<String> = live.users.with(|users| {
+            typing.with(|typing| {
+                typing
+                    .iter()
+                    .filter_map(|(id, _)| users.iter().find(|user| user.user_id == *id))
+                    .map(|user| user.user_name.split_whitespace().next().unwrap_or_default().to_owned())
+                    .collect()
+            })
+        });
+        match names.as_slice() {
+            [] => String::new(),
+            [one] => format!("{one} is typing"),
+            [one, two] => format!("{one} and {two} are typing"),
+            more => format!("{} people are typing", more.len()),
+        }
+    };
+    view! {
+        <div class="typing" aria-live="polite">
+            {move || {
+                let words = words();
+                (!words.is_empty()).then(|| view! { <span class="dots" aria-hidden="true"><i></i><i></i><i></i></span> {words} })
+            }}
+        </div>
+    }
+}
+
+/// What is offered for the word after an `@` before the caret.
+#[derive(Clone, Copy)]
+struct Completing {
+    session: SessionId,
+    text: RwSignal<String>,
+    options: RwSignal<Vec<Completion>>,
+    chosen: RwSignal<usize>,
+    asked: StoredValue<u32>,
+}
+
+impl Completing {
+    fn new(session: SessionId, text: RwSignal<String>) -> Self {
+        Self { session, text, options: RwSignal::new(Vec::new()), chosen: RwSignal::new(0), asked: StoredValue::new(0) }
+    }
+
+    /// The word being written, and where it begins.
+    fn word(self) -> Option<(u32, u32, String)> {
+        let caret = page::caret(FIELD)?;
+        let (start, word) = self.text.with_untracked(|text| word_at(text, caret))?;
+        Some((start, caret, word))
+    }
+
+    fn look(self) {
+        self.asked.update_value(|asked| *asked += 1);
+        let number = self.asked.get_value();
+        let Some((_, _, word)) = self.word() else {
+            self.options.set(Vec::new());
+            return;
+        };
+        page::after_forget(80, move || {
+            if self.asked.try_get_value() != Some(number) {
+                return;
+            }
+            let answer = read_completions(self.session, &word);
+            leptos::task::spawn_local(async move {
+                if let Ok(options) = answer.await
+                    && self.asked.try_get_value() == Some(number)
+                {
+                    self.chosen.try_set(0);
+                    self.options.try_set(options);
+                }
+            });
+        });
+    }
+
+    fn close(self) {
+        let _ = self.asked.try_update_value(|asked| *asked += 1);
+        if self.options.try_with_untracked(|options| !options.is_empty()) == Some(true) {
+            self.options.set(Vec::new());
+        }
+    }
+
+    fn active(self) -> Option<String> {
+        self.options.with(|options| (!options.is_empty()).then(|| format!("{OPTIONS}-{}", self.chosen.get())))
+    }
+
+    /// Whether the key was meant for what is offered.
+    fn key(self, key: &str) -> bool {
+        let number = self.options.with_untracked(Vec::len);
+        if number == 0 {
+            return false;
+        }
+        match key {
+            "ArrowDown" => self.chosen.update(|chosen| *chosen = (*chosen + 1) % number),
+            "ArrowUp" => self.chosen.update(|chosen| *chosen = (*chosen + number - 1) % number),
+            "Enter" | "Tab" => self.take(self.chosen.get_untracked()),
+            "Escape" => self.close(),
+            _ => return false,
+        }
+        true
+    }
+
+    fn take(self, index: usize) {
+        let words = self.options.with_untracked(|options| {
+            options.get(index).map(|option| match option {
+                Completion::Person { person } => person.name.split_whitespace().collect::<String>(),
+                Completion::Artifact { artifact } => artifact.slug.clone(),
+            })
+        });
+        if let (Some(words), Some((start, end, _))) = (words, self.word())
+            && let Some(now) = page::replace_text(FIELD, start, end, &format!("@{words} "))
+        {
+            self.text.set(now);
+        }
+        self.close();
+    }
+}
+
+/// The word that begins with an `@` and ends at the caret, without it, and where the `@` is. Positions count UTF-16 code units, as
+/// browsers do.
+fn word_at(text: &str, caret: u32) -> Option<(u32, String)> {
+    let mut position = 0;
+    let mut found = None;
+    let mut before = ' ';
+    for character in text.chars() {
+        if position >= caret {
+            break;
+        }
+        if character == '@' && !before.is_alphanumeric() {
+            found = Some((position, String::new()));
+        } else if character.is_whitespace() {
+            found = None;
+        } else if let Some((_, word)) = &mut found {
+            word.push(character);
+        }
+        before = character;
+        position += character.len_utf16() as u32;
+    }
+    found
+}
+
+#[component]
+fn Completions(completion: Completing) -> impl IntoView {
+    let row = move |(index, option): (usize, Completion)| {
+        let (mark, name, more) = match option {
+            Completion::Person { person } => {
+                (view! { <Avatar person=person.clone() size="xs"/> }.into_any(), person.name, String::new())
+            }
+            Completion::Artifact { artifact } => {
+                (view! { <KindMark kind=artifact.kind small=true/> }.into_any(), artifact.slug, artifact.volume_name)
+            }
+        };
+        view! {
+            <li
+                id=format!("{OPTIONS}-{index}")
+                role="option"
+                aria-selected=move || (completion.chosen.get() == index).to_string()
+                on:mousedown=move |event| {
+                    event.prevent_default();
+                    completion.take(index);
+                }
+            >
+                {mark}
+                <span class="trunc grow">{name}</span>
+                <span class="t3 trunc">{more}</span>
+            </li>
+        }
+    };
+    view! {
+        <ul class="pop options" id=OPTIONS role="listbox" aria-label="People and artifacts" hidden=move || completion.options.with(Vec::is_empty)>
+            {move || completion.options.get().into_iter().enumerate().map(row).collect_view()}
+        </ul>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_word_after_an_at_sign_is_found_before_the_caret() {
+        let at = |text, caret| word_at(text, caret);
+        assert_eq!(at("see @code-re", 12), Some((4, "code-re".to_owned())));
+        assert_eq!(at("@", 1), Some((0, String::new())));
+        assert_eq!(at("see @code", 6), Some((4, "c".to_owned())));
+        assert_eq!(at("see @code now", 13), None);
+        assert_eq!(at("mail@example.org", 16), None);
+        assert_eq!(at("🙂 @tö", 6), Some((3, "tö".to_owned())));
+        assert_eq!(at("(@a", 3), Some((1, "a".to_owned())));
+    }
+}

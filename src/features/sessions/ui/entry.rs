@@ -1,0 +1,305 @@
+//! One entry of the timeline: a message with what hangs on it, or an event in one line.
+
+use std::sync::Arc;
+
+use leptos::prelude::*;
+
+use super::timeline::{Row, Timeline};
+use crate::{
+    browser::page,
+    features::{
+        accounts::model::UserKind,
+        artifacts::ui::artifact_address,
+        sessions::{
+            model::{Attachment, Entry, EntryKind, MESSAGE_MAX, SessionArtifact},
+            state::{delete_message, edit_message},
+        },
+    },
+    ui::{Avatar, Icon, KindMark, bytes, short_sha, toast_error, use_toasts},
+};
+
+/// What an entry needs of its page, beside itself.
+#[derive(Clone, Copy)]
+pub struct EntryContext {
+    pub timeline: Timeline,
+    /// Whose messages one may change.
+    pub me: StoredValue<String>,
+    pub may_write: Signal<bool>,
+    /// Opens an artifact beside the timeline.
+    pub open: Callback<SessionArtifact>,
+    /// Asks where to save an attached text as an artifact.
+    pub save: Callback<Attachment>,
+    /// Asks before a message is deleted.
+    pub delete: RwSignal<Option<Arc<Entry>>>,
+}
+
+#[component]
+pub fn EntryRow(row: Row, context: EntryContext) -> impl IntoView {
+    let Row { entry, compact, day, marks_new } = row;
+    let id = format!("entry-{}", entry.number);
+    view! {
+        <div class="item" id=id>
+            {day.map(|day| view! { <div class="day"><span>{day}</span></div> })}
+            {marks_new.map(|words| view! { <div class="new-mark">{words}</div> })}
+            {match &entry.what {
+                EntryKind::Message { .. } => view! { <Message entry=entry.clone() compact=compact context=context/> }.into_any(),
+                EntryKind::Artifact { artifact } => {
+                    let artifact = artifact.clone();
+                    view! {
+                        <Event entry=entry.clone() context=context icon="artifacts">
+                            <span><b>{entry.author.name.clone()}</b>" added "<ArtifactLink artifact=artifact context=context/></span>
+                        </Event>
+                    }
+                        .into_any()
+                }
+                EntryKind::Commit { commit_id, sha, message, .. } => {
+                    let address = format!("/commits/{commit_id}");
+                    let (sha, message) = (short_sha(sha), message.clone());
+                    view! {
+                        <Event entry=entry.clone() context=context icon="commit">
+                            <span><b>{entry.author.name.clone()}</b>" committed "<a href=address><b>{message}</b></a></span>
+                            <code class="t3">{sha}</code>
+                        </Event>
+                    }
+                        .into_any()
+                }
+                EntryKind::Joined => {
+                    view! { <Event entry=entry.clone() context=context icon="user"><span><b>{entry.author.name.clone()}</b>" joined"</span></Event> }.into_any()
+                }
+            }}
+        </div>
+    }
+}
+
+#[component]
+fn Event(entry: Arc<Entry>, context: EntryContext, icon: &'static str, children: Children) -> impl IntoView {
+    view! {
+        <div class="event">
+            <Icon name=icon/>
+            <div class="line">{children()} <Clock at=entry.created_at timeline=context.timeline/></div>
+        </div>
+    }
+}
+
+/// The time of day where the reader is.
+#[component]
+fn Clock(at: i64, timeline: Timeline) -> impl IntoView {
+    view! { <time datetime=timeline.machine_time(at) title=timeline.machine_time(at)>{move || timeline.clock(at)}</time> }
+}
+
+#[component]
+fn ArtifactLink(artifact: SessionArtifact, context: EntryContext) -> impl IntoView {
+    let name = artifact.name.clone();
+    if artifact.gone {
+        return view! { <b class="t3">{name}</b> }.into_any();
+    }
+    let address = artifact_address(artifact.id);
+    view! {
+        <a
+            href=address
+            on:click=move |event| {
+                if !page::wants_new_window(&event) {
+                    event.prevent_default();
+                    context.open.run(artifact.clone());
+                }
+            }
+        >
+            <b>{name}</b>
+        </a>
+    }
+    .into_any()
+}
+
+#[component]
+fn Message(entry: Arc<Entry>, compact: bool, context: EntryContext) -> impl IntoView {
+    let EntryKind::Message { text, html, attachments, artifacts, edited_at, deleted_at } = &entry.what else { return ().into_any() };
+    let agent = entry.author.kind == UserKind::Agent;
+    let deleted = deleted_at.is_some();
+    let mine = !deleted && context.me.with_value(|me| *me == entry.author.id.to_string());
+    let editing = RwSignal::new(false);
+    let (text, html, edited) = (text.clone(), html.clone(), edited_at.is_some());
+    let cards = (!deleted).then(|| artifacts.iter().cloned().map(|artifact| view! { <ArtifactCard artifact=artifact context=context/> }).collect_view());
+    let files =
+        (!deleted).then(|| attachments.iter().cloned().map(|file| view! { <AttachmentView file=file context=context/> }).collect_view());
+    let (number, author, created_at) = (entry.number, entry.author.clone(), entry.created_at);
+    let for_delete = entry.clone();
+    let id = entry.id;
+    view! {
+        <article class="entry" class:more=compact aria-label=format!("{}, message {number}", author.name)>
+            <Avatar person=author.clone() size="l"/>
+            <header>
+                <b>{author.name.clone()}</b>
+                {agent.then(|| view! { <span class="chip line">"Agent"</span> })}
+                <Clock at=created_at timeline=context.timeline/>
+                {edited.then(|| view! { <span class="t3 f11">"edited"</span> })}
+            </header>
+            <div class="body">
+                {move || {
+                    if deleted {
+                        view! { <p class="t3">"This message was deleted."</p> }.into_any()
+                    } else if editing.get() {
+                        view! { <EditMessage context=context id=id number=number text=text.clone() editing=editing/> }.into_any()
+                    } else {
+                        view! { <div class="prose msg" inner_html=html.clone()></div> }.into_any()
+                    }
+                }}
+                {files}
+                {cards}
+            </div>
+            {mine
+                .then(|| {
+                    view! {
+                        <div class="acts" role="group" aria-label="Your message">
+                            <button type="button" class="btn ghost icon-only s" aria-label="Edit message" title="Edit" on:click=move |_| editing.set(true)><Icon name="edit"/></button>
+                            <button
+                                type="button"
+                                class="btn ghost icon-only s"
+                                aria-label="Delete message"
+                                title="Delete"
+                                on:click=move |_| {
+                                    context.delete.set(Some(for_delete.clone()));
+                                    page::open_dialog(DELETE_MESSAGE);
+                                }
+                            >
+                                <Icon name="trash"/>
+                            </button>
+                        </div>
+                    }
+                })}
+        </article>
+    }
+    .into_any()
+}
+
+pub const DELETE_MESSAGE: &str = "delete-message";
+
+/// Deletes the message that [`EntryContext::delete`] names.
+pub fn delete_asked(context: EntryContext) {
+    let toasts = use_toasts();
+    let Some(entry) = context.delete.get_untracked() else { return };
+    let answer = delete_message(context.timeline.session, entry.id);
+    leptos::task::spawn_local(async move {
+        match answer.await {
+            Ok(()) => context.timeline.refresh(entry.number),
+            Err(error) => toast_error(toasts, &error),
+        }
+    });
+}
+
+#[component]
+fn EditMessage(context: EntryContext, id: crate::ids::EntryId, number: i64, text: String, editing: RwSignal<bool>) -> impl IntoView {
+    let toasts = use_toasts();
+    let field = format!("edit-{number}");
+    let typed = RwSignal::new(text.clone());
+    let busy = RwSignal::new(false);
+    let focus = field.clone();
+    Effect::new(move |_| page::focus(&focus));
+    let save = move || {
+        let text = typed.with_untracked(|text| text.trim().to_owned());
+        if text.is_empty() || busy.get_untracked() {
+            return;
+        }
+        busy.set(true);
+        let answer = edit_message(context.timeline.session, id, text);
+        leptos::task::spawn_local(async move {
+            match answer.await {
+                Ok(()) => {
+                    editing.try_set(false);
+                    context.timeline.refresh(number);
+                }
+                Err(error) => toast_error(toasts, &error),
+            }
+            busy.try_set(false);
+        });
+    };
+    view! {
+        <form
+            class="edit-message"
+            on:submit=move |event| {
+                event.prevent_default();
+                save();
+            }
+        >
+            <label class="sr" for=field.clone()>"Message"</label>
+            <textarea
+                class="input"
+                id=field
+                rows="3"
+                maxlength=MESSAGE_MAX
+                prop:value=text
+                on:input=move |event| typed.set(event_target_value(&event))
+                on:keydown=move |event| match event.key().as_str() {
+                    "Escape" => editing.set(false),
+                    "Enter" if !event.shift_key() && !event.is_composing() => {
+                        event.prevent_default();
+                        save();
+                    }
+                    _ => {}
+                }
+            ></textarea>
+            <div class="row">
+                <button type="submit" class="btn s" disabled=move || busy.get()>"Save"</button>
+                <button type="button" class="btn s ghost" on:click=move |_| editing.set(false)>"Cancel"</button>
+            </div>
+        </form>
+    }
+}
+
+#[component]
+fn ArtifactCard(artifact: SessionArtifact, context: EntryContext) -> impl IntoView {
+    if artifact.gone {
+        return view! { <div class="acard gone"><KindMark kind=artifact.kind/><div class="tx"><div class="t">{artifact.name}</div><div class="m">"No longer here, or not shared with you"</div></div></div> }
+            .into_any();
+    }
+    let shown = artifact.clone();
+    let current = context.timeline.open;
+    let id = artifact.id;
+    view! {
+        <a
+            class="acard"
+            href=artifact_address(id)
+            aria-current=move || (current.get() == Some(id)).then_some("true")
+            on:click=move |event| {
+                if !page::wants_new_window(&event) {
+                    event.prevent_default();
+                    context.open.run(shown.clone());
+                }
+            }
+        >
+            <KindMark kind=artifact.kind/>
+            <div class="tx">
+                <div class="t">{artifact.name}</div>
+                <div class="m">{artifact.volume_name}</div>
+            </div>
+            {artifact.has_draft.then(|| view! { <span class="chip warn">"Draft"</span> })}
+        </a>
+    }
+    .into_any()
+}
+
+#[component]
+fn AttachmentView(file: Attachment, context: EntryContext) -> impl IntoView {
+    if let (true, Some(width), Some(height)) = (file.media_type.starts_with("image/"), file.width, file.height) {
+        return view! {
+            <a class="picture" href=file.url.clone() target="_blank" rel="noopener">
+                <img src=file.url.clone() alt=file.name.clone() loading="lazy" width=width height=height/>
+            </a>
+        }
+        .into_any();
+    }
+    let text = file.name.ends_with(".md");
+    let asked = file.clone();
+    view! {
+        <div class="file">
+            <Icon name="file"/>
+            <a href=file.url download=file.name.clone() class="trunc">{file.name.clone()}</a>
+            <span class="t3 nowrap">{bytes(file.size)}</span>
+            {move || {
+                let asked = asked.clone();
+                (text && context.may_write.get())
+                    .then(|| view! { <button type="button" class="btn s ghost push" on:click=move |_| context.save.run(asked.clone())>"Save as artifact"</button> })
+            }}
+        </div>
+    }
+    .into_any()
+}

@@ -1,0 +1,193 @@
+//! Every session that one may open: filtered by what the address says.
+
+use leptos::prelude::*;
+use leptos_router::{
+    NavigateOptions,
+    hooks::{use_navigate, use_query_map},
+};
+
+use super::new::{NEW_SESSION, NewSessionDialog};
+use crate::{
+    browser::page,
+    features::{
+        collaboration::ui::Presence,
+        sessions::{
+            model::{SessionPage, SessionQuery, SessionSort, SessionStatus, SessionSummary, SessionView},
+            state::{session_address, session_query, sessions_address, use_sessions},
+        },
+    },
+    ui::{EmptyState, ErrorView, Icon, Loading, PageTitle, Time, count},
+};
+
+const VIEWS: [(SessionView, &str); 4] =
+    [(SessionView::All, "All"), (SessionView::Mine, "Mine"), (SessionView::Team, "Team"), (SessionView::Archived, "Archived")];
+const SORTS: [(SessionSort, &str); 3] =
+    [(SessionSort::Activity, "Newest activity"), (SessionSort::Created, "Newest first"), (SessionSort::Title, "Title")];
+
+#[component]
+pub fn SessionsPage() -> impl IntoView {
+    let params = use_query_map();
+    let query = Memo::new(move |_| params.with(session_query));
+    let sessions = use_sessions(query);
+    // `/?action=new-session` of the predecessor leads here.
+    Effect::new(move |_| {
+        if params.with(|params| params.get("new").is_some()) {
+            page::open_dialog(NEW_SESSION);
+        }
+    });
+    view! {
+        <PageTitle text="Sessions"/>
+        <main class="main panes" id="main" tabindex="-1">
+            <section class="pane" aria-label="Sessions">
+                <header class="bar">
+                    <h1>"Sessions"</h1>
+                    <span class="count">
+                        <Transition>{move || sessions.get().and_then(Result::ok).map(|page| count(page.total))}</Transition>
+                    </span>
+                    <span class="push row gap-4">
+                        <button type="button" class="btn primary" on:click=move |_| page::open_dialog(NEW_SESSION)><Icon name="plus"/>"New session"</button>
+                    </span>
+                </header>
+                <Filters query=query/>
+                <div class="scroll">
+                    <Transition fallback=|| view! { <Loading/> }>
+                        {move || {
+                            sessions
+                                .get()
+                                .map(|page| match page {
+                                    Ok(page) if page.items.is_empty() => view! { <Nothing query=query.get_untracked()/> }.into_any(),
+                                    Ok(page) => view! { <Rows page=page query=query.get_untracked()/> }.into_any(),
+                                    Err(error) => view! { <ErrorView error=error/> }.into_any(),
+                                })
+                        }}
+                    </Transition>
+                </div>
+            </section>
+            <NewSessionDialog/>
+        </main>
+    }
+}
+
+#[component]
+fn Filters(query: Memo<SessionQuery>) -> impl IntoView {
+    let navigate = use_navigate();
+    let go = Callback::new(move |next: SessionQuery| {
+        navigate(&sessions_address(&next), NavigateOptions { replace: true, scroll: false, ..NavigateOptions::default() });
+    });
+    let typed = StoredValue::new(0_u32);
+    let search = move |text: String| {
+        typed.update_value(|typed| *typed += 1);
+        let number = typed.get_value();
+        page::after_forget(180, move || {
+            if typed.try_get_value() == Some(number) {
+                let q = Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+                go.run(SessionQuery { q, cursor: None, ..query.get_untracked() });
+            }
+        });
+    };
+    let to_view = move |view| move || query.with(|query| sessions_address(&SessionQuery { view, cursor: None, ..query.clone() }));
+    let sort = move |event| {
+        let value = event_target_value(&event);
+        let sort = SORTS.into_iter().map(|(sort, _)| sort).find(|sort| key(*sort) == value).unwrap_or_default();
+        go.run(SessionQuery { sort, cursor: None, ..query.get_untracked() });
+    };
+    view! {
+        <form class="toolbar wrap" role="search" action="/sessions" method="get" on:submit=|event| event.prevent_default()>
+            <span class="seg" role="group" aria-label="Which sessions">
+                {VIEWS
+                    .map(|(view, words)| {
+                        view! { <a href=to_view(view) aria-current=move || (query.with(|query| query.view) == view).then_some("true")>{words}</a> }
+                    })
+                    .collect_view()}
+            </span>
+            <label class="input grow">
+                <Icon name="filter"/>
+                <span class="sr">"Filter"</span>
+                <input
+                    type="text"
+                    name="q"
+                    data-filter=""
+                    placeholder="Filter by title or goal"
+                    autocomplete="off"
+                    value=query.with_untracked(|query| query.q.clone())
+                    on:input=move |event| search(event_target_value(&event))
+                />
+                <kbd class="kbd wide-only" aria-hidden="true">"/"</kbd>
+            </label>
+            <label class="select wide-only">
+                <span class="sr">"Sort"</span>
+                <select class="input" on:change=sort>
+                    {SORTS
+                        .map(|(sort, words)| view! { <option value=key(sort) selected=move || query.with(|query| query.sort) == sort>{words}</option> })
+                        .collect_view()}
+                </select>
+                <Icon name="chev-d"/>
+            </label>
+        </form>
+    }
+}
+
+fn key(sort: SessionSort) -> &'static str {
+    match sort {
+        SessionSort::Activity => "activity",
+        SessionSort::Created => "created",
+        SessionSort::Title => "title",
+    }
+}
+
+#[component]
+fn Rows(page: SessionPage, query: SessionQuery) -> impl IntoView {
+    let next = page.next_cursor.map(|cursor| sessions_address(&SessionQuery { cursor: Some(cursor), ..query }));
+    view! {
+        <SessionRows sessions=page.items/>
+        {next.map(|address| view! { <nav class="more" aria-label="Pages"><a class="btn" href=address>"Older sessions"</a></nav> })}
+    }
+}
+
+#[component]
+pub fn SessionRows(sessions: Vec<SessionSummary>) -> impl IntoView {
+    view! { <ul class="rows sessions">{sessions.into_iter().map(|session| view! { <Row session=session/> }).collect_view()}</ul> }
+}
+
+#[component]
+fn Row(session: SessionSummary) -> impl IntoView {
+    let private = session.team_id.is_none();
+    let goal = if session.goal.is_empty() { format!("Begun by {}", session.owner.name) } else { session.goal.clone() };
+    view! {
+        <li>
+            <Icon name=if private { "lock" } else { "session" }/>
+            <div class="tx">
+                <a class="cover" href=session_address(session.id)><b>{session.title}</b></a>
+                <small class="trunc">{goal}</small>
+            </div>
+            <span class="tail">
+                {(session.unread > 0).then(|| view! { <span class="count unread" aria-label=format!("{} unread", session.unread)>{count(session.unread)}</span> })}
+                <Presence users=Signal::stored(session.here) size="xs"/>
+                {session.team_name.map(|name| view! { <span class="chip line wide-only"><span class="trunc">{name}</span></span> })}
+                {(session.status == SessionStatus::Committed).then(|| view! { <span class="chip ok wide-only">"Committed"</span> })}
+                <Time at=session.active_at/>
+            </span>
+        </li>
+    }
+}
+
+#[component]
+fn Nothing(query: SessionQuery) -> impl IntoView {
+    if query.view == SessionView::Archived {
+        return view! { <EmptyState icon="session" title="Nothing is archived" text="Sessions that are done and put away stand here."/> }.into_any();
+    }
+    if query == SessionQuery::default() {
+        return view! {
+            <EmptyState icon="session" title="No session yet" text="A session is a piece of work with a goal: talk, edit skills together, and commit what came of it.">
+                <button type="button" class="btn primary" on:click=move |_| page::open_dialog(NEW_SESSION)><Icon name="plus"/>"Begin one"</button>
+            </EmptyState>
+        }
+        .into_any();
+    }
+    view! {
+        <EmptyState icon="filter" title="No session matches" text="Other words or another view may find it.">
+            <a class="btn" href="/sessions">"Show all"</a>
+        </EmptyState>
+    }
+    .into_any()
+}

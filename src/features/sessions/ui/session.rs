@@ -1,0 +1,235 @@
+//! One session: its timeline and, beside it, the artifacts that are worked on.
+
+use leptos::prelude::*;
+use leptos_router::{
+    NavigateOptions,
+    hooks::{use_navigate, use_params_map, use_query_map},
+};
+
+use super::{
+    composer::{Composer, Outbox, WaitingMessages},
+    entry::{DELETE_MESSAGE, EntryContext, delete_asked},
+    menu::{SessionMenu, copy_link},
+    pane::ArtifactsPane,
+    timeline::{Timeline, TimelineView},
+};
+use crate::{
+    browser::page,
+    features::{
+        accounts::state::use_session,
+        artifacts::ui::VolumeDialog,
+        collaboration::{
+            model::RoomType,
+            state::{Room, use_collaboration},
+            ui::Presence,
+        },
+        sessions::{
+            model::{Attachment, EntryPage, SessionArtifact, SessionDetail, SessionStatus},
+            state::{join_session, read_session, save_as_artifact, session_address, use_newest_entries, use_session_detail},
+        },
+    },
+    ids::ArtifactId,
+    ui::{ConfirmDialog, EmptyState, Icon, Loading, PageError, PageTitle, toast, toast_error, use_toasts},
+};
+
+const SAVE_AS: &str = "save-as-artifact";
+
+#[component]
+pub fn SessionPage() -> impl IntoView {
+    let params = use_params_map();
+    let id = Memo::new(move |_| params.with(|params| params.get("id").unwrap_or_default()));
+    let detail = use_session_detail(id);
+    let entries = use_newest_entries(id);
+    let both = move || Some((detail.get()?, entries.get()?));
+    view! {
+        <Transition fallback=|| view! { <main class="main panes" id="main" tabindex="-1"><section class="pane"><div class="scroll"><Loading/></div></section></main> }>
+            {move || {
+                both()
+                    .map(|(detail, entries)| {
+                        let both = detail.and_then(|detail| Ok((detail, entries?)));
+                        view! {
+                            <For
+                                each=move || [both.clone()]
+                                key=|both| both.as_ref().map(|(detail, _)| detail.summary.id.to_string()).unwrap_or_default()
+                                children=|both| match both {
+                                    Ok((detail, entries)) => view! { <Session detail=detail entries=entries/> }.into_any(),
+                                    Err(error) => view! { <PageError error=error/> }.into_any(),
+                                }
+                            />
+                        }
+                    })
+            }}
+        </Transition>
+    }
+}
+
+#[component]
+fn Session(detail: SessionDetail, entries: EntryPage) -> impl IntoView {
+    let id = detail.summary.id;
+    let read = detail.read;
+    let first_time = read == 0 && detail.summary.team_id.is_some();
+    let detail = RwSignal::new(detail);
+    let account = use_session();
+    let toasts = use_toasts();
+    let navigate = use_navigate();
+    let timeline = Timeline::new(id, entries, read);
+    let me = StoredValue::new(account.account_untracked().map(|me| me.person.id.to_string()).unwrap_or_default());
+    let outbox = Outbox::new(&me.get_value(), timeline);
+    let reload = Callback::new(move |()| {
+        let answer = read_session(id);
+        leptos::task::spawn_local(async move {
+            if let Ok(read) = answer.await {
+                detail.try_set(read);
+            }
+        });
+    });
+    let live = use_collaboration(Signal::stored(Some(Room { id: id.same_as(), kind: RoomType::Session })));
+    live.on_message(move |sent| timeline.grown(sent.number));
+    live.on_session_update(move |_| reload.run(()));
+    live.on_commit(move |_| reload.run(()));
+    live.on_resync(move || {
+        timeline.resync();
+        reload.run(());
+    });
+    Effect::new(move |was: Option<bool>| {
+        let is = live.is_connected.get();
+        if is && was == Some(false) {
+            outbox.run();
+        }
+        is
+    });
+    if first_time {
+        Effect::new(move |_| {
+            let answer = join_session(id);
+            leptos::task::spawn_local(async move {
+                let _ = answer.await;
+            });
+        });
+    }
+    // The artifact beside the timeline is in the address: a link shows both, and going back closes it.
+    let query = use_query_map();
+    let open = Memo::new(move |_| query.with(|query| query.get("artifact").and_then(|id| id.parse::<ArtifactId>().ok())));
+    Effect::new(move |_| timeline.open.set(open.get()));
+    Effect::new(move |_| {
+        if let Some(number) = query.with(|query| query.get("entry").and_then(|number| number.parse().ok())) {
+            timeline.go_to(number);
+        }
+    });
+    let open_artifact = {
+        let navigate = navigate.clone();
+        Callback::new(move |artifact: SessionArtifact| {
+            navigate(&format!("{}?artifact={}", session_address(id), artifact.id), NavigateOptions { scroll: false, ..NavigateOptions::default() });
+        })
+    };
+    let may_write = Signal::derive(move || detail.with(|detail| detail.can_write && detail.summary.status != SessionStatus::Archived));
+    let saving = RwSignal::new(None::<Attachment>);
+    let context = EntryContext {
+        timeline,
+        me,
+        may_write,
+        open: open_artifact,
+        save: Callback::new(move |file: Attachment| {
+            saving.set(Some(file));
+            page::open_dialog(SAVE_AS);
+        }),
+        delete: RwSignal::new(None),
+    };
+    let save_as = Callback::new(move |volume| {
+        let Some(file) = saving.get_untracked() else { return };
+        leptos::task::spawn_local(async move {
+            match save_as_artifact(id, file.id, volume).await {
+                Ok(made) => {
+                    toast(toasts, format!("Saved as \u{201c}{}\u{201d}", made.summary.name));
+                    reload.try_run(());
+                }
+                Err(error) => toast_error(toasts, &error),
+            }
+        });
+    });
+    let text = RwSignal::new(String::new());
+    let blank = move || timeline.total.get() == 0 && outbox.waiting.with(Vec::is_empty);
+    view! {
+        <PageTitle text=Signal::derive(move || detail.with(|detail| detail.summary.title.clone()))/>
+        <main class="main panes p-session" id="main" tabindex="-1" data-open=move || open.get().map(|_| "")>
+            <section class="pane" aria-label="Session" data-part="main">
+                <Bar detail=detail reload=reload live=live/>
+                <SessionTabs detail=detail open=open/>
+                {move || {
+                    let goal = detail.with(|detail| detail.summary.goal.clone());
+                    (!goal.is_empty()).then(|| view! { <p class="goal"><b>"Goal"</b><span>{goal}</span></p> })
+                }}
+                {move || {
+                    detail
+                        .with(|detail| detail.summary.status == SessionStatus::Archived)
+                        .then(|| view! { <div class="banner" role="status"><Icon name="folder"/><span>"This session is archived. Bring it back to write in it."</span></div> })
+                }}
+                <TimelineView timeline=timeline context=context>
+                    <WaitingMessages outbox=outbox text=text/>
+                    {move || {
+                        blank()
+                            .then(|| view! { <EmptyState icon="session" title="Say what is to be done" text="Write to your team, name a skill with @ to work on it together, and commit what came of it."/> })
+                    }}
+                </TimelineView>
+                {move || {
+                    if may_write.get() {
+                        view! { <Composer outbox=outbox live=live account=me.get_value() text=text/> }.into_any()
+                    } else {
+                        view! { <p class="hint may-not"><Icon name="lock" class="s"/>"You can read here, not write."</p> }.into_any()
+                    }
+                }}
+            </section>
+            <ArtifactsPane session=id detail=detail open=open reload=reload may_write=may_write/>
+            <ConfirmDialog
+                id=DELETE_MESSAGE
+                title="Delete this message?"
+                text="Its text and attachments go; that there was a message stays."
+                confirm="Delete message"
+                act=Callback::new(move |()| delete_asked(context))
+            />
+            <VolumeDialog id=SAVE_AS title="Save as an artifact" verb="Save" hint="It becomes a draft in this volume, to be committed when it is good." act=save_as/>
+        </main>
+    }
+}
+
+#[component]
+fn Bar(detail: RwSignal<SessionDetail>, reload: Callback<()>, live: crate::features::collaboration::state::Collaboration) -> impl IntoView {
+    let chip = move || {
+        detail.with(|detail| match (&detail.summary.team_name, detail.summary.status) {
+            (_, SessionStatus::Committed) => "Committed".to_owned(),
+            (_, SessionStatus::Archived) => "Archived".to_owned(),
+            (Some(team), _) => team.clone(),
+            (None, _) => "Private".to_owned(),
+        })
+    };
+    view! {
+        <header class="bar">
+            <a class="btn ghost icon-only" href="/sessions" aria-label="All sessions" title="All sessions"><Icon name="chev-l"/></a>
+            <h1>{move || detail.with(|detail| detail.summary.title.clone())}</h1>
+            <span class="chip line wide-only"><span class="trunc">{chip}</span></span>
+            <span class="push row gap-8">
+                <Presence users=live.users/>
+                <button type="button" class="btn wide-only" on:click=move |_| copy_link(detail)><Icon name="link"/>"Share"</button>
+                <SessionMenu detail=detail reload=reload/>
+            </span>
+        </header>
+    }
+}
+
+/// Timeline or artifacts, where there is room for one of them only.
+#[component]
+pub fn SessionTabs(detail: RwSignal<SessionDetail>, open: Memo<Option<ArtifactId>>) -> impl IntoView {
+    let id = detail.with_untracked(|detail| detail.summary.id);
+    let there = move || detail.with(|detail| detail.artifacts.iter().filter(|artifact| !artifact.gone).map(|artifact| artifact.id).collect::<Vec<_>>());
+    let newest = move || match there().last() {
+        Some(artifact) => format!("{}?artifact={artifact}", session_address(id)),
+        None => session_address(id),
+    };
+    view! {
+        <div class="toolbar session-tabs">
+            <nav class="tabs" aria-label="Parts of the session">
+                <a href=session_address(id) aria-current=move || open.get().is_none().then_some("true")>"Timeline"</a>
+                <a href=newest aria-current=move || open.get().map(|_| "true")>"Artifacts" <span class="count">{move || there().len()}</span></a>
+            </nav>
+        </div>
+    }
+}

@@ -1,0 +1,383 @@
+//! The timeline: as much of it as one looks at, however long it is. Above and below what is there stands empty space as tall as the
+//! rest probably is; scrolling into it fetches the entries that belong there, by number.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+};
+
+use leptos::prelude::*;
+
+use super::entry::{EntryContext, EntryRow};
+use crate::{
+    browser::{page, scroll},
+    features::sessions::{
+        model::{Entry, EntryKind, EntryPage, EntryQuery, PAGE},
+        state::{mark_read, read_entries},
+    },
+    ids::{ArtifactId, SessionId},
+    ui::{Icon, plural, utc_time},
+};
+
+const LOG: &str = ".log";
+const ITEMS: &str = ".log .item";
+const LIST: &str = ".log .items";
+/// Entries that are in the document at most; beyond, the far end goes.
+const KEPT: usize = 3 * PAGE as usize;
+/// So close to the edge of what is there, in pixels, the next page is fetched.
+const AHEAD: f64 = 800.0;
+/// So close to the end counts as being there.
+const END: f64 = 48.0;
+/// Pixels of an entry, before any was measured.
+const USUAL: f64 = 72.0;
+/// Messages of one account within this time stand together.
+const TOGETHER_MS: i64 = 5 * 60 * 1_000;
+const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
+/// Reading is noted when one has stayed that long, in milliseconds.
+const NOTE: u32 = 800;
+
+/// An entry with what its neighbours decide.
+#[derive(Clone)]
+pub struct Row {
+    pub entry: Arc<Entry>,
+    /// Goes on where the one before ended: no name, no avatar.
+    pub compact: bool,
+    /// The first one of its day.
+    pub day: Option<String>,
+    /// "2 new": the first one that was not read when the page came.
+    pub marks_new: Option<String>,
+}
+
+/// The piece of a session's timeline that is there.
+#[derive(Clone, Copy)]
+pub struct Timeline {
+    pub session: SessionId,
+    /// Without a gap.
+    entries: RwSignal<BTreeMap<i64, Arc<Entry>>>,
+    /// The newest number.
+    pub total: RwSignal<i64>,
+    /// Whether the newest is in sight.
+    pub at_end: RwSignal<bool>,
+    /// Up to where one had read when the page came.
+    read: i64,
+    unread: i64,
+    noted: StoredValue<i64>,
+    /// Pixels of an entry, on average.
+    mean: RwSignal<f64>,
+    reading: StoredValue<bool>,
+    looked: StoredValue<bool>,
+    /// Minutes that the reader's clock is ahead of UTC; 0 on the server.
+    offset: RwSignal<i64>,
+    /// The artifact that is open beside it.
+    pub open: RwSignal<Option<ArtifactId>>,
+}
+
+impl Timeline {
+    pub fn new(session: SessionId, page: EntryPage, read: i64) -> Self {
+        let total = page.total;
+        let timeline = Self {
+            session,
+            entries: RwSignal::new(by_number(page)),
+            total: RwSignal::new(total),
+            at_end: RwSignal::new(true),
+            read,
+            unread: total - read,
+            noted: StoredValue::new(read),
+            mean: RwSignal::new(USUAL),
+            reading: StoredValue::new(false),
+            looked: StoredValue::new(false),
+            offset: RwSignal::new(0),
+            open: RwSignal::new(None),
+        };
+        Effect::new(move |_| {
+            timeline.offset.set(page::utc_offset());
+            timeline.note_read();
+        });
+        timeline
+    }
+
+    /// "09:44".
+    pub fn clock(self, at: i64) -> String {
+        utc_time(at + self.offset.get() * 60_000)[11..16].to_owned()
+    }
+
+    pub fn machine_time(self, at: i64) -> String {
+        utc_time(at).replace(" UTC", "Z").replace(' ', "T")
+    }
+
+    fn ends(self) -> Option<(i64, i64)> {
+        self.entries.try_with_untracked(|entries| Some((*entries.first_key_value()?.0, *entries.last_key_value()?.0)))?
+    }
+
+    /// The rows, newest last.
+    fn rows(self) -> Vec<Row> {
+        let offset = self.offset.get() * 60_000;
+        self.entries.with(|entries| {
+            let mut last: Option<&Arc<Entry>> = None;
+            let mut rows = Vec::with_capacity(entries.len());
+            for entry in entries.values() {
+                let day = (entry.created_at + offset).div_euclid(DAY_MS);
+                let new_day = last.is_none_or(|last| (last.created_at + offset).div_euclid(DAY_MS) != day);
+                let is_message = |entry: &Entry| matches!(entry.what, EntryKind::Message { .. });
+                let marks_new = (self.unread > 0 && self.read > 0 && entry.number == self.read + 1)
+                    .then(|| format!("{} new", self.unread));
+                let compact = !new_day
+                    && marks_new.is_none()
+                    && is_message(entry)
+                    && last.is_some_and(|last| {
+                        is_message(last) && last.author.id == entry.author.id && entry.created_at - last.created_at < TOGETHER_MS
+                    });
+                rows.push(Row { entry: entry.clone(), compact, day: new_day.then(|| utc_time(day * DAY_MS)[..10].to_owned()), marks_new });
+                last = Some(entry);
+            }
+            rows
+        })
+    }
+
+    /// Changes what is there; what one looks at stays where it is.
+    fn change(self, act: impl FnOnce(&mut BTreeMap<i64, Arc<Entry>>)) {
+        let follows = self.at_end.try_get_untracked().unwrap_or_default();
+        let anchor = scroll::anchor(LOG, ITEMS);
+        if self.entries.try_update(act).is_none() {
+            return;
+        }
+        page::before_paint(move || match anchor {
+            Some(anchor) if !follows => scroll::hold(LOG, &anchor),
+            _ if follows => scroll::to_end(LOG),
+            _ => {}
+        });
+    }
+
+    /// Reads entries from `from` on and lets `act` put them in. One page at a time.
+    fn read_page(self, from: i64, limit: u32, act: impl FnOnce(Self, EntryPage) + 'static) {
+        if self.reading.try_get_value() != Some(false) {
+            return;
+        }
+        self.reading.set_value(true);
+        let answer = read_entries(self.session, EntryQuery { from: Some(from.max(1)), limit: Some(limit) });
+        leptos::task::spawn_local(async move {
+            let answer = answer.await;
+            self.reading.try_set_value(false);
+            // A failure is no news here: the link's state is shown, and the next look asks again.
+            if let Ok(page) = answer {
+                self.total.try_update(|total| *total = (*total).max(page.total));
+                act(self, page);
+            }
+        });
+    }
+
+    /// Something new came: it is fetched when the end is there, otherwise only counted.
+    pub fn grown(self, number: i64) {
+        let Some((_, last)) = self.ends().or(Some((1, 0))) else { return };
+        let known = self.total.try_get_untracked().unwrap_or_default();
+        if number <= last {
+            self.refresh(number);
+            return;
+        }
+        self.total.try_update(|total| *total = (*total).max(number));
+        if last < known {
+            return;
+        }
+        if self.reading.try_get_value() == Some(true) {
+            page::after_forget(60, move || self.grown(number));
+            return;
+        }
+        self.read_page(last + 1, PAGE, move |timeline, page| {
+            timeline.put(page, true);
+            timeline.note_read();
+        });
+    }
+
+    /// Reads one entry again: it was edited or deleted.
+    pub fn refresh(self, number: i64) {
+        let there = self.entries.try_with_untracked(|entries| entries.contains_key(&number)).unwrap_or_default();
+        if !there {
+            return;
+        }
+        let answer = read_entries(self.session, EntryQuery { from: Some(number), limit: Some(1) });
+        leptos::task::spawn_local(async move {
+            if let Ok(page) = answer.await {
+                self.change(|entries| entries.extend(by_number(page)));
+            }
+        });
+    }
+
+    /// One's own message, as the server took it.
+    pub fn sent(self, entry: Entry) {
+        let number = entry.number;
+        let last = self.ends().map_or(0, |(_, last)| last);
+        if number == last + 1 {
+            self.total.try_update(|total| *total = (*total).max(number));
+            self.at_end.try_set(true);
+            self.change(move |entries| {
+                entries.insert(number, Arc::new(entry));
+            });
+            self.note_read();
+        } else if number > last {
+            self.to_newest();
+        }
+    }
+
+    fn put(self, page: EntryPage, forward: bool) {
+        self.change(move |entries| {
+            entries.extend(by_number(page));
+            while entries.len() > KEPT {
+                if forward { entries.pop_first() } else { entries.pop_last() };
+            }
+        });
+    }
+
+    /// Everything again, around where one is: too much was missed.
+    pub fn resync(self) {
+        let from = self.ends().map_or(1, |(first, _)| first);
+        self.read_page(from, KEPT as u32, |timeline, page| timeline.change(|entries| *entries = by_number(page)));
+    }
+
+    /// Shows the newest entries.
+    pub fn to_newest(self) {
+        let total = self.total.try_get_untracked().unwrap_or_default();
+        if self.ends().is_some_and(|(_, last)| last >= total) {
+            scroll::to_end(LOG);
+            return;
+        }
+        self.read_page(total - i64::from(PAGE) + 1, PAGE * 2, |timeline, page| {
+            timeline.at_end.try_set(true);
+            timeline.change(|entries| *entries = by_number(page));
+            timeline.note_read();
+        });
+    }
+
+    /// Shows the entry with this number.
+    pub fn go_to(self, number: i64) {
+        let show = move || page::before_paint(move || scroll::center(&format!("entry-{number}")));
+        self.at_end.try_set(false);
+        if self.entries.with_untracked(|entries| entries.contains_key(&number)) {
+            show();
+            return;
+        }
+        self.read_page(number - i64::from(PAGE) / 2, PAGE, move |timeline, page| {
+            timeline.entries.try_update(|entries| *entries = by_number(page));
+            show();
+        });
+    }
+
+    /// After scrolling: fetches what comes into sight.
+    fn look(self) {
+        let Some(sight) = scroll::sight(LOG, LIST) else { return };
+        let Some((first, last)) = self.ends() else { return };
+        let total = self.total.get_untracked();
+        let there = (last - first + 1) as f64;
+        if there > 5.0 && sight.items > 0.0 {
+            self.mean.set(sight.items / there);
+        }
+        let mean = self.mean.get_untracked();
+        let at_end = last >= total && sight.to_end < END;
+        if self.at_end.get_untracked() != at_end {
+            self.at_end.set(at_end);
+        }
+        if at_end {
+            self.note_read();
+        }
+        let page = i64::from(PAGE);
+        // Beyond the edge altogether: somewhere else.
+        if sight.above > sight.height && first > 1 {
+            let number = first - (sight.above / mean) as i64;
+            self.read_page(number - page / 2, PAGE * 2, move |timeline, page| timeline.replace(page, number));
+        } else if sight.below > sight.height && last < total {
+            let number = last + (sight.below / mean) as i64;
+            self.read_page(number - page / 2, PAGE * 2, move |timeline, page| timeline.replace(page, number));
+        } else if sight.above > -AHEAD && first > 1 {
+            let from = (first - page).max(1);
+            self.read_page(from, (first - from) as u32, |timeline, page| timeline.put(page, false));
+        } else if sight.below > -AHEAD && last < total {
+            self.read_page(last + 1, PAGE, |timeline, page| timeline.put(page, true));
+        }
+    }
+
+    fn replace(self, page: EntryPage, number: i64) {
+        self.entries.try_update(|entries| *entries = by_number(page));
+        page::before_paint(move || {
+            scroll::center(&format!("entry-{number}"));
+            self.look();
+        });
+    }
+
+    /// At most once for each frame.
+    fn look_soon(self) {
+        if self.looked.try_update_value(|looked| std::mem::replace(looked, true)) == Some(false) {
+            page::before_paint(move || {
+                self.looked.try_set_value(false);
+                self.look();
+            });
+        }
+    }
+
+    /// Tells the server that all is read, when one stays at the end.
+    fn note_read(self) {
+        let total = self.total.try_get_untracked().unwrap_or_default();
+        if self.at_end.try_get_untracked() != Some(true) || self.noted.try_get_value().is_none_or(|noted| noted >= total) {
+            return;
+        }
+        page::after_forget(NOTE, move || {
+            let still = self.at_end.try_get_untracked() == Some(true) && self.noted.try_get_value().is_some_and(|noted| noted < total);
+            if still && page::is_visible() {
+                self.noted.try_set_value(total);
+                let answer = mark_read(self.session, total);
+                leptos::task::spawn_local(async move {
+                    if answer.await.is_err() {
+                        self.noted.try_update_value(|noted| *noted = (*noted).min(total - 1));
+                    }
+                });
+            }
+        });
+    }
+}
+
+fn by_number(page: EntryPage) -> BTreeMap<i64, Arc<Entry>> {
+    page.items.into_iter().map(|entry| (entry.number, Arc::new(entry))).collect()
+}
+
+/// The scrolling part. `children`: what is on its way.
+#[component]
+pub fn TimelineView(timeline: Timeline, context: EntryContext, children: Children) -> impl IntoView {
+    let first = move || timeline.entries.with(|entries| entries.first_key_value().map_or(1, |(number, _)| *number));
+    let last = move || timeline.entries.with(|entries| entries.last_key_value().map_or(0, |(number, _)| *number));
+    let space = move |entries: i64| format!("height:{}px", (entries.max(0) as f64 * timeline.mean.get()).round());
+    let newer = move || timeline.total.get() - timeline.noted.get_value();
+    view! {
+        <div class="log-box">
+            <div class="scroll log" tabindex="0" role="log" aria-label="Timeline" aria-live="off" on:scroll=move |_| timeline.look_soon()>
+                <div class="timeline">
+                    <div class="space" aria-hidden="true" style=move || space(first() - 1)></div>
+                    <div class="items">
+                        <For
+                            each=move || timeline.rows()
+                            key=|row| {
+                                let version = match &row.entry.what {
+                                    EntryKind::Message { edited_at, deleted_at, .. } => (*edited_at, *deleted_at),
+                                    _ => (None, None),
+                                };
+                                (row.entry.number, version, row.compact, row.day.clone())
+                            }
+                            children=move |row| view! { <EntryRow row=row context=context/> }
+                        />
+                    </div>
+                    {children()}
+                    <div class="space" aria-hidden="true" style=move || space(timeline.total.get() - last())></div>
+                </div>
+            </div>
+            {move || {
+                (!timeline.at_end.get())
+                    .then(|| {
+                        let count = newer();
+                        view! {
+                            <button type="button" class="btn s newest" on:click=move |_| timeline.to_newest()>
+                                <Icon name="arrow-d"/>
+                                {if count > 0 { plural(count, "new message", "new messages") } else { "Newest".to_owned() }}
+                            </button>
+                        }
+                    })
+            }}
+        </div>
+    }
+}
