@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use super::people;
 use crate::{
     error::{AppError, AppResult},
     features::accounts::{Action, Role, Scope, model::Scopes, store},
@@ -183,6 +184,10 @@ pub async fn team_ids_of(ctx: &Ctx, user: UserId) -> AppResult<Vec<TeamId>> {
 
 /// The caller's teams, with the role in each.
 pub async fn roles_of(ctx: &Ctx) -> AppResult<Vec<(TeamId, Role)>> {
-    let user = ctx.actor()?.id();
-    Ok(store::teams::mine(ctx.db().read(), user).await?.into_iter().map(|team| (team.id, team.role)).collect())
+    let teams = match &ctx.page {
+        // A page shows the account anyway.
+        Some(_) => people::own(ctx).await?.teams,
+        None => store::teams::mine(ctx.db().read(), ctx.actor()?.id()).await?,
+    };
+    Ok(teams.into_iter().map(|team| (team.id, team.role)).collect())
 }

@@ -97,20 +97,25 @@ pub async fn list<'c>(executor: impl Executor<'c, Database = Any>, user: UserId)
 }
 
 crate::row! {
-    struct MyTeamRow { id: String, name: String, demo: i64, role: String }
+    /// A team as its member sees it in a list.
+    pub struct MyTeamRow { team_id: String, team_name: String, team_demo: i64, team_role: String }
+}
+
+impl MyTeamRow {
+    pub fn team(self) -> AppResult<MyTeam> {
+        Ok(MyTeam { id: super::id(&self.team_id)?, name: self.team_name, demo: self.team_demo != 0, role: super::role(&self.team_role)? })
+    }
 }
 
 pub async fn mine<'c>(executor: impl Executor<'c, Database = Any>, user: UserId) -> AppResult<Vec<MyTeam>> {
     let rows: Vec<MyTeamRow> = sqlx::query_as(
-        "SELECT t.id, t.name, t.demo, m.role FROM memberships m JOIN teams t ON t.id = m.team_id \
+        "SELECT t.id AS team_id, t.name AS team_name, t.demo AS team_demo, m.role AS team_role FROM memberships m JOIN teams t ON t.id = m.team_id \
          WHERE m.user_id = $1 AND t.deleted_at IS NULL ORDER BY t.name, t.id",
     )
     .bind(user.to_string())
     .fetch_all(executor)
     .await?;
-    rows.into_iter()
-        .map(|row| Ok(MyTeam { id: super::id(&row.id)?, name: row.name, demo: row.demo != 0, role: super::role(&row.role)? }))
-        .collect()
+    rows.into_iter().map(MyTeamRow::team).collect()
 }
 
 crate::row! {

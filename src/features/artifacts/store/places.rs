@@ -36,21 +36,20 @@ pub async fn is_favourite(pool: &AnyPool, user: UserId, id: ArtifactId) -> AppRe
         > 0)
 }
 
-/// Ids of a person's favourites, newest first.
-pub async fn favourite_ids(pool: &AnyPool, user: UserId) -> AppResult<Vec<String>> {
-    Ok(sqlx::query_scalar("SELECT artifact_id FROM favourites WHERE user_id = $1 ORDER BY created_at DESC, artifact_id LIMIT 2000")
-        .bind(user.to_string())
-        .fetch_all(pool)
-        .await?)
-}
-
-/// Ids of what a person opened lately, newest first.
-pub async fn recent_ids(pool: &AnyPool, user: UserId, limit: i64) -> AppResult<Vec<String>> {
-    Ok(sqlx::query_scalar("SELECT artifact_id FROM recents WHERE user_id = $1 ORDER BY viewed_at DESC, artifact_id LIMIT $2")
-        .bind(user.to_string())
-        .bind(limit)
-        .fetch_all(pool)
-        .await?)
+/// Ids of a person's favourites (marked by 0) and of what the person opened lately (marked by 1), each newest first.
+pub async fn marks(pool: &AnyPool, user: UserId, favourites: i64, recents: i64) -> AppResult<Vec<(i64, String)>> {
+    Ok(sqlx::query_as(
+        "SELECT list, artifact_id FROM (\
+         SELECT * FROM (SELECT CAST(0 AS BIGINT) AS list, artifact_id, created_at AS since FROM favourites WHERE user_id = $1 \
+         ORDER BY created_at DESC, artifact_id LIMIT $2) AS favourites_of UNION ALL \
+         SELECT * FROM (SELECT CAST(1 AS BIGINT) AS list, artifact_id, viewed_at AS since FROM recents WHERE user_id = $1 \
+         ORDER BY viewed_at DESC, artifact_id LIMIT $3) AS recents_of) AS marks ORDER BY list, since DESC, artifact_id",
+    )
+    .bind(user.to_string())
+    .bind(favourites)
+    .bind(recents)
+    .fetch_all(pool)
+    .await?)
 }
 
 /// Notes a visit, and forgets what is beyond the newest `kept`.

@@ -30,7 +30,7 @@ use crate::{
         volumes::{model::VolumeKind, state::use_volumes},
     },
     ids::{ArtifactId, VolumeId},
-    ui::{ConfirmDialog, Icon, KindMark, Loading, PageTitle, PaneError, plural, toast, toast_error, toast_undo, use_toasts},
+    ui::{ConfirmDialog, Icon, KindMark, Loading, PageTitle, PaneError, late, plural, toast, toast_error, toast_undo, use_toasts},
 };
 
 /// The artifact that is shown, for the parts of its page.
@@ -77,7 +77,7 @@ pub fn ArtifactPane() -> impl IntoView {
             {move || {
                 detail
                     .get()
-                    .map(|detail| {
+                    .map(|detail| late(move || {
                         view! {
                             <For
                                 each=move || [detail.clone()]
@@ -88,7 +88,7 @@ pub fn ArtifactPane() -> impl IntoView {
                                 }
                             />
                         }
-                    })
+                    }))
             }}
         </Transition>
     }

@@ -12,7 +12,7 @@ use crate::{
         },
         volumes::{model::VolumeKind, state::use_volumes},
     },
-    ui::{Avatar, ErrorView, Icon, Loading, PageTitle, Time, plural, short_sha},
+    ui::{Avatar, ErrorView, Icon, Loading, PageTitle, Time, late, plural, short_sha},
 };
 
 #[component]
@@ -31,11 +31,11 @@ pub fn HomePage() -> impl IntoView {
                 <div class="scroll">
                     <Transition fallback=|| view! { <Loading/> }>
                         {move || {
-                            home.get()
-                                .map(|home| match home {
+                            home.arrived()
+                                .map(|home| late(move || match home.read() {
                                     Ok(home) => view! { <Start home=home/> }.into_any(),
                                     Err(error) => view! { <ErrorView error=error/> }.into_any(),
-                                })
+                                }))
                         }}
                     </Transition>
                 </div>
@@ -71,7 +71,7 @@ fn Start(home: Home) -> impl IntoView {
                     }}
                 </Suspense>
             </header>
-            <Suspense>{move || fresh().then(|| view! { <Starts/> })}</Suspense>
+            <Suspense>{move || fresh().then(|| late(|| view! { <Starts/> }))}</Suspense>
             <div class="col">
                 <section>
                     <h3>"Your drafts" <a class="link" href="/changes">"All changes"</a></h3>
