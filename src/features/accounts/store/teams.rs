@@ -6,7 +6,7 @@ use crate::{
     error::AppResult,
     features::accounts::model::{MyTeam, Team},
     ids::{TeamId, UserId},
-    server::db::Tx,
+    server::db::{Sql, Tx},
 };
 
 pub async fn insert(tx: &mut Tx, id: TeamId, name: &str, created_by: UserId, now: i64) -> AppResult<()> {
@@ -124,11 +124,10 @@ crate::row! {
 
 /// Every team, newest first.
 pub async fn all<'c>(executor: impl Executor<'c, Database = Any>, limit: i64) -> AppResult<Vec<AdminTeamRow>> {
-    Ok(sqlx::query_as(
+    let mut sql = Sql::new(
         "SELECT t.id, t.name, t.demo, t.created_at, (SELECT COUNT(*) FROM memberships n WHERE n.team_id = t.id) AS members \
-         FROM teams t WHERE t.deleted_at IS NULL ORDER BY t.id DESC LIMIT $1",
-    )
-    .bind(limit)
-    .fetch_all(executor)
-    .await?)
+         FROM teams t WHERE t.deleted_at IS NULL ORDER BY t.id DESC LIMIT ",
+    );
+    sql.number(limit);
+    sql.fetch_all(executor).await
 }

@@ -182,11 +182,9 @@ pub async fn set_avatar(tx: &mut Tx, id: UserId, sha: Option<&str>, now: i64) ->
 
 /// Accounts with a picture, and its blob; in the order of ids.
 pub async fn avatars<'c>(executor: impl Executor<'c, Database = Any>, after: &str, limit: i64) -> AppResult<Vec<(String, String)>> {
-    Ok(sqlx::query_as("SELECT id, avatar_sha FROM users WHERE avatar_sha IS NOT NULL AND id > $1 ORDER BY id LIMIT $2")
-        .bind(after)
-        .bind(limit)
-        .fetch_all(executor)
-        .await?)
+    let mut sql = Sql::new("SELECT id, avatar_sha FROM users WHERE avatar_sha IS NOT NULL AND id > ");
+    sql.bind(after.to_owned()).push(" ORDER BY id LIMIT ").number(limit);
+    sql.fetch_all(executor).await
 }
 
 /// Sets the password if it still is `expected`, so that two changes at once cannot both think they won.
@@ -339,7 +337,7 @@ pub async fn list<'c>(executor: impl Executor<'c, Database = Any>, query: &ListU
         sql.push(" ESCAPE '!' OR u.email LIKE ").bind(pattern(&q.to_lowercase()));
         sql.push(" ESCAPE '!')");
     }
-    sql.push(" ORDER BY u.id DESC LIMIT ").bind(limit);
+    sql.push(" ORDER BY u.id DESC LIMIT ").number(limit);
     let rows: Vec<AdminRow> = sql.fetch_all(executor).await?;
     rows.into_iter().map(admin_user).collect()
 }

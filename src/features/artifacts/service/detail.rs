@@ -88,11 +88,11 @@ async fn siblings(ctx: &Ctx, current: &Current, visible: &[volumes::service::Vol
         return Ok(Vec::new());
     }
     let ids: Vec<_> = visible.iter().map(|volume| volume.id).collect();
-    let twins = store::twins(ctx.db().read(), &ids, &[(current.row.kind(), current.row.slug.as_str())]).await?;
+    let twins = store::twins(ctx.db().read(), &ids, &[(current.row.kind(), current.row.slug.as_str())], &[current.row.id()?]).await?;
     let mut siblings = Vec::new();
     // In the order of `visible`: strongest first.
     for volume in visible {
-        for twin in twins.iter().filter(|twin| twin.volume_id == volume.id.to_string() && twin.id != current.row.id) {
+        for twin in twins.iter().filter(|twin| twin.volume_id == volume.id.to_string()) {
             siblings.push(Sibling { id: parse_id(&twin.id)?, volume_name: volume.name.clone(), volume_kind: volume.kind });
         }
     }

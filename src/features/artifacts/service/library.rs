@@ -106,13 +106,16 @@ pub async fn in_order(ctx: &Ctx, ids: &[ArtifactId]) -> AppResult<Vec<ArtifactSu
 /// Adds which of the shown hide, or are hidden by, the same id in another volume. One query for the page.
 pub async fn with_precedence(ctx: &Ctx, mut items: Vec<ArtifactSummary>, visible: &[VolumeAccess]) -> AppResult<Vec<ArtifactSummary>> {
     let ids: Vec<VolumeId> = visible.iter().map(|volume| volume.id).collect();
-    let names: Vec<_> = items.iter().filter(|item| item.deleted_at.is_none()).map(|item| (item.kind, item.slug.as_str())).collect();
-    let twins = store::twins(ctx.db().read(), &ids, &names).await?;
+    let live = || items.iter().filter(|item| item.deleted_at.is_none());
+    let names: Vec<_> = live().map(|item| (item.kind, item.slug.as_str())).collect();
+    let known: Vec<ArtifactId> = live().map(|item| item.id).collect();
+    let twins = store::twins(ctx.db().read(), &ids, &names, &known).await?;
     let kinds: HashMap<String, VolumeKind> = visible.iter().map(|volume| (volume.id.to_string(), volume.kind)).collect();
+    let shown = live().map(|item| (item.volume_id.to_string(), item.kind.as_str().to_owned(), item.slug.clone()));
     let mut found: HashMap<(String, String), Vec<VolumeKind>> = HashMap::new();
-    for twin in twins {
-        if let Some(kind) = kinds.get(&twin.volume_id) {
-            found.entry((twin.kind, twin.slug)).or_default().push(*kind);
+    for (volume, kind, slug) in shown.chain(twins.into_iter().map(|twin| (twin.volume_id, twin.kind, twin.slug))) {
+        if let Some(volume) = kinds.get(&volume) {
+            found.entry((kind, slug)).or_default().push(*volume);
         }
     }
     for item in items.iter_mut().filter(|item| item.deleted_at.is_none()) {

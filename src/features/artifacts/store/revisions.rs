@@ -123,7 +123,7 @@ pub async fn history(pool: &AnyPool, artifact: ArtifactId, before: Option<Revisi
     if let Some(before) = before {
         sql.push(" AND r.id < ").bind(before.to_string());
     }
-    sql.push(" ORDER BY r.id DESC LIMIT ").bind(limit);
+    sql.push(" ORDER BY r.id DESC LIMIT ").number(limit);
     sql.fetch_all(pool).await
 }
 
@@ -150,13 +150,9 @@ crate::row! {
 
 /// What a commit did, in the order of paths.
 pub async fn changes_of(pool: &AnyPool, commit: CommitId, limit: i64) -> AppResult<Vec<CommitChange>> {
-    let rows: Vec<ChangeRow> = sqlx::query_as(
-        "SELECT artifact_id, id, parent_id, change, path, name, added, removed FROM revisions WHERE commit_id = $1 ORDER BY path, id LIMIT $2",
-    )
-    .bind(commit.to_string())
-    .bind(limit)
-    .fetch_all(pool)
-    .await?;
+    let mut sql = Sql::new("SELECT artifact_id, id, parent_id, change, path, name, added, removed FROM revisions WHERE commit_id = ");
+    sql.bind(commit.to_string()).push(" ORDER BY path, id LIMIT ").number(limit);
+    let rows: Vec<ChangeRow> = sql.fetch_all(pool).await?;
     rows.into_iter()
         .map(|row| {
             Ok(CommitChange {
@@ -194,7 +190,7 @@ pub async fn export_rows(
     if let Some(only) = only {
         sql.push(" AND a.id IN ").bind_list(only);
     }
-    sql.push(" ORDER BY a.path LIMIT ").bind(limit);
+    sql.push(" ORDER BY a.path LIMIT ").number(limit);
     sql.fetch_all(pool).await
 }
 
@@ -205,6 +201,6 @@ pub async fn named_files(pool: &AnyPool, of_drafts: bool, after: &str, limit: i6
     } else {
         "SELECT id, files FROM revisions WHERE files <> '[]' AND id > "
     });
-    sql.bind(after.to_owned()).push(" ORDER BY 1 LIMIT ").bind(limit);
+    sql.bind(after.to_owned()).push(" ORDER BY 1 LIMIT ").number(limit);
     sql.fetch_all(pool).await
 }

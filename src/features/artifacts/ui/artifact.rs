@@ -76,8 +76,9 @@ pub fn ArtifactPane() -> impl IntoView {
             // By its id: what one left open, scrolled or typed belongs to that artifact and not to the next.
             {move || {
                 detail
-                    .get()
+                    .arrived()
                     .map(|detail| late(move || {
+                        let detail = detail.read();
                         view! {
                             <For
                                 each=move || [detail.clone()]

@@ -31,10 +31,11 @@ const VIEWS: [(View, &str, &str); 5] = [
 pub fn LibraryNav(query: Memo<LibraryQuery>, facets: Fetched<Facets>, show: RwSignal<&'static str>) -> impl IntoView {
     let volumes = use_volumes();
     let views = move || {
-        let (drafts, trashed) =
-            volumes.known().iter().fold((0, 0), |(drafts, trashed), volume| (drafts + volume.drafts, trashed + volume.trashed));
-        let counted = facets.get().and_then(Result::ok).map(|facets| facets.views);
+        let (known, facets) = (volumes.known_late(), facets.arrived());
         late(move || {
+            let (drafts, trashed) =
+                known().iter().fold((0, 0), |(drafts, trashed), volume| (drafts + volume.drafts, trashed + volume.trashed));
+            let counted = facets.and_then(|facets| facets.read().ok()).map(|facets| facets.views);
             VIEWS
                 .map(|(view, words, icon)| {
                     let number = match view {
@@ -52,19 +53,21 @@ pub fn LibraryNav(query: Memo<LibraryQuery>, facets: Fetched<Facets>, show: RwSi
         })
     };
     let everything = move || {
-        let all = volumes.known().iter().map(|volume| volume.skills + volume.tools + volume.agents).sum();
-        late(move || leaf(query, LibraryQuery::default(), 0, "artifacts", "Everything".to_owned(), Some(all)))
+        let known = volumes.known_late();
+        late(move || {
+            let all = known().iter().map(|volume| volume.skills + volume.tools + volume.agents).sum();
+            leaf(query, LibraryQuery::default(), 0, "artifacts", "Everything".to_owned(), Some(all))
+        })
     };
     let tags = move || {
         let facets = facets.arrived();
-        let query_now = query.get();
         late(move || {
             let tags = facets.and_then(|facets| facets.read().ok()).map(|facets| facets.tags).unwrap_or_default();
             let shown: Vec<_> = tags
                 .into_iter()
                 .take(20)
                 .map(|tag| {
-                    let target = LibraryQuery { tag: Some(tag.value.clone()), cursor: None, ..query_now.clone() };
+                    let target = query.with(|query| LibraryQuery { tag: Some(tag.value.clone()), cursor: None, ..query.clone() });
                     leaf(query, target, 0, "tag", tag.value, Some(tag.count))
                 })
                 .collect();
@@ -90,8 +93,8 @@ pub fn LibraryNav(query: Memo<LibraryQuery>, facets: Fetched<Facets>, show: RwSi
                     <Transition>
                         {everything}
                         {move || {
-                            let known = volumes.known();
-                            late(move || known.into_iter().map(|volume| view! { <VolumeNode volume=volume query=query/> }).collect_view())
+                            let known = volumes.known_late();
+                            late(move || known().into_iter().map(|volume| view! { <VolumeNode volume=volume query=query/> }).collect_view())
                         }}
                         <h3>"Views"</h3>
                         {views}
