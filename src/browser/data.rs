@@ -37,15 +37,39 @@ impl<T> Copy for Fetched<T> {}
 impl<T> Fetched<T> {
     /// None: not here yet, or not asked for. Reactive; inside a `Suspense` or `Transition`.
     pub fn get(self) -> Option<AppResult<T>> {
-        self.answer.get()?.decode(self.decode)
+        self.arrived().map(Arrived::read)
     }
-    /// The same without subscribing; for event handlers.
+    /// The same, to be decoded where it is shown: for answers that are large.
+    pub fn arrived(self) -> Option<Arrived<T>> {
+        Arrived::of(self.answer.get()?, self.decode)
+    }
+    /// Without subscribing; for event handlers.
     pub fn get_untracked(self) -> Option<AppResult<T>> {
-        self.answer.get_untracked()?.decode(self.decode)
+        Arrived::of(self.answer.get_untracked()?, self.decode).map(Arrived::read)
     }
     /// Reads it again; the old answer stays until the new one is here.
     pub fn refetch(self) {
         self.answer.refetch();
+    }
+}
+
+/// An answer that is here.
+pub struct Arrived<T> {
+    answer: Answer,
+    decode: fn(&str) -> AppResult<T>,
+}
+
+impl<T> Arrived<T> {
+    fn of(answer: Answer, decode: fn(&str) -> AppResult<T>) -> Option<Self> {
+        (!answer.0.is_empty()).then_some(Self { answer, decode })
+    }
+
+    pub fn read(self) -> AppResult<T> {
+        match self.answer.0.split_at_checked(1) {
+            Some(("+", text)) => (self.decode)(text),
+            Some((_, error)) => Err(from_json(error).unwrap_or_else(|error| error)),
+            None => Err(AppError::internal()),
+        }
     }
 }
 
@@ -79,15 +103,6 @@ fn ask(path: Option<String>) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
 /// An answer on its way from the server to the page: `+` and what came, `-` and the error, nothing when nothing was asked.
 #[derive(Clone, PartialEq)]
 struct Answer(Arc<str>);
-
-impl Answer {
-    fn decode<T>(&self, decode: fn(&str) -> AppResult<T>) -> Option<AppResult<T>> {
-        match self.0.split_at_checked(1)? {
-            ("+", text) => Some(decode(text)),
-            (_, error) => Some(Err(from_json(error).unwrap_or_else(|error| error))),
-        }
-    }
-}
 
 impl fmt::Display for Answer {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -303,7 +318,7 @@ mod tests {
     fn answers_travel_as_text_and_keep_their_errors() {
         let travelled = |text: &str| {
             let answer = Answer(Answer(text.into()).to_string().into());
-            answer.decode(from_json::<i64>)
+            Arrived::of(answer, from_json::<i64>).map(Arrived::read)
         };
         assert_eq!(travelled(""), None);
         assert_eq!(travelled("+7"), Some(Ok(7)));

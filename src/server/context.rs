@@ -12,7 +12,9 @@ use crate::{
         accounts::{
             Scope,
             model::{Person, Scopes},
+            service::Own,
         },
+        artifacts::service::Marks,
         volumes::service::VolumeAccess,
     },
     ids::{SignInId, UserId},
@@ -68,7 +70,9 @@ pub struct Ctx {
 /// What the parts of a page all ask for: read once for each rendering of it. Rendering changes nothing, so it stays true.
 #[derive(Default)]
 pub struct PageReads {
+    pub own: OnceCell<Own>,
     pub volumes: OnceCell<Vec<VolumeAccess>>,
+    pub marks: OnceCell<Marks>,
 }
 
 impl Ctx {

@@ -7,6 +7,7 @@ use leptos_router::{components::Outlet, hooks::use_location};
 use super::{
     Avatar, Icon, Toasts,
     keys::{OverlayViews, Overlays},
+    late,
 };
 use crate::{
     browser::{page, storage},
@@ -153,7 +154,7 @@ fn Rail(session: SessionContext) -> impl IntoView {
                 {move || {
                     session
                         .account()
-                        .map(|me| {
+                        .map(|me| late(move || {
                             let teams = me.teams.clone();
                             view! {
                                 <div class="rail-head">
@@ -178,7 +179,7 @@ fn Rail(session: SessionContext) -> impl IntoView {
                                         .collect_view()}
                                 </nav>
                             }
-                        })
+                        }))
                 }}
             </Suspense>
             <div class="rail-foot">
@@ -186,7 +187,7 @@ fn Rail(session: SessionContext) -> impl IntoView {
                     {move || {
                         session
                             .account()
-                            .map(|me| {
+                            .map(|me| late(move || {
                                 view! {
                                     <a class="row grow" href="/settings" title="Your account">
                                         <Avatar person=me.person.clone()/>
@@ -202,7 +203,7 @@ fn Rail(session: SessionContext) -> impl IntoView {
                                             }
                                         })}
                                 }
-                            })
+                            }))
                     }}
                 </Suspense>
                 <a class="btn ghost icon-only s" href="/settings" aria-label="Settings" title="Settings"><Icon name="settings"/></a>

@@ -178,8 +178,8 @@ crate::row! {
     pub struct TwinRow { pub id: String, pub volume_id: String, pub kind: String, pub slug: String }
 }
 
-/// The live artifacts of some volumes with any of these kinds and slugs.
-pub async fn twins(pool: &AnyPool, volumes: &[VolumeId], names: &[(Kind, &str)]) -> AppResult<Vec<TwinRow>> {
+/// The live artifacts of some volumes with any of these kinds and slugs, besides those that are known.
+pub async fn twins(pool: &AnyPool, volumes: &[VolumeId], names: &[(Kind, &str)], known: &[ArtifactId]) -> AppResult<Vec<TwinRow>> {
     if names.is_empty() || volumes.is_empty() {
         return Ok(Vec::new());
     }
@@ -195,7 +195,7 @@ pub async fn twins(pool: &AnyPool, volumes: &[VolumeId], names: &[(Kind, &str)])
             sql.push("(kind = ").bind(kind.as_str()).push(" AND slug IN ").bind_list(slugs).push(")");
         }
     }
-    sql.push(")");
+    sql.push(") AND id NOT IN ").bind_list(known);
     sql.fetch_all(pool).await
 }
 

@@ -45,6 +45,11 @@ impl VolumesContext {
     pub fn known(self) -> Vec<Volume> {
         self.get().and_then(Result::ok).unwrap_or_default()
     }
+    /// The same for a `late` view, which decodes them when it is built.
+    pub fn known_late(self) -> impl FnOnce() -> Vec<Volume> + Send + 'static {
+        let list = self.list.arrived();
+        move || list.and_then(|list| list.read().ok()).unwrap_or_default()
+    }
     /// Where one may put artifacts.
     pub fn writable(self) -> Vec<Volume> {
         self.known().into_iter().filter(|volume| volume.role.allows(Action::Commit)).collect()

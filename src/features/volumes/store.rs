@@ -276,9 +276,9 @@ pub async fn commits_of(pool: &AnyPool, volumes: &[VolumeId], before: Option<Com
         if let Some(before) = before {
             sql.push(" AND id < ").bind(before.to_string());
         }
-        sql.push(" ORDER BY id DESC LIMIT ").bind(limit).push(") AS newest");
+        sql.push(" ORDER BY id DESC LIMIT ").number(limit).push(") AS newest");
     }
-    sql.push(") ORDER BY c.id DESC LIMIT ").bind(limit);
+    sql.push(") ORDER BY c.id DESC LIMIT ").number(limit);
     sql.fetch_all(pool).await
 }
 

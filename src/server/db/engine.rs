@@ -18,8 +18,10 @@ pub enum Engine {
     Postgres,
 }
 
-/// Readers beside the one writer of SQLite: more would only compete for two or four cores.
-const SQLITE_READERS: u32 = 8;
+/// Readers beside the one writer of SQLite, for each core and at most. They take turns, and each has its own thread, statements and
+/// pages: more than there is work for push one another out of the processor's caches.
+const SQLITE_READERS_PER_CORE: u32 = 2;
+const SQLITE_READERS_MAX: u32 = 8;
 const POSTGRES_CONNECTIONS: u32 = 16;
 /// How long a request waits for a connection before it is told that the server is busy.
 const ACQUIRE: Duration = Duration::from_secs(10);
@@ -46,7 +48,7 @@ pub(super) async fn open(url: &str) -> Result<Db, sqlx::Error> {
                 std::fs::create_dir_all(folder)?;
             }
             let url = format!("{url}{}mode=rwc", if url.contains('?') { '&' } else { '?' });
-            (sqlite_pool(&url, 1).await?, sqlite_pool(&url, SQLITE_READERS).await?)
+            (sqlite_pool(&url, 1).await?, sqlite_pool(&url, sqlite_readers()).await?)
         }
         Engine::Postgres => {
             let pool = AnyPoolOptions::new().max_connections(POSTGRES_CONNECTIONS).acquire_timeout(ACQUIRE).connect(url).await?;
@@ -55,6 +57,11 @@ pub(super) async fn open(url: &str) -> Result<Db, sqlx::Error> {
     };
     migrations(engine)?.run(&writer).await?;
     Ok(Db { engine, readers, writer })
+}
+
+fn sqlite_readers() -> u32 {
+    let cores = std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(SQLITE_READERS_MAX));
+    cores.saturating_mul(SQLITE_READERS_PER_CORE).min(SQLITE_READERS_MAX)
 }
 
 async fn sqlite_pool(url: &str, connections: u32) -> Result<AnyPool, sqlx::Error> {

@@ -41,6 +41,13 @@ impl Sql {
         self
     }
 
+    /// Appends a whole number as text, for limits. SQLite looks at a limit that is bound to choose its plan, and therefore prepares the
+    /// statement again each time it runs; limits are few, so each one's statement is kept.
+    pub fn number(&mut self, value: i64) -> &mut Self {
+        self.text.push_str(&value.to_string());
+        self
+    }
+
     /// Appends `($1, $2, …)`; an empty list becomes one that matches nothing.
     pub fn bind_list<T: ToString>(&mut self, values: impl IntoIterator<Item = T>) -> &mut Self {
         self.text.push('(');

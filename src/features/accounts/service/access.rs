@@ -8,6 +8,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
+use super::people;
 use crate::{
     error::{AppError, AppResult},
     features::{
@@ -250,8 +251,12 @@ pub async fn team_ids_of(ctx: &Ctx, user: UserId) -> AppResult<Vec<TeamId>> {
 
 /// The caller's teams, with the role in each.
 pub async fn roles_of(ctx: &Ctx) -> AppResult<Vec<(TeamId, Role)>> {
-    let user = ctx.actor()?.id();
-    Ok(store::teams::mine(ctx.db().read(), user).await?.into_iter().map(|team| (team.id, team.role)).collect())
+    let teams = match &ctx.page {
+        // A page shows the account anyway.
+        Some(_) => people::own(ctx).await?.teams,
+        None => store::teams::mine(ctx.db().read(), ctx.actor()?.id()).await?,
+    };
+    Ok(teams.into_iter().map(|team| (team.id, team.role)).collect())
 }
 
 /// Whether the caller may enter the room of a workspace: of a team, or their own.

@@ -38,7 +38,7 @@ pub use invitations::{accept_invitation, create_invitation, list_invitations, pr
 pub use limits::Limits;
 pub use members::{change_role, leave_team, list_members, remove_member, transfer_ownership};
 pub use passwords::{change_password, create_password_link, look_at_password_link, use_password_link};
-pub use people::{active_people, delete_me, export_me, me, people, person_by_id, update_me};
+pub use people::{Own, active_people, delete_me, export_me, me, people, person_by_id, update_me};
 pub use samples::{add_sample_team, may_manage_samples, note_samples_given, remove_sample_team, sample_teams, samples_given};
 pub use sign_in::{COOKIE, SignedIn, end_sign_in, list_sign_ins, sign_in, sign_out, sign_out_everywhere};
 pub use sign_up::sign_up;

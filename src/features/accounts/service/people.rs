@@ -10,7 +10,7 @@ use crate::{
     features::{
         accounts::{
             Scope,
-            model::{DeleteMe, Me, Person, UpdateMe, clean_name, device_name},
+            model::{DeleteMe, Me, MyTeam, Person, UpdateMe, clean_name, device_name},
             store::{self, users::Account},
         },
         analytics::service::{Event, record},
@@ -33,21 +33,39 @@ async fn account(ctx: &Ctx, scope: Scope) -> AppResult<Account> {
     store::users::by_id(ctx.db().read(), id).await?.ok_or_else(AppError::unauthenticated)
 }
 
+/// The caller's account and teams.
+#[derive(Clone)]
+pub struct Own {
+    account: Account,
+    pub(super) teams: Vec<MyTeam>,
+}
+
+/// Reads it, once for a page.
+pub(super) async fn own(ctx: &Ctx) -> AppResult<Own> {
+    let id = ctx.actor_with(Scope::Read)?.id();
+    let read = async || {
+        let (account, teams) = store::users::with_teams(ctx.db().read(), id).await?.ok_or_else(AppError::unauthenticated)?;
+        AppResult::Ok(Own { account, teams })
+    };
+    match &ctx.page {
+        Some(page) => page.own.get_or_try_init(read).await.cloned(),
+        None => read().await,
+    }
+}
+
 /// The signed-in account.
 pub async fn me(ctx: &Ctx) -> AppResult<Me> {
-    let account = account(ctx, Scope::Read).await?;
-    let id = account.id()?;
-    let person = account.person()?;
+    let Own { account, teams } = own(ctx).await?;
     Ok(Me {
-        person,
+        person: account.person()?,
         email: account.email,
         time_zone: account.time_zone,
         administrator: account.administrator != 0,
         moderator: account.moderator != 0,
         has_password: account.password_hash.is_some(),
         github_linked: account.github_id.is_some(),
-        teams: store::teams::mine(ctx.db().read(), id).await?,
-        volume_id: volumes::service::personal_volume(ctx, id).await?,
+        teams,
+        volume_id: volumes::service::personal_volume(ctx).await?,
     })
 }
 

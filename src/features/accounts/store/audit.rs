@@ -63,17 +63,19 @@ macro_rules! audit_columns {
     };
 }
 
+async fn newest<'c>(mut sql: Sql, executor: impl Executor<'c, Database = Any>, limit: i64) -> AppResult<Vec<AuditEvent>> {
+    sql.push(" ORDER BY e.id DESC LIMIT ").number(limit);
+    Ok(sql.fetch_all::<AuditRow>(executor).await?.into_iter().map(event).collect())
+}
+
 /// Before the first event when paging: no id sorts above it.
 const END: &str = "~";
 
 /// The whole instance's log, newest first.
 pub async fn all<'c>(executor: impl Executor<'c, Database = Any>, before: Option<&str>, limit: i64) -> AppResult<Vec<AuditEvent>> {
-    let rows: Vec<AuditRow> = sqlx::query_as(concat!(audit_columns!(), " WHERE e.id < $1 ORDER BY e.id DESC LIMIT $2"))
-        .bind(before.unwrap_or(END))
-        .bind(limit)
-        .fetch_all(executor)
-        .await?;
-    Ok(rows.into_iter().map(event).collect())
+    let mut sql = Sql::new(concat!(audit_columns!(), " WHERE e.id < "));
+    sql.bind(before.unwrap_or(END).to_owned());
+    newest(sql, executor, limit).await
 }
 
 /// What happened in a team, newest first.
@@ -83,13 +85,9 @@ pub async fn of_team<'c>(
     before: Option<&str>,
     limit: i64,
 ) -> AppResult<Vec<AuditEvent>> {
-    let rows: Vec<AuditRow> = sqlx::query_as(concat!(audit_columns!(), " WHERE e.team_id = $1 AND e.id < $2 ORDER BY e.id DESC LIMIT $3"))
-        .bind(team.to_string())
-        .bind(before.unwrap_or(END))
-        .bind(limit)
-        .fetch_all(executor)
-        .await?;
-    Ok(rows.into_iter().map(event).collect())
+    let mut sql = Sql::new(concat!(audit_columns!(), " WHERE e.team_id = "));
+    sql.bind(team.to_string()).push(" AND e.id < ").bind(before.unwrap_or(END).to_owned());
+    newest(sql, executor, limit).await
 }
 
 /// Those of `actions` that concern the accounts of a team's members since they joined, newest first.
@@ -103,16 +101,12 @@ pub async fn of_members<'c>(
     let mut sql = Sql::new(concat!(audit_columns!(), " JOIN memberships m ON m.user_id = e.actor_id AND m.team_id = "));
     sql.bind(team.to_string()).push(" WHERE e.team_id IS NULL AND e.created_at >= m.created_at AND e.action IN ").bind_list(actions);
     sql.push(" AND e.id < ").bind(before.unwrap_or(END).to_owned());
-    sql.push(" ORDER BY e.id DESC LIMIT ").bind(limit);
-    Ok(sql.fetch_all::<AuditRow>(executor).await?.into_iter().map(event).collect())
+    newest(sql, executor, limit).await
 }
 
 /// What one account did, for the export of its own data.
 pub async fn of_actor<'c>(executor: impl Executor<'c, Database = Any>, actor: UserId, limit: i64) -> AppResult<Vec<AuditEvent>> {
-    let rows: Vec<AuditRow> = sqlx::query_as(concat!(audit_columns!(), " WHERE e.actor_id = $1 ORDER BY e.id DESC LIMIT $2"))
-        .bind(actor.to_string())
-        .bind(limit)
-        .fetch_all(executor)
-        .await?;
-    Ok(rows.into_iter().map(event).collect())
+    let mut sql = Sql::new(concat!(audit_columns!(), " WHERE e.actor_id = "));
+    sql.bind(actor.to_string());
+    newest(sql, executor, limit).await
 }

@@ -6,7 +6,7 @@ use crate::{
     error::AppResult,
     features::accounts::{Role, model::Member},
     ids::{TeamId, UserId},
-    server::db::Tx,
+    server::db::{Sql, Tx},
 };
 
 pub async fn insert(tx: &mut Tx, team: TeamId, user: UserId, role: Role, now: i64) -> AppResult<()> {
@@ -89,15 +89,13 @@ pub const MEMBERS_MAX: i64 = 5_000;
 
 /// Members by name.
 pub async fn list<'c>(executor: impl Executor<'c, Database = Any>, team: TeamId) -> AppResult<Vec<Member>> {
-    let rows: Vec<MemberRow> = sqlx::query_as(concat!(
+    let mut sql = Sql::new(concat!(
         "SELECT m.role, m.created_at, u.email, ",
         super::person_columns!(),
-        " FROM memberships m JOIN users u ON u.id = m.user_id WHERE m.team_id = $1 ORDER BY u.name, u.id LIMIT $2"
-    ))
-    .bind(team.to_string())
-    .bind(MEMBERS_MAX)
-    .fetch_all(executor)
-    .await?;
+        " FROM memberships m JOIN users u ON u.id = m.user_id WHERE m.team_id = "
+    ));
+    sql.bind(team.to_string()).push(" ORDER BY u.name, u.id LIMIT ").number(MEMBERS_MAX);
+    let rows: Vec<MemberRow> = sql.fetch_all(executor).await?;
     rows.into_iter()
         .map(|row| {
             Ok(Member {

@@ -5,7 +5,7 @@ use sqlx::{Any, Executor};
 use crate::{
     error::AppResult,
     ids::{SignInId, UserId},
-    server::db::Tx,
+    server::db::{Sql, Tx},
 };
 
 /// A fresh sign-in. Only the hash of its secret is stored.
@@ -117,14 +117,10 @@ pub async fn delete_expired(tx: &mut Tx, now: i64) -> AppResult<()> {
 
 /// Who shares a team with `user` and was seen since a time.
 pub async fn active_in_teams_of(pool: &sqlx::AnyPool, user: UserId, since: i64, limit: i64) -> AppResult<Vec<UserId>> {
-    let ids: Vec<String> = sqlx::query_scalar(
-        "SELECT DISTINCT m.user_id FROM memberships m JOIN memberships mine ON mine.team_id = m.team_id AND mine.user_id = $1 \
-         JOIN sign_ins s ON s.user_id = m.user_id AND s.last_seen_at >= $2 WHERE m.user_id <> $1 ORDER BY m.user_id LIMIT $3",
-    )
-    .bind(user.to_string())
-    .bind(since)
-    .bind(limit)
-    .fetch_all(pool)
-    .await?;
-    ids.iter().map(|user| super::id(user)).collect()
+    let mut sql = Sql::new(
+        "SELECT DISTINCT m.user_id FROM memberships m JOIN memberships mine ON mine.team_id = m.team_id AND mine.user_id <> m.user_id \
+         JOIN sign_ins s ON s.user_id = m.user_id AND s.last_seen_at >= ",
+    );
+    sql.bind(since).push(" WHERE mine.user_id = ").bind(user.to_string()).push(" ORDER BY m.user_id LIMIT ").number(limit);
+    sql.fetch_all::<(String,)>(pool).await?.iter().map(|(user,)| super::id(user)).collect()
 }

@@ -6,7 +6,7 @@ use crate::{
     error::AppResult,
     features::accounts::model::{MyTeam, Team},
     ids::{TeamId, UserId},
-    server::db::Tx,
+    server::db::{Sql, Tx},
 };
 
 pub async fn insert(tx: &mut Tx, id: TeamId, name: &str, created_by: UserId, now: i64) -> AppResult<()> {
@@ -97,20 +97,25 @@ pub async fn list<'c>(executor: impl Executor<'c, Database = Any>, user: UserId)
 }
 
 crate::row! {
-    struct MyTeamRow { id: String, name: String, demo: i64, role: String }
+    /// A team as its member sees it in a list.
+    pub struct MyTeamRow { team_id: String, team_name: String, team_demo: i64, team_role: String }
+}
+
+impl MyTeamRow {
+    pub fn team(self) -> AppResult<MyTeam> {
+        Ok(MyTeam { id: super::id(&self.team_id)?, name: self.team_name, demo: self.team_demo != 0, role: super::role(&self.team_role)? })
+    }
 }
 
 pub async fn mine<'c>(executor: impl Executor<'c, Database = Any>, user: UserId) -> AppResult<Vec<MyTeam>> {
     let rows: Vec<MyTeamRow> = sqlx::query_as(
-        "SELECT t.id, t.name, t.demo, m.role FROM memberships m JOIN teams t ON t.id = m.team_id \
+        "SELECT t.id AS team_id, t.name AS team_name, t.demo AS team_demo, m.role AS team_role FROM memberships m JOIN teams t ON t.id = m.team_id \
          WHERE m.user_id = $1 AND t.deleted_at IS NULL ORDER BY t.name, t.id",
     )
     .bind(user.to_string())
     .fetch_all(executor)
     .await?;
-    rows.into_iter()
-        .map(|row| Ok(MyTeam { id: super::id(&row.id)?, name: row.name, demo: row.demo != 0, role: super::role(&row.role)? }))
-        .collect()
+    rows.into_iter().map(MyTeamRow::team).collect()
 }
 
 crate::row! {
@@ -119,11 +124,10 @@ crate::row! {
 
 /// Every team, newest first.
 pub async fn all<'c>(executor: impl Executor<'c, Database = Any>, limit: i64) -> AppResult<Vec<AdminTeamRow>> {
-    Ok(sqlx::query_as(
+    let mut sql = Sql::new(
         "SELECT t.id, t.name, t.demo, t.created_at, (SELECT COUNT(*) FROM memberships n WHERE n.team_id = t.id) AS members \
-         FROM teams t WHERE t.deleted_at IS NULL ORDER BY t.id DESC LIMIT $1",
-    )
-    .bind(limit)
-    .fetch_all(executor)
-    .await?)
+         FROM teams t WHERE t.deleted_at IS NULL ORDER BY t.id DESC LIMIT ",
+    );
+    sql.number(limit);
+    sql.fetch_all(executor).await
 }

@@ -1,11 +1,11 @@
 //! `users`.
 
-use sqlx::{Any, Executor};
+use sqlx::{Any, AnyPool, Executor, Row as _, any::AnyRow};
 
-use super::person;
+use super::{person, teams::MyTeamRow};
 use crate::{
     error::AppResult,
-    features::accounts::model::{AdminUser, ListUsers, Person, UserKind},
+    features::accounts::model::{AdminUser, ListUsers, MyTeam, Person, UserKind},
     ids::{TeamId, UserId},
     server::db::{Sql, Tx, flag},
 };
@@ -49,24 +49,58 @@ impl Account {
 
 macro_rules! account_columns {
     () => {
-        "id, kind, name, email, password_hash, github_id, owner_team_id, avatar_sha, color, time_zone, administrator, moderator, \
-         deactivated_at, deleted_at, created_at"
+        "u.id, u.kind, u.name, u.email, u.password_hash, u.github_id, u.owner_team_id, u.avatar_sha, u.color, u.time_zone, \
+         u.administrator, u.moderator, u.deactivated_at, u.deleted_at, u.created_at"
     };
 }
 
 pub async fn by_id<'c>(executor: impl Executor<'c, Database = Any>, id: UserId) -> AppResult<Option<Account>> {
-    Ok(sqlx::query_as(concat!("SELECT ", account_columns!(), " FROM users WHERE id = $1 AND deleted_at IS NULL"))
+    Ok(sqlx::query_as(concat!("SELECT ", account_columns!(), " FROM users u WHERE u.id = $1 AND u.deleted_at IS NULL"))
         .bind(id.to_string())
         .fetch_optional(executor)
         .await?)
 }
 
+/// One row for each team of the account, one without a team when it has none.
+struct AccountTeamRow(Account, Option<MyTeamRow>);
+
+impl<'r> sqlx::FromRow<'r, AnyRow> for AccountTeamRow {
+    fn from_row(row: &'r AnyRow) -> Result<Self, sqlx::Error> {
+        let in_team = row.try_get::<Option<String>, _>("team_id")?.is_some();
+        Ok(Self(Account::from_row(row)?, in_team.then(|| MyTeamRow::from_row(row)).transpose()?))
+    }
+}
+
+/// An account and the teams that it is in, by name.
+pub async fn with_teams(pool: &AnyPool, id: UserId) -> AppResult<Option<(Account, Vec<MyTeam>)>> {
+    let rows: Vec<AccountTeamRow> = sqlx::query_as(concat!(
+        "SELECT ",
+        account_columns!(),
+        ", t.id AS team_id, t.name AS team_name, t.demo AS team_demo, m.role AS team_role FROM users u \
+         LEFT JOIN memberships m ON m.user_id = u.id LEFT JOIN teams t ON t.id = m.team_id AND t.deleted_at IS NULL \
+         WHERE u.id = $1 AND u.deleted_at IS NULL ORDER BY t.name, t.id"
+    ))
+    .bind(id.to_string())
+    .fetch_all(pool)
+    .await?;
+    let mut teams = Vec::new();
+    let mut account = None;
+    for AccountTeamRow(row, team) in rows {
+        teams.extend(team.map(MyTeamRow::team).transpose()?);
+        account = Some(row);
+    }
+    Ok(account.map(|account| (account, teams)))
+}
+
 pub async fn by_email<'c>(executor: impl Executor<'c, Database = Any>, email: &str) -> AppResult<Option<Account>> {
-    Ok(sqlx::query_as(concat!("SELECT ", account_columns!(), " FROM users WHERE email = $1")).bind(email).fetch_optional(executor).await?)
+    Ok(sqlx::query_as(concat!("SELECT ", account_columns!(), " FROM users u WHERE u.email = $1"))
+        .bind(email)
+        .fetch_optional(executor)
+        .await?)
 }
 
 pub async fn by_github<'c>(executor: impl Executor<'c, Database = Any>, github_id: &str) -> AppResult<Option<Account>> {
-    Ok(sqlx::query_as(concat!("SELECT ", account_columns!(), " FROM users WHERE github_id = $1"))
+    Ok(sqlx::query_as(concat!("SELECT ", account_columns!(), " FROM users u WHERE u.github_id = $1"))
         .bind(github_id)
         .fetch_optional(executor)
         .await?)
@@ -77,7 +111,7 @@ pub async fn first_administrator<'c>(executor: impl Executor<'c, Database = Any>
     Ok(sqlx::query_as(concat!(
         "SELECT ",
         account_columns!(),
-        " FROM users WHERE administrator = 1 AND deactivated_at IS NULL AND deleted_at IS NULL ORDER BY id LIMIT 1"
+        " FROM users u WHERE u.administrator = 1 AND u.deactivated_at IS NULL AND u.deleted_at IS NULL ORDER BY u.id LIMIT 1"
     ))
     .fetch_optional(executor)
     .await?)
@@ -148,11 +182,9 @@ pub async fn set_avatar(tx: &mut Tx, id: UserId, sha: Option<&str>, now: i64) ->
 
 /// Accounts with a picture, and its blob; in the order of ids.
 pub async fn avatars<'c>(executor: impl Executor<'c, Database = Any>, after: &str, limit: i64) -> AppResult<Vec<(String, String)>> {
-    Ok(sqlx::query_as("SELECT id, avatar_sha FROM users WHERE avatar_sha IS NOT NULL AND id > $1 ORDER BY id LIMIT $2")
-        .bind(after)
-        .bind(limit)
-        .fetch_all(executor)
-        .await?)
+    let mut sql = Sql::new("SELECT id, avatar_sha FROM users WHERE avatar_sha IS NOT NULL AND id > ");
+    sql.bind(after.to_owned()).push(" ORDER BY id LIMIT ").number(limit);
+    sql.fetch_all(executor).await
 }
 
 /// Sets the password if it still is `expected`, so that two changes at once cannot both think they won.
@@ -247,6 +279,9 @@ crate::row! {
 
 /// The people with these ids, in no order; at most a page's worth.
 pub async fn people<'c>(executor: impl Executor<'c, Database = Any>, ids: &[UserId]) -> AppResult<Vec<Person>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
     let mut sql = Sql::new(concat!("SELECT ", super::person_columns!(), " FROM users u WHERE u.id IN "));
     sql.bind_list(ids);
     let rows: Vec<PersonRow> = sql.fetch_all(executor).await?;
@@ -302,7 +337,7 @@ pub async fn list<'c>(executor: impl Executor<'c, Database = Any>, query: &ListU
         sql.push(" ESCAPE '!' OR u.email LIKE ").bind(pattern(&q.to_lowercase()));
         sql.push(" ESCAPE '!')");
     }
-    sql.push(" ORDER BY u.id DESC LIMIT ").bind(limit);
+    sql.push(" ORDER BY u.id DESC LIMIT ").number(limit);
     let rows: Vec<AdminRow> = sql.fetch_all(executor).await?;
     rows.into_iter().map(admin_user).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{drafts::Current, facts::Reading, library, tree};
+use super::{drafts::Current, facts::Reading, marks, tree};
 use crate::{
     error::{AppError, AppResult},
     features::{
@@ -20,13 +20,11 @@ use crate::{
 
 /// A visit is noted at most that often.
 const VISIT: Duration = Duration::from_millis(clock::MINUTE as u64);
-const KEPT_VISITS: i64 = library::RECENTS;
+const KEPT_VISITS: i64 = marks::RECENTS;
 
 /// The artifact as it stands, or as it was at a revision.
 pub async fn get_artifact(ctx: &Ctx, id: ArtifactId, revision: Option<RevisionId>) -> AppResult<ArtifactDetail> {
-    let actor = ctx.actor()?.id();
     let current = Current::load(ctx, id, Action::Read).await?;
-    let pool = ctx.db().read();
     let (text, files) = match revision {
         None => (current.decoded().text, current.files()?),
         Some(revision) => at_revision(ctx, id, revision).await?,
@@ -36,7 +34,7 @@ pub async fn get_artifact(ctx: &Ctx, id: ArtifactId, revision: Option<RevisionId
     let html = ctx.state.renderer.render(&text, id).await;
     let visible = volumes::service::visible(ctx).await?;
     let siblings = siblings(ctx, &current, &visible).await?;
-    let favourite = store::is_favourite(pool, actor, id).await?;
+    let favourite = marks::is_favourite(ctx, id).await?;
     let draft = if revision.is_none() { draft_info(ctx, &current).await? } else { None };
     let head = current.head.as_ref().map(RevisionRow::summary).transpose()?;
     let (path, author, created_at) = (current.row.path.clone(), reading.facts.author.clone(), current.row.created_at);
@@ -90,11 +88,11 @@ async fn siblings(ctx: &Ctx, current: &Current, visible: &[volumes::service::Vol
         return Ok(Vec::new());
     }
     let ids: Vec<_> = visible.iter().map(|volume| volume.id).collect();
-    let twins = store::twins(ctx.db().read(), &ids, &[(current.row.kind(), current.row.slug.as_str())]).await?;
+    let twins = store::twins(ctx.db().read(), &ids, &[(current.row.kind(), current.row.slug.as_str())], &[current.row.id()?]).await?;
     let mut siblings = Vec::new();
     // In the order of `visible`: strongest first.
     for volume in visible {
-        for twin in twins.iter().filter(|twin| twin.volume_id == volume.id.to_string() && twin.id != current.row.id) {
+        for twin in twins.iter().filter(|twin| twin.volume_id == volume.id.to_string()) {
             siblings.push(Sibling { id: parse_id(&twin.id)?, volume_name: volume.name.clone(), volume_kind: volume.kind });
         }
     }

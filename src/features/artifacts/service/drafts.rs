@@ -41,15 +41,11 @@ impl Current {
         let (row, access) =
             if action == Action::Read { access::find(ctx, id, action).await? } else { access::find_live(ctx, id, action).await? };
         let pool = ctx.db().read();
-        let head = match row.head()? {
-            Some(head) => store::revision(pool, id, head).await?,
-            None => None,
+        let (head, head_content) = match row.head()? {
+            Some(head) => tree::revision_with_content(ctx, id, head).await?.unzip(),
+            None => (None, None),
         };
         let draft = if row.has_draft != 0 { store::draft(pool, id).await? } else { None };
-        let head_content = match &head {
-            Some(head) => Some(tree::content_of_revision(ctx, &head.content_sha).await?),
-            None => None,
-        };
         Ok(Self { row, access, head, draft, head_content })
     }
 

@@ -37,7 +37,9 @@ pub async fn list_history(ctx: &Ctx, id: ArtifactId, before: Option<RevisionId>)
     rows.truncate(PAGE as usize);
     let revisions = rows.iter().map(RevisionRow::summary).collect::<AppResult<Vec<_>>>()?;
     let next = if more { revisions.last().map(|revision| revision.id) } else { None };
-    Ok(HistoryPage { revisions, next, total: store::history_length(pool, id).await? })
+    let whole = before.is_none() && !more;
+    let total = if whole { revisions.len() as i64 } else { store::history_length(pool, id).await? };
+    Ok(HistoryPage { revisions, next, total })
 }
 
 /// What a commit did; the caller is known to see its volume.

@@ -1,8 +1,8 @@
 //! Where a person begins: what changed, one's own drafts, what was open lately, who is here.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
-use super::{access, library};
+use super::{access, library, marks::marks};
 use crate::{
     error::AppResult,
     features::{
@@ -12,15 +12,17 @@ use crate::{
             model::{ArtifactSummary, Home, HomeCommit},
             store,
         },
-        volumes::{self, model::VolumeKind},
+        volumes::{self, model::VolumeKind, service::VolumeAccess},
     },
     ids::ArtifactId,
-    server::{clock, context::Ctx, db::parse_id},
+    server::{clock, context::Ctx},
 };
 
 const COMMITS: i64 = 12;
 const NAMES: i64 = 3;
 const ROWS: i64 = 8;
+/// How many of a list are looked at to find that many.
+const LOOKED_AT: usize = 4 * ROWS as usize;
 /// Who was active within this time is here.
 const HERE: i64 = 10 * clock::MINUTE;
 
@@ -47,24 +49,25 @@ pub async fn home(ctx: &Ctx) -> AppResult<Home> {
         .collect();
     let drafts =
         store::drafts_of(pool, user, &ids, ROWS).await?.into_iter().map(store::ArtifactRow::summary).collect::<AppResult<Vec<_>>>()?;
-    let recents = store::recent_ids(pool, user, ROWS * 2).await?;
-    let favourites = store::favourite_ids(pool, user).await?;
-    Ok(Home {
-        commits,
-        my_drafts: library::with_precedence(ctx, drafts, &visible).await?,
-        recents: shown(ctx, &recents, &visible).await?,
-        favourites: shown(ctx, &favourites, &visible).await?,
-        here: accounts::service::active_people(ctx, ctx.now() - HERE).await?,
-    })
+    let marks = marks(ctx).await?;
+    let [recents, favourites] = marked(ctx, [&marks.recents, &marks.favourites], &visible).await?;
+    // The three lists in one, so that precedence is looked up once.
+    let (to_recents, to_favourites) = (drafts.len(), drafts.len() + recents.len());
+    let mut my_drafts = library::with_precedence(ctx, [drafts, recents, favourites].concat(), &visible).await?;
+    let favourites = my_drafts.split_off(to_favourites);
+    let recents = my_drafts.split_off(to_recents);
+    let here = accounts::service::active_people(ctx, ctx.now() - HERE).await?;
+    Ok(Home { commits, my_drafts, recents, favourites, here })
 }
 
-/// The first few of some ids that are live and visible.
-async fn shown(ctx: &Ctx, ids: &[String], visible: &[volumes::service::VolumeAccess]) -> AppResult<Vec<ArtifactSummary>> {
-    let ids = ids.iter().take(4 * ROWS as usize).map(|id| parse_id(id)).collect::<AppResult<Vec<_>>>()?;
-    let mut items = library::in_order(ctx, &ids).await?;
-    items.retain(|item| item.deleted_at.is_none() && visible.iter().any(|volume| volume.id == item.volume_id));
-    items.truncate(ROWS as usize);
-    library::with_precedence(ctx, items, visible).await
+/// The first few in each of some lists that are live and visible.
+async fn marked<const N: usize>(ctx: &Ctx, lists: [&[ArtifactId]; N], visible: &[VolumeAccess]) -> AppResult<[Vec<ArtifactSummary>; N]> {
+    let lists = lists.map(|ids| &ids[..ids.len().min(LOOKED_AT)]);
+    let ids: BTreeSet<ArtifactId> = lists.iter().flat_map(|ids| ids.iter().copied()).collect();
+    let items = library::in_order(ctx, &ids.into_iter().collect::<Vec<_>>()).await?;
+    let shown = |item: &&ArtifactSummary| item.deleted_at.is_none() && visible.iter().any(|volume| volume.id == item.volume_id);
+    let items: HashMap<ArtifactId, &ArtifactSummary> = items.iter().filter(shown).map(|item| (item.id, item)).collect();
+    Ok(lists.map(|ids| ids.iter().filter_map(|id| items.get(id).copied().cloned()).take(ROWS as usize).collect()))
 }
 
 /// Marks an artifact for oneself, or takes the mark away.

@@ -6,6 +6,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use super::{
     drafts,
+    marks::marks,
     shelf::{Filter, Key, Place},
 };
 use crate::{
@@ -19,13 +20,11 @@ use crate::{
         volumes::{self, model::VolumeKind, service::VolumeAccess},
     },
     ids::{ArtifactId, VolumeId},
-    server::{context::Ctx, db::parse_id},
+    server::context::Ctx,
 };
 
 const QUERY_CHARS: usize = 200;
 const TAGS_SHOWN: usize = 40;
-/// How many visits are remembered, which is all that the view of recents has.
-pub const RECENTS: i64 = 50;
 
 /// The volumes that a query looks into.
 async fn scope(ctx: &Ctx, query: &LibraryQuery) -> AppResult<(Vec<VolumeAccess>, Vec<VolumeAccess>)> {
@@ -55,13 +54,11 @@ async fn scope(ctx: &Ctx, query: &LibraryQuery) -> AppResult<(Vec<VolumeAccess>,
 
 /// The ids that a view is limited to, in its own order.
 async fn only(ctx: &Ctx, view: View) -> AppResult<Option<Vec<ArtifactId>>> {
-    let user = ctx.actor()?.id();
-    let ids = match view {
-        View::Favourites => store::favourite_ids(ctx.db().read(), user).await?,
-        View::Recent => store::recent_ids(ctx.db().read(), user, RECENTS).await?,
-        View::All | View::Drafts | View::Hints | View::Trash => return Ok(None),
-    };
-    ids.iter().map(|id| parse_id(id)).collect::<AppResult<Vec<_>>>().map(Some)
+    Ok(match view {
+        View::Favourites => Some(marks(ctx).await?.favourites),
+        View::Recent => Some(marks(ctx).await?.recents),
+        View::All | View::Drafts | View::Hints | View::Trash => None,
+    })
 }
 
 pub async fn list_library(ctx: &Ctx, query: LibraryQuery) -> AppResult<LibraryPage> {
@@ -109,13 +106,16 @@ pub async fn in_order(ctx: &Ctx, ids: &[ArtifactId]) -> AppResult<Vec<ArtifactSu
 /// Adds which of the shown hide, or are hidden by, the same id in another volume. One query for the page.
 pub async fn with_precedence(ctx: &Ctx, mut items: Vec<ArtifactSummary>, visible: &[VolumeAccess]) -> AppResult<Vec<ArtifactSummary>> {
     let ids: Vec<VolumeId> = visible.iter().map(|volume| volume.id).collect();
-    let names: Vec<_> = items.iter().filter(|item| item.deleted_at.is_none()).map(|item| (item.kind, item.slug.as_str())).collect();
-    let twins = store::twins(ctx.db().read(), &ids, &names).await?;
+    let live = || items.iter().filter(|item| item.deleted_at.is_none());
+    let names: Vec<_> = live().map(|item| (item.kind, item.slug.as_str())).collect();
+    let known: Vec<ArtifactId> = live().map(|item| item.id).collect();
+    let twins = store::twins(ctx.db().read(), &ids, &names, &known).await?;
     let kinds: HashMap<String, VolumeKind> = visible.iter().map(|volume| (volume.id.to_string(), volume.kind)).collect();
+    let shown = live().map(|item| (item.volume_id.to_string(), item.kind.as_str().to_owned(), item.slug.clone()));
     let mut found: HashMap<(String, String), Vec<VolumeKind>> = HashMap::new();
-    for twin in twins {
-        if let Some(kind) = kinds.get(&twin.volume_id) {
-            found.entry((twin.kind, twin.slug)).or_default().push(*kind);
+    for (volume, kind, slug) in shown.chain(twins.into_iter().map(|twin| (twin.volume_id, twin.kind, twin.slug))) {
+        if let Some(volume) = kinds.get(&volume) {
+            found.entry((kind, slug)).or_default().push(*volume);
         }
     }
     for item in items.iter_mut().filter(|item| item.deleted_at.is_none()) {
@@ -147,15 +147,14 @@ pub async fn facets(ctx: &Ctx, query: LibraryQuery) -> AppResult<Facets> {
 }
 
 async fn view_counts(ctx: &Ctx, visible: &[VolumeAccess]) -> AppResult<ViewCounts> {
-    let favourites = only(ctx, View::Favourites).await?.unwrap_or_default();
-    let recent = only(ctx, View::Recent).await?.unwrap_or_default();
+    let marks = marks(ctx).await?;
     let mut counts = ViewCounts::default();
     for volume in visible {
         let entry = ctx.state.library.at(ctx, volume.id, volume.seq).await?;
         let shelf = entry.read();
         counts.hints += shelf.counts.hints;
-        counts.favourites += shelf.count_of(&favourites);
-        counts.recent += shelf.count_of(&recent);
+        counts.favourites += shelf.count_of(&marks.favourites);
+        counts.recent += shelf.count_of(&marks.recents);
     }
     Ok(counts)
 }

@@ -17,11 +17,11 @@ use crate::{
     features::{
         artifacts::{
             model::FileEntry,
-            store::{self, ExportRow},
+            store::{self, ExportRow, RevisionRow},
         },
         volumes::model::limits,
     },
-    ids::{ArtifactId, VolumeId},
+    ids::{ArtifactId, RevisionId, VolumeId},
     server::{blobs::Blobs, context::Ctx, secrets},
 };
 
@@ -66,10 +66,19 @@ pub fn clean_path(path: &str) -> Result<String, &'static str> {
 
 /// The exact bytes of a main file.
 pub async fn content_of_revision(ctx: &Ctx, sha: &str) -> AppResult<Vec<u8>> {
-    store::content(ctx.db().read(), sha).await?.ok_or_else(|| {
-        tracing::error!(sha, "a content is missing");
-        AppError::internal()
-    })
+    store::content(ctx.db().read(), sha).await?.ok_or_else(|| missing(sha))
+}
+
+/// A revision with the exact bytes of its main file.
+pub async fn revision_with_content(ctx: &Ctx, artifact: ArtifactId, id: RevisionId) -> AppResult<Option<(RevisionRow, Vec<u8>)>> {
+    let Some((row, bytes)) = store::revision_with_content(ctx.db().read(), artifact, id).await? else { return Ok(None) };
+    let bytes = bytes.ok_or_else(|| missing(&row.content_sha))?;
+    Ok(Some((row, bytes)))
+}
+
+fn missing(sha: &str) -> AppError {
+    tracing::error!(sha, "a content is missing");
+    AppError::internal()
 }
 
 /// The bytes of several main files.

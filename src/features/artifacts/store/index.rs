@@ -22,6 +22,6 @@ pub async fn changed_since(pool: &AnyPool, volume: VolumeId, after: (i64, &str),
     sql.push("WHERE volume_id = ").bind(volume.to_string());
     sql.push(" AND (seq, id) > (").bind(after.0).push(", ").bind(after.1.to_owned()).push(")");
     sql.push(" AND seq <= (SELECT v.seq FROM volumes v WHERE v.id = ").bind(volume.to_string()).push(")");
-    sql.push(" ORDER BY seq, id LIMIT ").bind(limit);
+    sql.push(" ORDER BY seq, id LIMIT ").number(limit);
     sql.fetch_all(pool).await
 }

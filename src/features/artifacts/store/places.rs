@@ -36,21 +36,17 @@ pub async fn is_favourite(pool: &AnyPool, user: UserId, id: ArtifactId) -> AppRe
         > 0)
 }
 
-/// Ids of a person's favourites, newest first.
-pub async fn favourite_ids(pool: &AnyPool, user: UserId) -> AppResult<Vec<String>> {
-    Ok(sqlx::query_scalar("SELECT artifact_id FROM favourites WHERE user_id = $1 ORDER BY created_at DESC, artifact_id LIMIT 2000")
-        .bind(user.to_string())
-        .fetch_all(pool)
-        .await?)
-}
-
-/// Ids of what a person opened lately, newest first.
-pub async fn recent_ids(pool: &AnyPool, user: UserId, limit: i64) -> AppResult<Vec<String>> {
-    Ok(sqlx::query_scalar("SELECT artifact_id FROM recents WHERE user_id = $1 ORDER BY viewed_at DESC, artifact_id LIMIT $2")
-        .bind(user.to_string())
-        .bind(limit)
-        .fetch_all(pool)
-        .await?)
+/// Ids of a person's favourites (marked by 0) and of what the person opened lately (marked by 1), each newest first.
+pub async fn marks(pool: &AnyPool, user: UserId, favourites: i64, recents: i64) -> AppResult<Vec<(i64, String)>> {
+    let mut sql = Sql::new(
+        "SELECT list, artifact_id FROM (SELECT * FROM (SELECT CAST(0 AS BIGINT) AS list, artifact_id, created_at AS since FROM favourites \
+         WHERE user_id = ",
+    );
+    sql.bind(user.to_string()).push(" ORDER BY created_at DESC, artifact_id LIMIT ").number(favourites);
+    sql.push(") AS favourites_of UNION ALL SELECT * FROM (SELECT CAST(1 AS BIGINT) AS list, artifact_id, viewed_at AS since FROM recents ");
+    sql.push("WHERE user_id = ").bind(user.to_string()).push(" ORDER BY viewed_at DESC, artifact_id LIMIT ").number(recents);
+    sql.push(") AS recents_of) AS marks ORDER BY list, since DESC, artifact_id");
+    sql.fetch_all(pool).await
 }
 
 /// Notes a visit, and forgets what is beyond the newest `kept`.
@@ -61,13 +57,10 @@ pub async fn note_recent(tx: &mut Tx, user: UserId, id: ArtifactId, now: i64, ke
         .bind(now)
         .execute(&mut **tx)
         .await?;
-    sqlx::query(
-        "DELETE FROM recents WHERE user_id = $1 AND viewed_at < (SELECT MIN(viewed_at) FROM (SELECT viewed_at FROM recents WHERE user_id = $1 ORDER BY viewed_at DESC LIMIT $2) AS newest)",
-    )
-    .bind(user.to_string())
-    .bind(kept)
-    .execute(&mut **tx)
-    .await?;
+    let mut sql = Sql::new("DELETE FROM recents WHERE user_id = ");
+    sql.bind(user.to_string()).push(" AND viewed_at < (SELECT MIN(viewed_at) FROM (SELECT viewed_at FROM recents WHERE user_id = ");
+    sql.bind(user.to_string()).push(" ORDER BY viewed_at DESC LIMIT ").number(kept).push(") AS newest)");
+    sql.execute(&mut **tx).await?;
     Ok(())
 }
 
@@ -75,7 +68,7 @@ pub async fn note_recent(tx: &mut Tx, user: UserId, id: ArtifactId, now: i64, ke
 pub async fn drafts_of(pool: &AnyPool, user: UserId, volumes: &[VolumeId], limit: i64) -> AppResult<Vec<ArtifactRow>> {
     let mut sql = Sql::new(ARTIFACT);
     sql.push("JOIN drafts d ON d.artifact_id = a.id WHERE a.state = 1 AND d.updated_by = ").bind(user.to_string());
-    sql.push(" AND a.volume_id IN ").bind_list(volumes).push(" ORDER BY d.updated_at DESC, a.id LIMIT ").bind(limit);
+    sql.push(" AND a.volume_id IN ").bind_list(volumes).push(" ORDER BY d.updated_at DESC, a.id LIMIT ").number(limit);
     sql.fetch_all(pool).await
 }
 
@@ -88,7 +81,7 @@ pub async fn names_in_commits(pool: &AnyPool, commits: &[CommitId], each: i64) -
     for (index, commit) in commits.iter().enumerate() {
         sql.push(if index == 0 { "SELECT commit_id, name FROM (" } else { " UNION ALL SELECT commit_id, name FROM (" });
         sql.push("SELECT commit_id, name FROM revisions WHERE commit_id = ").bind(commit.to_string());
-        sql.push(" ORDER BY artifact_id LIMIT ").bind(each).push(") AS few");
+        sql.push(" ORDER BY artifact_id LIMIT ").number(each).push(") AS few");
     }
     sql.fetch_all(pool).await
 }

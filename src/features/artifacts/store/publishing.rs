@@ -111,7 +111,7 @@ pub async fn slice_end(pool: &AnyPool, commit: CommitId, created: bool, after: &
     let mut sql = Sql::new("SELECT MAX(artifact_id) AS artifact_id FROM (SELECT r.artifact_id FROM revisions r WHERE r.commit_id = ");
     sql.bind(commit.to_string()).push(" AND r.artifact_id > ").bind(after.to_owned());
     push_whose(&mut sql, created);
-    sql.push(" ORDER BY r.artifact_id LIMIT ").bind(limit).push(") AS slice");
+    sql.push(" ORDER BY r.artifact_id LIMIT ").number(limit).push(") AS slice");
     Ok(sql.fetch_all::<(Option<String>,)>(pool).await?.pop().and_then(|(last,)| last))
 }
 
@@ -171,11 +171,9 @@ pub async fn published(tx: &mut Tx, commit: CommitId) -> AppResult<Option<(i64, 
 
 /// Takes back a slice of what an unpublished commit staged; false when nothing is left.
 pub async fn unstage(tx: &mut Tx, commit: CommitId, limit: i64) -> AppResult<bool> {
-    let staged: Vec<(String, String)> = sqlx::query_as("SELECT id, artifact_id FROM revisions WHERE commit_id = $1 LIMIT $2")
-        .bind(commit.to_string())
-        .bind(limit)
-        .fetch_all(&mut **tx)
-        .await?;
+    let mut sql = Sql::new("SELECT id, artifact_id FROM revisions WHERE commit_id = ");
+    sql.bind(commit.to_string()).push(" LIMIT ").number(limit);
+    let staged: Vec<(String, String)> = sql.fetch_all(&mut **tx).await?;
     if staged.is_empty() {
         return Ok(false);
     }

@@ -37,11 +37,9 @@ pub async fn set_trashed(tx: &mut Tx, id: ArtifactId, by: Option<&str>, seq: i64
 
 /// Trash older than a time: artifact and volume.
 pub async fn old_trash(pool: &AnyPool, before: i64, limit: i64) -> AppResult<Vec<(String, String)>> {
-    Ok(sqlx::query_as("SELECT id, volume_id FROM artifacts WHERE state = 2 AND deleted_at < $1 ORDER BY deleted_at LIMIT $2")
-        .bind(before)
-        .bind(limit)
-        .fetch_all(pool)
-        .await?)
+    let mut sql = Sql::new("SELECT id, volume_id FROM artifacts WHERE state = 2 AND deleted_at < ");
+    sql.bind(before).push(" ORDER BY deleted_at LIMIT ").number(limit);
+    sql.fetch_all(pool).await
 }
 
 /// Removes artifacts with everything that belongs to them only.

@@ -1,6 +1,6 @@
 //! Revisions and the bytes they point to.
 
-use sqlx::{Any, AnyPool, Executor};
+use sqlx::{Any, AnyPool, Executor, Row as _, any::AnyRow};
 
 use crate::{
     error::AppResult,
@@ -52,9 +52,20 @@ impl RevisionRow {
     }
 }
 
-const REVISION: &str = "SELECT r.id, r.artifact_id, r.commit_id, r.parent_id, r.change, r.version, r.content_sha, r.executable, r.files, r.tree_sha, r.added, r.removed, \
-     c.sha, c.message, c.created_at, c.author_id, u.name AS author_name, u.kind AS author_kind, u.color AS author_color, u.avatar_sha AS author_avatar \
-     FROM revisions r JOIN commits c ON c.id = r.commit_id JOIN users u ON u.id = c.author_id ";
+macro_rules! revision_columns {
+    () => {
+        "r.id, r.artifact_id, r.commit_id, r.parent_id, r.change, r.version, r.content_sha, r.executable, r.files, r.tree_sha, r.added, r.removed, \
+         c.sha, c.message, c.created_at, c.author_id, u.name AS author_name, u.kind AS author_kind, u.color AS author_color, u.avatar_sha AS author_avatar"
+    };
+}
+
+macro_rules! revision_tables {
+    () => {
+        " FROM revisions r JOIN commits c ON c.id = r.commit_id JOIN users u ON u.id = c.author_id "
+    };
+}
+
+const REVISION: &str = concat!("SELECT ", revision_columns!(), revision_tables!());
 
 pub async fn revision<'c>(
     executor: impl Executor<'c, Database = Any>,
@@ -64,6 +75,34 @@ pub async fn revision<'c>(
     let mut sql = Sql::new(REVISION);
     sql.push("WHERE r.id = ").bind(id.to_string()).push(" AND r.artifact_id = ").bind(artifact.to_string());
     Ok(sql.fetch_all(executor).await?.pop())
+}
+
+/// A revision and the bytes of its main file, which are there unless the database is damaged.
+struct WithContent(RevisionRow, Option<Vec<u8>>);
+
+impl<'r> sqlx::FromRow<'r, AnyRow> for WithContent {
+    fn from_row(row: &'r AnyRow) -> Result<Self, sqlx::Error> {
+        Ok(Self(RevisionRow::from_row(row)?, row.try_get("bytes")?))
+    }
+}
+
+pub async fn revision_with_content(
+    pool: &AnyPool,
+    artifact: ArtifactId,
+    id: RevisionId,
+) -> AppResult<Option<(RevisionRow, Option<Vec<u8>>)>> {
+    let row: Option<WithContent> = sqlx::query_as(concat!(
+        "SELECT ",
+        revision_columns!(),
+        ", k.bytes",
+        revision_tables!(),
+        "LEFT JOIN contents k ON k.sha = r.content_sha WHERE r.id = $1 AND r.artifact_id = $2"
+    ))
+    .bind(id.to_string())
+    .bind(artifact.to_string())
+    .fetch_optional(pool)
+    .await?;
+    Ok(row.map(|WithContent(row, bytes)| (row, bytes)))
 }
 
 /// Published revisions by id.
@@ -84,7 +123,7 @@ pub async fn history(pool: &AnyPool, artifact: ArtifactId, before: Option<Revisi
     if let Some(before) = before {
         sql.push(" AND r.id < ").bind(before.to_string());
     }
-    sql.push(" ORDER BY r.id DESC LIMIT ").bind(limit);
+    sql.push(" ORDER BY r.id DESC LIMIT ").number(limit);
     sql.fetch_all(pool).await
 }
 
@@ -111,13 +150,9 @@ crate::row! {
 
 /// What a commit did, in the order of paths.
 pub async fn changes_of(pool: &AnyPool, commit: CommitId, limit: i64) -> AppResult<Vec<CommitChange>> {
-    let rows: Vec<ChangeRow> = sqlx::query_as(
-        "SELECT artifact_id, id, parent_id, change, path, name, added, removed FROM revisions WHERE commit_id = $1 ORDER BY path, id LIMIT $2",
-    )
-    .bind(commit.to_string())
-    .bind(limit)
-    .fetch_all(pool)
-    .await?;
+    let mut sql = Sql::new("SELECT artifact_id, id, parent_id, change, path, name, added, removed FROM revisions WHERE commit_id = ");
+    sql.bind(commit.to_string()).push(" ORDER BY path, id LIMIT ").number(limit);
+    let rows: Vec<ChangeRow> = sql.fetch_all(pool).await?;
     rows.into_iter()
         .map(|row| {
             Ok(CommitChange {
@@ -155,7 +190,7 @@ pub async fn export_rows(
     if let Some(only) = only {
         sql.push(" AND a.id IN ").bind_list(only);
     }
-    sql.push(" ORDER BY a.path LIMIT ").bind(limit);
+    sql.push(" ORDER BY a.path LIMIT ").number(limit);
     sql.fetch_all(pool).await
 }
 
@@ -166,6 +201,6 @@ pub async fn named_files(pool: &AnyPool, of_drafts: bool, after: &str, limit: i6
     } else {
         "SELECT id, files FROM revisions WHERE files <> '[]' AND id > "
     });
-    sql.bind(after.to_owned()).push(" ORDER BY 1 LIMIT ").bind(limit);
+    sql.bind(after.to_owned()).push(" ORDER BY 1 LIMIT ").number(limit);
     sql.fetch_all(pool).await
 }

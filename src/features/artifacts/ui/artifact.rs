@@ -30,7 +30,7 @@ use crate::{
         volumes::{model::VolumeKind, state::use_volumes},
     },
     ids::{ArtifactId, VolumeId},
-    ui::{ConfirmDialog, Icon, KindMark, Loading, PageTitle, PaneError, plural, toast, toast_error, toast_undo, use_toasts},
+    ui::{ConfirmDialog, Icon, KindMark, Loading, PageTitle, PaneError, late, plural, toast, toast_error, toast_undo, use_toasts},
 };
 
 /// The artifact that is shown, for the parts of its page.
@@ -76,8 +76,9 @@ pub fn ArtifactPane() -> impl IntoView {
             // By its id: what one left open, scrolled or typed belongs to that artifact and not to the next.
             {move || {
                 detail
-                    .get()
-                    .map(|detail| {
+                    .arrived()
+                    .map(|detail| late(move || {
+                        let detail = detail.read();
                         view! {
                             <For
                                 each=move || [detail.clone()]
@@ -88,7 +89,7 @@ pub fn ArtifactPane() -> impl IntoView {
                                 }
                             />
                         }
-                    })
+                    }))
             }}
         </Transition>
     }

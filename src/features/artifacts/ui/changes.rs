@@ -18,7 +18,9 @@ use crate::{
         volumes::state::{create_commit, use_volumes},
     },
     ids::{ArtifactId, VolumeId},
-    ui::{ConfirmDialog, EmptyState, ErrorView, Icon, KindMark, Loading, PageTitle, Time, count, plural, toast, toast_error, use_toasts},
+    ui::{
+        ConfirmDialog, EmptyState, ErrorView, Icon, KindMark, Loading, PageTitle, Time, count, late, plural, toast, toast_error, use_toasts,
+    },
 };
 
 #[component]
@@ -39,9 +41,10 @@ pub fn ChangesPage() -> impl IntoView {
                 </header>
                 <Transition fallback=|| view! { <div class="scroll"><Loading/></div> }>
                     {move || {
+                        let may = volumes.writable().into_iter().map(|volume| volume.id).collect();
                         drafts
-                            .get()
-                            .map(|page| match page {
+                            .arrived()
+                            .map(|page| late(move || match page.read() {
                                 Ok(page) if page.items.is_empty() => {
                                     view! {
                                         <div class="scroll">
@@ -52,12 +55,9 @@ pub fn ChangesPage() -> impl IntoView {
                                     }
                                         .into_any()
                                 }
-                                Ok(page) => {
-                                    let may = volumes.writable().into_iter().map(|volume| volume.id).collect();
-                                    view! { <Drafts page=page may=may refresh=refresh/> }.into_any()
-                                }
+                                Ok(page) => view! { <Drafts page=page may=may refresh=refresh/> }.into_any(),
                                 Err(error) => view! { <div class="scroll"><ErrorView error=error/></div> }.into_any(),
-                            })
+                            }))
                     }}
                 </Transition>
             </section>

@@ -13,7 +13,7 @@ use crate::{
         sessions::{model::SessionSummary, state::use_recent_sessions, ui::SessionRows},
         volumes::{model::VolumeKind, state::use_volumes},
     },
-    ui::{Avatar, ErrorView, Icon, Loading, PageTitle, Time, plural, short_sha},
+    ui::{Avatar, ErrorView, Icon, Loading, PageTitle, Time, late, plural, short_sha},
 };
 
 #[component]
@@ -33,15 +33,15 @@ pub fn HomePage() -> impl IntoView {
                 <div class="scroll">
                     <Transition fallback=|| view! { <Loading/> }>
                         {move || {
-                            let sessions = sessions.get();
-                            home.get()
-                                .map(|home| match home {
+                            let sessions = sessions.arrived();
+                            home.arrived()
+                                .map(|home| late(move || match home.read() {
                                     Ok(home) => {
-                                        let sessions = sessions.and_then(Result::ok).map(|page| page.items).unwrap_or_default();
+                                        let sessions = sessions.and_then(|sessions| sessions.read().ok()).map(|page| page.items).unwrap_or_default();
                                         view! { <Start home=home sessions=sessions/> }.into_any()
                                     }
                                     Err(error) => view! { <ErrorView error=error/> }.into_any(),
-                                })
+                                }))
                         }}
                     </Transition>
                 </div>
@@ -77,7 +77,7 @@ fn Start(home: Home, sessions: Vec<SessionSummary>) -> impl IntoView {
                     }}
                 </Suspense>
             </header>
-            <Suspense>{move || fresh().then(|| view! { <Starts/> })}</Suspense>
+            <Suspense>{move || fresh().then(|| late(|| view! { <Starts/> }))}</Suspense>
             <div class="col">
                 <section>
                     <h3>"Sessions" <a class="link" href="/sessions">"All sessions"</a></h3>

@@ -26,7 +26,7 @@ use crate::{
         volumes::state::use_volumes,
     },
     ids::ArtifactId,
-    ui::{ErrorView, Icon, Loading, PageTitle, count},
+    ui::{ErrorView, Icon, Loading, PageTitle, count, late},
 };
 
 const ROWS: &str = ".lib > li > a";
@@ -191,7 +191,7 @@ fn LibraryList(
                 </button>
                 <h1 attr:aria-level=move || open.with(Option::is_some).then_some("2")>{move || query.with(heading)}</h1>
                 <span class="count trunc">
-                    <Transition>{move || list.get().and_then(Result::ok).and_then(|page| page.total).map(count)}</Transition>
+                    <Transition>{move || list.arrived().map(|page| late(|| page.read().ok().and_then(|page| page.total).map(count)))}</Transition>
                 </span>
                 <span class="chip line wide-only"><Transition>{move || place().unwrap_or_else(|| "All volumes".to_owned())}</Transition></span>
                 <span class="push row gap-4">
@@ -203,11 +203,11 @@ fn LibraryList(
             <Filters query=query facets=facets selecting=selecting chosen=chosen/>
             <Transition fallback=|| view! { <div class="scroll"><Loading/></div> }>
                 {move || {
-                    list.get()
-                        .map(|page| match page {
+                    list.arrived()
+                        .map(|page| late(move || match page.read() {
                             Ok(page) => view! { <LibraryRows page=page query=query.get_untracked() open=open items=items chosen=chosen selecting=selecting/> }.into_any(),
                             Err(error) => view! { <div class="scroll"><ErrorView error=error/></div> }.into_any(),
-                        })
+                        }))
                 }}
             </Transition>
             // Not with the rows: what a `Suspense` holds may have no other one in it, or the halves count them differently.
@@ -344,19 +344,22 @@ fn Filters(query: Memo<LibraryQuery>, facets: Fetched<Facets>, selecting: RwSign
     };
     let categories = move || {
         let chosen = query.with(|query| query.category.clone());
-        let known = facets.get().and_then(Result::ok).map(|facets| facets.categories).unwrap_or_default();
-        let mut entries = vec![(with(&|query| query.category = None), "Any".to_owned(), None, chosen.is_none())];
-        let counted: Vec<(String, Option<i64>)> = if known.is_empty() {
-            CATEGORIES.iter().map(|(id, _)| ((*id).to_owned(), None)).collect()
-        } else {
-            known.into_iter().filter(|facet| !facet.value.is_empty()).map(|facet| (facet.value, Some(facet.count))).collect()
-        };
-        for (id, number) in counted {
-            let here = chosen.as_ref() == Some(&id);
-            let address = with(&|query| query.category = Some(id.clone()));
-            entries.push((address, category_words(&id), number, here));
-        }
-        drop_down("Category", chosen.as_deref().map_or_else(|| "any".to_owned(), category_words), chosen.is_some(), entries)
+        let facets = facets.arrived();
+        late(move || {
+            let known = facets.and_then(|facets| facets.read().ok()).map(|facets| facets.categories).unwrap_or_default();
+            let mut entries = vec![(with(&|query| query.category = None), "Any".to_owned(), None, chosen.is_none())];
+            let counted: Vec<(String, Option<i64>)> = if known.is_empty() {
+                CATEGORIES.iter().map(|(id, _)| ((*id).to_owned(), None)).collect()
+            } else {
+                known.into_iter().filter(|facet| !facet.value.is_empty()).map(|facet| (facet.value, Some(facet.count))).collect()
+            };
+            for (id, number) in counted {
+                let here = chosen.as_ref() == Some(&id);
+                let address = with(&|query| query.category = Some(id.clone()));
+                entries.push((address, category_words(&id), number, here));
+            }
+            drop_down("Category", chosen.as_deref().map_or_else(|| "any".to_owned(), category_words), chosen.is_some(), entries)
+        })
     };
     let sorts = move || {
         let chosen = query.with(|query| query.sort);

@@ -16,7 +16,7 @@ use crate::{
             ui::{NEW_VOLUME, NewVolumeDialog},
         },
     },
-    ui::{Icon, count},
+    ui::{Icon, count, late},
 };
 
 const VIEWS: [(View, &str, &str); 5] = [
@@ -31,39 +31,48 @@ const VIEWS: [(View, &str, &str); 5] = [
 pub fn LibraryNav(query: Memo<LibraryQuery>, facets: Fetched<Facets>, show: RwSignal<&'static str>) -> impl IntoView {
     let volumes = use_volumes();
     let views = move || {
-        let (drafts, trashed) =
-            volumes.known().iter().fold((0, 0), |(drafts, trashed), volume| (drafts + volume.drafts, trashed + volume.trashed));
-        let counted = facets.get().and_then(Result::ok).map(|facets| facets.views);
-        VIEWS
-            .map(|(view, words, icon)| {
-                let number = match view {
-                    View::Drafts => Some(drafts),
-                    View::Trash => Some(trashed),
-                    View::Hints => counted.map(|views| views.hints),
-                    View::Favourites => counted.map(|views| views.favourites),
-                    View::Recent => counted.map(|views| views.recent),
-                    View::All => None,
-                };
-                leaf(query, LibraryQuery { view, ..LibraryQuery::default() }, 0, icon, words.to_owned(), number)
-            })
-            .into_iter()
-            .collect_view()
+        let (known, facets) = (volumes.known_late(), facets.arrived());
+        late(move || {
+            let (drafts, trashed) =
+                known().iter().fold((0, 0), |(drafts, trashed), volume| (drafts + volume.drafts, trashed + volume.trashed));
+            let counted = facets.and_then(|facets| facets.read().ok()).map(|facets| facets.views);
+            VIEWS
+                .map(|(view, words, icon)| {
+                    let number = match view {
+                        View::Drafts => Some(drafts),
+                        View::Trash => Some(trashed),
+                        View::Hints => counted.map(|views| views.hints),
+                        View::Favourites => counted.map(|views| views.favourites),
+                        View::Recent => counted.map(|views| views.recent),
+                        View::All => None,
+                    };
+                    leaf(query, LibraryQuery { view, ..LibraryQuery::default() }, 0, icon, words.to_owned(), number)
+                })
+                .into_iter()
+                .collect_view()
+        })
     };
     let everything = move || {
-        let all = volumes.known().iter().map(|volume| volume.skills + volume.tools + volume.agents).sum();
-        leaf(query, LibraryQuery::default(), 0, "artifacts", "Everything".to_owned(), Some(all))
+        let known = volumes.known_late();
+        late(move || {
+            let all = known().iter().map(|volume| volume.skills + volume.tools + volume.agents).sum();
+            leaf(query, LibraryQuery::default(), 0, "artifacts", "Everything".to_owned(), Some(all))
+        })
     };
     let tags = move || {
-        let tags = facets.get().and_then(Result::ok).map(|facets| facets.tags).unwrap_or_default();
-        let shown: Vec<_> = tags
-            .into_iter()
-            .take(20)
-            .map(|tag| {
-                let target = query.with(|query| LibraryQuery { tag: Some(tag.value.clone()), cursor: None, ..query.clone() });
-                leaf(query, target, 0, "tag", tag.value, Some(tag.count))
-            })
-            .collect();
-        (!shown.is_empty()).then(|| view! { <h3>"Tags"</h3> {shown} })
+        let facets = facets.arrived();
+        late(move || {
+            let tags = facets.and_then(|facets| facets.read().ok()).map(|facets| facets.tags).unwrap_or_default();
+            let shown: Vec<_> = tags
+                .into_iter()
+                .take(20)
+                .map(|tag| {
+                    let target = query.with(|query| LibraryQuery { tag: Some(tag.value.clone()), cursor: None, ..query.clone() });
+                    leaf(query, target, 0, "tag", tag.value, Some(tag.count))
+                })
+                .collect();
+            (!shown.is_empty()).then(|| view! { <h3>"Tags"</h3> {shown} })
+        })
     };
     view! {
         // A press on any entry has chosen: the pane that lies over the list goes away again.
@@ -83,7 +92,10 @@ pub fn LibraryNav(query: Memo<LibraryQuery>, facets: Fetched<Facets>, show: RwSi
                 <nav class="tree" aria-label="Volumes and views">
                     <Transition>
                         {everything}
-                        {move || volumes.known().into_iter().map(|volume| view! { <VolumeNode volume=volume query=query/> }).collect_view()}
+                        {move || {
+                            let known = volumes.known_late();
+                            late(move || known().into_iter().map(|volume| view! { <VolumeNode volume=volume query=query/> }).collect_view())
+                        }}
                         <h3>"Views"</h3>
                         {views}
                         {tags}

@@ -12,7 +12,7 @@ use crate::{
         },
     },
     ids::{ArtifactId, VolumeId},
-    ui::{Dialog, Icon, KindMark, Time, plural, single_keys},
+    ui::{Dialog, Icon, KindMark, Time, late, plural, single_keys},
 };
 
 pub fn artifact_address(id: ArtifactId) -> String {
@@ -115,12 +115,15 @@ pub fn VolumeDialog(
                 <Suspense>
                     {move || {
                         let without = not.and_then(|not| not.get());
-                        let list: Vec<_> = volumes.writable().into_iter().filter(|volume| Some(volume.id) != without).map(choice).collect();
-                        if list.is_empty() {
-                            view! { <p>"There is no other volume that you may write to."</p> }.into_any()
-                        } else {
-                            view! { <div role="radiogroup" aria-label="Volume">{list}</div> }.into_any()
-                        }
+                        let known = volumes.writable();
+                        late(move || {
+                            let list: Vec<_> = known.into_iter().filter(|volume| Some(volume.id) != without).map(choice).collect();
+                            if list.is_empty() {
+                                view! { <p>"There is no other volume that you may write to."</p> }.into_any()
+                            } else {
+                                view! { <div role="radiogroup" aria-label="Volume">{list}</div> }.into_any()
+                            }
+                        })
                     }}
                 </Suspense>
             </div>

@@ -19,7 +19,7 @@ use crate::{
         },
         volumes::{model::VolumeKind, state::use_volumes},
     },
-    ui::{Icon, Time, count, short_sha, toast, use_toasts},
+    ui::{Icon, Time, count, late, short_sha, toast, use_toasts},
 };
 
 #[component]
@@ -109,15 +109,17 @@ fn Meta(shown: Shown) -> impl IntoView {
                     "History"
                     <Transition>
                         {move || {
-                            history.get().and_then(Result::ok).map(|page| view! { <a class="link" href=shown.tab("history")>{format!("all {}", count(page.total))}</a> })
+                            history.arrived().map(|page| late(move || {
+                                page.read().ok().map(|page| view! { <a class="link" href=shown.tab("history")>{format!("all {}", count(page.total))}</a> })
+                            }))
                         }}
                     </Transition>
                 </h2>
                 <Transition>
-                    {move || history.get().and_then(Result::ok).map(|page| {
+                    {move || history.arrived().map(|page| late(move || {
                         let draft = detail.with(|detail| detail.draft.clone());
-                        view! { <LatestRevisions shown=shown page=page draft=draft/> }
-                    })}
+                        page.read().ok().map(|page| view! { <LatestRevisions shown=shown page=page draft=draft/> })
+                    }))}
                 </Transition>
             </section>
             <section>

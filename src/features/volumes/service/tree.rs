@@ -92,10 +92,17 @@ pub async fn create_personal_volume(tx: &mut Tx, user: UserId, now: i64) -> AppR
     Ok(())
 }
 
-/// The first volume of one's own.
-pub async fn personal_volume(ctx: &Ctx, user: UserId) -> AppResult<VolumeId> {
-    let id = store::first_of(ctx.db().read(), VolumeKind::User, &user.to_string()).await?;
-    parse_id(&id.ok_or_else(|| AppError::not_found("volume"))?)
+/// The first volume of the caller's own.
+pub async fn personal_volume(ctx: &Ctx) -> AppResult<VolumeId> {
+    let id = match &ctx.page {
+        // Among those that the page shows anyway.
+        Some(_) => access::visible(ctx).await?.into_iter().filter(|volume| volume.kind == VolumeKind::User).map(|volume| volume.id).min(),
+        None => {
+            let user = ctx.actor()?.id().to_string();
+            store::first_of(ctx.db().read(), VolumeKind::User, &user).await?.as_deref().map(parse_id).transpose()?
+        }
+    };
+    id.ok_or_else(|| AppError::not_found("volume"))
 }
 
 /// An account is deleted: its own volumes go with it.

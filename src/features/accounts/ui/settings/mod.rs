@@ -13,7 +13,7 @@ use crate::{
     browser::response,
     error::AppError,
     features::accounts::state::{SettingsData, use_session},
-    ui::{ErrorView, Icon, Loading, PageTitle},
+    ui::{ErrorView, Icon, Loading, PageTitle, late},
 };
 use account_data::AccountData;
 use profile::Profile;
@@ -45,7 +45,7 @@ pub fn SettingsPage() -> impl IntoView {
                         session
                             .account()
                             .filter(|me| me.administrator)
-                            .map(|_| view! { <a href="/admin"><Icon name="shield"/><span>"Administration"</span></a> })
+                            .map(|_| late(|| view! { <a href="/admin"><Icon name="shield"/><span>"Administration"</span></a> }))
                     }}
                 </Suspense>
             </PartsPane>
@@ -63,11 +63,12 @@ pub fn SettingsPage() -> impl IntoView {
                                             response::set_status(error.code.status());
                                             view! { <ErrorView error=error/> }.into_any()
                                         }
-                                        (Ok(me), "profile") => view! { <Profile me=me/> }.into_any(),
+                                        (Ok(me), "profile") => late(|| view! { <Profile me=me/> }).into_any(),
+                                        // These two read further answers.
                                         (Ok(me), "security") => view! { <Security me=me data=data/> }.into_any(),
                                         (Ok(_), "tokens") => view! { <Tokens data=data/> }.into_any(),
-                                        (Ok(me), "teams") => view! { <Teams me=me/> }.into_any(),
-                                        (Ok(me), "data") => view! { <AccountData me=me/> }.into_any(),
+                                        (Ok(me), "teams") => late(|| view! { <Teams me=me/> }).into_any(),
+                                        (Ok(me), "data") => late(|| view! { <AccountData me=me/> }).into_any(),
                                         (Ok(_), _) => {
                                             response::set_status(404);
                                             view! { <ErrorView error=AppError::not_found("page")/> }.into_any()
