@@ -21,7 +21,7 @@ use utoipa_axum::router::OpenApiRouter;
 use super::{assets, docs, drain, idempotency, middleware, pages, state::AppState};
 use crate::{
     error::{AppError, ErrorCode},
-    features::{accounts, artifacts, jobs, volumes},
+    features::{accounts, artifacts, jobs, sessions, volumes},
 };
 
 /// JSON and text bodies; archives and files have limits of their own.
@@ -42,6 +42,7 @@ fn api_v1() -> OpenApiRouter<AppState> {
         .merge(accounts::http::routes())
         .merge(artifacts::http::routes())
         .merge(jobs::http::routes())
+        .merge(sessions::http::routes())
         .merge(volumes::http::routes())
 }
 

@@ -8,7 +8,7 @@ use crate::{
     features::{
         accounts, artifacts,
         jobs::{self, Job},
-        volumes,
+        sessions, volumes,
     },
 };
 
@@ -75,6 +75,7 @@ async fn keep_house(ctx: &Ctx) {
         ("sign-ins", accounts::service::remove_expired(ctx).await),
         ("claims", artifacts::service::settle_all(ctx).await),
         ("trash", artifacts::service::empty_old_trash(ctx).await),
+        ("sessions", sessions::service::empty_old_trash(ctx).await),
         ("departures", volumes::service::remove_old_departures(ctx).await),
         ("uploads", volumes::jobs::sweep_staging(ctx).await),
         ("jobs", jobs::service::remove_old(ctx).await),
