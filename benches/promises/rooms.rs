@@ -88,7 +88,10 @@ pub async fn run() -> Result<Vec<Figure>> {
     figures.push(Figure::at_most("500 members, 2 a second, p95", 20.0, percentile(&mut largest.latencies, 0.95), "ms"));
     for (what, outcome) in [("50", &alone), ("200", &larger), ("500", &largest)] {
         let lost = outcome.expected.saturating_sub(outcome.received);
-        println!("{what} members: {} events received, {lost} missing; the clients took {:.1} s of {SECONDS}", outcome.received, outcome.cpu);
+        println!(
+            "{what} members: {} events received, {lost} missing; the clients took {:.1} s of {SECONDS}",
+            outcome.received, outcome.cpu
+        );
     }
     let mut stuck = talk(50, 20.0, true).await?;
     let with_stuck = percentile(&mut stuck.latencies, 0.99);
@@ -108,7 +111,9 @@ async fn seed(server: &Server) -> Result<(Vec<String>, Vec<String>)> {
     let team = me["teams"][0]["id"].as_str().ok_or("no team")?.to_owned();
     let mut tokens = Vec::new();
     for number in 0..MEMBERS {
-        let agent = server.api("POST", &format!("/teams/{team}/agents"), Some(json!({ "name": format!("agent {number}"), "role": "member" }))).await?;
+        let agent = server
+            .api("POST", &format!("/teams/{team}/agents"), Some(json!({ "name": format!("agent {number}"), "role": "member" })))
+            .await?;
         let id = agent["person"]["id"].as_str().or(agent["id"].as_str()).ok_or("no agent")?;
         let path = format!("/teams/{team}/agents/{id}/tokens");
         let token = server.api("POST", &path, Some(json!({ "name": "bench", "scopes": ["read", "write"] }))).await?;
@@ -171,7 +176,9 @@ async fn enter(task: &Task, number: usize, room: &str) -> Result<(Reader, Writer
     loop {
         match reader.next().await? {
             Ok((_, bytes)) if find(bytes, b"\"room_state\"").is_some() => return Ok((reader, writer)),
-            Ok((_, bytes)) if find(bytes, b"\"type\":\"error\"").is_some() => return Err(String::from_utf8_lossy(bytes).into_owned().into()),
+            Ok((_, bytes)) if find(bytes, b"\"type\":\"error\"").is_some() => {
+                return Err(String::from_utf8_lossy(bytes).into_owned().into());
+            }
             Ok(_) => {}
             Err(code) => return Err(format!("closed with {code}").into()),
         }

@@ -21,7 +21,7 @@ use utoipa_axum::router::OpenApiRouter;
 use super::{assets, docs, drain, idempotency, middleware, pages, state::AppState};
 use crate::{
     error::{AppError, ErrorCode},
-    features::{accounts, artifacts, collaboration, jobs, volumes},
+    features::{accounts, artifacts, collaboration, jobs, sessions, volumes},
 };
 
 /// JSON and text bodies; archives and files have limits of their own.
@@ -43,6 +43,7 @@ fn api_v1() -> OpenApiRouter<AppState> {
         .merge(artifacts::http::routes())
         .merge(collaboration::http::routes())
         .merge(jobs::http::routes())
+        .merge(sessions::http::routes())
         .merge(volumes::http::routes())
 }
 

@@ -8,7 +8,7 @@ use crate::{
     features::{
         accounts, artifacts, collaboration,
         jobs::{self, Job},
-        volumes,
+        sessions, volumes,
     },
 };
 
@@ -79,6 +79,7 @@ async fn keep_house(ctx: &Ctx) {
         ("sign-ins", accounts::service::remove_expired(ctx).await),
         ("claims", artifacts::service::settle_all(ctx).await),
         ("trash", artifacts::service::empty_old_trash(ctx).await),
+        ("sessions", sessions::service::empty_old_trash(ctx).await),
         ("departures", volumes::service::remove_old_departures(ctx).await),
         ("events of rooms", collaboration::service::remove_old_events(ctx).await),
         ("uploads", volumes::jobs::sweep_staging(ctx).await),

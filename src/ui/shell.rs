@@ -21,8 +21,12 @@ use crate::{
 };
 
 /// The places of the rail: address, words, icon. A feature that does not exist yet is not here.
-const PLACES: [(&str, &str, &str); 4] =
-    [("/", "Home", "home"), ("/sessions", "Sessions", "session"), ("/artifacts", "Artifacts", "artifacts"), ("/changes", "Changes", "commit")];
+const PLACES: [(&str, &str, &str); 4] = [
+    ("/", "Home", "home"),
+    ("/sessions", "Sessions", "session"),
+    ("/artifacts", "Artifacts", "artifacts"),
+    ("/changes", "Changes", "commit"),
+];
 
 /// "Library · LLMos-Lite" in the window's title.
 #[component]

@@ -67,16 +67,28 @@ impl Default for Renderer {
 
 /// The whole way from markdown to HTML that may be put into a page.
 pub fn to_html(body: &str, artifact: ArtifactId) -> String {
+    convert(body, Some(artifact), &options())
+}
+
+/// What people write to one another: a line end is one, and headings are no places of the page.
+pub fn message_to_html(text: &str) -> String {
+    let mut options = options();
+    options.render.hardbreaks = true;
+    options.extension.header_id_prefix = None;
+    options.extension.footnotes = false;
+    convert(text, None, &options)
+}
+
+fn convert(body: &str, artifact: Option<ArtifactId>, options: &Options<'_>) -> String {
     let arena = Arena::new();
-    let options = options();
-    let root = parse_document(&arena, &flatten(body), &options);
+    let root = parse_document(&arena, &flatten(body), options);
     let mut blocks = Vec::new();
     let mut budget = COLOURED_BYTES;
     for node in root.descendants() {
         rewrite(&arena, node, artifact, &mut blocks, &mut budget);
     }
     let mut html = String::new();
-    if format_document(root, &options, &mut html).is_err() {
+    if format_document(root, options, &mut html).is_err() {
         return String::new();
     }
     put_back(&sanitise::clean(&html), &blocks)
@@ -116,7 +128,7 @@ fn flatten(body: &str) -> String {
 }
 
 /// Code becomes a placeholder, addresses become what they mean here.
-fn rewrite<'a>(arena: &'a Arena<'a>, node: &'a AstNode<'a>, artifact: ArtifactId, blocks: &mut Vec<String>, budget: &mut usize) {
+fn rewrite<'a>(arena: &'a Arena<'a>, node: &'a AstNode<'a>, artifact: Option<ArtifactId>, blocks: &mut Vec<String>, budget: &mut usize) {
     let mut data = node.data.borrow_mut();
     match &mut data.value {
         NodeValue::CodeBlock(code) => {
@@ -151,8 +163,9 @@ fn is_external(url: &str) -> bool {
         })
 }
 
-/// A relative address means a file beside the main file.
-fn own_address(url: &str, artifact: ArtifactId) -> String {
+/// A relative address means a file beside the main file, where there is one.
+fn own_address(url: &str, artifact: Option<ArtifactId>) -> String {
+    let Some(artifact) = artifact else { return url.to_owned() };
     if url.is_empty() || url.starts_with(['#', '/', '?']) || is_external(url) {
         return url.to_owned();
     }

@@ -195,7 +195,11 @@ pub async fn twins(pool: &AnyPool, volumes: &[VolumeId], names: &[(Kind, &str)],
             sql.push("(kind = ").bind(kind.as_str()).push(" AND slug IN ").bind_list(slugs).push(")");
         }
     }
-    sql.push(") AND id NOT IN ").bind_list(known);
+    sql.push(")");
+    // Nothing is outside of an empty list, SQL says.
+    if !known.is_empty() {
+        sql.push(" AND id NOT IN ").bind_list(known);
+    }
     sql.fetch_all(pool).await
 }
 

@@ -258,8 +258,9 @@ mod tests {
     #[test]
     fn frames_are_written_as_agreed() {
         let (room, user) = (RoomId::generate(), UserId::generate());
-        let join: ClientFrame = serde_json::from_str(&format!(r#"{{"type":"join_room","roomId":"{room}","roomType":"session","since":7}}"#))
-            .unwrap_or(ClientFrame::Ping);
+        let join: ClientFrame =
+            serde_json::from_str(&format!(r#"{{"type":"join_room","roomId":"{room}","roomType":"session","since":7}}"#))
+                .unwrap_or(ClientFrame::Ping);
         assert_eq!(join, ClientFrame::JoinRoom { room_id: room, room_type: RoomType::Session, since: Some(7) });
         let event = SentEvent {
             event: RoomEvent::UserJoined { user_name: "Ines".to_owned(), color: 3, kind: UserKind::Human },

@@ -1,4 +1,6 @@
-use leptos::prelude::*;
 use super::model::RoomUser;
+use leptos::prelude::*;
 #[component]
-pub fn Presence(users: Signal<Vec<RoomUser>>, #[prop(optional)] size: &'static str) -> impl IntoView { let _ = (users, size); }
+pub fn Presence(users: Signal<Vec<RoomUser>>, #[prop(optional)] size: &'static str) -> impl IntoView {
+    let _ = (users, size);
+}

@@ -10,7 +10,7 @@ use axum::{
     http::HeaderMap,
     response::{IntoResponse as _, Response},
 };
-use futures::SinkExt as _;
+use futures::SinkExt;
 use serde::Deserialize;
 use tokio::time::{Instant, timeout};
 
@@ -18,11 +18,9 @@ use super::{
     model::{ClientFrame, RoomEvent, RoomType, RoomUser, ServerFrame},
     service::{
         self,
-        limits::{
-            BROADCAST_BURST, BROADCASTS_PER_SECOND, Bucket, EVENT_BYTES, FAULTS, JOIN_BURST, JOINS_PER_SECOND, ROOMS_PER_CONNECTION,
-        },
+        limits::{BROADCAST_BURST, BROADCASTS_PER_SECOND, Bucket, EVENT_BYTES, FAULTS, JOIN_BURST, JOINS_PER_SECOND, ROOMS_PER_CONNECTION},
         outbox::Outbox,
-        room::{ConnectionId, Missed, Told},
+        room::{ConnectionId, Entering, Missed, Told},
         room_access,
     },
 };
@@ -268,7 +266,7 @@ impl<'a> Client<'a> {
                 for frame in batch {
                     socket.feed(Message::Text(frame)).await?;
                 }
-                SinkExt::flush(socket).await
+                SinkExt::<Message>::flush(socket).await
             };
             tokio::select! {
                 written = write => written.map_err(|_| End::Gone)?,
@@ -384,7 +382,8 @@ impl<'a> Client<'a> {
         }
         let since = since.map(|since| i64::try_from(since).unwrap_or(i64::MAX));
         let ctx = self.ctx.clone();
-        let entered = ctx.state.rooms.enter(&ctx, self.id, &self.outbox, user, (room, kind), access.write, since).await?;
+        let entering = Entering { connection: self.id, outbox: &self.outbox, user, write: access.write, since };
+        let entered = ctx.state.rooms.enter(&ctx, room, kind, entering).await?;
         self.rooms.insert(room, kind);
         let state = |resync| ServerFrame::RoomState { room_id: room, users: entered.users.clone(), seq: entered.seq as u64, resync };
         Ok(match entered.missed {
@@ -431,7 +430,7 @@ impl<'a> Client<'a> {
             for frame in frames {
                 socket.feed(Message::Text(frame)).await?;
             }
-            SinkExt::flush(socket).await
+            SinkExt::<Message>::flush(socket).await
         };
         match timeout(silence, write).await {
             Ok(written) => written.map_err(|_| End::Gone),

@@ -1,5 +1,7 @@
 //! Sessions and their timelines as pages and programs see them.
 
+pub mod references;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -19,6 +21,11 @@ pub const ATTACHMENTS_MAX: usize = 10;
 /// Entries of one page of a timeline.
 pub const PAGE: u32 = 60;
 pub const PAGE_MAX: u32 = 200;
+/// Sessions of one page of a list.
+pub const LIST_PAGE: u32 = 50;
+pub const LIST_MAX: u32 = 200;
+/// How long a deleted session can be taken back.
+pub const TRASH_DAYS: i64 = 30;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -165,6 +172,9 @@ pub struct Entry {
     pub number: i64,
     pub author: Person,
     pub created_at: i64,
+    /// Of an entry that came with an imported session, which `author` brought.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imported: Option<Imported>,
     #[serde(flatten)]
     pub what: EntryKind,
 }
@@ -213,6 +223,17 @@ pub struct Attachment {
     pub height: Option<i64>,
     /// Where it is, from the server's root.
     pub url: String,
+}
+
+/// Who wrote an imported entry, and when, as its file says: it is shown, and proves nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Imported {
+    /// A name, or a role such as `user` and `assistant`.
+    pub author: String,
+    /// Such as `14:05`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<String>,
 }
 
 /// A piece of the timeline, by number.

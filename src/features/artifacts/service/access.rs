@@ -5,6 +5,7 @@ use crate::{
     features::{
         accounts::Action,
         artifacts::store::{self, ArtifactRow},
+        collaboration::model::RoomAccess,
         volumes::{self, service::VolumeAccess},
     },
     ids::ArtifactId,
@@ -29,4 +30,11 @@ pub async fn find_live(ctx: &Ctx, id: ArtifactId, action: Action) -> AppResult<(
         return Err(AppError::conflict("This artifact is in the trash: take it out first."));
     }
     Ok((row, access))
+}
+
+/// Whether the caller may enter the room of an artifact.
+pub async fn room_access(ctx: &Ctx, id: ArtifactId) -> AppResult<RoomAccess> {
+    let (row, access) = find(ctx, id, Action::Read).await?;
+    let write = row.state == store::LIVE && access.role.allows(Action::EditDrafts) && ctx.actor()?.has_scope(Action::EditDrafts.scope());
+    Ok(RoomAccess { write })
 }

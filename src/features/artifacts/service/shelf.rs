@@ -318,6 +318,35 @@ impl Shelf {
         (places, total)
     }
 
+    /// The artifacts whose slug or name has `typed` (lower case) in it: how well (0 is best), the name, the id; at most `limit`.
+    pub fn complete(&self, typed: &str, limit: usize) -> Vec<(u8, String, ArtifactId)> {
+        let finder = Finder::new(typed.as_bytes());
+        let mut found: Vec<(u8, &str, ArtifactId)> = self
+            .slots
+            .iter()
+            .filter(|slot| !slot.trashed)
+            .filter_map(|slot| {
+                let slug = slot.text.split('\n').next().unwrap_or_default();
+                let begins_word = |text: &str| text.split(|c: char| !c.is_alphanumeric()).any(|word| word.starts_with(typed));
+                let rank = if slug.starts_with(typed) {
+                    0
+                } else if slot.name.starts_with(typed) {
+                    1
+                } else if begins_word(slug) || begins_word(&slot.name) {
+                    2
+                } else if finder.find(slug.as_bytes()).is_some() || finder.find(slot.name.as_bytes()).is_some() {
+                    3
+                } else {
+                    return None;
+                };
+                Some((rank, &*slot.name, slot.id))
+            })
+            .collect();
+        found.sort_unstable();
+        found.truncate(limit);
+        found.into_iter().map(|(rank, name, id)| (rank, name.to_owned(), id)).collect()
+    }
+
     /// How many of these are here and not in the trash.
     pub fn count_of(&self, ids: &[ArtifactId]) -> i64 {
         let here = |id: &&ArtifactId| self.by_id.get(*id).is_some_and(|at| !self.slots[*at as usize].trashed);

@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     super::store::{self, EventRow},
-    Announced, Rooms, Slot,
+    Announced, Slot,
     limits::{EMPTY_FOR, KEPT_EVENTS, KEPT_MS, WRITE_EVERY},
 };
 use crate::{
@@ -75,7 +75,12 @@ async fn save(ctx: &Ctx) {
         let Some(slot) = rooms.slot(id) else { continue };
         let Some((told, reserve)) = slot.get().map(|room| room.to_save()) else { continue };
         let up_to = told.last().map(|told| told.seq);
-        events.extend(told.into_iter().map(|told| EventRow { room: id, seq: told.seq, frame: told.frame.to_string(), created_at: told.at }));
+        events.extend(told.into_iter().map(|told| EventRow {
+            room: id,
+            seq: told.seq,
+            frame: told.frame.to_string(),
+            created_at: told.at,
+        }));
         if up_to.is_some() || reserve.is_some() {
             unsaved.push(Unsaved { slot, id, up_to, reserve });
         }
@@ -122,9 +127,9 @@ async fn close_empty(ctx: &Ctx, long: Duration) {
     let mut closing = Vec::new();
     rooms.rooms().retain(|id, slot| {
         let done = Arc::strong_count(slot) == 1
-            && slot.get().is_none_or(|room| {
-                room.is_saved() && room.empty_since.is_some_and(|since| now.saturating_duration_since(since) >= long)
-            });
+            && slot
+                .get()
+                .is_none_or(|room| room.is_saved() && room.empty_since.is_some_and(|since| now.saturating_duration_since(since) >= long));
         if done && let Some(room) = slot.get() {
             closing.push((*id, room.last(), room.reserved()));
         }

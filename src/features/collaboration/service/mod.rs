@@ -27,8 +27,7 @@ pub use tokens::{create_ws_token, credential_of_ws_token};
 
 use self::{
     limits::{NUMBERS_AHEAD, REPLAY_PAGE, SocketLimits},
-    outbox::Outbox,
-    room::{ConnectionId, Entered, Room},
+    room::{ConnectionId, Entered, Entering, Room},
 };
 use super::{
     model::{RoomEvent, RoomReport, RoomType, RoomUser},
@@ -146,21 +145,12 @@ impl Rooms {
         Ok(slot)
     }
 
-    /// A connection comes in; what it missed from the database comes along, its first page that is.
-    pub async fn enter(
-        &self,
-        ctx: &Ctx,
-        connection: ConnectionId,
-        outbox: &Arc<Outbox>,
-        user: RoomUser,
-        (id, kind): (RoomId, RoomType),
-        write: bool,
-        since: Option<i64>,
-    ) -> AppResult<Entered> {
+    /// A connection comes in.
+    pub async fn enter(&self, ctx: &Ctx, id: RoomId, kind: RoomType, entering: Entering<'_>) -> AppResult<Entered> {
         let slot = self.open(ctx, id, kind).await?;
         let entered = slot.get().map(|mut room| {
             room.kind = kind;
-            room.enter(connection, outbox, user, write, since, ctx.now())
+            room.enter(entering, ctx.now())
         });
         self.mark(id);
         entered.ok_or_else(crate::error::AppError::internal)

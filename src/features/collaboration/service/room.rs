@@ -43,6 +43,16 @@ pub struct Told {
     pub at: i64,
 }
 
+/// Who comes in.
+pub struct Entering<'a> {
+    pub connection: ConnectionId,
+    pub outbox: &'a Arc<Outbox>,
+    pub user: RoomUser,
+    pub write: bool,
+    /// The last number that it knows, to be told what came after.
+    pub since: Option<i64>,
+}
+
 /// What a member that comes in is told.
 pub struct Entered {
     pub users: Vec<RoomUser>,
@@ -124,21 +134,15 @@ impl Room {
 
     /// Bytes that wait for members, the most that one has, and frames dropped for those that are here.
     pub fn load(&self) -> (usize, usize, u64) {
-        self.members.values().map(|member| member.outbox.load()).fold((0, 0, 0), |(all, most, dropped), (bytes, lost)| {
-            (all + bytes, most.max(bytes), dropped + lost)
-        })
+        self.members
+            .values()
+            .map(|member| member.outbox.load())
+            .fold((0, 0, 0), |(all, most, dropped), (bytes, lost)| (all + bytes, most.max(bytes), dropped + lost))
     }
 
     /// A connection comes in, or says again that it is here. The others learn of an account's first one.
-    pub fn enter(
-        &mut self,
-        connection: ConnectionId,
-        outbox: &Arc<Outbox>,
-        user: RoomUser,
-        write: bool,
-        since: Option<i64>,
-        now: i64,
-    ) -> Entered {
+    pub fn enter(&mut self, entering: Entering<'_>, now: i64) -> Entered {
+        let Entering { connection, outbox, user, write, since } = entering;
         self.empty_since = None;
         // Out and in again in one step: what follows then comes once.
         let again = self.members.remove(&connection).is_some();
@@ -149,8 +153,8 @@ impl Room {
         }
         let person = self.people.entry(user.user_id).or_insert_with(|| Person { user: user.clone(), connections: 0 });
         person.connections += usize::from(!again);
-        person.user = user.clone();
         self.members.insert(connection, Member { outbox: outbox.clone(), user: user.user_id, write });
+        person.user = user;
         let missed = match since {
             None => Missed::Nothing,
             Some(since) => self.missed(since),
@@ -291,6 +295,10 @@ mod tests {
         Room::new(RoomId::generate(), RoomType::Session, 0, 1_000_000, 0, Instant::now())
     }
 
+    fn enter(room: &mut Room, connection: ConnectionId, outbox: &Arc<Outbox>, who: UserId, since: Option<i64>) -> Entered {
+        room.enter(Entering { connection, outbox, user: user(who), write: true, since }, 0)
+    }
+
     fn numbers(frames: &[Utf8Bytes]) -> Vec<u64> {
         let seq = |frame: &Utf8Bytes| serde_json::from_str::<serde_json::Value>(frame).ok()?["seq"].as_u64();
         frames.iter().filter_map(seq).collect()
@@ -305,9 +313,9 @@ mod tests {
         let mut room = room();
         let (ines, tomas) = (UserId::generate(), UserId::generate());
         let watching = Arc::new(Outbox::default());
-        room.enter(1, &watching, user(tomas), true, None, 0);
+        enter(&mut room, 1, &watching, tomas, None);
         for connection in [2, 3] {
-            room.enter(connection, &Arc::default(), user(ines), true, None, 0);
+            enter(&mut room, connection, &Arc::default(), ines, None);
         }
         assert_eq!(room.users().len(), 2);
         room.leave(2, 0, Instant::now());
@@ -323,7 +331,7 @@ mod tests {
         let mut room = Room::new(RoomId::generate(), RoomType::Session, 7, 8, 7, Instant::now());
         let outbox = Arc::new(Outbox::default());
         let me = UserId::generate();
-        room.enter(1, &outbox, user(me), true, None, 0);
+        enter(&mut room, 1, &outbox, me, None);
         for _ in 0..3 {
             room.tell(commit(), me, 0);
         }
@@ -338,12 +346,12 @@ mod tests {
     #[test]
     fn a_since_from_before_the_gap_or_from_nowhere_is_told_to_read_again() {
         let mut room = Room::new(RoomId::generate(), RoomType::Session, 100, 1_000, 100, Instant::now());
-        let me = user(UserId::generate());
+        let me = UserId::generate();
         for since in [99, 101 + 50] {
-            let entered = room.enter(1, &Arc::default(), me.clone(), true, Some(since), 0);
+            let entered = enter(&mut room, 1, &Arc::default(), me, Some(since));
             assert!(matches!(entered.missed, Missed::Resync), "{since}");
         }
-        assert!(matches!(room.enter(1, &Arc::default(), me, true, Some(100), 0).missed, Missed::Here(_)));
+        assert!(matches!(enter(&mut room, 1, &Arc::default(), me, Some(100)).missed, Missed::Here(_)));
     }
 
     proptest! {
@@ -360,7 +368,7 @@ mod tests {
                         if outboxes[who].is_none() {
                             let outbox = Arc::new(Outbox::default());
                             let since = seen[who].map(|seen| seen as i64);
-                            let entered = room.enter(who as u64, &outbox, user(people[who]), true, since, 0);
+                            let entered = enter(&mut room, who as u64, &outbox, people[who], since);
                             match entered.missed {
                                 Missed::Nothing => seen[who] = Some(entered.seq as u64),
                                 Missed::Here(told) => for one in told {

@@ -65,8 +65,7 @@ impl Outbox {
     }
 
     fn keep(self) {
-        let Some(messages) =
-            self.waiting.try_with_untracked(|waiting| waiting.iter().map(|one| one.message.clone()).collect::<Vec<_>>())
+        let Some(messages) = self.waiting.try_with_untracked(|waiting| waiting.iter().map(|one| one.message.clone()).collect::<Vec<_>>())
         else {
             return;
         };
@@ -214,12 +213,8 @@ pub fn Composer(outbox: Outbox, live: Collaboration, account: String, text: RwSi
                 return;
             }
             numbers.update_value(|number| *number += 1);
-            let attaching = Attaching {
-                number: numbers.get_value(),
-                name: one.first_name(),
-                progress: RwSignal::new(0.0),
-                done: RwSignal::new(None),
-            };
+            let attaching =
+                Attaching { number: numbers.get_value(), name: one.first_name(), progress: RwSignal::new(0.0), done: RwSignal::new(None) };
             files.update(|files| files.push(attaching.clone()));
             leptos::task::spawn_local(async move {
                 match attach(session, one, move |part| {
@@ -244,8 +239,9 @@ pub fn Composer(outbox: Outbox, live: Collaboration, account: String, text: RwSi
         if untrack(empty) || untrack(uploading) {
             return;
         }
-        let attachment_ids =
-            files.with_untracked(|files| files.iter().filter_map(|file| file.done.with_untracked(|done| done.as_ref().map(|done| done.id))).collect());
+        let attachment_ids = files.with_untracked(|files| {
+            files.iter().filter_map(|file| file.done.with_untracked(|done| done.as_ref().map(|done| done.id))).collect()
+        });
         let words = text.with_untracked(|text| text.trim().to_owned());
         files.set(Vec::new());
         text.set(String::new());
@@ -509,9 +505,7 @@ fn word_at(text: &str, caret: u32) -> Option<(u32, String)> {
 fn Completions(completion: Completing) -> impl IntoView {
     let row = move |(index, option): (usize, Completion)| {
         let (mark, name, more) = match option {
-            Completion::Person { person } => {
-                (view! { <Avatar person=person.clone() size="xs"/> }.into_any(), person.name, String::new())
-            }
+            Completion::Person { person } => (view! { <Avatar person=person.clone() size="xs"/> }.into_any(), person.name, String::new()),
             Completion::Artifact { artifact } => {
                 (view! { <KindMark kind=artifact.kind small=true/> }.into_any(), artifact.slug, artifact.volume_name)
             }

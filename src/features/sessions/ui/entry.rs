@@ -118,7 +118,8 @@ fn Message(entry: Arc<Entry>, compact: bool, context: EntryContext) -> impl Into
     let mine = !deleted && context.me.with_value(|me| *me == entry.author.id.to_string());
     let editing = RwSignal::new(false);
     let (text, html, edited) = (text.clone(), html.clone(), edited_at.is_some());
-    let cards = (!deleted).then(|| artifacts.iter().cloned().map(|artifact| view! { <ArtifactCard artifact=artifact context=context/> }).collect_view());
+    let cards = (!deleted)
+        .then(|| artifacts.iter().cloned().map(|artifact| view! { <ArtifactCard artifact=artifact context=context/> }).collect_view());
     let files =
         (!deleted).then(|| attachments.iter().cloned().map(|file| view! { <AttachmentView file=file context=context/> }).collect_view());
     let (number, author, created_at) = (entry.number, entry.author.clone(), entry.created_at);

@@ -174,7 +174,8 @@ fn Row(session: SessionSummary) -> impl IntoView {
 #[component]
 fn Nothing(query: SessionQuery) -> impl IntoView {
     if query.view == SessionView::Archived {
-        return view! { <EmptyState icon="session" title="Nothing is archived" text="Sessions that are done and put away stand here."/> }.into_any();
+        return view! { <EmptyState icon="session" title="Nothing is archived" text="Sessions that are done and put away stand here."/> }
+            .into_any();
     }
     if query == SessionQuery::default() {
         return view! {

@@ -123,7 +123,8 @@ fn RenameDialog(detail: RwSignal<SessionDetail>, reload: Callback<()>) -> impl I
     let (title, goal) = (RwSignal::new(title), RwSignal::new(goal));
     let error = RwSignal::new(None::<AppError>);
     let save = move || {
-        let change = UpdateSession { title: Some(title.get_untracked().trim().to_owned()), goal: Some(goal.get_untracked().trim().to_owned()) };
+        let change =
+            UpdateSession { title: Some(title.get_untracked().trim().to_owned()), goal: Some(goal.get_untracked().trim().to_owned()) };
         let answer = update_session(id, change);
         leptos::task::spawn_local(async move {
             match answer.await {

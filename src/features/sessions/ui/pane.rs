@@ -27,7 +27,8 @@ pub fn ArtifactsPane(
     may_write: Signal<bool>,
 ) -> impl IntoView {
     let navigate = use_navigate();
-    let artifacts = Memo::new(move |_| detail.with(|detail| detail.artifacts.iter().filter(|artifact| !artifact.gone).cloned().collect::<Vec<_>>()));
+    let artifacts =
+        Memo::new(move |_| detail.with(|detail| detail.artifacts.iter().filter(|artifact| !artifact.gone).cloned().collect::<Vec<_>>()));
     // Without one in the address the newest stands there, where there is room for it.
     let shown = Memo::new(move |_| open.get().or_else(|| artifacts.with(|artifacts| artifacts.last().map(|artifact| artifact.id))));
     let close = move |_| navigate(&session_address(session), NavigateOptions { scroll: false, ..NavigateOptions::default() });
@@ -123,7 +124,9 @@ fn CommitFoot(session: SessionId, detail: RwSignal<SessionDetail>, reload: Callb
     let drafts = Memo::new(move |_| {
         detail.with(|detail| detail.artifacts.iter().filter(|artifact| artifact.has_draft && !artifact.gone).cloned().collect::<Vec<_>>())
     });
-    let chosen = move || drafts.with(|drafts| drafts.iter().map(|draft| draft.id).filter(|id| !left_out.with(|out| out.contains(id))).collect::<Vec<_>>());
+    let chosen = move || {
+        drafts.with(|drafts| drafts.iter().map(|draft| draft.id).filter(|id| !left_out.with(|out| out.contains(id))).collect::<Vec<_>>())
+    };
     let commit = move || {
         let artifact_ids = untrack(chosen);
         if busy.get_untracked() || artifact_ids.is_empty() {

@@ -118,7 +118,10 @@ fn Session(detail: SessionDetail, entries: EntryPage) -> impl IntoView {
     let open_artifact = {
         let navigate = navigate.clone();
         Callback::new(move |artifact: SessionArtifact| {
-            navigate(&format!("{}?artifact={}", session_address(id), artifact.id), NavigateOptions { scroll: false, ..NavigateOptions::default() });
+            navigate(
+                &format!("{}?artifact={}", session_address(id), artifact.id),
+                NavigateOptions { scroll: false, ..NavigateOptions::default() },
+            );
         })
     };
     let may_write = Signal::derive(move || detail.with(|detail| detail.can_write && detail.summary.status != SessionStatus::Archived));
@@ -219,7 +222,9 @@ fn Bar(detail: RwSignal<SessionDetail>, reload: Callback<()>, live: crate::featu
 #[component]
 pub fn SessionTabs(detail: RwSignal<SessionDetail>, open: Memo<Option<ArtifactId>>) -> impl IntoView {
     let id = detail.with_untracked(|detail| detail.summary.id);
-    let there = move || detail.with(|detail| detail.artifacts.iter().filter(|artifact| !artifact.gone).map(|artifact| artifact.id).collect::<Vec<_>>());
+    let there = move || {
+        detail.with(|detail| detail.artifacts.iter().filter(|artifact| !artifact.gone).map(|artifact| artifact.id).collect::<Vec<_>>())
+    };
     let newest = move || match there().last() {
         Some(artifact) => format!("{}?artifact={artifact}", session_address(id)),
         None => session_address(id),

@@ -1,10 +1,7 @@
 //! The timeline: as much of it as one looks at, however long it is. Above and below what is there stands empty space as tall as the
 //! rest probably is; scrolling into it fetches the entries that belong there, by number.
 
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use leptos::prelude::*;
 
@@ -119,8 +116,7 @@ impl Timeline {
                 let day = (entry.created_at + offset).div_euclid(DAY_MS);
                 let new_day = last.is_none_or(|last| (last.created_at + offset).div_euclid(DAY_MS) != day);
                 let is_message = |entry: &Entry| matches!(entry.what, EntryKind::Message { .. });
-                let marks_new = (self.unread > 0 && self.read > 0 && entry.number == self.read + 1)
-                    .then(|| format!("{} new", self.unread));
+                let marks_new = (self.unread > 0 && self.read > 0 && entry.number == self.read + 1).then(|| format!("{} new", self.unread));
                 let compact = !new_day
                     && marks_new.is_none()
                     && is_message(entry)
@@ -222,7 +218,11 @@ impl Timeline {
         self.change(move |entries| {
             entries.extend(by_number(page));
             while entries.len() > KEPT {
-                if forward { entries.pop_first() } else { entries.pop_last() };
+                if forward {
+                    entries.pop_first()
+                } else {
+                    entries.pop_last()
+                };
             }
         });
     }

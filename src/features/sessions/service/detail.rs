@@ -1,0 +1,43 @@
+//! A session with what its page needs before the timeline.
+
+use super::{
+    access::{self, SessionAccess},
+    list::summaries,
+    naming,
+};
+use crate::{
+    error::{AppError, AppResult},
+    features::{
+        accounts::{self, Action, Scope, model::Person},
+        sessions::model::SessionDetail,
+    },
+    ids::SessionId,
+    server::context::Ctx,
+};
+
+pub async fn get_session(ctx: &Ctx, id: SessionId) -> AppResult<SessionDetail> {
+    let access = access::find_any(ctx, id, Action::Read).await?;
+    // In the trash it is there for those who can take it out.
+    if access.row.deleted_at.is_some() && !access.can_manage() {
+        return Err(AppError::not_found("session"));
+    }
+    detail(ctx, access).await
+}
+
+pub async fn detail(ctx: &Ctx, access: SessionAccess) -> AppResult<SessionDetail> {
+    let writes = ctx.actor()?.has_scope(Scope::Write);
+    let people = people(ctx, &access).await?;
+    let artifacts = naming::session_artifacts(ctx, access.id).await?;
+    let (can_write, can_manage) = (writes && access.can_write(), writes && access.can_manage());
+    let read = access.row.read_number.unwrap_or(0);
+    let summary = summaries(ctx, vec![access.row])?.pop().ok_or_else(|| AppError::not_found("session"))?;
+    Ok(SessionDetail { summary, can_write, can_manage, read, people, artifacts })
+}
+
+/// Whoever may be mentioned.
+pub async fn people(ctx: &Ctx, access: &SessionAccess) -> AppResult<Vec<Person>> {
+    match access.team {
+        Some(team) => Ok(accounts::service::list_members(ctx, team).await?.into_iter().map(|member| member.person).collect()),
+        None => Ok(vec![access.row.owner()?]),
+    }
+}

@@ -1,0 +1,183 @@
+//! Messages: numbered by the server in the order in which it takes them, there once however often they are sent.
+
+use super::{
+    access::{self, SessionAccess, archived},
+    artifacts::newcomers,
+    entries::{EntryData, RENDERING, rendered, shown},
+    lifecycle::next_numbers,
+    live::{announce_entry, announce_update, tell_mentioned},
+    naming::{self, Resolved},
+};
+use crate::{
+    error::{AppError, AppResult},
+    features::{
+        accounts::Action,
+        analytics::service::{Event, record},
+        sessions::{
+            model::{ATTACHMENTS_MAX, CreateMessage, Entry, MESSAGE_MAX, SessionArtifact, SessionStatus, UpdateMessage},
+            store::{self, EntryRow, NewEntry},
+        },
+    },
+    ids::{EntryId, SessionId, UserId},
+    server::{context::Ctx, db::Tx},
+};
+
+/// A message's text without what no page can show.
+fn checked_text(text: &str, may_be_empty: bool) -> AppResult<String> {
+    let text: String = text.replace("\r\n", "\n").chars().filter(|c| matches!(c, '\n' | '\t') || !c.is_control()).collect();
+    let text = text.trim_end();
+    if text.trim().is_empty() && !may_be_empty {
+        return Err(AppError::field("text", "Write something first."));
+    }
+    if text.chars().count() > MESSAGE_MAX {
+        return Err(AppError::field("text", format!("A message has at most {MESSAGE_MAX} characters: attach a file for more.")));
+    }
+    Ok(text.to_owned())
+}
+
+fn not_found() -> AppError {
+    AppError::not_found("message")
+}
+
+/// Writes a message. The same id again gives the entry that is there.
+pub async fn send_message(ctx: &Ctx, session: SessionId, input: CreateMessage) -> AppResult<Entry> {
+    let access = access::find(ctx, session, Action::Converse).await?;
+    let (actor, now) = (ctx.actor()?.id(), ctx.now());
+    let id = EntryId::chosen(input.id, now)?;
+    if let Some(existing) = store::entry(ctx.db().read(), id).await? {
+        return sent_before(ctx, session, actor, existing).await;
+    }
+    if access.row.status() == SessionStatus::Archived {
+        return Err(archived());
+    }
+    if input.attachment_ids.len() > ATTACHMENTS_MAX {
+        return Err(AppError::field("attachmentIds", format!("A message has at most {ATTACHMENTS_MAX} attachments.")));
+    }
+    let text = checked_text(&input.text, !input.attachment_ids.is_empty())?;
+    let resolved = naming::resolve(ctx, &access, &text).await?;
+    let html = rendered(&resolved.text).await?;
+    let data = EntryData { artifacts: resolved.artifacts.clone(), ..EntryData::default() }.json()?;
+
+    let mut tx = ctx.db().write_tx().await?;
+    // Whoever writes to the session waits here, so a second request with this id sees the first one's entry below.
+    let number = next_numbers(&mut tx, session, 1, now).await?;
+    if let Some(existing) = store::entry(&mut *tx, id).await? {
+        drop(tx);
+        return sent_before(ctx, session, actor, existing).await;
+    }
+    let new = NewEntry {
+        id,
+        session,
+        number,
+        kind: "message",
+        author: actor,
+        text: &resolved.text,
+        html: &html,
+        rendering: RENDERING,
+        data,
+        created_at: now,
+    };
+    store::insert_entries(&mut tx, &[new]).await?;
+    for (position, attachment) in input.attachment_ids.iter().enumerate() {
+        if !store::attach(&mut tx, *attachment, session, actor, id, position as i64).await? {
+            return Err(AppError::field("attachmentIds", "One of the attachments is not there any more: attach it again."));
+        }
+    }
+    let last = newcomers(&mut tx, &access, &resolved.artifacts, actor, now).await?.unwrap_or(number);
+    store::mark_read(&mut tx, session, actor, last, now).await?;
+    tell_mentioned(ctx, &mut tx, &access, number, &others(&resolved, actor)).await?;
+    record(ctx, &mut tx, Event::new("session.message_sent").team(access.team).subject(session)).await?;
+    tx.commit().await?;
+    (number..=last).for_each(|number| announce_entry(ctx, session, number));
+    if last > number {
+        announce_update(ctx, session, "artifacts");
+    }
+    read_back(ctx, id).await
+}
+
+fn others(resolved: &Resolved, actor: UserId) -> Vec<UserId> {
+    resolved.people.iter().copied().filter(|person| *person != actor).collect()
+}
+
+async fn read_back(ctx: &Ctx, id: EntryId) -> AppResult<Entry> {
+    let row = store::entry(ctx.db().read(), id).await?.ok_or_else(not_found)?;
+    shown(ctx, vec![row]).await?.pop().ok_or_else(not_found)
+}
+
+/// What a repeated id is answered: the entry, if it is the caller's own in this session.
+async fn sent_before(ctx: &Ctx, session: SessionId, actor: UserId, row: EntryRow) -> AppResult<Entry> {
+    if row.session_id != session.to_string() || row.author_id != actor.to_string() || row.kind != "message" {
+        return Err(AppError::conflict("This id is in use already: make a new one."));
+    }
+    shown(ctx, vec![row]).await?.pop().ok_or_else(not_found)
+}
+
+/// A message of the caller's own, in a session where they may still write.
+async fn own(ctx: &Ctx, session: SessionId, id: EntryId) -> AppResult<(SessionAccess, EntryRow)> {
+    let access = access::find(ctx, session, Action::Converse).await?;
+    let row = store::entry(ctx.db().read(), id).await?.ok_or_else(not_found)?;
+    if row.session_id != session.to_string() || row.kind != "message" {
+        return Err(not_found());
+    }
+    if row.author_id != ctx.actor()?.id().to_string() {
+        return Err(AppError::forbidden("Only its author may change a message."));
+    }
+    if access.row.status() == SessionStatus::Archived {
+        return Err(archived());
+    }
+    Ok((access, row))
+}
+
+/// Another text for one's own message; the page shows that it was edited.
+pub async fn edit_message(ctx: &Ctx, session: SessionId, id: EntryId, input: UpdateMessage) -> AppResult<Entry> {
+    let (access, row) = own(ctx, session, id).await?;
+    let gone = || AppError::conflict("This message was deleted: write a new one.");
+    if row.deleted_at.is_some() {
+        return Err(gone());
+    }
+    let attached = !store::attachments_of(ctx.db().read(), &[row.id.as_str()]).await?.is_empty();
+    let text = checked_text(&input.text, attached)?;
+    let resolved = naming::resolve(ctx, &access, &text).await?;
+    if resolved.text == row.text {
+        return read_back(ctx, id).await;
+    }
+    let before = naming::resolve(ctx, &access, &row.text).await?.people;
+    let html = rendered(&resolved.text).await?;
+    let kept: EntryData = serde_json::from_str(&row.data)?;
+    let data = EntryData { artifacts: resolved.artifacts.clone(), ..kept }.json()?;
+    let (actor, now) = (ctx.actor()?.id(), ctx.now());
+    let mut tx = ctx.db().write_tx().await?;
+    let newest = next_numbers(&mut tx, session, 0, now).await?;
+    if !store::edit_message(&mut tx, id, &resolved.text, &html, RENDERING, &data, now).await? {
+        return Err(gone());
+    }
+    let last = newcomers(&mut tx, &access, &resolved.artifacts, actor, now).await?.unwrap_or(newest);
+    let new: Vec<UserId> = others(&resolved, actor).into_iter().filter(|person| !before.contains(person)).collect();
+    tell_mentioned(ctx, &mut tx, &access, row.number, &new).await?;
+    record(ctx, &mut tx, Event::new("session.message_edited").team(access.team).subject(session)).await?;
+    tx.commit().await?;
+    announce_entry(ctx, session, row.number);
+    (newest + 1..=last).for_each(|number| announce_entry(ctx, session, number));
+    read_back(ctx, id).await
+}
+
+/// Empties one's own message: its number, author and time stay.
+pub async fn delete_message(ctx: &Ctx, session: SessionId, id: EntryId) -> AppResult<()> {
+    let (access, row) = own(ctx, session, id).await?;
+    let now = ctx.now();
+    let mut tx = ctx.db().write_tx().await?;
+    next_numbers(&mut tx, session, 0, now).await?;
+    if !store::delete_message(&mut tx, id, now).await? {
+        return Ok(());
+    }
+    store::drop_attachments_of(&mut tx, id).await?;
+    record(ctx, &mut tx, Event::new("session.message_deleted").team(access.team).subject(session)).await?;
+    tx.commit().await?;
+    announce_entry(ctx, session, row.number);
+    Ok(())
+}
+
+/// Remembers an artifact with its names of now.
+pub async fn remember(tx: &mut Tx, session: SessionId, artifact: &SessionArtifact, by: UserId, now: i64) -> AppResult<bool> {
+    store::add_artifact(tx, session, artifact.id, &serde_json::to_string(artifact)?, by, now).await
+}

@@ -1,0 +1,134 @@
+//! The names in a message: who and what they mean in this session.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{access::SessionAccess, detail};
+use crate::{
+    error::AppResult,
+    features::{
+        artifacts::service::{self as artifacts, Named},
+        sessions::{
+            model::{
+                SessionArtifact,
+                references::{Reference, artifact_link, handle, person_link, rewrite, scan},
+            },
+            store,
+        },
+        volumes::{self, model::VolumeKind, service::VolumeAccess},
+    },
+    ids::{ArtifactId, SessionId, UserId},
+    server::{context::Ctx, db::parse_id},
+};
+
+/// A message's text as it is stored, with what it names.
+pub struct Resolved {
+    pub text: String,
+    pub people: Vec<UserId>,
+    pub artifacts: Vec<SessionArtifact>,
+}
+
+/// The volumes in which a session looks for names: what everybody there reads. A private one has all that its owner sees.
+pub async fn scope(ctx: &Ctx, access: &SessionAccess) -> AppResult<Vec<VolumeAccess>> {
+    let mut volumes = volumes::service::visible(ctx).await?;
+    if access.team.is_some() {
+        volumes.retain(|volume| volume.kind == VolumeKind::System || volume.team == access.team);
+    }
+    Ok(volumes)
+}
+
+pub async fn resolve(ctx: &Ctx, access: &SessionAccess, text: &str) -> AppResult<Resolved> {
+    let found = scan(text);
+    if found.is_empty() {
+        return Ok(Resolved { text: text.to_owned(), people: Vec::new(), artifacts: Vec::new() });
+    }
+    let members = detail::people(ctx, access).await?;
+    let mut handles: HashMap<String, Option<UserId>> = HashMap::new();
+    for person in &members {
+        // A name that two people have means neither.
+        handles.entry(handle(&person.name)).and_modify(|id| *id = None).or_insert(Some(person.id));
+    }
+    let slugs: HashSet<String> = found
+        .iter()
+        .filter_map(|(_, reference)| match reference {
+            Reference::Bare(name) => Some(name.to_lowercase()),
+            _ => None,
+        })
+        .collect();
+    let by_slug = artifacts::find_by_slug(ctx, &scope(ctx, access).await?, &slugs).await?;
+    let ids: Vec<ArtifactId> = found
+        .iter()
+        .filter_map(|(_, reference)| match reference {
+            Reference::Artifact(id) => Some(*id),
+            _ => None,
+        })
+        .collect();
+    let by_id = artifacts::named(ctx, &ids).await?;
+
+    let mut resolved = Resolved { text: String::new(), people: Vec::new(), artifacts: Vec::new() };
+    let mut written = Vec::with_capacity(found.len());
+    for (range, reference) in found {
+        let (link, artifact, person) = match &reference {
+            Reference::Bare(name) => match by_slug.get(&name.to_lowercase()) {
+                Some(named) => (Some(artifact_link(&named.slug, named.id)), Some(named), None),
+                None => {
+                    let id = handles.get(&handle(name)).copied().flatten();
+                    let person = members.iter().find(|person| Some(person.id) == id);
+                    (person.map(|person| person_link(&person.name, person.id)), None, person)
+                }
+            },
+            Reference::Person(id) => (None, None, members.iter().find(|person| person.id == *id)),
+            Reference::Artifact(id) => (None, by_id.get(id), None),
+        };
+        written.push((range, link));
+        if let Some(named) = artifact
+            && !resolved.artifacts.iter().any(|known| known.id == named.id)
+        {
+            resolved.artifacts.push(as_shown(named));
+        }
+        if let Some(person) = person
+            && !resolved.people.contains(&person.id)
+        {
+            resolved.people.push(person.id);
+        }
+    }
+    resolved.text = rewrite(text, &written);
+    Ok(resolved)
+}
+
+/// An artifact that the caller reads.
+pub fn as_shown(named: &Named) -> SessionArtifact {
+    SessionArtifact {
+        id: named.id,
+        kind: named.kind,
+        slug: named.slug.clone(),
+        name: named.name.clone(),
+        volume_name: named.volume_name.clone(),
+        has_draft: named.has_draft,
+        gone: false,
+    }
+}
+
+/// Remembered artifacts as they stand now, for the caller.
+pub async fn refresh(ctx: &Ctx, remembered: impl Iterator<Item = &mut SessionArtifact>) -> AppResult<()> {
+    let remembered: Vec<&mut SessionArtifact> = remembered.collect();
+    let ids: Vec<ArtifactId> = remembered.iter().map(|artifact| artifact.id).collect();
+    let named = artifacts::named(ctx, &ids).await?;
+    for artifact in remembered {
+        match named.get(&artifact.id) {
+            Some(named) => *artifact = as_shown(named),
+            None => (artifact.has_draft, artifact.gone) = (false, true),
+        }
+    }
+    Ok(())
+}
+
+/// The artifacts of a session.
+pub async fn session_artifacts(ctx: &Ctx, id: SessionId) -> AppResult<Vec<SessionArtifact>> {
+    let rows = store::artifacts(ctx.db().read(), id).await?;
+    let mut artifacts = rows
+        .iter()
+        .map(|(id, data)| Ok(SessionArtifact { id: parse_id(id)?, ..serde_json::from_str(data)? }))
+        .collect::<AppResult<Vec<_>>>()?;
+    refresh(ctx, artifacts.iter_mut()).await?;
+    Ok(artifacts)
+}
