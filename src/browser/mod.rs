@@ -7,6 +7,7 @@ mod lazy;
 pub mod page;
 pub mod response;
 pub mod scroll;
+pub mod socket;
 pub mod storage;
 pub mod upload;
 

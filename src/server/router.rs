@@ -93,6 +93,18 @@ pub fn router(state: AppState) -> Router {
         .with_state(state)
 }
 
+/// The room socket alone, for a listener of its own (`WS_ADDR`).
+pub fn sockets(state: AppState) -> Router {
+    Router::<AppState>::new()
+        .route("/", get(collaboration::ws::room_socket))
+        .route("/ws", get(collaboration::ws::room_socket))
+        .layer(from_fn_with_state(state.clone(), middleware::authenticate))
+        .layer(from_fn(middleware::time_limit))
+        .layer(CatchPanicLayer::custom(middleware::on_panic))
+        .layer(from_fn_with_state(state.clone(), middleware::observe))
+        .with_state(state)
+}
+
 /// Whether the process serves and its database answers.
 async fn health(State(state): State<AppState>) -> Response {
     match sqlx::query("SELECT 1").execute(state.db.read()).await {

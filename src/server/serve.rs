@@ -59,6 +59,15 @@ pub async fn serve(config: Config) -> Result<(), BoxError> {
     let state = prepare(config).await?;
     let app = router::router(state.clone());
     let local = local_socket(&state, app.clone())?;
+    if let Some(addr) = state.config.ws_addr {
+        let listener = TcpListener::bind(addr).await.map_err(|error| format!("cannot listen on {addr} (WS_ADDR): {error}"))?;
+        let sockets = router::sockets(state.clone()).into_make_service_with_connect_info::<SocketAddr>();
+        tokio::spawn(async move {
+            if let Err(error) = axum::serve(listener, sockets).await {
+                tracing::error!(%error, "the listener of WS_ADDR failed");
+            }
+        });
+    }
     let worker = tokio::spawn(worker::work(state.clone()));
     println!("LLMos-Lite is ready: {}", state.config.public_url());
 

@@ -18,5 +18,7 @@ mod import;
 mod pages;
 mod process;
 mod publishing;
+mod rooms;
+mod socket;
 mod tree;
 mod volumes;

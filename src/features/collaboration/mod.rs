@@ -4,6 +4,7 @@
 
 #[cfg(feature = "ssr")]
 pub mod http;
+pub mod link;
 pub mod model;
 #[cfg(feature = "ssr")]
 pub mod service;

@@ -3,6 +3,7 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use axum::{
+    body::Bytes,
     extract::{
         Query, State, WebSocketUpgrade,
         ws::{CloseFrame, Message, Utf8Bytes, WebSocket},
@@ -186,6 +187,8 @@ struct Client<'a> {
     joins: Bucket,
     faults: u32,
     heard: Instant,
+    /// When a protocol ping went out: browsers answer it by themselves, also from a tab behind, whose timers are held up.
+    pinged: Option<Instant>,
 }
 
 impl<'a> Client<'a> {
@@ -202,6 +205,7 @@ impl<'a> Client<'a> {
             joins: Bucket::new(JOIN_BURST, JOINS_PER_SECOND, now),
             faults: 0,
             heard: Instant::now(),
+            pinged: None,
         }
     }
 
@@ -212,11 +216,13 @@ impl<'a> Client<'a> {
         let mut recheck = Instant::now() + limits.recheck_anyway;
         loop {
             let outbox = self.outbox.clone();
+            let look = recheck.min(self.next_look(limits.silence));
             let flow = tokio::select! {
                 () = shutdown.cancelled() => return End::Close(close::RESTART, "the server restarts: come back"),
                 message = self.socket.recv() => match message {
                     Some(Ok(message)) => {
                         self.heard = Instant::now();
+                        self.pinged = None;
                         self.take(message).await
                     }
                     Some(Err(_)) | None => return End::Gone,
@@ -235,19 +241,29 @@ impl<'a> Client<'a> {
                     }
                     Ok(())
                 }
-                () = tokio::time::sleep_until(recheck.min(self.heard + limits.silence)) => {
+                () = tokio::time::sleep_until(look) => {
                     let now = Instant::now();
                     if now >= self.heard + limits.silence {
                         return End::Close(close::SILENT, "nothing was heard for too long");
                     }
-                    recheck = now + limits.recheck_anyway;
-                    self.recheck().await
+                    if now >= recheck {
+                        recheck = now + limits.recheck_anyway;
+                        self.recheck().await
+                    } else {
+                        self.pinged = Some(now);
+                        self.socket.send(Message::Ping(Bytes::new())).await.map_err(|_| End::Gone)
+                    }
                 }
             };
             if let Err(end) = flow {
                 return end;
             }
         }
+    }
+
+    /// When the silence has to be looked at: half way through it is asked whether anybody is there, at its end it is over.
+    fn next_look(&self, silence: Duration) -> Instant {
+        self.heard + if self.pinged.is_some() { silence } else { silence / 2 }
     }
 
     /// Writes what waits, in batches; a reader that does not keep up is let go.

@@ -8,7 +8,7 @@ use crate::{
     browser::{page, scroll, storage, upload::Picked},
     error::{AppError, ErrorCode},
     features::{
-        collaboration::state::Collaboration,
+        collaboration::{state::Collaboration, ui::LinkState},
         sessions::{
             model::{ATTACHMENTS_MAX, Attachment, Completion, CreateMessage, MESSAGE_MAX},
             state::{attach, read_completions, send_message},
@@ -381,11 +381,14 @@ fn Typing(live: Collaboration) -> impl IntoView {
         }
     };
     view! {
-        <div class="typing" aria-live="polite">
-            {move || {
-                let words = words();
-                (!words.is_empty()).then(|| view! { <span class="dots" aria-hidden="true"><i></i><i></i><i></i></span> {words} })
-            }}
+        <div class="typing">
+            <span class="row gap-8" aria-live="polite">
+                {move || {
+                    let words = words();
+                    (!words.is_empty()).then(|| view! { <span class="dots" aria-hidden="true"><i></i><i></i><i></i></span> {words} })
+                }}
+            </span>
+            <span class="push"><LinkState link=live.link/></span>
         </div>
     }
 }
