@@ -18,5 +18,6 @@ mod import;
 mod pages;
 mod process;
 mod publishing;
+mod sessions;
 mod tree;
 mod volumes;
