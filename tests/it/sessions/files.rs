@@ -13,7 +13,7 @@ use super::{begin, entries, say};
 use crate::{
     app::{Answer, Client, text},
     import::{export, import, pack, unpack},
-    volumes::{committed, create, head, save, volume},
+    volumes::{commit, committed, create, head, save, volume},
 };
 
 async fn upload(client: &Client, session: &str, query: &str, name: &str, bytes: Vec<u8>) -> Answer {
@@ -213,6 +213,8 @@ app_test!(a_commit_conflict_leaves_the_session_as_it_was, |app| {
     let tom = app.join(&maya, &team, "member", "tom@x.y").await;
     let shared = volume(&maya, "team").await;
     let (artifact, base) = committed(&maya, &shared, "First").await;
+    assert_eq!(save(&maya, &artifact, "---\nname: x\ndescription: d\n---\nsecond\n", 0).await.0, 200);
+    commit(&maya, &[(&artifact, Some(&base))], "Second").await;
     assert_eq!(save(&maya, &artifact, "---\nname: x\ndescription: d\n---\nmine\n", 0).await.0, 200);
     // Somebody brings the older revision back: the head is another one now.
     assert_eq!(tom.post(&format!("/artifacts/{artifact}/restore"), json!({ "revisionId": base })).await.0, 201);
