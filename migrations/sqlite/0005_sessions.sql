@@ -13,7 +13,7 @@ CREATE TABLE sessions (
   entries BIGINT NOT NULL DEFAULT 0,       -- the newest entry's number: they count from 1 without a gap
   source_volume_id TEXT,                   -- imported into this volume …
   source_id TEXT,                          -- … from a file with this id …
-  source_sha TEXT,                         -- … and these bytes
+  source_sha TEXT,                         -- … and these bytes; '' until all of it is there
   extra TEXT NOT NULL DEFAULT '{}',        -- JSON: what an imported file says beyond what is known here
   deleted_at BIGINT,
   active_at BIGINT NOT NULL,               -- the newest entry's time

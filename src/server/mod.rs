@@ -16,6 +16,7 @@ pub mod forms;
 pub mod idempotency;
 pub mod middleware;
 pub mod pages;
+pub mod pictures;
 pub mod router;
 pub mod secrets;
 pub mod serve;

@@ -1,7 +1,7 @@
 //! Removing blobs that nothing names any more, in two daily jobs.
 //!
 //! [`find`] lists the blobs that were stored more than a day ago and that no draft, no revision (also of an import that is
-//! staged only) and no account names. [`remove`] looks again a little later and removes those that still nobody names. Nothing
+//! staged only), no account and no session names. [`remove`] looks again a little later and removes those that still nobody names. Nothing
 //! is lost on the way, because a blob is named by
 //!
 //! - whoever stores it: that makes it new, and a request or an import names what it stores within minutes, not a day;
@@ -25,6 +25,7 @@ use crate::{
     features::{
         accounts, artifacts,
         jobs::{self, Job},
+        sessions,
     },
     ids::JobId,
 };
@@ -76,5 +77,6 @@ async fn unnamed(ctx: &Ctx, mut blobs: HashSet<BlobName>) -> AppResult<HashSet<B
     };
     artifacts::service::each_blob(ctx, &mut see).await?;
     accounts::service::each_blob(ctx, &mut see).await?;
+    sessions::service::each_blob(ctx, &mut see).await?;
     Ok(blobs)
 }

@@ -20,5 +20,6 @@ mod process;
 mod publishing;
 mod rooms;
 mod socket;
+mod sessions;
 mod tree;
 mod volumes;

@@ -24,7 +24,7 @@ mod tree;
 
 pub use access::room_access;
 pub use bulk::bulk;
-pub use commits::commit;
+pub use commits::{Beside, begin_commit, commit};
 pub use create::create_artifact;
 pub use detail::{Download, Visits, download, get_artifact, get_text, preview};
 pub use drafts::{discard_draft, save_draft, set_frontmatter};

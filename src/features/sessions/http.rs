@@ -1,5 +1,7 @@
 //! `/api/v1` routes of sessions.
 
+mod files;
+
 use axum::http::StatusCode;
 use serde::Deserialize;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -36,6 +38,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(add_artifact))
         .routes(routes!(remove_artifact))
         .routes(routes!(completions))
+        .merge(files::routes())
 }
 
 /// The sessions that one sees: one's own private ones, and those of one's teams.

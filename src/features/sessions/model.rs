@@ -1,5 +1,6 @@
 //! Sessions and their timelines as pages and programs see them.
 
+pub mod file;
 pub mod references;
 
 use std::fmt;
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     features::{accounts::model::Person, artifacts::model::Kind, collaboration::model::RoomUser},
-    ids::{ArtifactId, AttachmentId, CommitId, EntryId, SessionId, TeamId},
+    ids::{ArtifactId, AttachmentId, CommitId, EntryId, SessionId, TeamId, VolumeId},
 };
 
 pub const TITLE_MAX: usize = 120;
@@ -313,7 +314,29 @@ pub struct CommitSession {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<CommitId>,
     pub message: String,
+    /// Drafts of one volume; none: only the record is saved.
     pub artifact_ids: Vec<ArtifactId>,
+    /// Where the record goes when there are no drafts; none: the first volume of the team, or one's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volume_id: Option<VolumeId>,
+}
+
+/// Makes a draft of an attached markdown file.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SaveAsArtifact {
+    /// Made by the client, so that a retry makes one artifact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<ArtifactId>,
+    pub volume_id: VolumeId,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ExportFormat {
+    #[default]
+    Markdown,
+    Json,
 }
 
 /// What `@` offers.

@@ -2,8 +2,12 @@
 
 mod access;
 mod artifacts;
+mod attachments;
+mod commits;
 mod detail;
 mod entries;
+mod export;
+mod importing;
 mod lifecycle;
 mod list;
 mod live;
@@ -12,11 +16,15 @@ mod naming;
 
 pub use access::room_access;
 pub use artifacts::{add_artifact, completions, remove_artifact};
+pub use attachments::{AttachmentAnswer, attach, each_blob, get_attachment, save_as_artifact, too_large};
+pub use commits::{commit_session, record_slice, records_of_commit};
 pub use detail::get_session;
 pub use entries::list_entries;
+pub use export::{SessionExport, export_session};
+pub use importing::{ImportedFile, import_session};
 pub use lifecycle::{
-    archive_session, create_session, delete_session, empty_old_trash, join_session, mark_read, rename_session, unarchive_session,
-    undelete_session,
+    archive_session, create_session, delete_private_sessions, delete_session, empty_old_trash, erase_sessions_of_team, forget_volume,
+    join_session, mark_read, rename_session, unarchive_session, undelete_session,
 };
 pub use list::list_sessions;
 pub use live::here;

@@ -3,14 +3,18 @@
 mod artifacts;
 mod attachments;
 mod entries;
+mod imports;
 mod list;
 mod people;
+mod records;
 
 pub use artifacts::*;
 pub use attachments::*;
 pub use entries::*;
+pub use imports::*;
 pub use list::*;
 pub use people::*;
+pub use records::*;
 
 use sqlx::{Any, Executor};
 
@@ -30,7 +34,7 @@ crate::row! {
     #[derive(Clone, Debug)]
     pub struct SessionRow {
         pub id: String, pub owner_id: String, pub team_id: Option<String>, pub team_name: Option<String>, pub title: String, pub goal: String,
-        pub title_key: String, pub status: String, pub entries: i64, pub deleted_at: Option<i64>, pub active_at: i64,
+        pub title_key: String, pub status: String, pub entries: i64, pub extra: String, pub deleted_at: Option<i64>, pub active_at: i64,
         pub created_at: i64, pub read_number: Option<i64>,
         owner_name: String, owner_kind: String, owner_color: i64, owner_avatar: Option<String>,
     }
@@ -58,7 +62,7 @@ impl SessionRow {
 }
 
 /// Followed by the caller's id.
-const SESSION: &str = "SELECT s.id, s.owner_id, s.team_id, t.name AS team_name, s.title, s.goal, s.title_key, s.status, s.entries, s.deleted_at, \
+const SESSION: &str = "SELECT s.id, s.owner_id, s.team_id, t.name AS team_name, s.title, s.goal, s.title_key, s.status, s.entries, s.extra, s.deleted_at, \
      s.active_at, s.created_at, p.read_number, u.name AS owner_name, u.kind AS owner_kind, u.color AS owner_color, u.avatar_sha AS owner_avatar \
      FROM sessions s JOIN users u ON u.id = s.owner_id LEFT JOIN teams t ON t.id = s.team_id \
      LEFT JOIN session_people p ON p.session_id = s.id AND p.user_id = ";
@@ -66,7 +70,8 @@ const SESSION: &str = "SELECT s.id, s.owner_id, s.team_id, t.name AS team_name, 
 /// One session, deleted ones too.
 pub async fn by_id<'c>(executor: impl Executor<'c, Database = Any>, id: SessionId, caller: UserId) -> AppResult<Option<SessionRow>> {
     let mut sql = Sql::new(SESSION);
-    sql.bind(caller.to_string()).push(" WHERE s.id = ").bind(id.to_string());
+    // What an import has begun and not ended is not there yet.
+    sql.bind(caller.to_string()).push(" WHERE (s.source_sha IS NULL OR s.source_sha <> '') AND s.id = ").bind(id.to_string());
     Ok(sql.fetch_all(executor).await?.pop())
 }
 
@@ -141,12 +146,36 @@ pub async fn unarchive(tx: &mut Tx, id: SessionId, now: i64) -> AppResult<bool> 
     Ok(done.rows_affected() == 1)
 }
 
+pub async fn set_committed(tx: &mut Tx, id: SessionId, now: i64) -> AppResult<()> {
+    sqlx::query("UPDATE sessions SET status = 'committed', was = 'committed', updated_at = $2 WHERE id = $1")
+        .bind(id.to_string())
+        .bind(now)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
 /// Into the trash (a time) or out of it (none); false when it was so already.
 pub async fn set_deleted(tx: &mut Tx, id: SessionId, at: Option<i64>, now: i64) -> AppResult<bool> {
     let mut sql = Sql::new("UPDATE sessions SET deleted_at = ");
     sql.bind(at).push(", updated_at = ").bind(now).push(" WHERE id = ").bind(id.to_string());
     sql.push(if at.is_some() { " AND deleted_at IS NULL" } else { " AND deleted_at IS NOT NULL" });
     Ok(sql.execute(&mut **tx).await?.rows_affected() == 1)
+}
+
+/// An account is deleted: what only it could see goes into the trash.
+pub async fn delete_private_of(tx: &mut Tx, owner: UserId, now: i64) -> AppResult<()> {
+    sqlx::query("UPDATE sessions SET deleted_at = $2, updated_at = $2 WHERE owner_id = $1 AND team_id IS NULL AND deleted_at IS NULL")
+        .bind(owner.to_string())
+        .bind(now)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+/// Every session of a team, deleted ones too.
+pub async fn ids_of_team(tx: &mut Tx, team: TeamId) -> AppResult<Vec<String>> {
+    Ok(sqlx::query_scalar("SELECT id FROM sessions WHERE team_id = $1").bind(team.to_string()).fetch_all(&mut **tx).await?)
 }
 
 /// Those that were deleted before a time.

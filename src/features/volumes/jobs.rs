@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::sync::mpsc;
 
-use super::model::{ImportItem, ImportReport, REPORT_LINES};
+use super::model::{ImportItem, ImportOutcome, ImportReport, REPORT_LINES};
 use crate::{
     error::{AppError, AppResult, ErrorCode},
     features::{
@@ -18,6 +18,7 @@ use crate::{
         analytics::service::Event,
         artifacts::service::{self as artifacts, Publication},
         jobs::{Job, service as jobs},
+        sessions,
     },
     ids::{CommitId, UserId, VolumeId},
     server::{
@@ -53,13 +54,42 @@ pub async fn import(ctx: &Ctx, job: &Job) -> AppResult<serde_json::Value> {
     let person = accounts::service::person_by_id(ctx, payload.author).await?;
     let actor = Actor { person, administrator: false, moderator: false, via: Via::Token(Scopes(vec![Scope::Write])) };
     let ctx = Ctx::internal(ctx.state.clone(), Some(actor));
-    let result = import_staged(&ctx, job, &payload, &folder).await;
+    let result = import_all(&ctx, job, &payload, &folder).await;
     match &result {
         // The worker tries again; everything is still there.
         Err(error) if error.code == ErrorCode::Unavailable => {}
         _ => drop(tokio::fs::remove_dir_all(&folder).await),
     }
     Ok(serde_json::to_value(result?)?)
+}
+
+/// The artifacts as one commit, then the sessions, each by itself: a file's id makes it known again after a crash.
+async fn import_all(ctx: &Ctx, job: &Job, payload: &ImportPayload, folder: &Path) -> AppResult<ImportReport> {
+    let mut report = import_staged(ctx, job, payload, folder).await?;
+    let mut files = reading::sessions(folder.to_owned(), artifacts::volume_places(ctx, payload.volume).await?);
+    while let Some((path, read)) = files.recv().await {
+        let outcome = match read {
+            Ok(bytes) => sessions::service::import_session(ctx, payload.volume, &bytes).await?,
+            Err(reason) => sessions::service::ImportedFile { outcome: ImportOutcome::Skipped, session: None, note: reason.to_owned() },
+        };
+        match outcome.outcome {
+            ImportOutcome::Created => report.created += 1,
+            ImportOutcome::Updated => report.updated += 1,
+            ImportOutcome::Skipped => report.skipped += 1,
+            ImportOutcome::Unchanged => {
+                report.unchanged += 1;
+                continue;
+            }
+        }
+        let reason = Some(outcome.note).filter(|note| !note.is_empty());
+        note(
+            &mut report,
+            ImportItem { path, outcome: outcome.outcome, artifact_id: None, session_id: outcome.session, reason, line: None },
+        );
+        let seen = report.created + report.updated + report.unchanged + report.skipped;
+        jobs::progress(ctx, job, seen, seen).await?;
+    }
+    Ok(report)
 }
 
 async fn import_staged(ctx: &Ctx, job: &Job, payload: &ImportPayload, folder: &Path) -> AppResult<ImportReport> {

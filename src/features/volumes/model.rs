@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     features::accounts::model::{Person, Role},
-    ids::{ArtifactId, CommitId, RevisionId, TeamId, VolumeId},
+    ids::{ArtifactId, CommitId, RevisionId, SessionId, TeamId, VolumeId},
 };
 
 /// Whose volume it is; ordered by precedence: an id in `user` hides the same id in `team`, which hides `system`.
@@ -140,6 +140,20 @@ pub struct CommitDetail {
     pub volume_name: String,
     /// The first `CHANGES_SHOWN`.
     pub changes: Vec<CommitChange>,
+    /// The records of sessions that it saved.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub records: Vec<CommittedRecord>,
+}
+
+/// The record of a session in a commit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CommittedRecord {
+    pub session_id: SessionId,
+    pub change: Change,
+    pub path: String,
+    pub title: String,
+    pub size: i64,
 }
 
 pub const CHANGES_SHOWN: i64 = 500;
@@ -193,6 +207,9 @@ pub struct ImportItem {
     pub path: String,
     pub outcome: ImportOutcome,
     pub artifact_id: Option<ArtifactId>,
+    /// Of a session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_id: Option<SessionId>,
     /// Why it was skipped, or what was noticed.
     pub reason: Option<String>,
     /// 1-based.

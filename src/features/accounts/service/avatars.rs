@@ -2,7 +2,7 @@
 
 use std::io::Cursor;
 
-use image::{DynamicImage, ImageDecoder as _, ImageFormat, ImageReader, Limits, imageops::FilterType};
+use image::{DynamicImage, ImageFormat, imageops::FilterType};
 
 use super::me;
 use crate::{
@@ -12,16 +12,17 @@ use crate::{
         analytics::service::{Event, record},
     },
     ids::UserId,
-    server::{context::Ctx, error::internal},
+    server::{
+        context::Ctx,
+        error::internal,
+        pictures::{SIDE_MAX, decode},
+    },
 };
 
 /// The largest upload.
 pub const AVATAR_BYTES: usize = 5 * 1024 * 1024;
 /// The sides of what is stored, in pixels: twice the largest size that is shown.
 const SIDE: u32 = 256;
-/// A picture may be this large when unpacked: one that claims more is a bomb.
-const SIDE_MAX: u32 = 8_192;
-const MEMORY_MAX: u64 = 256 * 1024 * 1024;
 
 /// Takes a picture and makes it the caller's avatar.
 pub async fn set_avatar(ctx: &Ctx, upload: axum::body::Bytes) -> AppResult<Me> {
@@ -87,21 +88,6 @@ fn reencode(upload: &[u8]) -> AppResult<Vec<u8>> {
     let mut bytes = Cursor::new(Vec::new());
     DynamicImage::ImageRgba8(square).write_to(&mut bytes, ImageFormat::WebP).map_err(|error| internal("avatar", &error))?;
     Ok(bytes.into_inner())
-}
-
-/// Decodes upright: cameras store which way up in the file.
-fn decode(upload: &[u8]) -> image::ImageResult<DynamicImage> {
-    let mut reader = ImageReader::new(Cursor::new(upload)).with_guessed_format()?;
-    let mut limits = Limits::default();
-    limits.max_image_width = Some(SIDE_MAX);
-    limits.max_image_height = Some(SIDE_MAX);
-    limits.max_alloc = Some(MEMORY_MAX);
-    reader.limits(limits);
-    let mut decoder = reader.into_decoder()?;
-    let orientation = decoder.orientation()?;
-    let mut picture = DynamicImage::from_decoder(decoder)?;
-    picture.apply_orientation(orientation);
-    Ok(picture)
 }
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ pub struct Limits {
     addresses: DefaultKeyedRateLimiter<String>,
     sign_ups: DefaultKeyedRateLimiter<String>,
     secrets: DefaultKeyedRateLimiter<String>,
-    pub(super) hashing: Semaphore,
+    pub hashing: Semaphore,
 }
 
 fn limiter((burst, period): (u32, Duration)) -> DefaultKeyedRateLimiter<String> {

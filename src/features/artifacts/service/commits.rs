@@ -34,8 +34,27 @@ pub struct Prepared {
     pub contents: Vec<(String, Vec<u8>)>,
 }
 
+/// A file that a commit saves beside artifacts: whoever asks for it keeps its bytes.
+pub struct Beside {
+    pub volume: VolumeId,
+    pub path: String,
+    pub sha: String,
+    pub change: Change,
+}
+
 /// Appends a prepared commit to its volume, which `locked` is the lock of, and makes its revisions the heads.
 pub async fn publish(ctx: &Ctx, tx: &mut Tx, locked: &(i64, Option<String>), prepared: Prepared, applies: bool) -> AppResult<Commit> {
+    publish_beside(ctx, tx, locked, prepared, applies, None).await
+}
+
+async fn publish_beside(
+    ctx: &Ctx,
+    tx: &mut Tx,
+    locked: &(i64, Option<String>),
+    prepared: Prepared,
+    applies: bool,
+    beside: Option<&Beside>,
+) -> AppResult<Commit> {
     let actor = ctx.actor()?;
     let now = ctx.now();
     store::insert_contents(tx, &prepared.contents).await?;
@@ -43,7 +62,8 @@ pub async fn publish(ctx: &Ctx, tx: &mut Tx, locked: &(i64, Option<String>), pre
     if applies {
         store::apply_revisions(tx, prepared.commit, locked.0, &actor.id().to_string(), now).await?;
     }
-    let changes: Vec<_> = prepared.revisions.iter().map(|new| (new.path.clone(), new.tree_sha.clone(), new.change)).collect();
+    let mut changes: Vec<_> = prepared.revisions.iter().map(|new| (new.path.clone(), new.tree_sha.clone(), new.change)).collect();
+    changes.extend(beside.map(|beside| (beside.path.clone(), beside.sha.clone(), beside.change)));
     let count = changes.len() as i64;
     let sha = append_commit(
         tx,
@@ -145,13 +165,21 @@ struct Draft {
 
 /// Commits drafts: of each volume one commit, all or none.
 pub async fn commit(ctx: &Ctx, input: CreateCommit) -> AppResult<Vec<Commit>> {
+    let (tx, commits) = begin_commit(ctx, input, None).await?;
+    tx.commit().await?;
+    Ok(commits)
+}
+
+/// The same, with a file beside the drafts and in a transaction that is still open: what belongs to the commit can join it. The
+/// caller may commit to the volume of that file.
+pub async fn begin_commit(ctx: &Ctx, input: CreateCommit, beside: Option<Beside>) -> AppResult<(Tx, Vec<Commit>)> {
     ctx.actor_with(Action::Commit.scope())?;
     let message = checked_message(&input.message)?;
     let ids: Vec<ArtifactId> = {
         let mut seen = HashSet::new();
         input.artifacts.iter().map(|item| item.id).filter(|id| seen.insert(*id)).collect()
     };
-    if ids.is_empty() || ids.len() > BULK_MAX {
+    if (ids.is_empty() && beside.is_none()) || ids.len() > BULK_MAX {
         return Err(AppError::field("artifacts", format!("A commit takes 1 to {BULK_MAX} drafts.")));
     }
     let first_id = match input.id {
@@ -166,17 +194,15 @@ pub async fn commit(ctx: &Ctx, input: CreateCommit) -> AppResult<Vec<Commit>> {
     let before = tree::contents_of(ctx, &heads).await?;
 
     let mut volumes: BTreeMap<VolumeId, Prepared> = BTreeMap::new();
+    let empty =
+        |volume, commit| Prepared { volume, commit, message: message.clone(), source: "edit", revisions: Vec::new(), contents: Vec::new() };
+    if let Some(beside) = &beside {
+        volumes.insert(beside.volume, empty(beside.volume, first_id));
+    }
     for draft in &drafts {
         let volume = draft.row.volume()?;
         let fresh = if volumes.is_empty() { first_id } else { CommitId::generate() };
-        let prepared = volumes.entry(volume).or_insert_with(|| Prepared {
-            volume,
-            commit: fresh,
-            message: message.clone(),
-            source: "edit",
-            revisions: Vec::new(),
-            contents: Vec::new(),
-        });
+        let prepared = volumes.entry(volume).or_insert_with(|| empty(volume, fresh));
         let bytes = Bytes {
             content: &draft.draft.content,
             executable: draft.head.as_ref().is_some_and(|head| head.executable != 0),
@@ -199,7 +225,8 @@ pub async fn commit(ctx: &Ctx, input: CreateCommit) -> AppResult<Vec<Commit>> {
     let mut commits = Vec::new();
     for (locked, (volume, prepared)) in locks.iter().zip(volumes) {
         let id = prepared.commit;
-        let commit = publish(ctx, &mut tx, locked, prepared, true).await?;
+        let beside = beside.as_ref().filter(|beside| beside.volume == volume);
+        let commit = publish_beside(ctx, &mut tx, locked, prepared, true, beside).await?;
         store::clear_drafts(&mut tx, id).await?;
         let team = accesses.get(&volume).and_then(|access| access.team);
         record(
@@ -210,8 +237,7 @@ pub async fn commit(ctx: &Ctx, input: CreateCommit) -> AppResult<Vec<Commit>> {
         .await?;
         commits.push(commit);
     }
-    tx.commit().await?;
-    Ok(commits)
+    Ok((tx, commits))
 }
 
 async fn load(ctx: &Ctx, ids: &[ArtifactId]) -> AppResult<(Vec<Draft>, HashMap<VolumeId, VolumeAccess>)> {

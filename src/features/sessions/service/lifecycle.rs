@@ -18,7 +18,7 @@ use crate::{
             store::{self, NewEntry, NewSession},
         },
     },
-    ids::{EntryId, SessionId},
+    ids::{EntryId, SessionId, TeamId, UserId},
     server::{clock, context::Ctx, db::Tx},
 };
 
@@ -215,4 +215,22 @@ pub async fn mark_read(ctx: &Ctx, id: SessionId, input: MarkRead) -> AppResult<(
 /// Takes the session's next numbers, or says why nothing can be written there.
 pub async fn next_numbers(tx: &mut Tx, id: SessionId, count: i64, now: i64) -> AppResult<i64> {
     store::advance(tx, id, count, now).await?.ok_or_else(archived)
+}
+
+/// An account is deleted: its private sessions go into the trash, and out of it in 30 days.
+pub async fn delete_private_sessions(tx: &mut Tx, owner: UserId, now: i64) -> AppResult<()> {
+    store::delete_private_of(tx, owner, now).await
+}
+
+/// A sample team goes with everything that was in it.
+pub async fn erase_sessions_of_team(tx: &mut Tx, team: TeamId) -> AppResult<()> {
+    for id in store::ids_of_team(tx, team).await? {
+        while !store::erase_slice(tx, &id, 1_000).await? {}
+    }
+    Ok(())
+}
+
+/// A volume is erased: the records that commits saved into it go too.
+pub async fn forget_volume(tx: &mut Tx, volume: &str) -> AppResult<()> {
+    store::erase_records(tx, volume).await
 }

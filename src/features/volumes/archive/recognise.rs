@@ -32,6 +32,8 @@ pub struct Skipped {
 #[derive(Debug, Default)]
 pub struct Plan {
     pub candidates: Vec<Candidate>,
+    /// Files that may be sessions: path in the volume, and index.
+    pub sessions: Vec<(String, usize)>,
     pub skipped: Vec<Skipped>,
 }
 
@@ -75,7 +77,7 @@ fn noise(path: &str) -> Option<&'static str> {
 fn common_root<'a>(paths: impl Iterator<Item = &'a str> + Clone) -> Option<String> {
     let (first, _) = paths.clone().next()?.split_once('/')?;
     let prefix = format!("{first}/");
-    let is_kind = Kind::ALL.iter().any(|kind| kind.folder() == first);
+    let is_kind = first == "sessions" || Kind::ALL.iter().any(|kind| kind.folder() == first);
     let shared = paths.clone().all(|path| path.starts_with(&prefix));
     let is_artifact = paths.clone().any(|path| path.strip_prefix(&prefix).is_some_and(|name| kind_of_main(name).is_some()));
     (shared && !is_kind && !is_artifact).then_some(prefix)
@@ -131,13 +133,24 @@ pub fn recognise(entries: &[Entry], known: &HashMap<String, Kind>, mut text: imp
         }
     }
     for (index, path) in loose {
+        if is_session(path) {
+            plan.sessions.push((path.to_owned(), index));
+            continue;
+        }
         match single(path, known.get(path).copied(), || text(index)) {
             Ok((kind, path, slug)) => plan.candidates.push(Candidate { kind, slug, path, main: index, files: Vec::new() }),
             Err(reason) => plan.skipped.push(Skipped { path: path.to_owned(), reason: reason.to_owned() }),
         }
     }
     plan.candidates.sort_by(|a, b| a.path.cmp(&b.path));
+    plan.sessions.sort();
     plan
+}
+
+/// A JSON file in a folder `sessions`.
+fn is_session(path: &str) -> bool {
+    let (folder, name) = split(path);
+    split(folder).1 == "sessions" && name.to_ascii_lowercase().ends_with(".json")
 }
 
 /// The main file of each folder that has one: a skill before a tool before an agent, the usual spelling before others.
@@ -271,6 +284,19 @@ mod tests {
         ]);
         assert_eq!(found(&plan), [(Kind::Tool, "a", "a.md", 0), (Kind::Agent, "b", "b.md", 0), (Kind::Skill, "c", "c.md", 0)]);
         assert_eq!(plan.skipped.len(), 3);
+    }
+
+    #[test]
+    fn sessions_are_json_in_their_folder() {
+        let plan = plan(&[
+            ("repo/sessions/a.json", "{}"),
+            ("repo/skills/x/SKILL.md", ""),
+            ("repo/skills/x/sessions/b.json", ""),
+            ("repo/sessions/readme.txt", ""),
+        ]);
+        assert_eq!(plan.sessions, [("sessions/a.json".to_owned(), 0)]);
+        assert_eq!(found(&plan), [(Kind::Skill, "x", "skills/x/SKILL.md", 1)]);
+        assert_eq!(super::tests::plan(&[("sessions/a.json", "{}")]).sessions.len(), 1, "the folder alone");
     }
 
     #[test]

@@ -21,6 +21,7 @@ use crate::{
             },
             service::{Known, Staged, tree_sha},
         },
+        sessions::model::file::FILE_BYTES as SESSION_BYTES,
         volumes::{
             archive::{Candidate, Opened, Skipped, recognise},
             model::{ImportItem, ImportOutcome, ImportReport, limits},
@@ -165,7 +166,7 @@ impl Reader {
             ));
         }
         let outcome = if updated { ImportOutcome::Updated } else { ImportOutcome::Created };
-        let item = ImportItem { path: path.clone(), outcome, artifact_id: Some(artifact), reason, line };
+        let item = ImportItem { path: path.clone(), outcome, artifact_id: Some(artifact), session_id: None, reason, line };
         Some(Changed { staged: Staged { artifact, known, kind, slug, path, content: Some(content), executable, files }, blobs, item })
     }
 
@@ -196,6 +197,27 @@ impl Reader {
     }
 }
 
+/// The files of an upload that may be sessions, read one after the other off the async threads.
+pub fn sessions(folder: PathBuf, known: HashMap<String, Known>) -> mpsc::Receiver<(String, Result<Vec<u8>, &'static str>)> {
+    let (sender, receiver) = mpsc::channel(1);
+    tokio::task::spawn_blocking(move || {
+        let Ok(mut upload) = Opened::open(&folder) else { return };
+        if !upload.entries.iter().any(|entry| entry.path.contains("sessions/")) {
+            return;
+        }
+        let kinds: HashMap<String, Kind> = known.into_iter().map(|(path, known)| (path, known.kind)).collect();
+        let entries = upload.entries.clone();
+        for (path, index) in recognise(&entries, &kinds, |_| None).sessions {
+            let read =
+                if entries[index].size > SESSION_BYTES as u64 { Err("The file is too large to be a session.") } else { upload.read(index) };
+            if sender.blocking_send((path, read)).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
 /// Writes blobs side by side: each waits for the disk, and disks take many at once.
 fn store_blobs(blobs: &Blobs, all: &[&[u8]]) -> std::io::Result<()> {
     let next = AtomicUsize::new(0);
@@ -220,7 +242,14 @@ fn skip(report: &mut ImportReport, skipped: Skipped) {
     report.skipped += 1;
     note(
         report,
-        ImportItem { path: skipped.path, outcome: ImportOutcome::Skipped, artifact_id: None, reason: Some(skipped.reason), line: None },
+        ImportItem {
+            path: skipped.path,
+            outcome: ImportOutcome::Skipped,
+            artifact_id: None,
+            session_id: None,
+            reason: Some(skipped.reason),
+            line: None,
+        },
     );
 }
 

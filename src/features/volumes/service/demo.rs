@@ -19,6 +19,7 @@ use crate::{
             model::{CreateArtifact, FrontmatterValue, Kind, SaveDraft, SetFrontmatter},
             service::{self as artifacts, Publication},
         },
+        sessions,
     },
     ids::{ArtifactId, CommitId, TeamId, VolumeId},
     server::context::{Actor, Ctx, Via},
@@ -148,8 +149,10 @@ async fn remove_team(ctx: &Ctx, team: TeamId) -> AppResult<()> {
     let mut tx = ctx.db().write_tx().await?;
     for volume in store::all_of(&mut tx, VolumeKind::Team, &team.to_string()).await? {
         artifacts::erase_volume(&mut tx, &volume).await?;
+        sessions::service::forget_volume(&mut tx, &volume).await?;
         store::erase(&mut tx, &volume).await?;
     }
+    sessions::service::erase_sessions_of_team(&mut tx, team).await?;
     accounts::service::remove_sample_team(&mut tx, team, now).await?;
     record(ctx, &mut tx, Event::new("demo.removed").team(Some(team))).await?;
     tx.commit().await?;

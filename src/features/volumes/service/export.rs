@@ -15,6 +15,7 @@ use crate::{
             model::{Kind, slug::slugify},
             service as artifacts,
         },
+        sessions,
     },
     ids::{ArtifactId, RevisionId, VolumeId},
     server::{blobs::Blobs, context::Ctx},
@@ -44,14 +45,28 @@ pub async fn export_volume(ctx: &Ctx, id: VolumeId, only: Option<Vec<ArtifactId>
         let mut after = String::new();
         loop {
             let slice = runtime.block_on(artifacts::export_slice(&ctx, id, only.as_deref(), &after, SLICE)).map_err(io::Error::other)?;
-            let Some((last, _)) = slice.last() else { return Ok(()) };
+            let Some((last, _)) = slice.last() else { break };
             after = last.path.clone();
             for (row, bytes) in &slice {
                 let folder = row.path.rsplit_once('/').map(|(folder, _)| format!("{folder}/")).unwrap_or_default();
                 write_artifact(zip, &ctx.state.blobs, &folder, &row.path, bytes, row.executable != 0, &row.files)?;
             }
         }
+        if only.is_none() { write_records(zip, &runtime, &ctx, id) } else { Ok(()) }
     }))
+}
+
+/// The records of sessions that commits saved, as `sessions/<id>.json`.
+fn write_records(zip: &mut ZipStream, runtime: &tokio::runtime::Handle, ctx: &Ctx, id: VolumeId) -> io::Result<()> {
+    let mut after = String::new();
+    loop {
+        let slice = runtime.block_on(sessions::service::record_slice(ctx, id, &after, SLICE)).map_err(io::Error::other)?;
+        for (path, sha) in &slice {
+            zip.add(path, &std::fs::read(ctx.state.blobs.path(sha))?, false)?;
+        }
+        let Some((last, _)) = slice.into_iter().next_back() else { return Ok(()) };
+        after = last;
+    }
 }
 
 fn write_artifact(

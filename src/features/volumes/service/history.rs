@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     error::{AppError, AppResult},
-    features::{accounts::Action, artifacts},
+    features::{accounts::Action, artifacts, sessions},
     ids::{ArtifactId, CommitId, UserId, VolumeId},
     server::{clock, context::Ctx, db::Tx, secrets},
 };
@@ -129,7 +129,8 @@ pub async fn get_commit(ctx: &Ctx, id: CommitId) -> AppResult<CommitDetail> {
         .map_err(|error| if error.code == crate::error::ErrorCode::NotFound { not_found() } else { error })?;
     let parent = row.parent()?;
     let changes = artifacts::service::changes_of_commit(ctx, id).await?;
-    Ok(CommitDetail { commit: row.commit()?, parent, volume_name: access.name, changes })
+    let records = sessions::service::records_of_commit(ctx, id).await?;
+    Ok(CommitDetail { commit: row.commit()?, parent, volume_name: access.name, changes, records })
 }
 
 /// Notes that artifacts left a locked volume.

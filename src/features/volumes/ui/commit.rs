@@ -5,7 +5,7 @@ use leptos_router::hooks::use_params_map;
 
 use crate::{
     features::volumes::{
-        model::{CHANGES_SHOWN, Change, CommitChange, CommitDetail},
+        model::{CHANGES_SHOWN, Change, CommitChange, CommitDetail, CommittedRecord},
         state::use_commit,
     },
     ui::{Avatar, Icon, Loading, PageError, PageTitle, Time, count, plural, short_sha, utc_time},
@@ -33,9 +33,9 @@ pub fn CommitPage() -> impl IntoView {
 
 #[component]
 fn CommitView(detail: CommitDetail) -> impl IntoView {
-    let CommitDetail { commit, parent, volume_name, changes } = detail;
+    let CommitDetail { commit, parent, volume_name, changes, records } = detail;
     let volume = format!("/volumes/{}", commit.volume_id);
-    let more = commit.changes - changes.len() as i64;
+    let more = commit.changes - (changes.len() + records.len()) as i64;
     let (added, removed) = changes.iter().fold((0, 0), |(added, removed), change| (added + change.added, removed + change.removed));
     let title = commit.message.lines().next().unwrap_or_default().to_owned();
     let rest = commit.message.lines().skip(1).collect::<Vec<_>>().join("\n").trim().to_owned();
@@ -68,7 +68,7 @@ fn CommitView(detail: CommitDetail) -> impl IntoView {
                             <span class="diff-n"><b>{format!("+{}", count(added))}</b>" "<i>{format!("-{}", count(removed))}</i></span>
                             {parent.map(|parent| view! { <a class="link f12 push" href=format!("/commits/{parent}")>"The one before"</a> })}
                         </div>
-                        <ul class="rows">{changes.into_iter().map(change_row).collect_view()}</ul>
+                        <ul class="rows">{changes.into_iter().map(change_row).collect_view()} {records.into_iter().map(record_row).collect_view()}</ul>
                         {(more > 0)
                             .then(|| view! { <p class="hint">{format!("The first {} are listed; {} more belong to this commit.", count(CHANGES_SHOWN), count(more))}</p> })}
                     </div>
@@ -76,6 +76,20 @@ fn CommitView(detail: CommitDetail) -> impl IntoView {
             </section>
         </main>
     }
+}
+
+/// The session that the commit was made from.
+fn record_row(record: CommittedRecord) -> AnyView {
+    view! {
+        <li>
+            <span class="chip info">"session"</span>
+            <div class="tx">
+                <a class="cover" href=format!("/sessions/{}", record.session_id)><b>{record.title}</b></a>
+                <small><code>{record.path}</code></small>
+            </div>
+        </li>
+    }
+    .into_any()
 }
 
 fn change_row(change: CommitChange) -> AnyView {
