@@ -128,7 +128,7 @@ async fn home(ctx: &Ctx, access: &SessionAccess, input: &CommitSession, named: &
 }
 
 async fn default_volume(ctx: &Ctx, access: &SessionAccess) -> AppResult<VolumeId> {
-    let Some(team) = access.team else { return volumes::service::personal_volume(ctx, ctx.actor()?.id()).await };
+    let Some(team) = access.team else { return volumes::service::personal_volume(ctx).await };
     let visible = volumes::service::visible(ctx).await?;
     let first = visible.iter().filter(|volume| volume.team == Some(team)).map(|volume| volume.id).min();
     first.ok_or_else(|| AppError::field("volumeId", "The team of this session has no volume: choose one."))
