@@ -7,6 +7,7 @@ mod process;
 mod rooms;
 mod scale;
 mod server;
+mod sessions;
 mod socket;
 
 use std::path::PathBuf;
@@ -61,6 +62,9 @@ fn main() -> Result<()> {
     }
     if wanted("rooms") {
         figures.extend(runtime.block_on(rooms::run())?);
+    }
+    if wanted("sessions") {
+        figures.extend(runtime.block_on(sessions::run())?);
     }
     println!("\n| figure | goal | measured | |\n|---|---|---|---|");
     for Figure { what, goal, measured, met } in figures {

@@ -47,7 +47,8 @@ async fn timed(server: &Server, path: impl Fn(usize) -> String) -> Result<f64> {
 
 /// A zip with one session of `entries` messages such as people write, to be imported into a volume.
 fn archive(entries: usize) -> Result<Vec<u8>> {
-    let messages: Vec<_> = (0..entries).map(|at| json!({ "id": at, "role": ["Maya", "Tom", "Scribe"][at % 3], "content": content(at) })).collect();
+    let messages: Vec<_> =
+        (0..entries).map(|at| json!({ "id": at, "role": ["Maya", "Tom", "Scribe"][at % 3], "content": content(at) })).collect();
     let file = json!({ "id": "long", "name": "A long session", "goal": "Find out how long", "messages": messages });
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     zip.start_file("sessions/long.json", SimpleFileOptions::default())?;
@@ -57,7 +58,9 @@ fn archive(entries: usize) -> Result<Vec<u8>> {
 
 fn content(at: usize) -> String {
     match at % 10 {
-        0 => format!("## Step {at}\n\n1. Read the log\n2. Compare it with `run {at}`\n\n```rust\nfn main() {{ println!(\"{at}\"); }}\n```\n"),
+        0 => {
+            format!("## Step {at}\n\n1. Read the log\n2. Compare it with `run {at}`\n\n```rust\nfn main() {{ println!(\"{at}\"); }}\n```\n")
+        }
         3 => format!("| what | value |\n| --- | --- |\n| rows | {at} |\n| errors | 0 |\n"),
         _ => format!("Looked at number {at}: **nothing** unusual, see [the page](/artifacts) and the numbers of yesterday."),
     }

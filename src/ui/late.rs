@@ -14,7 +14,7 @@ use leptos::{
 pub struct Late(Box<dyn FnOnce() -> AnyView + Send>);
 
 /// For what stands in a `Suspense` or `Transition`: the server walks through that two or three times to find out which answers
-/// it has to wait for, and would build the view each time (docs/decisions/late-views.md). So `view` reads no answer
+/// it has to wait for, and would build the view each time (docs/decisions/page-cost.md). So `view` reads no answer
 /// itself, except in a `Suspense` or `Transition` of its own.
 pub fn late<V: IntoView + 'static>(view: impl FnOnce() -> V + Send + 'static) -> Late {
     Late(Box::new(|| view().into_any()))

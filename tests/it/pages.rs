@@ -17,3 +17,13 @@ app_test!(titles_outlive_their_pages_when_many_are_rendered_at_once, |app| {
         }
     }
 });
+
+// What stands in a `Suspense` was built twice, and with it what its parts read: the history of an artifact came twice with its page.
+app_test!(a_page_reads_an_answer_once_and_brings_it_once, |app| {
+    let maya = app.sign_up_first().await;
+    let (_, page) = maya.get("/artifacts?limit=1").await;
+    let artifact = page["items"][0]["id"].as_str().expect("a built-in artifact");
+    let answer = maya.answer(maya.request(Method::GET, &format!("/artifacts/{artifact}"))).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    assert_eq!(answer.text.matches(r#"\"revisions\":["#).count(), 1, "{}", answer.text);
+});

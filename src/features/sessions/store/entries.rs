@@ -41,7 +41,7 @@ const ENTRY: &str = "SELECT e.id, e.session_id, e.number, e.kind, e.text, e.html
 pub async fn entries(pool: &AnyPool, session: SessionId, from: i64, limit: i64) -> AppResult<Vec<EntryRow>> {
     let mut sql = Sql::new(ENTRY);
     sql.push("e.session_id = ").bind(session.to_string()).push(" AND e.number >= ").bind(from);
-    sql.push(" ORDER BY e.number LIMIT ").bind(limit);
+    sql.push(" ORDER BY e.number LIMIT ").number(limit);
     sql.fetch_all(pool).await
 }
 

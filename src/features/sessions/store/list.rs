@@ -105,7 +105,7 @@ pub async fn list(pool: &AnyPool, listed: &Listed<'_>, sort: SessionSort, after:
         SessionSort::Created => " ORDER BY s.created_at DESC, s.id DESC LIMIT ",
         SessionSort::Title => " ORDER BY s.title_key, s.id LIMIT ",
     });
-    sql.bind(limit);
+    sql.number(limit);
     sql.fetch_all(pool).await
 }
 

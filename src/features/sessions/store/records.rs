@@ -26,7 +26,7 @@ pub async fn current_record<'c>(executor: impl Executor<'c, Database = Any>, vol
 pub async fn records_of_volume(pool: &AnyPool, volume: VolumeId, after: &str, limit: i64) -> AppResult<Vec<RecordRow>> {
     let mut sql = Sql::new(RECORD);
     sql.push("current = 1 AND volume_id = ").bind(volume.to_string()).push(" AND path > ").bind(after.to_owned());
-    sql.push(" ORDER BY path LIMIT ").bind(limit);
+    sql.push(" ORDER BY path LIMIT ").number(limit);
     sql.fetch_all(pool).await
 }
 
