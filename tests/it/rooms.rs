@@ -241,7 +241,7 @@ app_test!(ten_thousand_joins_and_too_many_events_are_survived, |app| {
 
 app_test!(a_reader_that_stops_is_let_go_and_the_others_hear_everything, |app| {
     let (maya, ines, _, team) = people(app).await;
-    let mut stuck = app.socket_of(&ines).await;
+    let mut stuck = app.slow_socket_of(&ines).await;
     stuck.join(&team, "workspace", None).await;
     let mut reader = app.socket_of(&maya).await;
     reader.join(&team, "workspace", None).await;

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use futures::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream, connect_async,
+    MaybeTlsStream, WebSocketStream, client_async, connect_async,
     tungstenite::{Error, Message, client::IntoClientRequest as _, http::HeaderValue},
 };
 
@@ -38,16 +38,38 @@ impl TestApp {
 
     /// Opens the room socket as a program with a token of `who`, and reads the welcome.
     pub async fn socket_of(&self, who: &Client) -> Socket {
-        let program = self.client_with_token(who, &["read", "write"]).await;
-        let token = program.token.expect("a token");
+        let token = self.token_of(who).await;
         let mut socket = self.open("/ws", &[("authorization", format!("Bearer {token}"))]).await.expect("it opens");
-        let welcome = socket.next().await;
-        assert_eq!((&welcome["type"], &welcome["userId"]), (&json!("welcome"), &json!(who.id)));
+        socket.welcomed(who).await;
         socket
+    }
+
+    /// The same for a client whose system takes in little of what it does not read: some take in tens of megabytes.
+    pub async fn slow_socket_of(&self, who: &Client) -> Socket {
+        let token = self.token_of(who).await;
+        let mut request = self.socket_url("/ws").into_client_request().expect("an address");
+        request.headers_mut().insert("authorization", HeaderValue::from_str(&format!("Bearer {token}")).expect("a header"));
+        let connection = TcpSocket::new_v4().expect("a socket");
+        connection.set_recv_buffer_size(64 * 1024).expect("a small buffer");
+        let address = request.uri().authority().expect("an address").as_str().parse().expect("an address");
+        let stream = connection.connect(address).await.expect("connects");
+        let (socket, _) = client_async(request, MaybeTlsStream::Plain(stream)).await.expect("it opens");
+        let mut socket = Socket(socket);
+        socket.welcomed(who).await;
+        socket
+    }
+
+    async fn token_of(&self, who: &Client) -> String {
+        self.client_with_token(who, &["read", "write"]).await.token.expect("a token")
     }
 }
 
 impl Socket {
+    async fn welcomed(&mut self, who: &Client) {
+        let welcome = self.next().await;
+        assert_eq!((&welcome["type"], &welcome["userId"]), (&json!("welcome"), &json!(who.id)));
+    }
+
     pub async fn send(&mut self, frame: Value) {
         self.0.send(Message::text(frame.to_string())).await.expect("sends");
     }

@@ -185,9 +185,11 @@ mod tests {
     #[test]
     fn an_answer_keeps_it() {
         let mut pulse = open(0);
-        pulse.asked(30_000);
-        assert!(!pulse.heard(30_050));
-        assert_eq!(pulse.tick(40_000), Act::Nothing);
+        assert_eq!(pulse.tick(10_000), Act::Nothing);
+        pulse.asked(10_000);
+        assert!(!pulse.heard(10_050));
+        // Without the answer it would be let go by now.
+        assert_eq!(pulse.tick(20_000), Act::Nothing);
         assert_eq!(pulse.link(), Link::Live);
     }
 
