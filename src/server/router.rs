@@ -77,6 +77,7 @@ pub fn router(state: AppState) -> Router {
         .merge(api.with_state(()))
         .route("/healthz", get(health))
         .route("/ws", get(collaboration::ws::room_socket))
+        .route("/ws/doc/{artifact_id}", get(collaboration::ws::document_socket))
         .route("/auth/github", get(accounts::http::github_start))
         .route("/auth/github/callback", get(accounts::http::github_callback))
         .route("/avatars/{user_id}/{sha}", get(accounts::http::avatar))
@@ -93,11 +94,12 @@ pub fn router(state: AppState) -> Router {
         .with_state(state)
 }
 
-/// The room socket alone, for a listener of its own (`WS_ADDR`).
+/// The sockets alone, for a listener of its own (`WS_ADDR`).
 pub fn sockets(state: AppState) -> Router {
     Router::<AppState>::new()
         .route("/", get(collaboration::ws::room_socket))
         .route("/ws", get(collaboration::ws::room_socket))
+        .route("/ws/doc/{artifact_id}", get(collaboration::ws::document_socket))
         .layer(from_fn_with_state(state.clone(), middleware::authenticate))
         .layer(from_fn(middleware::time_limit))
         .layer(CatchPanicLayer::custom(middleware::on_panic))

@@ -13,7 +13,7 @@ use axum::{Extension, Router};
 use tokio::net::{TcpListener, UnixListener};
 
 use super::{config::Config, context::Ctx, middleware::LocalSocket, router, state::AppState, telemetry, worker};
-use crate::features::{artifacts, jobs, volumes};
+use crate::features::{artifacts, collaboration, jobs, volumes};
 
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -44,6 +44,7 @@ pub async fn prepare(config: Config) -> Result<AppState, BoxError> {
     let state = AppState::open(config).await?;
     let ctx = Ctx::internal(state.clone(), None);
     artifacts::service::settle_all(&ctx).await?;
+    collaboration::service::documents::settle_all(&ctx).await?;
     volumes::service::install_system_volume(&ctx).await?;
     jobs::service::take_over(&ctx).await?;
     Ok(state)

@@ -16,7 +16,7 @@ use crate::features::{
         markdown::Renderer,
         service::{LibraryIndex, Visits},
     },
-    collaboration::service::Rooms,
+    collaboration::service::{Rooms, documents::Documents},
 };
 
 /// Shared by all tasks of the process; cheap to clone.
@@ -35,6 +35,8 @@ pub struct Inner {
     pub actors: ActorCache,
     /// Who is connected, and what is told to them.
     pub rooms: Rooms,
+    /// What several write at once.
+    pub documents: Documents,
     /// Signs what lasts a minute.
     pub signing_key: Vec<u8>,
     pub http: reqwest::Client,
@@ -73,6 +75,7 @@ impl AppState {
             limits: Limits::new(),
             actors: ActorCache::default(),
             rooms: Rooms::new(config.sockets),
+            documents: Documents::default(),
             signing_key: super::secrets::signing_key(config.secret_key.as_deref(), &config.data_dir)?,
             http,
             config,

@@ -26,9 +26,13 @@ async fn run(ctx: &Ctx, job: &Job) -> AppResult<serde_json::Value> {
     }
 }
 
-/// Works until the process is asked to stop, and what is told in rooms is written.
+/// Works until the process is asked to stop, and what is told in rooms and written in documents is stored.
 pub async fn work(state: AppState) {
-    tokio::join!(work_on_jobs(state.clone()), collaboration::service::keep(state));
+    tokio::join!(
+        work_on_jobs(state.clone()),
+        collaboration::service::keep(state.clone()),
+        collaboration::service::documents::keep_documents(state)
+    );
 }
 
 async fn work_on_jobs(state: AppState) {

@@ -31,10 +31,10 @@ async fn create_ws_token(ctx: Ctx, headers: HeaderMap) -> AppResult<Json<WsToken
     Ok(Json(service::create_ws_token(&ctx, credential)?))
 }
 
-/// The rooms in the memory of this server, the fullest first.
+/// The rooms and documents in the memory of this server, the fullest first.
 #[utoipa::path(get, path = "/admin/rooms", tag = "administration", responses((status = 200, body = RoomsReport)))]
 async fn rooms(ctx: Ctx) -> AppResult<Json<RoomsReport>> {
     accounts::service::require_administrator(&ctx)?;
     let rooms = &ctx.state.rooms;
-    Ok(Json(RoomsReport { sockets: rooms.sockets() as i64, rooms: rooms.report() }))
+    Ok(Json(RoomsReport { sockets: rooms.sockets() as i64, rooms: rooms.report(), documents: service::documents::report(&ctx.state) }))
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::{
     features::accounts::model::UserKind,
-    ids::{RoomId, UserId},
+    ids::{ArtifactId, RoomId, UserId},
 };
 
 /// What a room is about; its id is that thing's.
@@ -188,12 +188,24 @@ pub struct RoomReport {
     pub told: i64,
 }
 
+/// A document that is open on the server, for administrators.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DocumentReport {
+    pub artifact_id: ArtifactId,
+    pub connections: i64,
+    pub people: Vec<RoomUser>,
+    /// Of updates that are not on disk yet.
+    pub unsaved_bytes: i64,
+}
+
 /// What the live part of the server holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RoomsReport {
     pub sockets: i64,
     pub rooms: Vec<RoomReport>,
+    pub documents: Vec<DocumentReport>,
 }
 
 /// A token that opens the room socket once within a minute, for programs that cannot send a header.
@@ -254,7 +266,7 @@ impl RoomEvent {
 mod tests {
     use super::*;
 
-    /// The frames as DESIGN fixes them.
+    /// The frames as docs/protocol.md has them.
     #[test]
     fn frames_are_written_as_agreed() {
         let (room, user) = (RoomId::generate(), UserId::generate());

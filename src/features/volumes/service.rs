@@ -9,7 +9,7 @@ mod publishing;
 mod system;
 mod tree;
 
-pub use access::{VolumeAccess, authorise, visible};
+pub use access::{VolumeAccess, authorise, unattended, visible};
 pub use demo::{add_demo, add_demo_if_wanted, remove_demo};
 pub use export::{Export, export_artifact, export_volume};
 pub use history::{

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::json;
 
-use super::{facts::Facts, tree};
+use super::{facts::Facts, live, tree};
 use crate::{
     error::{AppError, AppResult, ErrorCode},
     features::{
@@ -14,6 +14,7 @@ use crate::{
             model::{BULK_MAX, FileEntry, diff, document::Document},
             store::{self, ArtifactRow, DraftRow, NewRevision, RevisionRow},
         },
+        collaboration::service::documents::{self, Followed, Held},
         volumes::{
             self,
             model::{Change, Commit, CreateCommit, limits},
@@ -165,14 +166,37 @@ struct Draft {
 
 /// Commits drafts: of each volume one commit, all or none.
 pub async fn commit(ctx: &Ctx, input: CreateCommit) -> AppResult<Vec<Commit>> {
-    let (tx, commits) = begin_commit(ctx, input, None).await?;
-    tx.commit().await?;
-    Ok(commits)
+    begin_commit(ctx, input, None).await?.finish(ctx).await
 }
 
-/// The same, with a file beside the drafts and in a transaction that is still open: what belongs to the commit can join it. The
-/// caller may commit to the volume of that file.
-pub async fn begin_commit(ctx: &Ctx, input: CreateCommit, beside: Option<Beside>) -> AppResult<(Tx, Vec<Commit>)> {
+/// Commits in a transaction that is still open: what belongs to them can join it.
+pub struct Begun {
+    pub tx: Tx,
+    pub commits: Vec<Commit>,
+    ids: Vec<ArtifactId>,
+    accesses: HashMap<VolumeId, VolumeAccess>,
+    /// What editors have open of it: nothing of that becomes a draft before the end.
+    held: Vec<(Held, Followed)>,
+}
+
+impl Begun {
+    pub async fn finish(self, ctx: &Ctx) -> AppResult<Vec<Commit>> {
+        self.tx.commit().await?;
+        for (_held, followed) in self.held {
+            followed.publish();
+        }
+        for commit in &self.commits {
+            if let Some(access) = self.accesses.get(&commit.volume_id) {
+                live::announce_commit(ctx, access, &commit.sha);
+            }
+        }
+        live::announce_all(ctx, &self.ids, "head");
+        Ok(self.commits)
+    }
+}
+
+/// Begins a commit, with a file beside the drafts. The caller may commit to the volume of that file.
+pub async fn begin_commit(ctx: &Ctx, input: CreateCommit, beside: Option<Beside>) -> AppResult<Begun> {
     ctx.actor_with(Action::Commit.scope())?;
     let message = checked_message(&input.message)?;
     let ids: Vec<ArtifactId> = {
@@ -186,6 +210,7 @@ pub async fn begin_commit(ctx: &Ctx, input: CreateCommit, beside: Option<Beside>
         Some(id) => checked_commit_id(id, ctx.now())?,
         None => CommitId::generate(),
     };
+    let mut held = documents::hold_all(ctx, &ids).await?;
     let (drafts, accesses) = load(ctx, &ids).await?;
     let bases: HashMap<String, Option<RevisionId>> =
         input.artifacts.iter().map(|item| (item.id.to_string(), item.base_revision_id)).collect();
@@ -222,8 +247,15 @@ pub async fn begin_commit(ctx: &Ctx, input: CreateCommit, beside: Option<Beside>
         locks.push(lock(&mut tx, *volume).await?);
     }
     refuse_changes(&mut tx, &ids, &drafts).await?;
-    let mut commits = Vec::new();
+    let (mut commits, mut following) = (Vec::new(), Vec::new());
     for (locked, (volume, prepared)) in locks.iter().zip(volumes) {
+        // The text that editors have is this one; what they write next begins with this revision.
+        for (new, (_, content)) in prepared.revisions.iter().zip(&prepared.contents) {
+            if let Some(held) = held.remove(&new.artifact) {
+                let followed = held.follow(ctx, &mut tx, &Document::decode(content).text, Some(new.id)).await?;
+                following.push((held, followed));
+            }
+        }
         let id = prepared.commit;
         let beside = beside.as_ref().filter(|beside| beside.volume == volume);
         let commit = publish_beside(ctx, &mut tx, locked, prepared, true, beside).await?;
@@ -237,7 +269,7 @@ pub async fn begin_commit(ctx: &Ctx, input: CreateCommit, beside: Option<Beside>
         .await?;
         commits.push(commit);
     }
-    Ok((tx, commits))
+    Ok(Begun { tx, commits, ids, accesses, held: following })
 }
 
 async fn load(ctx: &Ctx, ids: &[ArtifactId]) -> AppResult<(Vec<Draft>, HashMap<VolumeId, VolumeAccess>)> {

@@ -2,6 +2,7 @@
 
 use super::{
     facts::Facts,
+    live,
     transfer::{free_path, free_slug},
 };
 use crate::{
@@ -70,8 +71,10 @@ pub async fn create_artifact(ctx: &Ctx, input: CreateArtifact) -> AppResult<Arti
     };
     store::insert(&mut tx, &[new]).await?;
     store::insert_draft(&mut tx, &DraftWrite { id, base: None, content: text.as_bytes(), files: "[]", by: actor, now }).await?;
+    store::add_draft_authors(&mut tx, id, &[actor]).await?;
     record(ctx, &mut tx, Event::new("artifact.created").team(access.team).volume(access.id).subject(id)).await?;
     tx.commit().await?;
+    live::announce_created(ctx, &access, id);
     super::get_artifact(ctx, id, None).await
 }
 

@@ -1,8 +1,9 @@
-//! The one draft service: the uncommitted text of an artifact, saved as it is written. Live co-editing will stand behind it.
+//! The one draft service: the uncommitted text of an artifact, saved as it is written. Where editors have it open, it follows their
+//! document (`live`), and a change made otherwise reaches them.
 
 use std::collections::HashMap;
 
-use super::{access, facts::Reading, tree};
+use super::{access, facts::Reading, live, tree};
 use crate::{
     error::{AppError, AppResult},
     features::{
@@ -16,13 +17,17 @@ use crate::{
             },
             store::{self, ArtifactRow, DraftRow, DraftWrite, RevisionRow},
         },
+        collaboration::service::documents,
         volumes::{
             model::limits,
             service::{VolumeAccess, lock},
         },
     },
-    ids::{ArtifactId, RevisionId},
-    server::context::Ctx,
+    ids::{ArtifactId, RevisionId, UserId},
+    server::{
+        context::Ctx,
+        db::{Tx, parse_id},
+    },
 };
 
 /// An artifact as it stands: head, draft, and the bytes that count now.
@@ -33,20 +38,35 @@ pub struct Current {
     pub draft: Option<DraftRow>,
     /// Of the head.
     pub head_content: Option<Vec<u8>>,
+    /// For a change: the document of those who edit it right now. Nothing of it becomes the draft meanwhile.
+    pub held: Option<documents::Held>,
 }
 
 impl Current {
     /// For reading, or for a change that the caller may make.
     pub async fn load(ctx: &Ctx, id: ArtifactId, action: Action) -> AppResult<Self> {
-        let (row, access) =
-            if action == Action::Read { access::find(ctx, id, action).await? } else { access::find_live(ctx, id, action).await? };
+        if action == Action::Read {
+            let (row, access) = access::find(ctx, id, action).await?;
+            // The row says whether there is a draft: after that it may be another.
+            let row = if documents::settle(ctx, id).await? { store::by_id(ctx.db().read(), id).await?.unwrap_or(row) } else { row };
+            return Self::read(ctx, row, access, None).await;
+        }
+        let (row, access) = access::find_live(ctx, id, action).await?;
+        let Some(held) = documents::hold(ctx, id).await? else { return Self::read(ctx, row, access, None).await };
+        let (row, access) = access::find_live(ctx, id, action).await?;
+        Self::read(ctx, row, access, Some(held)).await
+    }
+
+    /// What belongs to an artifact's row.
+    pub async fn read(ctx: &Ctx, row: ArtifactRow, access: VolumeAccess, held: Option<documents::Held>) -> AppResult<Self> {
+        let id = row.id()?;
         let pool = ctx.db().read();
         let (head, head_content) = match row.head()? {
             Some(head) => tree::revision_with_content(ctx, id, head).await?.unzip(),
             None => (None, None),
         };
         let draft = if row.has_draft != 0 { store::draft(pool, id).await? } else { None };
-        Ok(Self { row, access, head, draft, head_content })
+        Ok(Self { row, access, head, draft, head_content, held })
     }
 
     pub fn bytes(&self) -> &[u8] {
@@ -68,6 +88,10 @@ impl Current {
     /// The bytes that an edited text makes: with the head's line ends and byte order mark, and the head's very bytes when
     /// nothing differs from it.
     pub fn encode(&self, text: &str) -> AppResult<Vec<u8>> {
+        self.encode_within(text, limits::MAIN_FILE_BYTES)
+    }
+
+    pub fn encode_within(&self, text: &str, most: u64) -> AppResult<Vec<u8>> {
         let original = self.head_content.as_deref().unwrap_or(self.bytes());
         let decoded = Document::decode(original);
         let bytes = decoded.envelope.encode(text, Some(original));
@@ -76,13 +100,17 @@ impl Current {
                 "This file holds bytes that are no text, which saving would lose. Download it, mend it there and import it again.",
             ));
         }
-        if bytes.len() as u64 > limits::MAIN_FILE_BYTES {
+        if bytes.len() as u64 > most {
             return Err(AppError::too_large(format!(
                 "The text is over {} KB. Move parts of it to files beside it.",
                 limits::MAIN_FILE_BYTES / 1024
             )));
         }
         Ok(bytes)
+    }
+
+    pub fn files_json(&self) -> AppResult<String> {
+        files_json(&self.files()?)
     }
 
     fn equals_head(&self, bytes: &[u8], files: &str) -> AppResult<bool> {
@@ -100,25 +128,63 @@ pub enum Expected {
     AsLoaded,
 }
 
-/// Writes a draft, or removes it when it equals the head.
-pub async fn write(
-    ctx: &Ctx,
-    current: &Current,
-    bytes: Vec<u8>,
-    files: String,
-    expected: Expected,
-    base: Option<RevisionId>,
-    event: Event,
-) -> AppResult<SavedDraft> {
+/// A draft to be written.
+pub struct Draft {
+    pub bytes: Vec<u8>,
+    /// JSON.
+    pub files: String,
+    pub base: Option<RevisionId>,
+}
+
+/// A draft that was written.
+pub struct Written {
+    pub saved: SavedDraft,
+    /// Whether there is one now where there was none, or none any more.
+    pub marks: bool,
+}
+
+/// Writes a draft, or removes it when it equals the head. Those who have it open follow.
+pub async fn write(ctx: &Ctx, current: &Current, draft: Draft, expected: Expected, event: Event) -> AppResult<SavedDraft> {
     let actor = ctx.actor()?.id();
-    let (id, volume, now) = (current.row.id()?, current.row.volume()?, ctx.now());
-    let reading = Reading::of(current.row.kind(), &current.row.slug, &Document::decode(&bytes).text);
-    let clean = current.equals_head(&bytes, &files)?;
     let mut tx = ctx.db().write_tx().await?;
+    let written = write_in(ctx, &mut tx, current, &draft, expected, &[actor], event).await?;
+    let followed = match &current.held {
+        Some(held) => {
+            let base = if written.saved.clean { current.row.head()? } else { draft.base };
+            Some(held.follow(ctx, &mut tx, &Document::decode(&draft.bytes).text, base).await?)
+        }
+        None => None,
+    };
+    tx.commit().await?;
+    if let Some(followed) = followed {
+        followed.publish();
+    }
+    live::announce_draft(ctx, current, &written, actor);
+    Ok(written.saved)
+}
+
+/// The same in a transaction of the caller's; `authors` wrote it, the last one last.
+pub async fn write_in(
+    ctx: &Ctx,
+    tx: &mut Tx,
+    current: &Current,
+    draft: &Draft,
+    expected: Expected,
+    authors: &[UserId],
+    event: Event,
+) -> AppResult<Written> {
+    let (id, volume, now) = (current.row.id()?, current.row.volume()?, ctx.now());
+    let by = match (authors.last(), &current.draft) {
+        (Some(author), _) => *author,
+        (None, Some(draft)) => draft.updated_by()?.id,
+        (None, None) => parse_id(&current.row.created_by)?,
+    };
+    let reading = Reading::of(current.row.kind(), &current.row.slug, &Document::decode(&draft.bytes).text);
+    let clean = current.equals_head(&draft.bytes, &draft.files)?;
     // Only what the library shows needs the volume's lock: the mark of a draft, and the facts of what was never committed.
     let marks = clean == (current.row.has_draft != 0);
-    let seq = if marks || current.head.is_none() { Some(lock(&mut tx, volume).await?.0) } else { None };
-    let stored = store::draft(&mut *tx, id).await?;
+    let seq = if marks || current.head.is_none() { Some(lock(tx, volume).await?.0) } else { None };
+    let stored = store::draft(&mut **tx, id).await?;
     let saves = stored.as_ref().map_or(0, |draft| draft.saves);
     let seen = match expected {
         Expected::Saves(saves) => saves,
@@ -126,38 +192,40 @@ pub async fn write(
     };
     if seen != saves {
         // The same text once more: a retry whose first answer was lost.
-        if let Some(draft) = stored.filter(|draft| seen + 1 == draft.saves && draft.content == bytes && draft.files == files) {
-            return Ok(SavedDraft { saves: draft.saves, saved_at: draft.updated_at, hints: reading.hints, clean: false });
+        if let Some(stored) =
+            stored.filter(|stored| seen + 1 == stored.saves && stored.content == draft.bytes && stored.files == draft.files)
+        {
+            let saved = SavedDraft { saves: stored.saves, saved_at: stored.updated_at, hints: reading.hints, clean: false };
+            return Ok(Written { saved, marks: false });
         }
         return Err(AppError::conflict(
             "Somebody saved another text in between. Load the page again to see it; yours is still in the editor.",
         ));
     }
-    let live = store::by_id(&mut *tx, id).await?.ok_or_else(|| AppError::not_found("artifact"))?;
+    let live = store::by_id(&mut **tx, id).await?.ok_or_else(|| AppError::not_found("artifact"))?;
     if live.state != store::LIVE || live.volume()? != volume {
         return Err(AppError::conflict("Somebody moved or deleted this artifact in between. Load the page again."));
     }
     let saves = if clean && live.head_revision_id == current.row.head_revision_id {
-        store::delete_draft(&mut tx, id).await?;
+        store::delete_draft(tx, id).await?;
         0
     } else {
-        let draft = DraftWrite { id, base, content: &bytes, files: &files, by: actor, now };
-        let written =
-            if saves == 0 { store::insert_draft(&mut tx, &draft).await? } else { store::update_draft(&mut tx, &draft, saves).await? };
+        let row = DraftWrite { id, base: draft.base, content: &draft.bytes, files: &draft.files, by, now };
+        let written = if saves == 0 { store::insert_draft(tx, &row).await? } else { store::update_draft(tx, &row, saves).await? };
         if !written {
             return Err(AppError::conflict("Somebody saved this draft at the same moment. Load the page again."));
         }
+        store::add_draft_authors(tx, id, authors).await?;
         saves + 1
     };
     if let Some(seq) = seq {
         if current.head.is_none() {
-            store::update_facts(&mut tx, id, &reading.facts, seq, now).await?;
+            store::update_facts(tx, id, &reading.facts, seq, now).await?;
         }
-        store::set_has_draft(&mut tx, id, saves > 0, seq).await?;
+        store::set_has_draft(tx, id, saves > 0, seq).await?;
     }
-    record(ctx, &mut tx, event.team(current.access.team).volume(volume).subject(id)).await?;
-    tx.commit().await?;
-    Ok(SavedDraft { saves, saved_at: now, hints: reading.hints, clean: saves == 0 })
+    record(ctx, tx, event.team(current.access.team).volume(volume).subject(id)).await?;
+    Ok(Written { saved: SavedDraft { saves, saved_at: now, hints: reading.hints, clean: saves == 0 }, marks })
 }
 
 /// The revision that a draft of now is based on.
@@ -175,23 +243,21 @@ fn files_json(files: &[FileEntry]) -> AppResult<String> {
 /// Autosave.
 pub async fn save_draft(ctx: &Ctx, id: ArtifactId, input: SaveDraft) -> AppResult<SavedDraft> {
     let current = Current::load(ctx, id, Action::EditDrafts).await?;
-    let bytes = current.encode(&input.text)?;
-    let files = files_json(&current.files()?)?;
-    let base = base_of(&current)?;
-    write(ctx, &current, bytes, files, Expected::Saves(input.saves), base, Event::new("draft.saved")).await
+    let draft = Draft { bytes: current.encode(&input.text)?, files: current.files_json()?, base: base_of(&current)? };
+    write(ctx, &current, draft, Expected::Saves(input.saves), Event::new("draft.saved")).await
 }
 
 /// Changes the files of the draft.
 pub async fn write_files(ctx: &Ctx, current: &Current, files: &[FileEntry], event: Event) -> AppResult<SavedDraft> {
-    let base = base_of(current)?;
-    write(ctx, current, current.bytes().to_vec(), files_json(files)?, Expected::AsLoaded, base, event).await
+    let draft = Draft { bytes: current.bytes().to_vec(), files: files_json(files)?, base: base_of(current)? };
+    write(ctx, current, draft, Expected::AsLoaded, event).await
 }
 
 /// Changes the text of the draft by a rule.
 pub async fn edit(ctx: &Ctx, current: &Current, change: impl FnOnce(&str) -> String, event: Event) -> AppResult<SavedDraft> {
     let bytes = current.encode(&change(&current.decoded().text))?;
-    let files = files_json(&current.files()?)?;
-    write(ctx, current, bytes, files, Expected::AsLoaded, base_of(current)?, event).await
+    let draft = Draft { bytes, files: current.files_json()?, base: base_of(current)? };
+    write(ctx, current, draft, Expected::AsLoaded, event).await
 }
 
 /// Sets or removes one key of the frontmatter; only its lines change.
@@ -213,17 +279,30 @@ pub async fn set_frontmatter(ctx: &Ctx, id: ArtifactId, input: SetFrontmatter) -
 
 /// Throws the draft away. What was never committed goes to the trash instead: there is nothing else of it.
 pub async fn discard_draft(ctx: &Ctx, id: ArtifactId) -> AppResult<()> {
-    let (row, access) = access::find_live(ctx, id, Action::EditDrafts).await?;
-    if row.head_revision_id.is_none() {
+    let current = Current::load(ctx, id, Action::EditDrafts).await?;
+    let Some(head) = &current.head_content else {
         return Err(AppError::conflict("This was never committed, so the draft is all there is: delete the artifact instead."));
-    }
+    };
     let mut tx = ctx.db().write_tx().await?;
-    let (seq, _) = lock(&mut tx, row.volume()?).await?;
-    if store::delete_draft(&mut tx, id).await? {
+    let (seq, _) = lock(&mut tx, current.access.id).await?;
+    let discarded = store::delete_draft(&mut tx, id).await?;
+    if discarded {
         store::set_has_draft(&mut tx, id, false, seq).await?;
-        record(ctx, &mut tx, Event::new("draft.discarded").team(access.team).volume(access.id).subject(id)).await?;
+        let event = Event::new("draft.discarded").team(current.access.team).volume(current.access.id).subject(id);
+        record(ctx, &mut tx, event).await?;
     }
-    Ok(tx.commit().await?)
+    let followed = match &current.held {
+        Some(held) => Some(held.follow(ctx, &mut tx, &Document::decode(head).text, current.row.head()?).await?),
+        None => None,
+    };
+    tx.commit().await?;
+    if let Some(followed) = followed {
+        followed.publish();
+    }
+    if discarded {
+        live::announce(ctx, &current, "draft", ctx.actor()?.id());
+    }
+    Ok(())
 }
 
 /// Counts the lines that each draft among these changes against what it began at. A fixed number of queries.

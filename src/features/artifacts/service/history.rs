@@ -6,7 +6,7 @@ use super::{
     access,
     commits::{self, Bytes, Prepared, publish, revision_of},
     drafts::Current,
-    tree,
+    live, tree,
 };
 use crate::{
     error::{AppError, AppResult},
@@ -145,8 +145,18 @@ pub async fn restore_revision(ctx: &Ctx, id: ArtifactId, input: RestoreRevision)
             "Somebody committed in between: look at the history again.".to_owned(),
         )])));
     }
+    let (new, text) = (prepared.revisions[0].id, Document::decode(&prepared.contents[0].1).text);
     let commit = publish(ctx, &mut tx, &locked, prepared, true).await?;
+    let followed = match &current.held {
+        Some(held) if current.draft.is_none() => Some(held.follow(ctx, &mut tx, &text, Some(new)).await?),
+        _ => None,
+    };
     record(ctx, &mut tx, Event::new("artifact.restored").team(current.access.team).volume(volume).subject(id)).await?;
     tx.commit().await?;
+    if let Some(followed) = followed {
+        followed.publish();
+    }
+    live::announce_commit(ctx, &current.access, &commit.sha);
+    live::announce_all(ctx, &[id], "head");
     Ok(commit)
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    drafts::{self, Current, Expected},
+    drafts::{self, Current, Draft, Expected},
     tree,
 };
 use crate::{
@@ -58,8 +58,8 @@ pub async fn save_merge(ctx: &Ctx, id: ArtifactId, input: SaveMerge) -> AppResul
     };
     let files = merge_files(&base_files, &current.files()?, &head.files()?);
     let bytes = current.encode(&input.text)?;
-    let files = serde_json::to_string(&files)?;
-    drafts::write(ctx, &current, bytes, files, Expected::Saves(input.saves), Some(head.id()?), Event::new("draft.merged")).await
+    let draft = Draft { bytes, files: serde_json::to_string(&files)?, base: Some(head.id()?) };
+    drafts::write(ctx, &current, draft, Expected::Saves(input.saves), Event::new("draft.merged")).await
 }
 
 fn merge_files(base: &[FileEntry], ours: &[FileEntry], theirs: &[FileEntry]) -> Vec<FileEntry> {

@@ -25,7 +25,7 @@ use crate::{
     },
 };
 
-use super::{Staging, index};
+use super::{Staging, index, live};
 
 /// Rows of one transaction: some 5 ms, 35 ms at worst, where 50,000 at once took 550 ms (docs/decisions/imports.md).
 const SLICE: i64 = 500;
@@ -60,11 +60,14 @@ impl<'a> Publication<'a> {
 /// Makes everything staged visible. When it fails before the commit is announced, nothing has happened; after that the rest
 /// follows, by a second try or by [`settle_all`].
 pub async fn publish_import(ctx: &Ctx, publication: Publication<'_>) -> AppResult<()> {
+    let volume = publication.volume;
     if publication.changes.len() as i64 <= SLICE {
-        publish_at_once(ctx, publication).await
+        publish_at_once(ctx, publication).await?;
     } else {
-        publish_in_slices(ctx, publication).await
+        publish_in_slices(ctx, publication).await?;
     }
+    live::volume_changed(ctx, volume).await;
+    Ok(())
 }
 
 fn overtaken() -> AppError {

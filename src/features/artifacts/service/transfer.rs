@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{
     access,
     commits::{self, Bytes, Prepared, publish, revision_of},
-    tree,
+    live, tree,
 };
 use crate::{
     error::{AppError, AppResult},
@@ -120,6 +120,8 @@ pub async fn move_all(ctx: &Ctx, from: &VolumeAccess, to: &VolumeAccess, rows: V
     if from.id == to.id {
         return Err(AppError::conflict("It is in this volume already."));
     }
+    let ids = rows.iter().map(ArtifactRow::id).collect::<AppResult<Vec<_>>>()?;
+    live::settle_all(ctx, &ids).await?;
     let heads = rows.iter().filter_map(|row| row.head().transpose()).collect::<AppResult<Vec<_>>>()?;
     let heads: Vec<RevisionRow> = store::revisions(ctx.db().read(), &heads).await?;
     let shas: Vec<String> = heads.iter().map(|head| head.content_sha.clone()).collect();
@@ -131,7 +133,6 @@ pub async fn move_all(ctx: &Ctx, from: &VolumeAccess, to: &VolumeAccess, rows: V
     let (first, second) = if from.id < to.id { (from.id, to.id) } else { (to.id, from.id) };
     let (first, second) = (lock(&mut tx, first).await?, lock(&mut tx, second).await?);
     let (left, entered) = if from.id < to.id { (first, second) } else { (second, first) };
-    let ids = rows.iter().map(ArtifactRow::id).collect::<AppResult<Vec<_>>>()?;
     commits::refuse_moved(&mut tx, &rows).await?;
     let mut gone = Prepared {
         volume: from.id,
@@ -174,5 +175,6 @@ pub async fn move_all(ctx: &Ctx, from: &VolumeAccess, to: &VolumeAccess, rows: V
     let data = json!({ "artifacts": ids.len(), "from": from.id.to_string() });
     record(ctx, &mut tx, Event::new("artifact.moved").team(to.team).volume(to.id).data(data)).await?;
     tx.commit().await?;
+    live::places_changed(ctx, &ids).await;
     Ok(())
 }

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::{
     access,
     commits::{self, Bytes, Prepared, publish, revision_of},
+    live,
     transfer::free_place,
     tree,
 };
@@ -61,6 +62,8 @@ pub async fn undelete_all(ctx: &Ctx, access: &VolumeAccess, rows: Vec<ArtifactRo
 }
 
 async fn turn(ctx: &Ctx, access: &VolumeAccess, rows: Vec<ArtifactRow>, deletes: bool) -> AppResult<()> {
+    let ids = rows.iter().map(ArtifactRow::id).collect::<AppResult<Vec<_>>>()?;
+    live::settle_all(ctx, &ids).await?;
     let heads = rows.iter().filter_map(|row| row.head().transpose()).collect::<AppResult<Vec<_>>>()?;
     let heads: HashMap<String, RevisionRow> =
         store::revisions(ctx.db().read(), &heads).await?.into_iter().map(|head| (head.artifact_id.clone(), head)).collect();
@@ -104,6 +107,7 @@ async fn turn(ctx: &Ctx, access: &VolumeAccess, rows: Vec<ArtifactRow>, deletes:
     }
     record(ctx, &mut tx, Event::new(event).team(access.team).volume(access.id).data(json!({ "artifacts": rows.len() }))).await?;
     tx.commit().await?;
+    live::places_changed(ctx, &ids).await;
     Ok(())
 }
 

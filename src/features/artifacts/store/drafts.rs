@@ -118,6 +118,21 @@ pub async fn update_draft(tx: &mut Tx, draft: &DraftWrite<'_>, saves: i64) -> Ap
     Ok(updated.rows_affected() == 1)
 }
 
+/// Who wrote on it, besides those who are known to have.
+pub async fn add_draft_authors(tx: &mut Tx, id: ArtifactId, authors: &[UserId]) -> AppResult<()> {
+    if authors.is_empty() {
+        return Ok(());
+    }
+    let mut sql = Sql::new("INSERT INTO draft_authors (artifact_id, user_id) VALUES ");
+    sql.rows(authors, |row, author| {
+        row.bind(id.to_string()).bind(author.to_string());
+    });
+    sql.push(" ON CONFLICT (artifact_id, user_id) DO NOTHING");
+    sql.execute(&mut **tx).await?;
+    Ok(())
+}
+
 pub async fn delete_draft(tx: &mut Tx, id: ArtifactId) -> AppResult<bool> {
+    sqlx::query("DELETE FROM draft_authors WHERE artifact_id = $1").bind(id.to_string()).execute(&mut **tx).await?;
     Ok(sqlx::query("DELETE FROM drafts WHERE artifact_id = $1").bind(id.to_string()).execute(&mut **tx).await?.rows_affected() == 1)
 }

@@ -147,6 +147,9 @@ pub async fn overtaken<'c>(executor: impl Executor<'c, Database = Any>, commit: 
 /// The drafts that a commit saved are gone.
 pub async fn clear_drafts(tx: &mut Tx, commit: CommitId) -> AppResult<()> {
     for statement in [
+        "INSERT INTO revision_contributors (revision_id, user_id) SELECT r.id, a.user_id FROM revisions r JOIN commits c ON c.id = r.commit_id \
+         JOIN draft_authors a ON a.artifact_id = r.artifact_id WHERE r.commit_id = $1 AND a.user_id <> c.author_id",
+        "DELETE FROM draft_authors WHERE artifact_id IN (SELECT artifact_id FROM revisions WHERE commit_id = $1)",
         "DELETE FROM drafts WHERE artifact_id IN (SELECT artifact_id FROM revisions WHERE commit_id = $1)",
         "UPDATE artifacts SET has_draft = 0 WHERE id IN (SELECT artifact_id FROM revisions WHERE commit_id = $1)",
     ] {

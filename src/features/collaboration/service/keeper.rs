@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     super::store::{self, EventRow},
-    Announced, Slot,
+    Announced, DRAIN, Slot,
     limits::{EMPTY_FOR, KEPT_EVENTS, KEPT_MS, WRITE_EVERY},
 };
 use crate::{
@@ -16,8 +16,6 @@ use crate::{
     server::{clock, context::Ctx, state::AppState},
 };
 
-/// Sockets have this long to say goodbye.
-const DRAIN: Duration = Duration::from_secs(5);
 /// Rows of one statement: each takes four placeholders.
 const ROWS: usize = 200;
 

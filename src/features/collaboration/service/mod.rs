@@ -4,6 +4,7 @@
 //! its way to the members here.
 
 mod access;
+pub mod documents;
 mod keeper;
 pub mod limits;
 pub mod outbox;
@@ -38,6 +39,9 @@ use crate::{
     ids::{RoomId, UserId},
     server::{context::Ctx, state::AppState},
 };
+
+/// Sockets have this long to say goodbye when the process stops.
+pub const DRAIN: Duration = Duration::from_secs(5);
 
 /// A room, once the database has said where its numbers are.
 #[derive(Default)]

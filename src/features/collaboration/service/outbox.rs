@@ -5,13 +5,24 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use axum::extract::ws::Utf8Bytes;
+use axum::{
+    body::Bytes,
+    extract::ws::{Message, Utf8Bytes},
+};
 use tokio::sync::Notify;
 
 use super::limits::{BATCH_BYTES, OUTBOX_BYTES};
 use crate::ids::{RoomId, UserId};
 
-/// Which passing event a newer one replaces while it waits.
+/// What one kind of socket carries: bytes that all its readers share.
+pub trait Frame: Clone {
+    /// What a newer frame takes the place of while it waits.
+    type Passing: PartialEq;
+    fn size(&self) -> usize;
+    fn into_message(self) -> Message;
+}
+
+/// Which passing event of a room a newer one replaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Passing {
     pub room: RoomId,
@@ -19,44 +30,73 @@ pub struct Passing {
     pub kind: &'static str,
 }
 
-#[derive(Default)]
-struct Queue {
-    frames: VecDeque<Utf8Bytes>,
+/// The room socket speaks JSON.
+impl Frame for Utf8Bytes {
+    type Passing = Passing;
+    fn size(&self) -> usize {
+        self.len()
+    }
+    fn into_message(self) -> Message {
+        Message::Text(self)
+    }
+}
+
+/// The document socket speaks the binary protocol of Yjs; what passes in it is presence, by the client's number.
+impl Frame for Bytes {
+    type Passing = u64;
+    fn size(&self) -> usize {
+        self.len()
+    }
+    fn into_message(self) -> Message {
+        Message::Binary(self)
+    }
+}
+
+struct Queue<F: Frame> {
+    frames: VecDeque<F>,
     bytes: usize,
-    passing: Vec<(Passing, Utf8Bytes)>,
+    passing: Vec<(F::Passing, F)>,
     slow: bool,
     dropped: u64,
 }
 
+impl<F: Frame> Default for Queue<F> {
+    fn default() -> Self {
+        Self { frames: VecDeque::new(), bytes: 0, passing: Vec::new(), slow: false, dropped: 0 }
+    }
+}
+
 /// The hub puts in, the connection's task takes out. Putting in never waits.
-#[derive(Default)]
-pub struct Outbox {
-    queue: Mutex<Queue>,
+pub struct Outbox<F: Frame> {
+    queue: Mutex<Queue<F>>,
     something: Notify,
     /// Told when the queue overflowed, also while the connection is stuck in a write.
     overflow: Notify,
 }
 
-impl Outbox {
-    fn lock(&self) -> MutexGuard<'_, Queue> {
+impl<F: Frame> Default for Outbox<F> {
+    fn default() -> Self {
+        Self { queue: Mutex::default(), something: Notify::new(), overflow: Notify::new() }
+    }
+}
+
+impl<F: Frame> Outbox<F> {
+    fn lock(&self) -> MutexGuard<'_, Queue<F>> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Puts in what must arrive; too much of it ends the connection.
-    pub fn push(&self, frame: Utf8Bytes) {
+    pub fn push(&self, frame: F) {
         let mut queue = self.lock();
         if queue.slow {
             return;
         }
-        if queue.bytes + frame.len() > OUTBOX_BYTES && !queue.frames.is_empty() {
-            queue.dropped += queue.frames.len() as u64;
-            *queue = Queue { slow: true, dropped: queue.dropped, ..Queue::default() };
+        if queue.bytes + frame.size() > OUTBOX_BYTES && !queue.frames.is_empty() {
             drop(queue);
-            self.overflow.notify_one();
-            self.something.notify_one();
+            self.end();
             return;
         }
-        queue.bytes += frame.len();
+        queue.bytes += frame.size();
         queue.frames.push_back(frame);
         let first = queue.frames.len() == 1;
         drop(queue);
@@ -65,8 +105,18 @@ impl Outbox {
         }
     }
 
+    /// Ends the connection; what waits is dropped, for it comes back and reads again.
+    pub fn end(&self) {
+        let mut queue = self.lock();
+        let dropped = queue.dropped + queue.frames.len() as u64;
+        *queue = Queue { slow: true, dropped, ..Queue::default() };
+        drop(queue);
+        self.overflow.notify_one();
+        self.something.notify_one();
+    }
+
     /// Puts in what passes: a newer one of the same kind takes its place, and under pressure it is left out.
-    pub fn push_passing(&self, what: Passing, frame: Utf8Bytes) {
+    pub fn push_passing(&self, what: F::Passing, frame: F) {
         let mut queue = self.lock();
         if queue.slow {
             return;
@@ -85,14 +135,14 @@ impl Outbox {
     }
 
     /// The next frames to write, as many as go into one batch; none when nothing waits.
-    pub fn take(&self) -> Vec<Utf8Bytes> {
+    pub fn take(&self) -> Vec<F> {
         let mut queue = self.lock();
         let mut batch = Vec::new();
         let mut bytes = 0;
         while bytes < BATCH_BYTES
             && let Some(frame) = queue.frames.pop_front()
         {
-            bytes += frame.len();
+            bytes += frame.size();
             batch.push(frame);
         }
         queue.bytes -= bytes;
@@ -101,11 +151,6 @@ impl Outbox {
             queue.frames.shrink_to(16);
         }
         batch
-    }
-
-    /// Forgets what waits from one room: its reader left it.
-    pub fn forget_passing(&self, room: RoomId) {
-        self.lock().passing.retain(|(what, _)| what.room != room);
     }
 
     pub async fn something(&self) {
@@ -125,6 +170,13 @@ impl Outbox {
     pub fn load(&self) -> (usize, u64) {
         let queue = self.lock();
         (queue.bytes, queue.dropped)
+    }
+}
+
+impl Outbox<Utf8Bytes> {
+    /// Forgets what waits from one room: its reader left it.
+    pub fn forget_passing(&self, room: RoomId) {
+        self.lock().passing.retain(|(what, _)| what.room != room);
     }
 }
 

@@ -24,7 +24,7 @@ use crate::{
 pub type ConnectionId = u64;
 
 struct Member {
-    outbox: Arc<Outbox>,
+    outbox: Arc<Outbox<Utf8Bytes>>,
     user: UserId,
     /// Whether more than pointers and typing may be told.
     write: bool,
@@ -46,7 +46,7 @@ pub struct Told {
 /// Who comes in.
 pub struct Entering<'a> {
     pub connection: ConnectionId,
-    pub outbox: &'a Arc<Outbox>,
+    pub outbox: &'a Arc<Outbox<Utf8Bytes>>,
     pub user: RoomUser,
     pub write: bool,
     /// The last number that it knows, to be told what came after.
@@ -295,7 +295,7 @@ mod tests {
         Room::new(RoomId::generate(), RoomType::Session, 0, 1_000_000, 0, Instant::now())
     }
 
-    fn enter(room: &mut Room, connection: ConnectionId, outbox: &Arc<Outbox>, who: UserId, since: Option<i64>) -> Entered {
+    fn enter(room: &mut Room, connection: ConnectionId, outbox: &Arc<Outbox<Utf8Bytes>>, who: UserId, since: Option<i64>) -> Entered {
         room.enter(Entering { connection, outbox, user: user(who), write: true, since }, 0)
     }
 
@@ -360,7 +360,7 @@ mod tests {
         fn everybody_is_told_everything_once_in_order(steps in prop::collection::vec((0_usize..4, 0_u8..3), 1..200)) {
             let mut room = room();
             let people: Vec<UserId> = (0..4).map(|_| UserId::generate()).collect();
-            let mut outboxes: Vec<Option<Arc<Outbox>>> = vec![None; 4];
+            let mut outboxes: Vec<Option<Arc<Outbox<Utf8Bytes>>>> = vec![None; 4];
             let mut seen = [None::<u64>; 4];
             for (who, act) in steps {
                 match act {

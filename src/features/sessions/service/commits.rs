@@ -51,9 +51,10 @@ pub async fn commit_session(ctx: &Ctx, session: SessionId, input: CommitSession)
     let wish = CreateCommit { id: input.id, message: input.message, artifacts: items };
     let beside = Beside { volume: volume.id, path: path.clone(), sha: sha.clone(), change };
     // The volume is locked from here on, so nobody else saves a record into it.
-    let (mut tx, commits) = artifacts::begin_commit(ctx, wish, Some(beside)).await?;
-    let commit = commits.into_iter().next().ok_or_else(AppError::internal)?;
-    if store::current_record(&mut *tx, volume.id, &path).await?.is_some() != before.is_some() {
+    let mut begun = artifacts::begin_commit(ctx, wish, Some(beside)).await?;
+    let commit = begun.commits.first().cloned().ok_or_else(AppError::internal)?;
+    let tx = &mut begun.tx;
+    if store::current_record(&mut **tx, volume.id, &path).await?.is_some() != before.is_some() {
         return Err(AppError::conflict("Nothing was committed. Somebody committed this session in between: try again."));
     }
     let (actor, now) = (ctx.actor()?.id(), ctx.now());
@@ -68,8 +69,8 @@ pub async fn commit_session(ctx: &Ctx, session: SessionId, input: CommitSession)
         change: change.as_str(),
         now,
     };
-    store::insert_record(&mut tx, &new).await?;
-    let number = next_numbers(&mut tx, session, 1, now).await?;
+    store::insert_record(tx, &new).await?;
+    let number = next_numbers(tx, session, 1, now).await?;
     let data = CommitData { id: commit.id, sha: commit.sha.clone(), message: commit.message.clone(), changes: commit.changes };
     let entry = NewEntry {
         id: EntryId::generate(),
@@ -83,12 +84,12 @@ pub async fn commit_session(ctx: &Ctx, session: SessionId, input: CommitSession)
         data: EntryData { commit: Some(data), ..EntryData::default() }.json()?,
         created_at: now,
     };
-    store::insert_entries(&mut tx, &[entry]).await?;
-    store::set_committed(&mut tx, session, now).await?;
-    store::mark_read(&mut tx, session, actor, number, now).await?;
+    store::insert_entries(tx, &[entry]).await?;
+    store::set_committed(tx, session, now).await?;
+    store::mark_read(tx, session, actor, number, now).await?;
     let drafts = serde_json::json!({ "drafts": named.len() });
-    record(ctx, &mut tx, Event::new("session.committed").team(access.team).volume(volume.id).subject(session).data(drafts)).await?;
-    tx.commit().await?;
+    record(ctx, tx, Event::new("session.committed").team(access.team).volume(volume.id).subject(session).data(drafts)).await?;
+    begun.finish(ctx).await?;
     announce_entry(ctx, session, number);
     announce(ctx, session, RoomEvent::Commit { volume_type: volume.kind.as_str().to_owned(), commit_sha: commit.sha.clone() });
     announce_update(ctx, session, "status");

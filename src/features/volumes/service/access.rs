@@ -82,6 +82,12 @@ pub async fn authorise(ctx: &Ctx, id: VolumeId, action: Action) -> AppResult<Vol
     VolumeAccess::new(row, role)
 }
 
+/// The volume for the server's own work on behalf of nobody: it says where the volume belongs and allows nothing.
+pub async fn unattended(ctx: &Ctx, id: VolumeId) -> AppResult<VolumeAccess> {
+    let row = store::by_id(ctx.db().read(), id).await?.ok_or_else(|| AppError::not_found("volume"))?;
+    VolumeAccess::new(row, Role::Viewer)
+}
+
 /// An export has all of an import or nothing of it.
 pub async fn authorise_whole(ctx: &Ctx, id: VolumeId) -> AppResult<VolumeAccess> {
     let access = authorise(ctx, id, Action::Read).await?;

@@ -1,0 +1,127 @@
+//! Stores what editors write, in groups, and lets drafts follow.
+
+use std::time::{Duration, Instant};
+
+use tokio::sync::OwnedMutexGuard;
+
+use super::{
+    super::super::store,
+    Document,
+    limits::{EMPTY_FOR, SETTLE_AGAIN, SETTLE_EVERY},
+    live::{Batch, Live},
+    settle::settle,
+    writing,
+};
+use crate::{
+    error::AppResult,
+    server::{context::Ctx, state::AppState},
+};
+
+const TICK: Duration = Duration::from_millis(250);
+/// While a document's draft is written its updates wait.
+const SKIPPED: Duration = Duration::from_millis(3);
+/// The database does not answer: it is asked again.
+const AGAIN: Duration = Duration::from_millis(250);
+
+/// Works until the process is asked to stop and the sockets have ended; then everything is stored and settled.
+pub async fn keep_documents(state: AppState) {
+    let ctx = Ctx::internal(state, None);
+    tokio::join!(store_always(&ctx), settle_always(&ctx));
+    ctx.state.rooms.drained(super::super::DRAIN).await;
+    store_pending(&ctx).await;
+    settle_due(&ctx, |_| true).await;
+    ctx.state.documents.close(Instant::now(), Duration::ZERO);
+}
+
+async fn store_always(ctx: &Ctx) {
+    loop {
+        tokio::select! {
+            () = ctx.state.documents.something.notified() => {}
+            () = ctx.state.shutdown.cancelled() => return,
+        }
+        while let Some(pause) = store_pending(ctx).await {
+            tokio::time::sleep(pause).await;
+            // At the end it is tried once more, after the sockets have ended.
+            if ctx.state.shutdown.is_cancelled() {
+                return;
+            }
+        }
+    }
+}
+
+/// One transaction for everything that waits. Some: there is more, to be stored after this pause.
+async fn store_pending(ctx: &Ctx) -> Option<Duration> {
+    struct Storing {
+        document: Document,
+        batch: Batch,
+        _writing: OwnedMutexGuard<()>,
+    }
+    let mut storing = Vec::new();
+    let mut skipped = false;
+    for document in ctx.state.documents.all() {
+        let Ok(live) = document.live() else { continue };
+        if !live.has_pending() {
+            continue;
+        }
+        let Ok(writing) = live.writing.clone().try_lock_owned() else {
+            skipped = true;
+            continue;
+        };
+        if let Some(batch) = live.take_batch() {
+            storing.push(Storing { document: document.clone(), batch, _writing: writing });
+        }
+    }
+    if storing.is_empty() {
+        return skipped.then_some(SKIPPED);
+    }
+    let stored = async {
+        let mut tx = ctx.db().write_tx().await?;
+        for one in &storing {
+            store::insert_updates(&mut tx, &one.batch.updates).await?;
+        }
+        AppResult::Ok(tx.commit().await?)
+    };
+    let stored = stored.await;
+    if let Err(error) = &stored {
+        tracing::warn!(%error, documents = storing.len(), "what editors wrote could not be stored; it is tried again");
+    }
+    for Storing { document, batch, .. } in storing {
+        match document.live() {
+            Ok(live) if stored.is_ok() => live.note_saved(&batch),
+            Ok(live) => live.give_back(batch),
+            Err(_) => {}
+        }
+    }
+    if stored.is_err() { Some(AGAIN) } else { Some(SKIPPED).filter(|_| skipped) }
+}
+
+async fn settle_always(ctx: &Ctx) {
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = ctx.state.shutdown.cancelled() => return,
+        }
+        settle_due(ctx, |live| live.wants_to_settle(Instant::now())).await;
+        ctx.state.documents.close(Instant::now(), EMPTY_FOR);
+    }
+}
+
+async fn settle_due(ctx: &Ctx, is_due: impl Fn(&Live) -> bool) {
+    for document in ctx.state.documents.all() {
+        let Ok(live) = document.live() else { continue };
+        if !is_due(live) {
+            continue;
+        }
+        let settled = async { settle(ctx, &document, writing(&document).await?).await };
+        let pause = match settled.await {
+            Ok(_) => SETTLE_EVERY,
+            Err(error) => {
+                tracing::warn!(%error, artifact = %live.id, "a draft could not follow its document; it is tried again");
+                SETTLE_AGAIN
+            }
+        };
+        live.settle_not_before(Instant::now() + pause);
+    }
+}

@@ -1,0 +1,309 @@
+//! A document as the server holds it: a Yjs document with one text, `content`. Knows neither sockets nor the database.
+//!
+//! Updates come and go in Yjs' first encoding, which every client speaks, and are stored in the second, which is a good deal smaller.
+//! What a client sends is foreign input for the library too: a panic in it is caught, and the replica is then not used again.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use similar::{Algorithm, DiffOp, capture_diff_slices};
+use yrs::{
+    Doc, GetString as _, Options, ReadTxn as _, StateVector, Text as _, TextRef, Transact as _, Update, WriteTxn as _,
+    updates::{decoder::Decode as _, encoder::Encode as _},
+};
+
+/// The text's name in the document; part of the protocol.
+const CONTENT: &str = "content";
+
+/// Why an update was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    Unreadable,
+    /// It builds on something that was never seen here: the sender has to sync again.
+    Gap,
+    /// The library failed on it: the replica has to be loaded again.
+    Broken,
+}
+
+/// A change, in both encodings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changed {
+    pub v1: Vec<u8>,
+    pub v2: Vec<u8>,
+}
+
+pub struct Replica {
+    doc: Doc,
+    text: TextRef,
+}
+
+impl Replica {
+    fn new() -> Self {
+        // Offsets are UTF-8 bytes here; on the wire there are no offsets.
+        let doc = Doc::with_options(Options::default());
+        let text = doc.get_or_insert_text(CONTENT);
+        Self { doc, text }
+    }
+
+    /// A document that begins with this text, and its state to be stored.
+    pub fn begin(text: &str) -> (Self, Vec<u8>) {
+        let replica = Self::new();
+        {
+            let mut tx = replica.doc.transact_mut();
+            replica.text.insert(&mut tx, 0, text);
+        }
+        let state = replica.state();
+        (replica, state)
+    }
+
+    /// From what was stored: updates in any order, in the second encoding.
+    pub fn load<'a>(updates: impl IntoIterator<Item = &'a [u8]>) -> Result<Self, Refused> {
+        let replica = Self::new();
+        guarded(|| {
+            let mut tx = replica.doc.transact_mut();
+            for update in updates {
+                let update = Update::decode_v2(update).map_err(|_| Refused::Unreadable)?;
+                tx.apply_update(update).map_err(|_| Refused::Unreadable)?;
+            }
+            Ok(())
+        })?;
+        Ok(replica)
+    }
+
+    /// Takes an update of a client; none when there was nothing new in it.
+    pub fn apply(&self, update: &[u8]) -> Result<Option<Changed>, Refused> {
+        // Decoding changes nothing: if it fails, the replica is as it was.
+        let update = catch_unwind(|| Update::decode_v1(update)).map_err(|_| Refused::Unreadable)?.map_err(|_| Refused::Unreadable)?;
+        guarded(|| {
+            let mut tx = self.doc.transact_mut();
+            let applied = tx.apply_update(update);
+            // What waits for something unseen would be kept for as long as the document is open.
+            let gap = tx.prune_pending().is_some();
+            applied.map_err(|_| Refused::Broken)?;
+            let nothing = tx.insert_set().is_empty() && tx.delete_set().is_empty();
+            if nothing {
+                return if gap { Err(Refused::Gap) } else { Ok(None) };
+            }
+            Ok(Some(Changed { v1: tx.encode_update_v1(), v2: tx.encode_update_v2() }))
+        })
+    }
+
+    /// Whether there is nothing in an update that is not here already.
+    pub fn knows(&self, update: &[u8]) -> bool {
+        let Ok(Ok(update)) = catch_unwind(|| Update::decode_v1(update)) else { return false };
+        let known = self.doc.transact().snapshot();
+        let blocks = update.state_vector().iter().all(|(client, clock)| known.state_map.get(client) >= *clock);
+        blocks && update.delete_set().diff(&known.delete_set).is_empty()
+    }
+
+    pub fn text(&self) -> String {
+        self.text.get_string(&self.doc.transact())
+    }
+
+    /// Its length in the units of the library: at most the bytes of the text.
+    pub fn len(&self) -> usize {
+        self.text.len(&self.doc.transact()) as usize
+    }
+
+    /// What is known here, as clients read it.
+    pub fn state_vector(&self) -> Vec<u8> {
+        self.doc.transact().state_vector().encode_v1()
+    }
+
+    /// What somebody who knows `vector` does not know yet.
+    pub fn missing(&self, vector: &StateVector) -> Result<Vec<u8>, Refused> {
+        guarded(|| Ok(self.doc.transact().encode_state_as_update_v1(vector)))
+    }
+
+    /// All of it, to be stored.
+    pub fn state(&self) -> Vec<u8> {
+        self.doc.transact().encode_state_as_update_v2(&StateVector::default())
+    }
+
+    /// A copy, to write to while this one goes on.
+    pub fn fork(&self) -> Result<Self, Refused> {
+        Self::load([self.state().as_slice()])
+    }
+
+    /// Makes the text this one, by as small a change as lines and their ends allow; none when it is this one already.
+    pub fn write(&self, text: &str) -> Option<Changed> {
+        let old = self.text();
+        let edits = edits(&old, text);
+        if edits.is_empty() {
+            return None;
+        }
+        let mut tx = self.doc.transact_mut();
+        // From the end, so that what is before keeps its place.
+        for Edit { at, removed, inserted } in edits.into_iter().rev() {
+            if removed > 0 {
+                self.text.remove_range(&mut tx, at as u32, removed as u32);
+            }
+            if !inserted.is_empty() {
+                self.text.insert(&mut tx, at as u32, inserted);
+            }
+        }
+        Some(Changed { v1: tx.encode_update_v1(), v2: tx.encode_update_v2() })
+    }
+}
+
+fn guarded<T>(work: impl FnOnce() -> Result<T, Refused>) -> Result<T, Refused> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(Refused::Broken))
+}
+
+/// In bytes of the old text.
+#[derive(Debug, PartialEq, Eq)]
+struct Edit<'a> {
+    at: usize,
+    removed: usize,
+    inserted: &'a str,
+}
+
+/// Texts with more lines than this are compared as one block: the middle counts as replaced.
+const MAX_LINES: usize = 20_000;
+/// Replaced blocks of more bytes are not compared word by word.
+const WORD_BLOCK: usize = 4 * 1024;
+
+/// What makes the new text of the old one. Lines first; within a replaced block words, so that a cursor in a line that somebody
+/// mends elsewhere stays where it is.
+fn edits<'a>(old: &str, new: &'a str) -> Vec<Edit<'a>> {
+    let mut edits = Vec::new();
+    if old.lines().count().max(new.lines().count()) > MAX_LINES {
+        edits.extend(block(0, old, new));
+        return edits;
+    }
+    for (at, gone, come) in replaced(old, new, |text| text.split_inclusive('\n').collect()) {
+        if gone.is_empty() || come.is_empty() || gone.len() + come.len() > WORD_BLOCK {
+            edits.extend(block(at, gone, come));
+        } else {
+            edits.extend(replaced(gone, come, words).filter_map(|(byte, gone, come)| block(at + byte, gone, come)));
+        }
+    }
+    edits
+}
+
+/// The pieces of `old` that others take the place of: where they begin, they, and what comes.
+fn replaced<'o, 'n>(
+    old: &'o str,
+    new: &'n str,
+    split: impl for<'t> Fn(&'t str) -> Vec<&'t str>,
+) -> impl Iterator<Item = (usize, &'o str, &'n str)> {
+    let (old_pieces, new_pieces) = (split(old), split(new));
+    let ends = |pieces: &[&str]| {
+        let sum = |at: &mut usize, piece: &&str| {
+            *at += piece.len();
+            Some(*at)
+        };
+        std::iter::once(0).chain(pieces.iter().scan(0, sum)).collect::<Vec<usize>>()
+    };
+    let (old_at, new_at) = (ends(&old_pieces), ends(&new_pieces));
+    let ops = capture_diff_slices(Algorithm::Myers, &old_pieces, &new_pieces);
+    ops.into_iter().filter(|op| !matches!(op, DiffOp::Equal { .. })).map(move |op| {
+        let (from, to) = (op.old_range(), op.new_range());
+        let start = old_at[from.start];
+        (start, &old[start..old_at[from.end]], &new[new_at[to.start]..new_at[to.end]])
+    })
+}
+
+/// Runs of letters and digits, and every other character by itself.
+fn words(text: &str) -> Vec<&str> {
+    let mut words = Vec::new();
+    let (mut start, mut within) = (0, false);
+    for (at, char) in text.char_indices() {
+        let letter = char.is_alphanumeric();
+        if at > start && !(letter && within) {
+            words.push(&text[start..at]);
+            start = at;
+        }
+        within = letter;
+    }
+    if start < text.len() {
+        words.push(&text[start..]);
+    }
+    words
+}
+
+/// One block for another, without what they have in common at both ends.
+fn block<'a>(at: usize, old: &str, new: &'a str) -> Option<Edit<'a>> {
+    let same: usize = old.chars().zip(new.chars()).take_while(|(a, b)| a == b).map(|(a, _)| a.len_utf8()).sum();
+    let (old, new) = (&old[same..], &new[same..]);
+    let tail: usize = old.chars().rev().zip(new.chars().rev()).take_while(|(a, b)| a == b).map(|(a, _)| a.len_utf8()).sum();
+    let (removed, inserted) = (old.len() - tail, &new[..new.len() - tail]);
+    (removed > 0 || !inserted.is_empty()).then_some(Edit { at: at + same, removed, inserted })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn what_was_stored_is_loaded_and_updates_come_once() {
+        let (replica, state) = Replica::begin("one\ntwo\n");
+        let other = Replica::load([state.as_slice()]).expect("loads");
+        assert_eq!(other.text(), "one\ntwo\n");
+        let changed = other.write("one\n2\ntwo\n").expect("a change");
+        assert_eq!(replica.apply(&changed.v1), Ok(Some(changed.clone())));
+        assert_eq!(replica.text(), "one\n2\ntwo\n");
+        assert_eq!(replica.apply(&changed.v1), Ok(None));
+        let again = Replica::load([state.as_slice(), &changed.v2]).expect("loads");
+        assert_eq!(again.text(), replica.text());
+        assert_eq!(again.state_vector(), replica.state_vector());
+    }
+
+    #[test]
+    fn two_who_write_at_once_are_both_kept() {
+        let (one, state) = Replica::begin("Read the change.\nAsk.\n");
+        let two = Replica::load([state.as_slice()]).expect("loads");
+        let first = one.write("Read the whole change.\nAsk.\n").expect("a change");
+        let second = two.write("Read the change.\nAsk before you judge.\n").expect("a change");
+        one.apply(&second.v1).expect("taken");
+        two.apply(&first.v1).expect("taken");
+        assert_eq!(one.text(), "Read the whole change.\nAsk before you judge.\n");
+        assert_eq!(one.text(), two.text());
+    }
+
+    #[test]
+    fn an_update_without_its_predecessor_is_refused_and_not_kept() {
+        let (one, state) = Replica::begin("a");
+        let two = Replica::load([state.as_slice()]).expect("loads");
+        two.write("ab").expect("a change");
+        let later = two.write("abc").expect("a change");
+        assert_eq!(one.apply(&later.v1), Err(Refused::Gap));
+        assert_eq!(one.text(), "a");
+        let vector = StateVector::decode_v1(&one.state_vector()).expect("a vector");
+        one.apply(&two.missing(&vector).expect("encodes")).expect("taken");
+        assert_eq!(one.text(), "abc");
+    }
+
+    #[test]
+    fn garbage_is_refused() {
+        let (replica, _) = Replica::begin("text");
+        for garbage in [&[][..], &[0xff; 40], &[1, 1, 1], &[0x80; 9], b"hello"] {
+            assert!(matches!(replica.apply(garbage), Err(Refused::Unreadable | Refused::Gap) | Ok(None)), "{garbage:?}");
+        }
+        assert_eq!(replica.text(), "text");
+    }
+
+    #[test]
+    fn a_word_within_a_line_is_all_that_changes() {
+        assert_eq!(edits("a b c\nd\n", "a x c\nd\n"), [Edit { at: 2, removed: 1, inserted: "x" }]);
+        assert_eq!(edits("same\n", "same\n"), []);
+        assert_eq!(edits("grün", "grau"), [Edit { at: 2, removed: 3, inserted: "au" }]);
+    }
+
+    proptest! {
+        #[test]
+        fn edits_make_the_new_text(old in "[aäb \n🦀]{0,60}", new in "[aäb \n🦀]{0,60}") {
+            let (replica, _) = Replica::begin(&old);
+            let changed = replica.write(&new);
+            prop_assert_eq!(changed.is_none(), old == new);
+            prop_assert_eq!(replica.text(), new);
+        }
+
+        #[test]
+        fn any_bytes_are_survived(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let (replica, _) = Replica::begin("text");
+            let _ = replica.apply(&bytes);
+        }
+    }
+}

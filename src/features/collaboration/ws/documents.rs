@@ -1,0 +1,211 @@
+//! The document socket: what the stock `y-websocket` provider speaks (y-protocols' sync and awareness, binary frames), and with `?ack=1`
+//! what is on disk.
+
+use std::panic::catch_unwind;
+
+use axum::{
+    body::Bytes,
+    extract::{
+        Path, Query, State, WebSocketUpgrade,
+        ws::{Message as Frame, WebSocket},
+    },
+    http::HeaderMap,
+    response::{IntoResponse as _, Response},
+};
+use yrs::{
+    sync::{Message, SyncMessage},
+    updates::{decoder::Decode as _, encoder::Encode as _},
+};
+
+use super::{
+    super::{
+        model::RoomUser,
+        service::{
+            documents::{
+                Document, Refused,
+                limits::{MESSAGE_BURST, MESSAGE_BYTES, MESSAGES_PER_SECOND},
+                live::{Joining, NotTaken},
+            },
+            limits::Bucket,
+        },
+    },
+    Asked, End, Flow, Heard, Line, close, credential, identify, say_goodbye, upgrade,
+};
+use crate::{
+    error::{AppError, ErrorCode},
+    features::{accounts::service::Credential, artifacts},
+    ids::ArtifactId,
+    server::{context::Ctx, state::AppState},
+};
+
+/// A message over the limit is still read, up to here, so that the goodbye can say what was wrong.
+const READ_MAX: usize = 2 * MESSAGE_BYTES;
+
+/// Opens the document of an artifact. A browser does not get to see an answer that refuses, so who may not is told by a close code.
+pub async fn document_socket(
+    State(state): State<AppState>,
+    ctx: Ctx,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    Query(asked): Query<Asked>,
+    opening: WebSocketUpgrade,
+) -> Response {
+    match credential(&state, &ctx, &headers, asked.token.as_deref()) {
+        Ok(credential) => {
+            let acks = asked.ack == Some(1);
+            upgrade(opening, READ_MAX, async move |socket| serve(socket, ctx, credential, id.parse().ok(), acks).await)
+        }
+        Err(error) => error.into_response(),
+    }
+}
+
+async fn serve(mut socket: WebSocket, ctx: Ctx, credential: Option<Credential>, id: Option<ArtifactId>, acks: bool) {
+    let state = ctx.state.clone();
+    let _counted = state.rooms.count();
+    let end = match enter(&ctx, credential, id).await {
+        Ok((ctx, credential, document, id, write)) => {
+            let mut editor = Editor {
+                id,
+                write,
+                messages: Bucket::new(MESSAGE_BURST, MESSAGES_PER_SECOND, std::time::Instant::now()),
+                line: Line::new(&mut socket, ctx, credential),
+                document: document.clone(),
+            };
+            let Err(end) = editor.run(acks).await;
+            if let Ok(live) = document.live() {
+                live.leave(editor.line.id, std::time::Instant::now());
+            }
+            end
+        }
+        Err(end) => end,
+    };
+    say_goodbye(socket, &state, end).await;
+}
+
+async fn enter(
+    ctx: &Ctx,
+    credential: Option<Credential>,
+    id: Option<ArtifactId>,
+) -> Result<(Ctx, Credential, Document, ArtifactId, bool), End> {
+    let credential = credential.ok_or(End::Close(close::SIGN_IN, "sign in first"))?;
+    let ctx = identify(ctx, &credential).await?;
+    let id = id.ok_or(NOT_FOUND)?;
+    let access = artifacts::service::room_access(&ctx, id).await.map_err(|error| refusal(&error))?;
+    let document = ctx.state.documents.open(&ctx, id).await.map_err(|error| refusal(&error))?;
+    Ok((ctx, credential, document, id, access.write))
+}
+
+const NOT_FOUND: End = End::Close(close::NOT_FOUND, "there is no such artifact, or it is not shared with you");
+
+fn refusal(error: &AppError) -> End {
+    match error.code {
+        ErrorCode::NotFound => NOT_FOUND,
+        ErrorCode::Unauthenticated => End::Close(close::SIGN_IN, "sign in first"),
+        ErrorCode::Forbidden => End::Close(close::FORBIDDEN, "this is not shared with you"),
+        ErrorCode::Conflict => End::Close(close::FORBIDDEN, "this file cannot be edited as text"),
+        _ => {
+            tracing::warn!(%error, "a document could not be opened");
+            End::Close(close::RESTART, "try again")
+        }
+    }
+}
+
+/// One connection to one document.
+struct Editor<'a> {
+    line: Line<'a, Bytes>,
+    document: Document,
+    id: ArtifactId,
+    write: bool,
+    messages: Bucket,
+}
+
+impl Editor<'_> {
+    async fn run(&mut self, acks: bool) -> Result<std::convert::Infallible, End> {
+        let person = self.line.ctx.actor().map_err(|_| End::Gone)?.person.clone();
+        let user = RoomUser { user_id: person.id, user_name: person.name, color: person.color, kind: person.kind };
+        let joining = Joining { connection: self.line.id, outbox: &self.line.outbox, user, write: self.write, acks };
+        let first = self.document.live().map_err(|_| End::Gone)?.join(joining);
+        self.line.write_all(first.into_iter()).await?;
+        loop {
+            match self.line.next().await? {
+                Heard::Message(Frame::Binary(bytes)) => {
+                    if !self.messages.take(std::time::Instant::now()) {
+                        // Its next message is read when it is its turn again: nothing may be dropped here, and nobody else waits.
+                        tokio::time::sleep(std::time::Duration::from_secs_f64(1.0 / MESSAGES_PER_SECOND)).await;
+                    }
+                    self.take(&bytes).await?;
+                }
+                Heard::Message(_) => self.line.count_fault(close::UNREADABLE)?,
+                Heard::RightsMayHaveChanged => self.recheck().await?,
+            }
+        }
+    }
+
+    async fn take(&mut self, bytes: &[u8]) -> Flow {
+        if bytes.len() > MESSAGE_BYTES {
+            return Err(End::Close(close::TOO_LARGE, "a message takes at most 4 MB"));
+        }
+        // Foreign input: the library's own checks of it panic in development builds.
+        let Ok(Ok(message)) = catch_unwind(|| Message::decode_v1(bytes)) else { return self.line.count_fault(close::UNREADABLE) };
+        let document = self.document.clone();
+        let Ok(live) = document.live() else { return Err(End::Gone) };
+        match message {
+            Message::Sync(SyncMessage::SyncStep1(vector)) => match live.missing(&vector) {
+                Ok(frame) => self.line.send(frame).await,
+                Err(refused) => self.refused(NotTaken::Refused(refused)).await,
+            },
+            Message::Sync(SyncMessage::SyncStep2(update) | SyncMessage::Update(update)) => {
+                match live.take(self.line.id, &update, self.line.ctx.now()) {
+                    Ok(stored) => {
+                        if stored {
+                            self.line.ctx.state.documents.wake();
+                        }
+                        Ok(())
+                    }
+                    Err(refused) => self.refused(refused).await,
+                }
+            }
+            Message::Awareness(update) => {
+                live.take_presence(self.line.id, update);
+                Ok(())
+            }
+            Message::AwarenessQuery => match live.everybody() {
+                Some(frame) => self.line.send(frame).await,
+                None => Ok(()),
+            },
+            Message::Auth(_) | Message::Custom(..) => self.line.count_fault(close::UNREADABLE),
+        }
+    }
+
+    async fn refused(&mut self, refused: NotTaken) -> Flow {
+        match refused {
+            NotTaken::ReadOnly => {
+                self.line.count_fault(close::FORBIDDEN)?;
+                self.line.send(Message::Auth(Some(READ_ONLY.to_owned())).encode_v1().into()).await
+            }
+            NotTaken::TooLarge => Err(End::Close(close::TOO_LARGE, "the document would be too large")),
+            NotTaken::Refused(Refused::Unreadable) => self.line.count_fault(close::UNREADABLE),
+            NotTaken::Refused(Refused::Gap) => {
+                // Something before it did not arrive: it is asked for everything.
+                self.line.count_fault(close::UNREADABLE)?;
+                let ask = self.document.live().map_err(|_| End::Gone)?.ask();
+                self.line.send(ask).await
+            }
+            NotTaken::Refused(Refused::Broken) => Err(End::Close(close::RESTART, "the document is read again: come back")),
+        }
+    }
+
+    async fn recheck(&mut self) -> Flow {
+        match artifacts::service::room_access(&self.line.ctx, self.id).await {
+            Ok(access) => {
+                self.write = access.write;
+                self.document.live().map_err(|_| End::Gone)?.set_write(self.line.id, access.write);
+                Ok(())
+            }
+            Err(error) if matches!(error.code, ErrorCode::Internal | ErrorCode::Unavailable) => Ok(()),
+            Err(_) => Err(End::Close(close::FORBIDDEN, "this is not shared with you any more")),
+        }
+    }
+}
+
+const READ_ONLY: &str = "You may read this document and not change it.";
