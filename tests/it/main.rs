@@ -11,6 +11,7 @@ mod blobs;
 mod cli;
 mod client_ids;
 mod demo;
+mod documents;
 mod durability;
 mod faults;
 mod idempotency;

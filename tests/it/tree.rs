@@ -54,8 +54,8 @@ fn sql_is_only_in_stores_and_the_server_core() {
 const WRITERS: [(&str, &[&str]); 8] = [
     ("accounts", &["users", "sign_ins", "teams", "memberships", "invitations", "password_links", "api_tokens", "audit_events", "settings"]),
     ("volumes", &["volumes", "commits", "departures"]),
-    ("artifacts", &["artifacts", "contents", "revisions", "drafts", "favourites", "recents"]),
-    ("collaboration", &["rooms", "room_events"]),
+    ("artifacts", &["artifacts", "contents", "revisions", "drafts", "draft_authors", "revision_contributors", "favourites", "recents"]),
+    ("collaboration", &["rooms", "room_events", "documents", "document_updates"]),
     ("sessions", &["sessions", "session_entries", "session_people", "session_artifacts", "session_attachments", "session_records"]),
     ("jobs", &["jobs"]),
     ("analytics", &["usage_events"]),

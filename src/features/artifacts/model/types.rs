@@ -330,6 +330,9 @@ pub struct RevisionSummary {
     pub sha: String,
     pub message: String,
     pub author: Person,
+    /// Who else wrote on it, in lists of revisions.
+    #[serde(default)]
+    pub contributors: Vec<Person>,
     pub change: Change,
     pub version: String,
     pub added: i64,

@@ -35,7 +35,12 @@ pub async fn list_history(ctx: &Ctx, id: ArtifactId, before: Option<RevisionId>)
     let mut rows = store::history(pool, id, before, PAGE + 1).await?;
     let more = rows.len() as i64 > PAGE;
     rows.truncate(PAGE as usize);
-    let revisions = rows.iter().map(RevisionRow::summary).collect::<AppResult<Vec<_>>>()?;
+    let mut revisions = rows.iter().map(RevisionRow::summary).collect::<AppResult<Vec<_>>>()?;
+    let ids: Vec<RevisionId> = revisions.iter().map(|revision| revision.id).collect();
+    let mut contributors = store::contributors(pool, &ids).await?;
+    for revision in &mut revisions {
+        revision.contributors = contributors.remove(&revision.id).unwrap_or_default();
+    }
     let next = if more { revisions.last().map(|revision| revision.id) } else { None };
     let whole = before.is_none() && !more;
     let total = if whole { revisions.len() as i64 } else { store::history_length(pool, id).await? };

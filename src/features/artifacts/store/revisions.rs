@@ -1,5 +1,7 @@
 //! Revisions and the bytes they point to.
 
+use std::collections::HashMap;
+
 use sqlx::{Any, AnyPool, Executor, Row as _, any::AnyRow};
 
 use crate::{
@@ -43,6 +45,7 @@ impl RevisionRow {
                 self.author_color,
                 self.author_avatar.clone(),
             ),
+            contributors: Vec::new(),
             change: Change::parse(&self.change),
             version: self.version.clone(),
             added: self.added,
@@ -75,6 +78,19 @@ pub async fn revision<'c>(
     let mut sql = Sql::new(REVISION);
     sql.push("WHERE r.id = ").bind(id.to_string()).push(" AND r.artifact_id = ").bind(artifact.to_string());
     Ok(sql.fetch_all(executor).await?.pop())
+}
+
+/// Who wrote on revisions besides their authors, by name.
+pub async fn contributors(pool: &AnyPool, revisions: &[RevisionId]) -> AppResult<HashMap<RevisionId, Vec<Person>>> {
+    let mut sql = Sql::new(
+        "SELECT c.revision_id, u.id, u.name, u.kind, u.color, u.avatar_sha FROM revision_contributors c JOIN users u ON u.id = c.user_id WHERE c.revision_id IN ",
+    );
+    sql.bind_list(revisions).push(" ORDER BY u.name, u.id");
+    let mut contributors: HashMap<RevisionId, Vec<Person>> = HashMap::new();
+    for (revision, id, name, kind, color, avatar) in sql.fetch_all::<(String, String, String, String, i64, Option<String>)>(pool).await? {
+        contributors.entry(parse_id(&revision)?).or_default().push(Person::from_columns(parse_id(&id)?, name, &kind, color, avatar));
+    }
+    Ok(contributors)
 }
 
 /// A revision and the bytes of its main file, which are there unless the database is damaged.

@@ -167,13 +167,24 @@ fn LatestRevisions(shown: Shown, page: HistoryPage, draft: Option<DraftInfo>) ->
     }
 }
 
+/// "Tom", "Tom with Ines", "Tom with Ines and 2 more".
+fn with_contributors(revision: &RevisionSummary) -> String {
+    let author = &revision.author.name;
+    match revision.contributors.as_slice() {
+        [] => author.clone(),
+        [one] => format!("{author} with {}", one.name),
+        [one, other] => format!("{author} with {} and {}", one.name, other.name),
+        [one, more @ ..] => format!("{author} with {} and {} more", one.name, more.len()),
+    }
+}
+
 #[component]
 pub fn RevisionLines(revision: RevisionSummary) -> impl IntoView {
     view! {
         <p title=revision.message.clone()>{revision.message.clone()}</p>
         <small>
             <code>{short_sha(&revision.sha)}</code>
-            <span>{revision.author.name.clone()} ", " <Time at=revision.created_at/></span>
+            <span>{with_contributors(&revision)} ", " <Time at=revision.created_at/></span>
             {(revision.added + revision.removed > 0)
                 .then(|| view! { <span class="diff-n"><b>{format!("+{}", revision.added)}</b>" "<i>{format!("-{}", revision.removed)}</i></span> })}
         </small>

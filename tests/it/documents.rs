@@ -1,0 +1,354 @@
+//! The document socket: real connections, with the protocol as its clients speak it.
+
+use std::time::Duration;
+
+use futures::{SinkExt as _, StreamExt as _};
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message as Frame;
+use yrs::{
+    Doc, GetString as _, ReadTxn as _, StateVector, Text as _, TextRef, Transact as _, Update,
+    sync::{AwarenessUpdate, Message, SyncMessage, awareness::AwarenessUpdateEntry},
+    updates::{decoder::Decode as _, encoder::Encode as _},
+};
+
+use crate::{
+    app::{Client, TestApp, text},
+    socket::Socket,
+    volumes::{commit, save, volume},
+};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// An editor: a replica of its own, and a connection.
+struct Editor {
+    socket: Socket,
+    doc: Doc,
+    content: TextRef,
+    /// The last state vector that the server said is on disk.
+    saved: Option<StateVector>,
+    /// JSON of others' awareness, as it came.
+    heard: Vec<String>,
+    denied: Option<String>,
+}
+
+impl Editor {
+    async fn open(app: &TestApp, who: &Client, artifact: &str) -> Self {
+        let token = app.client_with_token(who, &["read", "write"]).await.token.expect("a token");
+        let socket = app.open(&format!("/ws/doc/{artifact}?ack=1&token={token}"), &[]).await.expect("it opens");
+        let doc = Doc::new();
+        let content = doc.get_or_insert_text("content");
+        let mut editor = Self { socket, doc, content, saved: None, heard: Vec::new(), denied: None };
+        let vector = editor.vector();
+        editor.send(Message::Sync(SyncMessage::SyncStep1(vector))).await;
+        editor.until(|editor| !editor.vector().is_empty()).await;
+        editor
+    }
+
+    fn vector(&self) -> StateVector {
+        self.doc.transact().state_vector()
+    }
+
+    fn text(&self) -> String {
+        self.content.get_string(&self.doc.transact())
+    }
+
+    async fn send(&mut self, message: Message) {
+        self.raw(message.encode_v1()).await;
+    }
+
+    async fn raw(&mut self, bytes: Vec<u8>) {
+        self.socket.0.send(Frame::binary(bytes)).await.expect("sends");
+    }
+
+    /// Takes messages until something is so; the code when the server closes.
+    async fn hear(&mut self, is_so: impl Fn(&Self) -> bool) -> Result<(), u16> {
+        while !is_so(self) {
+            let message = tokio::time::timeout(PATIENCE, self.socket.0.next()).await.expect("a message in time");
+            match message {
+                Some(Ok(Frame::Binary(bytes))) => self.take(&bytes).await,
+                Some(Ok(Frame::Close(frame))) => return Err(frame.map_or(1005, |frame| frame.code.into())),
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return Err(1006),
+            }
+        }
+        Ok(())
+    }
+
+    async fn take(&mut self, bytes: &[u8]) {
+        match Message::decode_v1(bytes).expect("a message of the protocol") {
+            Message::Sync(SyncMessage::SyncStep1(vector)) => {
+                let missing = self.doc.transact().encode_state_as_update_v1(&vector);
+                self.send(Message::Sync(SyncMessage::SyncStep2(missing))).await;
+            }
+            Message::Sync(SyncMessage::SyncStep2(update) | SyncMessage::Update(update)) => {
+                let update = Update::decode_v1(&update).expect("an update");
+                self.doc.transact_mut().apply_update(update).expect("it applies");
+            }
+            Message::Awareness(update) => self.heard.extend(update.clients.into_values().map(|entry| entry.json.to_string())),
+            Message::Auth(reason) => self.denied = reason,
+            Message::Custom(100, vector) => self.saved = Some(StateVector::decode_v1(&vector).expect("a vector")),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn until(&mut self, is_so: impl Fn(&Self) -> bool) {
+        if let Err(code) = self.hear(is_so).await {
+            panic!("closed with {code}");
+        }
+    }
+
+    async fn until_text(&mut self, contains: &str) {
+        self.until(|editor| editor.text().contains(contains)).await;
+    }
+
+    async fn until_saved(&mut self) {
+        self.until(|editor| editor.saved.as_ref() == Some(&editor.vector())).await;
+    }
+
+    async fn closed(&mut self) -> u16 {
+        self.hear(|_| false).await.expect_err("it closes")
+    }
+
+    /// Writes at the end of the first line that holds `after`, or at the end of the text.
+    async fn write(&mut self, after: &str, text: &str) {
+        let whole = self.text();
+        let at = whole.find(after).map_or(whole.len(), |at| at + after.len());
+        let update = {
+            let mut tx = self.doc.transact_mut();
+            self.content.insert(&mut tx, at as u32, text);
+            tx.encode_update_v1()
+        };
+        self.send(Message::Sync(SyncMessage::Update(update))).await;
+    }
+
+    async fn say(&mut self, clock: u32, state: Value) {
+        let entry = AwarenessUpdateEntry { clock, json: state.to_string().into() };
+        let update = AwarenessUpdate { clients: [(self.doc.client_id(), entry)].into_iter().collect() };
+        self.send(Message::Awareness(update)).await;
+    }
+}
+
+struct Place {
+    maya: Client,
+    ines: Client,
+    vera: Client,
+    team: String,
+    /// An artifact that was committed once.
+    id: String,
+}
+
+const FIRST: &str = "---\nname: review\ndescription: How we review.\n---\n\nRead the change.\n";
+
+/// Maya owns a team, Ines is a member and Vera a viewer of it; there is one skill.
+async fn place(app: &TestApp) -> Place {
+    let maya = app.sign_up_first().await;
+    let team = maya.team("Harbor").await;
+    let ines = app.join(&maya, &team, "member", "ines@harbor.internal").await;
+    let vera = app.join(&maya, &team, "viewer", "vera@harbor.internal").await;
+    let shared = volume(&maya, "team").await;
+    let (status, made) = maya.post("/artifacts", json!({ "volumeId": shared, "kind": "skill", "name": "review", "text": FIRST })).await;
+    assert_eq!(status, 201, "{made}");
+    let id = text(&made["summary"]["id"]);
+    commit(&maya, &[(&id, None)], "First").await;
+    Place { maya, ines, vera, team, id }
+}
+
+async fn detail(who: &Client, id: &str) -> Value {
+    who.get(&format!("/artifacts/{id}")).await.1
+}
+
+app_test!(two_write_at_once_and_the_draft_holds_both, |app| {
+    let Place { maya, ines, id, .. } = place(app).await;
+    let mut first = Editor::open(app, &maya, &id).await;
+    let mut second = Editor::open(app, &ines, &id).await;
+    assert_eq!(first.text(), FIRST);
+    assert!(detail(&maya, &id).await["draft"].is_null(), "looking makes no draft");
+    first.write("Read the", " whole").await;
+    second.write("change.", " Ask before you judge.").await;
+    first.until_text("Ask before").await;
+    second.until_text("whole").await;
+    assert_eq!(first.text(), second.text());
+    first.until_saved().await;
+    second.until_saved().await;
+    // Whoever reads the draft reads it as it is now.
+    let now = detail(&maya, &id).await;
+    assert_eq!(now["text"], first.text());
+    assert_eq!(now["draft"]["added"], 1);
+
+    let head = text(&now["head"]["id"]);
+    commit(&maya, &[(&id, Some(&head))], "Rewrite how we review").await;
+    let (_, history) = maya.get(&format!("/artifacts/{id}/history")).await;
+    let newest = &history["revisions"][0];
+    assert_eq!((&newest["author"]["id"], &newest["contributors"][0]["id"]), (&json!(maya.id), &json!(ines.id)), "{history}");
+    assert_eq!(newest["contributors"].as_array().map(Vec::len), Some(1));
+
+    // What is written next is a draft onto that revision.
+    second.write("judge.", " Praise.").await;
+    first.until_text("Praise.").await;
+    let now = detail(&ines, &id).await;
+    assert_eq!((&now["draft"]["behind"], &now["draft"]["updatedBy"]["id"]), (&json!(false), &json!(ines.id)), "{now}");
+});
+
+app_test!(what_is_written_otherwise_reaches_the_editors_as_a_small_change, |app| {
+    let Place { maya, ines, id, .. } = place(app).await;
+    let mut editor = Editor::open(app, &maya, &id).await;
+    editor.write("change.", " Slowly.").await;
+    editor.until_saved().await;
+    // A form, by somebody else.
+    let set = json!({ "key": "description", "value": { "type": "text", "value": "How we all review." } });
+    assert_eq!(ines.patch(&format!("/artifacts/{id}/frontmatter"), set).await.0, 200);
+    editor.until_text("How we all review.").await;
+    assert!(editor.text().contains("change. Slowly."));
+    // A program that saves the whole text.
+    let now = detail(&ines, &id).await;
+    let saves = now["draft"]["saves"].as_i64().expect("a count");
+    let (status, saved) = save(&ines, &id, &editor.text().replace("Slowly.", "With care."), saves).await;
+    assert_eq!(status, 200, "{saved}");
+    editor.until_text("With care.").await;
+    assert_eq!(save(&ines, &id, "something old", saves).await.0, 409);
+    // Thrown away: as it was committed.
+    assert_eq!(maya.delete(&format!("/artifacts/{id}/draft")).await.0, 204);
+    editor.until(|editor| editor.text() == FIRST).await;
+    editor.until_saved().await;
+    assert!(detail(&maya, &id).await["draft"].is_null());
+    // Another revision, and the first one again.
+    editor.write("change.", " Twice.").await;
+    editor.until_saved().await;
+    let head = text(&detail(&maya, &id).await["head"]["id"]);
+    commit(&maya, &[(&id, Some(&head))], "Twice").await;
+    let restore = json!({ "revisionId": head });
+    let (status, answer) = maya.post(&format!("/artifacts/{id}/restore"), restore).await;
+    assert!(status < 300, "{answer}");
+    editor.until(|editor| editor.text() == FIRST).await;
+});
+
+app_test!(nothing_acknowledged_is_lost_when_the_document_is_opened_again, |app| {
+    let Place { maya, id, .. } = place(app).await;
+    let mut editor = Editor::open(app, &maya, &id).await;
+    for word in ["one ", "two ", "three "] {
+        editor.write("change. ", word).await;
+    }
+    editor.until_saved().await;
+    let written = editor.text();
+    drop(editor);
+    // A program writes while nobody has it open in memory or not: either way the next editor sees it once.
+    let saves = detail(&maya, &id).await["draft"]["saves"].as_i64().expect("a count");
+    let (status, _) = save(&maya, &id, &written.replace("three", "four"), saves).await;
+    assert_eq!(status, 200);
+    let again = Editor::open(app, &maya, &id).await;
+    assert_eq!(again.text(), written.replace("three", "four"));
+});
+
+app_test!(who_may_only_read_changes_nothing, |app| {
+    let Place { maya, ines, vera, team, id } = place(app).await;
+    let mut owner = Editor::open(app, &maya, &id).await;
+    let mut reader = Editor::open(app, &vera, &id).await;
+    assert_eq!(reader.text(), FIRST);
+    reader.write("change.", " Hastily.").await;
+    reader.until(|editor| editor.denied.is_some()).await;
+    owner.write("change.", " Slowly.").await;
+    owner.until_saved().await;
+    assert!(!detail(&maya, &id).await["text"].as_str().expect("a text").contains("Hastily"));
+
+    // A role that falls, and one that ends.
+    let mut editor = Editor::open(app, &ines, &id).await;
+    let (status, _) = maya.patch(&format!("/teams/{team}/members/{}", ines.id), json!({ "role": "viewer" })).await;
+    assert_eq!(status, 200);
+    tokio::time::sleep(Duration::from_millis(900)).await;
+    editor.write("change.", " Loudly.").await;
+    editor.until(|editor| editor.denied.is_some()).await;
+    let (status, _) = maya.delete(&format!("/teams/{team}/members/{}", ines.id)).await;
+    assert_eq!(status, 204);
+    assert_eq!(editor.closed().await, 4403);
+    assert!(!detail(&maya, &id).await["text"].as_str().expect("a text").contains("Loudly"));
+
+    // Strangers, and what is not there.
+    let stranger = app.sign_up(&maya, "stranger@x.y").await;
+    for (who, address, code) in [(Some(&stranger), &id, 4404), (Some(&maya), &text(&json!("nonsense")), 4404), (None, &id, 4401)] {
+        let path = match who {
+            Some(who) => format!("/ws/doc/{address}?token={}", app.client_with_token(who, &["read"]).await.token.expect("a token")),
+            None => format!("/ws/doc/{address}"),
+        };
+        assert_eq!(app.open(&path, &[]).await.expect("it opens").closed().await, code);
+    }
+});
+
+app_test!(who_is_here_is_said_by_the_server, |app| {
+    let Place { maya, ines, id, .. } = place(app).await;
+    let mut first = Editor::open(app, &maya, &id).await;
+    let mut second = Editor::open(app, &ines, &id).await;
+    second.say(1, json!({ "user": { "name": "Maya", "id": maya.id }, "cursor": { "anchor": 1 } })).await;
+    first.until(|editor| !editor.heard.is_empty()).await;
+    let state: Value = serde_json::from_str(&first.heard[0]).expect("JSON");
+    assert_eq!((&state["user"]["id"], &state["cursor"]["anchor"]), (&json!(ines.id), &json!(1)));
+    // Whoever comes later is told too, and everybody when she goes.
+    let mut third = Editor::open(app, &maya, &id).await;
+    third.until(|editor| !editor.heard.is_empty()).await;
+    drop(second);
+    first.until(|editor| editor.heard.last().map(String::as_str) == Some("null")).await;
+});
+
+app_test!(what_cannot_be_read_harms_nobody, |app| {
+    let Place { maya, ines, id, .. } = place(app).await;
+    let mut honest = Editor::open(app, &maya, &id).await;
+    let mut other = Editor::open(app, &ines, &id).await;
+    for garbage in [vec![], vec![0xff; 50], vec![0, 2, 3, 1, 2, 3], vec![0, 0, 1, 0xff], vec![9, 9, 9], b"{\"type\":\"ping\"}".to_vec()] {
+        other.raw(garbage).await;
+    }
+    honest.write("change.", " Slowly.").await;
+    other.until_text("Slowly.").await;
+    // An update that builds on what nobody saw: the server asks for all of it.
+    let ahead = {
+        let mut tx = other.doc.transact_mut();
+        other.content.insert(&mut tx, 0, "a");
+        drop(tx);
+        let mut tx = other.doc.transact_mut();
+        other.content.insert(&mut tx, 0, "b");
+        tx.encode_update_v1()
+    };
+    other.send(Message::Sync(SyncMessage::Update(ahead))).await;
+    // Its question has to be answered for that.
+    other.until(|editor| editor.denied.is_none() && editor.saved.as_ref() == Some(&editor.vector())).await;
+    honest.until(|editor| editor.text().starts_with("ba---")).await;
+
+    // Larger than a text may be: refused before it is taken, and the document stays as it was.
+    let before = honest.text();
+    other.write("change.", &"x".repeat(1024 * 1024)).await;
+    assert_eq!(other.closed().await, 4413);
+    let mut again = Editor::open(app, &ines, &id).await;
+    assert_eq!(again.text(), before);
+    again.raw(vec![0; 5 * 1024 * 1024]).await;
+    assert_eq!(again.closed().await, 4413);
+    let mut noisy = Editor::open(app, &ines, &id).await;
+    for _ in 0..150 {
+        if noisy.socket.0.send(Frame::binary(vec![0xff; 8])).await.is_err() {
+            break;
+        }
+    }
+    assert_eq!(noisy.closed().await, 4400);
+});
+
+app_test!(a_moved_or_deleted_artifact_keeps_what_was_written, |app| {
+    let Place { maya, id, .. } = place(app).await;
+    let mut editor = Editor::open(app, &maya, &id).await;
+    editor.write("change.", " Slowly.").await;
+    let answer = maya.json(Method::DELETE, &format!("/artifacts/{id}"), Value::Null).await;
+    assert!(answer.0 < 300, "{answer:?}");
+    tokio::time::sleep(Duration::from_millis(900)).await;
+    editor.write("change.", " In the trash.").await;
+    editor.until(|editor| editor.denied.is_some()).await;
+    let answer = maya.post(&format!("/artifacts/{id}/undelete"), Value::Null).await;
+    assert!(answer.0 < 300, "{answer:?}");
+    let now = detail(&maya, &id).await;
+    assert!(now["text"].as_str().expect("a text").contains("Slowly."), "{now}");
+    assert_eq!(now["draft"]["behind"], false);
+});
+
+app_test!(administrators_see_open_documents, |app| {
+    let Place { maya, ines, id, .. } = place(app).await;
+    let _editor = Editor::open(app, &ines, &id).await;
+    let (_, report) = maya.get("/admin/rooms").await;
+    assert_eq!(report["documents"][0]["artifactId"], id.as_str());
+    assert_eq!(report["documents"][0]["people"][0]["userId"], ines.id.as_str());
+});
