@@ -314,7 +314,7 @@ app_test!(what_cannot_be_read_harms_nobody, |app| {
 
     // Larger than a text may be: refused before it is taken, and the document stays as it was.
     let before = honest.text();
-    other.write("change.", &"x".repeat(1024 * 1024)).await;
+    other.write("change.", &"x".repeat(1_200_000)).await;
     assert_eq!(other.closed().await, 4413);
     let mut again = Editor::open(app, &ines, &id).await;
     assert_eq!(again.text(), before);

@@ -10,6 +10,8 @@ pub mod live;
 mod presence;
 mod replica;
 mod settle;
+#[cfg(test)]
+mod simulation;
 
 use std::{
     collections::{BTreeSet, HashMap},

@@ -155,13 +155,10 @@ impl Editor<'_> {
                 Err(refused) => self.refused(NotTaken::Refused(refused)).await,
             },
             Message::Sync(SyncMessage::SyncStep2(update) | SyncMessage::Update(update)) => {
-                match live.take(self.line.id, &update, self.line.ctx.now()) {
-                    Ok(stored) => {
-                        if stored {
-                            self.line.ctx.state.documents.wake();
-                        }
-                        Ok(())
-                    }
+                let taken = live.take(self.line.id, &update, self.line.ctx.now());
+                self.line.ctx.state.documents.wake();
+                match taken {
+                    Ok(()) => Ok(()),
                     Err(refused) => self.refused(refused).await,
                 }
             }
@@ -185,7 +182,7 @@ impl Editor<'_> {
             }
             NotTaken::TooLarge => Err(End::Close(close::TOO_LARGE, "the document would be too large")),
             NotTaken::Refused(Refused::Unreadable) => self.line.count_fault(close::UNREADABLE),
-            NotTaken::Refused(Refused::Gap) => {
+            NotTaken::Gap => {
                 // Something before it did not arrive: it is asked for everything.
                 self.line.count_fault(close::UNREADABLE)?;
                 let ask = self.document.live().map_err(|_| End::Gone)?.ask();

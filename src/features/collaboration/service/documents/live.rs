@@ -19,7 +19,7 @@ use yrs::{
 use super::{
     limits::{ROWS, STATE_BYTES, TEXT_BYTES},
     presence::{Presence, Said},
-    replica::{Changed, Refused, Replica},
+    replica::{Changed, Refused, Replica, Taken},
 };
 use crate::{
     features::collaboration::{
@@ -64,6 +64,8 @@ pub enum NotTaken {
     /// The caller may not write.
     ReadOnly,
     TooLarge,
+    /// Some of it builds on what was never seen here: the sender has to sync again.
+    Gap,
     Refused(Refused),
 }
 
@@ -208,27 +210,28 @@ impl Live {
         self.state().presence.everybody().map(Bytes::from)
     }
 
-    /// Takes an update from a connection and tells the others. True when there is something to be stored.
-    pub fn take(&self, connection: ConnectionId, update: &[u8], now: i64) -> Result<bool, NotTaken> {
+    /// Takes an update from a connection, tells the others, and has it stored.
+    pub fn take(&self, connection: ConnectionId, update: &[u8], now: i64) -> Result<(), NotTaken> {
         let mut state = self.state();
-        let Some(member) = state.members.get(&connection) else { return Ok(false) };
+        let Some(member) = state.members.get(&connection) else { return Ok(()) };
         let (user, write) = (member.user.user_id, member.write);
         if state.broken {
             return Err(NotTaken::Refused(Refused::Broken));
         }
         if !write {
             // Yjs' providers say what they know when they come; from one who may only read that is nothing new.
-            return if state.replica.knows(update) { Ok(false) } else { Err(NotTaken::ReadOnly) };
+            return if state.replica.knows(update) { Ok(()) } else { Err(NotTaken::ReadOnly) };
         }
         // Before it is taken: out of a document nothing comes again.
         if state.replica.len() + update.len() > TEXT_BYTES + SLACK || state.bytes + update.len() > STATE_BYTES {
             return Err(NotTaken::TooLarge);
         }
         match state.replica.apply(update) {
-            Ok(None) => Ok(false),
-            Ok(Some(changed)) => {
-                state.note(self.id, changed, user, Some(connection), now);
-                Ok(true)
+            Ok(Taken { changed, gap }) => {
+                if let Some(changed) = changed {
+                    state.note(self.id, changed, user, Some(connection), now);
+                }
+                if gap { Err(NotTaken::Gap) } else { Ok(()) }
             }
             Err(refused) => {
                 if refused == Refused::Broken {
@@ -341,6 +344,11 @@ impl Live {
     pub fn is_settled(&self) -> bool {
         let state = self.state();
         state.number == state.settled
+    }
+
+    #[cfg(test)]
+    pub fn text(&self) -> String {
+        self.state().replica.text()
     }
 
     pub fn set_base(&self, base: Option<RevisionId>) {

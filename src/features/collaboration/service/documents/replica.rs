@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 use yrs::{
-    Doc, GetString as _, Options, ReadTxn as _, StateVector, Text as _, TextRef, Transact as _, Update, WriteTxn as _,
+    Doc, GetString as _, IdSet, Options, ReadTxn as _, StateVector, Text as _, TextRef, Transact as _, Update, WriteTxn as _,
     updates::{decoder::Decode as _, encoder::Encode as _},
 };
 
@@ -18,10 +18,17 @@ const CONTENT: &str = "content";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
     Unreadable,
-    /// It builds on something that was never seen here: the sender has to sync again.
-    Gap,
     /// The library failed on it: the replica has to be loaded again.
     Broken,
+}
+
+/// What became of an update.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// None: there was nothing new in it.
+    pub changed: Option<Changed>,
+    /// Something in it builds on what was never seen here: the sender has to sync again.
+    pub gap: bool,
 }
 
 /// A change, in both encodings.
@@ -59,40 +66,59 @@ impl Replica {
     pub fn load<'a>(updates: impl IntoIterator<Item = &'a [u8]>) -> Result<Self, Refused> {
         let replica = Self::new();
         guarded(|| {
-            let mut tx = replica.doc.transact_mut();
             for update in updates {
                 let update = Update::decode_v2(update).map_err(|_| Refused::Unreadable)?;
-                tx.apply_update(update).map_err(|_| Refused::Unreadable)?;
+                replica.doc.transact_mut().apply_update(update).map_err(|_| Refused::Unreadable)?;
             }
             Ok(())
         })?;
         Ok(replica)
     }
 
-    /// Takes an update of a client; none when there was nothing new in it.
-    pub fn apply(&self, update: &[u8]) -> Result<Option<Changed>, Refused> {
+    /// Takes an update of a client. What builds on something that was never seen here is not taken.
+    pub fn apply(&self, update: &[u8]) -> Result<Taken, Refused> {
         // Decoding changes nothing: if it fails, the replica is as it was.
         let update = catch_unwind(|| Update::decode_v1(update)).map_err(|_| Refused::Unreadable)?.map_err(|_| Refused::Unreadable)?;
+        if self.has_gap(&update) {
+            return Ok(Taken { changed: None, gap: true });
+        }
         guarded(|| {
             let mut tx = self.doc.transact_mut();
             let applied = tx.apply_update(update);
             // What waits for something unseen would be kept for as long as the document is open.
             let gap = tx.prune_pending().is_some();
             applied.map_err(|_| Refused::Broken)?;
-            let nothing = tx.insert_set().is_empty() && tx.delete_set().is_empty();
-            if nothing {
-                return if gap { Err(Refused::Gap) } else { Ok(None) };
+            if tx.insert_set().is_empty() && tx.delete_set().is_empty() {
+                return Ok(Taken { changed: None, gap });
             }
-            Ok(Some(Changed { v1: tx.encode_update_v1(), v2: tx.encode_update_v2() }))
+            // A part of it was taken that cannot be told on: only a client that is made for it sends such things.
+            if is_beyond(tx.insert_set(), &tx.state_vector()) {
+                return Err(Refused::Broken);
+            }
+            Ok(Taken { changed: Some(Changed { v1: tx.encode_update_v1(), v2: tx.encode_update_v2() }), gap })
         })
+    }
+
+    /// Whether an update begins later than what is known here ends. The library would take it and leave a hole, and what stands behind
+    /// a hole is in no update that it makes.
+    fn has_gap(&self, update: &Update) -> bool {
+        let mut known = self.doc.transact().state_vector();
+        for (client, ranges) in update.insertions(true).iter() {
+            for range in ranges.iter() {
+                if range.start > known.get(client) {
+                    return true;
+                }
+                known.set_max(*client, range.end);
+            }
+        }
+        is_beyond(update.delete_set(), &known)
     }
 
     /// Whether there is nothing in an update that is not here already.
     pub fn knows(&self, update: &[u8]) -> bool {
         let Ok(Ok(update)) = catch_unwind(|| Update::decode_v1(update)) else { return false };
         let known = self.doc.transact().snapshot();
-        let blocks = update.state_vector().iter().all(|(client, clock)| known.state_map.get(client) >= *clock);
-        blocks && update.delete_set().diff(&known.delete_set).is_empty()
+        !is_beyond(&update.insertions(true), &known.state_map) && update.delete_set().diff(&known.delete_set).is_empty()
     }
 
     pub fn text(&self) -> String {
@@ -143,6 +169,11 @@ impl Replica {
         }
         Some(Changed { v1: tx.encode_update_v1(), v2: tx.encode_update_v2() })
     }
+}
+
+/// Whether something in a set is not in what `known` counts.
+fn is_beyond(set: &IdSet, known: &StateVector) -> bool {
+    set.iter().any(|(client, ranges)| ranges.iter().any(|range| range.end > known.get(client)))
 }
 
 fn guarded<T>(work: impl FnOnce() -> Result<T, Refused>) -> Result<T, Refused> {
@@ -242,9 +273,9 @@ mod tests {
         let other = Replica::load([state.as_slice()]).expect("loads");
         assert_eq!(other.text(), "one\ntwo\n");
         let changed = other.write("one\n2\ntwo\n").expect("a change");
-        assert_eq!(replica.apply(&changed.v1), Ok(Some(changed.clone())));
+        assert_eq!(replica.apply(&changed.v1), Ok(Taken { changed: Some(changed.clone()), gap: false }));
         assert_eq!(replica.text(), "one\n2\ntwo\n");
-        assert_eq!(replica.apply(&changed.v1), Ok(None));
+        assert_eq!(replica.apply(&changed.v1), Ok(Taken { changed: None, gap: false }));
         let again = Replica::load([state.as_slice(), &changed.v2]).expect("loads");
         assert_eq!(again.text(), replica.text());
         assert_eq!(again.state_vector(), replica.state_vector());
@@ -268,7 +299,7 @@ mod tests {
         let two = Replica::load([state.as_slice()]).expect("loads");
         two.write("ab").expect("a change");
         let later = two.write("abc").expect("a change");
-        assert_eq!(one.apply(&later.v1), Err(Refused::Gap));
+        assert_eq!(one.apply(&later.v1), Ok(Taken { changed: None, gap: true }));
         assert_eq!(one.text(), "a");
         let vector = StateVector::decode_v1(&one.state_vector()).expect("a vector");
         one.apply(&two.missing(&vector).expect("encodes")).expect("taken");
@@ -279,7 +310,7 @@ mod tests {
     fn garbage_is_refused() {
         let (replica, _) = Replica::begin("text");
         for garbage in [&[][..], &[0xff; 40], &[1, 1, 1], &[0x80; 9], b"hello"] {
-            assert!(matches!(replica.apply(garbage), Err(Refused::Unreadable | Refused::Gap) | Ok(None)), "{garbage:?}");
+            assert!(matches!(replica.apply(garbage), Err(Refused::Unreadable) | Ok(Taken { changed: None, .. })), "{garbage:?}");
         }
         assert_eq!(replica.text(), "text");
     }
