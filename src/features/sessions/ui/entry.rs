@@ -122,6 +122,15 @@ fn Message(entry: Arc<Entry>, compact: bool, context: EntryContext) -> impl Into
         .then(|| artifacts.iter().cloned().map(|artifact| view! { <ArtifactCard artifact=artifact context=context/> }).collect_view());
     let files =
         (!deleted).then(|| attachments.iter().cloned().map(|file| view! { <AttachmentView file=file context=context/> }).collect_view());
+    // What the text names opens beside the timeline, as its card does.
+    let named = artifacts.clone();
+    let open_named = Callback::new(move |event: leptos::ev::MouseEvent| {
+        let Some(link) = page::pressed_link(&event).filter(|_| !page::wants_new_window(&event)) else { return };
+        if let Some(artifact) = named.iter().find(|artifact| !artifact.gone && link == artifact_address(artifact.id)) {
+            event.prevent_default();
+            context.open.run(artifact.clone());
+        }
+    });
     let (number, author, created_at) = (entry.number, entry.author.clone(), entry.created_at);
     let for_delete = entry.clone();
     let id = entry.id;
@@ -141,7 +150,7 @@ fn Message(entry: Arc<Entry>, compact: bool, context: EntryContext) -> impl Into
                     } else if editing.get() {
                         view! { <EditMessage context=context id=id number=number text=text.clone() editing=editing/> }.into_any()
                     } else {
-                        view! { <div class="prose msg" inner_html=html.clone()></div> }.into_any()
+                        view! { <div class="prose msg" inner_html=html.clone() on:click=move |event| open_named.run(event)></div> }.into_any()
                     }
                 }}
                 {files}
