@@ -47,13 +47,13 @@ test("a thread about an artifact: named, told by the bell, answered, resolved", 
   // The answer, and that it is done, come live.
   await expect(comments.getByText("Not since the move")).toBeVisible();
   await expect(page.locator(".rail .bell")).toHaveAccessibleName("Notifications, 1 unread");
-  await there.getByRole("button", { name: "Resolve" }).click();
+  await there.getByRole("button", { name: "Resolve", exact: true }).click();
   await expect(there.getByText("Resolved by Tomas Rey")).toBeVisible();
   await expect(comments.getByText("Is this still true")).toHaveCount(0);
   await comments.getByRole("button", { name: /Show resolved/ }).click();
   await expect(comments.getByText("Resolved by Tomas Rey")).toBeVisible();
   await comments.getByRole("button", { name: "Reopen" }).click();
-  await expect(there.getByRole("button", { name: "Resolve" })).toBeVisible();
+  await expect(there.getByRole("button", { name: "Resolve", exact: true })).toBeVisible();
 
   // One's own words are edited, and deleted with a trace.
   const mine = comments.getByRole("article", { name: /Comment of Ines/ });
