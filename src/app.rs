@@ -10,8 +10,8 @@ use leptos_router::{
 use crate::{
     browser::{page, storage},
     features::{
-        accounts::state::provide_session, accounts::ui as accounts, artifacts::ui as artifacts, notifications::ui as notifications, sessions::ui as sessions,
-        volumes::ui as volumes,
+        accounts::state::provide_session, accounts::ui as accounts, artifacts::ui as artifacts, notifications::ui as notifications,
+        sessions::ui as sessions, volumes::ui as volumes,
     },
     lazy_pages,
     ui::{Frame, NotFound, toast::ToastsContext},

@@ -42,7 +42,7 @@ CREATE TABLE notifications (
   source_id TEXT NOT NULL,                 -- the entry, the comment or the invitation that it tells of
   actor_id TEXT NOT NULL REFERENCES users (id),
   title TEXT NOT NULL,                     -- what the subject is called
-  excerpt TEXT NOT NULL,                   -- the beginning of what was written, as plain text
+  excerpt TEXT NOT NULL,                   -- the beginning of what was written
   data TEXT NOT NULL,                      -- JSON: where exactly
   entry_number BIGINT,                     -- of a message in a session: read with it
   read_at BIGINT,

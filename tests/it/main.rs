@@ -21,7 +21,7 @@ mod pages;
 mod process;
 mod publishing;
 mod rooms;
-mod socket;
 mod sessions;
+mod socket;
 mod tree;
 mod volumes;

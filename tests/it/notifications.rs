@@ -128,7 +128,10 @@ app_test!(an_invitation_reaches_an_account_behind_the_bell, |app| {
     assert_eq!(maya.post(&path, invite("no address")).await.0, 400);
     let (_, page) = tom.get("/notifications").await;
     let (group, one) = (&page["items"][0], &page["items"][0]["items"][0]);
-    assert_eq!((&page["unread"], &group["subject"], &group["title"], &one["kind"]), (&json!(1), &json!("team"), &json!("Harbor"), &json!("invitation")));
+    assert_eq!(
+        (&page["unread"], &group["subject"], &group["title"], &one["kind"]),
+        (&json!(1), &json!("team"), &json!("Harbor"), &json!("invitation"))
+    );
     assert_eq!((&one["spot"]["role"], &one["spot"]["invitationId"]), (&json!("member"), &made["invitation"]["id"]));
     assert!(!page.to_string().contains(&crate::app::secret_of(&made["url"])), "the link stays a secret");
 

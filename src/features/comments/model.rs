@@ -223,7 +223,9 @@ mod tests {
         let anchor = |start: &str, quote: &str| Anchor { start: start.to_owned(), end: "AAAB".to_owned(), quote: quote.to_owned() };
         assert_eq!(anchor_problem(&anchor("AAAA", "Ünï"), artifact), None);
         assert!(anchor_problem(&anchor("AAAA", ""), Subject::Entry(SessionId::generate(), EntryId::generate())).is_some());
-        for bad in [anchor("", "x"), anchor("a b", "x"), anchor(&"x".repeat(ANCHOR_END_MAX + 1), "x"), anchor("A", &"ü".repeat(QUOTE_MAX + 1))] {
+        for bad in
+            [anchor("", "x"), anchor("a b", "x"), anchor(&"x".repeat(ANCHOR_END_MAX + 1), "x"), anchor("A", &"ü".repeat(QUOTE_MAX + 1))]
+        {
             assert!(anchor_problem(&bad, artifact).is_some(), "{bad:?}");
         }
     }

@@ -89,7 +89,7 @@ pub struct Notification {
     pub id: NotificationId,
     pub kind: NotificationKind,
     pub actor: Person,
-    /// The beginning of what was written, as plain text.
+    /// The beginning of what was written, with names in place of links.
     pub excerpt: String,
     pub spot: Spot,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -114,13 +114,7 @@ pub async fn tell(ctx: &Ctx, users: &[UserId]) {
     };
     for user in users {
         let unread = counts.get(user).copied().unwrap_or(0);
-        collaboration::service::announce(
-            &ctx.state,
-            RoomType::Workspace,
-            user.same_as(),
-            actor.id(),
-            RoomEvent::Notification { unread },
-        );
+        collaboration::service::announce(&ctx.state, RoomType::Workspace, user.same_as(), actor.id(), RoomEvent::Notification { unread });
     }
 }
 
@@ -220,7 +214,8 @@ mod tests {
     #[test]
     fn cursors_come_back_and_others_are_refused() {
         let newest = NotificationId::generate();
-        let row = GroupRow { subject_kind: String::new(), subject_id: String::new(), total: 1, unread: 0, done: 1, newest: newest.to_string() };
+        let row =
+            GroupRow { subject_kind: String::new(), subject_id: String::new(), total: 1, unread: 0, done: 1, newest: newest.to_string() };
         assert_eq!(decode(&encode(&row)).ok(), Some((1, newest)));
         for bad in ["", "1", "1.", "x.y", "1.7"] {
             assert!(decode(bad).is_err(), "{bad}");

@@ -118,7 +118,13 @@ pub async fn groups(pool: &AnyPool, user: UserId, after: Option<(i64, Notificati
     );
     sql.bind(user.to_string()).push(VISIBLE).push(" GROUP BY n.subject_kind, n.subject_id) g");
     if let Some((done, newest)) = after {
-        sql.push(" WHERE g.done > ").bind(done).push(" OR (g.done = ").bind(done).push(" AND g.newest < ").bind(newest.to_string()).push(")");
+        sql.push(" WHERE g.done > ")
+            .bind(done)
+            .push(" OR (g.done = ")
+            .bind(done)
+            .push(" AND g.newest < ")
+            .bind(newest.to_string())
+            .push(")");
     }
     sql.push(" ORDER BY g.done, g.newest DESC LIMIT ").number(limit);
     sql.fetch_all(pool).await
@@ -161,8 +167,13 @@ pub enum Which<'a> {
     These(&'a [NotificationId]),
     About(&'a str),
     /// Mentions in the messages of a session up to one.
-    MessagesOf { session: &'a str, number: i64 },
-    All { up_to: Option<NotificationId> },
+    MessagesOf {
+        session: &'a str,
+        number: i64,
+    },
+    All {
+        up_to: Option<NotificationId>,
+    },
 }
 
 /// How many became read.

@@ -104,11 +104,8 @@ async fn add(
     let mut others = store::authors(tx, thread).await?;
     // The first comment on a message answers whoever wrote that.
     others.extend(place.written_by().filter(|_| number == 1));
-    store::insert_comment(
-        tx,
-        &NewComment { id, thread, number, author: actor, text: &resolved.text, html, rendering: RENDERING, now },
-    )
-    .await?;
+    store::insert_comment(tx, &NewComment { id, thread, number, author: actor, text: &resolved.text, html, rendering: RENDERING, now })
+        .await?;
     let mentioned: Vec<UserId> = resolved.people.iter().copied().filter(|person| *person != actor).collect();
     others.retain(|person| *person != actor && !mentioned.contains(person));
     // Whoever has left sees it no more; one's own workspace nobody else sees.
@@ -132,8 +129,7 @@ async fn concern(
     people: &[UserId],
 ) -> AppResult<()> {
     let (subject, subject_id, spot) = place.spot(thread);
-    let new =
-        NewNotification { kind, subject, subject_id, team: place.team, title: &place.title, source: id.to_string(), text, spot };
+    let new = NewNotification { kind, subject, subject_id, team: place.team, title: &place.title, source: id.to_string(), text, spot };
     notify(ctx, tx, people, &new).await
 }
 

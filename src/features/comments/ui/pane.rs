@@ -188,11 +188,11 @@ fn Head(threads: Threads) -> impl IntoView {
         threads.reload();
     };
     view! {
-        <header class="row wrap">
+        <div class="head row wrap">
             <span class="t2 f12" role="status">{words}</span>
             {move || {
                 let resolved = threads.page.with(|page| page.resolved);
-                (resolved > 0 || shows())
+                (resolved > 0)
                     .then(|| {
                         view! {
                             <button type="button" class="chip push" aria-pressed=move || shows().to_string() on:click=turn>
@@ -202,7 +202,7 @@ fn Head(threads: Threads) -> impl IntoView {
                         }
                     })
             }}
-        </header>
+        </div>
     }
 }
 

@@ -99,8 +99,9 @@ fn Foot(threads: Threads, thread: Memo<Option<Thread>>, id: ThreadId) -> impl In
     let answering = RwSignal::new(false);
     let text = RwSignal::new(String::new());
     let busy = RwSignal::new(false);
-    let resolved =
-        Memo::new(move |_| thread.with(|thread| thread.as_ref().and_then(|thread| Some((thread.resolved_at?, thread.resolved_by.clone()?.name)))));
+    let resolved = Memo::new(move |_| {
+        thread.with(|thread| thread.as_ref().and_then(|thread| Some((thread.resolved_at?, thread.resolved_by.clone()?.name))))
+    });
     let turn = move |on: bool| change(threads, busy, set_resolved(id, on), || {});
     let send = Callback::new(move |words: String| {
         change(threads, busy, create_reply(id, words), move || {
@@ -175,7 +176,7 @@ fn CommentView(threads: Threads, comment: Comment) -> impl IntoView {
     let delete = move |_| change(threads, busy, delete_comment(id), || {});
     view! {
         <article class="comment" aria-label=label>
-            <header>
+            <div class="by">
                 <Avatar person=author.clone() size="s"/>
                 <b class="trunc">{author.name.clone()}</b>
                 {(author.kind == UserKind::Agent).then(|| view! { <span class="chip line">"Agent"</span> })}
@@ -192,7 +193,7 @@ fn CommentView(threads: Threads, comment: Comment) -> impl IntoView {
                             }
                         })
                 }}
-            </header>
+            </div>
             {move || match doing.get() {
                 _ if deleted => view! { <p class="t3">"This comment was deleted."</p> }.into_any(),
                 Doing::Editing => {

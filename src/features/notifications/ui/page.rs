@@ -176,22 +176,18 @@ fn Row(one: Notification, address: String, reload: Callback<()>) -> impl IntoVie
     };
     let role = one.spot.role.map(|role| format!("as {role}")).unwrap_or_default();
     let line = match one.spot.invitation_id {
-        Some(invitation) => {
-            view! {
-                <div class="tx"><b>{name}</b>" "{words}" "{role}</div>
-                <span class="tail"><Accept invitation=invitation reload=reload/></span>
-            }
-            .into_any()
+        Some(invitation) => view! {
+            <div class="tx"><b>{name}</b>" "{words}" "{role}</div>
+            <span class="tail"><Accept invitation=invitation reload=reload/></span>
         }
-        None => {
-            view! {
-                <div class="tx">
-                    <a class="cover" href=address on:click=opened><b>{name}</b>" "{words}</a>
-                    <small>{one.excerpt.clone()}</small>
-                </div>
-            }
-            .into_any()
+        .into_any(),
+        None => view! {
+            <div class="tx">
+                <a class="cover" href=address on:click=opened><b>{name}</b>" "{words}</a>
+                <small>{one.excerpt.clone()}</small>
+            </div>
         }
+        .into_any(),
     };
     view! {
         <li class:unread=unread>

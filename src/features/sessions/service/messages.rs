@@ -15,9 +15,7 @@ use crate::{
         analytics::service::{Event, record},
         notifications,
         sessions::{
-            model::{
-                ATTACHMENTS_MAX, CreateMessage, Entry, MESSAGE_MAX, SessionArtifact, SessionStatus, UpdateMessage, references::plain,
-            },
+            model::{ATTACHMENTS_MAX, CreateMessage, Entry, MESSAGE_MAX, SessionArtifact, SessionStatus, UpdateMessage, references::plain},
             store::{self, EntryRow, NewEntry},
         },
     },

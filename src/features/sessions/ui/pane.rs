@@ -136,7 +136,8 @@ fn CommitFoot(session: SessionId, detail: RwSignal<SessionDetail>, reload: Callb
         let text = message.with_untracked(|message| message.trim().to_owned());
         let text = if text.is_empty() { detail.with_untracked(|detail| detail.summary.title.clone()) } else { text };
         let number = artifact_ids.len() as i64;
-        let answer = commit_session(session, CommitSession { id: Some(CommitId::generate()), message: text, artifact_ids, volume_id: None });
+        let answer =
+            commit_session(session, CommitSession { id: Some(CommitId::generate()), message: text, artifact_ids, volume_id: None });
         leptos::task::spawn_local(async move {
             match answer.await {
                 Ok(()) => {
