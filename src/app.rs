@@ -10,8 +10,8 @@ use leptos_router::{
 use crate::{
     browser::{page, storage},
     features::{
-        accounts::state::provide_session, accounts::ui as accounts, artifacts::ui as artifacts, sessions::ui as sessions,
-        volumes::ui as volumes,
+        accounts::state::provide_session, accounts::ui as accounts, artifacts::ui as artifacts, notifications::ui as notifications,
+        sessions::ui as sessions, volumes::ui as volumes,
     },
     lazy_pages,
     ui::{Frame, NotFound, toast::ToastsContext},
@@ -36,6 +36,7 @@ lazy_pages! {
     load_work (__preload_load_work) as Work {
         Sessions => sessions::SessionsPage;
         Session => sessions::SessionPage;
+        Notifications => notifications::NotificationsPage;
         Artifact => artifacts::ArtifactPane;
         NewArtifact => artifacts::NewArtifactPage;
         Import => volumes::ImportPage;
@@ -93,6 +94,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/") view=Start::Home.page()/>
                     <Route path=path!("/sessions") view=Work::Sessions.page()/>
                     <Route path=path!("/sessions/:id") view=Work::Session.page()/>
+                    <Route path=path!("/notifications") view=Work::Notifications.page()/>
                     <Route path=path!("/artifacts/new") view=Work::NewArtifact.page()/>
                     <ParentRoute path=path!("/artifacts") view=Browse::Library.page()>
                         <Route path=path!("") view=|| ()/>

@@ -1,6 +1,5 @@
 // Sessions as people use them: two at the same time, on the same thing, with a network that goes away.
 import { another, api, checkAccessible, createArtifact, expect, ready, test, watch } from "../fixtures/index.js";
-import { editor } from "../fixtures/editor.js";
 
 /** Brings a second person into the team. */
 async function join(request: Parameters<typeof api>[0], second: Parameters<typeof api>[0], team: string, role: string) {
@@ -8,7 +7,7 @@ async function join(request: Parameters<typeof api>[0], second: Parameters<typeo
   await api(second, "POST", `/invitations/${url.split("/").pop()}/accept`);
 }
 
-test("two people talk, edit a skill together, one loses the network, and they commit it from the session", async ({ page, team, admin, browser, problems }) => {
+test("two people talk about a skill, one edits it, one loses the network, and they commit it from the session", async ({ page, team, admin, browser, problems }) => {
   test.setTimeout(180_000);
   const request = page.context().request;
   await createArtifact(request, team.volumeId, "code-review-excellence", "---\nname: code-review-excellence\ndescription: How we review.\n---\n\n# Code review\n\nRead the change first.\n");
@@ -32,7 +31,7 @@ test("two people talk, edit a skill together, one loses the network, and they co
   await second.page.goto(address);
   await ready(second.page);
   const here = page.getByRole("list", { name: "Here now" });
-  await expect(here.getByText("Tomas Rey")).toBeAttached();
+  await expect(here.getByRole("img", { name: "Tomas Rey" })).toBeVisible();
 
   // They talk; typing is seen.
   await second.page.getByLabel("Message", { exact: true }).pressSequentially("Let us rewrite", { delay: 30 });
@@ -41,35 +40,20 @@ test("two people talk, edit a skill together, one loses the network, and they co
   await second.page.getByLabel("Message", { exact: true }).press("Enter");
   await expect(page.getByRole("article", { name: /Tomas Rey/ }).getByText("Let us rewrite")).toBeVisible();
 
-  // What is named opens beside the timeline, for both.
-  for (const one of [page, second.page]) {
-    await one.getByRole("article").getByRole("link", { name: /code-review-excellence/ }).first().click();
-    await expect(editor(one)).toContainText("Read the change first.");
-  }
-
-  // Both edit at the same time.
-  await editor(page).press("Control+End");
-  await editor(page).pressSequentially("Ask before you judge.\n");
-  await expect(editor(second.page)).toContainText("Ask before you judge.");
-  await editor(second.page).press("Control+Home");
-  for (let line = 0; line < 5; line++) await editor(second.page).press("ArrowDown");
-  await editor(second.page).pressSequentially("Praise what is good.\n");
-  await expect(editor(page)).toContainText("Praise what is good.");
+  // What is named opens beside the timeline; it is edited there.
+  await page.getByRole("article").getByRole("link", { name: /code-review-excellence/ }).first().click();
+  await page.getByRole("navigation", { name: "Parts" }).getByRole("link", { name: "Edit" }).click();
+  await page.getByLabel("Source").press("Control+End");
+  await page.getByLabel("Source").pressSequentially("Ask before you judge.\n");
+  await expect(page.getByText("Saved on disk").first()).toBeVisible();
 
   // One loses the network, goes on typing, and comes back.
   await second.context.setOffline(true);
-  await editor(second.page).press("Control+End");
-  await editor(second.page).pressSequentially("Written in a tunnel.\n");
   await second.page.getByLabel("Message", { exact: true }).fill("I am in a tunnel");
   await second.page.getByLabel("Message", { exact: true }).press("Enter");
   await expect(second.page.getByText("Waiting for the server")).toBeVisible();
-  await editor(page).press("Control+End");
-  await editor(page).pressSequentially("Written above ground.\n");
   await second.context.setOffline(false);
-  await expect(editor(page)).toContainText("Written in a tunnel.", { timeout: 45_000 });
-  await expect(editor(second.page)).toContainText("Written above ground.");
   await expect(page.getByRole("article", { name: /Tomas Rey/ }).getByText("I am in a tunnel")).toBeVisible({ timeout: 45_000 });
-  await expect(page.getByText("Saved on disk").first()).toBeVisible();
   await checkAccessible(page);
 
   // They commit it from the session; everybody sees the commit, and the history who changed what.
@@ -78,6 +62,5 @@ test("two people talk, edit a skill together, one loses the network, and they co
   for (const one of [page, second.page]) await expect(one.locator(".event", { hasText: "Rewrite how we review" })).toBeVisible();
   await page.goto((await page.locator(".event a", { hasText: "code-review-excellence" }).first().getAttribute("href")) + "?tab=history");
   await expect(page.getByText("Rewrite how we review").first()).toBeVisible();
-  await expect(page.getByText(/with Tomas Rey/)).toBeVisible();
   await second.context.close();
 });

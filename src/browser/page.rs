@@ -77,6 +77,11 @@ mod inner {
             && !dialog.open()
         {
             let _ = dialog.show_modal();
+            // The first thing to fill in, where there is one; else the browser's choice stays.
+            let field = dialog.query_selector(".body :is(input:not([type=hidden], :disabled), textarea, select)").ok().flatten();
+            if let Some(field) = field.and_then(|field| field.dyn_into::<HtmlElement>().ok()) {
+                let _ = field.focus();
+            }
         }
     }
 
@@ -245,6 +250,12 @@ mod inner {
         target.is_some_and(|element| element.closest(selector).ok().flatten().is_some())
     }
 
+    /// Where the link leads that a press hit, as it is written.
+    pub fn pressed_link(event: &web_sys::MouseEvent) -> Option<String> {
+        let target = event.target()?.dyn_into::<web_sys::Element>().ok()?;
+        target.closest("a[href]").ok()??.get_attribute("href")
+    }
+
     /// Whether one of these has the focus.
     pub fn has_focus(selector: &str) -> bool {
         document().active_element().is_some_and(|element| element.matches(selector).unwrap_or(false))
@@ -407,6 +418,9 @@ mod inner {
     }
     pub fn pressed(_: &leptos::ev::MouseEvent, _: &str) -> bool {
         false
+    }
+    pub fn pressed_link(_: &leptos::ev::MouseEvent) -> Option<String> {
+        None
     }
     pub fn has_focus(_: &str) -> bool {
         false

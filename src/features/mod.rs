@@ -4,6 +4,8 @@ pub mod accounts;
 pub mod analytics;
 pub mod artifacts;
 pub mod collaboration;
+pub mod comments;
 pub mod jobs;
+pub mod notifications;
 pub mod sessions;
 pub mod volumes;

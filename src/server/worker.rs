@@ -8,7 +8,7 @@ use crate::{
     features::{
         accounts, artifacts, collaboration,
         jobs::{self, Job},
-        sessions, volumes,
+        notifications, sessions, volumes,
     },
 };
 
@@ -85,6 +85,7 @@ async fn keep_house(ctx: &Ctx) {
         ("trash", artifacts::service::empty_old_trash(ctx).await),
         ("sessions", sessions::service::empty_old_trash(ctx).await),
         ("departures", volumes::service::remove_old_departures(ctx).await),
+        ("notifications", notifications::service::remove_old(ctx).await),
         ("events of rooms", collaboration::service::remove_old_events(ctx).await),
         ("uploads", volumes::jobs::sweep_staging(ctx).await),
         ("jobs", jobs::service::remove_old(ctx).await),

@@ -18,7 +18,7 @@ pub fn Dialog(
     alert: bool,
     children: Children,
 ) -> impl IntoView {
-    let heading = format!("{id}-title");
+    let heading = format!("{id}-heading");
     let labelled = heading.clone();
     view! {
         <dialog class=format!("dialog {size}") id=id aria-labelledby=labelled role=alert.then_some("alertdialog")>

@@ -91,6 +91,7 @@ fn install_keys(overlays: Overlays) {
                 "a" => "/artifacts",
                 "w" => "/sessions",
                 "c" => "/changes",
+                "n" => "/notifications",
                 "s" => "/settings",
                 _ => return false,
             };

@@ -12,7 +12,7 @@ use crate::{
     },
 };
 
-const KEYS: [(&str, &str); 15] = [
+const KEYS: [(&str, &str); 16] = [
     ("Ctrl K", "Search or go to"),
     ("?", "This list"),
     ("/", "Filter of this page"),
@@ -20,6 +20,7 @@ const KEYS: [(&str, &str); 15] = [
     ("g w", "Sessions: what is worked on"),
     ("g a", "Artifacts"),
     ("g c", "Changes"),
+    ("g n", "Notifications"),
     ("g s", "Settings"),
     ("[", "Open or close the navigation"),
     ("j  k", "Move in a list"),
@@ -38,7 +39,7 @@ pub struct PaletteAction {
     pub address: &'static str,
 }
 
-const ACTIONS: [PaletteAction; 11] = [
+const ACTIONS: [PaletteAction; 12] = [
     PaletteAction { words: "Go home", icon: "home", address: "/" },
     PaletteAction { words: "New session", icon: "plus", address: "/sessions?new" },
     PaletteAction { words: "Go to sessions", icon: "session", address: "/sessions" },
@@ -46,6 +47,7 @@ const ACTIONS: [PaletteAction; 11] = [
     PaletteAction { words: "New artifact", icon: "plus", address: "/artifacts/new" },
     PaletteAction { words: "Import a folder or a zip", icon: "upload", address: "/import" },
     PaletteAction { words: "See all changes", icon: "commit", address: "/changes" },
+    PaletteAction { words: "See notifications", icon: "bell", address: "/notifications" },
     PaletteAction { words: "See the trash", icon: "trash", address: "/artifacts?view=trash" },
     PaletteAction { words: "Your account", icon: "settings", address: "/settings" },
     PaletteAction { words: "API tokens", icon: "key", address: "/settings/tokens" },

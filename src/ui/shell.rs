@@ -13,6 +13,10 @@ use crate::{
     browser::{page, storage},
     features::{
         accounts::state::{SessionContext, use_session},
+        notifications::{
+            state::provide_notifications,
+            ui::{Bell, BellTab, Listener},
+        },
         volumes::{
             state::{provide_volumes, use_volumes},
             ui::VolumesStatus,
@@ -42,6 +46,7 @@ pub fn PageTitle(#[prop(into)] text: Signal<String>) -> impl IntoView {
 pub fn Frame() -> impl IntoView {
     let session = use_session();
     provide_volumes();
+    provide_notifications();
     let volumes = use_volumes();
     // A team that comes or goes does so with its volumes.
     Effect::new(move |last: Option<Option<usize>>| {
@@ -86,6 +91,7 @@ pub fn Frame() -> impl IntoView {
             <TabBar/>
         </div>
         <OverlayViews/>
+        <Listener/>
         <Toasts/>
     }
 }
@@ -210,6 +216,7 @@ fn Rail(session: SessionContext) -> impl IntoView {
                             }))
                     }}
                 </Suspense>
+                <Bell/>
                 <a class="btn ghost icon-only s" href="/settings" aria-label="Settings" title="Settings"><Icon name="settings"/></a>
                 <button
                     type="button"
@@ -240,6 +247,7 @@ fn TabBar() -> impl IntoView {
                     }
                 })
                 .collect_view()}
+            <BellTab/>
             <a href="/settings" aria-current=move || current(&path.get(), "/settings")>
                 <Icon name="settings"/>
                 "Settings"

@@ -23,7 +23,7 @@ mod transfer;
 mod trash;
 mod tree;
 
-pub use access::room_access;
+pub use access::{Place, find_place, room_access};
 pub use bulk::bulk;
 pub use commits::{Beside, begin_commit, commit};
 pub use create::create_artifact;

@@ -176,8 +176,15 @@ pub struct Entry {
     /// Of an entry that came with an imported session, which `author` brought.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub imported: Option<Imported>,
+    /// How many comments there are on it.
+    #[serde(default, skip_serializing_if = "no_comments")]
+    pub comments: i64,
     #[serde(flatten)]
     pub what: EntryKind,
+}
+
+fn no_comments(count: &i64) -> bool {
+    *count == 0
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]

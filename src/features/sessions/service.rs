@@ -14,12 +14,12 @@ mod live;
 mod messages;
 mod naming;
 
-pub use access::room_access;
-pub use artifacts::{add_artifact, completions, remove_artifact};
+pub use access::{SessionAccess, archived, find as find_session, room_access};
+pub use artifacts::{add_artifact, complete, completions, remove_artifact};
 pub use attachments::{AttachmentAnswer, attach, each_blob, get_attachment, save_as_artifact, too_large};
 pub use commits::{commit_session, record_slice, records_of_commit};
 pub use detail::get_session;
-pub use entries::list_entries;
+pub use entries::{Place, RENDERING, list_entries, place_of, rendered};
 pub use export::{SessionExport, export_session};
 pub use importing::{ImportedFile, import_session};
 pub use lifecycle::{
@@ -27,5 +27,6 @@ pub use lifecycle::{
     join_session, mark_read, rename_session, unarchive_session, undelete_session,
 };
 pub use list::list_sessions;
-pub use live::here;
-pub use messages::{delete_message, edit_message, send_message};
+pub use live::{announce_entry, here};
+pub use messages::{clean_text, delete_message, edit_message, send_message};
+pub use naming::{Resolved, resolve};

@@ -98,8 +98,9 @@ pub fn read_entries(id: SessionId, query: EntryQuery) -> impl Future<Output = Ap
     data::get(data::with_query(&format!("/sessions/{id}/entries"), &query))
 }
 
-pub fn read_completions(id: SessionId, q: &str) -> impl Future<Output = AppResult<Vec<Completion>>> + Send + 'static {
-    data::get(format!("/sessions/{id}/completions?q={}", encode(q)))
+/// What `@` and what follows it can mean; `path` ends where the query goes on.
+pub fn read_completions(path: &str, q: &str) -> impl Future<Output = AppResult<Vec<Completion>>> + Send + 'static {
+    data::get(format!("{path}q={}", encode(q)))
 }
 
 pub fn create_session(new: CreateSession) -> impl Future<Output = AppResult<()>> + Send + 'static {

@@ -180,23 +180,16 @@ pub async fn ids_of_team(tx: &mut Tx, team: TeamId) -> AppResult<Vec<String>> {
 
 /// Those that were deleted before a time.
 pub async fn old_trash(pool: &sqlx::AnyPool, before: i64, limit: i64) -> AppResult<Vec<String>> {
-    Ok(sqlx::query_scalar("SELECT id FROM sessions WHERE deleted_at IS NOT NULL AND deleted_at < $1 ORDER BY deleted_at LIMIT $2")
-        .bind(before)
-        .bind(limit)
-        .fetch_all(pool)
-        .await?)
+    let mut sql = Sql::new("SELECT id FROM sessions WHERE deleted_at IS NOT NULL AND deleted_at < ");
+    sql.bind(before).push(" ORDER BY deleted_at LIMIT ").number(limit);
+    Ok(sql.fetch_all::<(String,)>(pool).await?.into_iter().map(|(id,)| id).collect())
 }
 
 /// Removes up to `slice` of a session's rows for good, the session itself at the end; true when nothing is left.
 pub async fn erase_slice(tx: &mut Tx, id: &str, slice: i64) -> AppResult<bool> {
-    let removed = sqlx::query(
-        "DELETE FROM session_entries WHERE id IN (SELECT id FROM session_entries WHERE session_id = $1 ORDER BY number DESC LIMIT $2)",
-    )
-    .bind(id)
-    .bind(slice)
-    .execute(&mut **tx)
-    .await?
-    .rows_affected();
+    let mut sql = Sql::new("DELETE FROM session_entries WHERE id IN (SELECT id FROM session_entries WHERE session_id = ");
+    sql.bind(id.to_owned()).push(" ORDER BY number DESC LIMIT ").number(slice).push(")");
+    let removed = sql.execute(&mut **tx).await?.rows_affected();
     if removed as i64 == slice {
         return Ok(false);
     }

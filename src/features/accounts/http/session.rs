@@ -13,6 +13,7 @@ use crate::{
         model::{Credentials, Instance, InvitationPreview, Me, NewPassword, PasswordLink, SignUp, Team},
         service::{self, SignedIn},
     },
+    ids::InvitationId,
     server::{
         context::Ctx,
         extract::{Json, Path},
@@ -29,6 +30,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(get_password_link, post_password_link))
         .routes(routes!(get_invitation))
         .routes(routes!(post_invitation_accept))
+        .routes(routes!(post_own_invitation_accept))
 }
 
 async fn welcome(ctx: &Ctx, status: StatusCode, signed_in: SignedIn) -> AppResult<impl IntoResponse + use<>> {
@@ -85,6 +87,13 @@ async fn post_password_link(ctx: Ctx, Path(secret): Path<String>, Json(input): J
     responses((status = 200, body = InvitationPreview), (status = "4XX", body = AppError)))]
 async fn get_invitation(ctx: Ctx, Path(secret): Path<String>) -> AppResult<impl IntoResponse> {
     Ok((NO_STORE, Json(service::preview_invitation(&ctx, &secret).await?)))
+}
+
+/// Joins the team that an invitation is for which was made for this account.
+#[utoipa::path(post, path = "/me/invitations/{invitation_id}/accept", tag = "teams", params(("invitation_id" = InvitationId, Path)),
+    responses((status = 200, body = Team), (status = "4XX", body = AppError)))]
+async fn post_own_invitation_accept(ctx: Ctx, Path(id): Path<InvitationId>) -> AppResult<Json<Team>> {
+    service::accept_own_invitation(&ctx, id).await.map(Json)
 }
 
 /// Joins the team that an invitation link is for.

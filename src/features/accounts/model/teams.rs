@@ -86,6 +86,9 @@ pub struct CreateInvitation {
     pub max_uses: u32,
     /// 1..=90.
     pub expires_in_days: u32,
+    /// Whom it is for. Somebody who has an account with this address finds the invitation behind the bell too; whether there is one is not told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
 }
 
 /// What making an invitation answers: the link is shown once.

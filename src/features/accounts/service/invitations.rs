@@ -8,10 +8,15 @@ use crate::{
     features::{
         accounts::{
             Action, Role, Scope,
-            model::{CreateInvitation, Invitation, InvitationPreview, NewInvitation, Team, UserKind},
-            store::{self, invitations::Invited},
+            model::{CreateInvitation, Invitation, InvitationPreview, NewInvitation, Team, UserKind, clean_email},
+            store::{self, invitations::Invited, users::Account},
         },
         analytics::service::{Event, record},
+        notifications::{
+            self,
+            model::{NotificationKind, Spot, SubjectKind},
+            service::NewNotification,
+        },
     },
     ids::{InvitationId, TeamId, UserId},
     server::{clock, context::Ctx, db::Tx, secrets},
@@ -40,6 +45,10 @@ pub async fn create_invitation(ctx: &Ctx, team: Option<TeamId>, input: CreateInv
     if !(1..=DAYS_MAX).contains(&input.expires_in_days) {
         return Err(AppError::field("expiresInDays", format!("An invitation works for 1 to {DAYS_MAX} days.")));
     }
+    let guest = match (&input.email, team) {
+        (Some(email), Some(team)) => guest(ctx, team, email).await?,
+        _ => None,
+    };
     let (actor, now, secret) = (ctx.actor()?, ctx.now(), secrets::generate(""));
     let invitation = Invitation {
         id: InvitationId::chosen(input.id, now)?,
@@ -58,13 +67,16 @@ pub async fn create_invitation(ctx: &Ctx, team: Option<TeamId>, input: CreateInv
         created_by: actor.id(),
         max_uses: invitation.max_uses,
         expires_at: invitation.expires_at,
+        user: guest,
     };
     let mut tx = ctx.db().write_tx().await?;
+    let mut team_name = String::new();
     if let Some(team) = team {
-        let (_, role) = super::teams::lock_as(ctx, &mut tx, team, Action::Invite).await?;
+        let (name, role) = super::teams::lock_as(ctx, &mut tx, team, Action::Invite).await?;
         if !role.governs(input.role) {
             return Err(AppError::forbidden("Your role has changed in the meantime. Load the page again."));
         }
+        team_name = name;
     }
     if store::invitations::id_is_taken(&mut tx, new.id).await? {
         return Err(AppError::conflict("This id is in use already: make a new one."));
@@ -75,8 +87,37 @@ pub async fn create_invitation(ctx: &Ctx, team: Option<TeamId>, input: CreateInv
     let event = Audit::new("invitation.created", input.role.as_str()).detail(&detail);
     note(ctx, &mut tx, if let Some(team) = team { event.team(team) } else { event }).await?;
     record(ctx, &mut tx, Event::new("invitation.created").team(team).subject(invitation.id)).await?;
+    let guests: Vec<UserId> = guest.into_iter().collect();
+    if let Some(team) = team {
+        notify_guests(ctx, &mut tx, (team, &team_name), &invitation, &guests).await?;
+    }
     tx.commit().await?;
+    notifications::service::tell(ctx, &guests).await;
     Ok(NewInvitation { invitation, url: format!("{}/invite/{secret}", ctx.state.config.public_url()) })
+}
+
+/// The account behind an address, if it could join the team.
+async fn guest(ctx: &Ctx, team: TeamId, email: &str) -> AppResult<Option<UserId>> {
+    let account = store::users::by_email(ctx.db().read(), &clean_email(email)?).await?;
+    let Some(account) = account.filter(Account::active) else { return Ok(None) };
+    let id = account.id()?;
+    let member = store::members::role(ctx.db().read(), team, id).await?.is_some();
+    Ok((!member).then_some(id))
+}
+
+/// Lets accounts know that they are invited. They are not in the team yet, and see no more of it than its name.
+async fn notify_guests(ctx: &Ctx, tx: &mut Tx, (team, name): (TeamId, &str), invitation: &Invitation, guests: &[UserId]) -> AppResult<()> {
+    let new = NewNotification {
+        kind: NotificationKind::Invitation,
+        subject: SubjectKind::Team,
+        subject_id: team.to_string(),
+        team: None,
+        title: name,
+        source: invitation.id.to_string(),
+        text: "",
+        spot: Spot { invitation_id: Some(invitation.id), role: Some(invitation.role), ..Spot::default() },
+    };
+    notifications::service::notify(ctx, tx, guests, &new).await
 }
 
 /// Invitations that still work.
@@ -96,7 +137,10 @@ pub async fn revoke_invitation(ctx: &Ctx, team: Option<TeamId>, id: InvitationId
     let event = Audit::new("invitation.revoked", revoked.as_str());
     note(ctx, &mut tx, if let Some(team) = team { event.team(team) } else { event }).await?;
     record(ctx, &mut tx, Event::new("invitation.revoked").team(team).subject(id)).await?;
-    Ok(tx.commit().await?)
+    let told = notifications::service::withdraw(&mut tx, id).await?;
+    tx.commit().await?;
+    notifications::service::tell(ctx, &told).await;
+    Ok(())
 }
 
 fn ended() -> AppError {
@@ -115,9 +159,14 @@ pub(super) async fn find<'c>(ctx: &Ctx, executor: impl Executor<'c, Database = A
     }
 }
 
-/// Uses a link once. The team's row is taken before the invitation's, here and everywhere, so that nobody waits in a circle.
+/// Uses a link once.
 pub(super) async fn consume(ctx: &Ctx, tx: &mut Tx, secret: &str) -> AppResult<Invited> {
     let invited = find(ctx, &mut **tx, secret).await?;
+    use_once(ctx, tx, invited).await
+}
+
+/// The team's row is taken before the invitation's, here and everywhere, so that nobody waits in a circle.
+async fn use_once(ctx: &Ctx, tx: &mut Tx, invited: Invited) -> AppResult<Invited> {
     if let Some(team) = invited.team()? {
         store::teams::lock(tx, team, ctx.now()).await?.ok_or_else(ended)?;
     }
@@ -155,20 +204,42 @@ pub async fn preview_invitation(ctx: &Ctx, secret: &str) -> AppResult<Invitation
 
 /// Joins the team that a link is for. A member already: nothing is used up, nothing changes.
 pub async fn accept_invitation(ctx: &Ctx, secret: &str) -> AppResult<Team> {
+    let actor = guest_person(ctx)?;
+    let mut tx = ctx.db().write_tx().await?;
+    let invited = find(ctx, &mut *tx, secret).await?;
+    accept(ctx, tx, invited, actor).await
+}
+
+/// The same without the link, for the account that an invitation was made for.
+pub async fn accept_own_invitation(ctx: &Ctx, id: InvitationId) -> AppResult<Team> {
+    let actor = guest_person(ctx)?;
+    let mut tx = ctx.db().write_tx().await?;
+    let invited = store::invitations::own(&mut *tx, id, actor).await?.ok_or_else(|| AppError::not_found("invitation"))?;
+    accept(ctx, tx, invited, actor).await
+}
+
+fn guest_person(ctx: &Ctx) -> AppResult<UserId> {
     let actor = ctx.actor_with(Scope::Admin)?;
     if actor.person.kind == UserKind::Agent {
         return Err(AppError::forbidden("An agent belongs to the team that made it."));
     }
-    let mut tx = ctx.db().write_tx().await?;
-    let invited = find(ctx, &mut *tx, secret).await?;
+    Ok(actor.id())
+}
+
+async fn accept(ctx: &Ctx, mut tx: Tx, invited: Invited, user: UserId) -> AppResult<Team> {
     let Some(team) = invited.team()? else {
         return Err(AppError::conflict("This invitation opens an account, and you have one."));
     };
     store::teams::lock(&mut tx, team, ctx.now()).await?.ok_or_else(ended)?;
-    if store::members::role(&mut *tx, team, actor.id()).await?.is_none() {
-        let invited = consume(ctx, &mut tx, secret).await?;
-        join(ctx, &mut tx, &invited, actor.id()).await?;
+    if store::members::role(&mut *tx, team, user).await?.is_none() {
+        let invited = use_once(ctx, &mut tx, invited).await?;
+        join(ctx, &mut tx, &invited, user).await?;
     }
+    // Whoever is in needs no invitation.
+    let told = notifications::service::seen(&mut tx, user, team, ctx.now()).await?;
     tx.commit().await?;
-    store::teams::of_member(ctx.db().read(), actor.id(), team).await?.ok_or_else(ended)
+    if told {
+        notifications::service::tell(ctx, &[user]).await;
+    }
+    store::teams::of_member(ctx.db().read(), user, team).await?.ok_or_else(ended)
 }

@@ -28,6 +28,14 @@ pub async fn list_members(ctx: &Ctx, team: TeamId) -> AppResult<Vec<Member>> {
     Ok(members)
 }
 
+/// Those of these accounts that are in the team, for whoever tells them something. The caller has asked for the right to do that.
+pub async fn members_among(tx: &mut Tx, team: TeamId, users: &[UserId]) -> AppResult<Vec<UserId>> {
+    if users.is_empty() {
+        return Ok(Vec::new());
+    }
+    store::members::among(&mut **tx, team, users).await
+}
+
 /// Refuses one member too many; inside a transaction that has the team's row.
 pub(super) async fn check_room(tx: &mut Tx, team: TeamId) -> AppResult<()> {
     if store::members::count(tx, team).await? >= MEMBERS_MAX {

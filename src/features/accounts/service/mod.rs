@@ -35,9 +35,11 @@ pub use audit::{Audit, instance_audit, note, team_audit};
 pub use avatars::{AVATAR_BYTES, avatar, each_blob, remove_avatar, set_avatar};
 pub use built_in::ensure_built_in_author;
 pub use github::{Callback, GitHubStart, finish_github, start_github, unlink_github};
-pub use invitations::{accept_invitation, create_invitation, list_invitations, preview_invitation, revoke_invitation};
+pub use invitations::{
+    accept_invitation, accept_own_invitation, create_invitation, list_invitations, preview_invitation, revoke_invitation,
+};
 pub use limits::Limits;
-pub use members::{change_role, leave_team, list_members, remove_member, transfer_ownership};
+pub use members::{change_role, leave_team, list_members, members_among, remove_member, transfer_ownership};
 pub use passwords::{change_password, create_password_link, look_at_password_link, use_password_link};
 pub use people::{Own, active_people, delete_me, export_me, me, people, person_by_id, update_me};
 pub use samples::{add_sample_team, may_manage_samples, note_samples_given, remove_sample_team, sample_teams, samples_given};

@@ -14,7 +14,7 @@ use crate::{
             store::{self, users::Account},
         },
         analytics::service::{Event, record},
-        sessions, volumes,
+        notifications, sessions, volumes,
     },
     ids::UserId,
     server::{context::Ctx, db::Tx},
@@ -120,6 +120,7 @@ pub async fn delete_me(ctx: &Ctx, input: DeleteMe) -> AppResult<()> {
     store::members::delete_all_of(&mut tx, id).await?;
     volumes::service::delete_personal_volume(&mut tx, id, now).await?;
     sessions::service::delete_private_sessions(&mut tx, id, now).await?;
+    notifications::service::forget_account(&mut tx, id).await?;
     store::users::erase(&mut tx, id, DELETED, now).await?;
     tx.commit().await?;
     ctx.state.actors.forget_account(id);

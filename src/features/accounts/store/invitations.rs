@@ -18,12 +18,14 @@ pub struct NewInvitation<'a> {
     pub created_by: UserId,
     pub max_uses: i64,
     pub expires_at: i64,
+    /// The account that it was made for.
+    pub user: Option<UserId>,
 }
 
 pub async fn insert(tx: &mut Tx, new: &NewInvitation<'_>, now: i64) -> AppResult<()> {
     sqlx::query(
-        "INSERT INTO invitations (id, team_id, role, token_hash, created_by, max_uses, expires_at, created_at, updated_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)",
+        "INSERT INTO invitations (id, team_id, role, token_hash, created_by, max_uses, expires_at, created_at, updated_at, user_id) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9)",
     )
     .bind(new.id.to_string())
     .bind(new.team.map(|team| team.to_string()))
@@ -33,6 +35,7 @@ pub async fn insert(tx: &mut Tx, new: &NewInvitation<'_>, now: i64) -> AppResult
     .bind(new.max_uses)
     .bind(new.expires_at)
     .bind(now)
+    .bind(new.user.map(|user| user.to_string()))
     .execute(&mut **tx)
     .await?;
     Ok(())
@@ -105,15 +108,21 @@ impl Invited {
     }
 }
 
-pub async fn by_secret<'c>(executor: impl Executor<'c, Database = Any>, token_hash: &str) -> AppResult<Option<Invited>> {
-    Ok(sqlx::query_as(
+macro_rules! invited {
+    () => {
         "SELECT i.id, i.team_id, t.name AS team_name, t.deleted_at AS team_deleted_at, i.role, u.name AS invited_by, i.uses, i.max_uses, \
-         i.expires_at, i.revoked_at FROM invitations i JOIN users u ON u.id = i.created_by LEFT JOIN teams t ON t.id = i.team_id \
-         WHERE i.token_hash = $1",
-    )
-    .bind(token_hash)
-    .fetch_optional(executor)
-    .await?)
+         i.expires_at, i.revoked_at FROM invitations i JOIN users u ON u.id = i.created_by LEFT JOIN teams t ON t.id = i.team_id WHERE "
+    };
+}
+
+pub async fn by_secret<'c>(executor: impl Executor<'c, Database = Any>, token_hash: &str) -> AppResult<Option<Invited>> {
+    Ok(sqlx::query_as(concat!(invited!(), "i.token_hash = $1")).bind(token_hash).fetch_optional(executor).await?)
+}
+
+/// An invitation that was made for this account.
+pub async fn own<'c>(executor: impl Executor<'c, Database = Any>, id: InvitationId, user: UserId) -> AppResult<Option<Invited>> {
+    let statement = concat!(invited!(), "i.id = $1 AND i.user_id = $2");
+    Ok(sqlx::query_as(statement).bind(id.to_string()).bind(user.to_string()).fetch_optional(executor).await?)
 }
 
 /// Uses the invitation once; false when it no longer works. The row stays locked, so that the last use happens once.

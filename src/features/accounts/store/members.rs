@@ -57,6 +57,15 @@ pub async fn role<'c>(executor: impl Executor<'c, Database = Any>, team: TeamId,
     role.map(|role| super::role(&role)).transpose()
 }
 
+/// Those of these accounts that are in a living team.
+pub async fn among<'c>(executor: impl Executor<'c, Database = Any>, team: TeamId, users: &[UserId]) -> AppResult<Vec<UserId>> {
+    let mut sql =
+        Sql::new("SELECT m.user_id FROM memberships m JOIN teams t ON t.id = m.team_id WHERE t.deleted_at IS NULL AND m.team_id = ");
+    sql.bind(team.to_string()).push(" AND m.user_id IN ").bind_list(users);
+    let rows: Vec<(String,)> = sql.fetch_all(executor).await?;
+    rows.iter().map(|(id,)| super::id(id)).collect()
+}
+
 pub async fn owners_besides(tx: &mut Tx, team: TeamId, user: UserId) -> AppResult<i64> {
     Ok(sqlx::query_scalar("SELECT COUNT(*) FROM memberships WHERE team_id = $1 AND role = 'owner' AND user_id <> $2")
         .bind(team.to_string())

@@ -12,7 +12,7 @@ use crate::{
         model::{CreateInvitation, Invitation, NewInvitation, Role},
         state::Running,
     },
-    ui::{ConfirmDialog, EmptyState, SelectField, toast, toast_error, use_toasts},
+    ui::{ConfirmDialog, EmptyState, Field, SelectField, toast, toast_error, use_toasts},
 };
 
 const REVOKE: &str = "revoke-invitation";
@@ -50,6 +50,7 @@ fn NewLink(path: StoredValue<String>, own: Option<Role>, invitations: Fetched<Ve
     let role = RwSignal::new(Role::Member.as_str().to_owned());
     let uses = RwSignal::new("1".to_owned());
     let days = RwSignal::new("7".to_owned());
+    let email = RwSignal::new(String::new());
     let made = RwSignal::new(None::<NewInvitation>);
     let create = move |event: leptos::ev::SubmitEvent| {
         event.prevent_default();
@@ -58,9 +59,11 @@ fn NewLink(path: StoredValue<String>, own: Option<Role>, invitations: Fetched<Ve
             role: role.get_untracked().parse().unwrap_or(Role::Viewer),
             max_uses: uses.get_untracked().parse().unwrap_or(1),
             expires_in_days: days.get_untracked().parse().unwrap_or(7),
+            email: Some(email.with_untracked(|email| email.trim().to_owned())).filter(|email| !email.is_empty()),
         };
         running.run(data::post::<NewInvitation>(path.get_value(), &wish), move |new| {
             made.set(Some(new));
+            email.set(String::new());
             invitations.refetch();
         });
     };
@@ -76,7 +79,7 @@ fn NewLink(path: StoredValue<String>, own: Option<Role>, invitations: Fetched<Ve
                     }}
                 </p></header>
             <form class="form" on:submit=create>
-                <FormError error=running.error beside=&[]/>
+                <FormError error=running.error beside=&["email"]/>
                 <div class="form-2">
                     {own.map(|own| view! { <SelectField id="invitation-role" label="They become" value=role options=Signal::stored(role_options(own))/> })}
                     <SelectField
@@ -87,6 +90,19 @@ fn NewLink(path: StoredValue<String>, own: Option<Role>, invitations: Fetched<Ve
                     />
                     <SelectField id="invitation-days" label="It works for" value=days options=options(&[("1", "1 day"), ("7", "7 days"), ("30", "30 days"), ("90", "90 days")])/>
                 </div>
+                {own.map(|_| {
+                    view! {
+                        <Field
+                            id="invitation-email"
+                            name="email"
+                            label="Their e-mail address (optional)"
+                            kind="email"
+                            value=email
+                            error=running.error
+                            hint="Somebody who has an account here finds the invitation behind the bell too."
+                        />
+                    }
+                })}
                 <footer class="row"><Submit busy=running.busy words="Make a link" running="Making the link"/></footer>
             </form>
             <div role="status">

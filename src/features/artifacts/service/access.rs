@@ -32,6 +32,18 @@ pub async fn find_live(ctx: &Ctx, id: ArtifactId, action: Action) -> AppResult<(
     Ok((row, access))
 }
 
+/// An artifact as something that people talk about.
+pub struct Place {
+    pub name: String,
+    pub volume: VolumeAccess,
+    pub trashed: bool,
+}
+
+pub async fn find_place(ctx: &Ctx, id: ArtifactId, action: Action) -> AppResult<Place> {
+    let (row, volume) = find(ctx, id, action).await?;
+    Ok(Place { trashed: row.state == store::TRASHED, name: row.name, volume })
+}
+
 /// Whether the caller may enter the room of an artifact.
 pub async fn room_access(ctx: &Ctx, id: ArtifactId) -> AppResult<RoomAccess> {
     let (row, access) = find(ctx, id, Action::Read).await?;

@@ -20,6 +20,8 @@ use crate::{
             model::TRASH_DAYS,
             store::{self, ArtifactRow, RevisionRow},
         },
+        comments,
+        notifications::{self, model::SubjectKind},
         volumes::{
             model::Change,
             service::{VolumeAccess, leave, lock},
@@ -120,7 +122,7 @@ pub async fn delete_forever(ctx: &Ctx, id: ArtifactId) -> AppResult<()> {
     let mut tx = ctx.db().write_tx().await?;
     let (seq, _) = lock(&mut tx, access.id).await?;
     commits::refuse_moved(&mut tx, &[row]).await?;
-    store::erase(&mut tx, &[id]).await?;
+    erase(&mut tx, &[id]).await?;
     leave(&mut tx, access.id, seq, &[id], ctx.now()).await?;
     record(ctx, &mut tx, Event::new("artifact.erased").team(access.team).volume(access.id).subject(id)).await?;
     tx.commit().await?;
@@ -146,7 +148,7 @@ pub async fn empty_old_trash(ctx: &Ctx) -> AppResult<()> {
                 // Somebody is busy with it: next time.
                 Err(error) => return Err(error),
             };
-            store::erase(&mut tx, &ids).await?;
+            erase(&mut tx, &ids).await?;
             leave(&mut tx, volume, seq, &ids, now).await?;
             record(ctx, &mut tx, Event::new("trash.emptied").volume(volume).data(json!({ "artifacts": ids.len() }))).await?;
             tx.commit().await?;
@@ -160,5 +162,12 @@ pub async fn empty_old_trash(ctx: &Ctx) -> AppResult<()> {
 /// Removes everything in a volume for good; the volume itself goes with it.
 pub async fn erase_volume(tx: &mut Tx, volume: &str) -> AppResult<()> {
     let ids = store::ids_of_volume(tx, volume).await?.iter().map(|id| parse_id(id)).collect::<AppResult<Vec<ArtifactId>>>()?;
-    store::erase(tx, &ids).await
+    erase(tx, &ids).await
+}
+
+/// Removes artifacts for good, with what other features keep about them.
+async fn erase(tx: &mut Tx, ids: &[ArtifactId]) -> AppResult<()> {
+    comments::service::forget_artifacts(tx, ids).await?;
+    notifications::service::forget_subjects(tx, SubjectKind::Artifact, ids).await?;
+    store::erase(tx, ids).await
 }

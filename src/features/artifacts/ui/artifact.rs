@@ -7,6 +7,7 @@ use leptos_router::{
 };
 
 use super::{
+    comments::CommentsTab,
     diff::DiffTab,
     edit::EditTab,
     files::FilesTab,
@@ -142,6 +143,7 @@ fn Artifact(detail: ArtifactDetail) -> impl IntoView {
                 "history" => view! { <HistoryTab shown=shown/> }.into_any(),
                 "diff" => view! { <DiffTab shown=shown/> }.into_any(),
                 "files" => view! { <FilesTab shown=shown/> }.into_any(),
+                "comments" => view! { <CommentsTab shown=shown/> }.into_any(),
                 "merge" => view! { <MergeTab shown=shown/> }.into_any(),
                 _ => view! { <ReadTab shown=shown/> }.into_any(),
             }}
@@ -354,6 +356,7 @@ fn Tabs(shown: Shown, tab: Memo<String>) -> impl IntoView {
                 }}
                 <a href=shown.tab("history") aria-current=current(&["history"])>"History"</a>
                 <a href=shown.tab("diff") aria-current=current(&["diff"])>"Diff"</a>
+                <a href=shown.tab("comments") aria-current=current(&["comments"])>"Comments"</a>
                 <a href=shown.tab("files") aria-current=current(&["files"])>"Files" {move || (files() > 0).then(|| view! { <span class="count">{files()}</span> })}</a>
             </nav>
             <span class="push wide-only">

@@ -6,6 +6,7 @@ use leptos_router::hooks::use_query_map;
 
 use super::{
     artifact::Shown,
+    comments::CommentsTab,
     diff::DiffTab,
     edit::EditTab,
     history::HistoryTab,
@@ -79,6 +80,7 @@ fn Parts(detail: ArtifactDetail, at: StoredValue<String>, changed: Callback<()>)
                 <a href=shown.tab("read") aria-current=current(&["read"])>"Read"</a>
                 <a href=shown.tab("diff") aria-current=current(&["diff"])>"Diff"</a>
                 <a href=shown.tab("history") aria-current=current(&["history"])>"History"</a>
+                <a href=shown.tab("comments") aria-current=current(&["comments"])>"Comments"</a>
             </nav>
             <a class="btn ghost icon-only s push" href=artifact_address(id) aria-label="Open its own page" title="Open its own page"><Icon name="external"/></a>
         </div>
@@ -88,6 +90,7 @@ fn Parts(detail: ArtifactDetail, at: StoredValue<String>, changed: Callback<()>)
             "history" => view! { <HistoryTab shown=shown/> }.into_any(),
             "diff" => view! { <DiffTab shown=shown/> }.into_any(),
             "merge" => view! { <MergeTab shown=shown/> }.into_any(),
+            "comments" => view! { <CommentsTab shown=shown/> }.into_any(),
             _ => view! { <ReadTab shown=shown/> }.into_any(),
         }}
     }

@@ -3,6 +3,7 @@
 mod artifact;
 mod beside;
 mod changes;
+mod comments;
 mod diff;
 mod edit;
 mod files;

@@ -75,13 +75,10 @@ crate::row! {
 
 /// What came after `since` and before `before`, in order.
 pub async fn events_between(pool: &AnyPool, id: RoomId, since: i64, before: i64, limit: i64) -> AppResult<Vec<FrameRow>> {
-    Ok(sqlx::query_as("SELECT seq, frame FROM room_events WHERE room_id = $1 AND seq > $2 AND seq < $3 ORDER BY seq LIMIT $4")
-        .bind(id.to_string())
-        .bind(since)
-        .bind(before)
-        .bind(limit)
-        .fetch_all(pool)
-        .await?)
+    let mut sql = Sql::new("SELECT seq, frame FROM room_events WHERE room_id = ");
+    sql.bind(id.to_string()).push(" AND seq > ").bind(since).push(" AND seq < ").bind(before);
+    sql.push(" ORDER BY seq LIMIT ").number(limit);
+    sql.fetch_all(pool).await
 }
 
 /// Removes what is older than `before` and not among the last `keep` of its room.

@@ -126,6 +126,19 @@ fn label(name: &str) -> String {
     label
 }
 
+/// The text with the links to people and artifacts as the names that they show.
+pub fn plain(text: &str) -> String {
+    let named: Vec<_> = scan(text)
+        .into_iter()
+        .filter(|(_, reference)| !matches!(reference, Reference::Bare(_)))
+        .map(|(range, _)| {
+            let label = text[range.start + 1..range.end].rsplit_once("](").map(|(label, _)| label.replace('\\', ""));
+            (range, label)
+        })
+        .collect();
+    rewrite(text, &named)
+}
+
 /// The text with some references written anew.
 pub fn rewrite(text: &str, references: &[(Range<usize>, Option<String>)]) -> String {
     let mut out = String::with_capacity(text.len());
@@ -175,6 +188,12 @@ mod tests {
             format!("{} and {} [@x](/people/none) [y](/people/{user})", person_link("A [b] c", user), artifact_link("a-b", artifact));
         let found: Vec<_> = scan(&text).into_iter().map(|(_, reference)| reference).collect();
         assert_eq!(found, [Reference::Person(user), Reference::Artifact(artifact), Reference::Bare("x".into())]);
+    }
+
+    #[test]
+    fn plain_text_shows_names_and_no_addresses() {
+        let text = format!("ask {} about {}, @x", person_link("A [b]_c", UserId::generate()), artifact_link("a-b", ArtifactId::generate()));
+        assert_eq!(plain(&text), "ask @A [b]_c about @a-b, @x");
     }
 
     #[test]

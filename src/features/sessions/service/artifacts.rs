@@ -2,7 +2,6 @@
 
 use super::{
     access::{self, SessionAccess},
-    detail,
     entries::EntryData,
     lifecycle::next_numbers,
     live::{announce_entry, announce_update},
@@ -20,7 +19,7 @@ use crate::{
             store::{self, NewEntry},
         },
     },
-    ids::{ArtifactId, EntryId, SessionId, UserId},
+    ids::{ArtifactId, EntryId, SessionId, TeamId, UserId},
     server::{context::Ctx, db::Tx},
 };
 
@@ -92,12 +91,17 @@ pub async fn remove_artifact(ctx: &Ctx, session: SessionId, artifact: ArtifactId
 /// People and artifacts for what was typed after `@`.
 pub async fn completions(ctx: &Ctx, session: SessionId, typed: &str) -> AppResult<Vec<Completion>> {
     let access = access::find(ctx, session, Action::Read).await?;
+    complete(ctx, access.team, typed).await
+}
+
+/// The same in a team, or in one's own workspace.
+pub async fn complete(ctx: &Ctx, team: Option<TeamId>, typed: &str) -> AppResult<Vec<Completion>> {
     let typed = typed.trim().trim_start_matches('@');
     if typed.chars().count() > TYPED_CHARS {
         return Ok(Vec::new());
     }
     let wanted = handle(typed);
-    let mut people: Vec<_> = detail::people(ctx, &access)
+    let mut people: Vec<_> = naming::people(ctx, team)
         .await?
         .into_iter()
         .filter_map(|person| {
@@ -108,7 +112,7 @@ pub async fn completions(ctx: &Ctx, session: SessionId, typed: &str) -> AppResul
         })
         .collect();
     people.sort_by(|a, b| (a.0, a.1, &a.2).cmp(&(b.0, b.1, &b.2)));
-    let scope = naming::scope(ctx, &access).await?;
+    let scope = naming::scope(ctx, team).await?;
     let found = artifacts::complete(ctx, &scope, typed, COMPLETIONS).await?;
     let people = people.into_iter().take(COMPLETIONS).map(|(.., person)| Completion::Person { person });
     Ok(people.chain(found.iter().map(|named| Completion::Artifact { artifact: as_shown(named) })).collect())

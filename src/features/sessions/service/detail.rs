@@ -8,7 +8,7 @@ use super::{
 use crate::{
     error::{AppError, AppResult},
     features::{
-        accounts::{self, Action, Scope, model::Person},
+        accounts::{Action, Scope},
         sessions::model::SessionDetail,
     },
     ids::SessionId,
@@ -26,18 +26,10 @@ pub async fn get_session(ctx: &Ctx, id: SessionId) -> AppResult<SessionDetail> {
 
 pub async fn detail(ctx: &Ctx, access: SessionAccess) -> AppResult<SessionDetail> {
     let writes = ctx.actor()?.has_scope(Scope::Write);
-    let people = people(ctx, &access).await?;
+    let people = naming::people(ctx, access.team).await?;
     let artifacts = naming::session_artifacts(ctx, access.id).await?;
     let (can_write, can_manage) = (writes && access.can_write(), writes && access.can_manage());
     let read = access.row.read_number.unwrap_or(0);
     let summary = summaries(ctx, vec![access.row])?.pop().ok_or_else(|| AppError::not_found("session"))?;
     Ok(SessionDetail { summary, can_write, can_manage, read, people, artifacts })
-}
-
-/// Whoever may be mentioned.
-pub async fn people(ctx: &Ctx, access: &SessionAccess) -> AppResult<Vec<Person>> {
-    match access.team {
-        Some(team) => Ok(accounts::service::list_members(ctx, team).await?.into_iter().map(|member| member.person).collect()),
-        None => Ok(vec![access.row.owner()?]),
-    }
 }

@@ -5,18 +5,22 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{access, naming};
+use super::{
+    access::{self, SessionAccess},
+    naming,
+};
 use crate::{
-    error::AppResult,
+    error::{AppError, AppResult},
     features::{
         accounts::Action,
         artifacts::markdown::message_to_html,
+        comments,
         sessions::{
             model::{Attachment, Entry, EntryKind, EntryPage, EntryQuery, Imported, PAGE, PAGE_MAX, SessionArtifact},
             store::{self, EntryRow},
         },
     },
-    ids::{CommitId, SessionId},
+    ids::{CommitId, EntryId, SessionId, UserId},
     server::{context::Ctx, error::internal},
 };
 
@@ -72,6 +76,21 @@ pub async fn list_entries(ctx: &Ctx, id: SessionId, query: EntryQuery) -> AppRes
     Ok(EntryPage { items: shown(ctx, rows).await?, total })
 }
 
+/// Where an entry stands, for what is written about it.
+pub struct Place {
+    pub number: i64,
+    /// Who wrote it, if it is a message that is still there.
+    pub written_by: Option<UserId>,
+}
+
+/// The place of an entry of this session.
+pub async fn place_of(ctx: &Ctx, access: &SessionAccess, id: EntryId) -> AppResult<Place> {
+    let row = store::entry(ctx.db().read(), id).await?.filter(|row| row.session_id == access.id.to_string());
+    let row = row.ok_or_else(|| AppError::not_found("message"))?;
+    let written = row.kind == "message" && row.deleted_at.is_none();
+    Ok(Place { number: row.number, written_by: if written { Some(row.author()?.id) } else { None } })
+}
+
 /// Rows as the caller sees them.
 pub async fn shown(ctx: &Ctx, rows: Vec<EntryRow>) -> AppResult<Vec<Entry>> {
     let messages: Vec<&str> = rows.iter().filter(|row| row.kind == "message").map(|row| row.id.as_str()).collect();
@@ -81,10 +100,13 @@ pub async fn shown(ctx: &Ctx, rows: Vec<EntryRow>) -> AppResult<Vec<Entry>> {
             attachments.entry(row.entry_id.clone().unwrap_or_default()).or_default().push(row.attachment()?);
         }
     }
+    let all: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
+    let mut comments = comments::service::counts_of_entries(ctx, &all).await?;
     let mut entries = Vec::with_capacity(rows.len());
     for row in rows {
         let attached = attachments.remove(&row.id).unwrap_or_default();
-        entries.push(entry(row, attached).await?);
+        let comments = comments.remove(&row.id).unwrap_or(0);
+        entries.push(Entry { comments, ..entry(row, attached).await? });
     }
     naming::refresh(
         ctx,
@@ -116,5 +138,5 @@ async fn entry(row: EntryRow, attachments: Vec<Attachment>) -> AppResult<Entry> 
             deleted_at: row.deleted_at,
         },
     };
-    Ok(Entry { id, number: row.number, author, created_at: row.created_at, imported: data.imported, what })
+    Ok(Entry { id, number: row.number, author, created_at: row.created_at, imported: data.imported, comments: 0, what })
 }

@@ -13,6 +13,8 @@ use crate::{
             service::{Audit, note},
         },
         analytics::service::{Event, record},
+        comments,
+        notifications::{self, model::SubjectKind},
         sessions::{
             model::{CreateSession, GOAL_MAX, MarkRead, SessionDetail, SessionStatus, TITLE_MAX, TRASH_DAYS, UpdateSession},
             store::{self, NewEntry, NewSession},
@@ -154,6 +156,7 @@ pub async fn empty_old_trash(ctx: &Ctx) -> AppResult<()> {
                 let mut tx = ctx.db().write_tx().await?;
                 done = store::erase_slice(&mut tx, id, ROWS).await?;
                 if done {
+                    forget(&mut tx, id).await?;
                     record(ctx, &mut tx, Event::new("session.erased").subject(id)).await?;
                 }
                 tx.commit().await?;
@@ -163,6 +166,12 @@ pub async fn empty_old_trash(ctx: &Ctx) -> AppResult<()> {
             return Ok(());
         }
     }
+}
+
+/// A session is removed for good: what others keep about it goes too.
+async fn forget(tx: &mut Tx, id: &str) -> AppResult<()> {
+    comments::service::forget_session(tx, id).await?;
+    notifications::service::forget_subjects(tx, SubjectKind::Session, &[id]).await
 }
 
 /// Somebody opened the session; the first time it becomes an entry.
@@ -208,7 +217,11 @@ pub async fn mark_read(ctx: &Ctx, id: SessionId, input: MarkRead) -> AppResult<(
     }
     let mut tx = ctx.db().write_tx().await?;
     store::mark_read(&mut tx, id, actor, number, ctx.now()).await?;
+    let mentioned = notifications::service::seen_messages(&mut tx, actor, id, number, ctx.now()).await?;
     tx.commit().await?;
+    if mentioned {
+        notifications::service::tell(ctx, &[actor]).await;
+    }
     Ok(())
 }
 
@@ -226,6 +239,7 @@ pub async fn delete_private_sessions(tx: &mut Tx, owner: UserId, now: i64) -> Ap
 pub async fn erase_sessions_of_team(tx: &mut Tx, team: TeamId) -> AppResult<()> {
     for id in store::ids_of_team(tx, team).await? {
         while !store::erase_slice(tx, &id, 1_000).await? {}
+        forget(tx, &id).await?;
     }
     Ok(())
 }

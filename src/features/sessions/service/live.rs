@@ -9,9 +9,13 @@ use crate::{
             self,
             model::{RoomEvent, RoomType, RoomUser},
         },
-        sessions::service::access::SessionAccess,
+        notifications::{
+            model::{NotificationKind, Spot, SubjectKind},
+            service::{NewNotification, notify},
+        },
+        sessions::{model::references::plain, service::access::SessionAccess},
     },
-    ids::{RoomId, SessionId, UserId},
+    ids::{EntryId, RoomId, SessionId, UserId},
     server::{context::Ctx, db::Tx},
 };
 
@@ -38,9 +42,24 @@ pub fn here(ctx: &Ctx, sessions: &[SessionId]) -> HashMap<SessionId, Vec<RoomUse
     collaboration::service::present(&ctx.state, &rooms).into_iter().map(|(room, users)| (room.same_as(), users)).collect()
 }
 
-/// Lets those know whom a message names, in its transaction.
-// connects to notifications::service::notify
-pub async fn tell_mentioned(_ctx: &Ctx, _tx: &mut Tx, access: &SessionAccess, number: i64, people: &[UserId]) -> AppResult<()> {
-    tracing::debug!(session = %access.id, number, people = people.len(), "mentioned");
-    Ok(())
+/// Lets those know whom a message names, in its transaction; all of them see the session.
+pub async fn notify_mentioned(
+    ctx: &Ctx,
+    tx: &mut Tx,
+    access: &SessionAccess,
+    (id, number): (EntryId, i64),
+    text: &str,
+    people: &[UserId],
+) -> AppResult<()> {
+    let new = NewNotification {
+        kind: NotificationKind::Mention,
+        subject: SubjectKind::Session,
+        subject_id: access.id.to_string(),
+        team: access.team,
+        title: &access.row.title,
+        source: id.to_string(),
+        text: &plain(text),
+        spot: Spot { number: Some(number), ..Spot::default() },
+    };
+    notify(ctx, tx, people, &new).await
 }

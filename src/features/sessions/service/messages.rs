@@ -5,7 +5,7 @@ use super::{
     artifacts::newcomers,
     entries::{EntryData, RENDERING, rendered, shown},
     lifecycle::next_numbers,
-    live::{announce_entry, announce_update, tell_mentioned},
+    live::{announce_entry, announce_update, notify_mentioned},
     naming::{self, Resolved},
 };
 use crate::{
@@ -13,8 +13,9 @@ use crate::{
     features::{
         accounts::Action,
         analytics::service::{Event, record},
+        notifications,
         sessions::{
-            model::{ATTACHMENTS_MAX, CreateMessage, Entry, MESSAGE_MAX, SessionArtifact, SessionStatus, UpdateMessage},
+            model::{ATTACHMENTS_MAX, CreateMessage, Entry, MESSAGE_MAX, SessionArtifact, SessionStatus, UpdateMessage, references::plain},
             store::{self, EntryRow, NewEntry},
         },
     },
@@ -22,17 +23,21 @@ use crate::{
     server::{context::Ctx, db::Tx},
 };
 
-/// A message's text without what no page can show.
-fn checked_text(text: &str, may_be_empty: bool) -> AppResult<String> {
+/// A text without what no page can show.
+pub fn clean_text(text: &str) -> String {
     let text: String = text.replace("\r\n", "\n").chars().filter(|c| matches!(c, '\n' | '\t') || !c.is_control()).collect();
-    let text = text.trim_end();
+    text.trim_end().to_owned()
+}
+
+fn checked_text(text: &str, may_be_empty: bool) -> AppResult<String> {
+    let text = clean_text(text);
     if text.trim().is_empty() && !may_be_empty {
         return Err(AppError::field("text", "Write something first."));
     }
     if text.chars().count() > MESSAGE_MAX {
         return Err(AppError::field("text", format!("A message has at most {MESSAGE_MAX} characters: attach a file for more.")));
     }
-    Ok(text.to_owned())
+    Ok(text)
 }
 
 fn not_found() -> AppError {
@@ -54,7 +59,7 @@ pub async fn send_message(ctx: &Ctx, session: SessionId, input: CreateMessage) -
         return Err(AppError::field("attachmentIds", format!("A message has at most {ATTACHMENTS_MAX} attachments.")));
     }
     let text = checked_text(&input.text, !input.attachment_ids.is_empty())?;
-    let resolved = naming::resolve(ctx, &access, &text).await?;
+    let resolved = naming::resolve(ctx, access.team, &text).await?;
     let html = rendered(&resolved.text).await?;
     let data = EntryData { artifacts: resolved.artifacts.clone(), ..EntryData::default() }.json()?;
 
@@ -85,13 +90,15 @@ pub async fn send_message(ctx: &Ctx, session: SessionId, input: CreateMessage) -
     }
     let last = newcomers(&mut tx, &access, &resolved.artifacts, actor, now).await?.unwrap_or(number);
     store::mark_read(&mut tx, session, actor, last, now).await?;
-    tell_mentioned(ctx, &mut tx, &access, number, &others(&resolved, actor)).await?;
+    let mentioned = others(&resolved, actor);
+    notify_mentioned(ctx, &mut tx, &access, (id, number), &resolved.text, &mentioned).await?;
     record(ctx, &mut tx, Event::new("session.message_sent").team(access.team).subject(session)).await?;
     tx.commit().await?;
     (number..=last).for_each(|number| announce_entry(ctx, session, number));
     if last > number {
         announce_update(ctx, session, "artifacts");
     }
+    notifications::service::tell(ctx, &mentioned).await;
     read_back(ctx, id).await
 }
 
@@ -137,11 +144,11 @@ pub async fn edit_message(ctx: &Ctx, session: SessionId, id: EntryId, input: Upd
     }
     let attached = !store::attachments_of(ctx.db().read(), &[row.id.as_str()]).await?.is_empty();
     let text = checked_text(&input.text, attached)?;
-    let resolved = naming::resolve(ctx, &access, &text).await?;
+    let resolved = naming::resolve(ctx, access.team, &text).await?;
     if resolved.text == row.text {
         return read_back(ctx, id).await;
     }
-    let before = naming::resolve(ctx, &access, &row.text).await?.people;
+    let before = naming::resolve(ctx, access.team, &row.text).await?.people;
     let html = rendered(&resolved.text).await?;
     let kept: EntryData = serde_json::from_str(&row.data)?;
     let data = EntryData { artifacts: resolved.artifacts.clone(), ..kept }.json()?;
@@ -153,11 +160,13 @@ pub async fn edit_message(ctx: &Ctx, session: SessionId, id: EntryId, input: Upd
     }
     let last = newcomers(&mut tx, &access, &resolved.artifacts, actor, now).await?.unwrap_or(newest);
     let new: Vec<UserId> = others(&resolved, actor).into_iter().filter(|person| !before.contains(person)).collect();
-    tell_mentioned(ctx, &mut tx, &access, row.number, &new).await?;
+    notifications::service::reword(&mut tx, id, &plain(&resolved.text)).await?;
+    notify_mentioned(ctx, &mut tx, &access, (id, row.number), &resolved.text, &new).await?;
     record(ctx, &mut tx, Event::new("session.message_edited").team(access.team).subject(session)).await?;
     tx.commit().await?;
     announce_entry(ctx, session, row.number);
     (newest + 1..=last).for_each(|number| announce_entry(ctx, session, number));
+    notifications::service::tell(ctx, &new).await;
     read_back(ctx, id).await
 }
 
@@ -171,9 +180,11 @@ pub async fn delete_message(ctx: &Ctx, session: SessionId, id: EntryId) -> AppRe
         return Ok(());
     }
     store::drop_attachments_of(&mut tx, id).await?;
+    let told = notifications::service::withdraw(&mut tx, id).await?;
     record(ctx, &mut tx, Event::new("session.message_deleted").team(access.team).subject(session)).await?;
     tx.commit().await?;
     announce_entry(ctx, session, row.number);
+    notifications::service::tell(ctx, &told).await;
     Ok(())
 }
 

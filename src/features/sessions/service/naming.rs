@@ -1,11 +1,11 @@
-//! The names in a message: who and what they mean in this session.
+//! The names in what people write, messages and comments: who and what they mean in a team, or in one's own workspace.
 
 use std::collections::{HashMap, HashSet};
 
-use super::{access::SessionAccess, detail};
 use crate::{
     error::AppResult,
     features::{
+        accounts::{self, model::Person},
         artifacts::service::{self as artifacts, Named},
         sessions::{
             model::{
@@ -16,32 +16,41 @@ use crate::{
         },
         volumes::{self, model::VolumeKind, service::VolumeAccess},
     },
-    ids::{ArtifactId, SessionId, UserId},
+    ids::{ArtifactId, SessionId, TeamId, UserId},
     server::{context::Ctx, db::parse_id},
 };
 
-/// A message's text as it is stored, with what it names.
+/// A text as it is stored, with what it names.
 pub struct Resolved {
     pub text: String,
     pub people: Vec<UserId>,
     pub artifacts: Vec<SessionArtifact>,
 }
 
-/// The volumes in which a session looks for names: what everybody there reads. A private one has all that its owner sees.
-pub async fn scope(ctx: &Ctx, access: &SessionAccess) -> AppResult<Vec<VolumeAccess>> {
+/// The volumes in which names are looked for: what everybody in the team reads. Without a team it is all that the caller sees.
+pub async fn scope(ctx: &Ctx, team: Option<TeamId>) -> AppResult<Vec<VolumeAccess>> {
     let mut volumes = volumes::service::visible(ctx).await?;
-    if access.team.is_some() {
-        volumes.retain(|volume| volume.kind == VolumeKind::System || volume.team == access.team);
+    if team.is_some() {
+        volumes.retain(|volume| volume.kind == VolumeKind::System || volume.team == team);
     }
     Ok(volumes)
 }
 
-pub async fn resolve(ctx: &Ctx, access: &SessionAccess, text: &str) -> AppResult<Resolved> {
+/// Who may be mentioned: the members of the team, or the caller alone.
+pub async fn people(ctx: &Ctx, team: Option<TeamId>) -> AppResult<Vec<Person>> {
+    match team {
+        Some(team) => Ok(accounts::service::list_members(ctx, team).await?.into_iter().map(|member| member.person).collect()),
+        None => Ok(vec![ctx.actor()?.person.clone()]),
+    }
+}
+
+/// The text with the names in it as links.
+pub async fn resolve(ctx: &Ctx, team: Option<TeamId>, text: &str) -> AppResult<Resolved> {
     let found = scan(text);
     if found.is_empty() {
         return Ok(Resolved { text: text.to_owned(), people: Vec::new(), artifacts: Vec::new() });
     }
-    let members = detail::people(ctx, access).await?;
+    let members = people(ctx, team).await?;
     let mut handles: HashMap<String, Option<UserId>> = HashMap::new();
     for person in &members {
         // A name that two people have means neither.
@@ -54,7 +63,7 @@ pub async fn resolve(ctx: &Ctx, access: &SessionAccess, text: &str) -> AppResult
             _ => None,
         })
         .collect();
-    let by_slug = artifacts::find_by_slug(ctx, &scope(ctx, access).await?, &slugs).await?;
+    let by_slug = artifacts::find_by_slug(ctx, &scope(ctx, team).await?, &slugs).await?;
     let ids: Vec<ArtifactId> = found
         .iter()
         .filter_map(|(_, reference)| match reference {

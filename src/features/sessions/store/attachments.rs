@@ -103,9 +103,7 @@ pub async fn drop_unsent(tx: &mut Tx, before: i64) -> AppResult<()> {
 
 /// A slice of the blobs that attachments name, after an id.
 pub async fn attachment_blobs(pool: &AnyPool, after: &str, limit: i64) -> AppResult<Vec<(String, String)>> {
-    Ok(sqlx::query_as("SELECT id, sha FROM session_attachments WHERE id > $1 ORDER BY id LIMIT $2")
-        .bind(after)
-        .bind(limit)
-        .fetch_all(pool)
-        .await?)
+    let mut sql = Sql::new("SELECT id, sha FROM session_attachments WHERE id > ");
+    sql.bind(after.to_owned()).push(" ORDER BY id LIMIT ").number(limit);
+    sql.fetch_all(pool).await
 }

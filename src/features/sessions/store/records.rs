@@ -81,12 +81,8 @@ pub async fn erase_records(tx: &mut Tx, volume: &str) -> AppResult<()> {
 
 /// A slice of the blobs that records name, after a place.
 pub async fn record_blobs(pool: &AnyPool, after: (&str, &str), limit: i64) -> AppResult<Vec<(String, String, String)>> {
-    Ok(sqlx::query_as(
-        "SELECT commit_id, path, sha FROM session_records WHERE commit_id > $1 OR (commit_id = $1 AND path > $2) ORDER BY commit_id, path LIMIT $3",
-    )
-    .bind(after.0)
-    .bind(after.1)
-    .bind(limit)
-    .fetch_all(pool)
-    .await?)
+    let mut sql = Sql::new("SELECT commit_id, path, sha FROM session_records WHERE commit_id > ");
+    sql.bind(after.0.to_owned()).push(" OR (commit_id = ").bind(after.0.to_owned()).push(" AND path > ").bind(after.1.to_owned());
+    sql.push(") ORDER BY commit_id, path LIMIT ").number(limit);
+    sql.fetch_all(pool).await
 }

@@ -3,23 +3,25 @@
 
 use leptos::prelude::*;
 
-use super::timeline::Timeline;
+use super::{
+    completing::{Completing, Completions},
+    timeline::Timeline,
+};
 use crate::{
     browser::{page, scroll, storage, upload::Picked},
     error::{AppError, ErrorCode},
     features::{
         collaboration::{state::Collaboration, ui::LinkState},
         sessions::{
-            model::{ATTACHMENTS_MAX, Attachment, Completion, CreateMessage, MESSAGE_MAX},
-            state::{attach, read_completions, send_message},
+            model::{ATTACHMENTS_MAX, Attachment, CreateMessage, MESSAGE_MAX},
+            state::{attach, send_message},
         },
     },
     ids::{EntryId, SessionId},
-    ui::{Avatar, Icon, KindMark, toast_error, use_toasts},
+    ui::{Icon, toast_error, use_toasts},
 };
 
 const FIELD: &str = "message";
-const OPTIONS: &str = "message-options";
 /// Pauses before a message is sent again, in milliseconds.
 const AGAIN: [u32; 5] = [1_000, 2_000, 5_000, 10_000, 20_000];
 /// How often others are told that one types, in milliseconds.
@@ -184,7 +186,7 @@ pub fn Composer(outbox: Outbox, live: Collaboration, account: String, text: RwSi
     let draft_key = StoredValue::new(format!("draft:{account}:{session}"));
     let files = RwSignal::new(Vec::<Attaching>::new());
     let numbers = StoredValue::new(0_u32);
-    let completion = Completing::new(session, text);
+    let completion = Completing::new(FIELD, format!("/sessions/{session}/completions?"), text);
     // What was left unsent.
     Effect::new(move |_| {
         let kept = draft_key.with_value(|key| storage::kept(key)).unwrap_or_default();
@@ -270,7 +272,7 @@ pub fn Composer(outbox: Outbox, live: Collaboration, account: String, text: RwSi
                 rows="1"
                 maxlength=MESSAGE_MAX
                 aria-autocomplete="list"
-                aria-controls=OPTIONS
+                aria-controls=completion.list()
                 aria-activedescendant=move || completion.active()
                 prop:value=move || text.get()
                 on:input=move |event| typed(event_target_value(&event))
@@ -322,14 +324,7 @@ pub fn Composer(outbox: Outbox, live: Collaboration, account: String, text: RwSi
                     class="btn ghost icon-only s"
                     aria-label="Mention a person or an artifact"
                     title="Mention a person or an artifact"
-                    on:click=move |_| {
-                        if let Some(at) = page::caret(FIELD).or(Some(0))
-                            && let Some(now) = page::replace_text(FIELD, at, at, "@")
-                        {
-                            text.set(now);
-                            completion.look();
-                        }
-                    }
+                    on:click=move |_| completion.begin()
                 >
                     <Icon name="at"/>
                 </button>
@@ -390,165 +385,5 @@ fn Typing(live: Collaboration) -> impl IntoView {
             </span>
             <span class="push"><LinkState link=live.link/></span>
         </div>
-    }
-}
-
-/// What is offered for the word after an `@` before the caret.
-#[derive(Clone, Copy)]
-struct Completing {
-    session: SessionId,
-    text: RwSignal<String>,
-    options: RwSignal<Vec<Completion>>,
-    chosen: RwSignal<usize>,
-    asked: StoredValue<u32>,
-}
-
-impl Completing {
-    fn new(session: SessionId, text: RwSignal<String>) -> Self {
-        Self { session, text, options: RwSignal::new(Vec::new()), chosen: RwSignal::new(0), asked: StoredValue::new(0) }
-    }
-
-    /// The word being written, and where it begins.
-    fn word(self) -> Option<(u32, u32, String)> {
-        let caret = page::caret(FIELD)?;
-        let (start, word) = self.text.with_untracked(|text| word_at(text, caret))?;
-        Some((start, caret, word))
-    }
-
-    fn look(self) {
-        self.asked.update_value(|asked| *asked += 1);
-        let number = self.asked.get_value();
-        let Some((_, _, word)) = self.word() else {
-            self.options.set(Vec::new());
-            return;
-        };
-        page::after_forget(80, move || {
-            if self.asked.try_get_value() != Some(number) {
-                return;
-            }
-            let answer = read_completions(self.session, &word);
-            leptos::task::spawn_local(async move {
-                if let Ok(options) = answer.await
-                    && self.asked.try_get_value() == Some(number)
-                {
-                    self.chosen.try_set(0);
-                    self.options.try_set(options);
-                }
-            });
-        });
-    }
-
-    fn close(self) {
-        let _ = self.asked.try_update_value(|asked| *asked += 1);
-        if self.options.try_with_untracked(|options| !options.is_empty()) == Some(true) {
-            self.options.set(Vec::new());
-        }
-    }
-
-    fn active(self) -> Option<String> {
-        self.options.with(|options| (!options.is_empty()).then(|| format!("{OPTIONS}-{}", self.chosen.get())))
-    }
-
-    /// Whether the key was meant for what is offered.
-    fn key(self, key: &str) -> bool {
-        let number = self.options.with_untracked(Vec::len);
-        if number == 0 {
-            return false;
-        }
-        match key {
-            "ArrowDown" => self.chosen.update(|chosen| *chosen = (*chosen + 1) % number),
-            "ArrowUp" => self.chosen.update(|chosen| *chosen = (*chosen + number - 1) % number),
-            "Enter" | "Tab" => self.take(self.chosen.get_untracked()),
-            "Escape" => self.close(),
-            _ => return false,
-        }
-        true
-    }
-
-    fn take(self, index: usize) {
-        let words = self.options.with_untracked(|options| {
-            options.get(index).map(|option| match option {
-                Completion::Person { person } => person.name.split_whitespace().collect::<String>(),
-                Completion::Artifact { artifact } => artifact.slug.clone(),
-            })
-        });
-        if let (Some(words), Some((start, end, _))) = (words, self.word())
-            && let Some(now) = page::replace_text(FIELD, start, end, &format!("@{words} "))
-        {
-            self.text.set(now);
-        }
-        self.close();
-    }
-}
-
-/// The word that begins with an `@` and ends at the caret, without it, and where the `@` is. Positions count UTF-16 code units, as
-/// browsers do.
-fn word_at(text: &str, caret: u32) -> Option<(u32, String)> {
-    let mut position = 0;
-    let mut found = None;
-    let mut before = ' ';
-    for character in text.chars() {
-        if position >= caret {
-            break;
-        }
-        if character == '@' && !before.is_alphanumeric() {
-            found = Some((position, String::new()));
-        } else if character.is_whitespace() {
-            found = None;
-        } else if let Some((_, word)) = &mut found {
-            word.push(character);
-        }
-        before = character;
-        position += character.len_utf16() as u32;
-    }
-    found
-}
-
-#[component]
-fn Completions(completion: Completing) -> impl IntoView {
-    let row = move |(index, option): (usize, Completion)| {
-        let (mark, name, more) = match option {
-            Completion::Person { person } => (view! { <Avatar person=person.clone() size="xs"/> }.into_any(), person.name, String::new()),
-            Completion::Artifact { artifact } => {
-                (view! { <KindMark kind=artifact.kind small=true/> }.into_any(), artifact.slug, artifact.volume_name)
-            }
-        };
-        view! {
-            <li
-                id=format!("{OPTIONS}-{index}")
-                role="option"
-                aria-selected=move || (completion.chosen.get() == index).to_string()
-                on:mousedown=move |event| {
-                    event.prevent_default();
-                    completion.take(index);
-                }
-            >
-                {mark}
-                <span class="trunc grow">{name}</span>
-                <span class="t3 trunc">{more}</span>
-            </li>
-        }
-    };
-    view! {
-        <ul class="pop options" id=OPTIONS role="listbox" aria-label="People and artifacts" hidden=move || completion.options.with(Vec::is_empty)>
-            {move || completion.options.get().into_iter().enumerate().map(row).collect_view()}
-        </ul>
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_word_after_an_at_sign_is_found_before_the_caret() {
-        let at = |text, caret| word_at(text, caret);
-        assert_eq!(at("see @code-re", 12), Some((4, "code-re".to_owned())));
-        assert_eq!(at("@", 1), Some((0, String::new())));
-        assert_eq!(at("see @code", 6), Some((4, "c".to_owned())));
-        assert_eq!(at("see @code now", 13), None);
-        assert_eq!(at("mail@example.org", 16), None);
-        assert_eq!(at("🙂 @tö", 6), Some((3, "tö".to_owned())));
-        assert_eq!(at("(@a", 3), Some((1, "a".to_owned())));
     }
 }

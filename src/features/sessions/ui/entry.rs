@@ -15,7 +15,8 @@ use crate::{
             state::{delete_message, edit_message},
         },
     },
-    ui::{Avatar, Icon, KindMark, bytes, short_sha, toast_error, use_toasts},
+    ids::EntryId,
+    ui::{Avatar, Icon, KindMark, bytes, plural, short_sha, toast_error, use_toasts},
 };
 
 /// What an entry needs of its page, beside itself.
@@ -31,6 +32,8 @@ pub struct EntryContext {
     pub save: Callback<Attachment>,
     /// Asks before a message is deleted.
     pub delete: RwSignal<Option<Arc<Entry>>>,
+    /// Opens the comments on an entry.
+    pub comment: Callback<EntryId>,
 }
 
 #[component]
@@ -76,7 +79,7 @@ fn Event(entry: Arc<Entry>, context: EntryContext, icon: &'static str, children:
     view! {
         <div class="event">
             <Icon name=icon/>
-            <div class="line">{children()} <Clock at=entry.created_at timeline=context.timeline/></div>
+            <div class="line">{children()} <Clock at=entry.created_at timeline=context.timeline/> <CommentCount entry=entry context=context/></div>
         </div>
     }
 }
@@ -122,6 +125,15 @@ fn Message(entry: Arc<Entry>, compact: bool, context: EntryContext) -> impl Into
         .then(|| artifacts.iter().cloned().map(|artifact| view! { <ArtifactCard artifact=artifact context=context/> }).collect_view());
     let files =
         (!deleted).then(|| attachments.iter().cloned().map(|file| view! { <AttachmentView file=file context=context/> }).collect_view());
+    // What the text names opens beside the timeline, as its card does.
+    let named = artifacts.clone();
+    let open_named = Callback::new(move |event: leptos::ev::MouseEvent| {
+        let Some(link) = page::pressed_link(&event).filter(|_| !page::wants_new_window(&event)) else { return };
+        if let Some(artifact) = named.iter().find(|artifact| !artifact.gone && link == artifact_address(artifact.id)) {
+            event.prevent_default();
+            context.open.run(artifact.clone());
+        }
+    });
     let (number, author, created_at) = (entry.number, entry.author.clone(), entry.created_at);
     let for_delete = entry.clone();
     let id = entry.id;
@@ -141,16 +153,19 @@ fn Message(entry: Arc<Entry>, compact: bool, context: EntryContext) -> impl Into
                     } else if editing.get() {
                         view! { <EditMessage context=context id=id number=number text=text.clone() editing=editing/> }.into_any()
                     } else {
-                        view! { <div class="prose msg" inner_html=html.clone()></div> }.into_any()
+                        view! { <div class="prose msg" inner_html=html.clone() on:click=move |event| open_named.run(event)></div> }.into_any()
                     }
                 }}
                 {files}
                 {cards}
+                <CommentCount entry=entry context=context/>
             </div>
-            {mine
+            {(!deleted)
                 .then(|| {
                     view! {
-                        <div class="acts" role="group" aria-label="Your message">
+                        <div class="acts" role="group" aria-label="This message">
+                            <button type="button" class="btn ghost icon-only s" aria-label="Comment on the message" title="Comment" on:click=move |_| context.comment.run(id)><Icon name="comment"/></button>
+                            {mine.then(|| view! {
                             <button type="button" class="btn ghost icon-only s" aria-label="Edit message" title="Edit" on:click=move |_| editing.set(true)><Icon name="edit"/></button>
                             <button
                                 type="button"
@@ -164,12 +179,27 @@ fn Message(entry: Arc<Entry>, compact: bool, context: EntryContext) -> impl Into
                             >
                                 <Icon name="trash"/>
                             </button>
+                            })}
                         </div>
                     }
                 })}
         </article>
     }
     .into_any()
+}
+
+/// How many comments there are on an entry, and the way to them.
+#[component]
+fn CommentCount(entry: Arc<Entry>, context: EntryContext) -> impl IntoView {
+    let id = entry.id;
+    (entry.comments > 0).then(|| {
+        view! {
+            <button type="button" class="chip line commented" on:click=move |_| context.comment.run(id)>
+                <Icon name="comment"/>
+                {plural(entry.comments, "comment", "comments")}
+            </button>
+        }
+    })
 }
 
 pub const DELETE_MESSAGE: &str = "delete-message";
@@ -188,7 +218,7 @@ pub fn delete_asked(context: EntryContext) {
 }
 
 #[component]
-fn EditMessage(context: EntryContext, id: crate::ids::EntryId, number: i64, text: String, editing: RwSignal<bool>) -> impl IntoView {
+fn EditMessage(context: EntryContext, id: EntryId, number: i64, text: String, editing: RwSignal<bool>) -> impl IntoView {
     let toasts = use_toasts();
     let field = format!("edit-{number}");
     let typed = RwSignal::new(text.clone());

@@ -114,7 +114,7 @@ fn Filters(query: Memo<SessionQuery>) -> impl IntoView {
                 />
                 <kbd class="kbd wide-only" aria-hidden="true">"/"</kbd>
             </label>
-            <label class="select wide-only">
+            <label class="select auto wide-only">
                 <span class="sr">"Sort"</span>
                 <select class="input" on:change=sort>
                     {SORTS

@@ -1,5 +1,6 @@
 //! Pages of sessions.
 
+mod completing;
 mod composer;
 mod entry;
 mod list;
@@ -9,5 +10,6 @@ mod pane;
 mod session;
 mod timeline;
 
+pub use completing::{Completing, Completions};
 pub use list::{SessionRows, SessionsPage};
 pub use session::SessionPage;

@@ -23,16 +23,18 @@ use crate::{
             state::{Room, use_collaboration},
             ui::Presence,
         },
+        comments::{model::Subject, ui::CommentsPane},
         sessions::{
             model::{Attachment, EntryPage, SessionArtifact, SessionDetail, SessionStatus},
             state::{join_session, read_session, save_as_artifact, session_address, use_newest_entries, use_session_detail},
         },
     },
-    ids::ArtifactId,
-    ui::{ConfirmDialog, EmptyState, Icon, Loading, PageError, PageTitle, toast, toast_error, use_toasts},
+    ids::{ArtifactId, EntryId, ThreadId},
+    ui::{ConfirmDialog, Dialog, EmptyState, Icon, Loading, PageError, PageTitle, toast, toast_error, use_toasts},
 };
 
 const SAVE_AS: &str = "save-as-artifact";
+const COMMENTS: &str = "entry-comments";
 
 #[component]
 pub fn SessionPage() -> impl IntoView {
@@ -126,6 +128,7 @@ fn Session(detail: SessionDetail, entries: EntryPage) -> impl IntoView {
     };
     let may_write = Signal::derive(move || detail.with(|detail| detail.can_write && detail.summary.status != SessionStatus::Archived));
     let saving = RwSignal::new(None::<Attachment>);
+    let commented = RwSignal::new(None::<(EntryId, Option<ThreadId>)>);
     let context = EntryContext {
         timeline,
         me,
@@ -136,7 +139,19 @@ fn Session(detail: SessionDetail, entries: EntryPage) -> impl IntoView {
             page::open_dialog(SAVE_AS);
         }),
         delete: RwSignal::new(None),
+        comment: Callback::new(move |entry| {
+            commented.set(Some((entry, None)));
+            page::open_dialog(COMMENTS);
+        }),
     };
+    // A notification leads to an entry and to what is said about it.
+    Effect::new(move |_| {
+        let asked = query.with(|query| Some((query.get("comments")?.parse().ok()?, query.get("thread").and_then(|id| id.parse().ok()))));
+        if let Some(asked) = asked {
+            commented.set(Some(asked));
+            page::open_dialog(COMMENTS);
+        }
+    });
     let save_as = Callback::new(move |volume| {
         let Some(file) = saving.get_untracked() else { return };
         leptos::task::spawn_local(async move {
@@ -189,6 +204,17 @@ fn Session(detail: SessionDetail, entries: EntryPage) -> impl IntoView {
                 confirm="Delete message"
                 act=Callback::new(move |()| delete_asked(context))
             />
+            <Dialog id=COMMENTS title=Signal::stored("Comments".to_owned())>
+                <div class="body">
+                    <For
+                        each=move || commented.get()
+                        key=|asked| *asked
+                        children=move |(entry, thread)| {
+                            view! { <CommentsPane subject=Subject::Entry(id, entry) pending=RwSignal::new(None) on_show=Callback::new(|_| ()) focus=thread/> }
+                        }
+                    />
+                </div>
+            </Dialog>
             <VolumeDialog id=SAVE_AS title="Save as an artifact" verb="Save" hint="It becomes a draft in this volume, to be committed when it is good." act=save_as/>
         </main>
     }

@@ -357,7 +357,7 @@ pub fn TimelineView(timeline: Timeline, context: EntryContext, children: Childre
                                     EntryKind::Message { edited_at, deleted_at, .. } => (*edited_at, *deleted_at),
                                     _ => (None, None),
                                 };
-                                (row.entry.number, version, row.compact, row.day.clone())
+                                (row.entry.number, version, row.entry.comments, row.compact, row.day.clone())
                             }
                             children=move |row| view! { <EntryRow row=row context=context/> }
                         />

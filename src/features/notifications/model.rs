@@ -1,0 +1,224 @@
+//! Notifications as pages and programs see them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    features::accounts::{Role, model::Person},
+    ids::{EntryId, InvitationId, NotificationId, ThreadId},
+};
+
+/// Characters of an excerpt.
+pub const EXCERPT: usize = 160;
+/// Subjects of one page of the list.
+pub const PAGE: u32 = 30;
+pub const PAGE_MAX: u32 = 100;
+/// Notifications that are shown of one subject, the newest.
+pub const SHOWN: i64 = 5;
+/// Notifications that one request marks as read.
+pub const MARKED_MAX: usize = 200;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum NotificationKind {
+    /// Somebody named one in a message or a comment.
+    Mention,
+    /// Somebody wrote in a thread that one takes part in, or about one's message.
+    Reply,
+    /// Somebody asks one into a team.
+    Invitation,
+}
+
+impl NotificationKind {
+    const ALL: [Self; 3] = [Self::Mention, Self::Reply, Self::Invitation];
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Mention => "mention",
+            Self::Reply => "reply",
+            Self::Invitation => "invitation",
+        }
+    }
+    pub fn parse(text: &str) -> Self {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text).unwrap_or(Self::Mention)
+    }
+}
+
+/// What a notification is about; they are grouped by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SubjectKind {
+    Session,
+    Artifact,
+    Team,
+}
+
+impl SubjectKind {
+    const ALL: [Self; 3] = [Self::Session, Self::Artifact, Self::Team];
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Session => "session",
+            Self::Artifact => "artifact",
+            Self::Team => "team",
+        }
+    }
+    pub fn parse(text: &str) -> Self {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == text).unwrap_or(Self::Session)
+    }
+}
+
+/// Where exactly in the subject.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Spot {
+    /// The number of an entry in the timeline, and its id where it is about a comment on it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub number: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entry_id: Option<EntryId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thread_id: Option<ThreadId>,
+    /// Of an invitation: what to accept, and what one becomes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub invitation_id: Option<InvitationId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Notification {
+    pub id: NotificationId,
+    pub kind: NotificationKind,
+    pub actor: Person,
+    /// The beginning of what was written, with names in place of links.
+    pub excerpt: String,
+    pub spot: Spot,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_at: Option<i64>,
+    pub created_at: i64,
+}
+
+/// What there is about one subject.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NotificationGroup {
+    pub subject: SubjectKind,
+    /// The session's, artifact's or team's id.
+    pub subject_id: String,
+    pub title: String,
+    pub count: i64,
+    pub unread: i64,
+    /// The newest ones.
+    pub items: Vec<Notification>,
+}
+
+/// Groups with something unread first, then the newest first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NotificationPage {
+    /// Of all of them.
+    pub unread: i64,
+    pub items: Vec<NotificationGroup>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::IntoParams)]
+#[serde(rename_all = "camelCase", default)]
+pub struct NotificationQuery {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Unread {
+    pub unread: i64,
+}
+
+/// Marks some as read, or all about one subject.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct MarkNotifications {
+    pub ids: Vec<NotificationId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject_id: Option<String>,
+}
+
+/// What came after `up_to` stays unread: the page has not shown it yet.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct MarkAllNotifications {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub up_to: Option<NotificationId>,
+}
+
+impl NotificationGroup {
+    /// Where the subject is.
+    pub fn address(&self) -> String {
+        match self.subject {
+            SubjectKind::Session => format!("/sessions/{}", self.subject_id),
+            SubjectKind::Artifact => format!("/artifacts/{}", self.subject_id),
+            SubjectKind::Team => format!("/teams/{}", self.subject_id),
+        }
+    }
+
+    /// Where that is which one of its notifications tells of.
+    pub fn address_of(&self, spot: &Spot) -> String {
+        let mut fields = Vec::new();
+        if let Some(number) = spot.number {
+            fields.push(format!("entry={number}"));
+        }
+        if let Some(entry) = spot.entry_id {
+            fields.push(format!("comments={entry}"));
+        }
+        if let Some(thread) = spot.thread_id {
+            if self.subject == SubjectKind::Artifact {
+                fields.push("tab=comments".to_owned());
+            }
+            fields.push(format!("thread={thread}"));
+        }
+        let address = self.address();
+        if fields.is_empty() { address } else { format!("{address}?{}", fields.join("&")) }
+    }
+}
+
+/// The beginning of a text on one line.
+pub fn excerpt(text: &str) -> String {
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if words.chars().count() <= EXCERPT {
+        return words;
+    }
+    let cut: String = words.chars().take(EXCERPT).collect();
+    format!("{}…", cut.trim_end())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn excerpts_are_short_and_on_one_line() {
+        assert_eq!(excerpt("  a\n\nb\t c "), "a b c");
+        let long = excerpt(&"ü ".repeat(500));
+        assert!(long.ends_with('…') && long.chars().count() <= EXCERPT + 1, "{long}");
+    }
+
+    #[test]
+    fn a_notification_leads_to_its_spot() {
+        let group = |subject| NotificationGroup {
+            subject,
+            subject_id: "7".to_owned(),
+            title: String::new(),
+            count: 0,
+            unread: 0,
+            items: Vec::new(),
+        };
+        let thread = ThreadId::generate();
+        assert_eq!(group(SubjectKind::Session).address_of(&Spot { number: Some(4), ..Spot::default() }), "/sessions/7?entry=4");
+        let spot = Spot { thread_id: Some(thread), ..Spot::default() };
+        assert_eq!(group(SubjectKind::Artifact).address_of(&spot), format!("/artifacts/7?tab=comments&thread={thread}"));
+        assert_eq!(group(SubjectKind::Team).address_of(&Spot::default()), "/teams/7");
+    }
+}

@@ -1,0 +1,224 @@
+//! Use cases of notifications: other features write them in their own transactions, accounts read them.
+
+use std::collections::HashMap;
+
+use super::{
+    model::{
+        MARKED_MAX, MarkAllNotifications, MarkNotifications, Notification, NotificationGroup, NotificationKind, NotificationPage,
+        NotificationQuery, PAGE, PAGE_MAX, Spot, SubjectKind, Unread, excerpt,
+    },
+    store::{self, GroupRow, NewRow, Which},
+};
+use crate::{
+    error::{AppError, AppResult},
+    features::{
+        accounts::Scope,
+        analytics::service::{Event, record},
+        collaboration::{
+            self,
+            model::{RoomEvent, RoomType},
+        },
+    },
+    ids::{NotificationId, SessionId, TeamId, UserId},
+    server::{clock, context::Ctx, db::Tx},
+};
+
+/// Read ones are kept so long …
+const READ_KEPT_MS: i64 = 90 * clock::DAY;
+/// … and any so long.
+const KEPT_MS: i64 = 365 * clock::DAY;
+
+/// Something that concerns some accounts. Who may see the subject is for the feature to know that tells of it.
+pub struct NewNotification<'a> {
+    pub kind: NotificationKind,
+    pub subject: SubjectKind,
+    pub subject_id: String,
+    /// Only its members see it.
+    pub team: Option<TeamId>,
+    /// What the subject is called.
+    pub title: &'a str,
+    /// The entry, comment or invitation: nobody is told of it twice.
+    pub source: String,
+    /// What was written.
+    pub text: &'a str,
+    pub spot: Spot,
+}
+
+/// Lets accounts know of something that the caller does, in its transaction; the caller themselves not. [`tell`] follows the commit.
+pub async fn notify(ctx: &Ctx, tx: &mut Tx, to: &[UserId], new: &NewNotification<'_>) -> AppResult<()> {
+    let actor = ctx.actor()?.id();
+    let to: Vec<UserId> = to.iter().copied().filter(|user| *user != actor).collect();
+    // A message is read with its session; a comment on it is not.
+    let entry_number = new.spot.number.filter(|_| new.spot.thread_id.is_none());
+    let row = NewRow {
+        kind: new.kind.as_str(),
+        subject_kind: new.subject.as_str(),
+        subject_id: &new.subject_id,
+        team: new.team,
+        source_id: &new.source,
+        actor,
+        title: new.title,
+        excerpt: &excerpt(new.text),
+        data: &serde_json::to_string(&new.spot)?,
+        entry_number,
+        now: ctx.now(),
+    };
+    store::insert(tx, &to, &row).await
+}
+
+/// What was told of is gone; whom [`tell`] has to tell after the commit.
+pub async fn withdraw(tx: &mut Tx, source: impl ToString) -> AppResult<Vec<UserId>> {
+    store::delete_of_source(tx, &source.to_string()).await
+}
+
+/// What was told of reads differently now.
+pub async fn reword(tx: &mut Tx, source: impl ToString, text: &str) -> AppResult<()> {
+    store::set_excerpt(tx, &source.to_string(), &excerpt(text)).await
+}
+
+/// Subjects are removed for good.
+pub async fn forget_subjects(tx: &mut Tx, kind: SubjectKind, ids: &[impl ToString]) -> AppResult<()> {
+    let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+    store::delete_of_subjects(tx, kind.as_str(), &ids).await
+}
+
+/// An account is deleted.
+pub async fn forget_account(tx: &mut Tx, user: UserId) -> AppResult<()> {
+    store::delete_of_user(tx, user).await
+}
+
+/// One has read a session up to a number: the mentions in those messages are read too. Whether there were any.
+pub async fn seen_messages(tx: &mut Tx, user: UserId, session: SessionId, number: i64, now: i64) -> AppResult<bool> {
+    let which = Which::MessagesOf { session: &session.to_string(), number };
+    Ok(store::mark_read(tx, user, which, now).await? > 0)
+}
+
+/// One has dealt with everything about a subject. Whether something of it was unread.
+pub async fn seen(tx: &mut Tx, user: UserId, subject: impl ToString, now: i64) -> AppResult<bool> {
+    Ok(store::mark_read(tx, user, Which::About(&subject.to_string()), now).await? > 0)
+}
+
+/// Tells accounts how many are unread now, after a commit.
+pub async fn tell(ctx: &Ctx, users: &[UserId]) {
+    let Ok(actor) = ctx.actor() else { return };
+    if users.is_empty() {
+        return;
+    }
+    let counts = match store::unread(ctx.db().read(), users).await {
+        Ok(counts) => counts,
+        // It is written; who looks finds it.
+        Err(error) => {
+            tracing::warn!(%error, "unread notifications could not be counted");
+            return;
+        }
+    };
+    for user in users {
+        let unread = counts.get(user).copied().unwrap_or(0);
+        collaboration::service::announce(&ctx.state, RoomType::Workspace, user.same_as(), actor.id(), RoomEvent::Notification { unread });
+    }
+}
+
+/// How many of the caller's are unread.
+pub async fn unread(ctx: &Ctx) -> AppResult<Unread> {
+    let user = ctx.actor_with(Scope::Read)?.id();
+    let counts = store::unread(ctx.db().read(), &[user]).await?;
+    Ok(Unread { unread: counts.get(&user).copied().unwrap_or(0) })
+}
+
+pub async fn list_notifications(ctx: &Ctx, query: NotificationQuery) -> AppResult<NotificationPage> {
+    let user = ctx.actor_with(Scope::Read)?.id();
+    let limit = query.limit.unwrap_or(PAGE).clamp(1, PAGE_MAX) as usize;
+    let after = query.cursor.as_deref().map(decode).transpose()?;
+    // One more than the page shows: then there is a next one.
+    let mut groups = store::groups(ctx.db().read(), user, after, limit as i64 + 1).await?;
+    let more = groups.len() > limit;
+    groups.truncate(limit);
+    let next_cursor = if more { groups.last().map(encode) } else { None };
+    Ok(NotificationPage { unread: unread(ctx).await?.unread, items: shown(ctx, user, groups).await?, next_cursor })
+}
+
+async fn shown(ctx: &Ctx, user: UserId, rows: Vec<GroupRow>) -> AppResult<Vec<NotificationGroup>> {
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut newest: HashMap<(String, String), (String, Vec<Notification>)> = HashMap::new();
+    for row in store::newest(ctx.db().read(), user, &rows).await? {
+        let notification = Notification {
+            id: row.id()?,
+            kind: NotificationKind::parse(&row.kind),
+            actor: row.actor()?,
+            excerpt: row.excerpt,
+            spot: serde_json::from_str(&row.data)?,
+            read_at: row.read_at,
+            created_at: row.created_at,
+        };
+        // The newest one says what the subject is called now.
+        newest.entry((row.subject_kind, row.subject_id)).or_insert_with(|| (row.title, Vec::new())).1.push(notification);
+    }
+    let groups = rows.into_iter().filter_map(|row| {
+        let subject = SubjectKind::parse(&row.subject_kind);
+        // What was taken back in between is not there any more.
+        let (title, items) = newest.remove(&(row.subject_kind, row.subject_id.clone()))?;
+        Some(NotificationGroup { subject, subject_id: row.subject_id, title, count: row.total, unread: row.unread, items })
+    });
+    Ok(groups.collect())
+}
+
+fn encode(row: &GroupRow) -> String {
+    format!("{}.{}", row.done, row.newest)
+}
+
+fn decode(cursor: &str) -> AppResult<(i64, NotificationId)> {
+    let place = cursor.split_once('.').and_then(|(done, newest)| Some((done.parse().ok()?, newest.parse().ok()?)));
+    place.ok_or_else(|| AppError::field("cursor", "This page does not exist any more: begin with the first one."))
+}
+
+pub async fn mark_notifications(ctx: &Ctx, input: MarkNotifications) -> AppResult<Unread> {
+    if input.ids.len() > MARKED_MAX {
+        return Err(AppError::field("ids", format!("Mark at most {MARKED_MAX} at once.")));
+    }
+    match &input.subject_id {
+        Some(subject) => mark(ctx, Which::About(subject)).await,
+        None => mark(ctx, Which::These(&input.ids)).await,
+    }
+}
+
+pub async fn mark_all_notifications(ctx: &Ctx, input: MarkAllNotifications) -> AppResult<Unread> {
+    mark(ctx, Which::All { up_to: input.up_to }).await
+}
+
+async fn mark(ctx: &Ctx, which: Which<'_>) -> AppResult<Unread> {
+    let user = ctx.actor_with(Scope::Write)?.id();
+    let mut tx = ctx.db().write_tx().await?;
+    if store::mark_read(&mut tx, user, which, ctx.now()).await? > 0 {
+        record(ctx, &mut tx, Event::new("notification.read")).await?;
+        tx.commit().await?;
+        // One's other tabs show it too.
+        tell(ctx, &[user]).await;
+    }
+    unread(ctx).await
+}
+
+/// Housekeeping.
+pub async fn remove_old(ctx: &Ctx) -> AppResult<()> {
+    let now = ctx.now();
+    let mut tx = ctx.db().write_tx().await?;
+    store::remove_old(&mut tx, now - READ_KEPT_MS, now - KEPT_MS).await?;
+    Ok(tx.commit().await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cursors_come_back_and_others_are_refused() {
+        let newest = NotificationId::generate();
+        let row =
+            GroupRow { subject_kind: String::new(), subject_id: String::new(), total: 1, unread: 0, done: 1, newest: newest.to_string() };
+        assert_eq!(decode(&encode(&row)).ok(), Some((1, newest)));
+        for bad in ["", "1", "1.", "x.y", "1.7"] {
+            assert!(decode(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Notifications as pages read them; how many are unread, live.
+
+use std::future::Future;
+
+use leptos::prelude::*;
+
+use super::model::{MarkAllNotifications, MarkNotifications, NotificationPage, NotificationQuery, Unread};
+use crate::{
+    browser::data::{self, Fetched},
+    error::AppResult,
+    features::{
+        accounts::{model::Team, state::use_session},
+        collaboration::{
+            model::RoomType,
+            state::{Room, use_collaboration},
+        },
+        volumes::state::tell,
+    },
+    ids::{InvitationId, NotificationId},
+};
+
+/// How many are unread: read with the page, then told.
+#[derive(Clone, Copy)]
+pub struct NotificationsContext {
+    read: Fetched<Unread>,
+    told: RwSignal<Option<i64>>,
+    /// Counts up with everything that was told.
+    pub news: RwSignal<u32>,
+}
+
+/// Provides the [`NotificationsContext`] to everything below.
+pub fn provide_notifications() -> NotificationsContext {
+    let read = data::fetch(|| Some("/notifications/unread".to_owned()));
+    let context = NotificationsContext { read, told: RwSignal::new(None), news: RwSignal::new(0) };
+    provide_context(context);
+    context
+}
+
+pub fn use_notifications() -> NotificationsContext {
+    expect_context()
+}
+
+impl NotificationsContext {
+    /// Reactive; inside a `Suspense` or `Transition`.
+    pub fn unread(self) -> i64 {
+        let read = self.read.get().and_then(Result::ok).map_or(0, |answer| answer.unread);
+        self.told.get().unwrap_or(read)
+    }
+
+    /// Listens in one's own room for as long as the calling component lives.
+    pub fn listen(self) {
+        let session = use_session();
+        let room = Signal::derive(move || session.account().map(|me| Room { id: me.person.id.same_as(), kind: RoomType::Workspace }));
+        let live = use_collaboration(room);
+        live.on_notification(move |unread| {
+            self.told.try_set(Some(unread));
+            self.news.try_update(|news| *news += 1);
+        });
+        live.on_resync(move || {
+            self.told.try_set(None);
+            self.read.refetch();
+            self.news.try_update(|news| *news += 1);
+        });
+    }
+}
+
+pub fn use_notification_page(query: Memo<NotificationQuery>) -> Fetched<NotificationPage> {
+    data::fetch(move || Some(query.with(|query| data::with_query("/notifications", query))))
+}
+
+pub fn mark_read(ids: Vec<NotificationId>) -> impl Future<Output = AppResult<()>> + Send + 'static {
+    tell("POST", "/notifications/read".to_owned(), MarkNotifications { ids, subject_id: None })
+}
+
+pub fn mark_subject_read(subject_id: String) -> impl Future<Output = AppResult<()>> + Send + 'static {
+    tell("POST", "/notifications/read".to_owned(), MarkNotifications { ids: Vec::new(), subject_id: Some(subject_id) })
+}
+
+pub fn mark_all_read(up_to: Option<NotificationId>) -> impl Future<Output = AppResult<()>> + Send + 'static {
+    tell("POST", "/notifications/read-all".to_owned(), MarkAllNotifications { up_to })
+}
+
+pub async fn accept_invitation(id: InvitationId) -> AppResult<Team> {
+    data::post(format!("/me/invitations/{id}/accept"), &()).await
+}

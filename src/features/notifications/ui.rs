@@ -1,0 +1,7 @@
+//! The bell, and the page behind it.
+
+mod bell;
+mod page;
+
+pub use bell::{Bell, BellTab, Listener};
+pub use page::NotificationsPage;
