@@ -14,12 +14,14 @@ warn() { printf '\033[33m!! %s\033[0m\n' "$*" >&2; }
 die() { printf '\033[31mxx %s\033[0m\n' "$*" >&2; exit 1; }
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# bounded SECONDS COMMAND...: runs a command that waits for the network, never for ever.
+# bounded SECONDS COMMAND...: runs a command that waits for the network, never for ever. The command may begin with as_root.
 bounded() {
-  local limit=$1; shift
-  if have timeout; then timeout --foreground "$limit" "$@"
-  elif have gtimeout; then gtimeout --foreground "$limit" "$@"
-  else "$@"; fi
+  local limit=$1 as=""; shift
+  # timeout starts programs, not functions of this shell.
+  if [ "$1" = as_root ]; then as=as_root; shift; fi
+  if have timeout; then $as timeout --foreground "$limit" "$@"
+  elif have gtimeout; then $as gtimeout --foreground "$limit" "$@"
+  else $as "$@"; fi
 }
 
 # step "Name" COMMAND...: runs a named step and remembers how long it took.

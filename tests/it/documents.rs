@@ -333,6 +333,7 @@ app_test!(a_moved_or_deleted_artifact_keeps_what_was_written, |app| {
     let Place { maya, id, .. } = place(app).await;
     let mut editor = Editor::open(app, &maya, &id).await;
     editor.write("change.", " Slowly.").await;
+    editor.until_saved().await;
     let answer = maya.json(Method::DELETE, &format!("/artifacts/{id}"), Value::Null).await;
     assert!(answer.0 < 300, "{answer:?}");
     tokio::time::sleep(Duration::from_millis(900)).await;
