@@ -11,7 +11,10 @@ mod inner {
     use wasm_bindgen::{JsCast as _, closure::Closure};
     use web_sys::{File, FormData, HtmlInputElement, ProgressEvent, XmlHttpRequest};
 
-    use crate::error::{AppError, AppResult, ErrorCode};
+    use crate::{
+        browser::json,
+        error::{AppError, AppResult, ErrorCode},
+    };
 
     /// Files that a person picked or dropped.
     #[derive(Clone)]
@@ -101,9 +104,9 @@ mod inner {
         let response = request.send().await.map_err(|_| offline())?;
         let text = response.text().await.map_err(|_| offline())?;
         if response.ok() {
-            return serde_json::from_str(if text.is_empty() { "null" } else { &text }).map_err(|_| AppError::internal());
+            return json::read(if text.is_empty() { "null" } else { &text }).map_err(|_| AppError::internal());
         }
-        Err(serde_json::from_str(&text).unwrap_or_else(|_| AppError::internal()))
+        Err(json::read(&text).unwrap_or_else(|_| AppError::internal()))
     }
 
     /// Sends `picked` as one multipart body to `path` under `/api/v1` (each file under its path as the field's file name, the
@@ -162,9 +165,9 @@ mod inner {
         let status = request.status().unwrap_or(0);
         let text = request.response_text().ok().flatten().unwrap_or_default();
         if (200..300).contains(&status) {
-            return serde_json::from_str(if text.is_empty() { "null" } else { &text }).map_err(|_| broken());
+            return json::read(if text.is_empty() { "null" } else { &text }).map_err(|_| broken());
         }
-        Err(serde_json::from_str(&text)
+        Err(json::read(&text)
             .unwrap_or_else(|_| AppError::new(ErrorCode::Offline, "The upload did not arrive. Check the connection and try again.")))
     }
 }
