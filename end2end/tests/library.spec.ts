@@ -1,5 +1,5 @@
 // The library as one works in it: an artifact beside the list, many at once, the trash.
-import { api, checkAccessible, createArtifact, expect, ready, test } from "../fixtures/index.js";
+import { api, append, checkAccessible, createArtifact, expect, ready, test } from "../fixtures/index.js";
 import type { APIRequestContext } from "@playwright/test";
 
 const NAMES = ["Anchor watch", "Berth plan", "Cargo list"];
@@ -34,8 +34,7 @@ test("an artifact opens beside the list, which stays as it is", async ({ page, t
 
   // What changes there shows in its row.
   await item.getByRole("link", { name: "Edit" }).first().click();
-  const source = item.getByLabel("Source");
-  await source.fill((await source.inputValue()) + "\nTwice.\n");
+  await append(page, "\nTwice.\n");
   await expect(item.getByText("Saved on disk")).toBeVisible();
   await item.getByRole("link", { name: "Read" }).click();
   await expect(rows.nth(2).getByText("Draft")).toBeVisible();

@@ -127,11 +127,6 @@ pub fn get<T: DeserializeOwned + Send + 'static>(path: impl Into<String>) -> imp
     call("GET", path.into(), None)
 }
 
-/// Sends text and reads the answer as text, whatever their types.
-pub fn post_text(path: impl Into<String>, text: String) -> impl Future<Output = AppResult<String>> + Send + 'static {
-    transport::call_text("POST", path.into(), Some(text))
-}
-
 /// Changes something. Every call has a new `Idempotency-Key`, so that a retry by the browser or a proxy happens once.
 pub fn send<T: DeserializeOwned + Send + 'static>(
     method: &'static str,

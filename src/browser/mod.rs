@@ -3,6 +3,7 @@
 
 pub mod data;
 pub mod document;
+pub mod editor;
 mod lazy;
 pub mod page;
 pub mod response;

@@ -13,7 +13,11 @@ const SHOWN: usize = 4;
 
 /// Avatars of who is here. `size` is that of [`Avatar`].
 #[component]
-pub fn Presence(#[prop(into)] users: Signal<Vec<RoomUser>>, #[prop(optional)] size: &'static str) -> impl IntoView {
+pub fn Presence(
+    #[prop(into)] users: Signal<Vec<RoomUser>>,
+    #[prop(optional)] size: &'static str,
+    #[prop(default = "Here now")] label: &'static str,
+) -> impl IntoView {
     view! {
         {move || {
             let users = users.get();
@@ -22,7 +26,7 @@ pub fn Presence(#[prop(into)] users: Signal<Vec<RoomUser>>, #[prop(optional)] si
             (!users.is_empty())
                 .then(|| {
                     view! {
-                        <ul class="avatars" aria-label="Here now">
+                        <ul class="avatars" aria-label=label>
                             {users
                                 .into_iter()
                                 .take(SHOWN)
