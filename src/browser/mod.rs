@@ -4,6 +4,7 @@
 pub mod data;
 pub mod document;
 pub mod editor;
+pub mod json;
 mod lazy;
 pub mod page;
 pub mod response;

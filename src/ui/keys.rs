@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_navigate;
 
 use super::{
+    Suspense,
     palette::{Palette, ShortcutsDialog},
     shell::RailToggle,
     use_toasts,

@@ -18,6 +18,16 @@ pub enum RoomType {
     Artifact,
 }
 
+impl RoomType {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Workspace => "workspace",
+            Self::Session => "session",
+            Self::Artifact => "artifact",
+        }
+    }
+}
+
 /// From a client.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", rename_all_fields = "camelCase")]
