@@ -3,6 +3,7 @@
 use std::{
     cell::RefCell,
     collections::{BTreeMap, VecDeque},
+    future::Future,
     rc::Rc,
 };
 
@@ -11,13 +12,14 @@ use serde_json::Value;
 
 use super::{
     link::{Act, Link, Pulse},
-    model::{ClientFrame, Position, RoomEvent, RoomType, RoomUser, SentEvent, ServerFrame},
+    model::{ClientFrame, Position, RoomEvent, RoomType, RoomUser, RoomsQuery, RoomsReport, SentEvent, ServerFrame},
 };
 use crate::{
     browser::{
-        page,
+        data, page,
         socket::{self, Socket, Ticker},
     },
+    error::AppResult,
     ids::{RoomId, UserId},
 };
 
@@ -114,6 +116,21 @@ impl Collaboration {
         Effect::new(move |_| {
             if let Some(act) = act.take() {
                 Client::with(|client| client.listen(self.id, Rc::new(act)));
+            }
+        });
+    }
+
+    /// One has come into the room, for the first time or again: from here on everything is told. What the page read before may be older.
+    pub fn on_entered(self, act: impl Fn() + 'static) {
+        let mut act = Some(act);
+        Effect::new(move |_| {
+            if let Some(act) = act.take() {
+                let act: Rc<dyn Fn()> = Rc::new(act);
+                let mut there = false;
+                Client::with(|client| there = client.on_entered(self.id, act.clone()));
+                if there {
+                    act();
+                }
             }
         });
     }
@@ -248,6 +265,16 @@ impl Collaboration {
     }
 }
 
+/// Where administrators see the rooms.
+pub fn rooms_address(query: RoomsQuery) -> String {
+    data::with_query("/admin/rooms", &query)
+}
+
+pub fn read_rooms(query: RoomsQuery) -> impl Future<Output = AppResult<RoomsReport>> + Send + 'static {
+    // The page and what it reads go by the same name.
+    data::get(rooms_address(query))
+}
+
 type Handler = Rc<dyn Fn(&SentEvent)>;
 
 /// A component's part.
@@ -257,6 +284,7 @@ struct Part {
     link: RwSignal<Link>,
     handlers: Vec<Handler>,
     resync: Vec<Rc<dyn Fn()>>,
+    entered: Vec<Rc<dyn Fn()>>,
 }
 
 /// A room that some part is in.
@@ -322,7 +350,14 @@ impl Client {
     }
 
     fn take_part(&mut self, id: u64, room: Option<Room>, users: RwSignal<Vec<RoomUser>>, link: RwSignal<Link>) {
-        let part = self.parts.entry(id).or_insert_with(|| Part { room: None, users, link, handlers: Vec::new(), resync: Vec::new() });
+        let part = self.parts.entry(id).or_insert_with(|| Part {
+            room: None,
+            users,
+            link,
+            handlers: Vec::new(),
+            resync: Vec::new(),
+            entered: Vec::new(),
+        });
         let before = std::mem::replace(&mut part.room, room);
         if let Some(before) = before.filter(|before| Some(*before) != room) {
             self.leave_unused(before.id);
@@ -354,6 +389,14 @@ impl Client {
         if let Some(part) = self.parts.get_mut(&id) {
             part.handlers.push(handler);
         }
+    }
+
+    /// Whether it is in its room already.
+    fn on_entered(&mut self, id: u64, act: Rc<dyn Fn()>) -> bool {
+        let Some(part) = self.parts.get_mut(&id) else { return false };
+        part.entered.push(act);
+        let room = part.room;
+        self.pulse.link() == Link::Live && room.is_some_and(|room| self.rooms.get(&room.id).is_some_and(|joined| joined.seq.is_some()))
     }
 
     fn on_resync(&mut self, id: u64, act: Rc<dyn Fn()>) {
@@ -511,11 +554,10 @@ impl Client {
                     joined.seq = Some(seq);
                 }
                 self.show_users(room_id);
-                if resync {
-                    for part in self.in_room(room_id) {
-                        for act in part.resync.iter().cloned() {
-                            calls.push(Box::new(move || act()));
-                        }
+                for part in self.in_room(room_id) {
+                    let acts = part.entered.iter().chain(part.resync.iter().filter(|_| resync));
+                    for act in acts.cloned() {
+                        calls.push(Box::new(move || act()));
                     }
                 }
             }
