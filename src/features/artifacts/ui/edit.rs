@@ -95,8 +95,13 @@ fn escaped(text: &str) -> String {
 /// How what is written stands, who writes, and what is shown beside it.
 #[component]
 fn EditBar(editing: Editing, beside: RwSignal<Beside>) -> impl IntoView {
-    let choice = move |it: Beside, words: &'static str| {
-        view! { <button type="button" aria-pressed=move || (beside.get() == it).to_string() on:click=move |_| beside.set(it)>{words}</button> }
+    let choice = move |it: Beside, icon: &'static str, words: &'static str| {
+        view! {
+            <button type="button" aria-label=words title=words aria-pressed=move || (beside.get() == it).to_string() on:click=move |_| beside.set(it)>
+                <span class="phone-only"><Icon name=icon/></span>
+                <span class="wide-only">{words}</span>
+            </button>
+        }
     };
     let comment = move |_| {
         editing.take_selection();
@@ -119,9 +124,9 @@ fn EditBar(editing: Editing, beside: RwSignal<Beside>) -> impl IntoView {
                         })
                 }}
                 <span class="seg" role="group" aria-label="Beside the text">
-                    {choice(Beside::Nothing, "Write")}
-                    {choice(Beside::Preview, "Preview")}
-                    {choice(Beside::Comments, "Comments")}
+                    {choice(Beside::Nothing, "edit", "Write")}
+                    {choice(Beside::Preview, "eye", "Preview")}
+                    {choice(Beside::Comments, "comment", "Comments")}
                 </span>
             </span>
         </div>
