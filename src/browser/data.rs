@@ -139,12 +139,6 @@ pub fn get<T: DeserializeOwned + Send + 'static>(path: impl Into<String>) -> imp
     async move { decode(reply.await) }
 }
 
-/// Sends text and reads the answer as text, whatever their types.
-pub fn post_text(path: impl Into<String>, text: String) -> impl Future<Output = AppResult<String>> + Send + 'static {
-    let reply = transport::send_text("POST", path.into(), Some(text));
-    async move { reply.await.map_err(|error| refusal(&error)) }
-}
-
 /// Changes something. Every call has a new `Idempotency-Key`, so that a retry by the browser or a proxy happens once.
 pub fn send<T: DeserializeOwned + Send + 'static>(
     method: &'static str,

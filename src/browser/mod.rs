@@ -3,6 +3,7 @@
 
 pub mod data;
 pub mod document;
+pub mod editor;
 pub mod json;
 mod lazy;
 pub mod page;

@@ -353,3 +353,51 @@ app_test!(administrators_see_open_documents, |app| {
     assert_eq!(report["documents"][0]["artifactId"], id.as_str());
     assert_eq!(report["documents"][0]["people"][0]["userId"], ines.id.as_str());
 });
+
+/// What message 100 says behind the vector: how many of our updates are on disk.
+fn on_disk(message: &[u8]) -> Option<u64> {
+    let number = |bytes: &mut std::slice::Iter<u8>| {
+        let mut value = 0;
+        for shift in (0..).step_by(7) {
+            let byte = *bytes.next()?;
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Some(value);
+            }
+        }
+        None
+    };
+    let mut bytes = message.iter();
+    (number(&mut bytes)? == 100).then_some(())?;
+    let vector = number(&mut bytes)?;
+    bytes.by_ref().take(vector as usize).for_each(drop);
+    number(&mut bytes)
+}
+
+app_test!(what_was_deleted_is_acknowledged_and_what_was_known_too, |app| {
+    let Place { maya, id, .. } = place(app).await;
+    let mut editor = Editor::open(app, &maya, &id).await;
+    // The answer to the server's question, with nothing new in it, is the first.
+    let until = async |editor: &mut Editor, count: u64| loop {
+        let message = tokio::time::timeout(PATIENCE, editor.socket.0.next()).await.expect("a message in time");
+        let Some(Ok(Frame::Binary(bytes))) = message else { panic!("{message:?}") };
+        match on_disk(&bytes) {
+            Some(told) if told == count => return,
+            Some(told) => assert!(told < count, "{told} of {count}"),
+            None => editor.take(&bytes).await,
+        }
+    };
+    until(&mut editor, 1).await;
+    let (before, update) = {
+        let before = editor.vector();
+        let mut tx = editor.doc.transact_mut();
+        editor.content.remove_range(&mut tx, 0, 4);
+        (before, tx.encode_update_v1())
+    };
+    assert_eq!(editor.vector(), before, "a deletion has no place in the vector");
+    editor.send(Message::Sync(SyncMessage::Update(update.clone()))).await;
+    until(&mut editor, 2).await;
+    assert_eq!(detail(&maya, &id).await["text"], FIRST[4..]);
+    editor.send(Message::Sync(SyncMessage::Update(update))).await;
+    until(&mut editor, 3).await;
+});

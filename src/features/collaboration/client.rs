@@ -78,6 +78,17 @@ impl Part {
         room
     }
 
+    /// Whether the server has let it into its room, and the connection stands.
+    pub fn has_entered(self) -> bool {
+        let mut entered = false;
+        with(&mut |client| {
+            let room = client.room_of(self);
+            let there = room.and_then(|room| client.joined(room.id)).is_some_and(|joined| joined.seq.is_some());
+            entered = there && client.pulse.link() == Link::Live;
+        });
+        entered
+    }
+
     /// Who is in its room, oneself included.
     pub fn users(self) -> Vec<RoomUser> {
         let mut users = Vec::new();

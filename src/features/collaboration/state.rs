@@ -2,6 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
+    future::Future,
     rc::Rc,
 };
 
@@ -11,10 +12,11 @@ use serde_json::Value;
 use super::{
     client::{self, Part, Told},
     link::Link,
-    model::{Position, RoomEvent, RoomUser, SentEvent},
+    model::{Position, RoomEvent, RoomUser, RoomsQuery, RoomsReport, SentEvent},
 };
 use crate::{
-    browser::{json, page},
+    browser::{data, json, page},
+    error::AppResult,
     ids::UserId,
 };
 
@@ -79,6 +81,7 @@ pub struct Collaboration {
 #[derive(Clone)]
 enum Handler {
     Event(Rc<dyn Fn(&SentEvent)>),
+    Entered(Rc<dyn Fn()>),
     Resync(Rc<dyn Fn()>),
 }
 
@@ -97,11 +100,12 @@ pub fn use_collaboration(room: Signal<Option<Room>>) -> Collaboration {
         let told = move |told: &Told| match told {
             Told::Link => drop(link.try_set(client::link())),
             Told::Users => drop(users.try_set(part.users())),
-            Told::Entered { resync: false } => {}
-            Told::Entered { resync: true } => {
+            Told::Entered { resync } => {
                 for handler in handlers_of(part) {
-                    if let Handler::Resync(act) = handler {
-                        act();
+                    match handler {
+                        Handler::Entered(act) => act(),
+                        Handler::Resync(act) if *resync => act(),
+                        _ => {}
                     }
                 }
             }
@@ -147,6 +151,17 @@ impl Collaboration {
 
     fn on(self, act: impl Fn(&SentEvent) + 'static) {
         self.handle(|| Handler::Event(Rc::new(act)));
+    }
+
+    /// One has come into the room, for the first time or again: from here on everything is told. What the page read before may be older.
+    pub fn on_entered(self, act: impl Fn() + 'static) {
+        self.handle(move || {
+            // Another part of the page may have brought it there.
+            if self.part.has_entered() {
+                act();
+            }
+            Handler::Entered(Rc::new(act))
+        });
     }
 
     /// More was missed than can be told again: what is shown has to be read again.
@@ -274,4 +289,14 @@ impl Collaboration {
     pub fn broadcast_commit(self, volume_type: String, commit_sha: String) {
         self.broadcast(|_| RoomEvent::Commit { volume_type, commit_sha });
     }
+}
+
+/// Where administrators see the rooms.
+pub fn rooms_address(query: RoomsQuery) -> String {
+    data::with_query("/admin/rooms", &query)
+}
+
+pub fn read_rooms(query: RoomsQuery) -> impl Future<Output = AppResult<RoomsReport>> + Send + 'static {
+    // The page and what it reads go by the same name.
+    data::get(rooms_address(query))
 }
