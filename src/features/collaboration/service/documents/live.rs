@@ -17,7 +17,8 @@ use yrs::{
 };
 
 use super::{
-    limits::{ROWS, STATE_BYTES, TEXT_BYTES},
+    limits::{FEW_ROWS, LOOSE_BYTES, ROWS, STATE_BYTES, TEXT_BYTES},
+    messages,
     presence::{Presence, Said},
     replica::{Changed, Refused, Replica, Taken},
 };
@@ -29,9 +30,6 @@ use crate::{
     },
     ids::{ArtifactId, RevisionId, UserId},
 };
-
-/// Server to client: the state vector that is on disk. Not part of Yjs' protocol, so it goes to those who ask for it.
-const SAVED: u8 = 100;
 
 struct Member {
     outbox: Arc<Outbox<Bytes>>,
@@ -104,8 +102,10 @@ struct State {
     last_author: Option<UserId>,
     /// The state vector on disk.
     saved: Vec<u8>,
-    /// Stored updates beyond the state, and all bytes of both.
+    /// Stored updates beyond the state: how many, and their bytes.
     rows: usize,
+    loose: usize,
+    /// All bytes of both.
     bytes: usize,
     settle_at: Instant,
     empty_since: Option<Instant>,
@@ -127,12 +127,14 @@ pub struct Stored {
     pub base: Option<RevisionId>,
     pub authors: BTreeSet<UserId>,
     pub rows: usize,
+    /// Of the updates beyond the state, and of both.
+    pub loose: usize,
     pub bytes: usize,
 }
 
 impl Live {
     pub fn new(id: ArtifactId, stored: Stored, now: Instant) -> Self {
-        let Stored { replica, number, settled, base, authors, rows, bytes } = stored;
+        let Stored { replica, number, settled, base, authors, rows, loose, bytes } = stored;
         let saved = replica.state_vector();
         Self {
             id,
@@ -150,6 +152,7 @@ impl Live {
                 authors,
                 saved,
                 rows,
+                loose,
                 bytes,
                 settle_at: now,
                 empty_since: Some(now),
@@ -168,10 +171,10 @@ impl Live {
         let Joining { connection, outbox, user, write, acks } = joining;
         state.empty_since = None;
         state.members.insert(connection, Member { outbox: outbox.clone(), user, write, acks });
-        let mut first = vec![Bytes::from(ask(&state.replica))];
+        let mut first = vec![messages::ask(&state.replica)];
         first.extend(state.presence.everybody().map(Bytes::from));
         if acks {
-            first.push(saved(&state.saved));
+            first.push(messages::saved(&state.saved));
         }
         first
     }
@@ -202,7 +205,7 @@ impl Live {
 
     /// Asks for everything that is not known here.
     pub fn ask(&self) -> Bytes {
-        ask(&self.state().replica).into()
+        messages::ask(&self.state().replica)
     }
 
     /// Everybody who is here, for one who asks.
@@ -269,7 +272,7 @@ impl Live {
         let mut state = self.state();
         state.rows += batch.updates.len();
         state.saved.clone_from(&batch.vector);
-        let frame = saved(&batch.vector);
+        let frame = messages::saved(&batch.vector);
         for member in state.members.values().filter(|member| member.acks) {
             member.outbox.push(frame.clone());
         }
@@ -289,7 +292,7 @@ impl Live {
         });
         let mut authors: Vec<UserId> = state.authors.iter().copied().filter(|author| Some(*author) != state.last_author).collect();
         authors.extend(state.last_author);
-        let compacting = state.rows + batch.updates.len() > ROWS;
+        let compacting = state.rows + batch.updates.len() > ROWS || state.loose > LOOSE_BYTES + (state.bytes - state.loose);
         Some(Snapshot { text: state.replica.text(), base: state.base, authors, state: compacting.then(|| state.replica.state()), batch })
     }
 
@@ -302,9 +305,9 @@ impl Live {
         if state.number == state.settled {
             state.authors.clear();
         }
+        drop(state);
         if let Some(all) = &snapshot.state {
-            state.rows = 0;
-            state.bytes = all.len() + state.pending_bytes;
+            self.note_compacted(all.len());
         }
     }
 
@@ -319,6 +322,7 @@ impl Live {
             return;
         }
         state.bytes += changed.v2.len();
+        state.loose += changed.v2.len();
         state.rows += 1;
         if reserved.settled {
             state.settled = reserved.number;
@@ -326,13 +330,13 @@ impl Live {
         // What was pending is not on disk yet, so the state vector there is not known: the next batch says it.
         if state.pending.is_empty() {
             state.saved = state.replica.state_vector();
-            let frame = saved(&state.saved);
-            state.tell(None, update(&changed.v1));
+            let frame = messages::saved(&state.saved);
+            state.tell(None, messages::update(&changed.v1));
             for member in state.members.values().filter(|member| member.acks) {
                 member.outbox.push(frame.clone());
             }
         } else {
-            state.tell(None, update(&changed.v1));
+            state.tell(None, messages::update(&changed.v1));
         }
     }
 
@@ -383,10 +387,25 @@ impl Live {
         !self.state().pending.is_empty()
     }
 
+    /// All of it and the number up to which that is, when nobody has edited it for long and what is stored of it would become smaller.
+    pub fn whole(&self, now: Instant, empty_for: std::time::Duration) -> Option<(Vec<u8>, i64)> {
+        let state = self.state();
+        let left = !state.broken && state.pending.is_empty() && state.number == state.settled && state.is_empty_for(now, empty_for);
+        (left && state.rows > FEW_ROWS).then(|| (state.replica.state(), state.number))
+    }
+
+    /// It is stored as one state of so many bytes now.
+    pub fn note_compacted(&self, bytes: usize) {
+        let mut state = self.state();
+        state.rows = 0;
+        state.loose = state.pending_bytes;
+        state.bytes = bytes + state.pending_bytes;
+    }
+
     /// Whether it can leave the memory: nobody is here and everything is where it belongs, or it cannot be used any more.
     pub fn is_done(&self, now: Instant, empty_for: std::time::Duration) -> bool {
         let state = self.state();
-        let empty = state.empty_since.is_some_and(|since| now.saturating_duration_since(since) >= empty_for);
+        let empty = state.is_empty_for(now, empty_for);
         state.pending.is_empty() && (state.broken || (empty && (state.number == state.settled || now < state.settle_at)))
     }
 
@@ -411,6 +430,10 @@ impl Live {
 const SLACK: usize = 64 * 1024;
 
 impl State {
+    fn is_empty_for(&self, now: Instant, long: std::time::Duration) -> bool {
+        self.empty_since.is_some_and(|since| now.saturating_duration_since(since) >= long)
+    }
+
     fn break_off(&mut self) {
         self.broken = true;
         // Editors still have what was not acknowledged.
@@ -424,11 +447,12 @@ impl State {
     fn note(&mut self, id: ArtifactId, changed: Changed, by: UserId, from: Option<ConnectionId>, now: i64) {
         self.number += 1;
         self.bytes += changed.v2.len();
+        self.loose += changed.v2.len();
         self.pending_bytes += changed.v2.len();
         self.authors.insert(by);
         self.last_author = Some(by);
         self.pending.push(NewUpdate { document: id, number: self.number, author: Some(by), data: changed.v2, created_at: now });
-        self.tell(from, update(&changed.v1));
+        self.tell(from, messages::update(&changed.v1));
     }
 
     fn tell(&self, from: Option<ConnectionId>, frame: Bytes) {
@@ -457,36 +481,4 @@ impl State {
         let bytes = std::mem::take(&mut self.pending_bytes);
         Some(Batch { updates, bytes, vector: self.replica.state_vector(), number: self.number })
     }
-}
-
-fn ask(replica: &Replica) -> Vec<u8> {
-    // Sync step 1 with the vector as it is encoded already.
-    let mut message = vec![0, 0];
-    write_bytes(&mut message, &replica.state_vector());
-    message
-}
-
-fn update(v1: &[u8]) -> Bytes {
-    let mut message = Vec::with_capacity(v1.len() + 8);
-    message.extend([0, 2]);
-    write_bytes(&mut message, v1);
-    message.into()
-}
-
-fn saved(vector: &[u8]) -> Bytes {
-    let mut message = Vec::with_capacity(vector.len() + 4);
-    message.push(SAVED);
-    write_bytes(&mut message, vector);
-    message.into()
-}
-
-/// Bytes behind their number, as lib0 writes them.
-fn write_bytes(message: &mut Vec<u8>, bytes: &[u8]) {
-    let mut length = bytes.len();
-    while length >= 0x80 {
-        message.push((length & 0x7f) as u8 | 0x80);
-        length >>= 7;
-    }
-    message.push(length as u8);
-    message.extend_from_slice(bytes);
 }
