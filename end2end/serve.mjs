@@ -3,11 +3,13 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 
+const root = fileURLToPath(new URL("..", import.meta.url));
 const data = mkdtempSync(path.join(tmpdir(), "llmos-e2e-"));
-const binary = process.env.LLMOS_BINARY ?? path.join(import.meta.dirname, "..", "target", "debug", "llmos");
+const binary = process.env.LLMOS_BINARY ?? path.join(root, "target", "debug", "llmos");
 const server = spawn(binary, ["serve"], {
-  cwd: path.join(import.meta.dirname, ".."),
+  cwd: root,
   stdio: "inherit",
   env: { ...process.env, DATA_DIR: data, LEPTOS_SITE_ADDR: process.env.LLMOS_E2E_ADDR, RUST_LOG: process.env.RUST_LOG ?? "warn" },
 });

@@ -3,8 +3,10 @@ set -euo pipefail
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 CACHE="${XDG_CACHE_HOME:-$HOME/.cache}/llmos-lite"
 CARGO_BIN="${CARGO_HOME:-$HOME/.cargo}/bin"
-export PATH="$CARGO_BIN:$PATH"
-mkdir -p "$CACHE" "$CARGO_BIN"
+export PATH="$CACHE/bin:$CARGO_BIN:$PATH"
+# What somebody set for all their projects would part our builds from .cargo/config.toml, and what is built from where it is looked for.
+unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_TARGET_DIR CARGO_BUILD_TARGET_DIR
+mkdir -p "$CACHE/bin" "$CARGO_BIN"
 cd "$ROOT"
 
 STEP_TIMES=""
@@ -20,8 +22,8 @@ bounded() {
   # timeout starts programs, not functions of this shell.
   if [ "$1" = as_root ]; then as=as_root; shift; fi
   if have timeout; then $as timeout --foreground "$limit" "$@"
-  elif have gtimeout; then $as gtimeout --foreground "$limit" "$@"
-  else $as "$@"; fi
+  # macOS has no timeout, but perl: the alarm outlives exec and ends what runs then.
+  else $as perl -e 'alarm shift; exec @ARGV or exit 127' "$limit" "$@"; fi
 }
 
 # step "Name" COMMAND...: runs a named step and remembers how long it took.
@@ -39,6 +41,28 @@ as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"
   elif have sudo; then sudo "$@"
   else die "This step needs root: run it yourself, then start again: $*"; fi
+}
+
+# install_packages NAME...: Debian's names, with the package manager that is here.
+install_packages() {
+  if have apt-get; then
+    bounded 300 as_root apt-get update -q
+    bounded 900 as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@"
+  elif have brew; then
+    local names=() name
+    for name in "$@"; do
+      case $name in
+        build-essential) die "A C compiler is missing: run xcode-select --install, then start again." ;;
+        nodejs) names+=(node) ;;
+        npm | python3-pip) ;; # they come with the others
+        chromium) names+=(google-chrome) ;;
+        *) names+=("$name") ;;
+      esac
+    done
+    [ ${#names[@]} = 0 ] || bounded 1800 brew install "${names[@]}"
+  else
+    die "Install these with your system's package manager, then start again: $*"
+  fi
 }
 
 # locked_version CRATE: the version of a crate in Cargo.lock.

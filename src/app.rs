@@ -1,14 +1,17 @@
 //! The document, what every page stands in, and the table of pages.
 
+use std::sync::Arc;
+
 use leptos::prelude::*;
 use leptos_meta::{MetaTags, provide_meta_context};
 use leptos_router::{
+    PossibleRouteMatch,
     components::{ParentRoute, Route, Router, Routes},
     path,
 };
 
 use crate::{
-    browser::{page, storage},
+    browser::{LazyPage, page, storage},
     features::{
         accounts::state::provide_session, accounts::ui as accounts, artifacts::ui as artifacts, notifications::ui as notifications,
         sessions::ui as sessions, volumes::ui as volumes,
@@ -23,9 +26,6 @@ lazy_pages! {
         SignUp => accounts::SignUpPage;
         Invite => accounts::InvitePage;
         Reset => accounts::ResetPage;
-    }
-    load_start (__preload_load_start) as Start {
-        Home => artifacts::HomePage;
     }
     load_browse (__preload_load_browse) as Browse {
         Library => artifacts::LibraryPage;
@@ -75,6 +75,11 @@ pub fn shell(_options: LeptosOptions) -> impl IntoView {
     }
 }
 
+/// One type of path for all routes: the router's part of a route is compiled for each.
+fn at(path: impl PossibleRouteMatch + Send + Sync + 'static) -> Arc<dyn PossibleRouteMatch + Send + Sync> {
+    Arc::new(path)
+}
+
 /// Everything inside the body: contexts in order, then the pages.
 #[component]
 pub fn App() -> impl IntoView {
@@ -86,27 +91,27 @@ pub fn App() -> impl IntoView {
     view! {
         <Router>
             <Routes fallback=|| view! { <NotFound/> }>
-                <Route path=path!("/login") view=Entry::Login.page()/>
-                <Route path=path!("/sign-up") view=Entry::SignUp.page()/>
-                <Route path=path!("/invite/:token") view=Entry::Invite.page()/>
-                <Route path=path!("/reset/:token") view=Entry::Reset.page()/>
-                <ParentRoute path=path!("") view=Frame>
-                    <Route path=path!("/") view=Start::Home.page()/>
-                    <Route path=path!("/sessions") view=Work::Sessions.page()/>
-                    <Route path=path!("/sessions/:id") view=Work::Session.page()/>
-                    <Route path=path!("/notifications") view=Work::Notifications.page()/>
-                    <Route path=path!("/artifacts/new") view=Work::NewArtifact.page()/>
-                    <ParentRoute path=path!("/artifacts") view=Browse::Library.page()>
-                        <Route path=path!("") view=|| ()/>
-                        <Route path=path!("/:id") view=Work::Artifact.page()/>
+                <Route path=at(path!("/login")) view=Entry::Login.page()/>
+                <Route path=at(path!("/sign-up")) view=Entry::SignUp.page()/>
+                <Route path=at(path!("/invite/:token")) view=Entry::Invite.page()/>
+                <Route path=at(path!("/reset/:token")) view=Entry::Reset.page()/>
+                <ParentRoute path=at(path!("")) view=LazyPage::here(|| Frame().into_any())>
+                    <Route path=at(path!("/")) view=LazyPage::here(|| artifacts::HomePage().into_any())/>
+                    <Route path=at(path!("/sessions")) view=Work::Sessions.page()/>
+                    <Route path=at(path!("/sessions/:id")) view=Work::Session.page()/>
+                    <Route path=at(path!("/notifications")) view=Work::Notifications.page()/>
+                    <Route path=at(path!("/artifacts/new")) view=Work::NewArtifact.page()/>
+                    <ParentRoute path=at(path!("/artifacts")) view=Browse::Library.page()>
+                        <Route path=at(path!("")) view=LazyPage::here(|| ().into_any())/>
+                        <Route path=at(path!("/:id")) view=Work::Artifact.page()/>
                     </ParentRoute>
-                    <Route path=path!("/changes") view=Browse::Changes.page()/>
-                    <Route path=path!("/import") view=Work::Import.page()/>
-                    <Route path=path!("/volumes/:id") view=Browse::Volume.page()/>
-                    <Route path=path!("/commits/:id") view=Browse::Commit.page()/>
-                    <Route path=path!("/teams/:id/:part?") view=Manage::Team.page()/>
-                    <Route path=path!("/settings/:part?") view=Manage::Settings.page()/>
-                    <Route path=path!("/admin/:part?") view=Manage::Admin.page()/>
+                    <Route path=at(path!("/changes")) view=Browse::Changes.page()/>
+                    <Route path=at(path!("/import")) view=Work::Import.page()/>
+                    <Route path=at(path!("/volumes/:id")) view=Browse::Volume.page()/>
+                    <Route path=at(path!("/commits/:id")) view=Browse::Commit.page()/>
+                    <Route path=at(path!("/teams/:id/:part?")) view=Manage::Team.page()/>
+                    <Route path=at(path!("/settings/:part?")) view=Manage::Settings.page()/>
+                    <Route path=at(path!("/admin/:part?")) view=Manage::Admin.page()/>
                 </ParentRoute>
             </Routes>
         </Router>

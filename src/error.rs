@@ -120,6 +120,10 @@ impl AppError {
         let error = Self::new(ErrorCode::TooManyRequests, format!("Too many tries. Wait {wait}, then try again."));
         Self { retry_after: Some(seconds), ..error }
     }
+    /// Nothing came back from the server.
+    pub fn offline() -> Self {
+        Self::new(ErrorCode::Offline, "The server cannot be reached. Check the connection and try again.")
+    }
     pub fn internal() -> Self {
         Self::new(ErrorCode::Internal, "Something failed on our side. Nothing was changed; try again.")
     }
@@ -131,9 +135,7 @@ impl FromServerFnError for AppError {
 
     fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
         match error {
-            ServerFnErrorErr::Request(_) => {
-                AppError::new(ErrorCode::Offline, "The server cannot be reached. Check the connection and try again.")
-            }
+            ServerFnErrorErr::Request(_) => AppError::offline(),
             ServerFnErrorErr::Args(_) | ServerFnErrorErr::MissingArg(_) | ServerFnErrorErr::Deserialization(_) => {
                 AppError::invalid("The form could not be read. Load the page again and fill it in once more.")
             }

@@ -15,6 +15,8 @@ pub mod ui;
 #[cfg(feature = "hydrate")]
 #[wasm_bindgen::prelude::wasm_bindgen]
 pub fn hydrate() {
+    // Where the code is split a panic has no text (scripts/lib.sh).
+    #[cfg(not(feature = "split"))]
     console_error_panic_hook::set_once();
     leptos::mount::hydrate_lazy(app::App);
 }

@@ -9,8 +9,8 @@ const here = path.dirname(fileURLToPath(import.meta.url));
 const out = path.join(here, "..", "public", "vendor");
 
 const result = await build({
-  // The API reference is loaded by /api/docs only.
-  entryPoints: { "api-reference": path.join(here, "api-reference.js") },
+  // The API reference is loaded by /api/docs only, the editor by pages where one edits.
+  entryPoints: { "api-reference": path.join(here, "api-reference.js"), editor: path.join(here, "editor/index.ts") },
   bundle: true,
   minify: true,
   format: "esm",

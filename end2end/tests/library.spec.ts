@@ -1,5 +1,5 @@
 // The library as one works in it: an artifact beside the list, many at once, the trash.
-import { api, checkAccessible, createArtifact, expect, ready, test } from "../fixtures/index.js";
+import { api, append, checkAccessible, createArtifact, expect, ready, test } from "../fixtures/index.js";
 import type { APIRequestContext } from "@playwright/test";
 
 const NAMES = ["Anchor watch", "Berth plan", "Cargo list"];
@@ -34,8 +34,7 @@ test("an artifact opens beside the list, which stays as it is", async ({ page, t
 
   // What changes there shows in its row.
   await item.getByRole("link", { name: "Edit" }).first().click();
-  const source = item.getByLabel("Source");
-  await source.fill((await source.inputValue()) + "\nTwice.\n");
+  await append(page, "\nTwice.\n");
   await expect(item.getByText("Saved on disk")).toBeVisible();
   await item.getByRole("link", { name: "Read" }).click();
   await expect(rows.nth(2).getByText("Draft")).toBeVisible();
@@ -48,6 +47,31 @@ test("an artifact opens beside the list, which stays as it is", async ({ page, t
   await expect(list).toBeHidden();
   await item.getByRole("link", { name: "Back to the library" }).click();
   await expect(list).toBeVisible();
+});
+
+test("a row that is pressed while the filter moves the list under it opens", async ({ page, team }) => {
+  await three(page.context().request, team.volumeId);
+  const rows = page.locator(".lib > li > a");
+  const press = async () => {
+    await page.goto(`/artifacts?volume=${team.volumeId}&sort=name`);
+    await ready(page);
+    const box = (await rows.filter({ hasText: NAMES[2] }).boundingBox())!;
+    await page.locator("[data-filter]").fill(NAMES[2]);
+    await page.mouse.move(box.x + 60, box.y + 12);
+    await page.mouse.down();
+  };
+  // The list has another length, and its rows are new, when the button comes up again.
+  await press();
+  await expect(rows).toHaveCount(1);
+  await page.mouse.up();
+  await expect(page.getByRole("heading", { level: 1, name: NAMES[2] }).first()).toBeVisible();
+  await expect(page).toHaveURL(/\/artifacts\/[0-9a-f-]{36}$/);
+  // At once: the filter, which follows, does not lead back to the list.
+  await press();
+  await page.mouse.up();
+  await expect(rows).toHaveCount(1);
+  await expect(page.getByRole("heading", { level: 1, name: NAMES[2] }).first()).toBeVisible();
+  await expect(page).toHaveURL(/\/artifacts\/[0-9a-f-]{36}$/);
 });
 
 test("many at once: tag, commit, move and delete, with a way back", async ({ page, team }) => {

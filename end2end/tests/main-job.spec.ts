@@ -1,6 +1,6 @@
 // The main job, from a team to a second person, as people do it.
 import path from "node:path";
-import { another, checkAccessible, expect, ready, test, watch } from "../fixtures/index.js";
+import { another, append, checkAccessible, expect, ready, test, watch } from "../fixtures/index.js";
 
 const SAMPLE = path.join(import.meta.dirname, "..", "..", "tests", "data", "volume");
 
@@ -33,9 +33,7 @@ test("a team imports a folder, edits, commits, and shares with a viewer", async 
 
   // Edit; what is typed is saved by itself.
   await page.getByRole("link", { name: "Edit" }).first().click();
-  const source = page.getByLabel("Source");
-  const text = await source.inputValue();
-  await source.fill(text + "\n## Harbor's own rule\n\nReview within one working day.\n");
+  await append(page, "\n## Harbor's own rule\n\nReview within one working day.\n");
   await expect(page.getByText("Saved on disk")).toBeVisible();
   await expect(page.getByRole("link", { name: "1 draft" })).toBeVisible();
 

@@ -1,5 +1,5 @@
 // Two people, one artifact: what happens when both change it.
-import { api, another, checkAccessible, createArtifact, expect, ready, test, watch, type Team } from "../fixtures/index.js";
+import { api, another, checkAccessible, createArtifact, expect, ready, test, watch, write, type Team } from "../fixtures/index.js";
 import type { Browser, Page, APIRequestContext } from "@playwright/test";
 
 const TEXT = (line: string) => `---\nname: harbor-tides\ndescription: When ships may come in.\n---\n\n# Tides\n\nBefore the line.\n\n${line}\n\nAfter the line.\n`;
@@ -24,7 +24,7 @@ test("a draft that somebody overtook is merged place by place and committed", as
   // One writes a draft, the other restores what was first meanwhile.
   await page.goto(`/artifacts/${id}?tab=edit`);
   await ready(page);
-  await page.getByLabel("Source").fill(TEXT("At slack water."));
+  await write(page, TEXT("At slack water."));
   await expect(page.getByText("Saved on disk")).toBeVisible();
   const second = await colleague(browser, page, admin, team, problems);
   await second.page.goto(`/artifacts/${id}?tab=history`);
@@ -53,26 +53,5 @@ test("a draft that somebody overtook is merged place by place and committed", as
   await ready(page);
   await page.getByRole("button", { name: "Commit", exact: true }).click();
   await expect(page.getByText(/^Committed/)).toBeVisible();
-  await second.context.close();
-});
-
-test("who saves over somebody's draft is asked, and loses nothing", async ({ page, team, admin, browser, problems }) => {
-  const request = page.context().request;
-  const { id } = await createArtifact(request, team.volumeId, "Harbor lights", TEXT("Lit at dusk."));
-  const second = await colleague(browser, page, admin, team, problems);
-  for (const one of [page, second.page]) {
-    await one.goto(`/artifacts/${id}?tab=edit`);
-    await ready(one);
-  }
-  await page.getByLabel("Source").fill(TEXT("Lit at five."));
-  await expect(page.getByText("Saved on disk")).toBeVisible();
-  await second.page.getByLabel("Source").fill(TEXT("Lit at six."));
-  const banner = second.page.getByRole("alert").filter({ hasText: "Somebody else changed this draft." });
-  await expect(banner).toBeVisible();
-  await checkAccessible(second.page);
-  await banner.getByRole("button", { name: "Load theirs" }).click();
-  await expect(second.page.getByLabel("Source")).toHaveValue(/Lit at five/);
-  await second.page.getByLabel("Source").fill(TEXT("Lit at seven."));
-  await expect(second.page.getByText("Saved on disk")).toBeVisible();
   await second.context.close();
 });

@@ -1,5 +1,5 @@
 // Sessions as people use them: two at the same time, on the same thing, with a network that goes away.
-import { another, api, checkAccessible, createArtifact, expect, ready, test, watch } from "../fixtures/index.js";
+import { another, api, append, checkAccessible, createArtifact, editor, expect, ready, test, watch } from "../fixtures/index.js";
 
 /** Brings a second person into the team. */
 async function join(request: Parameters<typeof api>[0], second: Parameters<typeof api>[0], team: string, role: string) {
@@ -40,20 +40,31 @@ test("two people talk about a skill, one edits it, one loses the network, and th
   await second.page.getByLabel("Message", { exact: true }).press("Enter");
   await expect(page.getByRole("article", { name: /Tomas Rey/ }).getByText("Let us rewrite")).toBeVisible();
 
-  // What is named opens beside the timeline; it is edited there.
-  await page.getByRole("article").getByRole("link", { name: /code-review-excellence/ }).first().click();
-  await page.getByRole("navigation", { name: "Parts" }).getByRole("link", { name: "Edit" }).click();
-  await page.getByLabel("Source").press("Control+End");
-  await page.getByLabel("Source").pressSequentially("Ask before you judge.\n");
+  // What is named opens beside the timeline; both edit it there, and see each other.
+  for (const one of [page, second.page]) {
+    await one.getByRole("article").getByRole("link", { name: /code-review-excellence/ }).first().click();
+    await editor(one);
+  }
+  await append(page, "\nAsk before you judge.\n");
+  await expect(second.page.locator(".cm-line", { hasText: "Ask before you judge." })).toBeVisible();
+  await expect(second.page.locator(".cm-other-name", { hasText: "Ines Lindqvist" })).toBeVisible();
   await expect(page.getByText("Saved on disk").first()).toBeVisible();
+  await expect(page.getByRole("button", { name: /^Commit 1 draft/ })).toBeEnabled();
 
-  // One loses the network, goes on typing, and comes back.
+  // One loses the network, goes on typing, and comes back: nothing is lost.
   await second.context.setOffline(true);
   await second.page.getByLabel("Message", { exact: true }).fill("I am in a tunnel");
   await second.page.getByLabel("Message", { exact: true }).press("Enter");
   await expect(second.page.getByText("Waiting for the server")).toBeVisible();
+  await append(second.page, "Written in a tunnel.\n");
+  await expect(second.page.getByText("kept on this device")).toBeVisible({ timeout: 30_000 });
+  await append(page, "Written above ground.\n");
   await second.context.setOffline(false);
   await expect(page.getByRole("article", { name: /Tomas Rey/ }).getByText("I am in a tunnel")).toBeVisible({ timeout: 45_000 });
+  for (const one of [page, second.page]) {
+    for (const words of ["Written in a tunnel.", "Written above ground."]) await expect(one.locator(".cm-line", { hasText: words })).toBeVisible({ timeout: 45_000 });
+  }
+  await expect(second.page.getByText("Saved on disk").first()).toBeVisible();
   await checkAccessible(page);
 
   // They commit it from the session; everybody sees the commit, and the history who changed what.
@@ -62,5 +73,6 @@ test("two people talk about a skill, one edits it, one loses the network, and th
   for (const one of [page, second.page]) await expect(one.locator(".event", { hasText: "Rewrite how we review" })).toBeVisible();
   await page.goto((await page.locator(".event a", { hasText: "code-review-excellence" }).first().getAttribute("href")) + "?tab=history");
   await expect(page.getByText("Rewrite how we review").first()).toBeVisible();
+  await expect(page.getByText(/Tomas Rey/).first()).toBeVisible();
   await second.context.close();
 });

@@ -67,7 +67,7 @@ impl<T> Arrived<T> {
     pub fn read(self) -> AppResult<T> {
         match self.answer.0.split_at_checked(1) {
             Some(("+", text)) => (self.decode)(text),
-            Some((_, error)) => Err(from_json(error).unwrap_or_else(|error| error)),
+            Some((_, error)) => Err(refusal(error)),
             None => Err(AppError::internal()),
         }
     }
@@ -91,14 +91,17 @@ fn resource(path: Box<dyn Fn() -> Option<String> + Send + Sync>) -> Resource<Ans
 fn ask(path: Option<String>) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
     let Some(mut path) = path else { return Box::pin(ready(Answer("".into()))) };
     path.truncate(path.find('#').unwrap_or(path.len()));
-    let answer = transport::call_text("GET", path, None);
+    let reply = transport::get_text(path);
     Box::pin(async move {
-        Answer(match answer.await {
+        Answer(match reply.await {
             Ok(text) => format!("+{text}").into(),
-            Err(error) => format!("-{}", serde_json::to_string(&error).unwrap_or_default()).into(),
+            Err(error) => format!("-{error}").into(),
         })
     })
 }
+
+/// What came back, as it came: the answer, or the error. Nothing at all is an error without a text.
+type Reply = Result<String, String>;
 
 /// An answer on its way from the server to the page: `+` and what came, `-` and the error, nothing when nothing was asked.
 #[derive(Clone, PartialEq)]
@@ -119,17 +122,21 @@ impl FromStr for Answer {
 
 fn from_json<T: DeserializeOwned>(text: &str) -> AppResult<T> {
     // An empty answer reads as `()`.
-    serde_json::from_str(if text.is_empty() { "null" } else { text }).map_err(transport::unreadable)
+    transport::decode(if text.is_empty() { "null" } else { text })
+}
+
+/// The error that came in place of an answer.
+fn refusal(error: &str) -> AppError {
+    if error.is_empty() {
+        return AppError::offline();
+    }
+    from_json(error).unwrap_or_else(|error| error)
 }
 
 /// Reads `path` (with its query, under `/api/v1`). Call it inside a component or a resource's fetcher.
 pub fn get<T: DeserializeOwned + Send + 'static>(path: impl Into<String>) -> impl Future<Output = AppResult<T>> + Send + 'static {
-    call("GET", path.into(), None)
-}
-
-/// Sends text and reads the answer as text, whatever their types.
-pub fn post_text(path: impl Into<String>, text: String) -> impl Future<Output = AppResult<String>> + Send + 'static {
-    transport::call_text("POST", path.into(), Some(text))
+    let reply = transport::get_text(path.into());
+    async move { decode(reply.await) }
 }
 
 /// Changes something. Every call has a new `Idempotency-Key`, so that a retry by the browser or a proxy happens once.
@@ -138,13 +145,12 @@ pub fn send<T: DeserializeOwned + Send + 'static>(
     path: impl Into<String>,
     body: &impl Serialize,
 ) -> impl Future<Output = AppResult<T>> + Send + 'static {
-    let body = serde_json::to_string(body).ok();
-    call(method, path.into(), body)
+    let reply = transport::send_text(method, path.into(), serde_json::to_string(body).ok());
+    async move { decode(reply.await) }
 }
 
-fn call<T: DeserializeOwned>(method: &'static str, path: String, body: Option<String>) -> impl Future<Output = AppResult<T>> + Send {
-    let answer = transport::call_text(method, path, body);
-    async move { from_json(&answer.await?) }
+fn decode<T: DeserializeOwned>(reply: Reply) -> AppResult<T> {
+    from_json(&reply.map_err(|error| refusal(&error))?)
 }
 
 pub fn post<T: DeserializeOwned + Send + 'static>(
@@ -196,59 +202,67 @@ pub fn encode(text: &str) -> String {
 
 #[cfg(feature = "hydrate")]
 mod transport {
-    use gloo::net::http::{Method, RequestBuilder};
+    use gloo::utils::window;
+    use js_sys::JsString;
     use send_wrapper::SendWrapper;
+    use wasm_bindgen::{JsCast as _, JsValue};
+    use wasm_bindgen_futures::JsFuture;
+    use web_sys::{Headers, RequestInit, Response};
 
-    use super::{AppError, AppResult, Future};
-    use crate::{browser::page, error::ErrorCode};
+    use super::{AppError, AppResult, DeserializeOwned, Future, Reply};
+    use crate::{
+        browser::{json, page},
+        error::ErrorCode,
+    };
 
     /// Pauses before asking again, in milliseconds, when the server says that it cannot answer just now: a large import is being
     /// published, or the database is busy. Nothing was changed then, and the key makes sure that it happens once.
     const AGAIN: [u32; 4] = [300, 700, 1_500, 3_000];
+    const UNAVAILABLE: u16 = 503;
 
-    pub fn call_text(method: &'static str, path: String, body: Option<String>) -> impl Future<Output = AppResult<String>> + Send {
-        SendWrapper::new(async move {
-            let key = (method != "GET").then(|| uuid::Uuid::now_v7().to_string());
-            let mut pauses = AGAIN.into_iter();
-            loop {
-                match send(method, &path, key.as_deref(), body.clone()).await {
-                    Err(error) if error.code == ErrorCode::Unavailable => match pauses.next() {
-                        Some(pause) => page::pause(pause).await,
-                        None => return Err(error),
-                    },
-                    answer => return answer,
-                }
+    pub fn get_text(path: String) -> impl Future<Output = Reply> + Send {
+        SendWrapper::new(call("GET", path, None, None))
+    }
+
+    // Apart from reading: what makes keys is not in the first load, which only reads.
+    pub fn send_text(method: &'static str, path: String, body: Option<String>) -> impl Future<Output = Reply> + Send {
+        SendWrapper::new(async move { call(method, path, Some(uuid::Uuid::now_v7().to_string()), body).await })
+    }
+
+    async fn call(method: &'static str, path: String, key: Option<String>, body: Option<String>) -> Reply {
+        let mut pauses = AGAIN.into_iter();
+        loop {
+            let (status, text) = send(method, &path, key.as_deref(), body.as_deref()).await.unwrap_or_default();
+            match pauses.next() {
+                Some(pause) if status == UNAVAILABLE => page::pause(pause).await,
+                _ => return if (200..300).contains(&status) { Ok(text) } else { Err(text) },
             }
-        })
+        }
     }
 
-    async fn send(method: &str, path: &str, key: Option<&str>, body: Option<String>) -> AppResult<String> {
-        let method = Method::from_bytes(method.as_bytes()).unwrap_or(Method::GET);
-        let mut request = RequestBuilder::new(&format!("/api/v1{path}")).method(method);
+    /// The answer's status and text.
+    async fn send(method: &str, path: &str, key: Option<&str>, body: Option<&str>) -> Result<(u16, String), JsValue> {
+        let request = RequestInit::new();
+        let headers = Headers::new()?;
         if let Some(key) = key {
-            request = request.header("idempotency-key", key);
+            headers.set("idempotency-key", key)?;
         }
-        let response = match body {
-            Some(body) => match request.header("content-type", "application/json").body(body) {
-                Ok(request) => request.send().await,
-                Err(error) => Err(error),
-            },
-            None => request.send().await,
-        };
-        let response = response.map_err(|_| offline())?;
-        let text = response.text().await.map_err(|_| offline())?;
-        if response.ok() {
-            return Ok(text);
+        if let Some(body) = body {
+            headers.set("content-type", "application/json")?;
+            request.set_body(&body.into());
         }
-        Err(serde_json::from_str(&text).unwrap_or_else(unreadable))
+        request.set_method(method);
+        request.set_headers(&headers);
+        let answer = JsFuture::from(window().fetch_with_str_and_init(&format!("/api/v1{path}"), &request)).await?;
+        let answer: Response = answer.unchecked_into();
+        let text: JsString = JsFuture::from(answer.text()?).await?.unchecked_into();
+        Ok((answer.status(), text.into()))
     }
 
-    fn offline() -> AppError {
-        AppError::new(ErrorCode::Offline, "The server cannot be reached. Check the connection and try again.")
-    }
-
-    pub fn unreadable(_: serde_json::Error) -> AppError {
-        AppError::new(ErrorCode::Internal, "The server sent something that this page does not understand. Load the page again.")
+    pub fn decode<T: DeserializeOwned>(text: &str) -> AppResult<T> {
+        json::read(text).map_err(|_| {
+            AppError::new(ErrorCode::Internal, "The server sent something that this page does not understand. Load the page again.")
+        })
     }
 }
 
@@ -260,53 +274,66 @@ mod transport {
     };
     use tower::ServiceExt as _;
 
-    use super::{AppError, AppResult, Future};
+    use super::{AppError, AppResult, DeserializeOwned, Future, Reply};
     use crate::server::{context::Ctx, error::internal};
 
     /// No page shows more than this at once.
     const ANSWER_MAX: usize = 32 * 1024 * 1024;
 
-    pub fn unreadable(error: serde_json::Error) -> AppError {
-        internal("page data", &error)
+    pub fn decode<T: DeserializeOwned>(text: &str) -> AppResult<T> {
+        serde_json::from_str(text).map_err(|error| internal("page data", &error))
     }
 
-    pub fn call_text(method: &'static str, path: String, body: Option<String>) -> impl Future<Output = AppResult<String>> + Send {
+    pub fn get_text(path: String) -> impl Future<Output = Reply> + Send {
+        send_text("GET", path, None)
+    }
+
+    pub fn send_text(method: &'static str, path: String, body: Option<String>) -> impl Future<Output = Reply> + Send {
         // Taken now: the context belongs to the reactive owner, which is not there after an await.
         let ctx = leptos::prelude::use_context::<Ctx>();
         async move {
-            let ctx = ctx.ok_or_else(AppError::unauthenticated)?;
-            let Some(api) = ctx.state.api.get().cloned() else { return Err(AppError::internal()) };
-            let mut request = Request::builder().method(method).uri(format!("/api/v1{path}")).extension(ctx);
-            if body.is_some() {
-                request = request.header(header::CONTENT_TYPE, "application/json");
-            }
-            let request = request.body(body.map_or_else(Body::empty, Body::from)).map_err(|error| internal("page data", &error))?;
-            let response = match api.oneshot(request).await {
-                Ok(response) => response,
-                Err(never) => match never {},
-            };
-            let ok = response.status().is_success();
-            let bytes = to_bytes(response.into_body(), ANSWER_MAX).await.map_err(|error| internal("page data", &error))?;
-            if ok {
-                Ok(String::from_utf8_lossy(&bytes).into_owned())
-            } else {
-                Err(serde_json::from_slice(&bytes).unwrap_or_else(|_| AppError::internal()))
+            match call(ctx, method, path, body).await {
+                Ok((true, text)) => Ok(text),
+                Ok((false, text)) => Err(text),
+                Err(error) => Err(serde_json::to_string(&error).unwrap_or_default()),
             }
         }
+    }
+
+    /// Whether it worked, and the answer's text.
+    async fn call(ctx: Option<Ctx>, method: &str, path: String, body: Option<String>) -> AppResult<(bool, String)> {
+        let ctx = ctx.ok_or_else(AppError::unauthenticated)?;
+        let api = ctx.state.api.get().cloned().ok_or_else(AppError::internal)?;
+        let mut request = Request::builder().method(method).uri(format!("/api/v1{path}")).extension(ctx);
+        if body.is_some() {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+        }
+        let request = request.body(body.map_or_else(Body::empty, Body::from)).map_err(|error| internal("page data", &error))?;
+        let response = match api.oneshot(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        };
+        let ok = response.status().is_success();
+        let bytes = to_bytes(response.into_body(), ANSWER_MAX).await.map_err(|error| internal("page data", &error))?;
+        Ok((ok, String::from_utf8_lossy(&bytes).into_owned()))
     }
 }
 
 #[cfg(not(any(feature = "ssr", feature = "hydrate")))]
 mod transport {
-    use super::{AppError, AppResult, Future};
+    use super::{AppError, AppResult, DeserializeOwned, Future, Reply};
 
-    pub fn unreadable(_: serde_json::Error) -> AppError {
-        AppError::internal()
+    pub fn decode<T: DeserializeOwned>(text: &str) -> AppResult<T> {
+        crate::browser::json::read(text).map_err(|_| AppError::internal())
     }
 
     /// A build without either half (a plain `cargo check`) has nobody to ask.
-    pub fn call_text(_: &'static str, _: String, _: Option<String>) -> impl Future<Output = AppResult<String>> + Send {
-        async { Err(AppError::internal()) }
+    pub fn get_text(_: String) -> impl Future<Output = Reply> + Send {
+        async { Err(String::new()) }
+    }
+
+    pub fn send_text(_: &'static str, path: String, _: Option<String>) -> impl Future<Output = Reply> + Send {
+        get_text(path)
     }
 }
 
@@ -325,6 +352,7 @@ mod tests {
         let refused = AppError::not_found("volume");
         let sent = serde_json::to_string(&refused).unwrap_or_default();
         assert_eq!(travelled(&format!("-{sent}")), Some(Err(refused)));
+        assert_eq!(travelled("-"), Some(Err(AppError::offline())));
         for unreadable in ["+{}", "-{}", "?"] {
             assert!(matches!(travelled(unreadable), Some(Err(_))));
         }

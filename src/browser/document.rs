@@ -1,11 +1,12 @@
 //! Where this build's files are: known to the server, which writes the document.
 
-/// Addresses of the script, the WebAssembly and the styles.
+/// Addresses of the script, the WebAssembly, the styles, and the editor's script.
 #[derive(Clone, Debug, Default)]
 pub struct Links {
     pub js: String,
     pub wasm: String,
     pub css: String,
+    pub editor: String,
 }
 
 #[cfg(feature = "ssr")]

@@ -62,6 +62,10 @@ impl LazyPage {
     pub fn new(view: impl Fn() -> LocalFuture<AnyView> + Send + Sync + 'static, preload: fn() -> LocalFuture<()>) -> Self {
         Self { view: Arc::new(view), preload }
     }
+    /// A page whose code is there from the beginning.
+    pub fn here(view: fn() -> AnyView) -> Self {
+        Self::new(move || Box::pin(async move { view() }), || Box::pin(async {}))
+    }
 }
 
 impl ChooseView for LazyPage {

@@ -3,6 +3,8 @@
 
 pub mod data;
 pub mod document;
+pub mod editor;
+pub mod json;
 mod lazy;
 pub mod page;
 pub mod response;

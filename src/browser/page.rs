@@ -310,6 +310,43 @@ mod inner {
         on_key(|key| key.key == "Escape" && close(|_| false, true));
     }
 
+    /// A press on a link counts although the page puts something else in its place before it ends, as a list does that is filtered in that
+    /// moment: to the browser that is no click. `open` gets the address when the link is gone for good.
+    pub fn keep_presses(open: impl Fn(&str) + 'static) {
+        /// In pixels: a hand that moves further means something else.
+        const STEADY: i32 = 6;
+        let pressed = std::rc::Rc::new(std::cell::RefCell::new(None::<(HtmlElement, i32, i32)>));
+        let began = pressed.clone();
+        EventListener::new(&document(), "mousedown", move |event| {
+            let Some(event) = event.dyn_ref::<web_sys::MouseEvent>() else { return };
+            let link = event.target().and_then(|target| target.dyn_into::<web_sys::Element>().ok()?.closest("a[href]").ok()?);
+            let link = link.filter(|_| !wants_new_window(event)).and_then(|link| link.dyn_into::<HtmlElement>().ok());
+            *began.borrow_mut() = link.map(|link| (link, event.client_x(), event.client_y()));
+        })
+        .forget();
+        EventListener::new(&document(), "mouseup", move |event| {
+            let Some((link, x, y)) = pressed.borrow_mut().take() else { return };
+            let Some(event) = event.dyn_ref::<web_sys::MouseEvent>() else { return };
+            let moved = (event.client_x() - x).abs().max((event.client_y() - y).abs());
+            let under = event.target().and_then(|target| target.dyn_into::<web_sys::Node>().ok());
+            if moved > STEADY || wants_new_window(event) || (link.is_connected() && link.contains(under.as_ref())) {
+                return;
+            }
+            let Some(address) = link.get_attribute("href") else { return };
+            match if link.is_connected() { Some(link) } else { link_to(&address) } {
+                Some(link) => link.click(),
+                None => open(&address),
+            }
+        })
+        .forget();
+    }
+
+    fn link_to(address: &str) -> Option<HtmlElement> {
+        let links = document().query_selector_all("a[href]").ok()?;
+        let mut links = (0..links.length()).filter_map(|index| links.item(index)?.dyn_into::<HtmlElement>().ok());
+        links.find(|link| link.get_attribute("href").as_deref() == Some(address))
+    }
+
     /// Asks before the page is left while `unsaved` says so.
     pub fn before_leaving(unsaved: impl Fn() -> bool + 'static) {
         EventListener::new_with_options(
@@ -434,6 +471,7 @@ mod inner {
         false
     }
     pub fn close_drops() {}
+    pub fn keep_presses(_: impl Fn(&str) + 'static) {}
     pub fn before_leaving(_: impl Fn() -> bool + 'static) {}
     pub fn on_copy_buttons(_: impl Fn(String) + 'static) {}
 }

@@ -26,7 +26,7 @@ pub fn links() -> Cow<'static, Links> {
 }
 
 fn find_links() -> Links {
-    let mut links = Links::default();
+    let mut links = Links { editor: vendor("editor").unwrap_or_default(), ..Links::default() };
     for name in Site::iter() {
         let Some(file) = name.strip_prefix("pkg/llmos.") else { continue };
         let address = format!("/{name}");

@@ -92,7 +92,14 @@ pub fn router(state: AppState) -> Router {
         .layer(CatchPanicLayer::custom(middleware::on_panic))
         .layer(from_fn_with_state(state.clone(), middleware::observe))
         // Outermost: `observe` writes the request's id into bodies of errors, which must not be compressed yet.
-        .layer(CompressionLayer::new().compress_when(DefaultPredicate::new().and(NotForContentType::const_new("application/zip"))))
+        // A release has its WebAssembly compressed already; compressing 24 MB for each new browser is what development waits for.
+        .layer(
+            CompressionLayer::new().compress_when(
+                DefaultPredicate::new()
+                    .and(NotForContentType::const_new("application/zip"))
+                    .and(NotForContentType::const_new("application/wasm")),
+            ),
+        )
         .with_state(state)
 }
 

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::browser::document::links;
+use crate::browser::{document::links, editor::EDITOR};
 
 /// Written by us, not by `HydrationScripts`: that one needs a file beside the executable, and we are one binary.
 #[component]
@@ -10,7 +10,10 @@ pub fn Assets() -> impl IntoView {
     let links = links();
     let nonce = leptos::nonce::use_nonce();
     let start = format!("import('{}').then(m => m.default({{module_or_path: '{}'}}).then(() => m.hydrate()))", links.js, links.wasm);
+    // The WebAssembly loads it by this name, when a page needs it.
+    let names = format!(r#"{{"imports":{{"{EDITOR}":"{}"}}}}"#, links.editor);
     view! {
+        {(!links.editor.is_empty()).then(|| view! { <script r#type="importmap" nonce=nonce.clone() inner_html=names></script> })}
         <link rel="stylesheet" href=links.css/>
         <link rel="preload" href="/fonts/inter-latin.073ce132.woff2" r#as="font" r#type="font/woff2" crossorigin="anonymous"/>
         <link rel="modulepreload" href=links.js.clone() nonce=nonce.clone()/>

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_navigate;
 
 use super::{
+    Suspense,
     palette::{Palette, ShortcutsDialog},
     shell::RailToggle,
     use_toasts,
@@ -71,6 +72,7 @@ pub fn single_keys() -> bool {
 fn install_keys(overlays: Overlays) {
     let toasts = use_toasts();
     let navigate = use_navigate();
+    let open = navigate.clone();
     let rail = use_context::<RailToggle>();
     let after_g = StoredValue::new(false);
     let mut act = Some(move |key: Key| -> bool {
@@ -119,6 +121,8 @@ fn install_keys(overlays: Overlays) {
         if let Some(act) = act.take() {
             page::on_key(act);
             page::close_drops();
+            let open = open.clone();
+            page::keep_presses(move |address| open(address, leptos_router::NavigateOptions::default()));
         }
     });
 }

@@ -11,6 +11,7 @@ mod keys;
 mod late;
 mod palette;
 mod shell;
+mod suspense;
 pub mod toast;
 
 pub use avatar::Avatar;
@@ -23,6 +24,7 @@ pub use keys::{Overlays, single_keys};
 pub use late::{Late, late};
 pub use palette::SingleKeysSwitch;
 pub use shell::{Frame, PageTitle, Shell};
+pub use suspense::{Suspense, Transition};
 pub use toast::{Toasts, toast, toast_error, toast_undo, use_toasts};
 
 mod time;

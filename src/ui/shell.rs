@@ -5,7 +5,7 @@ use leptos_meta::Title;
 use leptos_router::{components::Outlet, hooks::use_location};
 
 use super::{
-    Avatar, Icon, Toasts,
+    Avatar, Icon, Suspense, Toasts,
     keys::{OverlayViews, Overlays},
     late,
 };
@@ -15,7 +15,7 @@ use crate::{
         accounts::state::{SessionContext, use_session},
         notifications::{
             state::provide_notifications,
-            ui::{Bell, BellTab, Listener},
+            ui::{Bell, BellTab},
         },
         volumes::{
             state::{provide_volumes, use_volumes},
@@ -46,7 +46,7 @@ pub fn PageTitle(#[prop(into)] text: Signal<String>) -> impl IntoView {
 pub fn Frame() -> impl IntoView {
     let session = use_session();
     provide_volumes();
-    provide_notifications();
+    provide_notifications().listen();
     let volumes = use_volumes();
     // A team that comes or goes does so with its volumes.
     Effect::new(move |last: Option<Option<usize>>| {
@@ -91,7 +91,6 @@ pub fn Frame() -> impl IntoView {
             <TabBar/>
         </div>
         <OverlayViews/>
-        <Listener/>
         <Toasts/>
     }
 }

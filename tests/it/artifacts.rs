@@ -326,4 +326,5 @@ app_test!(what_is_shown_is_sanitised, |app| {
     let id = self::text(&made["summary"]["id"]);
     let (_, preview) = maya.post(&format!("/artifacts/{id}/preview"), json!({ "text": "# <b onclick=x>Hi</b>" })).await;
     assert!(preview["html"].as_str().is_some_and(|html| html.contains("Hi") && !html.contains("onclick")), "{preview}");
+    assert!(preview["hints"].as_array().is_some_and(|hints| !hints.is_empty()), "without frontmatter: {preview}");
 });

@@ -241,3 +241,22 @@ app_test!(administrators_see_open_documents, |app| {
     assert_eq!(report["documents"][0]["artifactId"], id.as_str());
     assert_eq!(report["documents"][0]["people"][0]["userId"], ines.id.as_str());
 });
+
+app_test!(what_was_deleted_is_acknowledged_and_what_was_known_too, |app| {
+    let Place { maya, id, .. } = place(app).await;
+    let mut editor = Editor::open(app, &maya, &id).await;
+    // The answer to the server's question, with nothing new in it, is the first.
+    editor.until(|editor| editor.on_disk == 1).await;
+    let (before, update) = {
+        let before = editor.vector();
+        let mut tx = editor.doc.transact_mut();
+        editor.content.remove_range(&mut tx, 0, 4);
+        (before, tx.encode_update_v1())
+    };
+    assert_eq!(editor.vector(), before, "a deletion has no place in the vector");
+    editor.send(Message::Sync(SyncMessage::Update(update.clone()))).await;
+    editor.until(|editor| editor.on_disk == 2).await;
+    assert_eq!(detail(&maya, &id).await["text"], FIRST[4..]);
+    editor.send(Message::Sync(SyncMessage::Update(update))).await;
+    editor.until(|editor| editor.on_disk == 3).await;
+});

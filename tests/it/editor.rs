@@ -22,8 +22,10 @@ pub struct Editor {
     pub socket: Socket,
     pub doc: Doc,
     pub content: TextRef,
-    /// The last state vector that the server said is on disk.
+    /// The last state vector that the server said is on disk, and how many of the updates sent.
     pub saved: Option<StateVector>,
+    pub on_disk: u64,
+    pub sent: u64,
     /// JSON of others' awareness, as it came.
     pub heard: Vec<String>,
     pub denied: Option<String>,
@@ -44,7 +46,8 @@ impl Editor {
         let socket = Socket::open(url, &path, &[]).await?;
         let doc = Doc::new();
         let content = doc.get_or_insert_text("content");
-        let mut editor = Self { socket, doc, content, saved: None, heard: Vec::new(), denied: None, url: url.to_owned(), path };
+        let mut editor =
+            Self { socket, doc, content, saved: None, on_disk: 0, sent: 0, heard: Vec::new(), denied: None, url: url.to_owned(), path };
         editor.ask().await;
         editor.hear(|editor| !editor.vector().is_empty()).await?;
         Ok(editor)
@@ -53,7 +56,7 @@ impl Editor {
     /// Comes back after the connection broke, with what it has.
     pub async fn again(&mut self) -> Result<(), u16> {
         self.socket = Socket::open(&self.url, &self.path, &[]).await?;
-        self.saved = None;
+        (self.saved, self.on_disk, self.sent) = (None, 0, 0);
         self.ask().await;
         Ok(())
     }
@@ -71,6 +74,7 @@ impl Editor {
     }
 
     pub async fn send(&mut self, message: Message) {
+        self.sent += u64::from(matches!(message, Message::Sync(SyncMessage::SyncStep2(_) | SyncMessage::Update(_))));
         self.raw(message.encode_v1()).await;
     }
 
@@ -105,7 +109,10 @@ impl Editor {
             }
             Message::Awareness(update) => self.heard.extend(update.clients.into_values().map(|entry| entry.json.to_string())),
             Message::Auth(reason) => self.denied = reason,
-            Message::Custom(100, vector) => self.saved = Some(StateVector::decode_v1(&vector).expect("a vector")),
+            Message::Custom(100, vector) => {
+                self.saved = Some(StateVector::decode_v1(&vector).expect("a vector"));
+                self.on_disk = on_disk(bytes).expect("a number behind the vector");
+            }
             other => panic!("{other:?}"),
         }
     }
@@ -120,8 +127,13 @@ impl Editor {
         self.until(|editor| editor.text().contains(contains)).await;
     }
 
+    /// Whether the server has said that all of it is on disk: what was inserted, and what was deleted.
+    pub fn is_saved(&self) -> bool {
+        self.on_disk >= self.sent && self.saved.as_ref().is_some_and(|saved| covers(saved, &self.vector()))
+    }
+
     pub async fn until_saved(&mut self) {
-        self.until(|editor| editor.saved.as_ref() == Some(&editor.vector())).await;
+        self.until(Self::is_saved).await;
     }
 
     pub async fn closed(&mut self) -> u16 {
@@ -140,6 +152,17 @@ impl Editor {
         self.send(Message::Sync(SyncMessage::Update(update))).await;
     }
 
+    /// Takes a word out, where it stands first.
+    pub async fn erase(&mut self, word: &str) {
+        let Some(at) = self.text().find(word) else { return };
+        let update = {
+            let mut tx = self.doc.transact_mut();
+            self.content.remove_range(&mut tx, at as u32, word.len() as u32);
+            tx.encode_update_v1()
+        };
+        self.send(Message::Sync(SyncMessage::Update(update))).await;
+    }
+
     pub async fn say(&mut self, clock: u32, state: Value) {
         let entry = AwarenessUpdateEntry { clock, json: state.to_string().into() };
         let update = AwarenessUpdate { clients: [(self.doc.client_id(), entry)].into_iter().collect() };
@@ -150,4 +173,24 @@ impl Editor {
 /// Whether one state vector counts everything that another one does.
 pub fn covers(saved: &StateVector, vector: &StateVector) -> bool {
     vector.iter().all(|(client, clock)| saved.get(client) >= *clock)
+}
+
+/// What message 100 says behind the vector: how many of our updates are on disk.
+pub fn on_disk(message: &[u8]) -> Option<u64> {
+    let number = |bytes: &mut std::slice::Iter<u8>| {
+        let mut value = 0;
+        for shift in (0..).step_by(7) {
+            let byte = *bytes.next()?;
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Some(value);
+            }
+        }
+        None
+    };
+    let mut bytes = message.iter();
+    (number(&mut bytes)? == 100).then_some(())?;
+    let vector = number(&mut bytes)?;
+    bytes.by_ref().take(vector as usize).for_each(drop);
+    number(&mut bytes)
 }

@@ -9,7 +9,9 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::{
     app::{Client, TestApp, text},
+    sessions::begin,
     socket::Socket,
+    volumes::{committed, save, volume},
 };
 
 fn commit(sha: &str) -> Value {
@@ -358,14 +360,61 @@ app_test!(messages_of_a_session_are_announced_in_its_room, |app| {
 
 app_test!(administrators_see_the_rooms, |app| {
     let (maya, ines, _, team) = people(app).await;
+    let private = begin(&ines, None, "Between me and me").await;
+    let shared = begin(&ines, Some(&team), "Mooring").await;
     let mut socket = app.socket_of(&ines).await;
     socket.join(&team, "workspace", None).await;
+    for session in [&private, &shared] {
+        socket.join(session, "session", None).await;
+    }
+    tell_and_read(&mut socket, &team).await;
     let (status, report) = maya.get("/admin/rooms").await;
     assert_eq!(status, 200, "{report}");
     assert_eq!(report["sockets"], 1);
-    assert_eq!(report["rooms"][0]["roomId"], team.as_str());
-    assert_eq!(report["rooms"][0]["people"][0]["userName"], "ines");
+    // Three came in, and a commit was told.
+    assert_eq!((&report["total"]["rooms"], &report["total"]["told"]), (&json!(3), &json!(4)));
+    assert_eq!((&report["total"]["dropped"], &report["total"]["documents"]), (&json!(0), &json!(0)));
+    let room = |id: &str| {
+        let rooms = report["rooms"].as_array().expect("a list");
+        rooms.iter().find(|room| room["roomId"] == id).unwrap_or_else(|| panic!("{id} in {report}")).clone()
+    };
+    let of_team = room(&team);
+    assert_eq!((&of_team["name"], &of_team["connections"], &of_team["present"]), (&json!("Harbor"), &json!(1), &json!(1)));
+    assert_eq!((&of_team["people"][0]["userName"], &of_team["seq"], &of_team["told"]), (&json!("ines"), &json!(2), &json!(2)));
+    assert!(of_team["lagMs"].is_i64() && of_team["queuedBytes"].is_i64());
+    assert_eq!(room(&shared)["name"], "Mooring");
+    // An administrator runs the instance and reads what is shared with them, nothing else.
+    assert_eq!(room(&private)["name"], Value::Null);
+    let (_, sessions) = maya.get("/admin/rooms?kind=session").await;
+    assert_eq!((sessions["rooms"].as_array().map(Vec::len), &sessions["total"]["rooms"]), (Some(2), &json!(3)));
+    assert_eq!(maya.get("/admin/rooms?kind=kitchen").await.0, 400);
     assert_eq!(ines.get("/admin/rooms").await.0, 403);
+});
+
+app_test!(a_session_is_told_of_drafts_and_commits_of_its_artifacts, |app| {
+    let (maya, ines, _, team) = people(app).await;
+    let volume = volume(&maya, "team").await;
+    let (skill, _) = committed(&maya, &volume, "mooring").await;
+    let session = begin(&ines, Some(&team), "Mooring").await;
+    let other = begin(&ines, Some(&team), "Something else").await;
+    let (status, added) = ines.post(&format!("/sessions/{session}/artifacts"), json!({ "artifactId": skill })).await;
+    assert_eq!(status, 201, "{added}");
+    let mut socket = app.socket_of(&ines).await;
+    socket.join(&other, "session", None).await;
+    socket.join(&session, "session", None).await;
+    let told = async |socket: &mut Socket| {
+        let frame = socket.until("session_update").await;
+        assert_eq!((&frame["roomId"], &frame["event"]["sessionId"]), (&json!(session), &json!(session)));
+        assert_eq!(frame["event"]["data"]["changed"], "artifacts");
+        ines.get(&format!("/sessions/{session}")).await.1["artifacts"][0].clone()
+    };
+    let (status, saved) = save(&maya, &skill, "# Mooring\n\nTwice.\n", 0).await;
+    assert_eq!(status, 200, "{saved}");
+    assert_eq!(told(&mut socket).await["hasDraft"], true);
+    assert_eq!(maya.delete(&format!("/artifacts/{skill}/draft")).await.0, 204);
+    assert_eq!(told(&mut socket).await["hasDraft"], false);
+    assert_eq!(maya.delete(&format!("/artifacts/{skill}")).await.0, 204);
+    assert_eq!(told(&mut socket).await["gone"], true);
 });
 
 app_test!(a_room_that_was_left_goes_on_with_its_numbers, |app| {

@@ -12,7 +12,7 @@ use yrs::{
 
 use crate::{
     app::{Client, TestApp, text},
-    editor::{Editor, covers},
+    editor::Editor,
     raw::{BINARY, Heard, Raw, TEXT, frame},
     socket::Socket,
     volumes::{create, volume},
@@ -157,7 +157,7 @@ app_test!(a_document_cannot_be_grown_to_a_hundred_megabytes, |app| {
             greedy.send(Message::Sync(SyncMessage::Update(update))).await;
         }
         // It waits for its turn, or is told that this is too much and comes back.
-        let done = greedy.hear(|editor| editor.saved.as_ref().is_some_and(|saved| covers(saved, &editor.vector()))).await;
+        let done = greedy.hear(Editor::is_saved).await;
         if let Err(code) = done {
             assert_eq!(code, 4413);
             refused += 1;
@@ -267,7 +267,7 @@ app_test!(a_database_that_is_busy_for_six_seconds_loses_nothing_and_stops_nobody
         first.write("", &word).await;
         second.until_text(&word).await;
         let _ = timeout(Duration::from_millis(100), first.hear(|_| false)).await;
-        assert!(!covers(first.saved.as_ref().expect("a vector"), &first.vector()), "said to be saved while nothing can be");
+        assert!(!first.is_saved(), "said to be saved while nothing can be");
         tokio::time::sleep(Duration::from_millis(150)).await;
     }
     // Somebody comes to a room that is not in memory: told to come again, or let in when it is over.

@@ -21,6 +21,10 @@ use crate::{
         response,
     },
     error::{AppError, AppResult, ErrorCode},
+    features::collaboration::{
+        model::{RoomType, RoomsQuery, RoomsReport},
+        state::rooms_address,
+    },
 };
 
 /// The account and the instance, read once for each document and again after a change to either.
@@ -151,6 +155,9 @@ pub struct AdminData {
     /// Links that open accounts without a team.
     pub invitations: Fetched<Vec<Invitation>>,
     pub settings: Fetched<InstanceSettings>,
+    pub rooms: Fetched<RoomsReport>,
+    /// Which rooms the address asks for.
+    pub rooms_query: Memo<RoomsQuery>,
     pub audit: Fetched<AuditPage>,
 }
 
@@ -158,6 +165,7 @@ impl AdminData {
     pub fn new(part: Memo<String>) -> Self {
         let query = use_query_map();
         let open = move |name: &'static str| part.get() == name;
+        let rooms_query = Memo::new(move |_| RoomsQuery { kind: query.read().get("kind").as_deref().and_then(RoomType::parse) });
         Self {
             users: data::fetch(move || {
                 let (q, before) = (query.read().get("q"), query.read().get("before"));
@@ -166,6 +174,8 @@ impl AdminData {
             teams: data::fetch(move || open("teams").then(|| "/admin/teams".to_owned())),
             invitations: data::fetch(move || open("invitations").then(|| "/admin/invitations".to_owned())),
             settings: data::fetch(move || open("settings").then(|| "/admin/settings".to_owned())),
+            rooms: data::fetch(move || open("rooms").then(|| rooms_address(rooms_query.get()))),
+            rooms_query,
             audit: data::fetch(move || {
                 let before = query.read().get("before");
                 open("audit").then(|| paged("/admin/audit", None, before))

@@ -135,8 +135,7 @@ async fn set_frontmatter(ctx: Ctx, Path(id): Path<ArtifactId>, Json(input): Json
 /// A text, as the page would show it.
 #[utoipa::path(post, path = "/artifacts/{id}/preview", tag = "artifacts", params(("id" = ArtifactId, Path)), request_body = Preview, responses((status = 200, body = Previewed), (status = "4XX", body = AppError)))]
 async fn preview(ctx: Ctx, Path(id): Path<ArtifactId>, Json(input): Json<Preview>) -> AppResult<Json<Previewed>> {
-    let html = service::preview(&ctx, id, &input.text).await?;
-    Ok(Json(Previewed { html }))
+    service::preview(&ctx, id, &input.text).await.map(Json)
 }
 
 #[derive(Deserialize, utoipa::IntoParams)]

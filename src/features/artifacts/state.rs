@@ -7,8 +7,8 @@ use leptos_router::params::ParamsMap;
 
 use super::model::{
     ArtifactDetail, ArtifactDiff, ArtifactSummary, Bulk, BulkReport, CreateArtifact, Facets, Fork, FrontmatterValue, HistoryPage, Home,
-    Kind, LibraryPage, LibraryQuery, MergeView, PAGE_MAX, RestoreRevision, SaveDraft, SaveMerge, SavedDraft, SetFrontmatter, Sort,
-    ToVolume, View,
+    Kind, LibraryPage, LibraryQuery, MergeView, PAGE_MAX, Preview, Previewed, RestoreRevision, SaveMerge, SetFrontmatter, Sort, ToVolume,
+    View,
 };
 use crate::{
     browser::data::{self, Fetched, encode},
@@ -141,10 +141,6 @@ pub fn set_favourite(id: ArtifactId, on: bool) -> impl Future<Output = AppResult
     tell(if on { "PUT" } else { "DELETE" }, format!("/artifacts/{id}/favourite"), ())
 }
 
-pub async fn save_draft(id: ArtifactId, text: String, saves: i64) -> AppResult<SavedDraft> {
-    data::send("PUT", format!("/artifacts/{id}/draft"), &SaveDraft { text, saves }).await
-}
-
 pub fn discard_draft(id: ArtifactId) -> impl Future<Output = AppResult<()>> + Send + 'static {
     tell("DELETE", format!("/artifacts/{id}/draft"), ())
 }
@@ -157,9 +153,9 @@ pub fn set_frontmatter(
     tell("PATCH", format!("/artifacts/{id}/frontmatter"), SetFrontmatter { key, value })
 }
 
-/// `text` as the page would show it, as sanitised HTML.
-pub fn preview(id: ArtifactId, text: String) -> impl Future<Output = AppResult<String>> + Send + 'static {
-    data::post_text(format!("/artifacts/{id}/preview"), text)
+/// `text` as the page would show it, and what the rules of the format say of it.
+pub async fn preview(id: ArtifactId, text: String) -> AppResult<Previewed> {
+    data::post(format!("/artifacts/{id}/preview"), &Preview { text }).await
 }
 
 pub fn read_history(id: ArtifactId, before: Option<RevisionId>) -> impl Future<Output = AppResult<HistoryPage>> + Send + 'static {

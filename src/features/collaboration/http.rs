@@ -1,19 +1,21 @@
 //! `/api/v1`: tokens for the room socket, and what administrators see of the rooms.
 
-use axum::{Json, http::HeaderMap};
+use axum::http::HeaderMap;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    model::{RoomsReport, WsToken},
+    model::{RoomsQuery, RoomsReport, WsToken},
     service,
 };
 use crate::{
     error::{AppError, AppResult},
-    features::accounts::{
-        self,
-        service::{COOKIE, Credential},
+    features::accounts::service::{COOKIE, Credential},
+    server::{
+        context::Ctx,
+        extract::{Json, Query},
+        middleware,
+        state::AppState,
     },
-    server::{context::Ctx, middleware, state::AppState},
 };
 
 pub fn routes() -> OpenApiRouter<AppState> {
@@ -32,9 +34,7 @@ async fn create_ws_token(ctx: Ctx, headers: HeaderMap) -> AppResult<Json<WsToken
 }
 
 /// The rooms and documents in the memory of this server, the fullest first.
-#[utoipa::path(get, path = "/admin/rooms", tag = "administration", responses((status = 200, body = RoomsReport)))]
-async fn rooms(ctx: Ctx) -> AppResult<Json<RoomsReport>> {
-    accounts::service::require_administrator(&ctx)?;
-    let rooms = &ctx.state.rooms;
-    Ok(Json(RoomsReport { sockets: rooms.sockets() as i64, rooms: rooms.report(), documents: service::documents::report(&ctx.state) }))
+#[utoipa::path(get, path = "/admin/rooms", tag = "administration", params(RoomsQuery), responses((status = 200, body = RoomsReport), (status = "4XX", body = AppError)))]
+async fn rooms(ctx: Ctx, Query(query): Query<RoomsQuery>) -> AppResult<Json<RoomsReport>> {
+    service::rooms_report(&ctx, query).await.map(Json)
 }

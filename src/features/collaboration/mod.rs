@@ -2,6 +2,7 @@
 //!
 //! The wire formats are described in docs/protocol.md.
 
+pub mod client;
 #[cfg(feature = "ssr")]
 pub mod http;
 pub mod link;

@@ -18,6 +18,25 @@ pub enum RoomType {
     Artifact,
 }
 
+impl RoomType {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Workspace => "workspace",
+            Self::Session => "session",
+            Self::Artifact => "artifact",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "workspace" => Some(Self::Workspace),
+            "session" => Some(Self::Session),
+            "artifact" => Some(Self::Artifact),
+            _ => None,
+        }
+    }
+}
+
 /// From a client.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", rename_all_fields = "camelCase")]
@@ -167,13 +186,30 @@ pub enum RoomEvent {
     },
 }
 
+/// Rooms and documents of one report, the fullest, and people of each.
+pub const REPORTED: usize = 100;
+pub const REPORTED_PEOPLE: usize = 12;
+
+/// Which rooms a report shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::IntoParams)]
+#[serde(rename_all = "camelCase", default)]
+pub struct RoomsQuery {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<RoomType>,
+}
+
 /// A room in the memory of the server, for administrators.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RoomReport {
     pub room_id: RoomId,
     pub kind: RoomType,
+    /// What it is about; none where the administrator may not read that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     pub connections: i64,
+    /// Accounts, several connections of one counted once; the first of them are named.
+    pub present: i64,
     pub people: Vec<RoomUser>,
     /// The newest number.
     pub seq: i64,
@@ -182,7 +218,9 @@ pub struct RoomReport {
     /// What waits for readers, of all together and of the slowest.
     pub queued_bytes: i64,
     pub longest_queue_bytes: i64,
-    /// Frames that were left out for those who are here.
+    /// How long the reader furthest behind has had something waiting.
+    pub lag_ms: i64,
+    /// Frames that were left out for readers that could not keep up.
     pub dropped: i64,
     /// Events told since the room is in memory.
     pub told: i64,
@@ -193,10 +231,28 @@ pub struct RoomReport {
 #[serde(rename_all = "camelCase")]
 pub struct DocumentReport {
     pub artifact_id: ArtifactId,
+    /// None where the administrator may not read it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     pub connections: i64,
     pub people: Vec<RoomUser>,
     /// Of updates that are not on disk yet.
     pub unsaved_bytes: i64,
+}
+
+/// All rooms and documents in the memory of the server, in sums.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RoomTotals {
+    pub rooms: i64,
+    pub documents: i64,
+    /// Events told since the server started.
+    pub told: i64,
+    pub unsaved: i64,
+    pub queued_bytes: i64,
+    /// Of the reader furthest behind.
+    pub lag_ms: i64,
+    pub dropped: i64,
 }
 
 /// What the live part of the server holds.
@@ -204,6 +260,7 @@ pub struct DocumentReport {
 #[serde(rename_all = "camelCase")]
 pub struct RoomsReport {
     pub sockets: i64,
+    pub total: RoomTotals,
     pub rooms: Vec<RoomReport>,
     pub documents: Vec<DocumentReport>,
 }

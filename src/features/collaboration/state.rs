@@ -1,8 +1,8 @@
 //! Rooms as pages use them: [`use_collaboration`]. One connection serves all rooms of a tab; it is there as long as a page uses one.
 
 use std::{
-    cell::RefCell,
-    collections::{BTreeMap, VecDeque},
+    cell::{Cell, RefCell},
+    future::Future,
     rc::Rc,
 };
 
@@ -10,28 +10,20 @@ use leptos::prelude::*;
 use serde_json::Value;
 
 use super::{
-    link::{Act, Link, Pulse},
-    model::{ClientFrame, Position, RoomEvent, RoomType, RoomUser, SentEvent, ServerFrame},
+    client::{self, Part, Told},
+    link::Link,
+    model::{Position, RoomEvent, RoomUser, RoomsQuery, RoomsReport, SentEvent},
 };
 use crate::{
-    browser::{
-        page,
-        socket::{self, Socket, Ticker},
-    },
-    ids::{RoomId, UserId},
+    browser::{data, json, page},
+    error::AppResult,
+    ids::UserId,
 };
+
+pub use client::Room;
 
 /// Pointers are told no more often than this, in milliseconds.
 const POINT_EVERY: i64 = 50;
-/// What was told while there was no connection is told then, as far as this.
-const HELD: usize = 50;
-
-/// A place to meet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Room {
-    pub id: RoomId,
-    pub kind: RoomType,
-}
 
 /// Somebody typed, came, went …
 #[derive(Clone, Copy, Debug)]
@@ -78,54 +70,103 @@ pub struct Commented {
 /// A page's part in a room. Handlers are called until the page is gone.
 #[derive(Clone, Copy)]
 pub struct Collaboration {
-    id: u64,
+    part: Part,
     /// Who is here, oneself included.
     pub users: Signal<Vec<RoomUser>>,
     pub link: Signal<Link>,
     pub is_connected: Signal<bool>,
 }
 
+/// What is called: with an event, or when what is shown has to be read again.
+#[derive(Clone)]
+enum Handler {
+    Event(Rc<dyn Fn(&SentEvent)>),
+    Entered(Rc<dyn Fn()>),
+    Resync(Rc<dyn Fn()>),
+}
+
+thread_local! {
+    static HANDLERS: RefCell<Vec<(Part, Handler)>> = const { RefCell::new(Vec::new()) };
+    /// When a pointer was told last.
+    static POINTED: Cell<i64> = const { Cell::new(0) };
+}
+
 /// Takes part in `room` for as long as the calling component lives. On the server nothing happens.
 pub fn use_collaboration(room: Signal<Option<Room>>) -> Collaboration {
     let users = RwSignal::new(Vec::new());
     let link = RwSignal::new(Link::Connecting);
-    let part = NEXT.with(|next| {
-        let mut next = next.borrow_mut();
-        *next += 1;
-        *next
-    });
+    let part = Part::nowhere();
     Effect::new(move |_| {
-        let room = room.get();
-        Client::with(|client| client.take_part(part, room, users, link));
+        let told = move |told: &Told| match told {
+            Told::Link => drop(link.try_set(client::link())),
+            Told::Users => drop(users.try_set(part.users())),
+            Told::Entered { resync } => {
+                for handler in handlers_of(part) {
+                    match handler {
+                        Handler::Entered(act) => act(),
+                        Handler::Resync(act) if *resync => act(),
+                        _ => {}
+                    }
+                }
+            }
+            Told::Event(event) => {
+                // What is not understood is of a later version.
+                let Ok(event) = json::read(event) else { return };
+                for handler in handlers_of(part) {
+                    if let Handler::Event(act) = handler {
+                        act(&event);
+                    }
+                }
+            }
+        };
+        part.enter(room.get(), Rc::new(told));
     });
-    on_cleanup(move || Client::if_there(|client| client.part_ends(part)));
+    on_cleanup(move || {
+        part.leave();
+        HANDLERS.with_borrow_mut(|handlers| handlers.retain(|(of, _)| *of != part));
+    });
     Collaboration {
-        id: part,
+        part,
         users: users.into(),
         link: link.into(),
         is_connected: Signal::derive(move || link.with(|link| *link == Link::Live)),
     }
 }
 
+/// A copy: one that is called may add others.
+fn handlers_of(part: Part) -> Vec<Handler> {
+    HANDLERS.with_borrow(|handlers| handlers.iter().filter(|(of, _)| *of == part).map(|(_, handler)| handler.clone()).collect())
+}
+
 impl Collaboration {
-    fn on(self, act: impl Fn(&SentEvent) + 'static) {
+    fn handle(self, handler: impl FnOnce() -> Handler + 'static) {
         // In an effect: the server, where nobody listens, keeps no handlers.
-        let mut act = Some(act);
+        let mut handler = Some(handler);
         Effect::new(move |_| {
-            if let Some(act) = act.take() {
-                Client::with(|client| client.listen(self.id, Rc::new(act)));
+            if let Some(handler) = handler.take() {
+                HANDLERS.with_borrow_mut(|handlers| handlers.push((self.part, handler())));
             }
+        });
+    }
+
+    fn on(self, act: impl Fn(&SentEvent) + 'static) {
+        self.handle(|| Handler::Event(Rc::new(act)));
+    }
+
+    /// One has come into the room, for the first time or again: from here on everything is told. What the page read before may be older.
+    pub fn on_entered(self, act: impl Fn() + 'static) {
+        self.handle(move || {
+            // Another part of the page may have brought it there.
+            if self.part.has_entered() {
+                act();
+            }
+            Handler::Entered(Rc::new(act))
         });
     }
 
     /// More was missed than can be told again: what is shown has to be read again.
     pub fn on_resync(self, act: impl Fn() + 'static) {
-        let mut act = Some(act);
-        Effect::new(move |_| {
-            if let Some(act) = act.take() {
-                Client::with(|client| client.on_resync(self.id, Rc::new(act)));
-            }
-        });
+        self.handle(|| Handler::Resync(Rc::new(act)));
     }
 
     pub fn on_message(self, act: impl Fn(Message) + 'static) {
@@ -176,15 +217,6 @@ impl Collaboration {
         });
     }
 
-    /// With how many are unread.
-    pub fn on_notification(self, act: impl Fn(i64) + 'static) {
-        self.on(move |sent| {
-            if let RoomEvent::Notification { unread } = sent.event {
-                act(unread);
-            }
-        });
-    }
-
     pub fn on_typing(self, act: impl Fn(Person) + 'static) {
         self.on(move |sent| {
             if matches!(sent.event, RoomEvent::Typing { .. }) {
@@ -218,7 +250,18 @@ impl Collaboration {
     }
 
     fn broadcast(self, event: impl FnOnce(Room) -> RoomEvent) {
-        Client::if_there(|client| client.broadcast(self.id, event));
+        let Some(room) = self.part.room() else { return };
+        let event = event(room);
+        if matches!(event, RoomEvent::CursorMove { .. }) {
+            let now = page::now_ms();
+            if now - POINTED.get() < POINT_EVERY {
+                return;
+            }
+            POINTED.set(now);
+        }
+        if let Ok(text) = serde_json::to_string(&event) {
+            self.part.broadcast(&text, event.passing().is_none());
+        }
     }
 
     /// That one types; the room has to be a session's.
@@ -248,319 +291,12 @@ impl Collaboration {
     }
 }
 
-type Handler = Rc<dyn Fn(&SentEvent)>;
-
-/// A component's part.
-struct Part {
-    room: Option<Room>,
-    users: RwSignal<Vec<RoomUser>>,
-    link: RwSignal<Link>,
-    handlers: Vec<Handler>,
-    resync: Vec<Rc<dyn Fn()>>,
+/// Where administrators see the rooms.
+pub fn rooms_address(query: RoomsQuery) -> String {
+    data::with_query("/admin/rooms", &query)
 }
 
-/// A room that some part is in.
-struct Joined {
-    kind: RoomType,
-    users: Vec<RoomUser>,
-    /// The number seen last; none before the room's state came.
-    seq: Option<u64>,
-}
-
-thread_local! {
-    static NEXT: RefCell<u64> = const { RefCell::new(0) };
-    static CLIENT: RefCell<Option<Client>> = const { RefCell::new(None) };
-}
-
-/// The tab's connection, in the browser's one thread.
-struct Client {
-    pulse: Pulse,
-    socket: Option<Socket>,
-    /// Counts connections: what an old one still says is not heard.
-    number: u32,
-    ticker: Option<Ticker>,
-    parts: BTreeMap<u64, Part>,
-    rooms: BTreeMap<RoomId, Joined>,
-    held: VecDeque<String>,
-    pointed: i64,
-}
-
-impl Client {
-    /// The client, made when it is first needed.
-    fn with(act: impl FnOnce(&mut Self)) {
-        let first = CLIENT.with_borrow(Option::is_none);
-        if first {
-            CLIENT.with_borrow_mut(|client| {
-                *client = Some(Self {
-                    pulse: Pulse::new(page::now_ms()),
-                    socket: None,
-                    number: 0,
-                    ticker: None,
-                    parts: BTreeMap::new(),
-                    rooms: BTreeMap::new(),
-                    held: VecDeque::new(),
-                    pointed: 0,
-                });
-            });
-            socket::on_wake(|online| {
-                Self::if_there(|client| {
-                    let act = client.pulse.wake(page::now_ms(), online);
-                    client.act(act);
-                });
-            });
-        }
-        Self::if_there(act);
-    }
-
-    fn if_there(act: impl FnOnce(&mut Self)) {
-        // A handler that asks for something while frames are handled finds the client taken: it is not, handlers run outside.
-        CLIENT.with_borrow_mut(|client| {
-            if let Some(client) = client {
-                act(client);
-            }
-        });
-    }
-
-    fn take_part(&mut self, id: u64, room: Option<Room>, users: RwSignal<Vec<RoomUser>>, link: RwSignal<Link>) {
-        let part = self.parts.entry(id).or_insert_with(|| Part { room: None, users, link, handlers: Vec::new(), resync: Vec::new() });
-        let before = std::mem::replace(&mut part.room, room);
-        if let Some(before) = before.filter(|before| Some(*before) != room) {
-            self.leave_unused(before.id);
-        }
-        if let Some(room) = room {
-            if let Some(joined) = self.rooms.get(&room.id) {
-                users.set(joined.users.clone());
-            } else {
-                self.rooms.insert(room.id, Joined { kind: room.kind, users: Vec::new(), seq: None });
-                self.join(room.id);
-            }
-        }
-        link.set(self.pulse.link());
-        if self.ticker.is_none() {
-            self.ticker = Some(socket::every(1_000, || {
-                Self::if_there(|client| {
-                    let act = client.pulse.tick(page::now_ms());
-                    client.act(act);
-                });
-            }));
-        }
-        if self.socket.is_none() {
-            let act = self.pulse.tick(page::now_ms());
-            self.act(act);
-        }
-    }
-
-    fn listen(&mut self, id: u64, handler: Handler) {
-        if let Some(part) = self.parts.get_mut(&id) {
-            part.handlers.push(handler);
-        }
-    }
-
-    fn on_resync(&mut self, id: u64, act: Rc<dyn Fn()>) {
-        if let Some(part) = self.parts.get_mut(&id) {
-            part.resync.push(act);
-        }
-    }
-
-    fn part_ends(&mut self, id: u64) {
-        if let Some(room) = self.parts.remove(&id).and_then(|part| part.room) {
-            self.leave_unused(room.id);
-        }
-        if self.parts.is_empty() {
-            // The next page may want it again at once.
-            page::after_forget(5_000, || {
-                Self::if_there(|client| {
-                    if client.parts.is_empty() {
-                        client.socket = None;
-                        client.ticker = None;
-                        client.pulse = Pulse::new(page::now_ms());
-                    }
-                });
-            });
-        }
-    }
-
-    fn leave_unused(&mut self, room: RoomId) {
-        if self.parts.values().all(|part| part.room.is_none_or(|other| other.id != room)) && self.rooms.remove(&room).is_some() {
-            self.send(&ClientFrame::LeaveRoom { room_id: room });
-        }
-    }
-
-    fn act(&mut self, act: Act) {
-        match act {
-            Act::Nothing => {}
-            Act::Connect => self.connect(),
-            Act::Ping => {
-                self.pulse.asked(page::now_ms());
-                self.send(&ClientFrame::Ping);
-            }
-            Act::Drop => self.lost(1006),
-        }
-        self.show_link();
-    }
-
-    fn connect(&mut self) {
-        self.number += 1;
-        let number = self.number;
-        self.pulse.opening(page::now_ms());
-        self.socket = socket::connect(
-            "/ws",
-            || {},
-            move |text| Self::received(number, &text),
-            move |code| {
-                Self::if_there(|client| {
-                    if client.number == number {
-                        client.lost(code);
-                        client.show_link();
-                    }
-                });
-            },
-        );
-        if self.socket.is_none() {
-            self.lost(1006);
-        }
-    }
-
-    fn lost(&mut self, code: u16) {
-        self.socket = None;
-        self.pulse.lost(code, page::now_ms(), socket::chance());
-    }
-
-    fn show_link(&self) {
-        let link = self.pulse.link();
-        for part in self.parts.values() {
-            if part.link.try_with_untracked(|shown| *shown != link) == Some(true) {
-                part.link.set(link.clone());
-            }
-        }
-    }
-
-    fn send(&self, frame: &ClientFrame) {
-        if self.pulse.link() == Link::Live
-            && let Some(socket) = &self.socket
-            && let Ok(text) = serde_json::to_string(frame)
-        {
-            socket.send(&text);
-        }
-    }
-
-    fn join(&self, id: RoomId) {
-        if let Some(joined) = self.rooms.get(&id) {
-            self.send(&ClientFrame::JoinRoom { room_id: id, room_type: joined.kind, since: joined.seq });
-        }
-    }
-
-    fn broadcast(&mut self, part: u64, event: impl FnOnce(Room) -> RoomEvent) {
-        let Some(room) = self.parts.get(&part).and_then(|part| part.room) else { return };
-        let event = event(room);
-        if matches!(event, RoomEvent::CursorMove { .. }) {
-            let now = page::now_ms();
-            if now - self.pointed < POINT_EVERY {
-                return;
-            }
-            self.pointed = now;
-        }
-        let passing = event.passing().is_some();
-        let frame = ClientFrame::Broadcast { room_id: room.id, event };
-        if self.pulse.link() == Link::Live {
-            self.send(&frame);
-        } else if !passing && let Ok(text) = serde_json::to_string(&frame) {
-            if self.held.len() >= HELD {
-                self.held.pop_front();
-            }
-            self.held.push_back(text);
-        }
-    }
-
-    /// A frame of connection `number`. Handlers run when the client is free again: they may ask it for something.
-    fn received(number: u32, text: &str) {
-        let mut calls: Vec<Box<dyn FnOnce()>> = Vec::new();
-        Self::if_there(|client| {
-            if client.number != number {
-                return;
-            }
-            if client.pulse.heard(page::now_ms()) {
-                client.show_link();
-                let rooms: Vec<RoomId> = client.rooms.keys().copied().collect();
-                for room in rooms {
-                    client.join(room);
-                }
-                for text in std::mem::take(&mut client.held) {
-                    if let Some(socket) = &client.socket {
-                        socket.send(&text);
-                    }
-                }
-            }
-            // What is not understood is of a later version.
-            if let Ok(frame) = serde_json::from_str(text) {
-                client.take(frame, &mut calls);
-            }
-        });
-        for call in calls {
-            call();
-        }
-    }
-
-    fn take(&mut self, frame: ServerFrame, calls: &mut Vec<Box<dyn FnOnce()>>) {
-        match frame {
-            ServerFrame::RoomState { room_id, users, seq, resync } => {
-                let Some(joined) = self.rooms.get_mut(&room_id) else { return };
-                joined.users = users;
-                // With a number known already, what follows counts on from it.
-                if joined.seq.is_none() || resync {
-                    joined.seq = Some(seq);
-                }
-                self.show_users(room_id);
-                if resync {
-                    for part in self.in_room(room_id) {
-                        for act in part.resync.iter().cloned() {
-                            calls.push(Box::new(move || act()));
-                        }
-                    }
-                }
-            }
-            ServerFrame::Event { room_id, seq, event } => {
-                let Some(joined) = self.rooms.get_mut(&room_id) else { return };
-                if let Some(seq) = seq {
-                    // Known already: told once more after coming back.
-                    if joined.seq.is_some_and(|seen| seq <= seen) {
-                        return;
-                    }
-                    joined.seq = Some(seq);
-                }
-                match &event.event {
-                    RoomEvent::UserJoined { user_name, color, kind } => {
-                        let user = RoomUser { user_id: event.user_id, user_name: user_name.clone(), color: *color, kind: *kind };
-                        joined.users.retain(|known| known.user_id != user.user_id);
-                        joined.users.push(user);
-                        self.show_users(room_id);
-                    }
-                    RoomEvent::UserLeft {} => {
-                        joined.users.retain(|known| known.user_id != event.user_id);
-                        self.show_users(room_id);
-                    }
-                    _ => {}
-                }
-                let event = Rc::new(event);
-                for part in self.in_room(room_id) {
-                    for handler in part.handlers.iter().cloned() {
-                        let event = event.clone();
-                        calls.push(Box::new(move || handler(&event)));
-                    }
-                }
-            }
-            ServerFrame::Welcome { .. } | ServerFrame::Pong | ServerFrame::Error { .. } => {}
-        }
-    }
-
-    fn in_room(&self, id: RoomId) -> impl Iterator<Item = &Part> {
-        self.parts.values().filter(move |part| part.room.is_some_and(|room| room.id == id))
-    }
-
-    fn show_users(&self, id: RoomId) {
-        let Some(joined) = self.rooms.get(&id) else { return };
-        for part in self.in_room(id) {
-            part.users.try_set(joined.users.clone());
-        }
-    }
+pub fn read_rooms(query: RoomsQuery) -> impl Future<Output = AppResult<RoomsReport>> + Send + 'static {
+    // The page and what it reads go by the same name.
+    data::get(rooms_address(query))
 }

@@ -1,4 +1,8 @@
-//! Who is here, and how the connection stands.
+//! Who is here, how the connection stands, and what administrators see of the rooms.
+
+mod rooms;
+
+pub use rooms::RoomsView;
 
 use leptos::prelude::*;
 
@@ -11,18 +15,23 @@ use crate::{
 /// More than these are a number.
 const SHOWN: usize = 4;
 
-/// Avatars of who is here. `size` is that of [`Avatar`].
+/// Avatars of who is here. `size` is that of [`Avatar`]; `all`: how many there are, where not all of them are named.
 #[component]
-pub fn Presence(#[prop(into)] users: Signal<Vec<RoomUser>>, #[prop(optional)] size: &'static str) -> impl IntoView {
+pub fn Presence(
+    #[prop(into)] users: Signal<Vec<RoomUser>>,
+    #[prop(optional)] size: &'static str,
+    #[prop(optional, into)] all: Signal<usize>,
+    #[prop(default = "Here now")] label: &'static str,
+) -> impl IntoView {
     view! {
         {move || {
             let users = users.get();
-            let more = users.len().saturating_sub(SHOWN);
+            let more = users.len().max(all.get()).saturating_sub(SHOWN);
             let rest = users.iter().skip(SHOWN).map(|user| user.user_name.clone()).collect::<Vec<_>>().join(", ");
             (!users.is_empty())
                 .then(|| {
                     view! {
-                        <ul class="avatars" aria-label="Here now">
+                        <ul class="avatars" aria-label=label>
                             {users
                                 .into_iter()
                                 .take(SHOWN)

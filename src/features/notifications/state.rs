@@ -1,18 +1,21 @@
 //! Notifications as pages read them; how many are unread, live.
 
-use std::future::Future;
+use std::{future::Future, rc::Rc};
 
 use leptos::prelude::*;
 
 use super::model::{MarkAllNotifications, MarkNotifications, NotificationPage, NotificationQuery, Unread};
 use crate::{
-    browser::data::{self, Fetched},
+    browser::{
+        data::{self, Fetched},
+        json,
+    },
     error::AppResult,
     features::{
         accounts::{model::Team, state::use_session},
         collaboration::{
+            client::{Part, Room, Told},
             model::RoomType,
-            state::{Room, use_collaboration},
         },
         volumes::state::tell,
     },
@@ -50,17 +53,26 @@ impl NotificationsContext {
     /// Listens in one's own room for as long as the calling component lives.
     pub fn listen(self) {
         let session = use_session();
-        let room = Signal::derive(move || session.account().map(|me| Room { id: me.person.id.same_as(), kind: RoomType::Workspace }));
-        let live = use_collaboration(room);
-        live.on_notification(move |unread| {
-            self.told.try_set(Some(unread));
-            self.news.try_update(|news| *news += 1);
+        let part = Part::nowhere();
+        Effect::new(move |_| {
+            let told = move |told: &Told| {
+                match told {
+                    Told::Event(event) if json::member(event, "type") == Some(r#""notification""#) => match json::read(event) {
+                        Ok(Unread { unread }) => drop(self.told.try_set(Some(unread))),
+                        Err(_) => return,
+                    },
+                    Told::Entered { resync: true } => {
+                        self.told.try_set(None);
+                        self.read.refetch();
+                    }
+                    _ => return,
+                }
+                self.news.try_update(|news| *news += 1);
+            };
+            let me = session.account();
+            part.enter(me.map(|me| Room { id: me.person.id.same_as(), kind: RoomType::Workspace }), Rc::new(told));
         });
-        live.on_resync(move || {
-            self.told.try_set(None);
-            self.read.refetch();
-            self.news.try_update(|news| *news += 1);
-        });
+        on_cleanup(move || part.leave());
     }
 }
 

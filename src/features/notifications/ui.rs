@@ -3,5 +3,5 @@
 mod bell;
 mod page;
 
-pub use bell::{Bell, BellTab, Listener};
+pub use bell::{Bell, BellTab};
 pub use page::NotificationsPage;

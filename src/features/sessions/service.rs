@@ -26,7 +26,7 @@ pub use lifecycle::{
     archive_session, create_session, delete_private_sessions, delete_session, empty_old_trash, erase_sessions_of_team, forget_volume,
     join_session, mark_read, rename_session, unarchive_session, undelete_session,
 };
-pub use list::list_sessions;
-pub use live::{announce_entry, here};
+pub use list::{list_sessions, titles};
+pub use live::{announce_entry, artifacts_changed, here};
 pub use messages::{clean_text, delete_message, edit_message, send_message};
 pub use naming::{Resolved, resolve};

@@ -11,7 +11,7 @@ use crate::{
         analytics::service::{Event, record},
         volumes,
     },
-    ids::UserId,
+    ids::{TeamId, UserId},
     server::context::Ctx,
 };
 
@@ -112,6 +112,12 @@ pub async fn change_user(ctx: &Ctx, user: UserId, input: UpdateUser) -> AppResul
     tx.commit().await?;
     ctx.state.actors.forget_account(user);
     store::users::as_administrators_see(ctx.db().read(), user).await?.ok_or_else(|| AppError::not_found("account"))
+}
+
+/// What these teams are called, deleted ones too.
+pub async fn team_names(ctx: &Ctx, ids: &[TeamId]) -> AppResult<Vec<(TeamId, String)>> {
+    require_administrator(ctx)?;
+    store::teams::names(ctx.db().read(), ids).await?.into_iter().map(|(id, name)| Ok((store::id(&id)?, name))).collect()
 }
 
 /// Every team, newest first.

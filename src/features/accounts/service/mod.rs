@@ -29,7 +29,7 @@ pub use access::{
     ActorCache, Changed, Credential, actor_of, actor_of_sign_in, actor_of_token, authorise_team, operator, require_administrator, roles_of,
     room_access, team_ids_of,
 };
-pub use admin::{change_settings, change_user, instance, list_all_teams, list_users, settings};
+pub use admin::{change_settings, change_user, instance, list_all_teams, list_users, settings, team_names};
 pub use agents::{create_agent, create_agent_token, list_agent_tokens, revoke_agent_token};
 pub use audit::{Audit, instance_audit, note, team_audit};
 pub use avatars::{AVATAR_BYTES, avatar, each_blob, remove_avatar, set_avatar};

@@ -122,6 +122,12 @@ crate::row! {
     pub struct AdminTeamRow { pub id: String, pub name: String, pub demo: i64, pub members: i64, pub created_at: i64 }
 }
 
+pub async fn names<'c>(executor: impl Executor<'c, Database = Any>, ids: &[TeamId]) -> AppResult<Vec<(String, String)>> {
+    let mut sql = Sql::new("SELECT id, name FROM teams WHERE id IN ");
+    sql.bind_list(ids);
+    sql.fetch_all(executor).await
+}
+
 /// Every team, newest first.
 pub async fn all<'c>(executor: impl Executor<'c, Database = Any>, limit: i64) -> AppResult<Vec<AdminTeamRow>> {
     let mut sql = Sql::new(

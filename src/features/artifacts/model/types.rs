@@ -404,6 +404,8 @@ pub struct Preview {
 pub struct Previewed {
     /// The body, sanitised.
     pub html: String,
+    /// What the rules of the format say of it.
+    pub hints: Vec<Hint>,
 }
 
 /// What saving answers, once the draft is on disk.

@@ -190,7 +190,7 @@ impl Begun {
                 live::announce_commit(ctx, access, &commit.sha);
             }
         }
-        live::announce_all(ctx, &self.ids, "head");
+        live::announce_all(ctx, &self.ids, "head").await;
         Ok(self.commits)
     }
 }

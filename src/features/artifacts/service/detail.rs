@@ -9,7 +9,7 @@ use crate::{
         accounts::Action,
         analytics::service::{Event, record},
         artifacts::{
-            model::{ArtifactDetail, DraftInfo, FileEntry, Kind, Sibling, diff, document::Document},
+            model::{ArtifactDetail, DraftInfo, FileEntry, Kind, Previewed, Sibling, diff, document::Document},
             store::{self, RevisionRow},
         },
         volumes,
@@ -160,9 +160,10 @@ pub async fn download(ctx: &Ctx, id: ArtifactId, revision: Option<RevisionId>) -
 }
 
 /// A text as the page would show it; nothing is stored.
-pub async fn preview(ctx: &Ctx, id: ArtifactId, text: &str) -> AppResult<String> {
-    super::access::find(ctx, id, Action::Read).await?;
-    Ok(ctx.state.renderer.render(text, id).await.to_string())
+pub async fn preview(ctx: &Ctx, id: ArtifactId, text: &str) -> AppResult<Previewed> {
+    let (row, _) = super::access::find(ctx, id, Action::Read).await?;
+    let html = ctx.state.renderer.render(text, id).await.to_string();
+    Ok(Previewed { html, hints: Reading::of(row.kind(), &row.slug, text).hints })
 }
 
 /// After the answer, and seldom: a list of recents is worth no wait.

@@ -159,7 +159,7 @@ pub async fn write(ctx: &Ctx, current: &Current, draft: Draft, expected: Expecte
     if let Some(followed) = followed {
         followed.publish();
     }
-    live::announce_draft(ctx, current, &written, actor);
+    live::announce_draft(ctx, current, &written, actor).await;
     Ok(written.saved)
 }
 
@@ -300,7 +300,7 @@ pub async fn discard_draft(ctx: &Ctx, id: ArtifactId) -> AppResult<()> {
         followed.publish();
     }
     if discarded {
-        live::announce(ctx, &current, "draft", ctx.actor()?.id());
+        live::announce(ctx, &current, "draft", ctx.actor()?.id()).await;
     }
     Ok(())
 }

@@ -162,6 +162,6 @@ pub async fn restore_revision(ctx: &Ctx, id: ArtifactId, input: RestoreRevision)
         followed.publish();
     }
     live::announce_commit(ctx, &current.access, &commit.sha);
-    live::announce_all(ctx, &[id], "head");
+    live::announce_all(ctx, &[id], "head").await;
     Ok(commit)
 }

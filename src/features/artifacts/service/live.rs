@@ -12,6 +12,7 @@ use crate::{
             model::{RoomEvent, RoomType},
             service::documents,
         },
+        sessions,
         volumes::{self, service::VolumeAccess},
     },
     ids::{ArtifactId, RevisionId, RoomId, UserId, VolumeId},
@@ -71,24 +72,24 @@ pub async fn save_live_draft(
     Ok((written, base))
 }
 
-/// Tells who has the artifact or its workspace open, after the commit.
-pub fn announce_draft(ctx: &Ctx, current: &Current, written: &Written, by: UserId) {
+/// Tells who has the artifact, its workspace or a session about it open, after the commit.
+pub async fn announce_draft(ctx: &Ctx, current: &Current, written: &Written, by: UserId) {
     // While it is typed, only the first and the last word are news for lists; editors see the rest in the document.
     if written.marks {
-        announce(ctx, current, "draft", by);
+        announce(ctx, current, "draft", by).await;
     }
 }
 
-pub fn announce_live_draft(ctx: &Ctx, live: &LiveDraft, written: &Written, by: Option<UserId>) {
+pub async fn announce_live_draft(ctx: &Ctx, live: &LiveDraft, written: &Written, by: Option<UserId>) {
     if let Some(by) = by {
-        announce_draft(ctx, &live.current, written, by);
+        announce_draft(ctx, &live.current, written, by).await;
     }
 }
 
-pub fn announce(ctx: &Ctx, current: &Current, what: &'static str, by: UserId) {
+pub async fn announce(ctx: &Ctx, current: &Current, what: &'static str, by: UserId) {
     let Ok(id) = current.row.id() else { return };
-    collaboration::service::announce(&ctx.state, RoomType::Artifact, id.same_as(), by, updated(id, what));
     announce_in_workspace(ctx, &current.access, by, updated(id, what));
+    announce_each(ctx, &[id], what, by).await;
 }
 
 fn updated(id: ArtifactId, what: &'static str) -> RoomEvent {
@@ -116,13 +117,18 @@ pub fn announce_created(ctx: &Ctx, access: &VolumeAccess, id: ArtifactId) {
     }
 }
 
-/// In the rooms of these artifacts.
-pub fn announce_all(ctx: &Ctx, ids: &[ArtifactId], what: &'static str) {
+/// In the rooms of these artifacts, and in those of the sessions about them.
+pub async fn announce_all(ctx: &Ctx, ids: &[ArtifactId], what: &'static str) {
     if let Ok(by) = ctx.actor().map(|actor| actor.id()) {
-        for id in ids {
-            collaboration::service::announce(&ctx.state, RoomType::Artifact, id.same_as(), by, updated(*id, what));
-        }
+        announce_each(ctx, ids, what, by).await;
     }
+}
+
+async fn announce_each(ctx: &Ctx, ids: &[ArtifactId], what: &'static str, by: UserId) {
+    for id in ids {
+        collaboration::service::announce(&ctx.state, RoomType::Artifact, id.same_as(), by, updated(*id, what));
+    }
+    sessions::service::artifacts_changed(ctx, ids, by).await;
 }
 
 /// Brings the drafts of several up to what editors have written.
@@ -137,7 +143,7 @@ pub async fn settle_all(ctx: &Ctx, ids: &[ArtifactId]) -> AppResult<()> {
 pub async fn places_changed(ctx: &Ctx, ids: &[ArtifactId]) {
     documents::follow_heads(ctx, ids).await;
     ctx.state.actors.forget();
-    announce_all(ctx, ids, "place");
+    announce_all(ctx, ids, "place").await;
 }
 
 /// Many artifacts of a volume may have another head. Their rooms are not told one by one: the workspace is.
@@ -152,7 +158,7 @@ pub async fn volume_changed(ctx: &Ctx, volume: VolumeId) {
         if let Some(commit) = volumes::service::newest_commits(ctx, &[volume], None, 1).await?.pop() {
             announce_commit(ctx, &access, &commit.sha);
         }
-        announce_all(ctx, &here, "head");
+        announce_all(ctx, &here, "head").await;
         AppResult::Ok(())
     };
     if let Err(error) = told.await {

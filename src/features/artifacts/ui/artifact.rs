@@ -28,6 +28,11 @@ use crate::{
                 undelete_artifact, use_artifact, use_list,
             },
         },
+        collaboration::{
+            model::RoomType,
+            state::{Collaboration, Room, use_collaboration},
+            ui::Presence,
+        },
         volumes::{model::VolumeKind, state::use_volumes},
     },
     ids::{ArtifactId, VolumeId},
@@ -54,6 +59,21 @@ impl Shown {
         self.detail.with(|detail| {
             detail.role.allows(Action::EditDrafts) && detail.volume_kind != VolumeKind::System && detail.summary.deleted_at.is_none()
         })
+    }
+    /// Whether its text is a document that people write: what is built in or in the trash stays as it is.
+    pub fn is_live(self) -> bool {
+        self.detail.with(|detail| detail.volume_kind != VolumeKind::System && detail.summary.deleted_at.is_none())
+    }
+    /// Reads it again whenever somebody changes it, for as long as the calling component lives; gives who is here.
+    pub fn follow(self) -> Collaboration {
+        let live = use_collaboration(Signal::stored(Some(Room { id: self.id.same_as(), kind: RoomType::Artifact })));
+        live.on_artifact_updated(move |_| {
+            self.reload.try_run(());
+        });
+        live.on_resync(move || {
+            self.reload.try_run(());
+        });
+        live
     }
     /// Why not, beside what is missing.
     pub fn why_not(self) -> &'static str {
@@ -114,6 +134,7 @@ fn Artifact(detail: ArtifactDetail) -> impl IntoView {
         });
     });
     let shown = Shown { id, detail, reload, at: StoredValue::new(artifact_address(id)) };
+    let live = shown.follow();
     let query = use_query_map();
     let tab = Memo::new(move |_| query.with(|query| query.get("tab").unwrap_or_default()));
     page_keys(move |key| {
@@ -133,13 +154,12 @@ fn Artifact(detail: ArtifactDetail) -> impl IntoView {
     view! {
         <PageTitle text=Signal::derive(move || detail.with(|detail| detail.summary.name.clone()))/>
         <section class="pane" aria-label="Artifact" data-part="item">
-            <Bar shown=shown tab=tab/>
+            <Bar shown=shown tab=tab live=live/>
             <Tabs shown=shown tab=tab/>
             <TrashBanner shown=shown/>
             <BehindBanner shown=shown tab=tab/>
             {move || match tab.get().as_str() {
-                "edit" if untrack(|| shown.may_edit()) => view! { <EditTab shown=shown/> }.into_any(),
-                "edit" | "source" => view! { <SourceTab shown=shown/> }.into_any(),
+                part @ ("edit" | "source") => view! { <TextTab shown=shown part=part.to_owned()/> }.into_any(),
                 "history" => view! { <HistoryTab shown=shown/> }.into_any(),
                 "diff" => view! { <DiffTab shown=shown/> }.into_any(),
                 "files" => view! { <FilesTab shown=shown/> }.into_any(),
@@ -151,8 +171,27 @@ fn Artifact(detail: ArtifactDetail) -> impl IntoView {
     }
 }
 
+/// The text: to be written by who may, seen live by everybody else, and as it is where nobody writes.
 #[component]
-fn Bar(shown: Shown, tab: Memo<String>) -> impl IntoView {
+pub fn TextTab(
+    shown: Shown,
+    part: String,
+    /// With the commit act at its foot.
+    #[prop(default = true)]
+    foot: bool,
+) -> impl IntoView {
+    let (may_edit, is_live) = untrack(|| (shown.may_edit(), shown.is_live()));
+    if is_live && (part == "edit" || !may_edit) {
+        view! { <EditTab shown=shown foot=foot/> }.into_any()
+    } else {
+        view! { <SourceTab shown=shown/> }.into_any()
+    }
+}
+
+#[component]
+fn Bar(shown: Shown, tab: Memo<String>, live: Collaboration) -> impl IntoView {
+    // Alone one knows who is here.
+    let others = Signal::derive(move || live.users.with(|users| if users.len() > 1 { users.clone() } else { Vec::new() }));
     let detail = shown.detail;
     let volumes = use_volumes();
     let kind = detail.with_untracked(|detail| detail.summary.kind);
@@ -167,6 +206,7 @@ fn Bar(shown: Shown, tab: Memo<String>) -> impl IntoView {
             {move || detail.with(|detail| if detail.summary.new { Some(("chip info", "New")) } else { detail.draft.as_ref().map(|_| ("chip warn", "Draft")) })
                 .map(|(class, words)| view! { <span class=class>{words}</span> })}
             <span class="push row gap-4">
+                <span class="wide-only"><Presence users=others size="s"/></span>
                 <Star shown=shown/>
                 {move || {
                     if shown.may_edit() && tab.with(|tab| matches!(tab.as_str(), "edit" | "merge")) {

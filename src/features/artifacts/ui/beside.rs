@@ -5,14 +5,13 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
 use super::{
-    artifact::Shown,
+    artifact::{Shown, TextTab},
     comments::CommentsTab,
     diff::DiffTab,
-    edit::EditTab,
     history::HistoryTab,
     merge::MergeTab,
     parts::artifact_address,
-    read::{ReadTab, SourceTab},
+    read::ReadTab,
 };
 use crate::{
     features::{
@@ -66,6 +65,7 @@ fn Parts(detail: ArtifactDetail, at: StoredValue<String>, changed: Callback<()>)
         });
     });
     let shown = Shown { id, detail, reload, at };
+    shown.follow();
     let query = use_query_map();
     let may_edit = Memo::new(move |_| shown.may_edit());
     // Beside a session one works on it.
@@ -85,8 +85,7 @@ fn Parts(detail: ArtifactDetail, at: StoredValue<String>, changed: Callback<()>)
             <a class="btn ghost icon-only s push" href=artifact_address(id) aria-label="Open its own page" title="Open its own page"><Icon name="external"/></a>
         </div>
         {move || match tab.get().as_str() {
-            "edit" if may_edit.get_untracked() => view! { <EditTab shown=shown foot=false/> }.into_any(),
-            "edit" | "source" => view! { <SourceTab shown=shown/> }.into_any(),
+            part @ ("edit" | "source") => view! { <TextTab shown=shown part=part.to_owned() foot=false/> }.into_any(),
             "history" => view! { <HistoryTab shown=shown/> }.into_any(),
             "diff" => view! { <DiffTab shown=shown/> }.into_any(),
             "merge" => view! { <MergeTab shown=shown/> }.into_any(),

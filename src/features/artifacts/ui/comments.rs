@@ -7,9 +7,12 @@ use leptos_router::{
 };
 
 use super::artifact::Shown;
-use crate::features::comments::{
-    model::{Anchor, Subject},
-    ui::CommentsPane,
+use crate::{
+    browser::data::encode,
+    features::comments::{
+        model::{Anchor, Subject},
+        ui::CommentsPane,
+    },
 };
 
 #[component]
@@ -17,9 +20,10 @@ pub fn CommentsTab(shown: Shown) -> impl IntoView {
     let navigate = use_navigate();
     let focus = use_query_map().with_untracked(|query| query.get("thread").and_then(|id| id.parse().ok()));
     // The text stands in another part of the page.
-    let on_show = Callback::new(move |_: Anchor| {
+    let on_show = Callback::new(move |anchor: Anchor| {
         let part = if untrack(|| shown.may_edit()) { "edit" } else { "source" };
-        navigate(&shown.tab(part), NavigateOptions::default());
+        let place = format!("&from={}&to={}", encode(&anchor.start), encode(&anchor.end));
+        navigate(&(shown.tab(part) + &place), NavigateOptions::default());
     });
     view! {
         <div class="scroll">

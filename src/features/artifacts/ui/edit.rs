@@ -1,188 +1,43 @@
-//! The editor: a plain text area over the shared draft, saved while one types, committed at its foot.
+//! The editor of an artifact: its text as several write it at once, the preview or the comments beside it, and the commit at its foot.
 
 use leptos::prelude::*;
-use leptos_router::{NavigateOptions, hooks::use_navigate};
+use leptos_router::{
+    NavigateOptions,
+    hooks::{use_navigate, use_query_map},
+};
 
-use super::{artifact::Shown, parts::page_keys, read::HintList};
+use super::{
+    artifact::Shown,
+    editing::{Editing, Phase, Saved},
+    parts::page_keys,
+    read::HintList,
+};
 use crate::{
-    browser::page,
+    browser::{editor::Link, page},
     error::{AppError, ErrorCode},
     features::{
         accounts::model::Action,
-        artifacts::{
-            model::{
-                ArtifactDetail,
-                validate::{Hint, MAX_DESCRIPTION},
-            },
-            state::{preview, read_artifact, save_draft},
+        artifacts::model::validate::MAX_DESCRIPTION,
+        collaboration::ui::Presence,
+        comments::{
+            model::{Anchor, Subject},
+            ui::CommentsPane,
         },
         volumes::{
             model::{CommitItem, CreateCommit},
-            state::{VolumesContext, create_commit, use_volumes},
+            state::create_commit,
         },
     },
     ids::CommitId,
     ui::{Icon, count, plural, toast, toast_error, use_toasts, utc_time},
 };
 
-/// How long typing pauses before it is saved, in milliseconds.
-const PAUSE: u32 = 800;
-
-#[derive(Clone, PartialEq)]
-enum Saved {
-    /// As it came.
-    Clean,
-    Waiting,
-    Saving,
-    OnDisk(i64),
-    /// Somebody else saved the same draft.
-    Conflict,
-    Failed(AppError),
-}
-
-/// The draft as this page has it. One save is under way at a time; what is typed meanwhile follows.
-#[derive(Clone, Copy)]
-struct Editor {
-    shown: Shown,
-    volumes: VolumesContext,
-    text: StoredValue<String>,
-    /// What the text area is set to, when the text comes from elsewhere.
-    loaded: RwSignal<String>,
-    /// The count that the next save states.
-    saves: StoredValue<i64>,
-    state: RwSignal<Saved>,
-    hints: RwSignal<Vec<Hint>>,
-    /// Counts the changes typed, and how many of them are saved.
-    typed: RwSignal<u32>,
-    kept: StoredValue<u32>,
-    /// The newest wait for a pause.
-    wait: StoredValue<u32>,
-}
-
-impl Editor {
-    fn new(shown: Shown) -> Self {
-        let (text, saves, hints) = shown.detail.with_untracked(|detail| (detail.text.clone(), saves_of(detail), detail.hints.clone()));
-        Self {
-            shown,
-            volumes: use_volumes(),
-            text: StoredValue::new(text.clone()),
-            loaded: RwSignal::new(text),
-            saves: StoredValue::new(saves),
-            state: RwSignal::new(Saved::Clean),
-            hints: RwSignal::new(hints),
-            typed: RwSignal::new(0),
-            kept: StoredValue::new(0),
-            wait: StoredValue::new(0),
-        }
-    }
-
-    fn dirty(self) -> bool {
-        self.typed.try_get_untracked() != self.kept.try_get_value()
-    }
-
-    fn type_in(self, text: String) {
-        self.text.set_value(text);
-        self.typed.update(|typed| *typed += 1);
-        if self.state.with_untracked(|state| *state == Saved::Conflict) {
-            return;
-        }
-        if self.state.with_untracked(|state| *state != Saved::Saving) {
-            self.state.set(Saved::Waiting);
-        }
-        self.save_later();
-    }
-
-    /// Saves when nothing more was typed for a while.
-    fn save_later(self) {
-        self.wait.update_value(|wait| *wait += 1);
-        let number = self.wait.get_value();
-        page::after_forget(PAUSE, move || {
-            if self.wait.try_get_value() == Some(number) {
-                self.save();
-            }
-        });
-    }
-
-    fn save(self) {
-        leptos::task::spawn_local(async move {
-            self.flush().await;
-        });
-    }
-
-    /// Saves what is typed; true when the draft on disk is the text here.
-    async fn flush(self) -> bool {
-        // The save under way carries an older text, and the count that the next one has to state.
-        while self.state.try_with_untracked(|state| *state == Saved::Saving).unwrap_or(false) {
-            page::pause(50).await;
-        }
-        if !self.dirty() {
-            return self.state.try_with_untracked(|state| matches!(state, Saved::Clean | Saved::OnDisk(_))).unwrap_or(false);
-        }
-        if self.state.with_untracked(|state| *state == Saved::Conflict) {
-            return false;
-        }
-        let typed = self.typed.get_untracked();
-        self.state.set(Saved::Saving);
-        let answer = save_draft(self.shown.id, self.text.get_value(), self.saves.get_value()).await;
-        // The page may be another by now.
-        if self.state.is_disposed() {
-            return answer.is_ok();
-        }
-        match answer {
-            Ok(saved) => {
-                // A draft where there was none, or none any more: the volume's count of them is another.
-                if (self.saves.get_value() == 0) != (saved.saves == 0) {
-                    self.volumes.refresh();
-                }
-                self.saves.set_value(saved.saves);
-                self.kept.set_value(typed);
-                self.hints.set(saved.hints);
-                if self.dirty() {
-                    self.state.set(Saved::Waiting);
-                    self.save_later();
-                } else {
-                    self.state.set(Saved::OnDisk(saved.saved_at));
-                }
-                true
-            }
-            Err(error) if error.code == ErrorCode::Conflict => {
-                self.state.set(Saved::Conflict);
-                false
-            }
-            Err(error) => {
-                self.state.set(Saved::Failed(error));
-                false
-            }
-        }
-    }
-
-    /// After a conflict: their text replaces ours, or ours goes over theirs.
-    fn settle(self, keep_mine: bool) {
-        let toasts = use_toasts();
-        leptos::task::spawn_local(async move {
-            match read_artifact(self.shown.id).await {
-                Ok(detail) => {
-                    self.saves.try_set_value(saves_of(&detail));
-                    self.state.try_set(Saved::Waiting);
-                    if keep_mine {
-                        self.flush().await;
-                    } else {
-                        self.text.try_set_value(detail.text.clone());
-                        self.loaded.try_set(detail.text.clone());
-                        self.hints.try_set(detail.hints.clone());
-                        self.kept.try_set_value(self.typed.try_get_untracked().unwrap_or_default());
-                        self.state.try_set(Saved::Clean);
-                    }
-                    self.shown.detail.try_set(detail);
-                }
-                Err(error) => toast_error(toasts, &error),
-            }
-        });
-    }
-}
-
-fn saves_of(detail: &ArtifactDetail) -> i64 {
-    detail.draft.as_ref().map_or(0, |draft| draft.saves)
+/// What stands beside the text.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Beside {
+    Nothing,
+    Preview,
+    Comments,
 }
 
 #[component]
@@ -192,78 +47,42 @@ pub fn EditTab(
     #[prop(default = true)]
     foot: bool,
 ) -> impl IntoView {
-    let editor = Editor::new(shown);
-    let showing = RwSignal::new(false);
-    let html = RwSignal::new(shown.detail.with_untracked(|detail| detail.html.clone()));
-    // The preview follows what is typed, a moment later.
-    let asked = StoredValue::new(0_u32);
+    let editing = Editing::new(shown);
+    let beside = RwSignal::new(Beside::Nothing);
+    editing.preview_while(move || beside.get() == Beside::Preview);
+    // A thread that was pressed in the text is shown beside it.
     Effect::new(move |_| {
-        if !showing.get() || editor.typed.get() == 0 {
-            return;
+        if editing.thread.with(Option::is_some) {
+            beside.set(Beside::Comments);
         }
-        asked.update_value(|asked| *asked += 1);
-        let number = asked.get_value();
-        page::after_forget(300, move || {
-            if asked.try_get_value() != Some(number) {
-                return;
-            }
-            let answer = preview(shown.id, editor.text.get_value());
-            leptos::task::spawn_local(async move {
-                if let Ok(rendered) = answer.await {
-                    html.try_set(rendered);
-                }
-            });
-        });
     });
-    // What is typed and not saved yet goes out when one leaves for another part of the page; the other parts read it then.
-    // In an effect: it is no matter of the server.
+    // The comments of another part of the page lead to their place in the text.
+    let query = use_query_map();
     Effect::new(move |_| {
-        on_cleanup(move || {
-            let unsaved = editor.dirty().then(|| save_draft(shown.id, editor.text.get_value(), editor.saves.get_value()));
-            let toasts = use_toasts();
-            leptos::task::spawn_local(async move {
-                if let Some(unsaved) = unsaved
-                    && let Err(error) = unsaved.await
-                {
-                    toast_error(toasts, &error);
-                }
-                shown.reload.try_run(());
-            });
-        });
+        let asked = query.with_untracked(|query| Some(Anchor { start: query.get("from")?, end: query.get("to")?, quote: String::new() }));
+        if let Some(anchor) = asked.filter(|_| editing.phase.get() == Phase::Ready) {
+            editing.reveal(&anchor);
+        }
     });
-    Effect::new(move |_| page::before_leaving(move || editor.dirty()));
-    let initial = escaped(&editor.loaded.get_untracked());
+    let initial = escaped(&shown.detail.with_untracked(|detail| detail.text.clone()));
     view! {
-        <div class="toolbar">
-            <SavedBadge editor=editor/>
-            <span class="push">
-                <span class="seg" role="group" aria-label="View">
-                    <button type="button" aria-pressed=move || (!showing.get()).to_string() on:click=move |_| showing.set(false)>"Write"</button>
-                    <button type="button" aria-pressed=move || showing.get().to_string() on:click=move |_| showing.set(true)>"Preview"</button>
-                </span>
-            </span>
-        </div>
-        <ConflictBanner editor=editor/>
-        <div class="scroll">
-            <div class="edit-split">
-                <div class="codearea">
-                    <textarea
-                        id="source"
-                        spellcheck="false"
-                        autocapitalize="off"
-                        aria-label="Source"
-                        inner_html=initial
-                        prop:value=move || editor.loaded.get()
-                        on:input=move |event| editor.type_in(event_target_value(&event))
-                    ></textarea>
+        <EditBar editing=editing beside=beside/>
+        <EndedBanner editing=editing/>
+        <div class="editing">
+            <div class="edit-split" data-beside=move || match beside.get() { Beside::Nothing => None, Beside::Preview => Some("preview"), Beside::Comments => Some("comments") }>
+                // The script puts the editor in the place of the text that the server sent.
+                <div class="codearea" id=editing.host() data-ready=move || (editing.phase.get() == Phase::Ready).then_some("")>
+                    <textarea id="source" readonly spellcheck="false" aria-label="Source" inner_html=initial></textarea>
                 </div>
-                <div class="preview" hidden=move || !showing.get()>
-                    <div class="prose" inner_html=move || html.get()></div>
-                </div>
+                {move || match beside.get() {
+                    Beside::Nothing => ().into_any(),
+                    Beside::Preview => view! { <div class="preview"><div class="prose" inner_html=move || editing.html.get()></div></div> }.into_any(),
+                    Beside::Comments => view! { <Comments editing=editing/> }.into_any(),
+                }}
             </div>
         </div>
-        <Findings editor=editor/>
-        {foot.then(|| view! { <CommitFoot editor=editor/> })}
+        {move || (!editing.read_only.get()).then(|| view! { <Findings editing=editing/> })}
+        {foot.then_some(move || (!editing.read_only.get()).then(|| view! { <CommitFoot editing=editing/> }))}
     }
 }
 
@@ -273,34 +92,91 @@ fn escaped(text: &str) -> String {
     format!("\n{}", text.replace('&', "&amp;").replace('<', "&lt;"))
 }
 
+/// How what is written stands, who writes, and what is shown beside it.
 #[component]
-fn SavedBadge(editor: Editor) -> impl IntoView {
+fn EditBar(editing: Editing, beside: RwSignal<Beside>) -> impl IntoView {
+    let choice = move |it: Beside, words: &'static str| {
+        view! { <button type="button" aria-pressed=move || (beside.get() == it).to_string() on:click=move |_| beside.set(it)>{words}</button> }
+    };
+    let comment = move |_| {
+        editing.take_selection();
+        beside.set(Beside::Comments);
+    };
     view! {
-        <span role="status" aria-live="polite">
-            {move || match editor.state.get() {
-                Saved::Clean => {
-                    let at = editor.shown.detail.with(|detail| detail.draft.as_ref().map(|draft| (draft.updated_by.name.clone(), draft.updated_at)));
-                    match at {
-                        Some((who, at)) => view! { <span class="saved"><Icon name="disk"/>{format!("Saved by {who}, ")}<time>{clock(at)}</time></span> }.into_any(),
-                        None => view! { <span class="saved"><Icon name="commit"/>"As committed"</span> }.into_any(),
-                    }
-                }
-                Saved::Waiting | Saved::Saving => view! { <span class="saved"><span class="spin"></span>"Saving"</span> }.into_any(),
-                Saved::OnDisk(at) => view! { <span class="saved ok"><Icon name="disk"/>"Saved on disk "<time>{clock(at)}</time></span> }.into_any(),
-                Saved::Conflict => view! { <span class="saved warn"><Icon name="merge"/>"Not saved: changed by somebody else"</span> }.into_any(),
-                Saved::Failed(error) => {
-                    view! {
-                        <span class="saved bad">
-                            <Icon name="alert"/>
-                            {format!("Not saved. {}", error.message)}
-                            <button type="button" class="btn s" on:click=move |_| editor.save()>"Retry"</button>
-                        </span>
-                    }
-                        .into_any()
-                }
-            }}
-        </span>
+        <div class="toolbar">
+            <SavedBadge editing=editing/>
+            <span class="push row gap-8">
+                <Presence users=editing.people size="s" label="Writing here"/>
+                {move || {
+                    (editing.selected.get() && beside.get() != Beside::Preview && editing.may_comment())
+                        .then(|| {
+                            view! {
+                                <button type="button" class="btn s" title="Comment on what is selected" on:mousedown=|event| event.prevent_default() on:click=comment>
+                                    <Icon name="comment"/>
+                                    <span class="wide-only">"Comment"</span>
+                                </button>
+                            }
+                        })
+                }}
+                <span class="seg" role="group" aria-label="Beside the text">
+                    {choice(Beside::Nothing, "Write")}
+                    {choice(Beside::Preview, "Preview")}
+                    {choice(Beside::Comments, "Comments")}
+                </span>
+            </span>
+        </div>
     }
+}
+
+#[component]
+fn SavedBadge(editing: Editing) -> impl IntoView {
+    let state = move || {
+        if editing.read_only.get() {
+            return view! { <span class="saved"><Icon name="eye"/>"Read only"</span> }.into_any();
+        }
+        match (editing.phase.get(), editing.saved.get(), editing.link.get()) {
+            (Phase::Opening, ..) => view! { <span class="saved"><span class="spin"></span>"Opening"</span> }.into_any(),
+            (Phase::Failed, ..) => view! {
+                <span class="saved bad">
+                    <Icon name="alert"/>
+                    "The editor could not be loaded."
+                    <button type="button" class="btn s" on:click=move |_| editing.open()>"Retry"</button>
+                </span>
+            }
+            .into_any(),
+            (Phase::Ended(_), ..) => view! { <span class="saved warn"><Icon name="alert"/>"Not connected"</span> }.into_any(),
+            (Phase::Ready, Saved::Waiting, Link::Live) => {
+                view! { <span class="saved"><span class="spin"></span>"Saving"</span> }.into_any()
+            }
+            (Phase::Ready, Saved::Waiting, Link::Offline) => {
+                view! { <span class="saved warn"><Icon name="offline"/>"Offline: kept on this device"</span> }.into_any()
+            }
+            (Phase::Ready, Saved::Waiting, _) => {
+                view! { <span class="saved warn"><Icon name="refresh"/>"Reconnecting: kept on this device"</span> }.into_any()
+            }
+            (Phase::Ready, _, Link::Offline) => view! { <span class="saved"><Icon name="offline"/>"Offline"</span> }.into_any(),
+            (Phase::Ready, _, Link::Connecting | Link::Reconnecting) => {
+                view! { <span class="saved"><Icon name="refresh"/>"Reconnecting"</span> }.into_any()
+            }
+            (Phase::Ready, Saved::OnDisk(at), Link::Live) => {
+                view! { <span class="saved ok"><Icon name="disk"/>"Saved on disk "<time>{clock(at)}</time></span> }.into_any()
+            }
+            (Phase::Ready, Saved::Clean, Link::Live) => {
+                let at = editing
+                    .shown
+                    .detail
+                    .with(|detail| detail.draft.as_ref().map(|draft| (draft.updated_by.name.clone(), draft.updated_at)));
+                match at {
+                    Some((who, at)) => {
+                        view! { <span class="saved"><Icon name="disk"/>{format!("Saved by {who}, ")}<time>{clock(at)}</time></span> }
+                            .into_any()
+                    }
+                    None => view! { <span class="saved"><Icon name="commit"/>"As committed"</span> }.into_any(),
+                }
+            }
+        }
+    };
+    view! { <span role="status" aria-live="polite">{state}</span> }
 }
 
 /// "18:37 UTC".
@@ -308,37 +184,76 @@ fn clock(at: i64) -> String {
     utc_time(at).split_off(11)
 }
 
+/// The server does not take any more: why, and what can be done with what is written here.
 #[component]
-fn ConflictBanner(editor: Editor) -> impl IntoView {
-    let conflict = Memo::new(move |_| editor.state.with(|state| *state == Saved::Conflict));
-    move || {
-        conflict.get().then(|| {
-            view! {
-                <div class="banner warn" role="alert">
-                    <Icon name="merge"/>
-                    <span><b>"Somebody else changed this draft."</b>" Your text is still here and not saved."</span>
-                    <span class="push row">
-                        <button type="button" class="btn s" on:click=move |_| editor.settle(false)>"Load theirs"</button>
-                        <button type="button" class="btn s" on:click=move |_| editor.settle(true)>"Keep mine"</button>
-                    </span>
-                </div>
+fn EndedBanner(editing: Editing) -> impl IntoView {
+    let toasts = use_toasts();
+    let copy = move |_| {
+        page::copy(editing.content(), move |done| {
+            if done {
+                toast(toasts, "Copied");
+            } else {
+                toast_error(toasts, &AppError::invalid("The browser did not let the page copy."));
             }
-        })
+        });
+    };
+    move || {
+        let Phase::Ended(code) = editing.phase.get() else { return ().into_any() };
+        let (title, text) = match code {
+            4401 => ("You were signed out.", "What you wrote is kept on this device until you sign in again."),
+            4403 | 4404 => ("This is not shared with you any more.", "Copy what you wrote if you need it."),
+            4413 => ("The text would be too long.", "Copy what you wrote, then go on with the text that the others have."),
+            _ => ("The server did not understand this editor.", "Copy what you wrote, then go on with the text that the others have."),
+        };
+        view! {
+            <div class="banner warn" role="alert">
+                <Icon name="alert"/>
+                <span><b>{title}</b>" "{text}</span>
+                <span class="push row">
+                    {if code == 4401 {
+                        view! { <a class="btn s" href="/login">"Sign in"</a> }.into_any()
+                    } else {
+                        view! { <button type="button" class="btn s" on:click=copy>"Copy the text"</button> }.into_any()
+                    }}
+                    {matches!(code, 4400 | 4413)
+                        .then(|| view! { <button type="button" class="btn s" on:click=move |_| editing.begin_again()>"Go on with theirs"</button> })}
+                </span>
+            </div>
+        }
+            .into_any()
+    }
+}
+
+/// What is said about the text, beside it.
+#[component]
+fn Comments(editing: Editing) -> impl IntoView {
+    let toasts = use_toasts();
+    let on_show = Callback::new(move |anchor: Anchor| {
+        if !editing.reveal(&anchor) {
+            toast(toasts, "The text that it was about is gone");
+        }
+    });
+    view! {
+        <div class="beside">
+            <For
+                each=move || [editing.thread.get()]
+                key=|thread| *thread
+                children=move |thread| {
+                    view! { <CommentsPane subject=Subject::Artifact(editing.shown.id) pending=editing.pending on_show=on_show focus=thread/> }
+                }
+            />
+        </div>
     }
 }
 
 /// What the rules of the format say of the text, and how long the description is.
 #[component]
-fn Findings(editor: Editor) -> impl IntoView {
-    let length = Memo::new(move |_| {
-        editor.typed.track();
-        editor.loaded.track();
-        editor.text.with_value(|text| description_chars(text))
-    });
+fn Findings(editing: Editing) -> impl IntoView {
+    let length = Memo::new(move |_| editing.text.with(|text| description_chars(text)));
     view! {
         <div class="hints">
             {move || {
-                let hints = editor.hints.get();
+                let hints = editing.hints.get();
                 if hints.is_empty() {
                     view! { <span class="c-ok"><Icon name="ok"/>"No hints"</span> }.into_any()
                 } else {
@@ -390,8 +305,8 @@ fn description_chars(text: &str) -> Option<usize> {
 }
 
 #[component]
-fn CommitFoot(editor: Editor) -> impl IntoView {
-    let shown = editor.shown;
+fn CommitFoot(editing: Editing) -> impl IntoView {
+    let shown = editing.shown;
     let toasts = use_toasts();
     let navigate = use_navigate();
     let message = RwSignal::new(String::new());
@@ -405,7 +320,14 @@ fn CommitFoot(editor: Editor) -> impl IntoView {
         busy.set(true);
         let navigate = navigate.clone();
         leptos::task::spawn_local(async move {
-            if !editor.flush().await {
+            if !editing.settled().await {
+                toast_error(
+                    toasts,
+                    &AppError::new(
+                        ErrorCode::Unavailable,
+                        "What you wrote has not reached the server yet. Commit when it says \u{201c}Saved\u{201d}.",
+                    ),
+                );
                 busy.try_set(false);
                 return;
             }
@@ -443,7 +365,7 @@ fn CommitFoot(editor: Editor) -> impl IntoView {
         }
         false
     });
-    let changed = move || editor.typed.get() > 0 || shown.detail.with(|detail| detail.draft.is_some());
+    let changed = move || editing.saved.get() != Saved::Clean || shown.detail.with(|detail| detail.draft.is_some());
     view! {
         <form
             class="doc-foot"

@@ -13,7 +13,7 @@ use crate::{
         sessions::{model::SessionSummary, state::use_recent_sessions, ui::SessionRows},
         volumes::{model::VolumeKind, state::use_volumes},
     },
-    ui::{Avatar, ErrorView, Icon, Loading, PageTitle, Time, late, plural, short_sha},
+    ui::{Avatar, ErrorView, Icon, Loading, PageTitle, Suspense, Time, Transition, late, plural, short_sha},
 };
 
 #[component]

@@ -32,8 +32,6 @@ use crate::{
 const ROWS: &str = ".lib > li > a";
 /// Keys that repeat go past many: only the one they stay at is read. In milliseconds.
 const STEP: u32 = 120;
-/// How long the page of a row takes at most to come, in milliseconds.
-const OPENING: i64 = 3_000;
 
 #[component]
 pub fn LibraryPage() -> impl IntoView {
@@ -164,7 +162,6 @@ fn LibraryList(
     let chosen: Chosen = RwSignal::default();
     // Where nothing can be pointed at, the boxes wait for this.
     let selecting = RwSignal::new(false);
-    let opening = StoredValue::new(0);
     let trash = Memo::new(move |_| query.with(|query| query.view == View::Trash));
     let place = move || query.with(|query| query.volume).map(|id| volumes.name_of(id)).filter(|name| !name.is_empty());
     let new_address = move || {
@@ -175,16 +172,7 @@ fn LibraryList(
     };
     let import_address = move || query.with(|query| query.volume.map_or_else(|| "/import".to_owned(), |id| format!("/import?volume={id}")));
     view! {
-        <section
-            class="pane"
-            aria-label="Library"
-            data-part="list"
-            on:click=move |event| {
-                if page::pressed(&event, ROWS) {
-                    opening.set_value(page::now_ms());
-                }
-            }
-        >
+        <section class="pane" aria-label="Library" data-part="list">
             <header class="bar">
                 <button type="button" class="btn ghost icon-only narrow-only" aria-label="Volumes and views" title="Volumes and views" on:click=move |_| show.set("nav")>
                     <Icon name="panel-l"/>
@@ -199,7 +187,7 @@ fn LibraryList(
                     <a class="btn" href=new_address><Icon name="plus"/>"New"</a>
                 </span>
             </header>
-            <FilterField query=query beside=beside opening=opening/>
+            <FilterField query=query beside=beside/>
             <Filters query=query facets=facets selecting=selecting chosen=chosen/>
             <Transition fallback=|| view! { <div class="scroll"><Loading/></div> }>
                 {move || {
@@ -218,12 +206,7 @@ fn LibraryList(
 
 /// The words to look for: typing waits a moment, then replaces the address. A plain form without script.
 #[component]
-fn FilterField(
-    query: Memo<LibraryQuery>,
-    beside: Memo<bool>,
-    /// When a row was last opened.
-    opening: StoredValue<i64>,
-) -> impl IntoView {
+fn FilterField(query: Memo<LibraryQuery>, beside: Memo<bool>) -> impl IntoView {
     let volumes = use_volumes();
     let navigate = use_navigate();
     let typed = StoredValue::new(0_usize);
@@ -273,12 +256,7 @@ fn FilterField(
                         current.set(event_target_value(&event));
                         typed.update_value(|typed| *typed += 1);
                         let number = typed.get_value();
-                        leptos::task::spawn_local(async move {
-                            page::pause(180).await;
-                            // A row was opened meanwhile: its page comes first, or the list would take its place again.
-                            while opening.try_get_value().is_some_and(|since| page::now_ms() - since < OPENING) && beside.try_get_untracked() == Some(false) {
-                                page::pause(50).await;
-                            }
+                        page::after_forget(180, move || {
                             if typed.try_get_value() == Some(number) {
                                 go.run(current.get_untracked());
                             }

@@ -6,6 +6,7 @@ mod changes;
 mod comments;
 mod diff;
 mod edit;
+mod editing;
 mod files;
 mod frontmatter;
 mod history;

@@ -118,7 +118,13 @@ impl Documents {
             .filter_map(|document| document.live().ok())
             .map(|live| {
                 let (people, connections) = live.editors();
-                DocumentReport { artifact_id: live.id, connections: connections as i64, people, unsaved_bytes: live.pending_bytes() as i64 }
+                DocumentReport {
+                    artifact_id: live.id,
+                    name: None,
+                    connections: connections as i64,
+                    people,
+                    unsaved_bytes: live.pending_bytes() as i64,
+                }
             })
             .collect();
         reports.sort_by_key(|report| (std::cmp::Reverse(report.connections), report.artifact_id));

@@ -1,7 +1,7 @@
 //! Writes behind: what was told in rooms, and how far their numbers may go, for all rooms in one transaction.
 
 use std::{
-    sync::{Arc, PoisonError},
+    sync::{Arc, PoisonError, atomic::Ordering},
     time::{Duration, Instant},
 };
 
@@ -130,6 +130,7 @@ async fn close_empty(ctx: &Ctx, long: Duration) {
                 .is_none_or(|room| room.is_saved() && room.empty_since.is_some_and(|since| now.saturating_duration_since(since) >= long));
         if done && let Some(room) = slot.get() {
             closing.push((*id, room.last(), room.reserved()));
+            rooms.told_before.fetch_add(room.told, Ordering::Relaxed);
         }
         !done
     });

@@ -8,6 +8,7 @@ pub mod documents;
 mod keeper;
 pub mod limits;
 pub mod outbox;
+mod report;
 pub mod room;
 mod tokens;
 
@@ -24,6 +25,7 @@ use tokio::sync::{Notify, OnceCell, mpsc};
 
 pub use access::room_access;
 pub use keeper::{keep, remove_old_events};
+pub use report::rooms_report;
 pub use tokens::{create_ws_token, credential_of_ws_token};
 
 use self::{
@@ -31,7 +33,7 @@ use self::{
     room::{ConnectionId, Entered, Entering, Room},
 };
 use super::{
-    model::{RoomEvent, RoomReport, RoomType, RoomUser},
+    model::{RoomEvent, RoomType, RoomUser},
     store,
 };
 use crate::{
@@ -74,6 +76,8 @@ pub struct Rooms {
     next: AtomicU64,
     sockets: AtomicUsize,
     fewer: Notify,
+    /// Events told in rooms that have left the memory.
+    told_before: AtomicU64,
 }
 
 /// Counts a socket for as long as it lives.
@@ -99,6 +103,7 @@ impl Rooms {
             next: AtomicU64::new(1),
             sockets: AtomicUsize::new(0),
             fewer: Notify::new(),
+            told_before: AtomicU64::new(0),
         }
     }
 
@@ -194,32 +199,6 @@ impl Rooms {
         }
         true
     }
-
-    /// Every room in memory, the fullest first.
-    pub fn report(&self) -> Vec<RoomReport> {
-        let slots: Vec<Arc<Slot>> = self.rooms().values().cloned().collect();
-        let mut rooms: Vec<RoomReport> = slots
-            .iter()
-            .filter_map(|slot| slot.get())
-            .map(|room| {
-                let (queued, most, dropped) = room.load();
-                RoomReport {
-                    room_id: room.id,
-                    kind: room.kind,
-                    connections: room.connections() as i64,
-                    people: room.users(),
-                    seq: room.last(),
-                    unsaved: room.to_save().0.len() as i64,
-                    queued_bytes: queued as i64,
-                    longest_queue_bytes: most as i64,
-                    dropped: dropped as i64,
-                    told: room.told as i64,
-                }
-            })
-            .collect();
-        rooms.sort_by_key(|room| (std::cmp::Reverse(room.connections), room.room_id));
-        rooms
-    }
 }
 
 /// Where a room's numbers go on: behind everything that may have been given.
@@ -256,6 +235,13 @@ pub fn announce(state: &AppState, kind: RoomType, room: RoomId, by: UserId, even
         return;
     }
     let _ = rooms.announced.send(Announced { room, kind, by, event, at });
+}
+
+/// The rooms of this kind that somebody is in.
+pub fn occupied(state: &AppState, kind: RoomType) -> Vec<RoomId> {
+    let slots: Vec<Arc<Slot>> = state.rooms.rooms().values().cloned().collect();
+    let rooms = slots.iter().filter_map(|slot| slot.get());
+    rooms.filter(|room| room.kind == kind && room.connections() > 0).map(|room| room.id).collect()
 }
 
 /// Who is in these rooms now.

@@ -3,6 +3,7 @@
 use std::{
     collections::VecDeque,
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Instant,
 };
 
 use axum::{
@@ -58,12 +59,24 @@ struct Queue<F: Frame> {
     passing: Vec<(F::Passing, F)>,
     slow: bool,
     dropped: u64,
+    since: Option<Instant>,
 }
 
 impl<F: Frame> Default for Queue<F> {
     fn default() -> Self {
-        Self { frames: VecDeque::new(), bytes: 0, passing: Vec::new(), slow: false, dropped: 0 }
+        Self { frames: VecDeque::new(), bytes: 0, passing: Vec::new(), slow: false, dropped: 0, since: None }
     }
+}
+
+/// How a reader keeps up.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Load {
+    /// What waits.
+    pub bytes: usize,
+    /// Frames that were left out so far.
+    pub dropped: u64,
+    /// Since when something has been waiting without a break.
+    pub since: Option<Instant>,
 }
 
 /// The hub puts in, the connection's task takes out. Putting in never waits.
@@ -99,6 +112,9 @@ impl<F: Frame> Outbox<F> {
         queue.bytes += frame.size();
         queue.frames.push_back(frame);
         let first = queue.frames.len() == 1;
+        if first {
+            queue.since = Some(Instant::now());
+        }
         drop(queue);
         if first {
             self.something.notify_one();
@@ -147,6 +163,7 @@ impl<F: Frame> Outbox<F> {
         }
         queue.bytes -= bytes;
         if queue.frames.is_empty() {
+            queue.since = None;
             batch.extend(queue.passing.drain(..).map(|(_, frame)| frame));
             queue.frames.shrink_to(16);
         }
@@ -166,10 +183,9 @@ impl<F: Frame> Outbox<F> {
         self.lock().slow
     }
 
-    /// Bytes that wait, and frames that were dropped so far.
-    pub fn load(&self) -> (usize, u64) {
+    pub fn load(&self) -> Load {
         let queue = self.lock();
-        (queue.bytes, queue.dropped)
+        Load { bytes: queue.bytes, dropped: queue.dropped, since: queue.since }
     }
 }
 
@@ -200,15 +216,28 @@ mod tests {
     }
 
     #[test]
+    fn a_reader_lags_for_as_long_as_something_waits() {
+        let outbox = Outbox::default();
+        assert!(outbox.load().since.is_none());
+        outbox.push(text("one"));
+        let since = outbox.load().since;
+        outbox.push(text("two"));
+        assert!(since.is_some());
+        assert_eq!(outbox.load().since, since, "from the first one on");
+        outbox.take();
+        assert!(outbox.load().since.is_none());
+    }
+
+    #[test]
     fn a_reader_that_takes_nothing_is_dropped_at_the_bound_and_holds_nothing() {
         let outbox = Outbox::default();
         let large = text(&"x".repeat(100_000));
         for _ in 0..20 {
             outbox.push(large.clone());
-            assert!(outbox.load().0 <= OUTBOX_BYTES);
+            assert!(outbox.load().bytes <= OUTBOX_BYTES);
         }
         assert!(outbox.is_slow());
-        assert_eq!(outbox.load().0, 0);
+        assert_eq!(outbox.load().bytes, 0);
         assert!(outbox.take().is_empty());
     }
 }

@@ -6,14 +6,14 @@
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use axum::extract::ws::Utf8Bytes;
 
 use super::{
     limits::{NUMBERS_AHEAD, TAIL_BYTES, TAIL_EVENTS, UNSAVED_BYTES},
-    outbox::{Outbox, Passing},
+    outbox::{Load, Outbox, Passing},
 };
 use crate::{
     features::collaboration::model::{RoomEvent, RoomType, RoomUser, SentEvent, ServerFrame},
@@ -93,6 +93,20 @@ pub struct Room {
     waiting: VecDeque<(RoomEvent, UserId, i64)>,
     pub empty_since: Option<Instant>,
     pub told: u64,
+    /// Frames that were left out for members that have gone.
+    dropped: u64,
+}
+
+/// How the members of a room keep up.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RoomLoad {
+    /// Bytes that wait for all of them, and for the one that has the most.
+    pub queued: usize,
+    pub longest: usize,
+    /// How long the one furthest behind has had something waiting.
+    pub lag: Duration,
+    /// Frames that were left out, for those who have gone too.
+    pub dropped: u64,
 }
 
 impl Room {
@@ -113,6 +127,7 @@ impl Room {
             waiting: VecDeque::new(),
             empty_since: Some(now),
             told: 0,
+            dropped: 0,
         }
     }
 
@@ -132,12 +147,23 @@ impl Room {
         self.members.len()
     }
 
-    /// Bytes that wait for members, the most that one has, and frames dropped for those that are here.
-    pub fn load(&self) -> (usize, usize, u64) {
-        self.members
-            .values()
-            .map(|member| member.outbox.load())
-            .fold((0, 0, 0), |(all, most, dropped), (bytes, lost)| (all + bytes, most.max(bytes), dropped + lost))
+    pub fn people(&self) -> usize {
+        self.people.len()
+    }
+
+    pub fn load(&self, now: Instant) -> RoomLoad {
+        let start = RoomLoad { dropped: self.dropped, ..RoomLoad::default() };
+        self.members.values().map(|member| member.outbox.load()).fold(start, |all, Load { bytes, dropped, since }| RoomLoad {
+            queued: all.queued + bytes,
+            longest: all.longest.max(bytes),
+            lag: all.lag.max(since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))),
+            dropped: all.dropped + dropped,
+        })
+    }
+
+    /// Events that are not on disk yet.
+    pub fn unsaved(&self) -> usize {
+        self.tail.iter().rev().take_while(|told| told.seq > self.saved).count()
     }
 
     /// A connection comes in, or says again that it is here. The others learn of an account's first one.
@@ -175,6 +201,7 @@ impl Room {
     /// A connection goes; the others learn of an account's last one.
     pub fn leave(&mut self, connection: ConnectionId, now: i64, at: Instant) -> bool {
         let Some(member) = self.members.remove(&connection) else { return false };
+        self.dropped += member.outbox.load().dropped;
         if let Some(person) = self.people.get_mut(&member.user) {
             person.connections -= 1;
             if person.connections == 0 {

@@ -65,8 +65,9 @@ pub fn ThreadView(threads: Threads, id: ThreadId, focused: bool) -> impl IntoVie
             {anchor
                 .map(|anchor| {
                     let quote = anchor.quote.clone();
+                    let label = format!("Show it in the text: {quote}");
                     view! {
-                        <button type="button" class="quoted" title="Show it in the text" on:click=move |_| threads.on_show.run(anchor.clone())>
+                        <button type="button" class="quoted" title="Show it in the text" aria-label=label on:click=move |_| threads.on_show.run(anchor.clone())>
                             <blockquote>{quote}</blockquote>
                         </button>
                     }

@@ -5,8 +5,7 @@ use leptos_router::hooks::use_location;
 
 use crate::{
     features::notifications::state::{NotificationsContext, use_notifications},
-    lazy_function,
-    ui::Icon,
+    ui::{Icon, Suspense},
 };
 
 pub const ADDRESS: &str = "/notifications";
@@ -66,28 +65,6 @@ fn Told(notifications: NotificationsContext) -> impl IntoView {
             }}
         </Suspense>
     }
-}
-
-enum Listening {
-    ToNotifications,
-}
-
-// The frame is in the first load of every page, the connection's code is not.
-lazy_function!(load_listening, |what: Listening| match what {
-    Listening::ToNotifications => Listen().into_any(),
-});
-
-#[component]
-fn Listen() -> impl IntoView {
-    use_notifications().listen();
-}
-
-/// Listens for notifications as soon as the page is there.
-#[component]
-pub fn Listener() -> impl IntoView {
-    let there = RwSignal::new(false);
-    Effect::new(move |_| there.set(true));
-    view! { <Suspense>{move || there.get().then(|| Suspend::new(load_listening(Listening::ToNotifications)))}</Suspense> }
 }
 
 #[cfg(test)]

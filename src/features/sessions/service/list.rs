@@ -42,6 +42,13 @@ pub async fn list_sessions(ctx: &Ctx, query: SessionQuery) -> AppResult<SessionP
     Ok(SessionPage { items: summaries(ctx, rows)?, total, next_cursor })
 }
 
+/// The titles of those of these sessions that the caller sees.
+pub async fn titles(ctx: &Ctx, ids: &[SessionId]) -> AppResult<Vec<(SessionId, String)>> {
+    let caller = ctx.actor_with(Scope::Read)?.id();
+    let teams: Vec<_> = accounts::service::roles_of(ctx).await?.into_iter().map(|(team, _)| team).collect();
+    store::titles(ctx.db().read(), caller, &teams, ids).await
+}
+
 /// Rows with who is there.
 pub fn summaries(ctx: &Ctx, rows: Vec<SessionRow>) -> AppResult<Vec<SessionSummary>> {
     let ids = rows.iter().map(SessionRow::id).collect::<AppResult<Vec<SessionId>>>()?;

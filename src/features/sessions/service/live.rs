@@ -1,6 +1,6 @@
 //! What leaves for the people who have a session open, after the commit.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::{
     error::AppResult,
@@ -13,9 +13,9 @@ use crate::{
             model::{NotificationKind, Spot, SubjectKind},
             service::{NewNotification, notify},
         },
-        sessions::{model::references::plain, service::access::SessionAccess},
+        sessions::{model::references::plain, service::access::SessionAccess, store},
     },
-    ids::{EntryId, RoomId, SessionId, UserId},
+    ids::{ArtifactId, EntryId, RoomId, SessionId, UserId},
     server::{context::Ctx, db::Tx},
 };
 
@@ -33,7 +33,28 @@ pub fn announce_entry(ctx: &Ctx, session: SessionId, number: i64) {
 
 /// Its title, its state or its artifacts changed.
 pub fn announce_update(ctx: &Ctx, session: SessionId, what: &'static str) {
-    announce(ctx, session, RoomEvent::SessionUpdate { session_id: session.to_string(), data: serde_json::json!({ "changed": what }) });
+    announce(ctx, session, updated(session, what));
+}
+
+fn updated(session: SessionId, what: &'static str) -> RoomEvent {
+    RoomEvent::SessionUpdate { session_id: session.to_string(), data: serde_json::json!({ "changed": what }) }
+}
+
+/// Artifacts have a draft, another head or another place now, by `by`: whoever has a session about them open learns it. Where nobody is,
+/// nobody has to: a page that comes to a room reads the session.
+pub async fn artifacts_changed(ctx: &Ctx, ids: &[ArtifactId], by: UserId) {
+    let open: Vec<SessionId> =
+        collaboration::service::occupied(&ctx.state, RoomType::Session).into_iter().map(|room| room.same_as()).collect();
+    let about: AppResult<BTreeSet<SessionId>> = store::sessions_about(ctx.db().read(), &open, ids).await;
+    match about {
+        Ok(about) => {
+            for session in about {
+                collaboration::service::announce(&ctx.state, RoomType::Session, session.same_as(), by, updated(session, "artifacts"));
+            }
+        }
+        // It is written; who looks finds it.
+        Err(error) => tracing::warn!(%error, "sessions could not be told of changed artifacts"),
+    }
 }
 
 /// Who has these sessions open now.

@@ -1,13 +1,13 @@
 //! `session_artifacts`: what a session is about, with the names of then for when it is gone.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
-use sqlx::{Any, Executor};
+use sqlx::{Any, AnyPool, Executor};
 
 use crate::{
     error::AppResult,
     ids::{ArtifactId, SessionId, UserId},
-    server::db::{Sql, Tx},
+    server::db::{Sql, Tx, parse_id},
 };
 
 /// Each artifact's id with its names as JSON, in the order in which they came.
@@ -25,6 +25,21 @@ pub async fn artifacts_among(tx: &mut Tx, session: SessionId, ids: &[ArtifactId]
         let mut sql = Sql::new("SELECT artifact_id FROM session_artifacts WHERE session_id = ");
         sql.bind(session.to_string()).push(" AND artifact_id IN ").bind_list(chunk);
         found.extend(sql.fetch_all::<(String,)>(&mut **tx).await?.into_iter().map(|(id,)| id));
+    }
+    Ok(found)
+}
+
+/// Those of these sessions that are about one of the artifacts.
+pub async fn sessions_about(pool: &AnyPool, among: &[SessionId], ids: &[ArtifactId]) -> AppResult<BTreeSet<SessionId>> {
+    let mut found = BTreeSet::new();
+    for sessions in among.chunks(super::CHUNK) {
+        for chunk in ids.chunks(super::CHUNK) {
+            let mut sql = Sql::new("SELECT DISTINCT session_id FROM session_artifacts WHERE session_id IN ");
+            sql.bind_list(sessions).push(" AND artifact_id IN ").bind_list(chunk);
+            for (id,) in sql.fetch_all::<(String,)>(pool).await? {
+                found.insert(parse_id(&id)?);
+            }
+        }
     }
     Ok(found)
 }

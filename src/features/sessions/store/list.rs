@@ -7,7 +7,7 @@ use crate::{
     error::AppResult,
     features::sessions::model::{SessionSort, SessionStatus, SessionView},
     ids::{SessionId, TeamId, UserId},
-    server::db::Sql,
+    server::db::{Sql, parse_id},
 };
 
 /// Where a page ended: the value of its order, and the id that decides among equals.
@@ -33,13 +33,18 @@ pub struct Listed<'a> {
     pub status: Option<SessionStatus>,
 }
 
+/// Those that somebody sees.
+fn visible(sql: &mut Sql, caller: UserId, teams: &[TeamId]) {
+    sql.push(" WHERE s.deleted_at IS NULL AND ((s.team_id IS NULL AND s.owner_id = ").bind(caller.to_string()).push(")");
+    if !teams.is_empty() {
+        sql.push(" OR s.team_id IN ").bind_list(teams);
+    }
+    sql.push(")");
+}
+
 impl Listed<'_> {
     fn conditions(&self, sql: &mut Sql) {
-        sql.push(" WHERE s.deleted_at IS NULL AND ((s.team_id IS NULL AND s.owner_id = ").bind(self.caller.to_string()).push(")");
-        if !self.teams.is_empty() {
-            sql.push(" OR s.team_id IN ").bind_list(self.teams);
-        }
-        sql.push(")");
+        visible(sql, self.caller, self.teams);
         match self.view {
             SessionView::All => {}
             SessionView::Mine => {
@@ -107,6 +112,20 @@ pub async fn list(pool: &AnyPool, listed: &Listed<'_>, sort: SessionSort, after:
     });
     sql.number(limit);
     sql.fetch_all(pool).await
+}
+
+/// The titles of those of these that somebody sees.
+pub async fn titles(pool: &AnyPool, caller: UserId, teams: &[TeamId], ids: &[SessionId]) -> AppResult<Vec<(SessionId, String)>> {
+    let mut titles = Vec::with_capacity(ids.len());
+    for chunk in ids.chunks(super::CHUNK) {
+        let mut sql = Sql::new("SELECT s.id, s.title FROM sessions s");
+        visible(&mut sql, caller, teams);
+        sql.push(" AND s.id IN ").bind_list(chunk);
+        for (id, title) in sql.fetch_all::<(String, String)>(pool).await? {
+            titles.push((parse_id(&id)?, title));
+        }
+    }
+    Ok(titles)
 }
 
 /// How many there are in all.

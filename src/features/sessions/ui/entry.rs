@@ -1,6 +1,6 @@
 //! One entry of the timeline: a message with what hangs on it, or an event in one line.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use leptos::prelude::*;
 
@@ -15,7 +15,7 @@ use crate::{
             state::{delete_message, edit_message},
         },
     },
-    ids::EntryId,
+    ids::{ArtifactId, EntryId},
     ui::{Avatar, Icon, KindMark, bytes, plural, short_sha, toast_error, use_toasts},
 };
 
@@ -26,6 +26,8 @@ pub struct EntryContext {
     /// Whose messages one may change.
     pub me: StoredValue<String>,
     pub may_write: Signal<bool>,
+    /// The session's artifacts as they stand now.
+    pub artifacts: Memo<BTreeMap<ArtifactId, SessionArtifact>>,
     /// Opens an artifact beside the timeline.
     pub open: Callback<SessionArtifact>,
     /// Asks where to save an attached text as an artifact.
@@ -285,6 +287,9 @@ fn ArtifactCard(artifact: SessionArtifact, context: EntryContext) -> impl IntoVi
     let shown = artifact.clone();
     let current = context.timeline.open;
     let id = artifact.id;
+    let had_draft = artifact.has_draft;
+    let has_draft =
+        Memo::new(move |_| context.artifacts.with(|artifacts| artifacts.get(&id).map_or(had_draft, |artifact| artifact.has_draft)));
     view! {
         <a
             class="acard"
@@ -302,7 +307,7 @@ fn ArtifactCard(artifact: SessionArtifact, context: EntryContext) -> impl IntoVi
                 <div class="t">{artifact.name}</div>
                 <div class="m">{artifact.volume_name}</div>
             </div>
-            {artifact.has_draft.then(|| view! { <span class="chip warn">"Draft"</span> })}
+            {move || has_draft.get().then(|| view! { <span class="chip warn">"Draft"</span> })}
         </a>
     }
     .into_any()

@@ -39,8 +39,8 @@ pub fn ArtifactsPane(
                 <nav class="doc-tabs grow" aria-label="Artifacts of this session">
                     <For
                         each=move || artifacts.get()
-                        key=|artifact| (artifact.id, artifact.has_draft)
-                        children=move |artifact| view! { <Tab session=session artifact=artifact shown=shown/> }
+                        key=|artifact| (artifact.id, artifact.name.clone())
+                        children=move |artifact| view! { <Tab session=session artifact=artifact artifacts=artifacts shown=shown/> }
                     />
                 </nav>
                 {move || {
@@ -74,13 +74,20 @@ pub fn ArtifactsPane(
 }
 
 #[component]
-fn Tab(session: SessionId, artifact: SessionArtifact, shown: Memo<Option<ArtifactId>>) -> impl IntoView {
+fn Tab(
+    session: SessionId,
+    artifact: SessionArtifact,
+    artifacts: Memo<Vec<SessionArtifact>>,
+    shown: Memo<Option<ArtifactId>>,
+) -> impl IntoView {
     let id = artifact.id;
+    let has_draft =
+        Memo::new(move |_| artifacts.with(|artifacts| artifacts.iter().any(|artifact| artifact.id == id && artifact.has_draft)));
     view! {
         <a href=format!("{}?artifact={id}", session_address(session)) aria-current=move || (shown.get() == Some(id)).then_some("true") title=artifact.volume_name>
             <KindMark kind=artifact.kind small=true/>
             <span>{artifact.name}</span>
-            {artifact.has_draft.then(|| view! { <i class="dot warn" title="Not committed"></i> })}
+            {move || has_draft.get().then(|| view! { <i class="dot warn" title="Not committed"></i> <span class="sr">"not committed"</span> })}
         </a>
     }
 }

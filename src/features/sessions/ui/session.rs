@@ -1,5 +1,7 @@
 //! One session: its timeline and, beside it, the artifacts that are worked on.
 
+use std::collections::BTreeMap;
+
 use leptos::prelude::*;
 use leptos_router::{
     NavigateOptions,
@@ -80,8 +82,10 @@ fn Session(detail: SessionDetail, entries: EntryPage) -> impl IntoView {
     let reload = Callback::new(move |()| {
         let answer = read_session(id);
         leptos::task::spawn_local(async move {
-            if let Ok(read) = answer.await {
-                detail.try_set(read);
+            if let Ok(read) = answer.await
+                && detail.try_with_untracked(|detail| *detail != read) == Some(true)
+            {
+                detail.set(read);
             }
         });
     });
@@ -93,12 +97,10 @@ fn Session(detail: SessionDetail, entries: EntryPage) -> impl IntoView {
         timeline.resync();
         reload.run(());
     });
-    Effect::new(move |was: Option<bool>| {
-        let is = live.is_connected.get();
-        if is && was == Some(false) {
-            outbox.run();
-        }
-        is
+    live.on_entered(move || {
+        timeline.catch_up();
+        reload.run(());
+        outbox.run();
     });
     if first_time {
         Effect::new(move |_| {
@@ -127,12 +129,16 @@ fn Session(detail: SessionDetail, entries: EntryPage) -> impl IntoView {
         })
     };
     let may_write = Signal::derive(move || detail.with(|detail| detail.can_write && detail.summary.status != SessionStatus::Archived));
+    let artifacts = Memo::new(move |_| {
+        detail.with(|detail| detail.artifacts.iter().map(|artifact| (artifact.id, artifact.clone())).collect::<BTreeMap<_, _>>())
+    });
     let saving = RwSignal::new(None::<Attachment>);
     let commented = RwSignal::new(None::<(EntryId, Option<ThreadId>)>);
     let context = EntryContext {
         timeline,
         me,
         may_write,
+        artifacts,
         open: open_artifact,
         save: Callback::new(move |file: Attachment| {
             saving.set(Some(file));

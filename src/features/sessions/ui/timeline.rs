@@ -184,6 +184,22 @@ impl Timeline {
         });
     }
 
+    /// Reads what came since the page was read, when nobody told it.
+    pub fn catch_up(self) {
+        if self.reading.try_get_value() == Some(true) {
+            page::after_forget(60, move || self.catch_up());
+            return;
+        }
+        let Some(known) = self.total.try_get_untracked() else { return };
+        self.read_page(known + 1, PAGE, move |timeline, page| {
+            // Somewhere else in the timeline it is only counted.
+            if !page.items.is_empty() && timeline.ends().map_or(0, |(_, last)| last) == known {
+                timeline.put(page, true);
+                timeline.note_read();
+            }
+        });
+    }
+
     /// Reads one entry again: it was edited or deleted.
     pub fn refresh(self, number: i64) {
         let there = self.entries.try_with_untracked(|entries| entries.contains_key(&number)).unwrap_or_default();

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use crate::{
     features::volumes::state::use_volumes,
-    ui::{Icon, late, plural},
+    ui::{Icon, Transition, late, plural},
 };
 
 #[component]

@@ -16,18 +16,22 @@ use super::{
 use crate::{
     browser::response,
     error::AppError,
-    features::accounts::state::{AdminData, use_session},
+    features::{
+        accounts::state::{AdminData, use_session},
+        collaboration::ui::RoomsView,
+    },
     ui::{ErrorView, Loading, PageError, PageTitle},
 };
 use settings::InstanceForm;
 use teams::Teams;
 use users::Users;
 
-const PARTS: [Part; 5] = [
+const PARTS: [Part; 6] = [
     Part { slug: "users", icon: "user", words: "Accounts" },
     Part { slug: "teams", icon: "users", words: "Teams" },
     Part { slug: "invitations", icon: "link", words: "Invitations" },
     Part { slug: "settings", icon: "settings", words: "Instance" },
+    Part { slug: "rooms", icon: "plug", words: "Rooms" },
     Part { slug: "audit", icon: "log", words: "Audit log" },
 ];
 
@@ -72,6 +76,13 @@ fn AdminFrame(part: Memo<String>, show: Memo<&'static str>, data: AdminData) -> 
                             "invitations" => view! { <Invitations path="/admin/invitations" own=None invitations=data.invitations/> }.into_any(),
                             "settings" => {
                                 (move || shown(data.settings.get(), move |settings| view! { <InstanceForm settings=settings data=data/> }.into_any())).into_any()
+                            }
+                            "rooms" => {
+                                (move || {
+                                    let query = data.rooms_query.get();
+                                    shown(data.rooms.get(), move |report| view! { <RoomsView first=report query=query/> }.into_any())
+                                })
+                                    .into_any()
                             }
                             "audit" => {
                                 view! {

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use crate::{
-    browser::{data, page},
+    browser::{data, editor, page},
     features::accounts::{
         api::SignOut,
         model::{ChangePassword, Me, SignIn},
@@ -112,6 +112,12 @@ fn GitHub(me: Me) -> impl IntoView {
     }
 }
 
+/// Nothing of the account stays on this device.
+async fn leave() {
+    editor::forget_all().await;
+    page::go("/login");
+}
+
 #[component]
 fn SignIns(data: SettingsData) -> impl IntoView {
     let toasts = use_toasts();
@@ -119,14 +125,14 @@ fn SignIns(data: SettingsData) -> impl IntoView {
     Effect::new(move |_| {
         // Everything this page holds belonged to the account: start from an empty one.
         if matches!(action.value().get(), Some(Ok(()))) {
-            page::go("/login");
+            leptos::task::spawn_local(leave());
         }
     });
     let everywhere = move |()| {
         let change = data::post::<serde_json::Value>("/me/sign-out-everywhere", &());
         leptos::task::spawn_local(async move {
             match change.await {
-                Ok(_) => page::go("/login"),
+                Ok(_) => leave().await,
                 Err(error) => toast_error(toasts, &error),
             }
         });

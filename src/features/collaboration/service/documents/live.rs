@@ -36,6 +36,8 @@ struct Member {
     user: RoomUser,
     write: bool,
     acks: bool,
+    /// Updates that came from it, taken or known already.
+    sent: u64,
 }
 
 /// A number for an update that is written with the draft.
@@ -74,6 +76,8 @@ pub struct Batch {
     /// The state vector with these.
     vector: Vec<u8>,
     pub number: i64,
+    /// How many updates of each connection are on disk with these.
+    sent: HashMap<ConnectionId, u64>,
 }
 
 /// What a draft is made of.
@@ -107,6 +111,8 @@ struct State {
     loose: usize,
     /// All bytes of both.
     bytes: usize,
+    /// Batches on their way to the disk.
+    under_way: usize,
     settle_at: Instant,
     empty_since: Option<Instant>,
     broken: bool,
@@ -154,6 +160,7 @@ impl Live {
                 rows,
                 loose,
                 bytes,
+                under_way: 0,
                 settle_at: now,
                 empty_since: Some(now),
                 broken: false,
@@ -170,11 +177,11 @@ impl Live {
         let mut state = self.state();
         let Joining { connection, outbox, user, write, acks } = joining;
         state.empty_since = None;
-        state.members.insert(connection, Member { outbox: outbox.clone(), user, write, acks });
+        state.members.insert(connection, Member { outbox: outbox.clone(), user, write, acks, sent: 0 });
         let mut first = vec![messages::ask(&state.replica)];
         first.extend(state.presence.everybody().map(Bytes::from));
         if acks {
-            first.push(messages::saved(&state.saved));
+            first.push(messages::saved(&state.saved, 0));
         }
         first
     }
@@ -216,7 +223,8 @@ impl Live {
     /// Takes an update from a connection, tells the others, and has it stored.
     pub fn take(&self, connection: ConnectionId, update: &[u8], now: i64) -> Result<(), NotTaken> {
         let mut state = self.state();
-        let Some(member) = state.members.get(&connection) else { return Ok(()) };
+        let Some(member) = state.members.get_mut(&connection) else { return Ok(()) };
+        member.sent += 1;
         let (user, write) = (member.user.user_id, member.write);
         if state.broken {
             return Err(NotTaken::Refused(Refused::Broken));
@@ -231,8 +239,11 @@ impl Live {
         }
         match state.replica.apply(update) {
             Ok(Taken { changed, gap }) => {
-                if let Some(changed) = changed {
-                    state.note(self.id, changed, user, Some(connection), now);
+                match changed {
+                    Some(changed) => state.note(self.id, changed, user, Some(connection), now),
+                    // Nothing new: it is on disk when everything before it is.
+                    None if !gap && state.is_on_disk() => state.tell_saved(|id| id == connection),
+                    None => {}
                 }
                 if gap { Err(NotTaken::Gap) } else { Ok(()) }
             }
@@ -262,6 +273,7 @@ impl Live {
         if state.broken {
             return;
         }
+        state.under_way = state.under_way.saturating_sub(1);
         state.pending_bytes += batch.bytes;
         let newer = std::mem::replace(&mut state.pending, batch.updates);
         state.pending.extend(newer);
@@ -270,11 +282,15 @@ impl Live {
     /// It is on disk now: those who asked for it are told.
     pub fn note_saved(&self, batch: &Batch) {
         let mut state = self.state();
+        state.under_way = state.under_way.saturating_sub(1);
         state.rows += batch.updates.len();
         state.saved.clone_from(&batch.vector);
-        let frame = messages::saved(&batch.vector);
-        for member in state.members.values().filter(|member| member.acks) {
-            member.outbox.push(frame.clone());
+        if state.is_on_disk() {
+            state.tell_saved(|_| true);
+            return;
+        }
+        for (id, member) in state.members.iter().filter(|(_, member)| member.acks) {
+            member.outbox.push(messages::saved(&batch.vector, batch.sent.get(id).copied().unwrap_or_default()));
         }
     }
 
@@ -284,12 +300,7 @@ impl Live {
         if state.broken || state.number == state.settled {
             return None;
         }
-        let batch = state.take_batch().unwrap_or_else(|| Batch {
-            updates: Vec::new(),
-            bytes: 0,
-            vector: state.replica.state_vector(),
-            number: state.number,
-        });
+        let batch = state.batch();
         let mut authors: Vec<UserId> = state.authors.iter().copied().filter(|author| Some(*author) != state.last_author).collect();
         authors.extend(state.last_author);
         let compacting = state.rows + batch.updates.len() > ROWS || state.loose > LOOSE_BYTES + (state.bytes - state.loose);
@@ -328,15 +339,11 @@ impl Live {
             state.settled = reserved.number;
         }
         // What was pending is not on disk yet, so the state vector there is not known: the next batch says it.
-        if state.pending.is_empty() {
+        let nothing_else = state.is_on_disk();
+        state.tell(None, messages::update(&changed.v1));
+        if nothing_else {
             state.saved = state.replica.state_vector();
-            let frame = messages::saved(&state.saved);
-            state.tell(None, messages::update(&changed.v1));
-            for member in state.members.values().filter(|member| member.acks) {
-                member.outbox.push(frame.clone());
-            }
-        } else {
-            state.tell(None, messages::update(&changed.v1));
+            state.tell_saved(|_| true);
         }
     }
 
@@ -474,11 +481,31 @@ impl State {
     }
 
     fn take_batch(&mut self) -> Option<Batch> {
-        if self.pending.is_empty() {
-            return None;
+        (!self.pending.is_empty()).then(|| self.batch())
+    }
+
+    fn batch(&mut self) -> Batch {
+        self.under_way += 1;
+        Batch {
+            updates: std::mem::take(&mut self.pending),
+            bytes: std::mem::take(&mut self.pending_bytes),
+            vector: self.replica.state_vector(),
+            number: self.number,
+            sent: self.members.iter().filter(|(_, member)| member.acks).map(|(id, member)| (*id, member.sent)).collect(),
         }
-        let updates = std::mem::take(&mut self.pending);
-        let bytes = std::mem::take(&mut self.pending_bytes);
-        Some(Batch { updates, bytes, vector: self.replica.state_vector(), number: self.number })
+    }
+
+    /// Whether nothing waits, and nothing is under way.
+    fn is_on_disk(&self) -> bool {
+        self.pending.is_empty() && self.under_way == 0
+    }
+
+    /// Tells those who want to know that everything they sent is on disk.
+    fn tell_saved(&self, whom: impl Fn(ConnectionId) -> bool) {
+        for (id, member) in self.members.iter().filter(|(_, member)| member.acks) {
+            if whom(*id) {
+                member.outbox.push(messages::saved(&self.saved, member.sent));
+            }
+        }
     }
 }

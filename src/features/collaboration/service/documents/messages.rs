@@ -4,7 +4,7 @@ use axum::body::Bytes;
 
 use super::replica::Replica;
 
-/// Server to client: the state vector that is on disk. Not part of Yjs' protocol, so it goes to those who ask for it.
+/// Server to client: the state vector that is on disk, and how many of the client's updates. Not part of Yjs' protocol, so it goes to those who ask for it.
 const SAVED: u8 = 100;
 
 /// Sync step 1: what is not known here?
@@ -23,21 +23,26 @@ pub fn update(v1: &[u8]) -> Bytes {
     message.into()
 }
 
-/// The state vector that is on disk.
-pub fn saved(vector: &[u8]) -> Bytes {
-    let mut message = Vec::with_capacity(vector.len() + 4);
+/// The state vector says nothing of what was deleted, so the count of the reader's own updates stands behind it.
+pub fn saved(vector: &[u8], sent: u64) -> Bytes {
+    let mut message = Vec::with_capacity(vector.len() + 8);
     message.push(SAVED);
     write_bytes(&mut message, vector);
+    write_number(&mut message, sent);
     message.into()
 }
 
 /// Bytes behind their number, as lib0 writes them.
 fn write_bytes(message: &mut Vec<u8>, bytes: &[u8]) {
-    let mut length = bytes.len();
-    while length >= 0x80 {
-        message.push((length & 0x7f) as u8 | 0x80);
-        length >>= 7;
-    }
-    message.push(length as u8);
+    write_number(message, bytes.len() as u64);
     message.extend_from_slice(bytes);
+}
+
+/// Seven bits a byte, the lowest first, as lib0 writes unsigned numbers.
+fn write_number(message: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        message.push((number & 0x7f) as u8 | 0x80);
+        number >>= 7;
+    }
+    message.push(number as u8);
 }

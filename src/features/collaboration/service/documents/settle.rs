@@ -51,7 +51,7 @@ async fn write(ctx: &Ctx, live: &Live, snapshot: &Snapshot) -> AppResult<Option<
         store::compact(&mut tx, live.id, state, snapshot.batch.number).await?;
     }
     tx.commit().await?;
-    artifacts::service::announce_live_draft(ctx, &draft, &written, snapshot.authors.last().copied());
+    artifacts::service::announce_live_draft(ctx, &draft, &written, snapshot.authors.last().copied()).await;
     Ok(base)
 }
 

@@ -1,0 +1,287 @@
+//! What an open editor has to do with its page: what it tells, and what is asked of it.
+
+use leptos::prelude::*;
+
+use super::artifact::Shown;
+use crate::{
+    browser::{
+        editor::{self, Editor, Link, Told},
+        page,
+    },
+    features::{
+        accounts::{
+            model::Action,
+            state::{SessionContext, use_session},
+        },
+        artifacts::{model::validate::Hint, state::preview},
+        collaboration::{
+            model::{RoomType, RoomUser},
+            state::{Room, use_collaboration},
+        },
+        comments::{
+            model::{Anchor, PAGE_MAX, Subject, ThreadQuery, ThreadState},
+            state::read_threads,
+        },
+        volumes::state::{VolumesContext, use_volumes},
+    },
+    ids::ThreadId,
+};
+
+/// How long writing pauses before the preview and the hints follow, in milliseconds.
+const PAUSE: u32 = 400;
+/// How long a commit waits for what was written to reach the disk, in steps of 50 ms.
+const PATIENCE: u32 = 100;
+const STEP: u32 = 50;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// The server's text stands there and cannot be changed yet.
+    Opening,
+    Ready,
+    /// The script could not be loaded.
+    Failed,
+    /// The server does not take anything any more: the close code.
+    Ended(u16),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Saved {
+    /// Nothing was written here.
+    Clean,
+    Waiting,
+    /// Since then, by the device's clock.
+    OnDisk(i64),
+}
+
+/// The editor of a page.
+#[derive(Clone, Copy)]
+pub struct Editing {
+    pub shown: Shown,
+    pub phase: RwSignal<Phase>,
+    pub link: RwSignal<Link>,
+    pub saved: RwSignal<Saved>,
+    pub read_only: RwSignal<bool>,
+    /// Who has it open.
+    pub people: RwSignal<Vec<RoomUser>>,
+    /// Whether something is selected.
+    pub selected: RwSignal<bool>,
+    /// The text, shortly after it changed.
+    pub text: RwSignal<String>,
+    pub html: RwSignal<String>,
+    pub hints: RwSignal<Vec<Hint>>,
+    /// What a new comment will be about.
+    pub pending: RwSignal<Option<Anchor>>,
+    /// The thread whose range was pressed.
+    pub thread: RwSignal<Option<ThreadId>>,
+    /// Counts changes, so that only the last of a row is followed.
+    changes: RwSignal<u32>,
+    volumes: VolumesContext,
+    session: SessionContext,
+    editor: StoredValue<Option<Editor>>,
+}
+
+impl Editing {
+    /// For the calling component: the editor opens when its page stands, and closes with it.
+    pub fn new(shown: Shown) -> Self {
+        let (text, html, hints) = shown.detail.with_untracked(|detail| (detail.text.clone(), detail.html.clone(), detail.hints.clone()));
+        let this = Self {
+            shown,
+            phase: RwSignal::new(Phase::Opening),
+            link: RwSignal::new(Link::Connecting),
+            saved: RwSignal::new(Saved::Clean),
+            read_only: RwSignal::new(!untrack(|| shown.may_edit())),
+            people: RwSignal::new(Vec::new()),
+            selected: RwSignal::new(false),
+            text: RwSignal::new(text),
+            html: RwSignal::new(html),
+            hints: RwSignal::new(hints),
+            pending: RwSignal::new(None),
+            thread: RwSignal::new(None),
+            changes: RwSignal::new(0),
+            volumes: use_volumes(),
+            session: use_session(),
+            editor: StoredValue::new(None),
+        };
+        let room = Room { id: shown.id.same_as(), kind: RoomType::Artifact };
+        let live = use_collaboration(Signal::stored(Some(room)));
+        live.on_comment(move |_| this.mark_threads());
+        live.on_resync(move || this.mark_threads());
+        // In effects: the server opens no editor.
+        Effect::new(move |_| this.open());
+        Effect::new(move |_| on_cleanup(move || this.leave()));
+        Effect::new(move |_| page::before_leaving(move || this.saved.try_get_untracked() == Some(Saved::Waiting)));
+        this
+    }
+
+    /// The id of the element that it stands in.
+    pub fn host(self) -> String {
+        format!("editor-{}", self.shown.id)
+    }
+
+    pub fn open(self) {
+        self.phase.set(Phase::Opening);
+        let user = self.session.account_untracked().map(|me| me.person.id.to_string()).unwrap_or_default();
+        let (host, id, read_only) = (self.host(), self.shown.id.to_string(), self.read_only.get_untracked());
+        leptos::task::spawn_local(async move {
+            let opened = editor::open(&host, &id, &user, read_only, move |told| self.take(told)).await;
+            match opened {
+                // The page may be gone by now; then the editor goes with this.
+                Some(editor) => drop(self.editor.try_update_value(move |place| *place = Some(editor))),
+                None => drop(self.phase.try_set(Phase::Failed)),
+            }
+            self.mark_threads();
+        });
+    }
+
+    fn take(self, told: Told) {
+        match told {
+            Told::Ready => drop(self.phase.try_set(Phase::Ready)),
+            Told::Text => self.changed(),
+            Told::Selected(selected) => set_changed(self.selected, selected),
+            Told::Saved(false) => set_changed(self.saved, Saved::Waiting),
+            Told::Saved(true) => drop(self.saved.try_set(Saved::OnDisk(page::now_ms()))),
+            Told::Link(link) => set_changed(self.link, link),
+            Told::People(list) => drop(self.people.try_set(serde_json::from_str(&list).unwrap_or_default())),
+            Told::Thread(id) => {
+                if let Ok(id) = id.parse() {
+                    // Pressed once more it is shown once more.
+                    self.thread.try_set(None);
+                    self.thread.try_set(Some(id));
+                }
+            }
+            Told::Denied => drop(self.read_only.try_set(true)),
+            Told::Ended(code) => drop(self.phase.try_set(Phase::Ended(code))),
+        }
+    }
+
+    fn changed(self) {
+        let Some(number) = self.changes.try_update(|changes| {
+            *changes += 1;
+            *changes
+        }) else {
+            return;
+        };
+        page::after_forget(PAUSE, move || {
+            if self.changes.try_get_untracked() == Some(number) {
+                self.text.set(self.content());
+            }
+        });
+    }
+
+    /// Keeps the hints, and while it is shown the preview, at what is written.
+    pub fn preview_while(self, shown: impl Fn() -> bool + 'static) {
+        Effect::new(move |seen: Option<(String, bool)>| {
+            let now = (self.text.get(), shown());
+            // Neither the text that the page came with nor a preview that is closed asks for anything.
+            let Some(seen) = seen else { return now };
+            if now.0 == seen.0 || self.read_only.get_untracked() && !now.1 {
+                return now;
+            }
+            let answer = preview(self.shown.id, now.0.clone());
+            let number = self.changes.get_untracked();
+            leptos::task::spawn_local(async move {
+                if let Ok(rendered) = answer.await
+                    && self.changes.try_get_untracked() == Some(number)
+                {
+                    self.html.try_set(rendered.html);
+                    self.hints.try_set(rendered.hints);
+                }
+            });
+            now
+        });
+    }
+
+    /// The whole text as it is here.
+    pub fn content(self) -> String {
+        self.editor
+            .try_with_value(|editor| editor.as_ref().map(Editor::content))
+            .flatten()
+            .unwrap_or_else(|| self.shown.detail.with_untracked(|detail| detail.text.clone()))
+    }
+
+    pub fn may_comment(self) -> bool {
+        self.shown.role().allows(Action::Converse)
+    }
+
+    /// What is selected is what the next comment is about.
+    pub fn take_selection(self) {
+        let selection = self.editor.try_with_value(|editor| editor.as_ref().and_then(Editor::selection)).flatten();
+        self.pending.set(selection.and_then(|anchor| serde_json::from_str(&anchor).ok()));
+    }
+
+    /// Shows a range; false when nothing of it is left.
+    pub fn reveal(self, anchor: &Anchor) -> bool {
+        let anchor = serde_json::to_string(anchor).unwrap_or_default();
+        self.editor.try_with_value(|editor| editor.as_ref().is_some_and(|editor| editor.reveal(&anchor))).unwrap_or(false)
+    }
+
+    /// Marks in the text what is commented.
+    fn mark_threads(self) {
+        let query = ThreadQuery { limit: Some(PAGE_MAX), ..ThreadQuery::about(Subject::Artifact(self.shown.id), ThreadState::Open) };
+        let answer = read_threads(query);
+        leptos::task::spawn_local(async move {
+            let Ok(page) = answer.await else { return };
+            let list: Vec<serde_json::Value> = page
+                .items
+                .into_iter()
+                .filter_map(|thread| {
+                    let Anchor { start, end, quote } = thread.anchor?;
+                    Some(serde_json::json!({ "id": thread.id, "start": start, "end": end, "quote": quote }))
+                })
+                .collect();
+            let list = serde_json::Value::Array(list).to_string();
+            self.editor.try_with_value(|editor| {
+                if let Some(editor) = editor {
+                    editor.mark_threads(&list);
+                }
+            });
+        });
+    }
+
+    /// Waits until what was written is on the server's disk; false when it does not get there.
+    pub async fn settled(self) -> bool {
+        for _ in 0..PATIENCE {
+            match self.saved.try_get_untracked() {
+                Some(Saved::Waiting) => page::pause(STEP).await,
+                Some(_) => return true,
+                None => return false,
+            }
+        }
+        false
+    }
+
+    /// Forgets what is here, and opens what the server has.
+    pub fn begin_again(self) {
+        let editor = self.editor.try_update_value(Option::take).flatten();
+        leptos::task::spawn_local(async move {
+            if let Some(editor) = editor {
+                editor.forget().await;
+            }
+            self.saved.try_set(Saved::Clean);
+            self.open();
+        });
+    }
+
+    /// The page goes: the last words still leave, then its other parts read what came of them.
+    fn leave(self) {
+        let editor = self.editor.try_update_value(Option::take).flatten();
+        let Some(wrote) = self.saved.try_get_untracked().map(|saved| saved != Saved::Clean) else { return };
+        let (volumes, shown) = (self.volumes, self.shown);
+        leptos::task::spawn_local(async move {
+            if let Some(editor) = editor {
+                editor.close().await;
+            }
+            if wrote {
+                volumes.refresh();
+                shown.reload.try_run(());
+            }
+        });
+    }
+}
+
+/// What did not change is not told again.
+fn set_changed<T: PartialEq + Send + Sync + 'static>(signal: RwSignal<T>, value: T) {
+    if signal.try_with_untracked(|now| *now != value) == Some(true) {
+        signal.set(value);
+    }
+}
