@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// More rounds where there is time for them (`scripts/bench` runs the long form).
-fn rounds() -> usize {
+pub fn rounds() -> usize {
     std::env::var("LLMOS_KILL_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(4)
 }
 
