@@ -2,6 +2,20 @@
 
 pub use inner::*;
 
+/// A key press, wherever it happened on the page.
+#[derive(Clone, Debug)]
+pub struct Key {
+    pub key: String,
+    /// Command on a Mac, Control elsewhere.
+    pub command: bool,
+    pub shift: bool,
+    pub alt: bool,
+    /// It happened in a field: single keys belong to the text there.
+    pub in_field: bool,
+    /// A dialog is open.
+    pub in_dialog: bool,
+}
+
 #[cfg(feature = "hydrate")]
 mod inner {
     use gloo::{
@@ -10,6 +24,8 @@ mod inner {
     };
     use wasm_bindgen::JsCast as _;
     use web_sys::{HtmlDialogElement, HtmlDocument, HtmlElement, KeyboardEvent, ScrollIntoViewOptions, ScrollLogicalPosition};
+
+    use super::Key;
 
     fn document() -> web_sys::Document {
         gloo::utils::document()
@@ -173,20 +189,6 @@ mod inner {
     /// Now, in UTC milliseconds.
     pub fn now_ms() -> i64 {
         js_sys::Date::now() as i64
-    }
-
-    /// A key press, wherever it happened on the page.
-    #[derive(Clone, Debug)]
-    pub struct Key {
-        pub key: String,
-        /// Command on a Mac, Control elsewhere.
-        pub command: bool,
-        pub shift: bool,
-        pub alt: bool,
-        /// It happened in a field: single keys belong to the text there.
-        pub in_field: bool,
-        /// A dialog is open.
-        pub in_dialog: bool,
     }
 
     /// Listens to keys for as long as the page lives; return true from `act` to keep the browser's own reaction away.
@@ -385,6 +387,8 @@ mod inner {
 mod inner {
     //! On the server there is no page yet: nothing happens, and nothing is there.
 
+    use super::Key;
+
     pub fn cookies() -> String {
         String::new()
     }
@@ -435,15 +439,6 @@ mod inner {
     /// Now, in UTC milliseconds.
     pub fn now_ms() -> i64 {
         std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
-    }
-    #[derive(Clone, Debug)]
-    pub struct Key {
-        pub key: String,
-        pub command: bool,
-        pub shift: bool,
-        pub alt: bool,
-        pub in_field: bool,
-        pub in_dialog: bool,
     }
     pub fn on_key(_: impl FnMut(Key) -> bool + 'static) {}
     pub struct Keys;

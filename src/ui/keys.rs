@@ -91,10 +91,10 @@ fn install_keys(overlays: Overlays) {
             let address = match key.key.as_str() {
                 "h" => "/",
                 "a" => "/artifacts",
-                "w" => "/sessions",
+                "s" => "/sessions",
                 "c" => "/changes",
                 "n" => "/notifications",
-                "s" => "/settings",
+                "," => "/settings",
                 _ => return false,
             };
             navigate(address, leptos_router::NavigateOptions::default());
