@@ -13,10 +13,12 @@ use crate::{
     browser::{page, storage},
     features::{
         accounts::state::{SessionContext, use_session},
+        collaboration::state::provide_here,
         notifications::{
             state::provide_notifications,
             ui::{Bell, BellTab, Listener},
         },
+        sessions::ui::RailSessions,
         volumes::{
             state::{provide_volumes, use_volumes},
             ui::VolumesStatus,
@@ -47,6 +49,7 @@ pub fn Frame() -> impl IntoView {
     let session = use_session();
     provide_volumes();
     provide_notifications();
+    provide_here();
     let volumes = use_volumes();
     // A team that comes or goes does so with its volumes.
     Effect::new(move |last: Option<Option<usize>>| {
@@ -82,6 +85,7 @@ pub fn Frame() -> impl IntoView {
             <Rail session=session/>
             <Outlet/>
             <footer class="status" aria-label="State">
+                <Listener/>
                 <VolumesStatus/>
                 <button type="button" class="push" on:click=move |_| overlays.open_shortcuts()>
                     <kbd class="kbd">"?"</kbd>
@@ -91,7 +95,6 @@ pub fn Frame() -> impl IntoView {
             <TabBar/>
         </div>
         <OverlayViews/>
-        <Listener/>
         <Toasts/>
     }
 }
@@ -192,6 +195,7 @@ fn Rail(session: SessionContext) -> impl IntoView {
                         }))
                 }}
             </Suspense>
+            <RailSessions/>
             <div class="rail-foot">
                 <Suspense>
                     {move || {

@@ -12,7 +12,7 @@ use crate::{
         accounts::{model::Team, state::use_session},
         collaboration::{
             model::RoomType,
-            state::{Room, use_collaboration},
+            state::{Collaboration, Room, use_collaboration},
         },
         volumes::state::tell,
     },
@@ -48,7 +48,7 @@ impl NotificationsContext {
     }
 
     /// Listens in one's own room for as long as the calling component lives.
-    pub fn listen(self) {
+    pub fn listen(self) -> Collaboration {
         let session = use_session();
         let room = Signal::derive(move || session.account().map(|me| Room { id: me.person.id.same_as(), kind: RoomType::Workspace }));
         let live = use_collaboration(room);
@@ -61,6 +61,7 @@ impl NotificationsContext {
             self.read.refetch();
             self.news.try_update(|news| *news += 1);
         });
+        live
     }
 }
 

@@ -60,7 +60,9 @@ impl Live {
         // In an effect: the server looks once.
         Effect::new(move |_| {
             let ticker = StoredValue::new_local(Some(socket::every(EVERY, ask)));
-            on_cleanup(move || drop(ticker.try_update_value(Option::take)));
+            on_cleanup(move || {
+                ticker.try_update_value(Option::take);
+            });
         });
         live
     }

@@ -4,7 +4,10 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_location;
 
 use crate::{
-    features::notifications::state::{NotificationsContext, use_notifications},
+    features::{
+        collaboration::ui::LiveStatus,
+        notifications::state::{NotificationsContext, use_notifications},
+    },
     lazy_function,
     ui::Icon,
 };
@@ -79,10 +82,11 @@ lazy_function!(load_listening, |what: Listening| match what {
 
 #[component]
 fn Listen() -> impl IntoView {
-    use_notifications().listen();
+    let live = use_notifications().listen();
+    view! { <LiveStatus link=live.link/> }
 }
 
-/// Listens for notifications as soon as the page is there.
+/// Listens for notifications as soon as the page is there, and says how the connection stands.
 #[component]
 pub fn Listener() -> impl IntoView {
     let there = RwSignal::new(false);
