@@ -263,6 +263,15 @@ mod inner {
         document().active_element().is_some_and(|element| element.matches(selector).unwrap_or(false))
     }
 
+    /// Whether a pointer is over one of these, or the focus in it.
+    pub fn has_pointer_or_focus(selector: &str) -> bool {
+        let all = document().query_selector_all(selector);
+        all.is_ok_and(|all| {
+            let mut all = (0..all.length()).filter_map(|index| all.item(index)?.dyn_into::<web_sys::Element>().ok());
+            all.any(|element| element.matches(":is(:hover, :focus-within)").unwrap_or(false))
+        })
+    }
+
     /// Scrolls what is around an element as far as it takes to see it.
     pub fn reveal(selector: &str) {
         if let Ok(Some(element)) = document().query_selector(selector) {
@@ -455,6 +464,9 @@ mod inner {
         None
     }
     pub fn has_focus(_: &str) -> bool {
+        false
+    }
+    pub fn has_pointer_or_focus(_: &str) -> bool {
         false
     }
     pub fn reveal(_: &str) {}
