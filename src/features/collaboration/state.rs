@@ -144,7 +144,9 @@ impl Collaboration {
         let mut handler = Some(handler);
         Effect::new(move |_| {
             if let Some(handler) = handler.take() {
-                HANDLERS.with_borrow_mut(|handlers| handlers.push((self.part, handler())));
+                // Made first: it may call the page, which may add another.
+                let handler = handler();
+                HANDLERS.with_borrow_mut(|handlers| handlers.push((self.part, handler)));
             }
         });
     }
