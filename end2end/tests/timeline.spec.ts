@@ -119,7 +119,7 @@ test("files are attached: a picture is shown, a text becomes an artifact, what d
   await page.context().setOffline(true);
   await attach.setInputFiles({ name: "quay.png", mimeType: "image/png", buffer: png });
   await expect(attached.getByText("not uploaded")).toBeVisible();
-  await expect(page.getByText("You are offline.")).toBeVisible();
+  await expect(page.getByText("The file did not arrive.")).toBeVisible();
   await expect(page.getByRole("button", { name: "Send" })).toBeDisabled();
   await page.context().setOffline(false);
   await attached.getByRole("button", { name: "Retry" }).click();

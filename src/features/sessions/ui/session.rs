@@ -154,11 +154,13 @@ fn Session(detail: SessionDetail, entries: EntryPage) -> impl IntoView {
         side.update(|side| *side = !*side);
         storage::set_preference("side", if side.get_untracked() { "open" } else { "closed" });
     });
-    // What one opens is to be seen.
-    Effect::new(move |_| {
-        if open.get().is_some() {
+    // What one opens is to be seen; what was open when one turned it away stays away.
+    Effect::new(move |was: Option<Option<ArtifactId>>| {
+        let now = open.get();
+        if now.is_some() && was.is_some_and(|was| was != now) {
             side.set(true);
         }
+        now
     });
     page_keys(move |key| {
         let turns = key.key == "]";
