@@ -134,9 +134,11 @@ fn Session(detail: SessionDetail, entries: EntryPage) -> impl IntoView {
             timeline.go_to(number);
         }
     });
+    let side = RwSignal::new(storage::preference("side").as_deref() != Some("closed"));
     let open_artifact = {
         let navigate = navigate.clone();
         Callback::new(move |artifact: SessionArtifact| {
+            side.set(true);
             navigate(
                 &format!("{}?artifact={}", session_address(id), artifact.id),
                 NavigateOptions { scroll: false, ..NavigateOptions::default() },
@@ -149,7 +151,6 @@ fn Session(detail: SessionDetail, entries: EntryPage) -> impl IntoView {
     show_here(live.users);
     let pointing = RwSignal::new(pointers_wanted());
     let pointers = Pointers::new(live, timeline, pointing);
-    let side = RwSignal::new(storage::preference("side").as_deref() != Some("closed"));
     let turn_side = Callback::new(move |()| {
         side.update(|side| *side = !*side);
         storage::set_preference("side", if side.get_untracked() { "open" } else { "closed" });
