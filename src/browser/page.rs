@@ -156,6 +156,11 @@ mod inner {
         leptos::prelude::request_animation_frame(act);
     }
 
+    /// Runs `act` when the effects of what has just changed have run, in the same frame.
+    pub fn after_effects(act: impl FnOnce() + 'static) {
+        leptos::prelude::queue_microtask(act);
+    }
+
     /// Minutes that the clock of this device is ahead of UTC, now.
     pub fn utc_offset() -> i64 {
         -(js_sys::Date::new_0().get_timezone_offset() as i64)
@@ -430,6 +435,7 @@ mod inner {
     pub fn after_forget(_: u32, _: impl FnOnce() + 'static) {}
     pub async fn pause(_: u32) {}
     pub fn before_paint(_: impl FnOnce() + 'static) {}
+    pub fn after_effects(_: impl FnOnce() + 'static) {}
     pub fn utc_offset() -> i64 {
         0
     }

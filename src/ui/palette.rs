@@ -12,10 +12,9 @@ use crate::{
     },
 };
 
-const KEYS: [(&str, &str); 16] = [
+const KEYS: [(&str, &str); 10] = [
     ("Ctrl K", "Search or go to"),
     ("?", "This list"),
-    ("/", "Filter of this page"),
     ("g h", "Home"),
     ("g s", "Sessions"),
     ("g a", "Artifacts"),
@@ -23,12 +22,15 @@ const KEYS: [(&str, &str); 16] = [
     ("g n", "Notifications"),
     ("g ,", "Settings"),
     ("[", "Open or close the navigation"),
+    ("Ctrl Z", "Undo the last act while its toast stands"),
+];
+const KEYS_OF_PAGES: [(&str, &str); 6] = [
+    ("/", "Filter of this page"),
     ("j  k", "Move in a list"),
     ("e", "Edit the artifact"),
     ("h", "History of the artifact"),
     ("d", "Diff of the artifact"),
     ("Ctrl S", "Commit what is drafted"),
-    ("Ctrl Z", "Undo the last act while its toast stands"),
 ];
 
 /// What a person can do from the palette.
@@ -69,6 +71,21 @@ impl Hit {
     }
 }
 
+/// How many matches are looked at, and how many are shown.
+const ASKED: u32 = 50;
+const SHOWN: usize = 8;
+
+/// Where a match belongs: the library's filter looks into descriptions as well, here those names come first that begin with `text`,
+/// then those that have it elsewhere.
+fn rank(name: &str, slug: &str, text: &str) -> u8 {
+    let (name, text) = (name.to_lowercase(), text.trim().to_lowercase());
+    match (name.find(&text), slug.find(&text)) {
+        (Some(0), _) | (_, Some(0)) => 0,
+        (Some(_), _) | (_, Some(_)) => 1,
+        (None, None) => 2,
+    }
+}
+
 /// Ctrl-K: goes anywhere, finds artifacts by name.
 #[component]
 pub fn Palette() -> impl IntoView {
@@ -89,13 +106,16 @@ pub fn Palette() -> impl IntoView {
             if asked.try_get_value() != Some(number) {
                 return;
             }
-            let filter = LibraryQuery { q: Some(text.trim().to_owned()), limit: Some(8), ..LibraryQuery::default() };
+            let filter = LibraryQuery { q: Some(text.trim().to_owned()), limit: Some(ASKED), ..LibraryQuery::default() };
             let answer = data::get::<LibraryPage>(data::with_query("/artifacts", &filter));
             leptos::task::spawn_local(async move {
                 if let Ok(page) = answer.await
                     && asked.try_get_value() == Some(number)
                 {
-                    found.set(page.items);
+                    let mut items = page.items;
+                    items.sort_by_key(|artifact| rank(&artifact.name, &artifact.slug, &text));
+                    items.truncate(SHOWN);
+                    found.set(items);
                     chosen.set(0);
                 }
             });
@@ -151,7 +171,10 @@ pub fn Palette() -> impl IntoView {
                             page::scroll_into_view(&format!("palette-hit-{}", chosen.get_untracked()));
                         }
                     />
-                    <kbd class="kbd">"Esc"</kbd>
+                    <button type="button" class="btn ghost s" aria-label="Close (Esc)" on:click=move |_| page::close_dialog("palette")>
+                        <Icon name="x"/>
+                        <kbd class="kbd" aria-hidden="true">"Esc"</kbd>
+                    </button>
                 </div>
                 <div class="results"><ul id="palette-hits" role="listbox" aria-label="Matches">
                     {move || {
@@ -190,23 +213,24 @@ pub fn ShortcutsDialog() -> impl IntoView {
     Effect::new(|_| page::open_dialog("shortcuts"));
     view! {
         <super::Dialog id="shortcuts" title="Keyboard shortcuts".to_owned() size="l">
-            <div class="body"><div class="keys"><section><dl>
-                {KEYS
-                    .map(|(keys, what)| {
-                        view! {
-                            <div>
-                                <dt>{what}</dt>
-                                <dd>{keys.split(' ').filter(|key| !key.is_empty()).map(|key| view! { <kbd class="kbd">{key.to_owned()}</kbd> }).collect_view()}</dd>
-                            </div>
-                        }
-                    })
-                    .collect_view()}
-            </dl></section></div></div>
+            <div class="body"><div class="keys">
+                <section><h3>"Everywhere"</h3><KeyList keys=&KEYS/></section>
+                <section><h3>"In lists and on an artifact"</h3><KeyList keys=&KEYS_OF_PAGES/></section>
+            </div></div>
             <footer>
                 <SingleKeysSwitch/>
             </footer>
         </super::Dialog>
     }
+}
+
+#[component]
+fn KeyList(keys: &'static [(&'static str, &'static str)]) -> impl IntoView {
+    let row = |(keys, what): &(&'static str, &'static str)| {
+        let keys = keys.split(' ').filter(|key| !key.is_empty()).map(|key| view! { <kbd class="kbd">{key}</kbd> }).collect_view();
+        view! { <div><dt>{*what}</dt><dd>{keys}</dd></div> }
+    };
+    view! { <dl>{keys.iter().map(row).collect_view()}</dl> }
 }
 
 /// WCAG 2.1.4: single-key shortcuts can be turned off.
@@ -226,5 +250,17 @@ pub fn SingleKeysSwitch() -> impl IntoView {
             />
             <span>"Single keys work outside of fields"</span>
         </label>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rank;
+
+    #[test]
+    fn names_come_before_descriptions() {
+        assert_eq!(rank("Valuation of a house", "valuation-of-a-house", " VAL"), 0);
+        assert_eq!(rank("DCF Valuation", "dcf-valuation", "val"), 1);
+        assert_eq!(rank("Reviewer", "reviewer", "val"), 2);
     }
 }

@@ -119,7 +119,8 @@ export class Editor {
           EditorView.clipboardInputFilter.of((text) => text.replace(/\r\n?/g, "\n")),
           EditorView.cspNonce.of(document.querySelector<HTMLScriptElement>("script[nonce]")?.nonce ?? ""),
           EditorView.lineWrapping,
-          EditorView.contentAttributes.of({ "aria-label": "Source", spellcheck: "false", autocapitalize: "off" }),
+          // `tabindex` says again what `contenteditable` implies: checkers, and some browsers, know only the former for what scrolls.
+          EditorView.contentAttributes.of({ "aria-label": "Source", tabindex: "0", spellcheck: "false", autocapitalize: "off" }),
           this.rights.of(this.asRights()),
           drawSelection(),
           highlightActiveLine(),

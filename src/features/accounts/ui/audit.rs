@@ -49,7 +49,7 @@ fn AuditRow(event: AuditEvent) -> impl IntoView {
         <tr>
             <td class="nowrap" data-l="When" title=utc_time(event.created_at)><Time at=event.created_at/></td>
             <td data-l="Who">{event.actor}</td>
-            <td data-l="What">{action_words(&event.action)}</td>
+            <td class="main-cell">{action_words(&event.action)}</td>
             <td class="wrap-any" data-l="Detail">{subject}</td>
             <td class="num" data-l="Address">{event.address}</td>
         </tr>

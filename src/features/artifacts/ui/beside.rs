@@ -35,18 +35,26 @@ pub fn ArtifactBeside(
 ) -> impl IntoView {
     let detail = use_artifact(Memo::new(move |_| id.to_string()));
     let at = StoredValue::new(at);
-    view! {
-        <Transition fallback=|| view! { <div class="scroll"><Loading/></div> }>
-            {move || {
-                // Once: what the parts read would come twice otherwise, and not match.
-                detail
-                    .arrived()
-                    .map(|detail| late(move || match detail.read() {
-                        Ok(detail) => view! { <Parts detail=detail at=at changed=changed/> }.into_any(),
-                        Err(error) => view! { <div class="scroll"><ErrorView error=error/></div> }.into_any(),
-                    }))
-            }}
-        </Transition>
+    // Once the page is there: what is beside the timeline reads answers of its own, which the server's page, built several times, would not match.
+    let there = RwSignal::new(false);
+    Effect::new(move |_| there.set(true));
+    move || {
+        if !there.get() {
+            return view! { <div class="scroll"><Loading/></div> }.into_any();
+        }
+        view! {
+            <Transition fallback=|| view! { <div class="scroll"><Loading/></div> }>
+                {move || {
+                    detail
+                        .arrived()
+                        .map(|detail| late(move || match detail.read() {
+                            Ok(detail) => view! { <Parts detail=detail at=at changed=changed/> }.into_any(),
+                            Err(error) => view! { <div class="scroll"><ErrorView error=error/></div> }.into_any(),
+                        }))
+                }}
+            </Transition>
+        }
+        .into_any()
     }
 }
 

@@ -54,6 +54,10 @@ pub struct Timeline {
     /// Pixels of an entry, on average.
     mean: RwSignal<f64>,
     reading: StoredValue<bool>,
+    /// Counts the pages asked for: an answer that a later question has overtaken is not put in.
+    asked: StoredValue<u32>,
+    /// On the way to an entry: until it is shown, scrolling is not the reader's.
+    going: StoredValue<bool>,
     looked: StoredValue<bool>,
     /// Counts up when the rows stand elsewhere in the window.
     pub moved: RwSignal<u32>,
@@ -78,6 +82,8 @@ impl Timeline {
             me,
             mean: RwSignal::new(USUAL),
             reading: StoredValue::new(false),
+            asked: StoredValue::new(0),
+            going: StoredValue::new(false),
             looked: StoredValue::new(false),
             moved: RwSignal::new(0),
             offset: RwSignal::new(0),
@@ -132,6 +138,22 @@ impl Timeline {
         }
     }
 
+    /// How tall an entry is on average: the empty space changes with it, and what one looks at stays where it is.
+    fn measure(self, mean: f64) {
+        let known = self.mean.get_untracked();
+        if (mean - known).abs() < known / 50.0 {
+            return;
+        }
+        let anchor = scroll::anchor(LOG, ITEMS);
+        self.mean.set(mean);
+        if !self.at_end.get_untracked()
+            && let Some(anchor) = anchor
+        {
+            // After the space has changed, in the same frame.
+            page::after_effects(move || scroll::hold(LOG, &anchor));
+        }
+    }
+
     /// Changes what is there; what one looks at stays where it is.
     fn change(self, act: impl FnOnce(&mut BTreeMap<i64, Arc<Entry>>)) {
         let follows = self.at_end.try_get_untracked().unwrap_or_default();
@@ -148,18 +170,39 @@ impl Timeline {
 
     /// Reads entries from `from` on and lets `act` put them in. One page at a time.
     fn read_page(self, from: i64, limit: u32, act: impl FnOnce(Self, EntryPage) + 'static) {
-        if self.reading.try_get_value() != Some(false) {
-            return;
+        if self.reading.try_get_value() == Some(false) {
+            self.read_instead(from, limit, act);
         }
+    }
+
+    /// The same for where one wants to be next: what is on its way for elsewhere does not count any more.
+    fn read_instead(self, from: i64, limit: u32, act: impl FnOnce(Self, EntryPage) + 'static) {
+        let Some(number) = self.asked.try_update_value(|asked| {
+            *asked = asked.wrapping_add(1);
+            *asked
+        }) else {
+            return;
+        };
         self.reading.set_value(true);
         let answer = read_entries(self.session, EntryQuery { from: Some(from.max(1)), limit: Some(limit) });
         leptos::task::spawn_local(async move {
             let answer = answer.await;
-            self.reading.try_set_value(false);
+            let overtaken = self.asked.try_get_value() != Some(number);
+            if !overtaken {
+                self.reading.try_set_value(false);
+            }
             // A failure is no news here: the link's state is shown, and the next look asks again.
-            if let Ok(page) = answer {
-                self.total.try_update(|total| *total = (*total).max(page.total));
-                act(self, page);
+            match answer {
+                Ok(page) => {
+                    self.total.try_update(|total| *total = (*total).max(page.total));
+                    if !overtaken {
+                        act(self, page);
+                    }
+                }
+                Err(_) if !overtaken => {
+                    self.going.try_set_value(false);
+                }
+                Err(_) => {}
             }
         });
     }
@@ -259,7 +302,8 @@ impl Timeline {
             scroll::to_end(LOG);
             return;
         }
-        self.read_page(total - i64::from(PAGE) + 1, PAGE * 2, |timeline, page| {
+        self.going.try_set_value(false);
+        self.read_instead(total - i64::from(PAGE) + 1, PAGE * 2, |timeline, page| {
             timeline.at_end.try_set(true);
             timeline.change(|entries| *entries = by_number(page));
             timeline.note_read();
@@ -268,26 +312,44 @@ impl Timeline {
 
     /// Shows the entry with this number.
     pub fn go_to(self, number: i64) {
-        let show = move || center_soon(number, FRAMES);
         self.at_end.try_set(false);
+        self.going.try_set_value(true);
         if self.entries.with_untracked(|entries| entries.contains_key(&number)) {
-            show();
+            self.center_soon(number, FRAMES);
             return;
         }
-        self.read_page(number - i64::from(PAGE) / 2, PAGE, move |timeline, page| {
+        self.read_instead(number - i64::from(PAGE) / 2, PAGE, move |timeline, page| {
             timeline.entries.try_update(|entries| *entries = by_number(page));
-            show();
+            timeline.center_soon(number, FRAMES);
+        });
+    }
+
+    /// Shows the entry as soon as it stands in the document; after so many frames whatever is nearest.
+    fn center_soon(self, number: i64, frames: u32) {
+        page::before_paint(move || {
+            if frames > 0 && !scroll::center(&format!("entry-{number}")) {
+                self.center_soon(number, frames - 1);
+                return;
+            }
+            if frames == 0 {
+                center(number);
+            }
+            self.going.try_set_value(false);
+            self.look_soon();
         });
     }
 
     /// After scrolling: fetches what comes into sight.
     fn look(self) {
+        if self.going.try_get_value() != Some(false) {
+            return;
+        }
         let Some(sight) = scroll::sight(LOG, LIST) else { return };
         let Some((first, last)) = self.ends() else { return };
         let total = self.total.get_untracked();
         let there = (last - first + 1) as f64;
         if there > 5.0 && sight.items > 0.0 {
-            self.mean.set(sight.items / there);
+            self.measure(sight.items / there);
         }
         let mean = self.mean.get_untracked();
         let at_end = last >= total && sight.to_end < END;
@@ -356,17 +418,6 @@ impl Timeline {
 /// Shows the entry with this number, or the row that it stands in: several that joined are one.
 fn center(number: i64) {
     let _ = (0..KEPT as i64).find(|back| scroll::center(&format!("entry-{}", number - back)));
-}
-
-/// The same as soon as it stands in the document; after so many frames whatever is nearest.
-fn center_soon(number: i64, frames: u32) {
-    page::before_paint(move || {
-        if frames == 0 {
-            center(number);
-        } else if !scroll::center(&format!("entry-{number}")) {
-            center_soon(number, frames - 1);
-        }
-    });
 }
 
 fn by_number(page: EntryPage) -> BTreeMap<i64, Arc<Entry>> {

@@ -68,7 +68,8 @@ fn AdminFrame(part: Memo<String>, show: Memo<&'static str>, data: AdminData) -> 
             <PartsPane title="Administration" base="/admin" parts=PARTS.to_vec() current=part/>
             <section class="pane" data-part="main" aria-label=move || title.get()>
                 <PartBar title=title back="/admin"/>
-                <div class="scroll">
+                // Some parts have nothing that takes the focus, and have to scroll by keyboard too.
+                <div class="scroll" tabindex="0">
                     <div class=move || if part.get() == "settings" { "settings" } else { "settings wide" }>
                         {move || match part.get().as_str() {
                             "users" => view! { <Users data=data/> }.into_any(),

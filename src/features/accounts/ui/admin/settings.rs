@@ -34,7 +34,7 @@ pub fn InstanceForm(settings: InstanceSettings, data: AdminData) -> impl IntoVie
     view! {
         <section class="set">
             <header><h2>"This server"</h2></header>
-            <form on:submit=save>
+            <form class="form" on:submit=save>
                 <FormError error=running.error beside=&["name"]/>
                 <Field id="instance-name" name="name" label="Name" value=name hint="Shown on the sign-in page and above the navigation." required=true error=running.error/>
                 <div class="frow end">

@@ -77,7 +77,8 @@ fn TeamFrame(team: Team, part: Memo<String>, show: Memo<&'static str>, data: Tea
             <section class="pane" data-part="main" aria-label=move || heading.get()>
                 <PartBar title=heading back=base.clone()/>
                 {demo.then(|| view! { <DemoBanner/> })}
-                <div class="scroll">
+                // Some parts have nothing that takes the focus, and have to scroll by keyboard too.
+                <div class="scroll" tabindex="0">
                     <div class=move || if part.get() == "settings" { "settings" } else { "settings wide" }>
                         {move || {
                             let team = team.get_value();
