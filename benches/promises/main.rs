@@ -2,7 +2,10 @@
 //!
 //! `scripts/bench` runs it: `promises <corpus folder> [import|scale|process …]`. Prints a markdown table: figure, goal, measured.
 
+mod clients;
+mod documents;
 mod import;
+mod others;
 mod process;
 mod rooms;
 mod scale;
@@ -41,9 +44,9 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>
 fn main() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     if let [_, first, task] = &std::env::args().collect::<Vec<_>>()[..]
-        && first == rooms::CLIENT
+        && first == clients::CLIENT
     {
-        return runtime.block_on(rooms::run_client(task));
+        return runtime.block_on(clients::serve(task));
     }
     // `cargo bench` adds `--bench`.
     let mut arguments = std::env::args().skip(1).filter(|argument| !argument.starts_with("--"));
@@ -62,6 +65,12 @@ fn main() -> Result<()> {
     }
     if wanted("rooms") {
         figures.extend(runtime.block_on(rooms::run())?);
+    }
+    if wanted("documents") {
+        figures.extend(runtime.block_on(documents::run())?);
+    }
+    if wanted("others") {
+        runtime.block_on(others::run())?;
     }
     if wanted("sessions") {
         figures.extend(runtime.block_on(sessions::run())?);

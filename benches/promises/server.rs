@@ -13,8 +13,9 @@ use crate::Result;
 
 pub struct Server {
     process: Child,
+    cores: Option<String>,
     /// Removed with it.
-    _data: TempDir,
+    data: TempDir,
     pub address: String,
     pub client: reqwest::Client,
     /// From starting the process to the first answer.
@@ -27,33 +28,41 @@ impl Server {
         let data = TempDir::new()?;
         let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let address = format!("127.0.0.1:{port}");
-        let binary = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/release/llmos");
-        let mut command = match cores {
-            Some(cores) => {
-                let mut command = Command::new("taskset");
-                command.args(["-c", cores]).arg(binary);
-                command
-            }
-            None => Command::new(binary),
-        };
-        let began = Instant::now();
-        let process = command
-            .arg("serve")
-            .env("DATA_DIR", data.path())
-            .env("LEPTOS_SITE_ADDR", &address)
-            .env("RUST_LOG", "error")
-            .stdout(Stdio::null())
-            .spawn()?;
         let client = reqwest::Client::builder().cookie_store(true).build()?;
-        let mut server = Self { process, _data: data, address, client, started_in: Duration::ZERO };
-        while server.client.get(server.url("/healthz")).send().await.is_err() {
+        let began = Instant::now();
+        let process = spawn(cores, data.path(), &address)?;
+        let mut server = Self { process, cores: cores.map(str::to_owned), data, address, client, started_in: Duration::ZERO };
+        server.answers(began).await?;
+        Ok(server)
+    }
+
+    /// Kills it and starts it again on the same data.
+    pub async fn restart(&mut self) -> Result<()> {
+        self.process.kill()?;
+        self.process.wait()?;
+        let began = Instant::now();
+        self.process = spawn(self.cores.as_deref(), self.data.path(), &self.address)?;
+        self.answers(began).await
+    }
+
+    async fn answers(&mut self, began: Instant) -> Result<()> {
+        while self.client.get(self.url("/healthz")).send().await.is_err() {
             if began.elapsed() > Duration::from_secs(30) {
                 return Err("the server did not start".into());
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        server.started_in = began.elapsed();
-        Ok(server)
+        self.started_in = began.elapsed();
+        Ok(())
+    }
+
+    /// Of its process.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    pub fn data(&self) -> &Path {
+        self.data.path()
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -85,6 +94,34 @@ impl Server {
         Ok(volume.and_then(|volume| volume["id"].as_str()).ok_or("the team has no volume")?.to_owned())
     }
 
+    /// As many agents with tokens, and sessions to meet in.
+    pub async fn place(&self, members: usize, sessions: usize) -> Result<Place> {
+        let me = self.api("GET", "/me", None).await?;
+        let team = me["teams"][0]["id"].as_str().ok_or("no team")?.to_owned();
+        let mut place = Place { tokens: Vec::new(), sessions: Vec::new() };
+        for number in 0..members {
+            let new = json!({ "name": format!("agent {number}"), "role": "member" });
+            let agent = self.api("POST", &format!("/teams/{team}/agents"), Some(new)).await?;
+            let id = agent["person"]["id"].as_str().ok_or("no agent")?;
+            let new = json!({ "name": "bench", "scopes": ["read", "write"] });
+            let token = self.api("POST", &format!("/teams/{team}/agents/{id}/tokens"), Some(new)).await?;
+            place.tokens.push(token["secret"].as_str().ok_or("no token")?.to_owned());
+        }
+        for number in 0..sessions {
+            let session = self.api("POST", "/sessions", Some(json!({ "title": format!("Session {number}"), "teamId": team }))).await?;
+            place.sessions.push(session["id"].as_str().ok_or("no session")?.to_owned());
+        }
+        Ok(place)
+    }
+
+    /// An artifact of the team's.
+    pub async fn artifact(&self, name: &str) -> Result<String> {
+        let volumes = self.api("GET", "/volumes", None).await?;
+        let volume = volumes.as_array().into_iter().flatten().find(|volume| volume["kind"] == "team").ok_or("the team has no volume")?;
+        let made = self.api("POST", "/artifacts", Some(json!({ "volumeId": volume["id"], "kind": "skill", "name": name }))).await?;
+        Ok(made["summary"]["id"].as_str().ok_or("no artifact")?.to_owned())
+    }
+
     /// Imports a zip and waits for its end; gives the report.
     pub async fn import(&self, volume: &str, zip: Vec<u8>) -> Result<Value> {
         let request =
@@ -110,6 +147,26 @@ impl Server {
             status.lines().find_map(|text| text.strip_prefix(line)?.trim_start_matches(':').split_whitespace().next()?.parse::<f64>().ok());
         Ok(kilobytes.ok_or("no such line in /proc")? / 1024.0)
     }
+}
+
+/// Who takes part, and where.
+pub struct Place {
+    pub tokens: Vec<String>,
+    pub sessions: Vec<String>,
+}
+
+fn spawn(cores: Option<&str>, data: &Path, address: &str) -> Result<Child> {
+    let binary = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/release/llmos");
+    let mut command = match cores {
+        Some(cores) => {
+            let mut command = Command::new("taskset");
+            command.args(["-c", cores]).arg(binary);
+            command
+        }
+        None => Command::new(binary),
+    };
+    command.arg("serve").env("DATA_DIR", data).env("LEPTOS_SITE_ADDR", address).env("RUST_LOG", "error").stdout(Stdio::null());
+    Ok(command.spawn()?)
 }
 
 impl Drop for Server {

@@ -4,7 +4,7 @@
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{
-        TcpStream,
+        TcpSocket,
         tcp::{OwnedReadHalf, OwnedWriteHalf},
     },
 };
@@ -28,9 +28,13 @@ pub struct Writer {
     frame: Vec<u8>,
 }
 
-/// Opens `path` at `address`; `headers` are whole lines.
-pub async fn connect(address: &str, path: &str, headers: &[String]) -> Result<(Reader, Writer)> {
-    let mut stream = TcpStream::connect(address).await?;
+/// Opens `path` at `address`; `headers` are whole lines. With `take_in` the system takes in no more than these bytes of what is not read.
+pub async fn connect(address: &str, path: &str, headers: &[String], take_in: Option<u32>) -> Result<(Reader, Writer)> {
+    let socket = TcpSocket::new_v4()?;
+    if let Some(bytes) = take_in {
+        socket.set_recv_buffer_size(bytes)?;
+    }
+    let mut stream = socket.connect(address.parse()?).await?;
     stream.set_nodelay(true)?;
     let mut request = format!(
         "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\

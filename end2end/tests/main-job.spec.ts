@@ -1,8 +1,8 @@
 // The main job, from a team to a second person, as people do it.
-import path from "node:path";
+import { fileURLToPath } from "node:url";
 import { another, append, checkAccessible, expect, ready, test, watch } from "../fixtures/index.js";
 
-const SAMPLE = path.join(import.meta.dirname, "..", "..", "tests", "data", "volume");
+const SAMPLE = fileURLToPath(new URL("../../tests/data/volume", import.meta.url));
 
 test("a team imports a folder, edits, commits, and shares with a viewer", async ({ page, account, admin, browser, problems }) => {
   void account;

@@ -30,7 +30,7 @@ test("two people talk about a skill, one edits it, one loses the network, and th
   await join(request, second.context.request, team.id, "member");
   await second.page.goto(address);
   await ready(second.page);
-  const here = page.getByRole("list", { name: "Here now" });
+  const here = page.getByRole("region", { name: "Session", exact: true }).getByRole("list", { name: "Here now" });
   await expect(here.getByRole("img", { name: "Tomas Rey" })).toBeVisible();
 
   // They talk; typing is seen.

@@ -2,6 +2,20 @@
 
 pub use inner::*;
 
+/// A key press, wherever it happened on the page.
+#[derive(Clone, Debug)]
+pub struct Key {
+    pub key: String,
+    /// Command on a Mac, Control elsewhere.
+    pub command: bool,
+    pub shift: bool,
+    pub alt: bool,
+    /// It happened in a field: single keys belong to the text there.
+    pub in_field: bool,
+    /// A dialog is open.
+    pub in_dialog: bool,
+}
+
 #[cfg(feature = "hydrate")]
 mod inner {
     use gloo::{
@@ -10,6 +24,8 @@ mod inner {
     };
     use wasm_bindgen::JsCast as _;
     use web_sys::{HtmlDialogElement, HtmlDocument, HtmlElement, KeyboardEvent, ScrollIntoViewOptions, ScrollLogicalPosition};
+
+    use super::Key;
 
     fn document() -> web_sys::Document {
         gloo::utils::document()
@@ -175,20 +191,6 @@ mod inner {
         js_sys::Date::now() as i64
     }
 
-    /// A key press, wherever it happened on the page.
-    #[derive(Clone, Debug)]
-    pub struct Key {
-        pub key: String,
-        /// Command on a Mac, Control elsewhere.
-        pub command: bool,
-        pub shift: bool,
-        pub alt: bool,
-        /// It happened in a field: single keys belong to the text there.
-        pub in_field: bool,
-        /// A dialog is open.
-        pub in_dialog: bool,
-    }
-
     /// Listens to keys for as long as the page lives; return true from `act` to keep the browser's own reaction away.
     pub fn on_key(act: impl FnMut(Key) -> bool + 'static) {
         listen(act).forget();
@@ -259,6 +261,15 @@ mod inner {
     /// Whether one of these has the focus.
     pub fn has_focus(selector: &str) -> bool {
         document().active_element().is_some_and(|element| element.matches(selector).unwrap_or(false))
+    }
+
+    /// Whether a pointer is over one of these, or the focus in it.
+    pub fn has_pointer_or_focus(selector: &str) -> bool {
+        let all = document().query_selector_all(selector);
+        all.is_ok_and(|all| {
+            let mut all = (0..all.length()).filter_map(|index| all.item(index)?.dyn_into::<web_sys::Element>().ok());
+            all.any(|element| element.matches(":is(:hover, :focus-within)").unwrap_or(false))
+        })
     }
 
     /// Scrolls what is around an element as far as it takes to see it.
@@ -385,6 +396,8 @@ mod inner {
 mod inner {
     //! On the server there is no page yet: nothing happens, and nothing is there.
 
+    use super::Key;
+
     pub fn cookies() -> String {
         String::new()
     }
@@ -436,15 +449,6 @@ mod inner {
     pub fn now_ms() -> i64 {
         std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
     }
-    #[derive(Clone, Debug)]
-    pub struct Key {
-        pub key: String,
-        pub command: bool,
-        pub shift: bool,
-        pub alt: bool,
-        pub in_field: bool,
-        pub in_dialog: bool,
-    }
     pub fn on_key(_: impl FnMut(Key) -> bool + 'static) {}
     pub struct Keys;
     pub fn keys(_: impl FnMut(Key) -> bool + 'static) -> Keys {
@@ -460,6 +464,9 @@ mod inner {
         None
     }
     pub fn has_focus(_: &str) -> bool {
+        false
+    }
+    pub fn has_pointer_or_focus(_: &str) -> bool {
         false
     }
     pub fn reveal(_: &str) {}

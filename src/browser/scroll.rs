@@ -75,13 +75,30 @@ mod inner {
         }
     }
 
-    /// Shows the item with this id in the middle of its box.
-    pub fn center(id: &str) {
-        if let Some(item) = gloo::utils::document().get_element_by_id(id) {
-            let how = web_sys::ScrollIntoViewOptions::new();
-            how.set_block(web_sys::ScrollLogicalPosition::Center);
-            item.scroll_into_view_with_scroll_into_view_options(&how);
-        }
+    /// Shows the item with this id in the middle of its box; false when it is not there.
+    pub fn center(id: &str) -> bool {
+        let Some(item) = gloo::utils::document().get_element_by_id(id) else { return false };
+        let how = web_sys::ScrollIntoViewOptions::new();
+        how.set_block(web_sys::ScrollLogicalPosition::Center);
+        item.scroll_into_view_with_scroll_into_view_options(&how);
+        true
+    }
+
+    /// Which of `items` a pointer is over, and where on it: fractions of its width and height.
+    pub fn spot(event: &web_sys::PointerEvent, items: &str) -> Option<(String, f64, f64)> {
+        let target = event.target()?.dyn_into::<Element>().ok()?;
+        let item = target.closest(items).ok()??;
+        let place = item.get_bounding_client_rect();
+        let part = |at: i32, start: f64, length: f64| ((f64::from(at) - start) / length.max(1.0)).clamp(0.0, 1.0);
+        Some((item.id(), part(event.client_x(), place.left(), place.width()), part(event.client_y(), place.top(), place.height())))
+    }
+
+    /// Where such a spot is in `frame`, in pixels; none when it is not in sight there.
+    pub fn place(frame: &str, id: &str, x: f64, y: f64) -> Option<(f64, f64)> {
+        let (frame, item) =
+            (one(frame)?.get_bounding_client_rect(), gloo::utils::document().get_element_by_id(id)?.get_bounding_client_rect());
+        let (left, top) = (item.left() + x * item.width() - frame.left(), item.top() + y * item.height() - frame.top());
+        (left >= 0.0 && top >= 0.0 && left <= frame.width() && top <= frame.height()).then_some((left, top))
     }
 
     /// To the end of the box.
@@ -114,7 +131,15 @@ mod inner {
         None
     }
     pub fn hold(_: &str, _: &Anchor) {}
-    pub fn center(_: &str) {}
+    pub fn center(_: &str) -> bool {
+        false
+    }
+    pub fn spot(_: &leptos::ev::PointerEvent, _: &str) -> Option<(String, f64, f64)> {
+        None
+    }
+    pub fn place(_: &str, _: &str, _: f64, _: f64) -> Option<(f64, f64)> {
+        None
+    }
     pub fn to_end(_: &str) {}
     pub fn fit_height(_: &str) {}
 }

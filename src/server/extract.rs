@@ -1,15 +1,17 @@
 //! axum's extractors with rejections that a person can read.
 
+use std::{fmt, marker::PhantomData};
+
 use axum::{
     extract::{FromRequest, FromRequestParts, Request, rejection::*},
     http::request::Parts,
 };
-use serde::de::DeserializeOwned;
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
 
 use super::{error::chain, state::AppState};
 use crate::error::{AppError, ErrorCode};
 
-/// A JSON body.
+/// A JSON body: an object, as everything that the API takes is one.
 pub struct Json<T>(pub T);
 /// The query string.
 pub struct Query<T>(pub T);
@@ -20,7 +22,7 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Json<T> {
     type Rejection = AppError;
     async fn from_request(request: Request, state: &AppState) -> Result<Self, AppError> {
         match axum::Json::from_request(request, state).await {
-            Ok(axum::Json(value)) => Ok(Self(value)),
+            Ok(axum::Json(Object(value))) => Ok(Self(value)),
             Err(rejection) => Err(match &rejection {
                 JsonRejection::MissingJsonContentType(_) => {
                     AppError::new(ErrorCode::UnsupportedMediaType, "Send JSON with the header content-type: application/json.")
@@ -34,6 +36,25 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Json<T> {
                 _ => AppError::invalid("The body ended early. Send it again."),
             }),
         }
+    }
+}
+
+/// What serde reads from an object only. By itself it takes a list for a struct as well, its items for the fields in their order.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+            type Value = Object<T>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+            }
+        }
+        deserializer.deserialize_map(Fields(PhantomData))
     }
 }
 

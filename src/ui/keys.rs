@@ -91,10 +91,10 @@ fn install_keys(overlays: Overlays) {
             let address = match key.key.as_str() {
                 "h" => "/",
                 "a" => "/artifacts",
-                "w" => "/sessions",
+                "s" => "/sessions",
                 "c" => "/changes",
                 "n" => "/notifications",
-                "s" => "/settings",
+                "," => "/settings",
                 _ => return false,
             };
             navigate(address, leptos_router::NavigateOptions::default());
@@ -124,5 +124,21 @@ fn install_keys(overlays: Overlays) {
             let open = open.clone();
             page::keep_presses(move |address| open(address, leptos_router::NavigateOptions::default()));
         }
+    });
+}
+
+/// Keys of this page while it is shown, after those of every page. Single keys come only when they are meant for the page.
+pub fn page_keys(act: impl Fn(&Key) -> bool + Send + Sync + 'static) {
+    let act = Callback::new(move |key: Key| {
+        let plain = !key.command && !key.alt && !key.in_field && !key.in_dialog && single_keys();
+        (plain || (key.command && !key.in_dialog)) && act(&key)
+    });
+    Effect::new(move |_| {
+        // In here, because it is not `Send`: effects run in the browser only.
+        let listener = StoredValue::new_local(None::<page::Keys>);
+        // A moment later: the frame's own keys (the second one of "g h") come first.
+        page::after_forget(0, move || {
+            let _ = listener.try_update_value(|listener| *listener = Some(page::keys(move |key| act.try_run(key).unwrap_or(false))));
+        });
     });
 }

@@ -9,6 +9,7 @@ mod format;
 mod icon;
 mod keys;
 mod late;
+mod line_counts;
 mod palette;
 mod shell;
 mod suspense;
@@ -20,8 +21,9 @@ pub use error_view::{EmptyState, ErrorView, Loading, NotFound, PageError, PaneEr
 pub use field::{Field, FieldError, SelectField, form_error, keep_typed};
 pub use format::{bytes, count, plural, relative_time, short_sha, utc_time};
 pub use icon::{Icon, KindMark};
-pub use keys::{Overlays, single_keys};
+pub use keys::{Overlays, page_keys, single_keys};
 pub use late::{Late, late};
+pub use line_counts::LineCounts;
 pub use palette::SingleKeysSwitch;
 pub use shell::{Frame, PageTitle, Shell};
 pub use suspense::{Suspense, Transition};

@@ -13,10 +13,12 @@ use crate::{
     browser::{page, storage},
     features::{
         accounts::state::{SessionContext, use_session},
+        collaboration::{state::provide_here, ui::LiveStatus},
         notifications::{
             state::provide_notifications,
             ui::{Bell, BellTab},
         },
+        sessions::ui::RailSessions,
         volumes::{
             state::{provide_volumes, use_volumes},
             ui::VolumesStatus,
@@ -46,7 +48,8 @@ pub fn PageTitle(#[prop(into)] text: Signal<String>) -> impl IntoView {
 pub fn Frame() -> impl IntoView {
     let session = use_session();
     provide_volumes();
-    provide_notifications().listen();
+    let link = provide_notifications().listen();
+    provide_here();
     let volumes = use_volumes();
     // A team that comes or goes does so with its volumes.
     Effect::new(move |last: Option<Option<usize>>| {
@@ -82,6 +85,7 @@ pub fn Frame() -> impl IntoView {
             <Rail session=session/>
             <Outlet/>
             <footer class="status" aria-label="State">
+                <LiveStatus link=link/>
                 <VolumesStatus/>
                 <button type="button" class="push" on:click=move |_| overlays.open_shortcuts()>
                     <kbd class="kbd">"?"</kbd>
@@ -191,6 +195,7 @@ fn Rail(session: SessionContext) -> impl IntoView {
                         }))
                 }}
             </Suspense>
+            <RailSessions/>
             <div class="rail-foot">
                 <Suspense>
                     {move || {

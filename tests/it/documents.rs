@@ -2,132 +2,20 @@
 
 use std::time::Duration;
 
-use futures::{SinkExt as _, StreamExt as _};
+use futures::SinkExt as _;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message as Frame;
 use yrs::{
-    Doc, GetString as _, ReadTxn as _, StateVector, Text as _, TextRef, Transact as _, Update,
-    sync::{AwarenessUpdate, Message, SyncMessage, awareness::AwarenessUpdateEntry},
-    updates::{decoder::Decode as _, encoder::Encode as _},
+    Text as _, Transact as _,
+    sync::{Message, SyncMessage},
 };
 
 use crate::{
     app::{Client, TestApp, text},
-    socket::Socket,
+    editor::Editor,
     volumes::{commit, save, volume},
 };
-
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// An editor: a replica of its own, and a connection.
-struct Editor {
-    socket: Socket,
-    doc: Doc,
-    content: TextRef,
-    /// The last state vector that the server said is on disk.
-    saved: Option<StateVector>,
-    /// JSON of others' awareness, as it came.
-    heard: Vec<String>,
-    denied: Option<String>,
-}
-
-impl Editor {
-    async fn open(app: &TestApp, who: &Client, artifact: &str) -> Self {
-        let token = app.client_with_token(who, &["read", "write"]).await.token.expect("a token");
-        let socket = app.open(&format!("/ws/doc/{artifact}?ack=1&token={token}"), &[]).await.expect("it opens");
-        let doc = Doc::new();
-        let content = doc.get_or_insert_text("content");
-        let mut editor = Self { socket, doc, content, saved: None, heard: Vec::new(), denied: None };
-        let vector = editor.vector();
-        editor.send(Message::Sync(SyncMessage::SyncStep1(vector))).await;
-        editor.until(|editor| !editor.vector().is_empty()).await;
-        editor
-    }
-
-    fn vector(&self) -> StateVector {
-        self.doc.transact().state_vector()
-    }
-
-    fn text(&self) -> String {
-        self.content.get_string(&self.doc.transact())
-    }
-
-    async fn send(&mut self, message: Message) {
-        self.raw(message.encode_v1()).await;
-    }
-
-    async fn raw(&mut self, bytes: Vec<u8>) {
-        self.socket.0.send(Frame::binary(bytes)).await.expect("sends");
-    }
-
-    /// Takes messages until something is so; the code when the server closes.
-    async fn hear(&mut self, is_so: impl Fn(&Self) -> bool) -> Result<(), u16> {
-        while !is_so(self) {
-            let message = tokio::time::timeout(PATIENCE, self.socket.0.next()).await.expect("a message in time");
-            match message {
-                Some(Ok(Frame::Binary(bytes))) => self.take(&bytes).await,
-                Some(Ok(Frame::Close(frame))) => return Err(frame.map_or(1005, |frame| frame.code.into())),
-                Some(Ok(_)) => {}
-                Some(Err(_)) | None => return Err(1006),
-            }
-        }
-        Ok(())
-    }
-
-    async fn take(&mut self, bytes: &[u8]) {
-        match Message::decode_v1(bytes).expect("a message of the protocol") {
-            Message::Sync(SyncMessage::SyncStep1(vector)) => {
-                let missing = self.doc.transact().encode_state_as_update_v1(&vector);
-                self.send(Message::Sync(SyncMessage::SyncStep2(missing))).await;
-            }
-            Message::Sync(SyncMessage::SyncStep2(update) | SyncMessage::Update(update)) => {
-                let update = Update::decode_v1(&update).expect("an update");
-                self.doc.transact_mut().apply_update(update).expect("it applies");
-            }
-            Message::Awareness(update) => self.heard.extend(update.clients.into_values().map(|entry| entry.json.to_string())),
-            Message::Auth(reason) => self.denied = reason,
-            Message::Custom(100, vector) => self.saved = Some(StateVector::decode_v1(&vector).expect("a vector")),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    async fn until(&mut self, is_so: impl Fn(&Self) -> bool) {
-        if let Err(code) = self.hear(is_so).await {
-            panic!("closed with {code}");
-        }
-    }
-
-    async fn until_text(&mut self, contains: &str) {
-        self.until(|editor| editor.text().contains(contains)).await;
-    }
-
-    async fn until_saved(&mut self) {
-        self.until(|editor| editor.saved.as_ref() == Some(&editor.vector())).await;
-    }
-
-    async fn closed(&mut self) -> u16 {
-        self.hear(|_| false).await.expect_err("it closes")
-    }
-
-    /// Writes at the end of the first line that holds `after`, or at the end of the text.
-    async fn write(&mut self, after: &str, text: &str) {
-        let whole = self.text();
-        let at = whole.find(after).map_or(whole.len(), |at| at + after.len());
-        let update = {
-            let mut tx = self.doc.transact_mut();
-            self.content.insert(&mut tx, at as u32, text);
-            tx.encode_update_v1()
-        };
-        self.send(Message::Sync(SyncMessage::Update(update))).await;
-    }
-
-    async fn say(&mut self, clock: u32, state: Value) {
-        let entry = AwarenessUpdateEntry { clock, json: state.to_string().into() };
-        let update = AwarenessUpdate { clients: [(self.doc.client_id(), entry)].into_iter().collect() };
-        self.send(Message::Awareness(update)).await;
-    }
-}
 
 struct Place {
     maya: Client,
@@ -354,40 +242,11 @@ app_test!(administrators_see_open_documents, |app| {
     assert_eq!(report["documents"][0]["people"][0]["userId"], ines.id.as_str());
 });
 
-/// What message 100 says behind the vector: how many of our updates are on disk.
-fn on_disk(message: &[u8]) -> Option<u64> {
-    let number = |bytes: &mut std::slice::Iter<u8>| {
-        let mut value = 0;
-        for shift in (0..).step_by(7) {
-            let byte = *bytes.next()?;
-            value |= u64::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                return Some(value);
-            }
-        }
-        None
-    };
-    let mut bytes = message.iter();
-    (number(&mut bytes)? == 100).then_some(())?;
-    let vector = number(&mut bytes)?;
-    bytes.by_ref().take(vector as usize).for_each(drop);
-    number(&mut bytes)
-}
-
 app_test!(what_was_deleted_is_acknowledged_and_what_was_known_too, |app| {
     let Place { maya, id, .. } = place(app).await;
     let mut editor = Editor::open(app, &maya, &id).await;
     // The answer to the server's question, with nothing new in it, is the first.
-    let until = async |editor: &mut Editor, count: u64| loop {
-        let message = tokio::time::timeout(PATIENCE, editor.socket.0.next()).await.expect("a message in time");
-        let Some(Ok(Frame::Binary(bytes))) = message else { panic!("{message:?}") };
-        match on_disk(&bytes) {
-            Some(told) if told == count => return,
-            Some(told) => assert!(told < count, "{told} of {count}"),
-            None => editor.take(&bytes).await,
-        }
-    };
-    until(&mut editor, 1).await;
+    editor.until(|editor| editor.on_disk == 1).await;
     let (before, update) = {
         let before = editor.vector();
         let mut tx = editor.doc.transact_mut();
@@ -396,8 +255,8 @@ app_test!(what_was_deleted_is_acknowledged_and_what_was_known_too, |app| {
     };
     assert_eq!(editor.vector(), before, "a deletion has no place in the vector");
     editor.send(Message::Sync(SyncMessage::Update(update.clone()))).await;
-    until(&mut editor, 2).await;
+    editor.until(|editor| editor.on_disk == 2).await;
     assert_eq!(detail(&maya, &id).await["text"], FIRST[4..]);
     editor.send(Message::Sync(SyncMessage::Update(update))).await;
-    until(&mut editor, 3).await;
+    editor.until(|editor| editor.on_disk == 3).await;
 });

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// More rounds where there is time for them (`scripts/bench` runs the long form).
-fn rounds() -> usize {
+pub fn rounds() -> usize {
     std::env::var("LLMOS_KILL_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(4)
 }
 
@@ -41,15 +41,7 @@ async fn every_acknowledged_write_survives_kill_9() {
     for round in 0..rounds() {
         let mut writers = tokio::task::JoinSet::new();
         for writer in 0..3 {
-            let (base, client, volume, acknowledged) = (process.base.clone(), client.clone(), volume.clone(), acknowledged.clone());
-            writers.spawn(async move {
-                // Ends when the server no longer answers.
-                for step in 0.. {
-                    if write(&base, &client, &volume, &acknowledged, &format!("{round}-{writer}-{step}")).await.is_none() {
-                        return;
-                    }
-                }
-            });
+            writers.spawn(write_until_gone(&process, &client, &volume, &acknowledged, format!("{round}-{writer}")));
         }
         let moment = u64::from(uuid::Uuid::now_v7().as_bytes()[15]);
         tokio::time::sleep(Duration::from_millis(300 + moment * 3)).await;
@@ -105,16 +97,7 @@ async fn an_import_that_is_killed_goes_on_after_the_restart() {
         assert_eq!(answer.status(), 202);
         let job: Value = serde_json::from_str(&answer.text().await.expect("a body")).expect("JSON");
         // Somebody writes to the same volume meanwhile.
-        let writer = {
-            let (base, client, volume, acknowledged) = (process.base.clone(), client.clone(), volume.clone(), acknowledged.clone());
-            tokio::spawn(async move {
-                for step in 0.. {
-                    if write(&base, &client, &volume, &acknowledged, &format!("{round}-{step}")).await.is_none() {
-                        return;
-                    }
-                }
-            })
-        };
+        let writer = tokio::spawn(write_until_gone(&process, &client, &volume, &acknowledged, round.to_string()));
         let moment = u64::from(uuid::Uuid::now_v7().as_bytes()[15]);
         tokio::time::sleep(Duration::from_millis(20 + moment * 12)).await;
         process.kill();
@@ -150,6 +133,24 @@ async fn an_import_that_is_killed_goes_on_after_the_restart() {
     assert_eq!(commits, rounds(), "one commit for each import, however often it began");
     every_write_is_there(&process, &client, &acknowledged.lock().map(|mut seen| std::mem::take(&mut *seen)).expect("not poisoned")).await;
     process.kill();
+}
+
+/// Writes, again and again, until the server no longer answers.
+fn write_until_gone(
+    process: &Process,
+    client: &Client,
+    volume: &str,
+    acknowledged: &Arc<Mutex<Acknowledged>>,
+    name: String,
+) -> impl Future<Output = ()> + Send + 'static {
+    let (base, client, volume, acknowledged) = (process.base.clone(), client.clone(), volume.to_owned(), acknowledged.clone());
+    async move {
+        for step in 0.. {
+            if write(&base, &client, &volume, &acknowledged, &format!("{name}-{step}")).await.is_none() {
+                return;
+            }
+        }
+    }
 }
 
 /// One team, one artifact with a draft, one commit; notes what was acknowledged. `None`: the server is gone.
@@ -212,11 +213,20 @@ async fn each_kind_of_write_is_fsynced_before_its_answer() {
     ask(Method::PUT, format!("/artifacts/{id}/files/references/a.txt"), json!("a file")).await;
     ask(Method::POST, "/commits".to_owned(), json!({ "message": "Add it", "artifacts": [{ "id": id, "baseRevisionId": null }] })).await;
     ask(Method::PUT, format!("/artifacts/{id}/favourite"), Value::Null).await;
+    ask(Method::POST, "/comments/threads".to_owned(), json!({ "artifactId": id, "text": "Why?" })).await;
+    let session = ask(Method::POST, "/sessions".to_owned(), json!({ "title": "Traced" })).await;
+    let session = session["id"].as_str().expect("an id").to_owned();
+    ask(Method::POST, format!("/sessions/{session}/messages"), json!({ "text": "Because." })).await;
+    ask(Method::PATCH, "/me".to_owned(), json!({ "name": "Maya O." })).await;
     ask(Method::PATCH, format!("/artifacts/{id}/frontmatter"), json!({ "key": "version", "value": { "type": "text", "value": "1.0.0" } }))
         .await;
     ask(Method::DELETE, format!("/artifacts/{id}/draft"), Value::Null).await;
     ask(Method::DELETE, format!("/artifacts/{id}"), Value::Null).await;
     ask(Method::POST, "/me/tokens".to_owned(), json!({ "name": "CI", "scopes": ["read"], "expiresInDays": 1 })).await;
+    let path = format!("/volumes/{volume}/imports");
+    let upload = client.post(format!("{}/api/v1{path}", process.base)).header("content-type", "application/zip");
+    assert_eq!(upload.body(many("traced", 3, "words")).send().await.expect("an answer").status(), 202);
+    written.push(("POST", path));
     process.kill();
     let trace = std::fs::read_to_string(&log).expect("strace wrote its log");
     let lines: Vec<&str> = trace.lines().collect();

@@ -73,6 +73,39 @@ async fn a_full_disk_answers_503_and_what_was_there_stays() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_refused_is_a_line_of_the_log_with_its_request_id_and_no_secret() {
+    let data = TempDir::new().expect("a folder");
+    let log = data.path().join("log");
+    let to_file = format!("exec \"$0\" \"$@\" 2>'{}'", log.display());
+    let process = Process::start(data.path(), &["env", "RUST_LOG=info", "LOG_FORMAT=json", "bash", "-c", &to_file]).await;
+    let client = browser();
+    first_account(&process, &client).await;
+    let request = |method: Method, path: &str| client.request(method, format!("{}{path}", process.base));
+    let json = |text: &'static str| request(Method::POST, "/api/v1/teams").header("content-type", "application/json").body(text);
+    let mut refused = Vec::new();
+    for (request, status) in [
+        (request(Method::GET, "/api/v1/nothing"), 404),
+        (request(Method::GET, "/invite-me?token=not-for-the-log"), 404),
+        (json("{"), 400),
+        (json(r#"{"name": "x"}"#).header("origin", "https://elsewhere.example"), 403),
+        (request(Method::GET, "/api/v1/me").bearer_auth("llmos_not-for-the-log"), 401),
+    ] {
+        let answer = request.send().await.expect("an answer");
+        let id = answer.headers().get("x-request-id").and_then(|id| id.to_str().ok()).unwrap_or_default().to_owned();
+        assert_eq!((answer.status().as_u16(), id.len()), (status, 36));
+        refused.push((id, status));
+    }
+    process.kill();
+    let lines = std::fs::read_to_string(&log).expect("a log");
+    for (id, status) in refused {
+        let of_it: Vec<Value> =
+            lines.lines().filter(|line| line.contains(&id)).map(|line| serde_json::from_str(line).expect("a line is JSON")).collect();
+        assert!(of_it.iter().any(|line| line["fields"]["status"] == status), "{id} {status}: {of_it:?}");
+    }
+    assert!(!lines.contains("not-for-the-log"), "{lines}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_server_on_the_same_folder_is_refused() {
     let data = TempDir::new().expect("a folder");
     let process = Process::start(data.path(), &[]).await;

@@ -284,7 +284,7 @@ app_test!(
         socket.join(&maya.id, "workspace", None).await;
         // Nothing answers the server's ping while nobody reads.
         tokio::time::sleep(Duration::from_millis(1_900)).await;
-        assert_eq!(socket.closed().await, 4408);
+        assert_eq!(socket.closed().await, 4008);
         let mut silent = app.open("/ws", &[]).await.expect("it opens");
         assert_eq!(silent.closed().await, 4401);
     }

@@ -79,13 +79,20 @@ app_test!(sessions_are_begun_listed_and_ended, |app| {
     assert_eq!(maya.delete(&address).await.0, 204);
     assert_eq!(maya.delete(&address).await.0, 204, "twice is once");
     assert!(maya.get(&address).await.1["deletedAt"].is_i64(), "whoever may take it back sees it");
+    assert_eq!(titles(&maya.get("/sessions?view=trash").await.1), ["Api review 2"]);
+    assert_eq!(titles(&tom.get("/sessions?view=trash").await.1), Vec::<String>::new());
     assert_eq!(tom.get(&address).await.0, 404);
-    assert_eq!(maya.get(&format!("{address}/entries")).await.0, 404);
+    assert_eq!(maya.get(&format!("{address}/entries")).await.0, 200);
+    assert_eq!(tom.get(&format!("{address}/entries")).await.0, 404);
+    assert_eq!(maya.post(&format!("{address}/messages"), json!({ "text": "x" })).await.0, 404, "nothing is written in the trash");
     assert_eq!(maya.post(&format!("{address}/undelete"), json!({})).await.0, 204);
     assert_eq!(tom.get(&address).await.0, 200);
     // Housekeeping ends what is long in the trash.
     say(&tom, &toms, "one").await;
     assert_eq!(maya.delete(&format!("/sessions/{toms}")).await.0, 204, "a maintainer may");
+    for client in [&maya, &tom] {
+        assert_eq!(titles(&client.get("/sessions?view=trash").await.1), ["100%_sure"], "its owner and a maintainer may take it back");
+    }
     let ctx = llmos_lite::server::context::Ctx::internal(app.state.clone(), None);
     llmos_lite::features::sessions::service::empty_old_trash(&ctx).await.expect("runs");
     assert_eq!(tom.get(&format!("/sessions/{toms}")).await.0, 200, "not yet");

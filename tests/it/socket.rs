@@ -15,25 +15,17 @@ use crate::app::{Client, TestApp};
 /// Nothing takes longer, on a slow machine either.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// `http` as `ws`.
+fn address(url: &str, path: &str) -> String {
+    format!("{}{path}", url.replacen("http", "ws", 1))
+}
+
 pub struct Socket(pub WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl TestApp {
-    /// The address of a socket; `path` with its query.
-    pub fn socket_url(&self, path: &str) -> String {
-        format!("{}{path}", self.url.replacen("http", "ws", 1))
-    }
-
     /// Opens a socket with these headers; the status of the answer when it is refused.
     pub async fn open(&self, path: &str, headers: &[(&'static str, String)]) -> Result<Socket, u16> {
-        let mut request = self.socket_url(path).into_client_request().expect("an address");
-        for (name, value) in headers {
-            request.headers_mut().insert(*name, HeaderValue::from_str(value).expect("a header"));
-        }
-        match connect_async(request).await {
-            Ok((socket, _)) => Ok(Socket(socket)),
-            Err(Error::Http(response)) => Err(response.status().as_u16()),
-            Err(error) => panic!("{error}"),
-        }
+        Socket::open(&self.url, path, headers).await
     }
 
     /// Opens the room socket as a program with a token of `who`, and reads the welcome.
@@ -44,34 +36,55 @@ impl TestApp {
         socket
     }
 
-    /// The same for a client whose system takes in little of what it does not read: some take in tens of megabytes.
+    /// The same for a client whose system takes in little of what it does not read.
     pub async fn slow_socket_of(&self, who: &Client) -> Socket {
         let token = self.token_of(who).await;
-        let mut request = self.socket_url("/ws").into_client_request().expect("an address");
-        request.headers_mut().insert("authorization", HeaderValue::from_str(&format!("Bearer {token}")).expect("a header"));
-        let connection = TcpSocket::new_v4().expect("a socket");
-        connection.set_recv_buffer_size(64 * 1024).expect("a small buffer");
-        let address = request.uri().authority().expect("an address").as_str().parse().expect("an address");
-        let stream = connection.connect(address).await.expect("connects");
-        let (socket, _) = client_async(request, MaybeTlsStream::Plain(stream)).await.expect("it opens");
-        let mut socket = Socket(socket);
+        let mut socket = Socket::open_slow(&self.url, &format!("/ws?token={token}")).await;
         socket.welcomed(who).await;
         socket
     }
 
-    async fn token_of(&self, who: &Client) -> String {
+    pub async fn token_of(&self, who: &Client) -> String {
         self.client_with_token(who, &["read", "write"]).await.token.expect("a token")
     }
 }
 
 impl Socket {
+    /// Opens `path` of a server; the status of the answer when it is refused, 0 when nobody answers.
+    pub async fn open(url: &str, path: &str, headers: &[(&'static str, String)]) -> Result<Self, u16> {
+        let mut request = address(url, path).into_client_request().expect("an address");
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, HeaderValue::from_str(value).expect("a header"));
+        }
+        match connect_async(request).await {
+            Ok((socket, _)) => Ok(Self(socket)),
+            Err(Error::Http(response)) => Err(response.status().as_u16()),
+            Err(_) => Err(0),
+        }
+    }
+
+    /// The same, with small buffers in the client's system: some take in tens of megabytes of what nobody reads.
+    pub async fn open_slow(url: &str, path: &str) -> Self {
+        let request = address(url, path).into_client_request().expect("an address");
+        let connection = TcpSocket::new_v4().expect("a socket");
+        connection.set_recv_buffer_size(64 * 1024).expect("a small buffer");
+        let server = request.uri().authority().expect("an address").as_str().parse().expect("an address");
+        let stream = connection.connect(server).await.expect("connects");
+        let (socket, _) = client_async(request, MaybeTlsStream::Plain(stream)).await.expect("it opens");
+        Self(socket)
+    }
+
     async fn welcomed(&mut self, who: &Client) {
         let welcome = self.next().await;
         assert_eq!((&welcome["type"], &welcome["userId"]), (&json!("welcome"), &json!(who.id)));
     }
 
     pub async fn send(&mut self, frame: Value) {
-        self.0.send(Message::text(frame.to_string())).await.expect("sends");
+        self.try_send(frame).await.expect("sends");
+    }
+
+    pub async fn try_send(&mut self, frame: Value) -> Result<(), Error> {
+        self.0.send(Message::text(frame.to_string())).await
     }
 
     /// The next text frame as JSON.

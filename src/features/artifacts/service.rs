@@ -40,7 +40,7 @@ pub use live::{LiveText, announce_live_draft, live_text, prepare_live_draft, sav
 pub use marks::Marks;
 pub use merging::{get_merge, save_merge};
 pub use naming::{Named, complete, find_by_slug, named};
-pub use publishing::{Publication, publish_import, settle_all, unstage_import};
+pub use publishing::{publish_import, settle_all, unstage_import};
 pub use transfer::{fork_artifact, move_artifact};
 pub use trash::{delete_artifact, delete_forever, empty_old_trash, erase_volume, undelete_artifact};
 pub use tree::{clean_path, content_of_revision, contents_of, export_slice, read_export_file, tree_sha};

@@ -292,6 +292,28 @@ impl Collaboration {
     }
 }
 
+/// Who is in the place that the page shows, for the status line of the frame.
+#[derive(Clone, Copy)]
+pub struct HereContext(RwSignal<Vec<RoomUser>>);
+
+/// Provides the [`HereContext`] to the frame and everything in it.
+pub fn provide_here() {
+    provide_context(HereContext(RwSignal::new(Vec::new())));
+}
+
+pub fn use_here() -> RwSignal<Vec<RoomUser>> {
+    expect_context::<HereContext>().0
+}
+
+/// Shows in the status line who is in the room, for as long as the calling component lives.
+pub fn show_here(users: Signal<Vec<RoomUser>>) {
+    let here = use_here();
+    Effect::new(move |_| here.set(users.get()));
+    on_cleanup(move || {
+        here.try_set(Vec::new());
+    });
+}
+
 /// Where administrators see the rooms.
 pub fn rooms_address(query: RoomsQuery) -> String {
     data::with_query("/admin/rooms", &query)

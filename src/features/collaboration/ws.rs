@@ -43,10 +43,10 @@ pub mod close {
     pub const SIGN_IN: u16 = 4401;
     pub const FORBIDDEN: u16 = 4403;
     pub const NOT_FOUND: u16 = 4404;
-    pub const SILENT: u16 = 4408;
     pub const TOO_LARGE: u16 = 4413;
     pub const TOO_FAST: u16 = 4429;
-    /// It did not read; it may come back.
+    // Whoever is closed with one of these may come back: stock Yjs clients take 4400 to 4499 for final.
+    pub const SILENT: u16 = 4008;
     pub const SLOW: u16 = 4009;
     /// The server stops; come back (RFC 6455 registry: service restart).
     pub const RESTART: u16 = 1012;
@@ -120,6 +120,9 @@ enum End {
 
 type Flow = Result<(), End>;
 
+/// What came is no WebSocket message, or one beyond every limit; or nothing comes any more, and then nobody hears this.
+const NO_MESSAGE: End = End::Close(close::UNREADABLE, "this is not a message, or far too long");
+
 const SLOW: End = End::Close(close::SLOW, "read faster, or come back and read again");
 
 /// Tells the other side why.
@@ -188,7 +191,8 @@ impl<'a, F: Frame> Line<'a, F> {
             tokio::select! {
                 () = shutdown.cancelled() => return Err(End::Close(close::RESTART, "the server restarts: come back")),
                 message = self.socket.recv() => match message {
-                    Some(Ok(Message::Close(_)) | Err(_)) | None => return Err(End::Gone),
+                    Some(Ok(Message::Close(_))) | None => return Err(End::Gone),
+                    Some(Err(_)) => return Err(NO_MESSAGE),
                     Some(Ok(message)) => {
                         self.heard = Instant::now();
                         self.pinged = None;

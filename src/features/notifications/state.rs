@@ -14,7 +14,8 @@ use crate::{
     features::{
         accounts::{model::Team, state::use_session},
         collaboration::{
-            client::{Part, Room, Told},
+            client::{self, Part, Room, Told},
+            link::Link,
             model::RoomType,
         },
         volumes::state::tell,
@@ -50,13 +51,18 @@ impl NotificationsContext {
         self.told.get().unwrap_or(read)
     }
 
-    /// Listens in one's own room for as long as the calling component lives.
-    pub fn listen(self) {
+    /// Listens in one's own room for as long as the calling component lives; gives how the connection stands.
+    pub fn listen(self) -> Signal<Link> {
         let session = use_session();
         let part = Part::nowhere();
+        let link = RwSignal::new(Link::Connecting);
         Effect::new(move |_| {
             let told = move |told: &Told| {
                 match told {
+                    Told::Link => {
+                        link.try_set(client::link());
+                        return;
+                    }
                     Told::Event(event) if json::member(event, "type") == Some(r#""notification""#) => match json::read(event) {
                         Ok(Unread { unread }) => drop(self.told.try_set(Some(unread))),
                         Err(_) => return,
@@ -73,6 +79,7 @@ impl NotificationsContext {
             part.enter(me.map(|me| Room { id: me.person.id.same_as(), kind: RoomType::Workspace }), Rc::new(told));
         });
         on_cleanup(move || part.leave());
+        link.into()
     }
 }
 

@@ -68,6 +68,8 @@ pub enum SessionView {
     /// Open to a team.
     Team,
     Archived,
+    /// Deleted, and one may take them back.
+    Trash,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]

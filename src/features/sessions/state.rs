@@ -32,6 +32,7 @@ pub fn session_query(params: &ParamsMap) -> SessionQuery {
             Some("mine") => SessionView::Mine,
             Some("team") => SessionView::Team,
             Some("archived") => SessionView::Archived,
+            Some("trash") => SessionView::Trash,
             _ => SessionView::All,
         },
         team: text("team").and_then(|id| id.parse().ok()),
@@ -53,6 +54,7 @@ pub fn sessions_address(query: &SessionQuery) -> String {
         SessionView::Mine => Some("mine"),
         SessionView::Team => Some("team"),
         SessionView::Archived => Some("archived"),
+        SessionView::Trash => Some("trash"),
     };
     let sort = match query.sort {
         SessionSort::Activity => None,
@@ -75,9 +77,13 @@ pub fn use_sessions(query: Memo<SessionQuery>) -> Fetched<SessionPage> {
     data::fetch(move || Some(query.with(|query| data::with_query("/sessions", query))))
 }
 
-/// Those that had something new lately, for the rail.
+/// Those that had something new lately.
 pub fn use_recent_sessions() -> Fetched<SessionPage> {
     data::fetch(|| Some("/sessions?limit=8".to_owned()))
+}
+
+pub fn read_sessions(query: SessionQuery) -> impl Future<Output = AppResult<SessionPage>> + Send + 'static {
+    data::get(data::with_query("/sessions", &query))
 }
 
 /// The session that the address names.

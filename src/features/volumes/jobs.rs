@@ -10,13 +10,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::sync::mpsc;
 
-use super::model::{ImportItem, ImportOutcome, ImportReport, REPORT_LINES};
+use super::{
+    model::{ImportItem, ImportOutcome, ImportReport, REPORT_LINES},
+    service::Appended,
+};
 use crate::{
     error::{AppError, AppResult, ErrorCode},
     features::{
         accounts::{self, Scope, model::Scopes},
         analytics::service::Event,
-        artifacts::service::{self as artifacts, Publication},
+        artifacts::service as artifacts,
         jobs::{Job, service as jobs},
         sessions,
     },
@@ -144,16 +147,17 @@ async fn read_and_publish(ctx: &Ctx, job: &Job, payload: &ImportPayload, folder:
     store_report(folder, &report).await?;
     let message = message(&report, &payload.label);
     let data = json!({ "created": report.created, "updated": report.updated, "unchanged": report.unchanged, "skipped": report.skipped });
-    let publication = Publication {
-        commit: payload.commit,
+    let event = Event::new("volume.imported").volume(payload.volume).subject(payload.commit).data(data);
+    let commit = Appended {
+        id: payload.commit,
         volume: payload.volume,
         author: payload.author,
         message: &message,
         source: "import",
         changes,
-        event: Event::new("volume.imported").volume(payload.volume).subject(payload.commit).data(data),
+        now: ctx.now(),
     };
-    artifacts::publish_import(ctx, publication).await?;
+    artifacts::publish_import(ctx, commit, event).await?;
     Ok(report)
 }
 

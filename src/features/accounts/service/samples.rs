@@ -53,7 +53,7 @@ pub async fn add_sample_team(ctx: &Ctx, tx: &mut Tx, now: i64) -> AppResult<(Tea
     store::members::insert(tx, team, owner, Role::Owner, now).await?;
     let mut joined = Vec::new();
     for (id, name, role, color) in people()? {
-        if store::users::by_id(&mut **tx, id).await?.is_none() {
+        if !store::samples::bring_back(tx, id, now).await? {
             let new = NewAccount {
                 id,
                 kind: UserKind::Human,

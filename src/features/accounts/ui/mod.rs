@@ -2,6 +2,7 @@
 
 mod admin;
 mod audit;
+mod demo;
 mod frame;
 mod invitations;
 mod invite;

@@ -93,6 +93,8 @@ fn builder() -> Builder<'static> {
         .url_relative(UrlRelative::PassThrough)
         .link_rel(Some("noopener noreferrer nofollow"))
         .attribute_filter(|element, attribute, value| match (element, attribute) {
+            // Whom a message names: there is no page to go to.
+            ("a", "href") if value.starts_with("/people/") => None,
             // Addresses inside the text follow its ids.
             ("a", "href") if value.len() > 1 && value.starts_with('#') => Some(Cow::Owned(format!("#{ID_PREFIX}{}", &value[1..]))),
             // Ours only: another origin would learn who reads.

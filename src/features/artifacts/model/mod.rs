@@ -4,9 +4,13 @@ pub mod diff;
 pub mod document;
 pub mod frontmatter;
 pub mod invisible;
+mod kind;
+mod library;
 pub mod merge;
 pub mod slug;
 mod types;
 pub mod validate;
 
+pub use kind::*;
+pub use library::*;
 pub use types::*;

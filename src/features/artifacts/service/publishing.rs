@@ -18,53 +18,26 @@ use crate::{
         artifacts::store,
         volumes::service::{self as volumes, Appended, append_commit, lock},
     },
-    ids::{CommitId, UserId, VolumeId},
+    ids::{CommitId, VolumeId},
     server::{
         context::Ctx,
         db::{Tx, parse_id},
     },
 };
 
-use super::{Staging, index, live};
+use super::{index, live};
 
 /// Rows of one transaction: some 5 ms, 35 ms at worst, where 50,000 at once took 550 ms (docs/decisions/imports.md).
 const SLICE: i64 = 500;
 
-/// A staged commit to publish.
-pub struct Publication<'a> {
-    pub commit: CommitId,
-    pub volume: VolumeId,
-    pub author: UserId,
-    pub message: &'a str,
-    pub source: &'static str,
-    pub changes: Vec<Staging>,
-    /// Recorded with it.
-    pub event: Event,
-}
-
-impl<'a> Publication<'a> {
-    fn parts(self, now: i64) -> (Appended<'a>, Event) {
-        let appended = Appended {
-            id: self.commit,
-            volume: self.volume,
-            author: self.author,
-            message: self.message,
-            source: self.source,
-            changes: self.changes,
-            now,
-        };
-        (appended, self.event)
-    }
-}
-
-/// Makes everything staged visible. When it fails before the commit is announced, nothing has happened; after that the rest
+/// Makes everything that was staged for `commit` visible, and records `event` with it. When it fails before the commit is announced, nothing has happened; after that the rest
 /// follows, by a second try or by [`settle_all`].
-pub async fn publish_import(ctx: &Ctx, publication: Publication<'_>) -> AppResult<()> {
-    let volume = publication.volume;
-    if publication.changes.len() as i64 <= SLICE {
-        publish_at_once(ctx, publication).await?;
+pub async fn publish_import(ctx: &Ctx, commit: Appended<'_>, event: Event) -> AppResult<()> {
+    let volume = commit.volume;
+    if commit.changes.len() as i64 <= SLICE {
+        publish_at_once(ctx, commit, event).await?;
     } else {
-        publish_in_slices(ctx, publication).await?;
+        publish_in_slices(ctx, commit, event).await?;
     }
     live::volume_changed(ctx, volume).await;
     Ok(())
@@ -74,43 +47,41 @@ fn overtaken() -> AppError {
     AppError::conflict("Somebody committed to the same artifacts while they were imported. Import once more.")
 }
 
-async fn publish_at_once(ctx: &Ctx, publication: Publication<'_>) -> AppResult<()> {
-    let (appended, event) = publication.parts(ctx.now());
+async fn publish_at_once(ctx: &Ctx, commit: Appended<'_>, event: Event) -> AppResult<()> {
     let mut tx = ctx.db().write_tx().await?;
-    let (seq, head) = lock(&mut tx, appended.volume).await?;
-    if store::overtaken(&mut *tx, appended.id, appended.volume).await? > 0 {
+    let (seq, head) = lock(&mut tx, commit.volume).await?;
+    if store::overtaken(&mut *tx, commit.id, commit.volume).await? > 0 {
         return Err(overtaken());
     }
-    store::apply_revisions(&mut tx, appended.id, seq, &appended.author.to_string(), appended.now).await?;
-    append_commit(&mut tx, head.as_deref(), appended).await?;
+    store::apply_revisions(&mut tx, commit.id, seq, &commit.author.to_string(), commit.now).await?;
+    append_commit(&mut tx, head.as_deref(), commit).await?;
     record(ctx, &mut tx, event).await?;
     Ok(tx.commit().await?)
 }
 
-async fn publish_in_slices(ctx: &Ctx, publication: Publication<'_>) -> AppResult<()> {
-    let (volume, commit) = (publication.volume, publication.commit);
-    let head = volumes::claim(ctx, volume, commit).await?;
-    if let Err(error) = announce(ctx, publication, head.as_deref()).await {
-        volumes::release(ctx, volume, commit).await?;
+async fn publish_in_slices(ctx: &Ctx, commit: Appended<'_>, event: Event) -> AppResult<()> {
+    let (volume, id) = (commit.volume, commit.id);
+    let head = volumes::claim(ctx, volume, id).await?;
+    if let Err(error) = announce(ctx, commit, event, head.as_deref()).await {
+        volumes::release(ctx, volume, id).await?;
         return Err(error);
     }
-    settle(ctx, volume, commit).await?;
+    settle(ctx, volume, id).await?;
     index::warm(ctx, volume).await;
     Ok(())
 }
 
 /// What takes time is done before the transaction: the claim keeps it true.
-async fn announce(ctx: &Ctx, publication: Publication<'_>, head: Option<&str>) -> AppResult<()> {
-    let (mut appended, event) = publication.parts(ctx.now());
-    if store::overtaken(ctx.db().read(), appended.id, appended.volume).await? > 0 {
+async fn announce(ctx: &Ctx, mut commit: Appended<'_>, event: Event, head: Option<&str>) -> AppResult<()> {
+    if store::overtaken(ctx.db().read(), commit.id, commit.volume).await? > 0 {
         return Err(overtaken());
     }
-    let sha = volumes::hash_ahead(ctx, head, &mut appended).await?;
+    let sha = volumes::hash_ahead(ctx, head, &mut commit).await?;
     let mut tx = ctx.db().write_tx().await?;
-    if volumes::hold(&mut tx, appended.volume, appended.id).await?.is_none() {
+    if volumes::hold(&mut tx, commit.volume, commit.id).await?.is_none() {
         return Err(overtaken());
     }
-    volumes::append_hashed(&mut tx, head, &appended, &sha).await?;
+    volumes::append_hashed(&mut tx, head, &commit, &sha).await?;
     record(ctx, &mut tx, event).await?;
     Ok(tx.commit().await?)
 }

@@ -19,7 +19,8 @@ use crate::{
     },
     ids::{ArtifactId, VolumeId},
     ui::{
-        ConfirmDialog, EmptyState, ErrorView, Icon, KindMark, Loading, PageTitle, Time, count, late, plural, toast, toast_error, use_toasts,
+        ConfirmDialog, EmptyState, ErrorView, Icon, KindMark, LineCounts, Loading, PageTitle, Time, late, plural, toast, toast_error,
+        use_toasts,
     },
 };
 
@@ -174,7 +175,7 @@ fn Drafts(
                         prop:value=move || message.get()
                         on:input=move |event| message.set(event_target_value(&event))
                     />
-                    {move || diffstat(lines())}
+                    {move || view! { <LineCounts added=lines().added removed=lines().removed/> }}
                     <button type="button" class="btn danger" disabled=move || number() == 0 on:click=move |_| page::open_dialog("discard")>"Discard"</button>
                     <button type="submit" class=move || if busy.get() { "btn primary busy" } else { "btn primary" } disabled=move || number() == 0>
                         {move || if busy.get() { view! { <span class="spin"></span> }.into_any() } else { view! { <Icon name="commit"/> }.into_any() }}
@@ -198,10 +199,6 @@ fn total<'a>(drafts: impl Iterator<Item = &'a ArtifactSummary>) -> DiffStat {
     drafts
         .filter_map(|draft| draft.diffstat)
         .fold(DiffStat::default(), |sum, draft| DiffStat { added: sum.added + draft.added, removed: sum.removed + draft.removed })
-}
-
-fn diffstat(lines: DiffStat) -> impl IntoView {
-    view! { <span class="diff-n"><b>{format!("+{}", count(lines.added))}</b>" "<i>{format!("-{}", count(lines.removed))}</i></span> }
 }
 
 fn default_message(drafts: &[ArtifactSummary]) -> String {
@@ -242,7 +239,7 @@ fn Group(name: String, id: VolumeId, may: bool, drafts: Vec<ArtifactSummary>, ch
                 />
                 <a href=format!("/volumes/{id}")>{name}</a>
                 <span class="count">{drafts.len()}</span>
-                {diffstat(lines)}
+                <LineCounts added=lines.added removed=lines.removed/>
                 {(!may).then(|| view! { <span class="hint push">"You are a viewer here."</span> })}
             </h2>
             <ul class="rows">{drafts.into_iter().map(|draft| view! { <Draft draft=draft may=may chosen=chosen/> }).collect_view()}</ul>
@@ -282,7 +279,7 @@ fn Draft(draft: ArtifactSummary, may: bool, chosen: RwSignal<BTreeSet<ArtifactId
             <span class="tail">
                 {draft.new.then(|| view! { <span class="chip info">"New"</span> })}
                 {(draft.hints > 0).then(|| view! { <span class="chip warn wide-only"><Icon name="alert"/>{plural(draft.hints, "hint", "hints")}</span> })}
-                {draft.diffstat.map(diffstat)}
+                {draft.diffstat.map(|lines| view! { <LineCounts added=lines.added removed=lines.removed/> })}
                 <a class="btn s ghost" href=format!("{address}?tab=diff")><Icon name="diff"/>"Diff"</a>
                 <span class="wide-only"><Time at=draft.updated_at/></span>
             </span>

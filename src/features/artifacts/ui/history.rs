@@ -6,7 +6,10 @@ use leptos_router::{
     hooks::{use_navigate, use_query_map},
 };
 
-use super::{artifact::Shown, read::RevisionLines};
+use super::{
+    artifact::Shown,
+    read::{DraftRow, RevisionLines},
+};
 use crate::{
     features::{
         accounts::model::Action,
@@ -16,7 +19,7 @@ use crate::{
         },
     },
     ids::RevisionId,
-    ui::{EmptyState, ErrorView, Icon, Loading, Time, toast, toast_error, use_toasts},
+    ui::{EmptyState, ErrorView, Icon, Loading, toast, toast_error, use_toasts},
 };
 
 #[component]
@@ -84,20 +87,7 @@ fn Revisions(shown: Shown, page: HistoryPage, first: bool) -> impl IntoView {
                         .detail
                         .with(|detail| detail.draft.clone())
                         .filter(|_| first)
-                        .map(|draft| {
-                            view! {
-                                <li class="now">
-                                    <a href=shown.tab("diff")>
-                                        <p>"Draft"</p>
-                                        <small>
-                                            <code>"live"</code>
-                                            <span>{draft.updated_by.name.clone()} ", " <Time at=draft.updated_at/></span>
-                                            <span class="diff-n"><b>{format!("+{}", draft.added)}</b>" "<i>{format!("-{}", draft.removed)}</i></span>
-                                        </small>
-                                    </a>
-                                </li>
-                            }
-                        })
+                        .map(|draft| view! { <DraftRow shown=shown draft=draft/> })
                 }}
                 <For each=move || revisions.get() key=|revision| revision.id let:revision>
                     <RevisionRow shown=shown head=newest revision=revision picked=picked/>

@@ -84,7 +84,7 @@ fn Start(home: Home, sessions: Vec<SessionSummary>) -> impl IntoView {
                     {if sessions.is_empty() {
                         view! { <p class="t3 f12">"What you and your team work on stands here. " <a class="link" href="/sessions?new">"Begin one"</a></p> }.into_any()
                     } else {
-                        view! { <SessionRows sessions=sessions/> }.into_any()
+                        view! { <SessionRows sessions=Signal::stored(sessions)/> }.into_any()
                     }}
                 </section>
                 <section>

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use crate::{
-    browser::page::{self, Key},
+    browser::page,
     features::{
         artifacts::model::{ArtifactSummary, CATEGORIES},
         volumes::{
@@ -12,8 +12,10 @@ use crate::{
         },
     },
     ids::{ArtifactId, VolumeId},
-    ui::{Dialog, Icon, KindMark, Time, late, plural, single_keys},
+    ui::{Dialog, Icon, KindMark, Time, late, plural},
 };
+
+pub use crate::ui::page_keys;
 
 pub fn artifact_address(id: ArtifactId) -> String {
     format!("/artifacts/{id}")
@@ -145,20 +147,4 @@ pub fn VolumeDialog(
             </footer>
         </Dialog>
     }
-}
-
-/// Keys of this page while it is shown, after those of every page. Single keys come only when they are meant for the page.
-pub fn page_keys(act: impl Fn(&Key) -> bool + Send + Sync + 'static) {
-    let act = Callback::new(move |key: Key| {
-        let plain = !key.command && !key.alt && !key.in_field && !key.in_dialog && single_keys();
-        (plain || (key.command && !key.in_dialog)) && act(&key)
-    });
-    Effect::new(move |_| {
-        // In here, because it is not `Send`: effects run in the browser only.
-        let listener = StoredValue::new_local(None::<page::Keys>);
-        // A moment later: the frame's own keys (the second one of "g h") come first.
-        page::after_forget(0, move || {
-            let _ = listener.try_update_value(|listener| *listener = Some(page::keys(move |key| act.try_run(key).unwrap_or(false))));
-        });
-    });
 }

@@ -19,7 +19,7 @@ use crate::{
         },
         volumes::{model::VolumeKind, state::use_volumes},
     },
-    ui::{Icon, Time, count, late, short_sha, toast, use_toasts},
+    ui::{Icon, LineCounts, Time, count, late, short_sha, toast, use_toasts},
 };
 
 #[component]
@@ -139,20 +139,7 @@ fn LatestRevisions(shown: Shown, page: HistoryPage, draft: Option<DraftInfo>) ->
     let is_draft = draft.is_some();
     view! {
         <ol class="revs">
-            {draft
-                .map(|draft| {
-                    view! {
-                        <li class="now">
-                            <a href=shown.tab("diff")>
-                                <p>"Draft"</p>
-                                <small>
-                                    <code>"live"</code>
-                                    <span>{draft.updated_by.name.clone()} ", " <Time at=draft.updated_at/></span>
-                                </small>
-                            </a>
-                        </li>
-                    }
-                })}
+            {draft.map(|draft| view! { <DraftRow shown=shown draft=draft/> })}
             {page
                 .revisions
                 .into_iter()
@@ -164,6 +151,23 @@ fn LatestRevisions(shown: Shown, page: HistoryPage, draft: Option<DraftInfo>) ->
                 })
                 .collect_view()}
         </ol>
+    }
+}
+
+/// What is not committed, above the revisions.
+#[component]
+pub fn DraftRow(shown: Shown, draft: DraftInfo) -> impl IntoView {
+    view! {
+        <li class="now">
+            <a href=shown.tab("diff")>
+                <p>"Draft"</p>
+                <small>
+                    <code>"live"</code>
+                    <span>{draft.updated_by.name} ", " <Time at=draft.updated_at/></span>
+                    <LineCounts added=draft.added removed=draft.removed/>
+                </small>
+            </a>
+        </li>
     }
 }
 
@@ -185,8 +189,7 @@ pub fn RevisionLines(revision: RevisionSummary) -> impl IntoView {
         <small>
             <code>{short_sha(&revision.sha)}</code>
             <span>{with_contributors(&revision)} ", " <Time at=revision.created_at/></span>
-            {(revision.added + revision.removed > 0)
-                .then(|| view! { <span class="diff-n"><b>{format!("+{}", revision.added)}</b>" "<i>{format!("-{}", revision.removed)}</i></span> })}
+            <LineCounts added=revision.added removed=revision.removed/>
         </small>
     }
 }

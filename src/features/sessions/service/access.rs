@@ -60,6 +60,12 @@ pub async fn find_any(ctx: &Ctx, id: SessionId, action: Action) -> AppResult<Ses
     Ok(SessionAccess { id, row, team, role, owns })
 }
 
+/// The session, if the caller may look at it: in the trash that is whoever may take it out.
+pub async fn find_readable(ctx: &Ctx, id: SessionId) -> AppResult<SessionAccess> {
+    let access = find_any(ctx, id, Action::Read).await?;
+    if access.row.deleted_at.is_some() && !access.can_manage() { Err(not_found()) } else { Ok(access) }
+}
+
 /// For renaming, archiving and deleting.
 pub async fn find_managed(ctx: &Ctx, id: SessionId) -> AppResult<SessionAccess> {
     ctx.actor_with(Scope::Write)?;

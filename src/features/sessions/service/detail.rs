@@ -7,20 +7,13 @@ use super::{
 };
 use crate::{
     error::{AppError, AppResult},
-    features::{
-        accounts::{Action, Scope},
-        sessions::model::SessionDetail,
-    },
+    features::{accounts::Scope, sessions::model::SessionDetail},
     ids::SessionId,
     server::context::Ctx,
 };
 
 pub async fn get_session(ctx: &Ctx, id: SessionId) -> AppResult<SessionDetail> {
-    let access = access::find_any(ctx, id, Action::Read).await?;
-    // In the trash it is there for those who can take it out.
-    if access.row.deleted_at.is_some() && !access.can_manage() {
-        return Err(AppError::not_found("session"));
-    }
+    let access = access::find_readable(ctx, id).await?;
     detail(ctx, access).await
 }
 

@@ -12,7 +12,6 @@ use super::{
 use crate::{
     error::{AppError, AppResult},
     features::{
-        accounts::Action,
         artifacts::markdown::message_to_html,
         comments,
         sessions::{
@@ -25,7 +24,7 @@ use crate::{
 };
 
 /// Counts up with what markdown becomes: what was rendered by other rules is rendered again when it is read.
-pub const RENDERING: i64 = 1;
+pub const RENDERING: i64 = 2;
 
 /// `session_entries.data`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -66,7 +65,7 @@ pub async fn rendered(text: &str) -> AppResult<String> {
 
 /// A page of the timeline: from a number on, or the newest.
 pub async fn list_entries(ctx: &Ctx, id: SessionId, query: EntryQuery) -> AppResult<EntryPage> {
-    let access = access::find(ctx, id, Action::Read).await?;
+    let access = access::find_readable(ctx, id).await?;
     let limit = i64::from(query.limit.unwrap_or(PAGE).clamp(1, PAGE_MAX));
     let total = access.row.entries;
     let from = query.from.unwrap_or(total - limit + 1).max(1);

@@ -6,7 +6,7 @@ use super::here;
 use crate::{
     error::{AppError, AppResult},
     features::{
-        accounts::{self, Scope},
+        accounts::{self, Action, Scope},
         sessions::{
             model::{LIST_MAX, LIST_PAGE, SessionPage, SessionQuery, SessionSort, SessionSummary},
             store::{self, Listed, Place, PlaceKey, SessionRow},
@@ -27,11 +27,22 @@ pub async fn list_sessions(ctx: &Ctx, query: SessionQuery) -> AppResult<SessionP
         return Err(AppError::field("q", format!("A filter has at most {QUERY_CHARS} characters.")));
     }
     let words: Vec<String> = q.to_lowercase().split_whitespace().map(str::to_owned).collect();
-    let teams: Vec<_> = accounts::service::roles_of(ctx).await?.into_iter().map(|(team, _)| team).collect();
+    let roles = accounts::service::roles_of(ctx).await?;
+    let with = |action: Action| roles.iter().filter(|(_, role)| role.allows(action)).map(|(team, _)| *team).collect::<Vec<_>>();
+    let (teams, writes, manages) = (with(Action::Read), with(Action::Converse), with(Action::ManageVolumes));
     if query.team.is_some_and(|team| !teams.contains(&team)) {
         return Err(AppError::not_found("team"));
     }
-    let listed = Listed { caller, teams: &teams, words: &words, view: query.view, team: query.team, status: query.status };
+    let listed = Listed {
+        caller,
+        teams: &teams,
+        writes: &writes,
+        manages: &manages,
+        words: &words,
+        view: query.view,
+        team: query.team,
+        status: query.status,
+    };
     let pool = ctx.db().read();
     // One more than the page shows: then there is a next one.
     let mut rows = store::list(pool, &listed, query.sort, after.as_ref(), limit as i64 + 1).await?;

@@ -27,6 +27,9 @@ pub enum PlaceKey {
 pub struct Listed<'a> {
     pub caller: UserId,
     pub teams: &'a [TeamId],
+    /// Those of the teams where the caller may write, and where they keep things in order: for the trash.
+    pub writes: &'a [TeamId],
+    pub manages: &'a [TeamId],
     pub words: &'a [String],
     pub view: SessionView,
     pub team: Option<TeamId>,
@@ -42,11 +45,22 @@ fn visible(sql: &mut Sql, caller: UserId, teams: &[TeamId]) {
     sql.push(")");
 }
 
+/// Those in the trash that somebody may take back: the rule of `SessionAccess::can_manage`.
+fn in_trash(sql: &mut Sql, caller: UserId, writes: &[TeamId], manages: &[TeamId]) {
+    // What an import has begun and not ended is no session yet.
+    sql.push(" WHERE s.deleted_at IS NOT NULL AND (s.source_sha IS NULL OR s.source_sha <> '') AND ((s.owner_id = ")
+        .bind(caller.to_string());
+    sql.push(" AND (s.team_id IS NULL OR s.team_id IN ").bind_list(writes).push(")) OR s.team_id IN ").bind_list(manages).push(")");
+}
+
 impl Listed<'_> {
     fn conditions(&self, sql: &mut Sql) {
-        visible(sql, self.caller, self.teams);
         match self.view {
-            SessionView::All => {}
+            SessionView::Trash => in_trash(sql, self.caller, self.writes, self.manages),
+            _ => visible(sql, self.caller, self.teams),
+        }
+        match self.view {
+            SessionView::All | SessionView::Trash => {}
             SessionView::Mine => {
                 sql.push(" AND s.owner_id = ").bind(self.caller.to_string());
             }
@@ -64,7 +78,7 @@ impl Listed<'_> {
             Some(status) => {
                 sql.push(" AND s.status = ").bind(status.as_str());
             }
-            None if self.view != SessionView::Archived => {
+            None if !matches!(self.view, SessionView::Archived | SessionView::Trash) => {
                 sql.push(" AND s.status <> 'archived'");
             }
             None => {}

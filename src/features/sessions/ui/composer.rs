@@ -5,6 +5,7 @@ use leptos::prelude::*;
 
 use super::{
     completing::{Completing, Completions},
+    entry::EntryContext,
     timeline::Timeline,
 };
 use crate::{
@@ -17,11 +18,12 @@ use crate::{
             state::{attach, send_message},
         },
     },
-    ids::{EntryId, SessionId},
-    ui::{Icon, toast_error, use_toasts},
+    ids::{AttachmentId, EntryId, SessionId},
+    ui::{Icon, toast::ToastsContext, toast_error, use_toasts},
 };
 
-const FIELD: &str = "message";
+/// The id of the field.
+pub const FIELD: &str = "message";
 /// Pauses before a message is sent again, in milliseconds.
 const AGAIN: [u32; 5] = [1_000, 2_000, 5_000, 10_000, 20_000];
 /// How often others are told that one types, in milliseconds.
@@ -175,17 +177,97 @@ pub fn WaitingMessages(outbox: Outbox, text: RwSignal<String>) -> impl IntoView 
 struct Attaching {
     number: u32,
     name: String,
+    /// To be sent again, if need be.
+    picked: StoredValue<Picked, LocalStorage>,
     progress: RwSignal<f64>,
-    done: RwSignal<Option<Attachment>>,
+    state: RwSignal<Attached>,
+}
+
+#[derive(Clone, PartialEq)]
+enum Attached {
+    Uploading,
+    Done(Attachment),
+    /// The server could not be reached: it waits to be tried again.
+    Failed,
+}
+
+/// Files beside the message that is being written.
+#[derive(Clone, Copy)]
+struct Files {
+    session: SessionId,
+    list: RwSignal<Vec<Attaching>>,
+    numbers: StoredValue<u32>,
+    toasts: ToastsContext,
+}
+
+impl Files {
+    fn add(self, picked: Picked) {
+        for one in picked.each() {
+            if self.list.with_untracked(Vec::len) >= ATTACHMENTS_MAX {
+                toast_error(self.toasts, &AppError::invalid(format!("A message has at most {ATTACHMENTS_MAX} attachments.")));
+                return;
+            }
+            self.numbers.update_value(|number| *number += 1);
+            let file = Attaching {
+                number: self.numbers.get_value(),
+                name: one.first_name(),
+                picked: StoredValue::new_local(one),
+                progress: RwSignal::new(0.0),
+                state: RwSignal::new(Attached::Uploading),
+            };
+            self.list.update(|list| list.push(file.clone()));
+            self.upload(file);
+        }
+    }
+
+    fn upload(self, file: Attaching) {
+        let Some(picked) = file.picked.try_get_value() else { return };
+        file.state.set(Attached::Uploading);
+        leptos::task::spawn_local(async move {
+            let answer = attach(self.session, picked, move |part| {
+                file.progress.try_set(part);
+            });
+            match answer.await {
+                Ok(attachment) => {
+                    file.state.try_set(Attached::Done(attachment));
+                }
+                Err(error) if matches!(error.code, ErrorCode::Offline | ErrorCode::Unavailable) => {
+                    file.state.try_set(Attached::Failed);
+                }
+                Err(error) => {
+                    self.remove(file.number);
+                    toast_error(self.toasts, &error);
+                }
+            }
+        });
+    }
+
+    fn remove(self, number: u32) {
+        self.list.try_update(|list| list.retain(|file| file.number != number));
+    }
+
+    /// Whether some are not there yet.
+    fn waits(self) -> bool {
+        self.list.with(|list| list.iter().any(|file| file.state.with(|state| !matches!(state, Attached::Done(_)))))
+    }
+
+    fn ids(self) -> Vec<AttachmentId> {
+        let id = |file: &Attaching| {
+            file.state.with_untracked(|state| match state {
+                Attached::Done(attachment) => Some(attachment.id),
+                _ => None,
+            })
+        };
+        self.list.with_untracked(|list| list.iter().filter_map(id).collect())
+    }
 }
 
 #[component]
-pub fn Composer(outbox: Outbox, live: Collaboration, account: String, text: RwSignal<String>) -> impl IntoView {
+pub fn Composer(outbox: Outbox, live: Collaboration, account: String, text: RwSignal<String>, context: EntryContext) -> impl IntoView {
     let session = outbox.session;
-    let toasts = use_toasts();
     let draft_key = StoredValue::new(format!("draft:{account}:{session}"));
-    let files = RwSignal::new(Vec::<Attaching>::new());
-    let numbers = StoredValue::new(0_u32);
+    let files = Files { session, list: RwSignal::new(Vec::new()), numbers: StoredValue::new(0), toasts: use_toasts() };
+    let dragging = RwSignal::new(false);
     let completion = Completing::new(FIELD, format!("/sessions/{session}/completions?"), text);
     // What was left unsent.
     Effect::new(move |_| {
@@ -208,48 +290,21 @@ pub fn Composer(outbox: Outbox, live: Collaboration, account: String, text: RwSi
         }
         completion.look();
     };
-    let add_files = Callback::new(move |picked: Picked| {
-        for one in picked.each() {
-            if files.with_untracked(Vec::len) >= ATTACHMENTS_MAX {
-                toast_error(toasts, &AppError::invalid(format!("A message has at most {ATTACHMENTS_MAX} attachments.")));
-                return;
-            }
-            numbers.update_value(|number| *number += 1);
-            let attaching =
-                Attaching { number: numbers.get_value(), name: one.first_name(), progress: RwSignal::new(0.0), done: RwSignal::new(None) };
-            files.update(|files| files.push(attaching.clone()));
-            leptos::task::spawn_local(async move {
-                match attach(session, one, move |part| {
-                    attaching.progress.try_set(part);
-                })
-                .await
-                {
-                    Ok(attachment) => {
-                        attaching.done.try_set(Some(attachment));
-                    }
-                    Err(error) => {
-                        files.try_update(|files| files.retain(|file| file.number != attaching.number));
-                        toast_error(toasts, &error);
-                    }
-                }
-            });
-        }
-    });
-    let uploading = move || files.with(|files| files.iter().any(|file| file.done.with(Option::is_none)));
-    let empty = move || text.with(|text| text.trim().is_empty()) && files.with(Vec::is_empty);
+    let empty = move || text.with(|text| text.trim().is_empty()) && files.list.with(Vec::is_empty);
     let send = move || {
-        if untrack(empty) || untrack(uploading) {
+        if untrack(empty) || untrack(move || files.waits()) {
             return;
         }
-        let attachment_ids = files.with_untracked(|files| {
-            files.iter().filter_map(|file| file.done.with_untracked(|done| done.as_ref().map(|done| done.id))).collect()
-        });
+        let attachment_ids = files.ids();
         let words = text.with_untracked(|text| text.trim().to_owned());
-        files.set(Vec::new());
+        files.list.set(Vec::new());
         text.set(String::new());
         completion.close();
         outbox.push(CreateMessage { id: Some(EntryId::generate()), text: words, attachment_ids });
     };
+    // Up in an empty field takes up what one said last.
+    let edit_last =
+        move || text.with_untracked(String::is_empty) && context.timeline.own_last().inspect(|entry| context.edit(entry)).is_some();
     view! {
         <Typing live=live/>
         <form
@@ -258,10 +313,16 @@ pub fn Composer(outbox: Outbox, live: Collaboration, account: String, text: RwSi
                 event.prevent_default();
                 send();
             }
-            on:dragover=|event| event.prevent_default()
+            class:dragging=move || dragging.get()
+            on:dragover=move |event| {
+                event.prevent_default();
+                dragging.set(true);
+            }
+            on:dragleave=move |_| dragging.set(false)
             on:drop=move |event| {
                 event.prevent_default();
-                add_files.run(Picked::from_drop(&event));
+                dragging.set(false);
+                files.add(Picked::from_drop(&event));
             }
         >
             <Completions completion=completion/>
@@ -282,11 +343,11 @@ pub fn Composer(outbox: Outbox, live: Collaboration, account: String, text: RwSi
                     let picked = Picked::from_paste(&event);
                     if !picked.is_empty() {
                         event.prevent_default();
-                        add_files.run(picked);
+                        files.add(picked);
                     }
                 }
                 on:keydown=move |event| {
-                    if completion.key(&event.key()) {
+                    if completion.key(&event.key()) || (event.key() == "ArrowUp" && edit_last()) {
                         event.prevent_default();
                     } else if event.key() == "Enter" && !event.shift_key() && !event.is_composing() && !page::media("(pointer: coarse)") {
                         event.prevent_default();
@@ -294,30 +355,13 @@ pub fn Composer(outbox: Outbox, live: Collaboration, account: String, text: RwSi
                     }
                 }
             ></textarea>
-            <ul class="attached" aria-label="Attachments" hidden=move || files.with(Vec::is_empty)>
-                <For
-                    each=move || files.get()
-                    key=|file| file.number
-                    children=move |file| {
-                        let number = file.number;
-                        let label = format!("Remove {}", file.name);
-                        view! {
-                            <li class="chip line">
-                                <Icon name="clip"/>
-                                <span class="trunc">{file.name}</span>
-                                {move || file.done.with(Option::is_none).then(|| view! { <progress max="1" value=move || file.progress.get().to_string()></progress> })}
-                                <button type="button" class="btn ghost icon-only s" aria-label=label on:click=move |_| files.update(|files| files.retain(|file| file.number != number))>
-                                    <Icon name="x"/>
-                                </button>
-                            </li>
-                        }
-                    }
-                />
+            <ul class="attached" aria-label="Attachments" hidden=move || files.list.with(Vec::is_empty)>
+                <For each=move || files.list.get() key=|file| file.number children=move |file| view! { <AttachedFile files=files file=file/> }/>
             </ul>
             <div class="row">
                 <label class="btn ghost icon-only s" title="Attach a file">
                     <Icon name="clip"/>
-                    <input class="sr" type="file" multiple=true aria-label="Attach a file" on:change=move |event| add_files.run(Picked::from_event(&event))/>
+                    <input class="sr" type="file" multiple=true aria-label="Attach a file" on:change=move |event| files.add(Picked::from_event(&event))/>
                 </label>
                 <button
                     type="button"
@@ -329,7 +373,7 @@ pub fn Composer(outbox: Outbox, live: Collaboration, account: String, text: RwSi
                     <Icon name="at"/>
                 </button>
                 <span class="note">"Markdown. Shift+Enter for a new line."</span>
-                <button type="submit" class="btn s send" disabled=move || empty() || uploading()>
+                <button type="submit" class="btn s send" disabled=move || empty() || files.waits()>
                     "Send"
                     <kbd class="kbd wide-only" aria-hidden="true"><Icon name="enter"/></kbd>
                 </button>
@@ -338,9 +382,37 @@ pub fn Composer(outbox: Outbox, live: Collaboration, account: String, text: RwSi
     }
 }
 
+#[component]
+fn AttachedFile(files: Files, file: Attaching) -> impl IntoView {
+    let (number, state, progress) = (file.number, file.state, file.progress);
+    let label = format!("Remove {}", file.name);
+    let name = file.name.clone();
+    let again = StoredValue::new(file);
+    view! {
+        <li class="chip line" class:bad=move || state.with(|state| *state == Attached::Failed)>
+            <Icon name="clip"/>
+            <span class="trunc">{name}</span>
+            {move || match state.get() {
+                Attached::Uploading => view! { <progress max="1" value=move || progress.get().to_string()></progress> }.into_any(),
+                Attached::Failed => {
+                    view! {
+                        <span class="c-warn">"not uploaded"</span>
+                        <button type="button" class="btn s" on:click=move |_| files.upload(again.get_value())>"Retry"</button>
+                    }
+                        .into_any()
+                }
+                Attached::Done(_) => ().into_any(),
+            }}
+            <button type="button" class="btn ghost icon-only s" aria-label=label on:click=move |_| files.remove(number)>
+                <Icon name="x"/>
+            </button>
+        </li>
+    }
+}
+
 /// Who is typing: told by each for a few seconds at a time.
 #[component]
-fn Typing(live: Collaboration) -> impl IntoView {
+pub fn Typing(live: Collaboration) -> impl IntoView {
     /// Told again every two seconds while it goes on.
     const LASTS: i64 = 4_000;
     let typing = RwSignal::new(Vec::<(crate::ids::UserId, i64)>::new());
@@ -383,7 +455,8 @@ fn Typing(live: Collaboration) -> impl IntoView {
                     (!words.is_empty()).then(|| view! { <span class="dots" aria-hidden="true"><i></i><i></i><i></i></span> {words} })
                 }}
             </span>
-            <span class="push"><LinkState link=live.link/></span>
+            // Where there is no status line.
+            <span class="push phone-only">{move || (!live.is_connected.get()).then(|| view! { <LinkState link=live.link/> })}</span>
         </div>
     }
 }

@@ -4,11 +4,11 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use leptos::prelude::*;
 
-use super::timeline::{Row, Timeline};
+use super::{composer::FIELD, rows::Row, timeline::Timeline};
 use crate::{
     browser::page,
     features::{
-        accounts::model::UserKind,
+        accounts::model::{Person, UserKind},
         artifacts::ui::artifact_address,
         sessions::{
             model::{Attachment, Entry, EntryKind, MESSAGE_MAX, SessionArtifact},
@@ -34,13 +34,31 @@ pub struct EntryContext {
     pub save: Callback<Attachment>,
     /// Asks before a message is deleted.
     pub delete: RwSignal<Option<Arc<Entry>>>,
+    /// The message that is being edited, and its new text. Here and not in its row, which is made anew when others say something about it.
+    pub editing: RwSignal<Option<EntryId>>,
+    pub edited: RwSignal<String>,
     /// Opens the comments on an entry.
     pub comment: Callback<EntryId>,
 }
 
+impl EntryContext {
+    /// Opens a message of one's own for another text.
+    pub fn edit(self, entry: &Entry) {
+        if let EntryKind::Message { text, .. } = &entry.what {
+            self.edited.set(text.clone());
+            self.editing.set(Some(entry.id));
+        }
+    }
+
+    fn end_editing(self) {
+        self.editing.try_set(None);
+        page::focus(FIELD);
+    }
+}
+
 #[component]
 pub fn EntryRow(row: Row, context: EntryContext) -> impl IntoView {
-    let Row { entry, compact, day, marks_new } = row;
+    let Row { entry, also, compact, day, marks_new } = row;
     let id = format!("entry-{}", entry.number);
     view! {
         <div class="item" id=id>
@@ -69,10 +87,26 @@ pub fn EntryRow(row: Row, context: EntryContext) -> impl IntoView {
                         .into_any()
                 }
                 EntryKind::Joined => {
-                    view! { <Event entry=entry.clone() context=context icon="user"><span><b>{entry.author.name.clone()}</b>" joined"</span></Event> }.into_any()
+                    let names = joined(std::iter::once(&entry).chain(&also).map(|entry| entry.author.name.as_str()).collect());
+                    view! { <Event entry=entry.clone() context=context icon="user"><span>{names}</span></Event> }.into_any()
                 }
             }}
         </div>
+    }
+}
+
+/// "Tomas Rey and Ines Lindqvist joined", "Tomas Rey, Ines Lindqvist and 48 others joined".
+fn joined(names: Vec<&str>) -> AnyView {
+    let bold = |name: &str| view! { <b>{name.to_owned()}</b> };
+    match names.as_slice() {
+        [] => ().into_any(),
+        [one] => view! { {bold(one)}" joined" }.into_any(),
+        [one, two] => view! { {bold(one)}" and "{bold(two)}" joined" }.into_any(),
+        [one, two, rest @ ..] => {
+            let others = format!(" and {} joined", plural(rest.len() as i64, "other", "others"));
+            let all = rest.join(", ");
+            view! { {bold(one)}", "{bold(two)}<span title=all>{others}</span> }.into_any()
+        }
     }
 }
 
@@ -118,11 +152,15 @@ fn ArtifactLink(artifact: SessionArtifact, context: EntryContext) -> impl IntoVi
 #[component]
 fn Message(entry: Arc<Entry>, compact: bool, context: EntryContext) -> impl IntoView {
     let EntryKind::Message { text, html, attachments, artifacts, edited_at, deleted_at } = &entry.what else { return ().into_any() };
-    let agent = entry.author.kind == UserKind::Agent;
+    let agent = entry.imported.is_none() && entry.author.kind == UserKind::Agent;
     let deleted = deleted_at.is_some();
     let mine = !deleted && context.me.with_value(|me| *me == entry.author.id.to_string());
-    let editing = RwSignal::new(false);
-    let (text, html, edited) = (text.clone(), html.clone(), edited_at.is_some());
+    let editing = Memo::new({
+        let id = entry.id;
+        move |_| context.editing.get() == Some(id)
+    });
+    let has_text = !text.is_empty();
+    let (html, edited) = (html.clone(), edited_at.is_some());
     let cards = (!deleted)
         .then(|| artifacts.iter().cloned().map(|artifact| view! { <ArtifactCard artifact=artifact context=context/> }).collect_view());
     let files =
@@ -136,8 +174,11 @@ fn Message(entry: Arc<Entry>, compact: bool, context: EntryContext) -> impl Into
             context.open.run(artifact.clone());
         }
     });
-    let (number, author, created_at) = (entry.number, entry.author.clone(), entry.created_at);
-    let for_delete = entry.clone();
+    let (number, created_at) = (entry.number, entry.created_at);
+    let author = shown_author(&entry);
+    let brought = entry.imported.as_ref().map(|_| format!("Brought by {}", entry.author.name));
+    let told_time = entry.imported.as_ref().and_then(|imported| imported.time.clone());
+    let (for_delete, for_edit) = (entry.clone(), entry.clone());
     let id = entry.id;
     view! {
         <article class="entry" class:more=compact aria-label=format!("{}, message {number}", author.name)>
@@ -145,7 +186,15 @@ fn Message(entry: Arc<Entry>, compact: bool, context: EntryContext) -> impl Into
             <header>
                 <b>{author.name.clone()}</b>
                 {agent.then(|| view! { <span class="chip line">"Agent"</span> })}
-                <Clock at=created_at timeline=context.timeline/>
+                {match told_time {
+                    Some(time) => view! { <time>{time}</time> }.into_any(),
+                    None => view! { <Clock at=created_at timeline=context.timeline/> }.into_any(),
+                }}
+                {brought
+                    .map(|who| {
+                        let title = who.clone();
+                        view! { <span class="chip line" title=title>"Imported"<span class="sr">{who}</span></span> }
+                    })}
                 {edited.then(|| view! { <span class="t3 f11">"edited"</span> })}
             </header>
             <div class="body">
@@ -153,7 +202,9 @@ fn Message(entry: Arc<Entry>, compact: bool, context: EntryContext) -> impl Into
                     if deleted {
                         view! { <p class="t3">"This message was deleted."</p> }.into_any()
                     } else if editing.get() {
-                        view! { <EditMessage context=context id=id number=number text=text.clone() editing=editing/> }.into_any()
+                        view! { <EditMessage context=context id=id number=number/> }.into_any()
+                    } else if !has_text {
+                        ().into_any()
                     } else {
                         view! { <div class="prose msg" inner_html=html.clone() on:click=move |event| open_named.run(event)></div> }.into_any()
                     }
@@ -168,7 +219,7 @@ fn Message(entry: Arc<Entry>, compact: bool, context: EntryContext) -> impl Into
                         <div class="acts" role="group" aria-label="This message">
                             <button type="button" class="btn ghost icon-only s" aria-label="Comment on the message" title="Comment" on:click=move |_| context.comment.run(id)><Icon name="comment"/></button>
                             {mine.then(|| view! {
-                            <button type="button" class="btn ghost icon-only s" aria-label="Edit message" title="Edit" on:click=move |_| editing.set(true)><Icon name="edit"/></button>
+                            <button type="button" class="btn ghost icon-only s" aria-label="Edit message" title="Edit" on:click=move |_| context.edit(&for_edit)><Icon name="edit"/></button>
                             <button
                                 type="button"
                                 class="btn ghost icon-only s"
@@ -188,6 +239,15 @@ fn Message(entry: Arc<Entry>, compact: bool, context: EntryContext) -> impl Into
         </article>
     }
     .into_any()
+}
+
+/// Who it says that it is from: of an imported entry that is what its file says.
+fn shown_author(entry: &Entry) -> Person {
+    let author = entry.author.clone();
+    match &entry.imported {
+        Some(imported) => Person { name: imported.author.clone(), kind: UserKind::Human, avatar: None, ..author },
+        None => author,
+    }
 }
 
 /// How many comments there are on an entry, and the way to them.
@@ -220,10 +280,10 @@ pub fn delete_asked(context: EntryContext) {
 }
 
 #[component]
-fn EditMessage(context: EntryContext, id: EntryId, number: i64, text: String, editing: RwSignal<bool>) -> impl IntoView {
+fn EditMessage(context: EntryContext, id: EntryId, number: i64) -> impl IntoView {
     let toasts = use_toasts();
     let field = format!("edit-{number}");
-    let typed = RwSignal::new(text.clone());
+    let typed = context.edited;
     let busy = RwSignal::new(false);
     let focus = field.clone();
     Effect::new(move |_| page::focus(&focus));
@@ -237,7 +297,7 @@ fn EditMessage(context: EntryContext, id: EntryId, number: i64, text: String, ed
         leptos::task::spawn_local(async move {
             match answer.await {
                 Ok(()) => {
-                    editing.try_set(false);
+                    context.end_editing();
                     context.timeline.refresh(number);
                 }
                 Err(error) => toast_error(toasts, &error),
@@ -259,10 +319,10 @@ fn EditMessage(context: EntryContext, id: EntryId, number: i64, text: String, ed
                 id=field
                 rows="3"
                 maxlength=MESSAGE_MAX
-                prop:value=text
+                prop:value=move || typed.get()
                 on:input=move |event| typed.set(event_target_value(&event))
                 on:keydown=move |event| match event.key().as_str() {
-                    "Escape" => editing.set(false),
+                    "Escape" => context.end_editing(),
                     "Enter" if !event.shift_key() && !event.is_composing() => {
                         event.prevent_default();
                         save();
@@ -272,7 +332,7 @@ fn EditMessage(context: EntryContext, id: EntryId, number: i64, text: String, ed
             ></textarea>
             <div class="row">
                 <button type="submit" class="btn s" disabled=move || busy.get()>"Save"</button>
-                <button type="button" class="btn s ghost" on:click=move |_| editing.set(false)>"Cancel"</button>
+                <button type="button" class="btn s ghost" on:click=move |_| context.end_editing()>"Cancel"</button>
             </div>
         </form>
     }

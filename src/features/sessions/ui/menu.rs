@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 use leptos_router::{NavigateOptions, hooks::use_navigate};
 
+use super::pointers::want_pointers;
 use crate::{
     browser::page,
     error::AppError,
@@ -16,7 +17,7 @@ use crate::{
 const RENAME: &str = "rename-session";
 
 #[component]
-pub fn SessionMenu(detail: RwSignal<SessionDetail>, reload: Callback<()>) -> impl IntoView {
+pub fn SessionMenu(detail: RwSignal<SessionDetail>, reload: Callback<()>, pointing: RwSignal<bool>) -> impl IntoView {
     let toasts = use_toasts();
     let navigate = use_navigate();
     let id = detail.with_untracked(|detail| detail.summary.id);
@@ -68,12 +69,32 @@ pub fn SessionMenu(detail: RwSignal<SessionDetail>, reload: Callback<()>) -> imp
             });
         });
     });
+    // What it is called now: somebody else may have renamed it.
+    let (title, goal) = (RwSignal::new(String::new()), RwSignal::new(String::new()));
+    let open_rename = move || {
+        detail.with_untracked(|detail| {
+            title.set(detail.summary.title.clone());
+            goal.set(detail.summary.goal.clone());
+        });
+        page::open_dialog(RENAME);
+    };
     let export = move |format: &str| format!("/api/v1/sessions/{id}/export?format={format}");
     view! {
         <details class="drop end">
             <summary class="btn ghost icon-only" aria-label="Rename, export, archive, delete" title="Rename, export, archive, delete"><Icon name="more"/></summary>
             <div class="pop menu">
                 <button type="button" class="narrow-only" on:click=move |_| copy_link(detail)><Icon name="link"/>"Copy link"</button>
+                <button
+                    type="button"
+                    class="wide-only pointing"
+                    on:click=move |_| {
+                        pointing.update(|on| *on = !*on);
+                        want_pointers(pointing.get_untracked());
+                    }
+                >
+                    <Icon name="eye"/>
+                    {move || if pointing.get() { "Hide pointers" } else { "Show pointers" }}
+                </button>
                 <a href=export("markdown") download=""><Icon name="download"/>"Export as markdown"</a>
                 <a href=export("json") download=""><Icon name="download"/>"Export as JSON"</a>
                 {move || {
@@ -81,7 +102,7 @@ pub fn SessionMenu(detail: RwSignal<SessionDetail>, reload: Callback<()>) -> imp
                         .then(|| {
                             view! {
                                 <hr/>
-                                <button type="button" on:click=move |_| page::open_dialog(RENAME)><Icon name="edit"/>"Rename"</button>
+                                <button type="button" on:click=move |_| open_rename()><Icon name="edit"/>"Rename"</button>
                                 {move || {
                                     if archived() {
                                         view! { <button type="button" on:click=move |_| archive(false)><Icon name="undo"/>"Bring back"</button> }.into_any()
@@ -96,7 +117,7 @@ pub fn SessionMenu(detail: RwSignal<SessionDetail>, reload: Callback<()>) -> imp
                 }}
             </div>
         </details>
-        <RenameDialog detail=detail reload=reload/>
+        <RenameDialog detail=detail reload=reload title=title goal=goal/>
     }
 }
 
@@ -117,10 +138,8 @@ pub fn copy_link(detail: RwSignal<SessionDetail>) {
 }
 
 #[component]
-fn RenameDialog(detail: RwSignal<SessionDetail>, reload: Callback<()>) -> impl IntoView {
+fn RenameDialog(detail: RwSignal<SessionDetail>, reload: Callback<()>, title: RwSignal<String>, goal: RwSignal<String>) -> impl IntoView {
     let id = detail.with_untracked(|detail| detail.summary.id);
-    let (title, goal) = detail.with_untracked(|detail| (detail.summary.title.clone(), detail.summary.goal.clone()));
-    let (title, goal) = (RwSignal::new(title), RwSignal::new(goal));
     let error = RwSignal::new(None::<AppError>);
     let save = move || {
         let change =

@@ -7,9 +7,13 @@ mod list;
 mod menu;
 mod new;
 mod pane;
+mod pointers;
+mod rail;
+mod rows;
 mod session;
 mod timeline;
 
 pub use completing::{Completing, Completions};
 pub use list::{SessionRows, SessionsPage};
+pub use rail::RailSessions;
 pub use session::SessionPage;

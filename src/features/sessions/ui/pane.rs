@@ -7,15 +7,16 @@ use leptos_router::{NavigateOptions, hooks::use_navigate};
 
 use super::session::SessionTabs;
 use crate::{
+    browser::page,
     features::{
-        artifacts::ui::ArtifactBeside,
+        artifacts::ui::{ArtifactBeside, artifact_address},
         sessions::{
-            model::{CommitSession, SessionArtifact, SessionDetail},
-            state::{commit_session, remove_artifact, session_address},
+            model::{CommitSession, Completion, SessionArtifact, SessionDetail},
+            state::{add_artifact, commit_session, read_completions, remove_artifact, session_address},
         },
     },
     ids::{ArtifactId, CommitId, SessionId},
-    ui::{EmptyState, Icon, KindMark, plural, toast, toast_error, use_toasts},
+    ui::{Dialog, EmptyState, Icon, KindMark, plural, toast, toast_error, toast_undo, use_toasts},
 };
 
 #[component]
@@ -26,12 +27,10 @@ pub fn ArtifactsPane(
     reload: Callback<()>,
     may_write: Signal<bool>,
 ) -> impl IntoView {
-    let navigate = use_navigate();
     let artifacts =
         Memo::new(move |_| detail.with(|detail| detail.artifacts.iter().filter(|artifact| !artifact.gone).cloned().collect::<Vec<_>>()));
     // Without one in the address the newest stands there, where there is room for it.
     let shown = Memo::new(move |_| open.get().or_else(|| artifacts.with(|artifacts| artifacts.last().map(|artifact| artifact.id))));
-    let close = move |_| navigate(&session_address(session), NavigateOptions { scroll: false, ..NavigateOptions::default() });
     view! {
         <section class="pane side" aria-label="Artifacts" data-part="side">
             <SessionTabs detail=detail open=open/>
@@ -44,9 +43,17 @@ pub fn ArtifactsPane(
                     />
                 </nav>
                 {move || {
-                    let close = close.clone();
-                    open.get().map(|_| view! { <button type="button" class="btn ghost icon-only wide-only" aria-label="Close" title="Close" on:click=close><Icon name="x"/></button> })
+                    may_write
+                        .get()
+                        .then(|| {
+                            view! {
+                                <button type="button" class="btn ghost icon-only" aria-label="Add an artifact" title="Add an artifact" on:click=move |_| page::open_dialog(ADD)>
+                                    <Icon name="plus"/>
+                                </button>
+                            }
+                        })
                 }}
+                <PaneMenu session=session shown=shown may_write=may_write reload=reload/>
             </header>
             <For
                 each=move || shown.get()
@@ -62,14 +69,16 @@ pub fn ArtifactsPane(
                     .then(|| {
                         view! {
                             <div class="scroll">
-                                <EmptyState icon="artifacts" title="Nothing to work on yet" text="Name a skill, a tool or an agent in a message, such as @code-review: it opens here for everybody."/>
+                                <EmptyState icon="artifacts" title="Nothing to work on yet" text="Name a skill, a tool or an agent in a message, such as @code-review: it opens here for everybody.">
+                                    {move || may_write.get().then(|| view! { <button type="button" class="btn" on:click=move |_| page::open_dialog(ADD)><Icon name="plus"/>"Add an artifact"</button> })}
+                                </EmptyState>
                             </div>
                         }
                     })
             }}
             {move || may_write.get().then(|| view! { <CommitFoot session=session detail=detail reload=reload/> })}
-            <RemoveButton session=session shown=shown may_write=may_write reload=reload/>
         </section>
+        <AddDialog session=session reload=reload/>
     }
 }
 
@@ -92,20 +101,29 @@ fn Tab(
     }
 }
 
-/// Takes the artifact that is shown out of the session; it stays in its volume.
+/// What can be done with the artifact that is shown.
 #[component]
-fn RemoveButton(session: SessionId, shown: Memo<Option<ArtifactId>>, may_write: Signal<bool>, reload: Callback<()>) -> impl IntoView {
+fn PaneMenu(session: SessionId, shown: Memo<Option<ArtifactId>>, may_write: Signal<bool>, reload: Callback<()>) -> impl IntoView {
     let toasts = use_toasts();
     let navigate = use_navigate();
+    let to_session =
+        Callback::new(move |()| navigate(&session_address(session), NavigateOptions { scroll: false, ..NavigateOptions::default() }));
     let remove = Callback::new(move |id: ArtifactId| {
         let answer = remove_artifact(session, id);
-        let navigate = navigate.clone();
         leptos::task::spawn_local(async move {
             match answer.await {
                 Ok(()) => {
-                    navigate(&session_address(session), NavigateOptions { scroll: false, ..NavigateOptions::default() });
+                    to_session.try_run(());
                     reload.try_run(());
-                    toast(toasts, "Taken out of the session; it stays in its volume");
+                    toast_undo(toasts, "Taken out of the session; it stays in its volume", move || {
+                        let answer = add_artifact(session, id);
+                        leptos::task::spawn_local(async move {
+                            match answer.await {
+                                Ok(()) => drop(reload.try_run(())),
+                                Err(error) => toast_error(toasts, &error),
+                            }
+                        });
+                    });
                 }
                 Err(error) => toast_error(toasts, &error),
             }
@@ -115,9 +133,126 @@ fn RemoveButton(session: SessionId, shown: Memo<Option<ArtifactId>>, may_write: 
         {move || {
             shown
                 .get()
-                .filter(|_| may_write.get())
-                .map(|id| view! { <button type="button" class="sr-focus btn s ghost" on:click=move |_| remove.run(id)>"Take out of the session"</button> })
+                .map(|id| {
+                    view! {
+                        <details class="drop end">
+                            <summary class="btn ghost icon-only" aria-label="This artifact" title="This artifact"><Icon name="more"/></summary>
+                            <div class="pop menu">
+                                <a href=artifact_address(id)><Icon name="external"/>"Open its own page"</a>
+                                {move || {
+                                    may_write
+                                        .get()
+                                        .then(|| view! { <button type="button" on:click=move |_| remove.run(id)><Icon name="x"/>"Take out of the session"</button> })
+                                }}
+                            </div>
+                        </details>
+                    }
+                })
         }}
+    }
+}
+
+const ADD: &str = "add-artifact";
+const FIND: &str = "find-artifact";
+
+/// Finds an artifact by name and brings it into the session.
+#[component]
+fn AddDialog(session: SessionId, reload: Callback<()>) -> impl IntoView {
+    let toasts = use_toasts();
+    let navigate = use_navigate();
+    let typed = RwSignal::new(String::new());
+    let found = RwSignal::new(None::<Vec<SessionArtifact>>);
+    // Only the answer to the newest question counts.
+    let asked = StoredValue::new(0_u32);
+    let look = move || {
+        asked.update_value(|asked| *asked += 1);
+        let number = asked.get_value();
+        page::after_forget(120, move || {
+            if asked.try_get_value() != Some(number) {
+                return;
+            }
+            let answer = read_completions(&format!("/sessions/{session}/completions?"), &typed.get_untracked());
+            leptos::task::spawn_local(async move {
+                let Ok(options) = answer.await else { return };
+                if asked.try_get_value() == Some(number) {
+                    let artifacts = options.into_iter().filter_map(|option| match option {
+                        Completion::Artifact { artifact } => Some(artifact),
+                        Completion::Person { .. } => None,
+                    });
+                    found.try_set(Some(artifacts.collect()));
+                }
+            });
+        });
+    };
+    let add = Callback::new(move |id: ArtifactId| {
+        let answer = add_artifact(session, id);
+        let navigate = navigate.clone();
+        leptos::task::spawn_local(async move {
+            match answer.await {
+                Ok(()) => {
+                    page::close_dialog(ADD);
+                    typed.try_set(String::new());
+                    found.try_set(None);
+                    reload.try_run(());
+                    let address = format!("{}?artifact={id}", session_address(session));
+                    navigate(&address, NavigateOptions { scroll: false, ..NavigateOptions::default() });
+                }
+                Err(error) => toast_error(toasts, &error),
+            }
+        });
+    });
+    view! {
+        <Dialog id=ADD title=Signal::stored("Add an artifact".to_owned()) size="s">
+            <div class="body add-artifact">
+                <form
+                    on:submit=move |event| {
+                        event.prevent_default();
+                        if let Some(first) = found.with_untracked(|found| found.as_ref()?.first().map(|artifact| artifact.id)) {
+                            add.run(first);
+                        }
+                    }
+                >
+                    <label class="input">
+                        <Icon name="search"/>
+                        <span class="sr">"Name of a skill, a tool or an agent"</span>
+                        <input
+                            id=FIND
+                            type="text"
+                            placeholder="Name of a skill, a tool or an agent"
+                            autocomplete="off"
+                            spellcheck="false"
+                            prop:value=move || typed.get()
+                            on:focus=move |_| look()
+                            on:input=move |event| {
+                                typed.set(event_target_value(&event));
+                                look();
+                            }
+                        />
+                    </label>
+                </form>
+                <div class="menu" role="group" aria-label="Found">
+                    {move || match found.get() {
+                        None => ().into_any(),
+                        Some(list) if list.is_empty() => view! { <p class="hint">"Nothing here has that name."</p> }.into_any(),
+                        Some(list) => {
+                            list.into_iter()
+                                .map(|artifact| {
+                                    let id = artifact.id;
+                                    view! {
+                                        <button type="button" on:click=move |_| add.run(id)>
+                                            <KindMark kind=artifact.kind small=true/>
+                                            <span class="trunc grow">{artifact.name}</span>
+                                            <span class="t3 f12 trunc">{artifact.volume_name}</span>
+                                        </button>
+                                    }
+                                })
+                                .collect_view()
+                                .into_any()
+                        }
+                    }}
+                </div>
+            </div>
+        </Dialog>
     }
 }
 

@@ -9,30 +9,35 @@ use leptos_router::{
 };
 
 use super::{
-    composer::{Composer, Outbox, WaitingMessages},
+    composer::{Composer, Outbox, Typing, WaitingMessages},
     entry::{DELETE_MESSAGE, EntryContext, delete_asked},
     menu::{SessionMenu, copy_link},
     pane::ArtifactsPane,
+    pointers::{Pointers, pointers_wanted},
     timeline::{Timeline, TimelineView},
 };
 use crate::{
-    browser::page,
+    browser::{page, storage},
+    error::{AppError, ErrorCode},
     features::{
         accounts::state::use_session,
         artifacts::ui::VolumeDialog,
         collaboration::{
             model::RoomType,
-            state::{Room, use_collaboration},
-            ui::Presence,
+            state::{Collaboration, Room, show_here, use_collaboration},
+            ui::{LinkBanner, PresenceMenu},
         },
         comments::{model::Subject, ui::CommentsPane},
         sessions::{
             model::{Attachment, EntryPage, SessionArtifact, SessionDetail, SessionStatus},
-            state::{join_session, read_session, save_as_artifact, session_address, use_newest_entries, use_session_detail},
+            state::{
+                archive_session, join_session, read_session, save_as_artifact, session_address, undelete_session, use_newest_entries,
+                use_session_detail,
+            },
         },
     },
     ids::{ArtifactId, EntryId, ThreadId},
-    ui::{ConfirmDialog, Dialog, EmptyState, Icon, Loading, PageError, PageTitle, toast, toast_error, use_toasts},
+    ui::{ConfirmDialog, Dialog, EmptyState, Icon, Loading, PageError, PageTitle, page_keys, toast, toast_error, use_toasts},
 };
 
 const SAVE_AS: &str = "save-as-artifact";
@@ -73,19 +78,29 @@ fn Session(detail: SessionDetail, entries: EntryPage) -> impl IntoView {
     let read = detail.read;
     let first_time = read == 0 && detail.summary.team_id.is_some();
     let detail = RwSignal::new(detail);
+    // It was deleted meanwhile, or is not shared with one any more.
+    let gone = RwSignal::new(None::<AppError>);
     let account = use_session();
     let toasts = use_toasts();
     let navigate = use_navigate();
-    let timeline = Timeline::new(id, entries, read);
     let me = StoredValue::new(account.account_untracked().map(|me| me.person.id.to_string()).unwrap_or_default());
+    let timeline = Timeline::new(id, entries, read, me);
     let outbox = Outbox::new(&me.get_value(), timeline);
     let reload = Callback::new(move |()| {
         let answer = read_session(id);
         leptos::task::spawn_local(async move {
-            if let Ok(read) = answer.await
-                && detail.try_with_untracked(|detail| *detail != read) == Some(true)
-            {
-                detail.set(read);
+            match answer.await {
+                Ok(read) => {
+                    gone.try_set(None);
+                    if detail.try_with_untracked(|detail| *detail != read) == Some(true) {
+                        detail.set(read);
+                    }
+                }
+                Err(error) if matches!(error.code, ErrorCode::NotFound | ErrorCode::Forbidden) => {
+                    gone.try_set(Some(error));
+                }
+                // What is shown stays; the next event asks again.
+                Err(_) => {}
             }
         });
     });
@@ -128,7 +143,30 @@ fn Session(detail: SessionDetail, entries: EntryPage) -> impl IntoView {
             );
         })
     };
-    let may_write = Signal::derive(move || detail.with(|detail| detail.can_write && detail.summary.status != SessionStatus::Archived));
+    let away = Memo::new(move |_| gone.with(Option::is_some) || detail.with(|detail| detail.summary.deleted_at.is_some()));
+    let archived = Memo::new(move |_| detail.with(|detail| detail.summary.status == SessionStatus::Archived));
+    let may_write = Signal::derive(move || detail.with(|detail| detail.can_write) && !archived.get() && !away.get());
+    show_here(live.users);
+    let pointing = RwSignal::new(pointers_wanted());
+    let pointers = Pointers::new(live, timeline, pointing);
+    let side = RwSignal::new(storage::preference("side").as_deref() != Some("closed"));
+    let turn_side = Callback::new(move |()| {
+        side.update(|side| *side = !*side);
+        storage::set_preference("side", if side.get_untracked() { "open" } else { "closed" });
+    });
+    // What one opens is to be seen.
+    Effect::new(move |_| {
+        if open.get().is_some() {
+            side.set(true);
+        }
+    });
+    page_keys(move |key| {
+        let turns = key.key == "]";
+        if turns {
+            turn_side.run(());
+        }
+        turns
+    });
     let artifacts = Memo::new(move |_| {
         detail.with(|detail| detail.artifacts.iter().map(|artifact| (artifact.id, artifact.clone())).collect::<BTreeMap<_, _>>())
     });
@@ -145,6 +183,8 @@ fn Session(detail: SessionDetail, entries: EntryPage) -> impl IntoView {
             page::open_dialog(SAVE_AS);
         }),
         delete: RwSignal::new(None),
+        editing: RwSignal::new(None),
+        edited: RwSignal::new(String::new()),
         comment: Callback::new(move |entry| {
             commented.set(Some((entry, None)));
             page::open_dialog(COMMENTS);
@@ -174,20 +214,17 @@ fn Session(detail: SessionDetail, entries: EntryPage) -> impl IntoView {
     let blank = move || timeline.total.get() == 0 && outbox.waiting.with(Vec::is_empty);
     view! {
         <PageTitle text=Signal::derive(move || detail.with(|detail| detail.summary.title.clone()))/>
-        <main class="main panes p-session" id="main" tabindex="-1" data-open=move || open.get().map(|_| "")>
+        <main class="main panes p-session" id="main" tabindex="-1" data-open=move || open.get().map(|_| "") data-side=move || (!side.get()).then_some("closed")>
             <section class="pane" aria-label="Session" data-part="main">
-                <Bar detail=detail reload=reload live=live/>
+                <Bar detail=detail reload=reload live=live side=side turn_side=turn_side pointing=pointing/>
                 <SessionTabs detail=detail open=open/>
                 {move || {
                     let goal = detail.with(|detail| detail.summary.goal.clone());
                     (!goal.is_empty()).then(|| view! { <p class="goal"><b>"Goal"</b><span>{goal}</span></p> })
                 }}
-                {move || {
-                    detail
-                        .with(|detail| detail.summary.status == SessionStatus::Archived)
-                        .then(|| view! { <div class="banner" role="status"><Icon name="folder"/><span>"This session is archived. Bring it back to write in it."</span></div> })
-                }}
-                <TimelineView timeline=timeline context=context>
+                <LinkBanner link=live.link/>
+                <Standing detail=detail gone=gone reload=reload/>
+                <TimelineView timeline=timeline context=context pointers=pointers>
                     <WaitingMessages outbox=outbox text=text/>
                     {move || {
                         blank()
@@ -196,9 +233,15 @@ fn Session(detail: SessionDetail, entries: EntryPage) -> impl IntoView {
                 </TimelineView>
                 {move || {
                     if may_write.get() {
-                        view! { <Composer outbox=outbox live=live account=me.get_value() text=text/> }.into_any()
+                        view! { <Composer outbox=outbox live=live account=me.get_value() text=text context=context/> }.into_any()
+                    } else if archived.get() || away.get() {
+                        ().into_any()
                     } else {
-                        view! { <p class="hint may-not"><Icon name="lock" class="s"/>"You can read here, not write."</p> }.into_any()
+                        view! {
+                            <Typing live=live/>
+                            <p class="hint may-not"><Icon name="lock" class="s"/>"You are a viewer here: you read, and point."</p>
+                        }
+                            .into_any()
                     }
                 }}
             </section>
@@ -226,25 +269,85 @@ fn Session(detail: SessionDetail, entries: EntryPage) -> impl IntoView {
     }
 }
 
+/// What one has to know before one writes: the session is put away, in the trash, or not there any more.
 #[component]
-fn Bar(detail: RwSignal<SessionDetail>, reload: Callback<()>, live: crate::features::collaboration::state::Collaboration) -> impl IntoView {
-    let chip = move || {
-        detail.with(|detail| match (&detail.summary.team_name, detail.summary.status) {
-            (_, SessionStatus::Committed) => "Committed".to_owned(),
-            (_, SessionStatus::Archived) => "Archived".to_owned(),
-            (Some(team), _) => team.clone(),
-            (None, _) => "Private".to_owned(),
+fn Standing(detail: RwSignal<SessionDetail>, gone: RwSignal<Option<AppError>>, reload: Callback<()>) -> impl IntoView {
+    let toasts = use_toasts();
+    let take_back = move |deleted: bool| {
+        let id = detail.with_untracked(|detail| detail.summary.id);
+        leptos::task::spawn_local(async move {
+            let answer = if deleted { undelete_session(id).await } else { archive_session(id, false).await };
+            match answer {
+                Ok(()) => drop(reload.try_run(())),
+                Err(error) => toast_error(toasts, &error),
+            }
+        });
+    };
+    let button = move |words: &'static str, deleted: bool| {
+        detail.with(|detail| detail.can_manage).then(|| {
+            view! { <button type="button" class="btn s push" on:click=move |_| take_back(deleted)><Icon name="undo"/>{words}</button> }
         })
     };
+    move || {
+        let (deleted, status) = detail.with(|detail| (detail.summary.deleted_at.is_some(), detail.summary.status));
+        if gone.with(Option::is_some) {
+            return view! {
+                <div class="banner warn" role="alert">
+                    <Icon name="alert"/>
+                    <span>"This session was deleted, or is not shared with you any more. What you see is from before."</span>
+                    <a class="btn s push" href="/sessions">"All sessions"</a>
+                </div>
+            }
+            .into_any();
+        }
+        if deleted {
+            return view! {
+                <div class="banner warn" role="status"><Icon name="trash"/><span>"This session is in the trash."</span>{button("Take back", true)}</div>
+            }
+            .into_any();
+        }
+        if status == SessionStatus::Archived {
+            return view! {
+                <div class="banner" role="status"><Icon name="folder"/><span>"This session is archived: it can be read, nothing is written."</span>{button("Bring back", false)}</div>
+            }
+            .into_any();
+        }
+        ().into_any()
+    }
+}
+
+#[component]
+fn Bar(
+    detail: RwSignal<SessionDetail>,
+    reload: Callback<()>,
+    live: Collaboration,
+    side: RwSignal<bool>,
+    turn_side: Callback<()>,
+    pointing: RwSignal<bool>,
+) -> impl IntoView {
+    let whose = move || detail.with(|detail| detail.summary.team_name.clone().unwrap_or_else(|| "Private".to_owned()));
+    let committed = move || detail.with(|detail| detail.summary.status == SessionStatus::Committed);
+    let people = Signal::derive(move || detail.with(|detail| detail.people.clone()));
     view! {
         <header class="bar">
             <a class="btn ghost icon-only" href="/sessions" aria-label="All sessions" title="All sessions"><Icon name="chev-l"/></a>
             <h1>{move || detail.with(|detail| detail.summary.title.clone())}</h1>
-            <span class="chip line wide-only"><span class="trunc">{chip}</span></span>
+            <span class="chip line wide-only"><span class="trunc">{whose}</span></span>
+            {move || committed().then(|| view! { <span class="chip ok wide-only">"Committed"</span> })}
             <span class="push row gap-8">
-                <Presence users=live.users/>
+                <PresenceMenu users=live.users elsewhere=people/>
                 <button type="button" class="btn wide-only" on:click=move |_| copy_link(detail)><Icon name="link"/>"Share"</button>
-                <SessionMenu detail=detail reload=reload/>
+                <SessionMenu detail=detail reload=reload pointing=pointing/>
+                <button
+                    type="button"
+                    class="btn ghost icon-only side-toggle"
+                    aria-label="Artifacts beside the timeline"
+                    aria-pressed=move || side.get().to_string()
+                    title="Show or hide the artifacts ( ] )"
+                    on:click=move |_| turn_side.run(())
+                >
+                    <Icon name="panel-r"/>
+                </button>
             </span>
         </header>
     }

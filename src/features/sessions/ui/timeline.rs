@@ -5,7 +5,11 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use leptos::prelude::*;
 
-use super::entry::{EntryContext, EntryRow};
+use super::{
+    entry::{EntryContext, EntryRow},
+    pointers::{PointerViews, Pointers},
+    rows::{DAY_MS, Row, rows_of, said},
+};
 use crate::{
     browser::{page, scroll},
     features::sessions::{
@@ -17,7 +21,7 @@ use crate::{
 };
 
 const LOG: &str = ".log";
-const ITEMS: &str = ".log .item";
+pub const ITEMS: &str = ".log .item";
 const LIST: &str = ".log .items";
 /// Entries that are in the document at most; beyond, the far end goes.
 const KEPT: usize = 3 * PAGE as usize;
@@ -27,23 +31,8 @@ const AHEAD: f64 = 800.0;
 const END: f64 = 48.0;
 /// Pixels of an entry, before any was measured.
 const USUAL: f64 = 72.0;
-/// Messages of one account within this time stand together.
-const TOGETHER_MS: i64 = 5 * 60 * 1_000;
-const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 /// Reading is noted when one has stayed that long, in milliseconds.
 const NOTE: u32 = 800;
-
-/// An entry with what its neighbours decide.
-#[derive(Clone)]
-pub struct Row {
-    pub entry: Arc<Entry>,
-    /// Goes on where the one before ended: no name, no avatar.
-    pub compact: bool,
-    /// The first one of its day.
-    pub day: Option<String>,
-    /// "2 new": the first one that was not read when the page came.
-    pub marks_new: Option<String>,
-}
 
 /// The piece of a session's timeline that is there.
 #[derive(Clone, Copy)]
@@ -58,11 +47,16 @@ pub struct Timeline {
     /// Up to where one had read when the page came.
     read: i64,
     unread: i64,
-    noted: StoredValue<i64>,
+    noted: RwSignal<i64>,
+    /// What came last from somebody else, for those who do not see it.
+    spoken: RwSignal<String>,
+    me: StoredValue<String>,
     /// Pixels of an entry, on average.
     mean: RwSignal<f64>,
     reading: StoredValue<bool>,
     looked: StoredValue<bool>,
+    /// Counts up when the rows stand elsewhere in the window.
+    pub moved: RwSignal<u32>,
     /// Minutes that the reader's clock is ahead of UTC; 0 on the server.
     offset: RwSignal<i64>,
     /// The artifact that is open beside it.
@@ -70,7 +64,7 @@ pub struct Timeline {
 }
 
 impl Timeline {
-    pub fn new(session: SessionId, page: EntryPage, read: i64) -> Self {
+    pub fn new(session: SessionId, page: EntryPage, read: i64, me: StoredValue<String>) -> Self {
         let total = page.total;
         let timeline = Self {
             session,
@@ -79,10 +73,13 @@ impl Timeline {
             at_end: RwSignal::new(true),
             read,
             unread: total - read,
-            noted: StoredValue::new(read),
+            noted: RwSignal::new(read),
+            spoken: RwSignal::new(String::new()),
+            me,
             mean: RwSignal::new(USUAL),
             reading: StoredValue::new(false),
             looked: StoredValue::new(false),
+            moved: RwSignal::new(0),
             offset: RwSignal::new(0),
             open: RwSignal::new(None),
         };
@@ -109,25 +106,30 @@ impl Timeline {
     /// The rows, newest last.
     fn rows(self) -> Vec<Row> {
         let offset = self.offset.get() * 60_000;
-        self.entries.with(|entries| {
-            let mut last: Option<&Arc<Entry>> = None;
-            let mut rows = Vec::with_capacity(entries.len());
-            for entry in entries.values() {
-                let day = (entry.created_at + offset).div_euclid(DAY_MS);
-                let new_day = last.is_none_or(|last| (last.created_at + offset).div_euclid(DAY_MS) != day);
-                let is_message = |entry: &Entry| matches!(entry.what, EntryKind::Message { .. });
-                let marks_new = (self.unread > 0 && self.read > 0 && entry.number == self.read + 1).then(|| format!("{} new", self.unread));
-                let compact = !new_day
-                    && marks_new.is_none()
-                    && is_message(entry)
-                    && last.is_some_and(|last| {
-                        is_message(last) && last.author.id == entry.author.id && entry.created_at - last.created_at < TOGETHER_MS
-                    });
-                rows.push(Row { entry: entry.clone(), compact, day: new_day.then(|| utc_time(day * DAY_MS)[..10].to_owned()), marks_new });
-                last = Some(entry);
-            }
-            rows
-        })
+        self.entries.with(|entries| rows_of(entries.values(), self.read, self.unread, |at| (at + offset).div_euclid(DAY_MS)))
+    }
+
+    /// The newest message of one's own that is there and can be edited.
+    pub fn own_last(self) -> Option<Arc<Entry>> {
+        let mine = |entry: &&Arc<Entry>| {
+            let written = matches!(entry.what, EntryKind::Message { deleted_at: None, .. });
+            written && self.me.with_value(|me| *me == entry.author.id.to_string())
+        };
+        self.entries.with_untracked(|entries| entries.values().rev().find(mine).cloned())
+    }
+
+    /// The first unread entry, when it is too far up to be there.
+    fn far_unread(self) -> Option<(i64, i64)> {
+        let first = self.entries.with(|entries| entries.first_key_value().map(|(number, _)| *number))?;
+        let far = self.unread > 0 && self.read > 0 && first > self.read + 1 && self.noted.get() < self.read + self.unread;
+        far.then_some((self.read + 1, self.unread))
+    }
+
+    fn speak(self, page: &EntryPage) {
+        let others = |entry: &&Entry| self.me.try_with_value(|me| *me != entry.author.id.to_string()).unwrap_or_default();
+        if let Some(words) = page.items.iter().rev().find(others).map(said) {
+            self.spoken.try_set(words);
+        }
     }
 
     /// Changes what is there; what one looks at stays where it is.
@@ -179,6 +181,7 @@ impl Timeline {
             return;
         }
         self.read_page(last + 1, PAGE, move |timeline, page| {
+            timeline.speak(&page);
             timeline.put(page, true);
             timeline.note_read();
         });
@@ -265,7 +268,7 @@ impl Timeline {
 
     /// Shows the entry with this number.
     pub fn go_to(self, number: i64) {
-        let show = move || page::before_paint(move || scroll::center(&format!("entry-{number}")));
+        let show = move || page::before_paint(move || center(number));
         self.at_end.try_set(false);
         if self.entries.with_untracked(|entries| entries.contains_key(&number)) {
             show();
@@ -313,7 +316,7 @@ impl Timeline {
     fn replace(self, page: EntryPage, number: i64) {
         self.entries.try_update(|entries| *entries = by_number(page));
         page::before_paint(move || {
-            scroll::center(&format!("entry-{number}"));
+            center(number);
             self.look();
         });
     }
@@ -323,6 +326,7 @@ impl Timeline {
         if self.looked.try_update_value(|looked| std::mem::replace(looked, true)) == Some(false) {
             page::before_paint(move || {
                 self.looked.try_set_value(false);
+                self.moved.try_update(|moved| *moved = moved.wrapping_add(1));
                 self.look();
             });
         }
@@ -331,22 +335,27 @@ impl Timeline {
     /// Tells the server that all is read, when one stays at the end.
     fn note_read(self) {
         let total = self.total.try_get_untracked().unwrap_or_default();
-        if self.at_end.try_get_untracked() != Some(true) || self.noted.try_get_value().is_none_or(|noted| noted >= total) {
+        if self.at_end.try_get_untracked() != Some(true) || self.noted.try_get_untracked().is_none_or(|noted| noted >= total) {
             return;
         }
         page::after_forget(NOTE, move || {
-            let still = self.at_end.try_get_untracked() == Some(true) && self.noted.try_get_value().is_some_and(|noted| noted < total);
+            let still = self.at_end.try_get_untracked() == Some(true) && self.noted.try_get_untracked().is_some_and(|noted| noted < total);
             if still && page::is_visible() {
-                self.noted.try_set_value(total);
+                self.noted.try_set(total);
                 let answer = mark_read(self.session, total);
                 leptos::task::spawn_local(async move {
                     if answer.await.is_err() {
-                        self.noted.try_update_value(|noted| *noted = (*noted).min(total - 1));
+                        self.noted.try_update(|noted| *noted = (*noted).min(total - 1));
                     }
                 });
             }
         });
     }
+}
+
+/// Shows the entry with this number, or the row that it stands in: several that joined are one.
+fn center(number: i64) {
+    let _ = (0..KEPT as i64).find(|back| scroll::center(&format!("entry-{}", number - back)));
 }
 
 fn by_number(page: EntryPage) -> BTreeMap<i64, Arc<Entry>> {
@@ -355,13 +364,13 @@ fn by_number(page: EntryPage) -> BTreeMap<i64, Arc<Entry>> {
 
 /// The scrolling part. `children`: what is on its way.
 #[component]
-pub fn TimelineView(timeline: Timeline, context: EntryContext, children: Children) -> impl IntoView {
+pub fn TimelineView(timeline: Timeline, context: EntryContext, pointers: Pointers, children: Children) -> impl IntoView {
     let first = move || timeline.entries.with(|entries| entries.first_key_value().map_or(1, |(number, _)| *number));
     let last = move || timeline.entries.with(|entries| entries.last_key_value().map_or(0, |(number, _)| *number));
     let space = move |entries: i64| format!("height:{}px", (entries.max(0) as f64 * timeline.mean.get()).round());
-    let newer = move || timeline.total.get() - timeline.noted.get_value();
+    let newer = move || timeline.total.get() - timeline.noted.get();
     view! {
-        <div class="log-box">
+        <div class="log-box" on:pointermove=move |event| pointers.point(&event)>
             <div class="scroll log" tabindex="0" role="log" aria-label="Timeline" aria-live="off" on:scroll=move |_| timeline.look_soon()>
                 <div class="timeline">
                     <div class="space" aria-hidden="true" style=move || space(first() - 1)></div>
@@ -373,7 +382,7 @@ pub fn TimelineView(timeline: Timeline, context: EntryContext, children: Childre
                                     EntryKind::Message { edited_at, deleted_at, .. } => (*edited_at, *deleted_at),
                                     _ => (None, None),
                                 };
-                                (row.entry.number, version, row.entry.comments, row.compact, row.day.clone())
+                                (row.entry.number, version, row.entry.comments, row.compact, row.day.clone(), row.also.len())
                             }
                             children=move |row| view! { <EntryRow row=row context=context/> }
                         />
@@ -382,6 +391,20 @@ pub fn TimelineView(timeline: Timeline, context: EntryContext, children: Childre
                     <div class="space" aria-hidden="true" style=move || space(timeline.total.get() - last())></div>
                 </div>
             </div>
+            <PointerViews pointers=pointers/>
+            <span class="sr" aria-live="polite">{move || timeline.spoken.get()}</span>
+            {move || {
+                timeline
+                    .far_unread()
+                    .map(|(first, number)| {
+                        view! {
+                            <button type="button" class="btn s oldest" on:click=move |_| timeline.go_to(first)>
+                                <Icon name="arrow-u"/>
+                                {format!("To the first of {}", plural(number, "new entry", "new entries"))}
+                            </button>
+                        }
+                    })
+            }}
             {move || {
                 (!timeline.at_end.get())
                     .then(|| {

@@ -9,6 +9,7 @@ use super::super::{
     model::VolumeKind,
     store::{self, NewVolume},
 };
+use super::history::Appended;
 use crate::{
     error::AppResult,
     features::{
@@ -16,7 +17,7 @@ use crate::{
         analytics::service::Event,
         artifacts::{
             model::FileEntry,
-            service::{self as artifacts, Known, Publication, Staged},
+            service::{self as artifacts, Known, Staged},
         },
     },
     ids::{ArtifactId, CommitId, UserId, VolumeId},
@@ -57,7 +58,8 @@ pub async fn install_system_volume(ctx: &Ctx) -> AppResult<()> {
     let staged = artifacts::stage_import(ctx, commit, volume, user, changes).await?;
     let event = Event::new("volume.installed").volume(volume).data(serde_json::json!({ "artifacts": count }));
     let message = concat!("Built-in artifacts of version ", env!("CARGO_PKG_VERSION"));
-    artifacts::publish_import(ctx, Publication { commit, volume, author: user, message, source: "system", changes: staged, event }).await?;
+    let commit = Appended { id: commit, volume, author: user, message, source: "system", changes: staged, now: ctx.now() };
+    artifacts::publish_import(ctx, commit, event).await?;
     tracing::info!(artifacts = count, "the built-in volume was brought up to date");
     Ok(())
 }

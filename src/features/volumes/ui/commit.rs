@@ -8,7 +8,7 @@ use crate::{
         model::{CHANGES_SHOWN, Change, CommitChange, CommitDetail, CommittedRecord},
         state::use_commit,
     },
-    ui::{Avatar, Icon, Loading, PageError, PageTitle, Time, count, plural, short_sha, utc_time},
+    ui::{Avatar, Icon, LineCounts, Loading, PageError, PageTitle, Time, count, plural, short_sha, utc_time},
 };
 
 #[component]
@@ -65,7 +65,7 @@ fn CommitView(detail: CommitDetail) -> impl IntoView {
                         {(!rest.is_empty()).then(|| view! { <pre class="message">{rest}</pre> })}
                         <div class="row">
                             <h2 class="med">{plural(commit.changes, "change", "changes")}</h2>
-                            <span class="diff-n"><b>{format!("+{}", count(added))}</b>" "<i>{format!("-{}", count(removed))}</i></span>
+                            <LineCounts added=added removed=removed/>
                             {parent.map(|parent| view! { <a class="link f12 push" href=format!("/commits/{parent}")>"The one before"</a> })}
                         </div>
                         <ul class="rows">{changes.into_iter().map(change_row).collect_view()} {records.into_iter().map(record_row).collect_view()}</ul>

@@ -9,18 +9,19 @@ use leptos_router::hooks::{use_params_map, use_query_map};
 
 use super::{
     audit::AuditTable,
+    demo::DemoBanner,
     frame::{Part, PartBar, PartsPane, part_words, use_part},
     invitations::Invitations,
     parts::shown,
 };
 use crate::{
-    browser::{data, page, response},
+    browser::response,
     error::AppError,
     features::accounts::{
         model::{Action, Role, Team},
-        state::{TeamData, use_session},
+        state::TeamData,
     },
-    ui::{ConfirmDialog, ErrorView, Icon, Loading, PageError, PageTitle, toast_error, use_toasts},
+    ui::{ErrorView, Loading, PageError, PageTitle},
 };
 use agents::Agents;
 use members::Members;
@@ -114,42 +115,6 @@ fn TeamFrame(team: Team, part: Memo<String>, show: Memo<&'static str>, data: Tea
                 </div>
             </section>
         </main>
-    }
-}
-
-/// Says that this is sample data; administrators take it away from here.
-#[component]
-fn DemoBanner() -> impl IntoView {
-    const REMOVE: &str = "remove-demo";
-    let session = use_session();
-    let toasts = use_toasts();
-    let remove = move |()| {
-        let change = data::send::<serde_json::Value>("DELETE", "/admin/demo", &());
-        leptos::task::spawn_local(async move {
-            match change.await {
-                Ok(_) => page::go("/"),
-                Err(error) => toast_error(toasts, &error),
-            }
-        });
-    };
-    view! {
-        <div class="banner info" role="status">
-            <Icon name="info"/>
-            <span><b>"Sample data."</b> " This team and what is in it show how a workspace looks in use."</span>
-            {move || {
-                session
-                    .account()
-                    .filter(|me| me.administrator)
-                    .map(|_| view! { <span class="push row"><button type="button" class="btn s" on:click=move |_| page::open_dialog(REMOVE)>"Remove the demo"</button></span> })
-            }}
-        </div>
-        <ConfirmDialog
-            id=REMOVE
-            title="Remove the demo?".to_owned()
-            text="The sample team, its volume and its accounts go, with everything that was changed in them. Your own teams stay as they are.".to_owned()
-            confirm="Remove the demo".to_owned()
-            act=remove
-        />
     }
 }
 

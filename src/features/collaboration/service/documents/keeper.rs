@@ -104,7 +104,26 @@ async fn settle_always(ctx: &Ctx) {
             () = ctx.state.shutdown.cancelled() => return,
         }
         settle_due(ctx, |live| live.wants_to_settle(Instant::now())).await;
+        compact_left(ctx).await;
         ctx.state.documents.close(Instant::now(), EMPTY_FOR);
+    }
+}
+
+/// Documents that nobody edits any more are stored as one state before they leave the memory: so they are read quickly by whoever comes next.
+async fn compact_left(ctx: &Ctx) {
+    for document in ctx.state.documents.all() {
+        let Ok(live) = document.live() else { continue };
+        let Ok(_writing) = live.writing.clone().try_lock_owned() else { continue };
+        let Some((state, number)) = live.whole(Instant::now(), EMPTY_FOR) else { continue };
+        let compacted = async {
+            let mut tx = ctx.db().write_tx().await?;
+            store::compact(&mut tx, live.id, &state, number).await?;
+            AppResult::Ok(tx.commit().await?)
+        };
+        match compacted.await {
+            Ok(()) => live.note_compacted(state.len()),
+            Err(error) => tracing::warn!(%error, artifact = %live.id, "a document is stored as it was edited: it could not be compacted"),
+        }
     }
 }
 

@@ -23,6 +23,10 @@ pub const SETTLE_EVERY: Duration = Duration::from_millis(1_500);
 pub const SETTLE_AGAIN: Duration = Duration::from_secs(10);
 /// Stored updates beyond this many are taken into the state.
 pub const ROWS: usize = 400;
+/// And as soon as they are this many bytes more than the state itself: what was written and taken out again is forgotten with that.
+pub const LOOSE_BYTES: usize = 1024 * 1024;
+/// And when nobody edits it any more, if there are more than this.
+pub const FEW_ROWS: usize = 8;
 /// A document that nobody edits leaves the memory after this time.
 pub const EMPTY_FOR: Duration = Duration::from_secs(20);
 /// Whoever changes a draft waits no longer than this for another who does.

@@ -17,7 +17,8 @@ use yrs::{
 };
 
 use super::{
-    limits::{ROWS, STATE_BYTES, TEXT_BYTES},
+    limits::{FEW_ROWS, LOOSE_BYTES, ROWS, STATE_BYTES, TEXT_BYTES},
+    messages,
     presence::{Presence, Said},
     replica::{Changed, Refused, Replica, Taken},
 };
@@ -29,9 +30,6 @@ use crate::{
     },
     ids::{ArtifactId, RevisionId, UserId},
 };
-
-/// Server to client: the state vector that is on disk, and how many of the client's updates. Not part of Yjs' protocol, so it goes to those who ask for it.
-const SAVED: u8 = 100;
 
 struct Member {
     outbox: Arc<Outbox<Bytes>>,
@@ -108,8 +106,10 @@ struct State {
     last_author: Option<UserId>,
     /// The state vector on disk.
     saved: Vec<u8>,
-    /// Stored updates beyond the state, and all bytes of both.
+    /// Stored updates beyond the state: how many, and their bytes.
     rows: usize,
+    loose: usize,
+    /// All bytes of both.
     bytes: usize,
     /// Batches on their way to the disk.
     under_way: usize,
@@ -133,12 +133,14 @@ pub struct Stored {
     pub base: Option<RevisionId>,
     pub authors: BTreeSet<UserId>,
     pub rows: usize,
+    /// Of the updates beyond the state, and of both.
+    pub loose: usize,
     pub bytes: usize,
 }
 
 impl Live {
     pub fn new(id: ArtifactId, stored: Stored, now: Instant) -> Self {
-        let Stored { replica, number, settled, base, authors, rows, bytes } = stored;
+        let Stored { replica, number, settled, base, authors, rows, loose, bytes } = stored;
         let saved = replica.state_vector();
         Self {
             id,
@@ -156,6 +158,7 @@ impl Live {
                 authors,
                 saved,
                 rows,
+                loose,
                 bytes,
                 under_way: 0,
                 settle_at: now,
@@ -175,10 +178,10 @@ impl Live {
         let Joining { connection, outbox, user, write, acks } = joining;
         state.empty_since = None;
         state.members.insert(connection, Member { outbox: outbox.clone(), user, write, acks, sent: 0 });
-        let mut first = vec![Bytes::from(ask(&state.replica))];
+        let mut first = vec![messages::ask(&state.replica)];
         first.extend(state.presence.everybody().map(Bytes::from));
         if acks {
-            first.push(saved(&state.saved, 0));
+            first.push(messages::saved(&state.saved, 0));
         }
         first
     }
@@ -209,7 +212,7 @@ impl Live {
 
     /// Asks for everything that is not known here.
     pub fn ask(&self) -> Bytes {
-        ask(&self.state().replica).into()
+        messages::ask(&self.state().replica)
     }
 
     /// Everybody who is here, for one who asks.
@@ -239,7 +242,7 @@ impl Live {
                 match changed {
                     Some(changed) => state.note(self.id, changed, user, Some(connection), now),
                     // Nothing new: it is on disk when everything before it is.
-                    None if state.is_on_disk() => state.tell_saved(|id| id == connection),
+                    None if !gap && state.is_on_disk() => state.tell_saved(|id| id == connection),
                     None => {}
                 }
                 if gap { Err(NotTaken::Gap) } else { Ok(()) }
@@ -287,7 +290,7 @@ impl Live {
             return;
         }
         for (id, member) in state.members.iter().filter(|(_, member)| member.acks) {
-            member.outbox.push(saved(&batch.vector, batch.sent.get(id).copied().unwrap_or_default()));
+            member.outbox.push(messages::saved(&batch.vector, batch.sent.get(id).copied().unwrap_or_default()));
         }
     }
 
@@ -300,7 +303,7 @@ impl Live {
         let batch = state.batch();
         let mut authors: Vec<UserId> = state.authors.iter().copied().filter(|author| Some(*author) != state.last_author).collect();
         authors.extend(state.last_author);
-        let compacting = state.rows + batch.updates.len() > ROWS;
+        let compacting = state.rows + batch.updates.len() > ROWS || state.loose > LOOSE_BYTES + (state.bytes - state.loose);
         Some(Snapshot { text: state.replica.text(), base: state.base, authors, state: compacting.then(|| state.replica.state()), batch })
     }
 
@@ -313,9 +316,9 @@ impl Live {
         if state.number == state.settled {
             state.authors.clear();
         }
+        drop(state);
         if let Some(all) = &snapshot.state {
-            state.rows = 0;
-            state.bytes = all.len() + state.pending_bytes;
+            self.note_compacted(all.len());
         }
     }
 
@@ -330,13 +333,14 @@ impl Live {
             return;
         }
         state.bytes += changed.v2.len();
+        state.loose += changed.v2.len();
         state.rows += 1;
         if reserved.settled {
             state.settled = reserved.number;
         }
         // What was pending is not on disk yet, so the state vector there is not known: the next batch says it.
         let nothing_else = state.is_on_disk();
-        state.tell(None, update(&changed.v1));
+        state.tell(None, messages::update(&changed.v1));
         if nothing_else {
             state.saved = state.replica.state_vector();
             state.tell_saved(|_| true);
@@ -390,10 +394,25 @@ impl Live {
         !self.state().pending.is_empty()
     }
 
+    /// All of it and the number up to which that is, when nobody has edited it for long and what is stored of it would become smaller.
+    pub fn whole(&self, now: Instant, empty_for: std::time::Duration) -> Option<(Vec<u8>, i64)> {
+        let state = self.state();
+        let left = !state.broken && state.pending.is_empty() && state.number == state.settled && state.is_empty_for(now, empty_for);
+        (left && state.rows > FEW_ROWS).then(|| (state.replica.state(), state.number))
+    }
+
+    /// It is stored as one state of so many bytes now.
+    pub fn note_compacted(&self, bytes: usize) {
+        let mut state = self.state();
+        state.rows = 0;
+        state.loose = state.pending_bytes;
+        state.bytes = bytes + state.pending_bytes;
+    }
+
     /// Whether it can leave the memory: nobody is here and everything is where it belongs, or it cannot be used any more.
     pub fn is_done(&self, now: Instant, empty_for: std::time::Duration) -> bool {
         let state = self.state();
-        let empty = state.empty_since.is_some_and(|since| now.saturating_duration_since(since) >= empty_for);
+        let empty = state.is_empty_for(now, empty_for);
         state.pending.is_empty() && (state.broken || (empty && (state.number == state.settled || now < state.settle_at)))
     }
 
@@ -418,6 +437,10 @@ impl Live {
 const SLACK: usize = 64 * 1024;
 
 impl State {
+    fn is_empty_for(&self, now: Instant, long: std::time::Duration) -> bool {
+        self.empty_since.is_some_and(|since| now.saturating_duration_since(since) >= long)
+    }
+
     fn break_off(&mut self) {
         self.broken = true;
         // Editors still have what was not acknowledged.
@@ -431,11 +454,12 @@ impl State {
     fn note(&mut self, id: ArtifactId, changed: Changed, by: UserId, from: Option<ConnectionId>, now: i64) {
         self.number += 1;
         self.bytes += changed.v2.len();
+        self.loose += changed.v2.len();
         self.pending_bytes += changed.v2.len();
         self.authors.insert(by);
         self.last_author = Some(by);
         self.pending.push(NewUpdate { document: id, number: self.number, author: Some(by), data: changed.v2, created_at: now });
-        self.tell(from, update(&changed.v1));
+        self.tell(from, messages::update(&changed.v1));
     }
 
     fn tell(&self, from: Option<ConnectionId>, frame: Bytes) {
@@ -480,46 +504,8 @@ impl State {
     fn tell_saved(&self, whom: impl Fn(ConnectionId) -> bool) {
         for (id, member) in self.members.iter().filter(|(_, member)| member.acks) {
             if whom(*id) {
-                member.outbox.push(saved(&self.saved, member.sent));
+                member.outbox.push(messages::saved(&self.saved, member.sent));
             }
         }
     }
-}
-
-fn ask(replica: &Replica) -> Vec<u8> {
-    // Sync step 1 with the vector as it is encoded already.
-    let mut message = vec![0, 0];
-    write_bytes(&mut message, &replica.state_vector());
-    message
-}
-
-fn update(v1: &[u8]) -> Bytes {
-    let mut message = Vec::with_capacity(v1.len() + 8);
-    message.extend([0, 2]);
-    write_bytes(&mut message, v1);
-    message.into()
-}
-
-/// The state vector says nothing of what was deleted, so the count of the reader's own updates stands behind it.
-fn saved(vector: &[u8], sent: u64) -> Bytes {
-    let mut message = Vec::with_capacity(vector.len() + 8);
-    message.push(SAVED);
-    write_bytes(&mut message, vector);
-    write_number(&mut message, sent);
-    message.into()
-}
-
-/// Bytes behind their number, as lib0 writes them.
-fn write_bytes(message: &mut Vec<u8>, bytes: &[u8]) {
-    write_number(message, bytes.len() as u64);
-    message.extend_from_slice(bytes);
-}
-
-/// Seven bits a byte, the lowest first, as lib0 writes unsigned numbers.
-fn write_number(message: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        message.push((number & 0x7f) as u8 | 0x80);
-        number >>= 7;
-    }
-    message.push(number as u8);
 }

@@ -73,7 +73,7 @@ struct World {
 
 fn live_of(disk: &[Vec<u8>], number: i64, settled: i64) -> Live {
     let replica = Replica::load(disk.iter().map(Vec::as_slice)).expect("what was stored loads");
-    let stored = Stored { replica, number, settled, base: None, authors: BTreeSet::new(), rows: disk.len(), bytes: 0 };
+    let stored = Stored { replica, number, settled, base: None, authors: BTreeSet::new(), rows: disk.len(), loose: 0, bytes: 0 };
     Live::new(ArtifactId::generate(), stored, Instant::now())
 }
 
