@@ -71,7 +71,7 @@ test("two people talk about a skill, one edits it, one loses the network, and th
   await page.getByLabel("Commit message").fill("Rewrite how we review");
   await page.getByRole("button", { name: /^Commit 1 draft/ }).click();
   for (const one of [page, second.page]) await expect(one.locator(".event", { hasText: "Rewrite how we review" })).toBeVisible();
-  await page.goto((await page.locator(".event a", { hasText: "code-review-excellence" }).first().getAttribute("href")) + "?tab=history");
+  await page.goto((await page.locator('article a[href^="/artifacts/"]', { hasText: "code-review-excellence" }).first().getAttribute("href")) + "?tab=history");
   await expect(page.getByText("Rewrite how we review").first()).toBeVisible();
   await expect(page.getByText(/Tomas Rey/).first()).toBeVisible();
   await second.context.close();

@@ -91,6 +91,7 @@ app_test!(whoever_sends_too_much_still_reads_why, |app| {
 
 app_test!(every_route_refuses_what_it_cannot_read, |app| {
     let maya = app.sign_up_first().await;
+    let before = maya.get("/me").await.1;
     let description = maya.answer(maya.request(Method::GET, "/api/openapi.json")).await.json();
     let mut tried = 0;
     for (path, item) in description["paths"].as_object().expect("paths") {
@@ -119,6 +120,5 @@ app_test!(every_route_refuses_what_it_cannot_read, |app| {
         }
     }
     assert!(tried > 30, "{tried}");
-    assert_eq!(maya.get("/me").await.1["person"]["name"], "Maya", "nothing changed");
-    assert_eq!(maya.get("/teams").await.1, json!([]));
+    assert_eq!(maya.get("/me").await.1, before, "nothing changed");
 });

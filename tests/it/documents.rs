@@ -260,3 +260,14 @@ app_test!(what_was_deleted_is_acknowledged_and_what_was_known_too, |app| {
     editor.send(Message::Sync(SyncMessage::Update(update))).await;
     editor.until(|editor| editor.on_disk == 3).await;
 });
+
+app_test!(a_zero_character_does_not_keep_the_draft_from_following, |app| {
+    let Place { maya, id, .. } = place(app).await;
+    let mut editor = Editor::open(app, &maya, &id).await;
+    editor.write("change.", "\0").await;
+    editor.until_saved().await;
+    assert!(detail(&maya, &id).await["text"].as_str().is_some_and(|text| text.contains("change.\u{FFFD}")));
+    editor.write("Read the", " whole").await;
+    editor.until_saved().await;
+    assert!(detail(&maya, &id).await["text"].as_str().is_some_and(|text| text.contains("Read the whole")));
+});

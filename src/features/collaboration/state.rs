@@ -143,8 +143,9 @@ impl Collaboration {
         // In an effect: the server, where nobody listens, keeps no handlers.
         let mut handler = Some(handler);
         Effect::new(move |_| {
-            // Made first: what makes it may call those who are there.
-            if let Some(handler) = handler.take().map(|handler| handler()) {
+            if let Some(handler) = handler.take() {
+                // Made first: it may call the page, which may add another.
+                let handler = handler();
                 HANDLERS.with_borrow_mut(|handlers| handlers.push((self.part, handler)));
             }
         });

@@ -22,7 +22,7 @@ use crate::{
         volumes::state::use_volumes,
     },
     ids::ArtifactId,
-    ui::{ErrorView, Icon, Loading, Transition},
+    ui::{ErrorView, Icon, Loading, Transition, late},
 };
 
 #[component]
@@ -38,12 +38,13 @@ pub fn ArtifactBeside(
     view! {
         <Transition fallback=|| view! { <div class="scroll"><Loading/></div> }>
             {move || {
+                // Once: what the parts read would come twice otherwise, and not match.
                 detail
-                    .get()
-                    .map(|detail| match detail {
+                    .arrived()
+                    .map(|detail| late(move || match detail.read() {
                         Ok(detail) => view! { <Parts detail=detail at=at changed=changed/> }.into_any(),
                         Err(error) => view! { <div class="scroll"><ErrorView error=error/></div> }.into_any(),
-                    })
+                    }))
             }}
         </Transition>
     }

@@ -134,9 +134,11 @@ fn Session(detail: SessionDetail, entries: EntryPage) -> impl IntoView {
             timeline.go_to(number);
         }
     });
+    let side = RwSignal::new(storage::preference("side").as_deref() != Some("closed"));
     let open_artifact = {
         let navigate = navigate.clone();
         Callback::new(move |artifact: SessionArtifact| {
+            side.set(true);
             navigate(
                 &format!("{}?artifact={}", session_address(id), artifact.id),
                 NavigateOptions { scroll: false, ..NavigateOptions::default() },
@@ -149,16 +151,17 @@ fn Session(detail: SessionDetail, entries: EntryPage) -> impl IntoView {
     show_here(live.users);
     let pointing = RwSignal::new(pointers_wanted());
     let pointers = Pointers::new(live, timeline, pointing);
-    let side = RwSignal::new(storage::preference("side").as_deref() != Some("closed"));
     let turn_side = Callback::new(move |()| {
         side.update(|side| *side = !*side);
         storage::set_preference("side", if side.get_untracked() { "open" } else { "closed" });
     });
-    // What one opens is to be seen.
-    Effect::new(move |_| {
-        if open.get().is_some() {
+    // What one opens is to be seen; what was open when one turned it away stays away.
+    Effect::new(move |was: Option<Option<ArtifactId>>| {
+        let now = open.get();
+        if now.is_some() && was.is_some_and(|was| was != now) {
             side.set(true);
         }
+        now
     });
     page_keys(move |key| {
         let turns = key.key == "]";

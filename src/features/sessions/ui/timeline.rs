@@ -268,7 +268,7 @@ impl Timeline {
 
     /// Shows the entry with this number.
     pub fn go_to(self, number: i64) {
-        let show = move || page::before_paint(move || center(number));
+        let show = move || center_soon(number, FRAMES);
         self.at_end.try_set(false);
         if self.entries.with_untracked(|entries| entries.contains_key(&number)) {
             show();
@@ -358,9 +358,23 @@ fn center(number: i64) {
     let _ = (0..KEPT as i64).find(|back| scroll::center(&format!("entry-{}", number - back)));
 }
 
+/// The same as soon as it stands in the document; after so many frames whatever is nearest.
+fn center_soon(number: i64, frames: u32) {
+    page::before_paint(move || {
+        if frames == 0 {
+            center(number);
+        } else if !scroll::center(&format!("entry-{number}")) {
+            center_soon(number, frames - 1);
+        }
+    });
+}
+
 fn by_number(page: EntryPage) -> BTreeMap<i64, Arc<Entry>> {
     page.items.into_iter().map(|entry| (entry.number, Arc::new(entry))).collect()
 }
+
+/// How many frames an entry that was read takes at most to stand in the document.
+const FRAMES: u32 = 20;
 
 /// The scrolling part. `children`: what is on its way.
 #[component]

@@ -304,7 +304,9 @@ impl Live {
         let mut authors: Vec<UserId> = state.authors.iter().copied().filter(|author| Some(*author) != state.last_author).collect();
         authors.extend(state.last_author);
         let compacting = state.rows + batch.updates.len() > ROWS || state.loose > LOOSE_BYTES + (state.bytes - state.loose);
-        Some(Snapshot { text: state.replica.text(), base: state.base, authors, state: compacting.then(|| state.replica.state()), batch })
+        // A file with a zero byte would count as no text from then on.
+        let text = state.replica.text().replace('\0', "\u{FFFD}");
+        Some(Snapshot { text, base: state.base, authors, state: compacting.then(|| state.replica.state()), batch })
     }
 
     /// The draft holds it now.
