@@ -171,9 +171,10 @@ pub fn Palette() -> impl IntoView {
                             page::scroll_into_view(&format!("palette-hit-{}", chosen.get_untracked()));
                         }
                     />
-                    <button type="button" class="btn ghost s" aria-label="Close (Esc)" on:click=move |_| page::close_dialog("palette")>
+                    <button type="button" class="btn ghost s" on:click=move |_| page::close_dialog("palette")>
                         <Icon name="x"/>
-                        <kbd class="kbd" aria-hidden="true">"Esc"</kbd>
+                        <span class="sr">"Close"</span>
+                        <kbd class="kbd">"Esc"</kbd>
                     </button>
                 </div>
                 <div class="results"><ul id="palette-hits" role="listbox" aria-label="Matches">

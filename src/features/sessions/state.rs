@@ -74,7 +74,7 @@ pub fn sessions_address(query: &SessionQuery) -> String {
 }
 
 pub fn use_sessions(query: Memo<SessionQuery>) -> Fetched<SessionPage> {
-    data::fetch(move || Some(query.with(|query| data::with_query("/sessions", query))))
+    data::fetch(move || Some(query.with(sessions_path)))
 }
 
 /// Those that had something new lately.
@@ -82,8 +82,13 @@ pub fn use_recent_sessions() -> Fetched<SessionPage> {
     data::fetch(|| Some("/sessions?limit=8".to_owned()))
 }
 
-pub fn read_sessions(query: SessionQuery) -> impl Future<Output = AppResult<SessionPage>> + Send + 'static {
-    data::get(data::with_query("/sessions", &query))
+/// Where sessions are read.
+pub fn sessions_path(query: &SessionQuery) -> String {
+    data::with_query("/sessions", query)
+}
+
+pub fn read_sessions(path: String) -> impl Future<Output = AppResult<SessionPage>> + Send + 'static {
+    data::get(path)
 }
 
 /// The session that the address names.

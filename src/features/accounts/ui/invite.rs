@@ -19,7 +19,7 @@ use crate::{
         model::{InvitationPreview, Me},
         state::{Running, Typed, invitation_preview, use_form_action, use_session, use_typed},
     },
-    ui::{toast, use_toasts},
+    ui::{Suspense, toast, use_toasts},
 };
 
 #[component]

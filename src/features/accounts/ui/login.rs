@@ -11,7 +11,7 @@ use crate::{
         model::{Instance, safe_next},
         state::{use_form_action, use_session, use_typed},
     },
-    ui::{Field, Icon, PageTitle, Shell},
+    ui::{Field, Icon, PageTitle, Shell, Suspense},
 };
 
 /// The frame of the pages outside of the workspace: a form, and on a wide window a drawing beside it.

@@ -8,9 +8,12 @@ use super::{
     login::{Entry, EntryHead},
     parts::{FormError, NewPassword, Submit},
 };
-use crate::features::accounts::{
-    api::SetNewPassword,
-    state::{password_link, use_form_action, use_session},
+use crate::{
+    features::accounts::{
+        api::SetNewPassword,
+        state::{password_link, use_form_action, use_session},
+    },
+    ui::Suspense,
 };
 
 #[component]

@@ -13,7 +13,7 @@ use crate::{
         model::safe_next,
         state::{Typed, use_form_action, use_session, use_typed},
     },
-    ui::Field,
+    ui::{Field, Suspense},
 };
 
 #[component]

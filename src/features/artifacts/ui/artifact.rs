@@ -36,7 +36,9 @@ use crate::{
         volumes::{model::VolumeKind, state::use_volumes},
     },
     ids::{ArtifactId, VolumeId},
-    ui::{ConfirmDialog, Icon, KindMark, Loading, PageTitle, PaneError, late, plural, toast, toast_error, toast_undo, use_toasts},
+    ui::{
+        ConfirmDialog, Icon, KindMark, Loading, PageTitle, PaneError, Transition, late, plural, toast, toast_error, toast_undo, use_toasts,
+    },
 };
 
 /// The artifact that is shown, for the parts of its page.

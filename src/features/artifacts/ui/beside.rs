@@ -22,7 +22,7 @@ use crate::{
         volumes::state::use_volumes,
     },
     ids::ArtifactId,
-    ui::{ErrorView, Icon, Loading, late},
+    ui::{ErrorView, Icon, Loading, Transition, late},
 };
 
 #[component]

@@ -19,7 +19,7 @@ use crate::{
         volumes::model::Change as FileAct,
     },
     ids::RevisionId,
-    ui::{EmptyState, ErrorView, Icon, Loading, bytes, plural, short_sha},
+    ui::{EmptyState, ErrorView, Icon, Loading, Transition, bytes, plural, short_sha},
 };
 
 #[component]

@@ -10,7 +10,7 @@ use crate::{
         artifacts::{model::FileEntry, state::file_path},
         volumes::state::tell,
     },
-    ui::{ConfirmDialog, EmptyState, ErrorView, Icon, Loading, bytes, plural, toast, toast_error, use_toasts},
+    ui::{ConfirmDialog, EmptyState, ErrorView, Icon, Loading, Transition, bytes, plural, toast, toast_error, use_toasts},
 };
 
 /// A longer text is downloaded, not shown.

@@ -26,7 +26,7 @@ use crate::{
         volumes::state::use_volumes,
     },
     ids::ArtifactId,
-    ui::{ErrorView, Icon, Loading, PageTitle, count, late},
+    ui::{ErrorView, Icon, Loading, PageTitle, Transition, count, late},
 };
 
 const ROWS: &str = ".lib > li > a";

@@ -18,7 +18,7 @@ use crate::{
         },
     },
     ids::{ArtifactId, CommitId, VolumeId},
-    ui::{Dialog, Field, Icon, plural, toast, toast_error, toast_undo, use_toasts},
+    ui::{Dialog, Field, Icon, Transition, plural, toast, toast_error, toast_undo, use_toasts},
 };
 
 /// A commit of the drafts among these. The server makes one of each volume, all or none.

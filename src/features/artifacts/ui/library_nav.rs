@@ -16,7 +16,7 @@ use crate::{
             ui::{NEW_VOLUME, NewVolumeDialog},
         },
     },
-    ui::{Icon, count, late},
+    ui::{Icon, Transition, count, late},
 };
 
 const VIEWS: [(View, &str, &str); 5] = [

@@ -15,7 +15,7 @@ use crate::{
         },
         state::{save_merge, use_merge},
     },
-    ui::{Avatar, EmptyState, ErrorView, Icon, Loading, plural, relative_time, short_sha, toast, toast_error, use_toasts},
+    ui::{Avatar, EmptyState, ErrorView, Icon, Loading, Transition, plural, relative_time, short_sha, toast, toast_error, use_toasts},
 };
 
 /// Lines of unchanged text shown before and after a place.

@@ -17,7 +17,7 @@ use crate::{
         volumes::{model::VolumeKind, state::use_volumes},
     },
     ids::{ArtifactId, VolumeId},
-    ui::{Field, FieldError, Icon, PageTitle, SelectField},
+    ui::{Field, FieldError, Icon, PageTitle, SelectField, Suspense},
 };
 
 const KINDS: [(Kind, &str, &str); 3] = [

@@ -17,7 +17,7 @@ use crate::{
         },
     },
     ids::ThreadId,
-    ui::{EmptyState, ErrorView, Icon, Loading, plural, toast::ToastsContext, toast_error, use_toasts},
+    ui::{EmptyState, ErrorView, Icon, Loading, Transition, plural, toast::ToastsContext, toast_error, use_toasts},
 };
 
 /// What the parts of the pane share.

@@ -18,7 +18,7 @@ use crate::{
         volumes::state::use_volumes,
     },
     ids::InvitationId,
-    ui::{Avatar, EmptyState, ErrorView, Icon, Loading, PageTitle, Time, plural, toast, toast_error, use_toasts},
+    ui::{Avatar, EmptyState, ErrorView, Icon, Loading, PageTitle, Time, Transition, plural, toast, toast_error, use_toasts},
 };
 
 #[component]

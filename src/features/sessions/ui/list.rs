@@ -1,25 +1,23 @@
 //! Every session that one may open: filtered by what the address says.
 
-use std::collections::BTreeMap;
-
 use leptos::prelude::*;
 use leptos_router::{
     NavigateOptions,
     hooks::{use_navigate, use_query_map},
 };
 
-use super::new::{NEW_SESSION, NewSessionDialog};
+use super::{
+    new::{NEW_SESSION, NewSessionDialog},
+    summaries::{SessionRow, SessionRows, Watched},
+};
 use crate::{
-    browser::{page, socket},
-    features::{
-        collaboration::ui::Presence,
-        sessions::{
-            model::{SessionPage, SessionQuery, SessionSort, SessionStatus, SessionSummary, SessionView, TRASH_DAYS},
-            state::{read_sessions, session_address, session_query, sessions_address, undelete_session, use_sessions},
-        },
+    browser::page,
+    features::sessions::{
+        model::{SessionPage, SessionQuery, SessionSort, SessionSummary, SessionView, TRASH_DAYS},
+        state::{session_address, session_query, sessions_address, sessions_path, undelete_session, use_sessions},
     },
     ids::SessionId,
-    ui::{EmptyState, ErrorView, Icon, Loading, PageTitle, Time, count, page_keys, toast, toast_error, use_toasts},
+    ui::{EmptyState, ErrorView, Icon, Loading, PageTitle, Transition, count, page_keys, toast, toast_error, use_toasts},
 };
 
 const LIST: &str = ".rows.sessions";
@@ -156,105 +154,22 @@ fn key(sort: SessionSort) -> &'static str {
     }
 }
 
-/// A page of the list, read again while one looks: who is where, and what is unread. The order stays as long as a pointer or the focus is
-/// in the list, so that nothing moves away from under them.
+/// A page of the list.
 #[component]
 fn Rows(page: SessionPage, query: SessionQuery) -> impl IntoView {
     let next = page.next_cursor.map(|cursor| sessions_address(&SessionQuery { cursor: Some(cursor), ..query.clone() }));
-    let sessions = RwSignal::new(page.items);
-    let asking = StoredValue::new(false);
-    let trash = query.view == SessionView::Trash;
-    let query = StoredValue::new(query);
-    let ask = move || {
-        if !page::is_visible() || asking.try_get_value() != Some(false) {
-            return;
-        }
-        asking.set_value(true);
-        let answer = read_sessions(query.get_value());
-        leptos::task::spawn_local(async move {
-            // A failure is no news here: what is shown stays.
-            if let Ok(page) = answer.await {
-                let held = page::has_pointer_or_focus(LIST);
-                sessions.try_update(|sessions| *sessions = renewed(std::mem::take(sessions), page.items, held));
-            }
-            asking.try_set_value(false);
-        });
-    };
-    // In an effect: the server looks once.
-    Effect::new(move |_| {
-        let ticker = StoredValue::new_local(Some(socket::every(AGAIN, ask)));
-        on_cleanup(move || {
-            ticker.try_update_value(Option::take);
-        });
-    });
+    let watched = Watched::new(page.items, sessions_path(&query), LIST);
+    watched.read_every(AGAIN);
     view! {
-        {trash.then(|| view! { <p class="filters hint">{format!("Sessions stay here for {TRASH_DAYS} days.")}</p> })}
-        <SessionRows sessions=sessions/>
+        {(query.view == SessionView::Trash).then(|| view! { <p class="filters hint">{format!("Sessions stay here for {TRASH_DAYS} days.")}</p> })}
+        <SessionRows sessions=watched.sessions row=row/>
         {next.map(|address| view! { <nav class="more" aria-label="Pages"><a class="btn" href=address>"Older sessions"</a></nav> })}
     }
 }
 
-/// What is shown now, from what was shown and what was read. `held`: each stays at its place, and new ones wait.
-pub fn renewed(shown: Vec<SessionSummary>, read: Vec<SessionSummary>, held: bool) -> Vec<SessionSummary> {
-    if !held {
-        return read;
-    }
-    let mut read: BTreeMap<SessionId, SessionSummary> = read.into_iter().map(|session| (session.id, session)).collect();
-    shown.into_iter().map(|old| read.remove(&old.id).unwrap_or(old)).collect()
-}
-
-#[component]
-pub fn SessionRows(#[prop(into)] sessions: Signal<Vec<SessionSummary>>) -> impl IntoView {
-    view! {
-        <ul class="rows sessions">
-            <For
-                each=move || sessions.with(|sessions| sessions.iter().map(|session| (session.id, session.deleted_at.is_some())).collect::<Vec<_>>())
-                key=|key| *key
-                children=move |(id, _)| {
-                    let find = move |sessions: &Vec<SessionSummary>| sessions.iter().find(|session| session.id == id).cloned();
-                    sessions
-                        .with_untracked(find)
-                        .map(|first| {
-                            let session = Memo::new(move |last: Option<&SessionSummary>| sessions.with(find).unwrap_or_else(|| last.unwrap_or(&first).clone()));
-                            view! { <Row session=session/> }
-                        })
-                }
-            />
-        </ul>
-    }
-}
-
-#[component]
-fn Row(session: Memo<SessionSummary>) -> impl IntoView {
-    let (id, private, deleted) = session.with_untracked(|session| (session.id, session.team_id.is_none(), session.deleted_at.is_some()));
-    let title = move || session.with(|session| session.title.clone());
-    let goal = move || {
-        session.with(|session| if session.goal.is_empty() { format!("Begun by {}", session.owner.name) } else { session.goal.clone() })
-    };
-    let unread = Memo::new(move |_| session.with(|session| session.unread));
-    let here = Memo::new(move |_| session.with(|session| session.here.clone()));
-    let at = Memo::new(move |_| session.with(|session| session.deleted_at.unwrap_or(session.active_at)));
-    let committed = move || session.with(|session| session.status == SessionStatus::Committed);
-    view! {
-        <li>
-            <Icon name=if private { "lock" } else { "session" }/>
-            <div class="tx">
-                <a class="cover" href=session_address(id)><b>{title}</b></a>
-                <small class="trunc">{goal}</small>
-            </div>
-            <span class="tail">
-                {move || {
-                    let unread = unread.get();
-                    (unread > 0).then(|| view! { <span class="count unread"><span aria-hidden="true">{count(unread)}</span><span class="sr">{format!("{unread} unread")}</span></span> })
-                }}
-                <Presence users=here size="xs"/>
-                {move || session.with(|session| session.team_name.clone()).map(|name| view! { <span class="chip line wide-only"><span class="trunc">{name}</span></span> })}
-                {move || committed().then(|| view! { <span class="chip ok wide-only">"Committed"</span> })}
-                {move || view! { <Time at=at.get()/> }}
-                {deleted.then(|| view! { <TakeBack id=id/> })}
-            </span>
-        </li>
-    }
+fn row(session: Memo<SessionSummary>) -> AnyView {
+    let (id, deleted) = session.with_untracked(|session| (session.id, session.deleted_at.is_some()));
+    view! { <SessionRow session=session>{deleted.then(|| view! { <TakeBack id=id/> })}</SessionRow> }.into_any()
 }
 
 /// Out of the trash.
@@ -301,41 +216,4 @@ fn Nothing(query: SessionQuery) -> impl IntoView {
         </EmptyState>
     }
     .into_any()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{
-        features::accounts::model::{Person, UserKind},
-        ids::UserId,
-    };
-
-    fn session(id: SessionId, unread: i64) -> SessionSummary {
-        SessionSummary {
-            id,
-            title: String::new(),
-            goal: String::new(),
-            status: SessionStatus::Active,
-            team_id: None,
-            team_name: None,
-            owner: Person { id: UserId::generate(), name: String::new(), kind: UserKind::Human, color: 1, avatar: None },
-            entries: 0,
-            unread,
-            here: Vec::new(),
-            created_at: 0,
-            active_at: 0,
-            deleted_at: None,
-        }
-    }
-
-    #[test]
-    fn a_list_that_somebody_points_at_keeps_its_order() {
-        let [a, b, c] = [(); 3].map(|()| SessionId::generate());
-        let shown = || vec![session(a, 0), session(b, 0)];
-        let read = || vec![session(c, 1), session(b, 2)];
-        let ids = |list: &[SessionSummary]| list.iter().map(|one| (one.id, one.unread)).collect::<Vec<_>>();
-        assert_eq!(ids(&renewed(shown(), read(), false)), [(c, 1), (b, 2)]);
-        assert_eq!(ids(&renewed(shown(), read(), true)), [(a, 0), (b, 2)]);
-    }
 }

@@ -11,9 +11,11 @@ mod pointers;
 mod rail;
 mod rows;
 mod session;
+mod summaries;
 mod timeline;
 
 pub use completing::{Completing, Completions};
-pub use list::{SessionRows, SessionsPage};
+pub use list::SessionsPage;
 pub use rail::RailSessions;
 pub use session::SessionPage;
+pub use summaries::SessionRows;

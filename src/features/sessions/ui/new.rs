@@ -14,7 +14,7 @@ use crate::{
         },
     },
     ids::SessionId,
-    ui::{Dialog, Field, FieldError, SelectField},
+    ui::{Dialog, Field, FieldError, SelectField, Suspense},
 };
 
 pub const NEW_SESSION: &str = "new-session";

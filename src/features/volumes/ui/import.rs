@@ -19,7 +19,7 @@ use crate::{
         },
     },
     ids::{JobId, VolumeId},
-    ui::{ErrorView, FieldError, Icon, PageTitle, SelectField, bytes, count, plural},
+    ui::{ErrorView, FieldError, Icon, PageTitle, SelectField, Suspense, Transition, bytes, count, plural},
 };
 
 /// How often a running import is asked for, in milliseconds.

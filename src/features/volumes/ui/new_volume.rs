@@ -14,7 +14,7 @@ use crate::{
         },
     },
     ids::{TeamId, VolumeId},
-    ui::{Dialog, Field, FieldError, SelectField},
+    ui::{Dialog, Field, FieldError, SelectField, Suspense},
 };
 
 pub const NEW_VOLUME: &str = "new-volume";

@@ -19,8 +19,8 @@ use crate::{
     },
     ids::{CommitId, VolumeId},
     ui::{
-        Avatar, ConfirmDialog, Dialog, EmptyState, ErrorView, Field, FieldError, Icon, Loading, PageError, PageTitle, Time, count, plural,
-        short_sha, toast, toast_error, use_toasts,
+        Avatar, ConfirmDialog, Dialog, EmptyState, ErrorView, Field, FieldError, Icon, Loading, PageError, PageTitle, Time, Transition,
+        count, plural, short_sha, toast, toast_error, use_toasts,
     },
 };
 

@@ -20,7 +20,7 @@ use crate::{
         accounts::state::{AdminData, use_session},
         collaboration::ui::RoomsView,
     },
-    ui::{ErrorView, Loading, PageError, PageTitle},
+    ui::{ErrorView, Loading, PageError, PageTitle, Transition},
 };
 use settings::InstanceForm;
 use teams::Teams;

@@ -13,7 +13,7 @@ use crate::{
     browser::response,
     error::AppError,
     features::accounts::state::{SettingsData, use_session},
-    ui::{ErrorView, Icon, Loading, PageTitle, late},
+    ui::{ErrorView, Icon, Loading, PageTitle, Suspense, Transition, late},
 };
 use account_data::AccountData;
 use profile::Profile;

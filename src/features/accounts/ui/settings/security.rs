@@ -10,7 +10,7 @@ use crate::{
         state::{Running, SettingsData, use_form_action, use_session},
         ui::parts::{FormError, NewPassword, Submit, shown},
     },
-    ui::{ConfirmDialog, Field, Time, toast, toast_error, use_toasts},
+    ui::{ConfirmDialog, Field, Suspense, Time, toast, toast_error, use_toasts},
 };
 
 const EVERYWHERE: &str = "sign-out-everywhere";
