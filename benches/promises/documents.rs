@@ -13,9 +13,10 @@ use serde::{Deserialize, Serialize};
 use sqlx::Row as _;
 use yrs::{
     Doc, ReadTxn as _, StateVector, Text as _, TextRef, Transact as _, Update,
+    encoding::read::Read as _,
     sync::{Message, SyncMessage},
     updates::{
-        decoder::{Decode as _, Decoder as _, DecoderV1},
+        decoder::{Decode as _, DecoderV1},
         encoder::Encode as _,
     },
 };

@@ -11,6 +11,7 @@ use zip::{ZipWriter, write::SimpleFileOptions};
 use crate::{Figure, Result, percentile, server::Server};
 
 /// Messages of the long timeline.
+const ROLES: [&str; 3] = ["Maya", "Tom", "Scribe"];
 const ENTRIES: usize = 10_000;
 
 const ROUNDS: usize = 200;
@@ -47,8 +48,7 @@ async fn timed(server: &Server, path: impl Fn(usize) -> String) -> Result<f64> {
 
 /// A zip with one session of `entries` messages such as people write, to be imported into a volume.
 fn archive(entries: usize) -> Result<Vec<u8>> {
-    let messages: Vec<_> =
-        (0..entries).map(|at| json!({ "id": at, "role": ["Maya", "Tom", "Scribe"][at % 3], "content": content(at) })).collect();
+    let messages: Vec<_> = (0..entries).map(|at| json!({ "id": at, "role": ROLES[at % ROLES.len()], "content": content(at) })).collect();
     let file = json!({ "id": "long", "name": "A long session", "goal": "Find out how long", "messages": messages });
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     zip.start_file("sessions/long.json", SimpleFileOptions::default())?;
