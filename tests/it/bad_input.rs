@@ -1,7 +1,7 @@
 //! Requests that nobody should send: the right status, a stable code, a sentence, a request id, and nothing changed.
 
 use reqwest::{Method, RequestBuilder};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::app::Client;
 
@@ -89,6 +89,15 @@ app_test!(whoever_sends_too_much_still_reads_why, |app| {
     refused(&maya, request, 401, "unauthenticated").await;
 });
 
+/// A body with all the names that the operation's has, and no value that fits one.
+fn of_wrong_types(description: &Value, operation: &Value) -> String {
+    let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
+    let name = schema["$ref"].as_str().and_then(|address| address.rsplit('/').next()).unwrap_or_default();
+    let names = description["components"]["schemas"][name]["properties"].as_object().map(|found| found.keys().cloned().collect());
+    let names: Vec<String> = names.unwrap_or_else(|| vec!["action".to_owned()]);
+    Value::Object(names.into_iter().map(|name| (name, json!({ "of": ["no", "type"] }))).collect()).to_string()
+}
+
 app_test!(every_route_refuses_what_it_cannot_read, |app| {
     let maya = app.sign_up_first().await;
     let description = maya.answer(maya.request(Method::GET, "/api/openapi.json")).await.json();
@@ -101,8 +110,8 @@ app_test!(every_route_refuses_what_it_cannot_read, |app| {
                 continue;
             }
             let method: Method = method.to_uppercase().parse().expect("a method");
-            for body in ["{", "[]", "7", "\"\\ud800\"", r#"{"id": {}}"#] {
-                let request = maya.request(method.clone(), &address).header("content-type", "application/json").body(body);
+            for body in ["{", "[]", "7", "\"\\ud800\"", &of_wrong_types(&description, operation)] {
+                let request = maya.request(method.clone(), &address).header("content-type", "application/json").body(body.to_owned());
                 let answer = maya.answer(request).await;
                 assert!((400..500).contains(&answer.status), "{method} {path} {body}: {} {}", answer.status, answer.text);
                 let error = answer.json();

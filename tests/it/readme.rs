@@ -30,6 +30,12 @@ fn the_configuration_is_listed_whole() {
     assert_eq!(listed, read);
 }
 
+/// The name that a heading gets in links.
+fn anchor(line: &str) -> Option<String> {
+    let words = line.strip_prefix('#')?.trim_start_matches('#').trim().to_lowercase();
+    Some(words.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_')).map(|c| if c == ' ' { '-' } else { c }).collect())
+}
+
 #[test]
 fn pictures_and_pages_that_are_linked_are_there() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -38,10 +44,14 @@ fn pictures_and_pages_that_are_linked_are_there() {
         let text = std::fs::read_to_string(root.join(document)).expect("readable");
         let folder = root.join(document).parent().expect("a folder").to_owned();
         for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-            if !target.starts_with("http") {
-                assert!(folder.join(target).exists(), "{document} links {target}");
-                links += 1;
+            if target.starts_with("http") {
+                continue;
             }
+            let (file, heading) = target.split_once('#').unwrap_or((target, ""));
+            assert!(folder.join(file).exists(), "{document} links {target}");
+            let linked = std::fs::read_to_string(folder.join(file)).unwrap_or_default();
+            assert!(heading.is_empty() || linked.lines().any(|line| anchor(line) == Some(heading.to_owned())), "{document} links {target}");
+            links += 1;
         }
     }
     assert!(links > 10, "{links}");
