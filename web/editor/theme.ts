@@ -7,7 +7,9 @@ const person = Object.fromEntries(Array.from({ length: 8 }, (_, index) => [`& .p
 
 const look = EditorView.theme({
   "&": { height: "100%", fontSize: "var(--fs-12)", backgroundColor: "transparent", color: "var(--text-1)" },
-  "&.cm-focused": { outline: "none", boxShadow: "inset 2px 0 0 var(--focus)" },
+  "&.cm-focused": { outline: "none" },
+  // Over the lines, which have grounds of their own.
+  "&.cm-focused::after": { content: "''", position: "absolute", inset: "0 auto 0 0", width: "2px", background: "var(--focus)", pointerEvents: "none", zIndex: "1" },
   ".cm-scroller": { fontFamily: "var(--font-code)", fontFeatureSettings: '"calt" 0', letterSpacing: "-.01em", lineHeight: "var(--lh-20)", scrollbarWidth: "thin" },
   ".cm-content": { padding: "var(--sp-12) 0 var(--sp-48)", caretColor: "var(--accent)" },
   ".cm-line": { padding: "0 var(--pad-x)" },

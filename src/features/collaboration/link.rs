@@ -102,8 +102,8 @@ impl Pulse {
         }
         match self.phase {
             Phase::Waiting { .. } if online => Act::Connect,
-            // What was open before the network went may be gone without a word.
-            Phase::Open { heard, asked: None } if back || now - heard > FRESH => Act::Ping,
+            // What was open when the network went may be gone without a word: the answer tells, or that there is none.
+            Phase::Open { heard, asked: None } if back || !online || now - heard > FRESH => Act::Ping,
             _ => Act::Nothing,
         }
     }

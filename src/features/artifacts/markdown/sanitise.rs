@@ -78,6 +78,7 @@ fn builder() -> Builder<'static> {
         .add_tag_attributes("input", ["checked"])
         .set_tag_attribute_value("input", "type", "checkbox")
         .set_tag_attribute_value("input", "disabled", "")
+        .set_tag_attribute_value("input", "aria-label", "Task")
         .add_tag_attributes("img", ["width", "height"])
         .set_tag_attribute_value("img", "loading", "lazy")
         .add_tag_attributes("details", ["open"])

@@ -86,6 +86,12 @@ fn code_is_coloured_and_can_be_copied() {
     assert!(!html.contains("data-code="), "{html}");
 }
 
+// Without a name a screen reader says only that there is a box.
+#[test]
+fn the_boxes_of_tasks_have_a_name() {
+    assert_eq!(html("- [x] done\n- [ ] open\n").matches("aria-label=\"Task\"").count(), 2);
+}
+
 #[test]
 fn tables_tasks_and_footnotes_are_there() {
     let html = html("| a | b |\n|:-|-:|\n| 1 | 2 |\n\n- [x] done\n- [ ] open\n\n~~old~~ https://example.org\n\nNote[^n].\n\n[^n]: Text.\n");

@@ -181,7 +181,7 @@ fn Message(entry: Arc<Entry>, compact: bool, context: EntryContext) -> impl Into
     let (for_delete, for_edit) = (entry.clone(), entry.clone());
     let id = entry.id;
     view! {
-        <article class="entry" class:more=compact aria-label=format!("{}, message {number}", author.name)>
+        <article class="entry" class:follows=compact aria-label=format!("{}, message {number}", author.name)>
             <Avatar person=author.clone() size="l"/>
             <header>
                 <b>{author.name.clone()}</b>

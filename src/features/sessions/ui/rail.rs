@@ -39,9 +39,14 @@ fn Lists() -> impl IntoView {
     Effect::new(move |before: Option<String>| {
         let now = path.get();
         match before {
-            None => watched.read(),
-            Some(before) if before != now => page::after_forget(SOON, move || watched.read()),
-            Some(_) => {}
+            Some(before) if before == now => {}
+            // Again when one has entered: then one is there oneself.
+            entered => {
+                if entered.is_none() {
+                    watched.read();
+                }
+                page::after_forget(SOON, move || watched.read());
+            }
         }
         now
     });

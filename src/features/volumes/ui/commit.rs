@@ -58,7 +58,7 @@ fn CommitView(detail: CommitDetail) -> impl IntoView {
                                     <Time at=commit.created_at/>
                                     {format!(", {}, in ", utc_time(commit.created_at))}
                                     <a class="link" href=volume>{volume_name}</a>
-                                    {(commit.source != "edit").then(|| format!(", by {}", commit.source))}
+                                    {origin(&commit.source)}
                                 </small>
                             </div>
                         </div>
@@ -75,6 +75,19 @@ fn CommitView(detail: CommitDetail) -> impl IntoView {
                 </div>
             </section>
         </main>
+    }
+}
+
+/// What made the commit, where that was no edit.
+fn origin(source: &str) -> &'static str {
+    match source {
+        "delete" => ", from a deletion",
+        "fork" => ", from a fork",
+        "import" => ", from an import",
+        "move" => ", from a move",
+        "restore" => ", from a restoration",
+        "system" => ", from a version of LLMos-Lite",
+        _ => "",
     }
 }
 
@@ -109,7 +122,7 @@ fn change_row(change: CommitChange) -> AnyView {
                 <a class="cover" href=address><b>{change.name}</b></a>
                 <small><code>{change.path}</code></small>
             </div>
-            <span class="tail diff-n"><b>{format!("+{}", change.added)}</b>" "<i>{format!("-{}", change.removed)}</i></span>
+            <span class="tail"><LineCounts added=change.added removed=change.removed/></span>
         </li>
     }
     .into_any()
