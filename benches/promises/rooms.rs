@@ -19,6 +19,8 @@ use crate::{
 /// Of the event, as it is sent.
 const EVENT_BYTES: usize = 200;
 const SECONDS: u64 = 10;
+/// With one who does not read: the system takes in some megabytes for it before anything waits here.
+const STUCK_SECONDS: u64 = 40;
 /// Of accounts that take part; more sockets than that are further tabs of theirs.
 const MEMBERS: usize = 500;
 const IDLE: usize = 10_000;
@@ -36,6 +38,7 @@ pub struct Talk {
     room: String,
     members: usize,
     rate: f64,
+    seconds: u64,
     /// One more who never reads.
     stuck: bool,
 }
@@ -57,8 +60,12 @@ pub async fn run() -> Result<Vec<Figure>> {
     let base = server.memory("VmRSS")?;
     let mut figures = Vec::new();
     let talk = async |members: usize, rate: f64, stuck: bool| -> Result<(Outcome, f64)> {
-        let task =
-            Task::Talk(Talk { stuck, ..Talk::new(Dialect::Ours, &server.address, &place.tokens, &place.sessions[0], members, rate) });
+        let seconds = if stuck { STUCK_SECONDS } else { SECONDS };
+        let task = Task::Talk(Talk {
+            stuck,
+            seconds,
+            ..Talk::new(Dialect::Ours, &server.address, &place.tokens, &place.sessions[0], members, rate)
+        });
         let before = cpu_seconds(server.id());
         let running = clients::run(&task, async { Ok(()) });
         tokio::pin!(running);
@@ -75,7 +82,7 @@ pub async fn run() -> Result<Vec<Figure>> {
             }
         };
         println!(
-            "{members} members, {rate} a second{}: {} events received, {} missing; of {SECONDS} s the server took {:.1} s of processor time, the clients {:.1} s",
+            "{members} members, {rate} a second{}: {} events received, {} missing; of {seconds} s the server took {:.1} s of processor time, the clients {:.1} s",
             if stuck { ", one stopped" } else { "" },
             outcome.received,
             outcome.expected.saturating_sub(outcome.received),
@@ -116,11 +123,20 @@ pub async fn run() -> Result<Vec<Figure>> {
 
 impl Talk {
     pub fn new(dialect: Dialect, address: &str, tokens: &[String], room: &str, members: usize, rate: f64) -> Self {
-        Self { dialect, address: address.to_owned(), tokens: tokens.to_vec(), room: room.to_owned(), members, rate, stuck: false }
+        Self {
+            dialect,
+            address: address.to_owned(),
+            tokens: tokens.to_vec(),
+            room: room.to_owned(),
+            members,
+            rate,
+            seconds: SECONDS,
+            stuck: false,
+        }
     }
 
     pub async fn run(self) -> Result<Outcome> {
-        let Self { dialect, address, tokens, room, members, rate, stuck } = self;
+        let Self { dialect, address, tokens, room, members, rate, seconds, stuck } = self;
         let token = |number: usize| tokens[number % tokens.len()].as_str();
         let mut all = Vec::new();
         for number in 0..members {
@@ -133,7 +149,7 @@ impl Talk {
         tokio::time::sleep(Duration::from_secs(1)).await;
         ready().await?;
         let began = Instant::now();
-        let until = began + Duration::from_secs(SECONDS);
+        let until = began + Duration::from_secs(seconds);
         let tally = Arc::new(Tally::default());
         let mut tasks = tokio::task::JoinSet::new();
         for (number, (reader, writer)) in all.into_iter().enumerate() {
@@ -141,12 +157,12 @@ impl Talk {
             // Everybody at a time of their own.
             let pause = Duration::from_secs_f64(1.0 / rate);
             let first = began + pause.mul_f64(number as f64 / members as f64);
-            let count = (rate * SECONDS as f64) as u32;
+            let count = (rate * seconds as f64) as u32;
             tasks.spawn(tell(writer, dialect, room.clone(), number, began, first, pause, count));
         }
         tasks.join_all().await;
         drop(idle);
-        let sent = (rate * SECONDS as f64) as usize * members;
+        let sent = (rate * seconds as f64) as usize * members;
         Ok(tally.outcome(sent * members))
     }
 }

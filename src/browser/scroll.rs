@@ -98,7 +98,8 @@ mod inner {
         let (frame, item) =
             (one(frame)?.get_bounding_client_rect(), gloo::utils::document().get_element_by_id(id)?.get_bounding_client_rect());
         let (left, top) = (item.left() + x * item.width() - frame.left(), item.top() + y * item.height() - frame.top());
-        (left >= 0.0 && top >= 0.0 && left <= frame.width() && top <= frame.height()).then_some((left, top))
+        // A frame that is not shown has no place.
+        (frame.width() > 0.0 && left >= 0.0 && top >= 0.0 && left <= frame.width() && top <= frame.height()).then_some((left, top))
     }
 
     /// To the end of the box.

@@ -9,8 +9,11 @@ use std::{
     time::Duration,
 };
 
-use axum::{Extension, Router};
-use tokio::net::{TcpListener, UnixListener};
+use axum::{
+    Extension, Router,
+    serve::{ListenerExt as _, TapIo},
+};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
 
 use super::{config::Config, context::Ctx, middleware::LocalSocket, router, state::AppState, telemetry, worker};
 use crate::features::{artifacts, collaboration, jobs, volumes};
@@ -56,12 +59,12 @@ pub async fn serve(config: Config) -> Result<(), BoxError> {
     let Some(_lock) = lock_data_dir(&config.data_dir)? else {
         return Err(format!("another llmos already serves {}: stop it first, or set another DATA_DIR", config.data_dir.display()).into());
     };
-    let listener = TcpListener::bind(config.addr).await.map_err(|error| format!("cannot listen on {}: {error}", config.addr))?;
+    let listener = listen(config.addr).await.map_err(|error| format!("cannot listen on {}: {error}", config.addr))?;
     let state = prepare(config).await?;
     let app = router::router(state.clone());
     let local = local_socket(&state, app.clone())?;
     if let Some(addr) = state.config.ws_addr {
-        let listener = TcpListener::bind(addr).await.map_err(|error| format!("cannot listen on {addr} (WS_ADDR): {error}"))?;
+        let listener = listen(addr).await.map_err(|error| format!("cannot listen on {addr} (WS_ADDR): {error}"))?;
         let sockets = router::sockets(state.clone()).into_make_service_with_connect_info::<SocketAddr>();
         tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, sockets).await {
@@ -95,6 +98,16 @@ pub async fn serve(config: Config) -> Result<(), BoxError> {
     let _ = std::fs::remove_file(socket_path(&state.config.data_dir));
     state.db.close().await;
     Ok(())
+}
+
+/// Without Nagle's algorithm: it holds a small frame back until the one before it was acknowledged, which took up to 20 ms of a room's
+/// time. What may go together is written together.
+async fn listen(addr: SocketAddr) -> std::io::Result<TapIo<TcpListener, fn(&mut TcpStream)>> {
+    Ok(TcpListener::bind(addr).await?.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "a connection goes on with Nagle's algorithm");
+        }
+    }))
 }
 
 /// Serves the same routes on a Unix socket that only this user can open; who comes that way is the operator.

@@ -221,7 +221,7 @@ impl<'a, F: Frame> Line<'a, F> {
                     }
                     if now >= self.recheck {
                         self.recheck = now + self.limits.recheck_anyway;
-                        if self.look_again().await? {
+                        if Box::pin(self.look_again()).await? {
                             return Ok(Heard::RightsMayHaveChanged);
                         }
                     } else {

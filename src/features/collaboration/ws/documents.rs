@@ -62,7 +62,8 @@ pub async fn document_socket(
 async fn serve(mut socket: WebSocket, ctx: Ctx, credential: Option<Credential>, id: Option<ArtifactId>, acks: bool) {
     let state = ctx.state.clone();
     let _counted = state.rooms.count();
-    let end = match enter(&ctx, credential, id).await {
+    // In a box: what is done once would otherwise lie in the memory of every connection that only waits.
+    let end = match Box::pin(enter(&ctx, credential, id)).await {
         Ok((ctx, credential, document, id, write)) => {
             let mut editor = Editor {
                 id,

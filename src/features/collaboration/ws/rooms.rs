@@ -51,7 +51,8 @@ pub async fn room_socket(
 async fn serve(mut socket: WebSocket, ctx: Ctx, credential: Option<Credential>) {
     let state = ctx.state.clone();
     let _counted = state.rooms.count();
-    let end = match greet(&mut socket, &ctx, credential).await {
+    // In boxes, here and below: what is done once in a while would otherwise lie in the memory of every connection that only waits.
+    let end = match Box::pin(greet(&mut socket, &ctx, credential)).await {
         Ok((ctx, credential)) => {
             let mut client = Client::new(Line::new(&mut socket, ctx.clone(), credential));
             let Err(end) = client.run().await;
@@ -114,7 +115,7 @@ impl<'a> Client<'a> {
         loop {
             match self.line.next().await? {
                 Heard::Message(message) => self.take(message).await?,
-                Heard::RightsMayHaveChanged => self.recheck().await?,
+                Heard::RightsMayHaveChanged => Box::pin(self.recheck()).await?,
             }
         }
     }
@@ -148,7 +149,7 @@ impl<'a> Client<'a> {
             Ok(ClientFrame::Ping) => self.send(&ServerFrame::Pong).await,
             // Who it is was said already.
             Ok(ClientFrame::Auth { .. }) => Ok(()),
-            Ok(ClientFrame::JoinRoom { room_id, room_type, since }) => self.join(room_id, room_type, since).await,
+            Ok(ClientFrame::JoinRoom { room_id, room_type, since }) => Box::pin(self.join(room_id, room_type, since)).await,
             Ok(ClientFrame::LeaveRoom { room_id }) => {
                 self.leave(room_id);
                 Ok(())
