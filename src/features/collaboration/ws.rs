@@ -52,8 +52,6 @@ pub mod close {
     pub const RESTART: u16 = 1012;
 }
 
-/// axum's defaults take about 134 KB for each socket, most of it for reading; what comes here are small frames.
-const READ_BUFFER: usize = 4 * 1024;
 /// Frames are collected up to this before they are written without being asked to.
 const WRITE_BUFFER: usize = 16 * 1024;
 /// A goodbye that nobody reads waits no longer.
@@ -66,13 +64,15 @@ pub struct Asked {
     ack: Option<u8>,
 }
 
-/// Takes the connection over; messages over `most` bytes end it without a word.
+/// Takes the connection over; messages over `most` bytes end it without a word. axum's defaults take about 134 KB for each socket, most of
+/// it for reading: `read` bytes are read at once, and kept for as long as the socket lives.
 fn upgrade<Served: Future<Output = ()> + Send + 'static>(
     upgrade: WebSocketUpgrade,
+    read: usize,
     most: usize,
     serve: impl FnOnce(WebSocket) -> Served + Send + 'static,
 ) -> Response {
-    upgrade.read_buffer_size(READ_BUFFER).write_buffer_size(WRITE_BUFFER).max_message_size(most).max_frame_size(most).on_upgrade(serve)
+    upgrade.read_buffer_size(read).write_buffer_size(WRITE_BUFFER).max_message_size(most).max_frame_size(most).on_upgrade(serve)
 }
 
 /// What the request came with. A cookie counts only from a page of ours: browsers send it along from anywhere.

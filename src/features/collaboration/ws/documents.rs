@@ -40,6 +40,7 @@ use crate::{
 
 /// A message over the limit is still read, up to here, so that the goodbye can say what was wrong.
 const READ_MAX: usize = 2 * MESSAGE_BYTES;
+const READ_BUFFER: usize = 4 * 1024;
 
 /// Opens the document of an artifact. A browser does not get to see an answer that refuses, so who may not is told by a close code.
 pub async fn document_socket(
@@ -53,7 +54,7 @@ pub async fn document_socket(
     match credential(&state, &ctx, &headers, asked.token.as_deref()) {
         Ok(credential) => {
             let acks = asked.ack == Some(1);
-            upgrade(opening, READ_MAX, async move |socket| serve(socket, ctx, credential, id.parse().ok(), acks).await)
+            upgrade(opening, READ_BUFFER, READ_MAX, async move |socket| serve(socket, ctx, credential, id.parse().ok(), acks).await)
         }
         Err(error) => error.into_response(),
     }

@@ -33,6 +33,8 @@ use crate::{
 
 /// A frame over the limit of events is still read, so that the answer can say what was wrong.
 const MESSAGE_MAX: usize = 256 * 1024;
+/// What comes here are small frames, and thousands wait here.
+const READ_BUFFER: usize = 1024;
 
 /// Opens the socket for whoever can say who they are; who cannot yet has ten seconds to.
 pub async fn room_socket(
@@ -43,7 +45,7 @@ pub async fn room_socket(
     opening: WebSocketUpgrade,
 ) -> Response {
     match credential(&state, &ctx, &headers, asked.token.as_deref()) {
-        Ok(credential) => upgrade(opening, MESSAGE_MAX, async move |socket| serve(socket, ctx, credential).await),
+        Ok(credential) => upgrade(opening, READ_BUFFER, MESSAGE_MAX, async move |socket| serve(socket, ctx, credential).await),
         Err(error) => error.into_response(),
     }
 }
