@@ -432,7 +432,13 @@ mod tests {
     #[test]
     fn frames_of_the_server_are_understood_and_events_handed_on() {
         let (mut client, room_id) = client();
-        let user = |name: &str| RoomUser { user_id: UserId::generate(), user_name: name.to_owned(), color: 3, kind: UserKind::Human };
+        let user = |name: &str| RoomUser {
+            user_id: UserId::generate(),
+            user_name: name.to_owned(),
+            color: 3,
+            kind: UserKind::Human,
+            avatar: None,
+        };
         let (ines, ada) = (user("Ines"), user("Ada"));
         let state = ServerFrame::RoomState { room_id, users: vec![ines.clone()], seq: 7, resync: false };
         assert_eq!(tells(&mut client, &state), ["users", "entered false"]);

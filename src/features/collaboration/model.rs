@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    features::accounts::model::UserKind,
+    features::accounts::model::{Person, UserKind},
     ids::{ArtifactId, RoomId, UserId},
 };
 
@@ -123,6 +123,21 @@ pub struct RoomUser {
     /// 1..=8, the person colour.
     pub color: u8,
     pub kind: UserKind,
+    /// Where the picture is, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub avatar: Option<String>,
+}
+
+impl From<Person> for RoomUser {
+    fn from(Person { id, name, kind, color, avatar }: Person) -> Self {
+        Self { user_id: id, user_name: name, color, kind, avatar }
+    }
+}
+
+impl From<RoomUser> for Person {
+    fn from(RoomUser { user_id, user_name, color, kind, avatar }: RoomUser) -> Self {
+        Self { id: user_id, name: user_name, kind, color, avatar }
+    }
 }
 
 /// Where a pointer is: fractions of the page's content or whatever two numbers the page agrees on.

@@ -38,7 +38,7 @@ pub fn Presence(
                             {users
                                 .into_iter()
                                 .take(most)
-                                .map(|user| view! { <li><Avatar person=person(user) size=size/></li> })
+                                .map(|user| view! { <li><Avatar person=Person::from(user) size=size/></li> })
                                 .collect_view()}
                             {(more > 0).then(|| view! { <li class="count" title=rest.clone()><span aria-hidden="true">{format!("+{more}")}</span><span class="sr">{rest.clone()}</span></li> })}
                         </ul>
@@ -75,7 +75,7 @@ pub fn PresenceMenu(#[prop(into)] users: Signal<Vec<RoomUser>>, #[prop(into)] el
                 </summary>
                 <div class="pop">
                     <h2 class="sect">{move || format!("Here now: {}", users.with(|users| headcount(users)))}</h2>
-                    <ul>{move || users.get().into_iter().map(|user| row(person(user), false)).collect_view()}</ul>
+                    <ul>{move || users.get().into_iter().map(|user| row(Person::from(user), false)).collect_view()}</ul>
                     <Show when=move || others.with(|others| !others.is_empty())>
                         <h2 class="sect">"Elsewhere"</h2>
                         <ul>{move || others.get().into_iter().map(|person| row(person, true)).collect_view()}</ul>
@@ -106,10 +106,6 @@ pub fn LiveStatus(#[prop(into)] link: Signal<Link>) -> impl IntoView {
                 .map(|words| view! { <span><Icon name="users"/>{words}</span> })
         }}
     }
-}
-
-fn person(user: RoomUser) -> Person {
-    Person { id: user.user_id, name: user.user_name, kind: user.kind, color: user.color, avatar: None }
 }
 
 /// How the connection stands, in a word; nothing happens to what one writes meanwhile.
@@ -158,7 +154,7 @@ mod tests {
 
     #[test]
     fn people_and_agents_are_counted_apart() {
-        let user = |kind| RoomUser { user_id: UserId::generate(), user_name: "x".to_owned(), color: 1, kind };
+        let user = |kind| RoomUser { user_id: UserId::generate(), user_name: "x".to_owned(), color: 1, kind, avatar: None };
         let (human, agent) = (user(UserKind::Human), user(UserKind::Agent));
         assert_eq!(headcount(std::slice::from_ref(&human)), "1 person");
         assert_eq!(headcount(&[human.clone(), human.clone(), agent.clone()]), "2 people, 1 agent");

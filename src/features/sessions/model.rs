@@ -160,6 +160,9 @@ pub struct SessionArtifact {
     pub kind: Kind,
     pub slug: String,
     pub name: String,
+    /// None in what was remembered before there was one, and of what is gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volume_id: Option<VolumeId>,
     pub volume_name: String,
     pub has_draft: bool,
     /// It was moved away, deleted, or one may not read it: only the name is left.

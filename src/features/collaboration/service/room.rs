@@ -315,7 +315,7 @@ mod tests {
     use crate::features::accounts::model::UserKind;
 
     fn user(id: UserId) -> RoomUser {
-        RoomUser { user_id: id, user_name: "Ines".to_owned(), color: 1, kind: UserKind::Human }
+        RoomUser { user_id: id, user_name: "Ines".to_owned(), color: 1, kind: UserKind::Human, avatar: None }
     }
 
     fn room() -> Room {

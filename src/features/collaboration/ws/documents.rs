@@ -123,8 +123,7 @@ struct Editor<'a> {
 
 impl Editor<'_> {
     async fn run(&mut self, acks: bool) -> Result<std::convert::Infallible, End> {
-        let person = self.line.ctx.actor().map_err(|_| End::Gone)?.person.clone();
-        let user = RoomUser { user_id: person.id, user_name: person.name, color: person.color, kind: person.kind };
+        let user = RoomUser::from(self.line.ctx.actor().map_err(|_| End::Gone)?.person.clone());
         let joining = Joining { connection: self.line.id, outbox: &self.line.outbox, user, write: self.write, acks };
         let first = self.document.live().map_err(|_| End::Gone)?.join(joining);
         self.line.write_all(first.into_iter()).await?;

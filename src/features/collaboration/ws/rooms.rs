@@ -215,8 +215,7 @@ impl<'a> Client<'a> {
 
     async fn enter(&mut self, room: RoomId, kind: RoomType, since: Option<u64>) -> AppResult<Flow> {
         let access = room_access(&self.line.ctx, kind, room).await?;
-        let person = &self.line.ctx.actor()?.person;
-        let user = RoomUser { user_id: person.id, user_name: person.name.clone(), color: person.color, kind: person.kind };
+        let user = RoomUser::from(self.line.ctx.actor()?.person.clone());
         if let Err(end) = self.line.flush().await {
             return Ok(Err(end));
         }

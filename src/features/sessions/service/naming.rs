@@ -111,6 +111,7 @@ pub fn as_shown(named: &Named) -> SessionArtifact {
         kind: named.kind,
         slug: named.slug.clone(),
         name: named.name.clone(),
+        volume_id: Some(named.volume),
         volume_name: named.volume_name.clone(),
         has_draft: named.has_draft,
         gone: false,

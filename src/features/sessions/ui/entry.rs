@@ -115,7 +115,8 @@ fn Event(entry: Arc<Entry>, context: EntryContext, icon: &'static str, children:
     view! {
         <div class="event">
             <Icon name=icon/>
-            <div class="line">{children()} <Clock at=entry.created_at timeline=context.timeline/> <CommentCount entry=entry context=context/></div>
+            <div class="line">{children()} <Clock at=entry.created_at timeline=context.timeline/> <CommentCount entry=entry.clone() context=context/></div>
+            <div class="acts" role="group" aria-label="This entry"><CommentAct entry=entry context=context label="Comment on this"/></div>
         </div>
     }
 }
@@ -211,13 +212,13 @@ fn Message(entry: Arc<Entry>, compact: bool, context: EntryContext) -> impl Into
                 }}
                 {files}
                 {cards}
-                <CommentCount entry=entry context=context/>
+                <CommentCount entry=entry.clone() context=context/>
             </div>
             {(!deleted)
                 .then(|| {
                     view! {
                         <div class="acts" role="group" aria-label="This message">
-                            <button type="button" class="btn ghost icon-only s" aria-label="Comment on the message" title="Comment" on:click=move |_| context.comment.run(id)><Icon name="comment"/></button>
+                            <CommentAct entry=entry context=context label="Comment on the message"/>
                             {mine.then(|| view! {
                             <button type="button" class="btn ghost icon-only s" aria-label="Edit message" title="Edit" on:click=move |_| context.edit(&for_edit)><Icon name="edit"/></button>
                             <button
@@ -247,6 +248,15 @@ fn shown_author(entry: &Entry) -> Person {
     match &entry.imported {
         Some(imported) => Person { name: imported.author.clone(), kind: UserKind::Human, avatar: None, ..author },
         None => author,
+    }
+}
+
+/// Says something about an entry.
+#[component]
+fn CommentAct(entry: Arc<Entry>, context: EntryContext, label: &'static str) -> impl IntoView {
+    let id = entry.id;
+    view! {
+        <button type="button" class="btn ghost icon-only s" aria-label=label title="Comment" on:click=move |_| context.comment.run(id)><Icon name="comment"/></button>
     }
 }
 

@@ -11,11 +11,11 @@ use crate::{
     features::{
         artifacts::ui::{ArtifactBeside, artifact_address},
         sessions::{
-            model::{CommitSession, Completion, SessionArtifact, SessionDetail},
+            model::{CommitSession, Completion, SessionArtifact, SessionDetail, SessionStatus},
             state::{add_artifact, commit_session, read_completions, remove_artifact, session_address},
         },
     },
-    ids::{ArtifactId, CommitId, SessionId},
+    ids::{ArtifactId, CommitId, SessionId, VolumeId},
     ui::{Dialog, EmptyState, Icon, KindMark, plural, toast, toast_error, toast_undo, use_toasts},
 };
 
@@ -266,12 +266,23 @@ fn CommitFoot(session: SessionId, detail: RwSignal<SessionDetail>, reload: Callb
     let drafts = Memo::new(move |_| {
         detail.with(|detail| detail.artifacts.iter().filter(|artifact| artifact.has_draft && !artifact.gone).cloned().collect::<Vec<_>>())
     });
-    let chosen = move || {
-        drafts.with(|drafts| drafts.iter().map(|draft| draft.id).filter(|id| !left_out.with(|out| out.contains(id))).collect::<Vec<_>>())
-    };
+    // A commit is in one volume: that of the draft picked last, at first of the first one.
+    let picked = RwSignal::new(None::<VolumeId>);
+    let volume = Memo::new(move |_| {
+        drafts.with(|drafts| {
+            let picked = picked.get().filter(|volume| drafts.iter().any(|draft| draft.volume_id == Some(*volume)));
+            picked.or_else(|| drafts.first()?.volume_id)
+        })
+    });
+    let is_chosen = move |draft: &SessionArtifact| draft.volume_id == volume.get() && !left_out.with(|out| out.contains(&draft.id));
+    let chosen = move || drafts.with(|drafts| drafts.iter().filter(|draft| is_chosen(draft)).map(|draft| draft.id).collect::<Vec<_>>());
+    // Talk alone can be committed too, once: the record of the session is what is saved then.
+    let talk_only = Memo::new(move |_| {
+        drafts.with(Vec::is_empty) && detail.with(|detail| detail.summary.status == SessionStatus::Active && detail.summary.entries > 0)
+    });
     let commit = move || {
         let artifact_ids = untrack(chosen);
-        if busy.get_untracked() || artifact_ids.is_empty() {
+        if busy.get_untracked() || artifact_ids.is_empty() && !talk_only.get_untracked() {
             return;
         }
         busy.set(true);
@@ -284,7 +295,14 @@ fn CommitFoot(session: SessionId, detail: RwSignal<SessionDetail>, reload: Callb
             match answer.await {
                 Ok(()) => {
                     message.try_set(String::new());
-                    toast(toasts, format!("Committed {}", plural(number, "draft", "drafts")));
+                    toast(
+                        toasts,
+                        if number > 0 {
+                            format!("Committed {}", plural(number, "draft", "drafts"))
+                        } else {
+                            "Committed the session".to_owned()
+                        },
+                    );
                 }
                 Err(error) => toast_error(toasts, &error),
             }
@@ -302,6 +320,7 @@ fn CommitFoot(session: SessionId, detail: RwSignal<SessionDetail>, reload: Callb
         >
             {move || {
                 let list = drafts.get();
+                let several = list.iter().any(|draft| draft.volume_id != list[0].volume_id);
                 (list.len() > 1)
                     .then(|| {
                         view! {
@@ -312,18 +331,25 @@ fn CommitFoot(session: SessionId, detail: RwSignal<SessionDetail>, reload: Callb
                                         .into_iter()
                                         .map(|draft| {
                                             let id = draft.id;
+                                            let of_it = draft.volume_id;
+                                            let where_it_is = several.then(|| draft.volume_name.clone());
+                                            let checked = move || volume.get() == of_it && !left_out.with(|out| out.contains(&id));
                                             let toggle = move |_| {
+                                                let was = untrack(checked);
+                                                picked.set(of_it);
                                                 left_out
                                                     .update(|out| {
-                                                        if !out.remove(&id) {
+                                                        if was {
                                                             out.insert(id);
+                                                        } else {
+                                                            out.remove(&id);
                                                         }
                                                     });
                                             };
                                             view! {
                                                 <label class="check">
-                                                    <input type="checkbox" prop:checked=move || !left_out.with(|out| out.contains(&id)) on:change=toggle/>
-                                                    <span>{draft.name}</span>
+                                                    <input type="checkbox" prop:checked=checked on:change=toggle/>
+                                                    <span>{draft.name} {where_it_is.map(|name| view! { <small class="t3">{name}</small> })}</span>
                                                 </label>
                                             }
                                         })
@@ -337,9 +363,10 @@ fn CommitFoot(session: SessionId, detail: RwSignal<SessionDetail>, reload: Callb
                 <span class="sr">"Commit message"</span>
                 <input class="input" placeholder="What changed" prop:value=move || message.get() on:input=move |event| message.set(event_target_value(&event))/>
             </label>
-            <button type="submit" class="btn primary" disabled=move || busy.get() || chosen().is_empty()>
+            <button type="submit" class="btn primary" disabled=move || busy.get() || chosen().is_empty() && !talk_only.get()>
                 <Icon name="commit"/>
                 {move || match chosen().len() {
+                    0 if talk_only.get() => "Commit the session".to_owned(),
                     0 => "Commit".to_owned(),
                     number => format!("Commit {}", plural(number as i64, "draft", "drafts")),
                 }}

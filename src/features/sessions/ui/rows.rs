@@ -128,6 +128,7 @@ mod tests {
                 kind: Kind::Skill,
                 slug: name.clone(),
                 name,
+                volume_id: None,
                 volume_name: String::new(),
                 has_draft: false,
                 gone: false,

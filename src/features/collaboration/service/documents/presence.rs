@@ -119,7 +119,7 @@ mod tests {
     use crate::features::accounts::model::UserKind;
 
     fn user(name: &str) -> RoomUser {
-        RoomUser { user_id: UserId::generate(), user_name: name.to_owned(), color: 3, kind: UserKind::Human }
+        RoomUser { user_id: UserId::generate(), user_name: name.to_owned(), color: 3, kind: UserKind::Human, avatar: None }
     }
 
     fn update(client: u64, clock: u32, json: &str) -> AwarenessUpdate {

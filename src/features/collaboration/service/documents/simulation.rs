@@ -84,7 +84,13 @@ impl World {
         let disk = vec![state];
         let editor = |name: usize| Editor {
             replica: Replica::load([]).expect("nothing loads"),
-            user: RoomUser { user_id: UserId::generate(), user_name: format!("Editor {name}"), color: 1, kind: UserKind::Human },
+            user: RoomUser {
+                user_id: UserId::generate(),
+                user_name: format!("Editor {name}"),
+                color: 1,
+                kind: UserKind::Human,
+                avatar: None,
+            },
             outbox: Arc::default(),
             connection: None,
             up: Vec::new(),
