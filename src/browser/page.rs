@@ -161,9 +161,30 @@ mod inner {
         leptos::prelude::queue_microtask(act);
     }
 
-    /// Minutes that the clock of this device is ahead of UTC, now.
-    pub fn utc_offset() -> i64 {
-        -(js_sys::Date::new_0().get_timezone_offset() as i64)
+    /// Minutes that the clock is ahead of UTC now, in this IANA time zone; in that of the device, without one or where the browser does
+    /// not know it.
+    pub fn utc_offset(zone: Option<&str>) -> i64 {
+        zone.and_then(offset_in).unwrap_or_else(|| -(js_sys::Date::new_0().get_timezone_offset() as i64))
+    }
+
+    /// ECMA-402 names offsets "GMT", "GMT+05:30".
+    fn offset_in(zone: &str) -> Option<i64> {
+        let get = |of: &wasm_bindgen::JsValue, name: &str| js_sys::Reflect::get(of, &name.into()).ok();
+        let made: js_sys::Function = get(&get(&js_sys::global(), "Intl")?, "DateTimeFormat")?.dyn_into().ok()?;
+        let options = js_sys::Object::new();
+        for (name, value) in [("timeZone", zone), ("timeZoneName", "longOffset")] {
+            js_sys::Reflect::set(&options, &name.into(), &value.into()).ok()?;
+        }
+        // Made this way it answers an unknown zone with an error, and does not throw.
+        let format = js_sys::Reflect::construct(&made, &js_sys::Array::of2(&"en".into(), &options)).ok()?;
+        let parts: js_sys::Function = get(&format, "formatToParts")?.dyn_into().ok()?;
+        let parts: js_sys::Array = parts.call0(&format).ok()?.dyn_into().ok()?;
+        let named = parts.iter().find(|part| get(part, "type").is_some_and(|kind| kind == "timeZoneName"))?;
+        let text = get(&named, "value")?.as_string()?;
+        let Some(offset) = text.strip_prefix("GMT").filter(|offset| !offset.is_empty()) else { return Some(0) };
+        let (hours, minutes) = offset.get(1..)?.split_once(':')?;
+        let minutes = hours.parse::<i64>().ok()? * 60 + minutes.parse::<i64>().ok()?;
+        Some(if offset.starts_with('-') { -minutes } else { minutes })
     }
 
     /// Whether the page is in front, not in a tab behind.
@@ -436,7 +457,7 @@ mod inner {
     pub async fn pause(_: u32) {}
     pub fn before_paint(_: impl FnOnce() + 'static) {}
     pub fn after_effects(_: impl FnOnce() + 'static) {}
-    pub fn utc_offset() -> i64 {
+    pub fn utc_offset(_: Option<&str>) -> i64 {
         0
     }
     pub fn is_visible() -> bool {

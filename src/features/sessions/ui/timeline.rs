@@ -12,9 +12,12 @@ use super::{
 };
 use crate::{
     browser::{page, scroll},
-    features::sessions::{
-        model::{Entry, EntryKind, EntryPage, EntryQuery, PAGE},
-        state::{mark_read, read_entries},
+    features::{
+        accounts::state::use_session,
+        sessions::{
+            model::{Entry, EntryKind, EntryPage, EntryQuery, PAGE},
+            state::{mark_read, read_entries},
+        },
     },
     ids::{ArtifactId, SessionId},
     ui::{Icon, plural, utc_time},
@@ -33,6 +36,8 @@ const END: f64 = 48.0;
 const USUAL: f64 = 72.0;
 /// Reading is noted when one has stayed that long, in milliseconds.
 const NOTE: u32 = 800;
+/// What an account has that never chose one: then times are the device's.
+const NO_ZONE: &str = "UTC";
 
 /// The piece of a session's timeline that is there.
 #[derive(Clone, Copy)]
@@ -61,7 +66,7 @@ pub struct Timeline {
     looked: StoredValue<bool>,
     /// Counts up when the rows stand elsewhere in the window.
     pub moved: RwSignal<u32>,
-    /// Minutes that the reader's clock is ahead of UTC; 0 on the server.
+    /// Minutes that the clock of the reader's zone is ahead of UTC; 0 on the server.
     offset: RwSignal<i64>,
     /// The artifact that is open beside it.
     pub open: RwSignal<Option<ArtifactId>>,
@@ -89,8 +94,9 @@ impl Timeline {
             offset: RwSignal::new(0),
             open: RwSignal::new(None),
         };
+        let zone = use_session().account_untracked().map(|me| me.time_zone).filter(|zone| zone != NO_ZONE);
         Effect::new(move |_| {
-            timeline.offset.set(page::utc_offset());
+            timeline.offset.set(page::utc_offset(zone.as_deref()));
             timeline.note_read();
         });
         timeline

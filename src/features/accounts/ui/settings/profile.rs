@@ -142,7 +142,7 @@ fn ZoneSelect(zone: RwSignal<String>) -> impl IntoView {
         <div class="field">
             <label for="time-zone">"Time zone"</label>
             <span class="select">
-                <select class="input" id="time-zone" name="timeZone" on:change=move |event| zone.set(event_target_value(&event))>
+                <select class="input" id="time-zone" name="timeZone" aria-describedby="time-zone-hint" on:change=move |event| zone.set(event_target_value(&event))>
                     {move || {
                         let own = zone.get();
                         zones
@@ -158,6 +158,7 @@ fn ZoneSelect(zone: RwSignal<String>) -> impl IntoView {
                 </select>
                 <Icon name="chev-d"/>
             </span>
+            <span class="hint" id="time-zone-hint">"Times in sessions are shown in it. With UTC they follow each device."</span>
             {move || {
                 here.get()
                     .filter(|here| *here != zone.get())
