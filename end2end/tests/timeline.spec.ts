@@ -74,6 +74,16 @@ test("a link to an entry far away shows it", async ({ page, team }) => {
   await expect(page.locator("#entry-5000")).toBeInViewport();
 });
 
+test("what comes in quick succession is all there", async ({ page, team }) => {
+  const request = page.context().request;
+  const session = await begin(request, team, "A rush");
+  await page.goto(`/sessions/${session.id}`);
+  await ready(page);
+  await expect(page.locator(".status").getByText("Live", { exact: true })).toBeVisible();
+  await Promise.all(Array.from({ length: 12 }, (_, index) => say(request, session, `Message ${index}`)));
+  await expect(page.getByRole("article")).toHaveCount(12);
+});
+
 test("what one writes survives a reload, is edited with a trace and deleted with a trace", async ({ page, team }) => {
   const request = page.context().request;
   const session = await begin(request, team, "Mooring plan");

@@ -363,7 +363,7 @@ fn CommitFoot(session: SessionId, detail: RwSignal<SessionDetail>, reload: Callb
                 <span class="sr">"Commit message"</span>
                 <input class="input" placeholder="What changed" prop:value=move || message.get() on:input=move |event| message.set(event_target_value(&event))/>
             </label>
-            <button type="submit" class="btn primary" disabled=move || busy.get() || chosen().is_empty() && !talk_only.get()>
+            <button type="submit" class="btn" class:primary=move || !talk_only.get() disabled=move || busy.get() || chosen().is_empty() && !talk_only.get()>
                 <Icon name="commit"/>
                 {move || match chosen().len() {
                     0 if talk_only.get() => "Commit the session".to_owned(),

@@ -213,23 +213,28 @@ impl Timeline {
         });
     }
 
-    /// Something new came: it is fetched when the end is there, otherwise only counted.
+    /// Something new came: it is fetched when it goes on where one is, otherwise only counted.
     pub fn grown(self, number: i64) {
-        let Some((_, last)) = self.ends().or(Some((1, 0))) else { return };
-        let known = self.total.try_get_untracked().unwrap_or_default();
-        if number <= last {
+        if number <= self.ends().map_or(0, |(_, last)| last) {
             self.refresh(number);
             return;
         }
         self.total.try_update(|total| *total = (*total).max(number));
-        if last < known {
+        self.follow(number);
+    }
+
+    /// Several may come while one is being read: each waits for its turn, and goes when the page before has brought it along.
+    fn follow(self, number: i64) {
+        let last = self.ends().map_or(0, |(_, last)| last);
+        let goes_on = number == last + 1 || self.at_end.try_get_untracked() == Some(true);
+        if number <= last || !goes_on {
             return;
         }
         if self.reading.try_get_value() == Some(true) {
-            page::after_forget(60, move || self.grown(number));
+            page::after_forget(60, move || self.follow(number));
             return;
         }
-        self.read_page(last + 1, PAGE, move |timeline, page| {
+        self.read_page(last + 1, PAGE, |timeline, page| {
             timeline.speak(&page);
             timeline.put(page, true);
             timeline.note_read();
