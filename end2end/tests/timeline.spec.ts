@@ -84,6 +84,27 @@ test("what comes in quick succession is all there", async ({ page, team }) => {
   await expect(page.getByRole("article")).toHaveCount(12);
 });
 
+test("talk alone is committed, and what happened can be commented on as well", async ({ page, team }) => {
+  const request = page.context().request;
+  const session = await begin(request, team, "Only talk");
+  await say(request, session, "We keep the red buoys");
+  await page.goto(`/sessions/${session.id}`);
+  await ready(page);
+  await page.getByRole("button", { name: "Commit the session" }).click();
+  await expect(page.getByText("Committed the session")).toBeVisible();
+  await expect(page.getByRole("button", { name: "Commit", exact: true })).toBeDisabled();
+  const committed = page.locator(".event", { hasText: "committed" });
+  await committed.hover();
+  await committed.getByRole("button", { name: "Comment on this" }).click();
+  const dialog = page.getByRole("dialog", { name: "Comments" });
+  await dialog.getByLabel("New comment").fill("And the green ones?");
+  await dialog.getByRole("button", { name: "Comment", exact: true }).click();
+  await expect(dialog.getByText("And the green ones?")).toBeVisible();
+  await dialog.getByRole("button", { name: "Close" }).click();
+  await expect(committed.getByRole("button", { name: "1 comment" })).toBeVisible();
+  await checkAccessible(page);
+});
+
 test("what one writes survives a reload, is edited with a trace and deleted with a trace", async ({ page, team }) => {
   const request = page.context().request;
   const session = await begin(request, team, "Mooring plan");

@@ -56,6 +56,23 @@ app_test!(who_comes_and_goes_is_told_once_for_all_tabs, |app| {
     assert_eq!((&left["event"]["type"], &left["event"]["userId"]), (&json!("user_left"), &json!(ines.id)));
 });
 
+app_test!(who_is_here_has_the_picture_of_the_account, |app| {
+    let (maya, ines, _, team) = people(app).await;
+    let mut tx = app.state.db.write_tx().await.expect("a transaction");
+    let picture = "UPDATE users SET avatar_sha = $1 WHERE id = $2";
+    sqlx::query(picture).bind("ab".repeat(32)).bind(ines.id.as_str()).execute(&mut *tx).await.expect("updates");
+    tx.commit().await.expect("commits");
+    let mut first = app.socket_of(&maya).await;
+    first.join(&team, "workspace", None).await;
+    let mut second = app.socket_of(&ines).await;
+    let state = second.join(&team, "workspace", None).await;
+    let of = |id: &str| state["users"].as_array().into_iter().flatten().find(|user| user["userId"] == id).cloned().unwrap_or_default();
+    let avatar = of(&ines.id)["avatar"].clone();
+    assert!(avatar.as_str().is_some_and(|avatar| avatar.contains(&"ab".repeat(32))), "{state}");
+    assert_eq!(of(&maya.id)["avatar"], Value::Null);
+    assert_eq!(first.until("user_joined").await["event"]["avatar"], avatar);
+});
+
 app_test!(events_are_numbered_and_those_missed_are_told_again, |app| {
     let (maya, ines, _, team) = people(app).await;
     let mut maya = app.socket_of(&maya).await;

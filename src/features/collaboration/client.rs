@@ -443,7 +443,7 @@ mod tests {
         let state = ServerFrame::RoomState { room_id, users: vec![ines.clone()], seq: 7, resync: false };
         assert_eq!(tells(&mut client, &state), ["users", "entered false"]);
         let event = |seq, event| ServerFrame::Event { room_id, seq, event };
-        let came = RoomEvent::UserJoined { user_name: "Ada".to_owned(), color: 3, kind: UserKind::Human };
+        let came = RoomEvent::UserJoined { user_name: "Ada".to_owned(), color: 3, kind: UserKind::Human, avatar: None };
         assert_eq!(tells(&mut client, &event(Some(8), sent(came, ada.user_id))).len(), 2);
         assert_eq!(client.joined(room_id).map(|joined| joined.users.clone()), Some(vec![ines, ada.clone()]));
         assert_eq!(tells(&mut client, &event(Some(9), sent(RoomEvent::UserLeft {}, ada.user_id))).len(), 2);

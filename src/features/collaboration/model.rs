@@ -171,6 +171,8 @@ pub enum RoomEvent {
         user_name: String,
         color: u8,
         kind: UserKind,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        avatar: Option<String>,
     },
     UserLeft {},
     CursorMove {
@@ -347,7 +349,7 @@ mod tests {
                 .unwrap_or(ClientFrame::Ping);
         assert_eq!(join, ClientFrame::JoinRoom { room_id: room, room_type: RoomType::Session, since: Some(7) });
         let event = SentEvent {
-            event: RoomEvent::UserJoined { user_name: "Ines".to_owned(), color: 3, kind: UserKind::Human },
+            event: RoomEvent::UserJoined { user_name: "Ines".to_owned(), color: 3, kind: UserKind::Human, avatar: None },
             user_id: user,
             timestamp: "2026-11-23T00:00:00.000Z".to_owned(),
         };

@@ -174,7 +174,8 @@ impl Room {
         let again = self.members.remove(&connection).is_some();
         let known = self.people.contains_key(&user.user_id);
         if !again && !known {
-            let joined = RoomEvent::UserJoined { user_name: user.user_name.clone(), color: user.color, kind: user.kind };
+            let RoomUser { user_id: _, user_name, color, kind, avatar } = user.clone();
+            let joined = RoomEvent::UserJoined { user_name, color, kind, avatar };
             self.tell(joined, user.user_id, now);
         }
         let person = self.people.entry(user.user_id).or_insert_with(|| Person { user: user.clone(), connections: 0 });
