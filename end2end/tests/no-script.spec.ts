@@ -67,9 +67,9 @@ test("sessions, a session, changes and notifications read, and the filters of se
 
   await page.goto(`/sessions/${session.id}`);
   await expect(page.getByRole("heading", { level: 1, name: "Mooring rules" })).toBeVisible();
-  await expect(page.getByText("which lines first?").first()).toBeVisible();
+  await expect(page.getByRole("main").getByText("which lines first?").first()).toBeVisible();
   await page.goto("/changes");
-  await expect(page.getByRole("main").getByText("Mooring lines").first()).toBeVisible();
+  await expect(page.getByRole("main").getByRole("link", { name: "mooring-lines" }).first()).toBeVisible();
   await page.goto("/notifications");
   await expect(page.getByRole("main").getByText("which lines first?").first()).toBeVisible();
 });
