@@ -18,7 +18,13 @@ test("a team imports a folder, edits, commits, and shares with a viewer", async 
   await page.goto("/import");
   await ready(page);
   await page.getByLabel("Into the volume").selectOption({ label: "Harbor Platform" });
+  // The upload waits until its bar was seen.
+  let seen = () => {};
+  const bar = new Promise<void>((resolve) => { seen = resolve; });
+  await page.route("**/api/v1/volumes/*/imports", async (route) => { await bar; await route.continue(); });
   await page.getByLabel("Folder").setInputFiles(SAMPLE);
+  await expect(page.locator(".job", { hasText: "Sending" }).getByRole("progressbar")).toBeVisible();
+  seen();
   await expect(page.getByText(/^Imported \d+ artifacts$/)).toBeVisible({ timeout: 60_000 });
   await checkAccessible(page);
   await page.getByRole("link", { name: "Open the library" }).click();

@@ -1,5 +1,5 @@
 // The main pages read, and signing in works, without JavaScript.
-import { createArtifact, createTeam, expect, openAccount, signIn, test } from "../fixtures/index.js";
+import { api, createArtifact, createTeam, expect, openAccount, signIn, test } from "../fixtures/index.js";
 
 test("signing in, and a wrong password @noscript", async ({ page, admin, playwright, baseURL }) => {
   const request = await playwright.request.newContext({ baseURL });
@@ -33,4 +33,43 @@ test("library, artifact, history, diff, commit and volume read @noscript", async
   await expect(page.getByText(/harbor-pilotage/i).first()).toBeVisible();
   await page.goto("/");
   await expect(page.getByRole("heading").first()).toBeVisible();
+});
+
+test("sessions, a session, changes and notifications read, and the filters of sessions work @noscript", async ({ page, admin, playwright, baseURL }) => {
+  const request = page.context().request;
+  await openAccount(request, admin, "Priya Nair");
+  const team = await createTeam(request, "Quiet workers");
+  await api(request, "POST", "/artifacts", { volumeId: team.volumeId, kind: "skill", name: "Mooring lines", text: "# Lines\n" });
+  const begin = (title: string, teamId?: string) => api<{ id: string }>(request, "POST", "/sessions", { title, goal: "Agree on it.", teamId });
+  const session = await begin("Mooring rules", team.id);
+  await begin("My mooring notes");
+  const { url } = await api<{ url: string }>(request, "POST", `/teams/${team.id}/invitations`, { role: "member", maxUses: 1, expiresInDays: 1 });
+  const second = await playwright.request.newContext({ baseURL });
+  await openAccount(second, admin, "Tomas Rey");
+  await api(second, "POST", `/invitations/${url.split("/").pop()}/accept`);
+  await api(second, "POST", `/sessions/${session.id}/messages`, { text: "@priyanair which lines first?" });
+  await second.dispose();
+
+  const rows = page.locator(".rows.sessions > li");
+  await page.goto("/sessions?view=team&sort=title");
+  await expect(rows).toHaveText([/Mooring rules/]);
+  // The form keeps what else the address says.
+  await page.getByPlaceholder("Filter by title or goal").fill("mooring");
+  await page.getByPlaceholder("Filter by title or goal").press("Enter");
+  await expect(page).toHaveURL(/\?(?=.*q=mooring)(?=.*view=team)(?=.*sort=title)/);
+  await expect(rows).toHaveText([/Mooring rules/]);
+  await page.getByRole("link", { name: "All", exact: true }).click();
+  await expect(rows).toHaveText([/Mooring rules/, /My mooring notes/]);
+  await page.getByText("Team: any").click();
+  await page.getByRole("link", { name: "Quiet workers", exact: true }).and(page.locator(".drop a")).click();
+  await expect(page).toHaveURL(new RegExp(`team=${team.id}`));
+  await expect(rows).toHaveText([/Mooring rules/]);
+
+  await page.goto(`/sessions/${session.id}`);
+  await expect(page.getByRole("heading", { level: 1, name: "Mooring rules" })).toBeVisible();
+  await expect(page.getByRole("main").getByText("which lines first?").first()).toBeVisible();
+  await page.goto("/changes");
+  await expect(page.getByRole("main").getByRole("link", { name: "mooring-lines" }).first()).toBeVisible();
+  await page.goto("/notifications");
+  await expect(page.getByRole("main").getByText("which lines first?").first()).toBeVisible();
 });

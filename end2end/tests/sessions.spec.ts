@@ -76,3 +76,35 @@ test("two people talk about a skill, one edits it, one loses the network, and th
   await expect(page.getByText(/Tomas Rey/).first()).toBeVisible();
   await second.context.close();
 });
+
+test("sessions are filtered by team and status, and the address says so @phone", async ({ page, team }) => {
+  const request = page.context().request;
+  const begin = (title: string, teamId?: string) => api<{ id: string }>(request, "POST", "/sessions", { title, goal: "", teamId });
+  await begin("Pilotage rules", team.id);
+  const old = await begin("Old moorings", team.id);
+  await api(request, "POST", `/sessions/${old.id}/archive`);
+  await begin("Mine alone");
+  const rows = page.locator(".rows.sessions > li");
+  const choose = async (label: string, words: string) => {
+    await page.locator("summary", { hasText: `${label}:` }).click();
+    await page.locator(".drop[open]").getByRole("link", { name: words, exact: true }).click();
+  };
+  await page.goto("/sessions");
+  await ready(page);
+  await expect(rows).toHaveCount(2);
+  await choose("Team", team.name);
+  await expect(rows).toHaveText([/Pilotage rules/]);
+  await choose("Sort", "title");
+  await choose("Status", "Archived");
+  await expect(rows).toHaveText([/Old moorings/]);
+  await expect(page).toHaveURL(new RegExp(`\\?team=${team.id}&status=archived&sort=title$`));
+  await page.reload();
+  await ready(page);
+  await expect(rows).toHaveText([/Old moorings/]);
+  await expect(page.locator("summary", { hasText: "Status: archived" })).toBeVisible();
+  expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "nothing is wider than the window").toBe(true);
+  await checkAccessible(page);
+  await choose("Status", "Any");
+  await choose("Team", "Any");
+  await expect(rows).toHaveCount(2);
+});

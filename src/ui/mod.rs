@@ -3,6 +3,7 @@
 mod avatar;
 mod dialog;
 pub mod document;
+mod drop_down;
 mod error_view;
 mod field;
 mod format;
@@ -17,6 +18,7 @@ pub mod toast;
 
 pub use avatar::Avatar;
 pub use dialog::{ConfirmDialog, Dialog};
+pub use drop_down::drop_down;
 pub use error_view::{EmptyState, ErrorView, Loading, NotFound, PageError, PaneError};
 pub use field::{Field, FieldError, SelectField, form_error, keep_typed};
 pub use format::{bytes, count, plural, relative_time, short_sha, utc_time};

@@ -67,6 +67,15 @@ pub fn skipped(without: &str, advice: &str) {
 }
 
 pub fn run(engine: Engine, configure: impl FnOnce(&mut Config), test: impl AsyncFnOnce(&TestApp)) {
+    on(engine, async |database| {
+        let app = TestApp::start(database, configure).await;
+        test(&app).await;
+        app.stop().await;
+    });
+}
+
+/// Runs a test with a new database where the engine is PostgreSQL; without a server to make it on, says so.
+pub fn on(engine: Engine, test: impl AsyncFnOnce(Option<PostgresDatabase>)) {
     let server = std::env::var("LLMOS_TEST_POSTGRES").ok();
     if engine == Engine::Postgres && server.is_none() {
         skipped("PostgreSQL", "set LLMOS_TEST_POSTGRES (scripts/postgres start FOLDER prints it)");
@@ -78,9 +87,7 @@ pub fn run(engine: Engine, configure: impl FnOnce(&mut Config), test: impl Async
             (Engine::Postgres, Some(server)) => Some(PostgresDatabase::create(&server).await),
             _ => None,
         };
-        let app = TestApp::start(database, configure).await;
-        test(&app).await;
-        app.stop().await;
+        test(database).await;
     });
 }
 
@@ -278,7 +285,7 @@ impl Client {
 }
 
 /// A database of one test, made from a template that has the migrations already.
-struct PostgresDatabase {
+pub struct PostgresDatabase {
     server: String,
     name: String,
 }
@@ -287,7 +294,7 @@ struct PostgresDatabase {
 const TEMPLATE_LOCK: i64 = 0x11_05;
 
 impl PostgresDatabase {
-    async fn create(server: &str) -> Self {
+    pub async fn create(server: &str) -> Self {
         sqlx::any::install_default_drivers();
         let template = template_name();
         let mut connection = AnyConnection::connect(server).await.expect("LLMOS_TEST_POSTGRES can be reached");
@@ -311,11 +318,11 @@ impl PostgresDatabase {
         Self { server: server.to_owned(), name }
     }
 
-    fn url(&self) -> String {
+    pub fn url(&self) -> String {
         address(&self.server, &self.name)
     }
 
-    async fn drop(self) {
+    pub async fn drop(self) {
         let mut connection = AnyConnection::connect(&self.server).await.expect("LLMOS_TEST_POSTGRES can be reached");
         execute(&mut connection, format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name)).await;
     }

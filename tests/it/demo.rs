@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use crate::{
     app::text,
     process::{Process, browser, first_account},
+    process_test,
     volumes::volume,
 };
 
@@ -75,12 +75,10 @@ async fn samples(process: &Process, client: &Client) -> Vec<Value> {
     volumes.as_array().expect("a list").iter().filter(|volume| volume["demo"] == true).cloned().collect()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_start_with_the_wish_for_samples_adds_them_once() {
-    let data = TempDir::new().expect("a folder");
+process_test!(a_start_with_the_wish_for_samples_adds_them_once, |disk| {
     let client = browser();
     let wish = ["env", "LLMOS_DEMO=true"];
-    let process = Process::start(data.path(), &wish).await;
+    let process = disk.start(&wish).await;
     first_account(&process, &client).await;
     let began = Instant::now();
     // The last thing that is added is the second draft.
@@ -93,18 +91,18 @@ async fn a_start_with_the_wish_for_samples_adds_them_once() {
     process.kill();
 
     // The worker looks as soon as it runs.
-    let process = Process::start(data.path(), &wish).await;
+    let process = disk.start(&wish).await;
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert_eq!(samples(&process, &client).await.len(), 1, "not twice");
     let (status, _) = process.call(&client, Method::DELETE, "/admin/demo", Value::Null).await.expect("an answer");
     assert_eq!(status, 204);
     process.kill();
 
-    let process = Process::start(data.path(), &wish).await;
+    let process = disk.start(&wish).await;
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert_eq!(samples(&process, &client).await.len(), 0, "what was removed stays away");
     let (status, _) = process.call(&client, Method::POST, "/admin/demo", Value::Null).await.expect("an answer");
     assert_eq!(status, 204);
     assert_eq!(samples(&process, &client).await.len(), 1, "until somebody asks for it");
     process.kill();
-}
+});

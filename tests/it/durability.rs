@@ -1,5 +1,7 @@
 //! Acknowledged means on disk: after `kill -9` everything that was answered is there, and every kind of write is fsynced before
 //! its answer leaves. Both use the real binary as a process.
+//!
+//! The kills run on both engines. The trace is of SQLite by nature: with PostgreSQL it is another program that calls fsync.
 
 use std::{
     process::{Command, Stdio},
@@ -7,13 +9,17 @@ use std::{
     time::Duration,
 };
 
-use reqwest::{Client, Method};
+use reqwest::{
+    Client, Method,
+    multipart::{Form, Part},
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::{
     app::skipped,
     process::{Process, browser, call_patiently, first_account},
+    process_test,
     publishing::{MANY, many},
 };
 
@@ -31,11 +37,9 @@ struct Acknowledged {
     commits: Vec<String>,
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_acknowledged_write_survives_kill_9() {
-    let data = TempDir::new().expect("a folder");
+process_test!(every_acknowledged_write_survives_kill_9, |disk| {
     let client = browser();
-    let mut process = Process::start(data.path(), &[]).await;
+    let mut process = disk.start(&[]).await;
     let volume = first_account(&process, &client).await;
     let acknowledged = Arc::new(Mutex::new(Acknowledged::default()));
     for round in 0..rounds() {
@@ -47,13 +51,13 @@ async fn every_acknowledged_write_survives_kill_9() {
         tokio::time::sleep(Duration::from_millis(300 + moment * 3)).await;
         process.kill();
         writers.join_all().await;
-        process = Process::start(data.path(), &[]).await;
+        process = disk.start(&[]).await;
     }
     let acknowledged = Arc::try_unwrap(acknowledged).ok().expect("all writers ended").into_inner().expect("not poisoned");
     assert!(!acknowledged.drafts.is_empty() && !acknowledged.commits.is_empty(), "something was written before the kills");
     every_write_is_there(&process, &client, &acknowledged).await;
     process.kill();
-}
+});
 
 async fn every_write_is_there(process: &Process, client: &Client, acknowledged: &Acknowledged) {
     for team in &acknowledged.teams {
@@ -81,11 +85,9 @@ async fn imported(process: &Process, client: &Client, volume: &str, round: usize
     total
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_import_that_is_killed_goes_on_after_the_restart() {
-    let data = TempDir::new().expect("a folder");
+process_test!(an_import_that_is_killed_goes_on_after_the_restart, |disk| {
     let client = browser();
-    let mut process = Process::start(data.path(), &[]).await;
+    let mut process = disk.start(&[]).await;
     let volume = first_account(&process, &client).await;
     let acknowledged = Arc::new(Mutex::new(Acknowledged::default()));
     for round in 0..rounds() {
@@ -102,7 +104,7 @@ async fn an_import_that_is_killed_goes_on_after_the_restart() {
         tokio::time::sleep(Duration::from_millis(20 + moment * 12)).await;
         process.kill();
         writer.await.expect("it ends with the server");
-        process = Process::start(data.path(), &[]).await;
+        process = disk.start(&[]).await;
         let began = std::time::Instant::now();
         loop {
             let seen = imported(&process, &client, &volume, round).await;
@@ -133,7 +135,7 @@ async fn an_import_that_is_killed_goes_on_after_the_restart() {
     assert_eq!(commits, rounds(), "one commit for each import, however often it began");
     every_write_is_there(&process, &client, &acknowledged.lock().map(|mut seen| std::mem::take(&mut *seen)).expect("not poisoned")).await;
     process.kill();
-}
+});
 
 /// Writes, again and again, until the server no longer answers.
 fn write_until_gone(
@@ -205,7 +207,13 @@ async fn each_kind_of_write_is_fsynced_before_its_answer() {
         written.push((method, path));
         answer
     };
-    ask(Method::POST, "/teams".to_owned(), json!({ "name": "Harbor" })).await;
+    let team = ask(Method::POST, "/teams".to_owned(), json!({ "name": "Harbor" })).await;
+    let team = team["id"].as_str().expect("an id").to_owned();
+    let wish = json!({ "role": "viewer", "maxUses": 1, "expiresInDays": 1 });
+    ask(Method::POST, format!("/teams/{team}/invitations"), wish).await;
+    let agent = ask(Method::POST, format!("/teams/{team}/agents"), json!({ "name": "Bot", "role": "viewer" })).await;
+    let agent = agent["person"]["id"].as_str().expect("an id").to_owned();
+    ask(Method::PATCH, format!("/teams/{team}/members/{agent}"), json!({ "role": "member" })).await;
     let made = ask(Method::POST, "/artifacts".to_owned(), json!({ "volumeId": volume, "kind": "skill", "name": "Traced" })).await;
     let id = made["summary"]["id"].as_str().expect("an id").to_owned();
     let saves = made["draft"]["saves"].as_i64().unwrap_or_default();
@@ -213,10 +221,32 @@ async fn each_kind_of_write_is_fsynced_before_its_answer() {
     ask(Method::PUT, format!("/artifacts/{id}/files/references/a.txt"), json!("a file")).await;
     ask(Method::POST, "/commits".to_owned(), json!({ "message": "Add it", "artifacts": [{ "id": id, "baseRevisionId": null }] })).await;
     ask(Method::PUT, format!("/artifacts/{id}/favourite"), Value::Null).await;
-    ask(Method::POST, "/comments/threads".to_owned(), json!({ "artifactId": id, "text": "Why?" })).await;
+    let thread = ask(Method::POST, "/comments/threads".to_owned(), json!({ "artifactId": id, "text": "Why?" })).await;
+    let thread = thread["id"].as_str().expect("an id").to_owned();
+    ask(Method::POST, format!("/comments/threads/{thread}/replies"), json!({ "text": "Because." })).await;
     let session = ask(Method::POST, "/sessions".to_owned(), json!({ "title": "Traced" })).await;
     let session = session["id"].as_str().expect("an id").to_owned();
     ask(Method::POST, format!("/sessions/{session}/messages"), json!({ "text": "Because." })).await;
+    ask(Method::POST, format!("/sessions/{session}/commit"), json!({ "message": "Keep it", "artifactIds": [] })).await;
+    // A second revision; a draft on it; back to the first one meanwhile, so that the draft has to be merged.
+    let read = async |path: String| process.call(&client, Method::GET, &path, Value::Null).await.expect("an answer").1;
+    let first = read(format!("/artifacts/{id}")).await["head"]["id"].clone();
+    let draft = async |text: &str| {
+        let saves = read(format!("/artifacts/{id}")).await["draft"]["saves"].as_i64().unwrap_or_default();
+        (format!("/artifacts/{id}/draft"), json!({ "text": text, "saves": saves }))
+    };
+    let (path, body) = draft("# Traced again\n").await;
+    ask(Method::PUT, path, body).await;
+    ask(Method::POST, "/commits".to_owned(), json!({ "message": "Change it", "artifacts": [{ "id": id, "baseRevisionId": first }] })).await;
+    let (path, body) = draft("# Traced again\n\nMine.\n").await;
+    ask(Method::PUT, path, body).await;
+    ask(Method::POST, format!("/artifacts/{id}/restore"), json!({ "revisionId": first })).await;
+    let view = read(format!("/artifacts/{id}/merge")).await;
+    let merged = json!({ "text": "# Traced\n\nMine.\n", "saves": view["saves"], "headRevisionId": view["head"]["id"] });
+    ask(Method::PUT, format!("/artifacts/{id}/merge"), merged).await;
+    let volumes = read("/volumes".to_owned()).await;
+    let of_team = volumes.as_array().expect("a list").iter().find(|volume| volume["kind"] == "team").expect("the team's volume");
+    ask(Method::POST, format!("/artifacts/{id}/move"), json!({ "volumeId": of_team["id"] })).await;
     ask(Method::PATCH, "/me".to_owned(), json!({ "name": "Maya O." })).await;
     ask(Method::PATCH, format!("/artifacts/{id}/frontmatter"), json!({ "key": "version", "value": { "type": "text", "value": "1.0.0" } }))
         .await;
@@ -226,6 +256,11 @@ async fn each_kind_of_write_is_fsynced_before_its_answer() {
     let path = format!("/volumes/{volume}/imports");
     let upload = client.post(format!("{}/api/v1{path}", process.base)).header("content-type", "application/zip");
     assert_eq!(upload.body(many("traced", 3, "words")).send().await.expect("an answer").status(), 202);
+    written.push(("POST", path));
+    let path = format!("/sessions/{session}/attachments");
+    let form = Form::new().part("file", Part::bytes(b"a file".to_vec()).file_name("a.txt"));
+    let upload = client.post(format!("{}/api/v1{path}", process.base)).multipart(form);
+    assert_eq!(upload.send().await.expect("an answer").status(), 201);
     written.push(("POST", path));
     process.kill();
     let trace = std::fs::read_to_string(&log).expect("strace wrote its log");

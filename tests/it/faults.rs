@@ -1,4 +1,6 @@
 //! A disk that is full, a database that is locked, a second server: an error that a person understands, and nothing lost.
+//!
+//! Of SQLite by nature: it is its file that is locked or cannot grow. The lock of DATA_DIR is the same with both engines.
 
 use std::process::{Command, Stdio};
 

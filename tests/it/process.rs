@@ -1,4 +1,7 @@
 //! The real binary as a process, for what a server inside the test's own process cannot show: kills, limits, system calls.
+//!
+//! [`process_test!`](crate::process_test) runs a test on both engines, each with a [`Disk`] that outlives its processes. A test of the
+//! file itself (its lock, its size, when it is fsynced) is one of SQLite by nature and starts its process on a folder.
 
 use std::{
     path::Path,
@@ -8,6 +11,55 @@ use std::{
 
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::app::{Engine, PostgresDatabase, on};
+
+/// What a server keeps: its folder, and its database where that is not a file in it.
+pub struct Disk {
+    folder: TempDir,
+    database: Option<PostgresDatabase>,
+}
+
+impl Disk {
+    /// Starts a server that goes on with what is there; see [`Process::start`].
+    pub async fn start(&self, wrapper: &[&str]) -> Process {
+        Process::start_with(self.folder.path(), self.database.as_ref().map(PostgresDatabase::url), wrapper).await
+    }
+}
+
+/// Runs a test that starts and kills processes as it likes.
+pub fn run(engine: Engine, test: impl AsyncFnOnce(&Disk)) {
+    on(engine, async |database| {
+        let disk = Disk { folder: TempDir::new().expect("a folder"), database };
+        test(&disk).await;
+        if let Some(database) = disk.database {
+            database.drop().await;
+        }
+    });
+}
+
+/// `process_test!(name, |disk| { … })` makes the tests `name::sqlite` and `name::postgres`.
+#[macro_export]
+macro_rules! process_test {
+    ($name:ident, |$disk:ident| $body:block) => {
+        mod $name {
+            use super::*;
+
+            async fn test($disk: &$crate::process::Disk) {
+                $body
+            }
+            #[test]
+            fn sqlite() {
+                $crate::process::run($crate::app::Engine::Sqlite, async |disk| test(disk).await);
+            }
+            #[test]
+            fn postgres() {
+                $crate::process::run($crate::app::Engine::Postgres, async |disk| test(disk).await);
+            }
+        }
+    };
+}
 
 pub struct Process {
     child: Child,
@@ -15,8 +67,12 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts the server on `data`, below `wrapper` (a tool and its arguments) if there is one.
+    /// Starts the server on `data` with SQLite, below `wrapper` (a tool and its arguments) if there is one.
     pub async fn start(data: &Path, wrapper: &[&str]) -> Self {
+        Self::start_with(data, None, wrapper).await
+    }
+
+    async fn start_with(data: &Path, database_url: Option<String>, wrapper: &[&str]) -> Self {
         let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port();
         let address = format!("127.0.0.1:{port}");
         let binary = env!("CARGO_BIN_EXE_llmos");
@@ -27,6 +83,10 @@ impl Process {
                 command.args(arguments).arg(binary);
                 command
             }
+        };
+        match database_url {
+            Some(url) => command.env("DATABASE_URL", url),
+            None => command.env_remove("DATABASE_URL"),
         };
         let child = command
             .arg("serve")

@@ -448,3 +448,31 @@ app_test!(a_room_that_was_left_goes_on_with_its_numbers, |app| {
     assert_eq!(state["resync"], true);
     assert_eq!(state["seq"], 501, "behind what may have been given, and one for coming in");
 });
+
+app_test!(who_is_in_a_room_is_here_without_having_asked_for_anything, |app| {
+    let (maya, ines, _, team) = people(app).await;
+    let eve = app.sign_up(&maya, "eve@elsewhere.internal").await;
+    let session = begin(&maya, Some(&team), "Review").await;
+    let mut sockets = [app.socket_of(&ines).await, app.socket_of(&eve).await];
+    for person in [&ines, &eve] {
+        assert_eq!(person.post("/me/sign-out-everywhere", Value::Null).await.0, 204);
+    }
+    let here = async || {
+        let (status, home) = maya.get("/home").await;
+        assert_eq!(status, 200, "{home}");
+        home["here"].as_array().expect("a list").iter().map(|person| text(&person["name"])).collect::<Vec<_>>()
+    };
+    assert_eq!(here().await, ["vera"], "no sign-in is left of the others");
+    sockets[0].join(&session, "session", None).await;
+    sockets[1].join(&eve.id, "workspace", None).await;
+    let mut names = here().await;
+    names.sort();
+    assert_eq!(names, ["ines", "vera"], "who shares a team with the one who asks");
+    sockets[0].send(json!({ "type": "leave_room", "roomId": session })).await;
+    // What is asked next is answered after she has left.
+    sockets[0].join(&team, "workspace", None).await;
+    sockets[0].send(json!({ "type": "leave_room", "roomId": team })).await;
+    sockets[0].send(json!({ "type": "ping" })).await;
+    sockets[0].until("pong").await;
+    assert_eq!(here().await, ["vera"]);
+});

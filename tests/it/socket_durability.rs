@@ -1,5 +1,7 @@
 //! What the sockets said is there is there after `kill -9`: messages, updates of documents, and numbers of events that never go back and
 //! never leave a gap that is not told. Uses the real binary as a process.
+//!
+//! The kills run on both engines. The trace is of SQLite by nature: with PostgreSQL it is another program that calls fsync.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -18,6 +20,7 @@ use crate::{
     durability::rounds,
     editor::{Editor, covers},
     process::{Process, browser, call_patiently, first_account},
+    process_test,
     socket::Socket,
 };
 
@@ -152,11 +155,9 @@ impl World {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_that_a_socket_acknowledged_is_lost_by_kill_9() {
-    let data = TempDir::new().expect("a folder");
+process_test!(nothing_that_a_socket_acknowledged_is_lost_by_kill_9, |disk| {
     let client = browser();
-    let mut process = Process::start(data.path(), &[]).await;
+    let mut process = disk.start(&[]).await;
     let place = Arc::new(place(&process, &client).await);
     let acknowledged = Arc::new(Mutex::new(Acknowledged::default()));
     let mut read = 0;
@@ -174,7 +175,7 @@ async fn nothing_that_a_socket_acknowledged_is_lost_by_kill_9() {
         while let Some(ended) = tasks.join_next().await {
             ended.expect("nobody was told anything wrong");
         }
-        process = Process::start(data.path(), &[]).await;
+        process = disk.start(&[]).await;
 
         let editor = Editor::connect(&process.base, &place.token, &place.artifact).await.expect("it opens");
         assert!(covers(&editor.vector(), &world.note().saved), "round {round}: an update that was acknowledged is gone");
@@ -211,7 +212,7 @@ async fn nothing_that_a_socket_acknowledged_is_lost_by_kill_9() {
     let seen = Arc::try_unwrap(acknowledged).ok().expect("everybody ended").into_inner().expect("not poisoned");
     assert!(!seen.messages.is_empty() && seen.heard > 0 && seen.saved.iter().count() > 0, "something was written before the kills");
     println!("{} messages, {} words, events up to {}, {} resyncs", seen.messages.len(), seen.words.len(), seen.heard, seen.resyncs);
-}
+});
 
 /// A system call of the server: the lines of the trace where it began and ended, and its text.
 struct Call {

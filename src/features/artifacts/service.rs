@@ -32,7 +32,7 @@ pub use drafts::{discard_draft, save_draft, set_frontmatter};
 pub use facts::Facts;
 pub use files::{FileAnswer, delete_file, each_blob, get_file, list_files, put_file};
 pub use history::{changes_of_commit, diff_revisions, list_history, restore_revision};
-pub use home::{home, set_favourite};
+pub use home::{home, own_favourites, set_favourite};
 pub use importing::{Known, Staged, Staging, stage_import, volume_places};
 pub use index::{Counts, LibraryIndex, counts};
 pub use library::{facets, list_library};

@@ -6,7 +6,7 @@ mod writing;
 
 use std::collections::HashMap;
 
-pub use reading::{completions, get_thread, list_threads};
+pub use reading::{completions, get_thread, list_threads, own_comments};
 pub use writing::{create_reply, create_thread, delete_comment, edit_comment, reopen_thread, resolve_thread};
 
 use super::store;

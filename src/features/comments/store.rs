@@ -152,6 +152,24 @@ pub async fn comment<'c>(executor: impl Executor<'c, Database = Any>, id: Commen
     Ok(sql.fetch_all(executor).await?.pop())
 }
 
+crate::row! {
+    /// A comment of the one who asks for all of them.
+    pub struct OwnCommentRow {
+        pub thread_id: String, pub artifact_id: Option<String>, pub session_id: Option<String>, pub text: String, pub edited_at: Option<i64>,
+        pub created_at: i64,
+    }
+}
+
+/// What an account wrote and did not delete.
+pub async fn comments_by(pool: &AnyPool, author: UserId) -> AppResult<Vec<OwnCommentRow>> {
+    let mut sql = Sql::new(
+        "SELECT c.thread_id, t.artifact_id, t.session_id, c.text, c.edited_at, c.created_at FROM comments c \
+         JOIN comment_threads t ON t.id = c.thread_id WHERE c.deleted_at IS NULL AND c.author_id = ",
+    );
+    sql.bind(author.to_string()).push(" ORDER BY c.id");
+    sql.fetch_all(pool).await
+}
+
 /// Who wrote into a thread.
 pub async fn authors(tx: &mut Tx, thread: ThreadId) -> AppResult<Vec<UserId>> {
     let ids: Vec<String> = sqlx::query_scalar("SELECT DISTINCT author_id FROM comments WHERE thread_id = $1 AND deleted_at IS NULL")

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use serde_json::{Value, json};
+
 use super::{
     model::{
         MARKED_MAX, MarkAllNotifications, MarkNotifications, Notification, NotificationGroup, NotificationKind, NotificationPage,
@@ -135,6 +137,18 @@ pub async fn list_notifications(ctx: &Ctx, query: NotificationQuery) -> AppResul
     groups.truncate(limit);
     let next_cursor = if more { groups.last().map(encode) } else { None };
     Ok(NotificationPage { unread: unread(ctx).await?.unread, items: shown(ctx, user, groups).await?, next_cursor })
+}
+
+/// Everything that the caller was told.
+pub async fn own_notifications(ctx: &Ctx) -> AppResult<Value> {
+    let rows = store::all_of(ctx.db().read(), ctx.actor()?.id()).await?;
+    let notifications = rows.into_iter().map(|row| {
+        json!({
+            "kind": row.kind, "by": row.actor_name, "about": row.title, "subject": row.subject_kind, "subjectId": row.subject_id,
+            "excerpt": row.excerpt, "createdAt": row.created_at, "readAt": row.read_at,
+        })
+    });
+    Ok(notifications.collect())
 }
 
 async fn shown(ctx: &Ctx, user: UserId, rows: Vec<GroupRow>) -> AppResult<Vec<NotificationGroup>> {

@@ -162,6 +162,23 @@ pub async fn newest(pool: &AnyPool, user: UserId, groups: &[GroupRow]) -> AppRes
     sql.fetch_all(pool).await
 }
 
+crate::row! {
+    pub struct OwnRow {
+        pub kind: String, pub subject_kind: String, pub subject_id: String, pub title: String, pub excerpt: String, pub actor_name: String,
+        pub read_at: Option<i64>, pub created_at: i64,
+    }
+}
+
+/// All that an account has, oldest first.
+pub async fn all_of(pool: &AnyPool, user: UserId) -> AppResult<Vec<OwnRow>> {
+    let mut sql = Sql::new(
+        "SELECT n.kind, n.subject_kind, n.subject_id, n.title, n.excerpt, u.name AS actor_name, n.read_at, n.created_at \
+         FROM notifications n JOIN users u ON u.id = n.actor_id WHERE n.user_id = ",
+    );
+    sql.bind(user.to_string()).push(VISIBLE).push(" ORDER BY n.id");
+    sql.fetch_all(pool).await
+}
+
 /// Which unread ones of an account become read.
 pub enum Which<'a> {
     These(&'a [NotificationId]),

@@ -20,7 +20,7 @@ pub use attachments::{AttachmentAnswer, attach, each_blob, get_attachment, save_
 pub use commits::{commit_session, record_slice, records_of_commit};
 pub use detail::get_session;
 pub use entries::{Place, RENDERING, list_entries, place_of, rendered};
-pub use export::{SessionExport, export_session};
+pub use export::{SessionExport, export_session, own_sessions};
 pub use importing::{ImportedFile, import_session};
 pub use lifecycle::{
     archive_session, create_session, delete_private_sessions, delete_session, empty_old_trash, erase_sessions_of_team, forget_volume,

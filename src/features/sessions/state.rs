@@ -47,8 +47,8 @@ pub fn session_query(params: &ParamsMap) -> SessionQuery {
     }
 }
 
-/// The address of the list with these filters.
-pub fn sessions_address(query: &SessionQuery) -> String {
+/// The filters as fields of the address; what is as usual is left out.
+pub fn sessions_fields(query: &SessionQuery) -> Vec<(&'static str, String)> {
     let view = match query.view {
         SessionView::All => None,
         SessionView::Mine => Some("mine"),
@@ -69,7 +69,12 @@ pub fn sessions_address(query: &SessionQuery) -> String {
         ("sort", sort.map(str::to_owned)),
         ("cursor", query.cursor.clone()),
     ];
-    let fields: Vec<String> = fields.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", encode(&value?)))).collect();
+    fields.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}
+
+/// The address of the list with these filters.
+pub fn sessions_address(query: &SessionQuery) -> String {
+    let fields: Vec<String> = sessions_fields(query).into_iter().map(|(name, value)| format!("{name}={}", encode(&value))).collect();
     if fields.is_empty() { "/sessions".to_owned() } else { format!("/sessions?{}", fields.join("&")) }
 }
 

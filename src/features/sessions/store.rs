@@ -16,7 +16,7 @@ pub use list::*;
 pub use people::*;
 pub use records::*;
 
-use sqlx::{Any, Executor};
+use sqlx::{Any, AnyPool, Executor};
 
 use super::model::SessionStatus;
 use crate::{
@@ -171,6 +171,18 @@ pub async fn delete_private_of(tx: &mut Tx, owner: UserId, now: i64) -> AppResul
         .execute(&mut **tx)
         .await?;
     Ok(())
+}
+
+/// An account's private sessions, those in the trash too.
+pub async fn private_ids_of(pool: &AnyPool, owner: UserId) -> AppResult<Vec<SessionId>> {
+    // What an import has begun and not ended is not there yet.
+    let ids: Vec<String> = sqlx::query_scalar(
+        "SELECT id FROM sessions WHERE owner_id = $1 AND team_id IS NULL AND (source_sha IS NULL OR source_sha <> '') ORDER BY id",
+    )
+    .bind(owner.to_string())
+    .fetch_all(pool)
+    .await?;
+    ids.iter().map(|id| parse_id(id)).collect()
 }
 
 /// Every session of a team, deleted ones too.

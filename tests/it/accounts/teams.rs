@@ -1,6 +1,13 @@
 //! Teams, their members, roles and ownership.
 
+use reqwest::Method;
 use serde_json::{Value, json};
+
+use crate::{
+    import::export,
+    sessions::begin,
+    volumes::{committed, volume},
+};
 
 app_test!(a_team_is_made_renamed_and_deleted, |app| {
     let maya = app.sign_up_first().await;
@@ -157,4 +164,31 @@ app_test!(the_log_of_a_team_is_paged_and_has_its_members_sign_ins, |app| {
     assert!(second.iter().any(|event| event["action"] == "sign_in.succeeded" && event["actor"] == "noor"));
     assert!(second.iter().any(|event| event["action"] == "team.created"));
     assert_eq!(maya.get(&format!("/teams/{team}/audit?before=x")).await.0, 400);
+});
+
+app_test!(exports_are_in_the_teams_log, |app| {
+    let maya = app.sign_up_first().await;
+    let team = maya.team("Harbor").await;
+    let shared = volume(&maya, "team").await;
+    let (artifact, _) = committed(&maya, &shared, "Pilotage").await;
+    let session = begin(&maya, Some(&team), "Review").await;
+    let vera = app.join(&maya, &team, "viewer", "vera@x.y").await;
+    export(&vera, &shared).await;
+    for path in [format!("/artifacts/{artifact}/download"), format!("/sessions/{session}/export")] {
+        let answer = vera.answer(vera.request(Method::GET, &format!("/api/v1{path}"))).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text);
+    }
+    // What is not the team's is not in its log.
+    let own = volume(&vera, "user").await;
+    export(&vera, &own).await;
+    let (_, log) = maya.get(&format!("/teams/{team}/audit")).await;
+    let exports: Vec<_> = log["events"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter(|event| event["action"].as_str().is_some_and(|action| action.ends_with(".exported")))
+        .map(|event| [&event["actor"], &event["action"], &event["target"]].map(|value| value.as_str().unwrap_or_default().to_owned()))
+        .collect();
+    let expected = [["session.exported", "Review"], ["artifact.exported", "pilotage"], ["volume.exported", "Harbor"]];
+    assert_eq!(exports, expected.map(|[action, target]| ["vera", action, target].map(str::to_owned)));
 });

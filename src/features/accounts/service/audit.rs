@@ -40,8 +40,8 @@ impl<'a> Audit<'a> {
     pub fn new(action: &'static str, target: &'a str) -> Self {
         Self { action, team: None, target, detail: "" }
     }
-    pub fn team(mut self, team: TeamId) -> Self {
-        self.team = Some(team);
+    pub fn team(mut self, team: impl Into<Option<TeamId>>) -> Self {
+        self.team = team.into();
         self
     }
     pub fn detail(mut self, detail: &'a str) -> Self {

@@ -1,6 +1,6 @@
 //! One's own account, and who other people are.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ use crate::{
             store::{self, users::Account},
         },
         analytics::service::{Event, record},
-        notifications, sessions, volumes,
+        artifacts, comments, notifications, sessions, volumes,
     },
     ids::UserId,
     server::{context::Ctx, db::Tx},
@@ -152,7 +152,7 @@ async fn refuse_while_needed(ctx: &Ctx, tx: &mut Tx, account: &Account) -> AppRe
     Ok(())
 }
 
-/// Everything that this feature keeps about the caller. Volumes are exported on their own.
+/// Everything that is kept about the caller, each feature's part by itself. Volumes are exported on their own.
 pub async fn export_me(ctx: &Ctx) -> AppResult<Value> {
     let account = account(ctx, Scope::Admin).await?;
     let (id, now) = (account.id()?, ctx.now());
@@ -181,6 +181,10 @@ pub async fn export_me(ctx: &Ctx) -> AppResult<Value> {
         "signIns": sign_ins,
         "tokens": store::tokens::list(ctx.db().read(), id).await?,
         "securityEvents": store::audit::of_actor(ctx.db().read(), id, EXPORTED_EVENTS).await?,
+        "sessions": sessions::service::own_sessions(ctx).await?,
+        "comments": comments::service::own_comments(ctx).await?,
+        "favourites": artifacts::service::own_favourites(ctx).await?,
+        "notifications": notifications::service::own_notifications(ctx).await?,
     });
     let mut tx = ctx.db().write_tx().await?;
     note(ctx, &mut tx, Audit::new("account.exported", &account.name)).await?;
@@ -208,9 +212,15 @@ pub async fn person_by_id(ctx: &Ctx, id: UserId) -> AppResult<Person> {
     store::users::people(ctx.db().read(), &[id]).await?.pop().ok_or_else(|| AppError::not_found("person"))
 }
 
-/// Who of the caller's teams was active since a time, the caller aside.
-pub async fn active_people(ctx: &Ctx, since: i64) -> AppResult<Vec<Person>> {
+/// Who of the caller's teams was active since a time or is among `present`, the caller aside.
+pub async fn active_people(ctx: &Ctx, since: i64, present: &HashSet<UserId>) -> AppResult<Vec<Person>> {
     let me = ctx.actor()?.id();
-    let ids = store::sign_ins::active_in_teams_of(ctx.db().read(), me, since, CHUNK as i64).await?;
+    let mut ids = store::sign_ins::active_in_teams_of(ctx.db().read(), me, since, CHUNK as i64).await?;
+    if present.iter().any(|id| *id != me && !ids.contains(id)) {
+        ids.extend(store::members::in_teams_of(ctx.db().read(), me).await?.into_iter().filter(|id| present.contains(id)));
+        ids.sort_unstable();
+        ids.dedup();
+        ids.truncate(CHUNK);
+    }
     store::users::people(ctx.db().read(), &ids).await
 }

@@ -120,3 +120,15 @@ pub async fn list<'c>(executor: impl Executor<'c, Database = Any>, team: TeamId)
 pub async fn count(tx: &mut Tx, team: TeamId) -> AppResult<i64> {
     Ok(sqlx::query_scalar("SELECT COUNT(*) FROM memberships WHERE team_id = $1").bind(team.to_string()).fetch_one(&mut **tx).await?)
 }
+
+/// Who shares a team with `user`.
+pub async fn in_teams_of(pool: &sqlx::AnyPool, user: UserId) -> AppResult<Vec<UserId>> {
+    let ids: Vec<String> = sqlx::query_scalar(
+        "SELECT DISTINCT m.user_id FROM memberships m JOIN memberships mine ON mine.team_id = m.team_id AND mine.user_id <> m.user_id \
+         WHERE mine.user_id = $1",
+    )
+    .bind(user.to_string())
+    .fetch_all(pool)
+    .await?;
+    ids.iter().map(|id| super::id(id)).collect()
+}

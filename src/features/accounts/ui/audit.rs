@@ -70,6 +70,7 @@ mod tests {
     #[test]
     fn actions_read_as_words() {
         assert_eq!(action_words("role.changed"), "Role changed");
+        assert_eq!(action_words("volume.exported"), "Volume exported");
         assert_eq!(action_words("sign_in.failed"), "Sign in failed");
         assert_eq!(action_words(""), "");
     }

@@ -214,7 +214,7 @@ pub struct Home {
     pub my_drafts: Vec<ArtifactSummary>,
     pub recents: Vec<ArtifactSummary>,
     pub favourites: Vec<ArtifactSummary>,
-    /// Who was active in one's teams in the last minutes.
+    /// Who of one's teams was active in the last minutes, or is connected.
     pub here: Vec<Person>,
 }
 

@@ -14,7 +14,7 @@ use crate::{
         },
         volumes,
     },
-    ids::{ArtifactId, RevisionId, VolumeId},
+    ids::{ArtifactId, RevisionId, TeamId, VolumeId},
     server::{clock, context::Ctx, db::parse_id},
 };
 
@@ -138,6 +138,7 @@ pub async fn get_text(ctx: &Ctx, id: ArtifactId, revision: Option<RevisionId>) -
 /// An artifact's bytes, for a download.
 pub struct Download {
     pub volume: VolumeId,
+    pub team: Option<TeamId>,
     pub kind: Kind,
     pub slug: String,
     pub bytes: Vec<u8>,
@@ -156,7 +157,15 @@ pub async fn download(ctx: &Ctx, id: ArtifactId, revision: Option<RevisionId>) -
         Some(row) => (tree::content_of_revision(ctx, &row.content_sha).await?, row.executable != 0, row.files()?),
         None => (current.bytes().to_vec(), false, current.files()?),
     };
-    Ok(Download { volume: current.access.id, kind: current.row.kind(), slug: current.row.slug, bytes, executable, files })
+    Ok(Download {
+        volume: current.access.id,
+        team: current.access.team,
+        kind: current.row.kind(),
+        slug: current.row.slug,
+        bytes,
+        executable,
+        files,
+    })
 }
 
 /// A text as the page would show it; nothing is stored.

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use serde_json::{Value, json};
+
 use super::{access, library, marks::marks};
 use crate::{
     error::AppResult,
@@ -12,6 +14,7 @@ use crate::{
             model::{ArtifactSummary, Home, HomeCommit},
             store,
         },
+        collaboration,
         volumes::{self, model::VolumeKind, service::VolumeAccess},
     },
     ids::ArtifactId,
@@ -23,7 +26,7 @@ const NAMES: i64 = 3;
 const ROWS: i64 = 8;
 /// How many of a list are looked at to find that many.
 const LOOKED_AT: usize = 4 * ROWS as usize;
-/// Who was active within this time is here.
+/// Who was active within this time is here, as is who has a connection.
 const HERE: i64 = 10 * clock::MINUTE;
 
 pub async fn home(ctx: &Ctx) -> AppResult<Home> {
@@ -56,7 +59,9 @@ pub async fn home(ctx: &Ctx) -> AppResult<Home> {
     let mut my_drafts = library::with_precedence(ctx, [drafts, recents, favourites].concat(), &visible).await?;
     let favourites = my_drafts.split_off(to_favourites);
     let recents = my_drafts.split_off(to_recents);
-    let here = accounts::service::active_people(ctx, ctx.now() - HERE).await?;
+    // An agent, or a page that only listens, has made no request for long.
+    let present = collaboration::service::connected(&ctx.state);
+    let here = accounts::service::active_people(ctx, ctx.now() - HERE, &present).await?;
     Ok(Home { commits, my_drafts, recents, favourites, here })
 }
 
@@ -68,6 +73,14 @@ async fn marked<const N: usize>(ctx: &Ctx, lists: [&[ArtifactId]; N], visible: &
     let shown = |item: &&ArtifactSummary| item.deleted_at.is_none() && visible.iter().any(|volume| volume.id == item.volume_id);
     let items: HashMap<ArtifactId, &ArtifactSummary> = items.iter().filter(shown).map(|item| (item.id, item)).collect();
     Ok(lists.map(|ids| ids.iter().filter_map(|id| items.get(id).copied().cloned()).take(ROWS as usize).collect()))
+}
+
+/// What the caller marked and still sees, newest first.
+pub async fn own_favourites(ctx: &Ctx) -> AppResult<Value> {
+    let visible = volumes::service::visible(ctx).await?;
+    let mut items = library::in_order(ctx, &marks(ctx).await?.favourites).await?;
+    items.retain(|item| visible.iter().any(|volume| volume.id == item.volume_id));
+    Ok(items.into_iter().map(|item| json!({ "id": item.id, "kind": item.kind, "name": item.name, "slug": item.slug })).collect())
 }
 
 /// Marks an artifact for oneself, or takes the mark away.

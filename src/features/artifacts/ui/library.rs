@@ -26,7 +26,7 @@ use crate::{
         volumes::state::use_volumes,
     },
     ids::ArtifactId,
-    ui::{ErrorView, Icon, Loading, PageTitle, Transition, count, late},
+    ui::{ErrorView, Icon, Loading, PageTitle, Transition, count, drop_down, late},
 };
 
 const ROWS: &str = ".lib > li > a";
@@ -279,29 +279,6 @@ fn FilterField(query: Memo<LibraryQuery>, beside: Memo<bool>) -> impl IntoView {
             </label>
         </form>
     }
-}
-
-/// A drop-down whose entries are links: label, then address, words, count and whether it is the one.
-fn drop_down(label: &'static str, shown: String, on: bool, entries: Vec<(String, String, Option<i64>, bool)>) -> AnyView {
-    view! {
-        <details class="drop">
-            <summary class=if on { "chip line on" } else { "chip line" }>{format!("{label}: {shown}")}<Icon name="chev-d"/></summary>
-            <div class="pop menu" aria-label=label>
-                {entries
-                    .into_iter()
-                    .map(|(address, words, number, current)| {
-                        view! {
-                            <a href=address aria-current=current.then_some("true")>
-                                {words}
-                                {number.map(|number| view! { <span class="count">{count(number)}</span> })}
-                            </a>
-                        }
-                    })
-                    .collect_view()}
-            </div>
-        </details>
-    }
-    .into_any()
 }
 
 #[component]

@@ -248,3 +248,13 @@ pub fn occupied(state: &AppState, kind: RoomType) -> Vec<RoomId> {
 pub fn present(state: &AppState, ids: &[RoomId]) -> HashMap<RoomId, Vec<RoomUser>> {
     ids.iter().filter_map(|id| Some((*id, state.rooms.slot(*id)?.get()?.users()))).filter(|(_, users)| !users.is_empty()).collect()
 }
+
+/// Everybody who is in any room now.
+pub fn connected(state: &AppState) -> HashSet<UserId> {
+    let slots: Vec<Arc<Slot>> = state.rooms.rooms().values().cloned().collect();
+    let mut users = HashSet::new();
+    for room in slots.iter().filter_map(|slot| slot.get()) {
+        users.extend(room.user_ids());
+    }
+    users
+}

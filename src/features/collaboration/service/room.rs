@@ -135,6 +135,10 @@ impl Room {
         self.people.values().map(|person| person.user.clone()).collect()
     }
 
+    pub fn user_ids(&self) -> impl Iterator<Item = UserId> {
+        self.people.keys().copied()
+    }
+
     pub fn last(&self) -> i64 {
         self.last
     }

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use serde_json::{Value, json};
+
 use super::access::{self, Place};
 use crate::{
     error::{AppError, AppResult},
@@ -107,4 +109,16 @@ pub async fn completions(ctx: &Ctx, query: ThreadQuery, typed: &str) -> AppResul
     let subject = subject(query.artifact, query.session, query.entry).ok_or_else(no_subject)?;
     let place = access::find(ctx, subject, Action::Read).await?;
     sessions::service::complete(ctx, place.team, typed).await
+}
+
+/// Every comment that the caller wrote.
+pub async fn own_comments(ctx: &Ctx) -> AppResult<Value> {
+    let rows = store::comments_by(ctx.db().read(), ctx.actor()?.id()).await?;
+    let comments = rows.into_iter().map(|row| {
+        json!({
+            "threadId": row.thread_id, "artifactId": row.artifact_id, "sessionId": row.session_id, "text": row.text,
+            "createdAt": row.created_at, "editedAt": row.edited_at,
+        })
+    });
+    Ok(comments.collect())
 }

@@ -1,13 +1,13 @@
 //! A session as a file: markdown for people, JSON for programs and for volumes.
 
-use std::fmt::Write as _;
+use std::{collections::HashMap, fmt::Write as _};
 
 use serde_json::{Map, Value, json};
 
 use super::{
     access::{self, SessionAccess},
     entries::{EntryData, shown},
-    naming,
+    list, naming,
 };
 use crate::{
     error::AppResult,
@@ -15,6 +15,7 @@ use crate::{
         accounts::{
             Action,
             model::{Person, UserKind},
+            service::{Audit, note},
         },
         analytics::service::{Event, record},
         artifacts::model::slug::slugify,
@@ -23,7 +24,7 @@ use crate::{
                 Entry, EntryKind, ExportFormat, SessionArtifact,
                 file::{FORMAT, FileArtifact, FileMessage, SessionFile},
             },
-            store,
+            store::{self, OwnMessageRow},
         },
     },
     ids::SessionId,
@@ -50,9 +51,38 @@ pub async fn export_session(ctx: &Ctx, id: SessionId, format: ExportFormat) -> A
         ExportFormat::Markdown => SessionExport { name: format!("{stem}.md"), text: markdown(ctx, &access).await? },
     };
     let mut tx = ctx.db().write_tx().await?;
+    note(ctx, &mut tx, Audit::new("session.exported", &access.row.title).team(access.team)).await?;
     record(ctx, &mut tx, Event::new("session.exported").team(access.team).subject(id)).await?;
     tx.commit().await?;
     Ok(export)
+}
+
+/// What the caller wrote: private sessions whole, those in the trash too, and one's messages in others.
+pub async fn own_sessions(ctx: &Ctx) -> AppResult<Value> {
+    let caller = ctx.actor()?.id();
+    let mut private = Vec::new();
+    for id in store::private_ids_of(ctx.db().read(), caller).await? {
+        let access = access::find_any(ctx, id, Action::Read).await?;
+        private.push(session_file(ctx, &access, true).await?);
+    }
+    let rows = store::messages_elsewhere(ctx.db().read(), caller).await?;
+    let mut sessions = rows.iter().map(OwnMessageRow::session).collect::<AppResult<Vec<_>>>()?;
+    sessions.dedup();
+    // Of a team that one has left, the titles are not one's own.
+    let titles: HashMap<SessionId, String> = list::titles(ctx, &sessions).await?.into_iter().collect();
+    let mut messages = Vec::new();
+    for row in rows {
+        // What an imported file says that somebody wrote is not the caller's.
+        if serde_json::from_str::<EntryData>(&row.data)?.imported.is_some() {
+            continue;
+        }
+        let session = row.session()?;
+        messages.push(json!({
+            "sessionId": session, "session": titles.get(&session), "number": row.number, "content": row.text,
+            "timestamp": rfc3339(row.created_at), "editedAt": row.edited_at.map(rfc3339),
+        }));
+    }
+    Ok(json!({ "private": private, "messages": messages }))
 }
 
 /// The timeline from an entry on, a slice at a time, each with what an imported file said besides.

@@ -51,6 +51,30 @@ pub async fn entry<'c>(executor: impl Executor<'c, Database = Any>, id: EntryId)
     Ok(sql.fetch_all(executor).await?.pop())
 }
 
+crate::row! {
+    /// A message of the one who asks for all of them.
+    pub struct OwnMessageRow {
+        session_id: String, pub number: i64, pub text: String, pub data: String, pub edited_at: Option<i64>, pub created_at: i64,
+    }
+}
+
+impl OwnMessageRow {
+    pub fn session(&self) -> AppResult<SessionId> {
+        parse_id(&self.session_id)
+    }
+}
+
+/// What an account wrote outside its private sessions and did not delete.
+pub async fn messages_elsewhere(pool: &AnyPool, author: UserId) -> AppResult<Vec<OwnMessageRow>> {
+    let mut sql = Sql::new(
+        "SELECT e.session_id, e.number, e.text, e.data, e.edited_at, e.created_at FROM session_entries e JOIN sessions s ON s.id = e.session_id \
+         WHERE e.kind = 'message' AND e.deleted_at IS NULL AND e.author_id = ",
+    );
+    sql.bind(author.to_string()).push(" AND (s.team_id IS NOT NULL OR s.owner_id <> ").bind(author.to_string());
+    sql.push(") ORDER BY e.session_id, e.number");
+    sql.fetch_all(pool).await
+}
+
 /// Takes the next `count` numbers of a session and keeps its row until the transaction ends: entries get their numbers one after
 /// the other, without a gap. Gives the last of them; none when it is deleted or archived.
 pub async fn advance(tx: &mut Tx, session: SessionId, count: i64, now: i64) -> AppResult<Option<i64>> {

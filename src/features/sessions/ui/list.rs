@@ -12,12 +12,15 @@ use super::{
 };
 use crate::{
     browser::page,
-    features::sessions::{
-        model::{SessionPage, SessionQuery, SessionSort, SessionSummary, SessionView, TRASH_DAYS},
-        state::{session_address, session_query, sessions_address, sessions_path, undelete_session, use_sessions},
+    features::{
+        accounts::state::use_session,
+        sessions::{
+            model::{SessionPage, SessionQuery, SessionSort, SessionStatus, SessionSummary, SessionView, TRASH_DAYS},
+            state::{session_address, session_query, sessions_address, sessions_fields, sessions_path, undelete_session, use_sessions},
+        },
     },
     ids::SessionId,
-    ui::{EmptyState, ErrorView, Icon, Loading, PageTitle, Transition, count, page_keys, toast, toast_error, use_toasts},
+    ui::{EmptyState, ErrorView, Icon, Loading, PageTitle, Transition, count, drop_down, late, page_keys, toast, toast_error, use_toasts},
 };
 
 const LIST: &str = ".rows.sessions";
@@ -32,8 +35,10 @@ const VIEWS: [(SessionView, &str); 5] = [
     (SessionView::Archived, "Archived"),
     (SessionView::Trash, "Trash"),
 ];
+const STATUSES: [(SessionStatus, &str); 3] =
+    [(SessionStatus::Active, "Active"), (SessionStatus::Committed, "Committed"), (SessionStatus::Archived, "Archived")];
 const SORTS: [(SessionSort, &str); 3] =
-    [(SessionSort::Activity, "Newest activity"), (SessionSort::Created, "Newest first"), (SessionSort::Title, "Title")];
+    [(SessionSort::Activity, "newest activity"), (SessionSort::Created, "newest first"), (SessionSort::Title, "title")];
 
 #[component]
 pub fn SessionsPage() -> impl IntoView {
@@ -105,13 +110,13 @@ fn Filters(query: Memo<SessionQuery>) -> impl IntoView {
         });
     };
     let to_view = move |view| move || query.with(|query| sessions_address(&SessionQuery { view, cursor: None, ..query.clone() }));
-    let sort = move |event| {
-        let value = event_target_value(&event);
-        let sort = SORTS.into_iter().map(|(sort, _)| sort).find(|sort| key(*sort) == value).unwrap_or_default();
-        go.run(SessionQuery { sort, cursor: None, ..query.get_untracked() });
+    let hidden = move || {
+        let fields = query.with(sessions_fields).into_iter().filter(|(name, _)| !matches!(*name, "q" | "cursor"));
+        fields.map(|(name, value)| view! { <input type="hidden" name=name value=value/> }).collect_view()
     };
     view! {
         <form class="toolbar wrap" role="search" action="/sessions" method="get" on:submit=|event| event.prevent_default()>
+            {hidden}
             <span class="seg" role="group" aria-label="Which sessions">
                 {VIEWS
                     .map(|(view, words)| {
@@ -133,25 +138,51 @@ fn Filters(query: Memo<SessionQuery>) -> impl IntoView {
                 />
                 <kbd class="kbd wide-only" aria-hidden="true">"/"</kbd>
             </label>
-            <label class="select auto">
-                <span class="sr">"Sort"</span>
-                <select class="input" on:change=sort>
-                    {SORTS
-                        .map(|(sort, words)| view! { <option value=key(sort) selected=move || query.with(|query| query.sort) == sort>{words}</option> })
-                        .collect_view()}
-                </select>
-                <Icon name="chev-d"/>
-            </label>
         </form>
+        <DropDowns query=query/>
     }
 }
 
-fn key(sort: SessionSort) -> &'static str {
-    match sort {
-        SessionSort::Activity => "activity",
-        SessionSort::Created => "created",
-        SessionSort::Title => "title",
-    }
+#[component]
+fn DropDowns(query: Memo<SessionQuery>) -> impl IntoView {
+    let session = use_session();
+    let with = move |change: &dyn Fn(&mut SessionQuery)| {
+        let mut next = query.get();
+        next.cursor = None;
+        change(&mut next);
+        sessions_address(&next)
+    };
+    let teams = move || {
+        let teams = session.account().map(|me| me.teams).unwrap_or_default();
+        let chosen = query.with(|query| query.team);
+        (!teams.is_empty()).then(|| {
+            let mut entries = vec![(with(&|query| query.team = None), "Any".to_owned(), None, chosen.is_none())];
+            let mut shown = if chosen.is_none() { "any" } else { "unknown" }.to_owned();
+            for team in teams {
+                let here = chosen == Some(team.id);
+                if here {
+                    shown.clone_from(&team.name);
+                }
+                entries.push((with(&|query| query.team = Some(team.id)), team.name, None, here));
+            }
+            late(move || drop_down("Team", shown, chosen.is_some(), entries))
+        })
+    };
+    let statuses = move || {
+        let chosen = query.with(|query| query.status);
+        let mut entries = vec![(with(&|query| query.status = None), "Any".to_owned(), None, chosen.is_none())];
+        for (status, words) in STATUSES {
+            entries.push((with(&|query| query.status = Some(status)), words.to_owned(), None, chosen == Some(status)));
+        }
+        drop_down("Status", chosen.map_or_else(|| "any".to_owned(), |status| status.to_string()), chosen.is_some(), entries)
+    };
+    let sorts = move || {
+        let chosen = query.with(|query| query.sort);
+        let words = SORTS.iter().find(|(sort, _)| *sort == chosen).map_or("", |(_, words)| words);
+        let entries = SORTS.map(|(sort, words)| (with(&|query| query.sort = sort), words.to_owned(), None, sort == chosen)).to_vec();
+        drop_down("Sort", words.to_owned(), false, entries)
+    };
+    view! { <div class="filters"><Transition>{teams}</Transition>{statuses}{sorts}</div> }
 }
 
 /// A page of the list.

@@ -10,6 +10,7 @@ use super::{super::archive::ZipStream, access};
 use crate::{
     error::AppResult,
     features::{
+        accounts::service::{Audit, note},
         analytics::service::{Event, record},
         artifacts::{
             model::{Kind, slug::slugify},
@@ -35,7 +36,9 @@ pub struct Export {
 /// Everything committed in a volume, or only some of it, by path.
 pub async fn export_volume(ctx: &Ctx, id: VolumeId, only: Option<Vec<ArtifactId>>) -> AppResult<Export> {
     let access = access::authorise_whole(ctx, id).await?;
+    let part = only.as_ref().map(|only| format!("{} artifacts", only.len())).unwrap_or_default();
     let mut tx = ctx.db().write_tx().await?;
+    note(ctx, &mut tx, Audit::new("volume.exported", &access.name).team(access.team).detail(&part)).await?;
     record(ctx, &mut tx, Event::new("volume.exported").team(access.team).volume(id)).await?;
     tx.commit().await?;
     let ctx = ctx.clone();
@@ -90,10 +93,15 @@ fn write_artifact(
 pub async fn export_artifact(ctx: &Ctx, id: ArtifactId, revision: Option<RevisionId>) -> AppResult<Export> {
     let artifact = artifacts::download(ctx, id, revision).await?;
     let mut tx = ctx.db().write_tx().await?;
+    note(ctx, &mut tx, Audit::new("artifact.exported", &artifact.slug).team(artifact.team)).await?;
     record(
         ctx,
         &mut tx,
-        Event::new("artifact.downloaded").volume(artifact.volume).subject(id).data(json!({ "files": artifact.files.len() })),
+        Event::new("artifact.downloaded")
+            .team(artifact.team)
+            .volume(artifact.volume)
+            .subject(id)
+            .data(json!({ "files": artifact.files.len() })),
     )
     .await?;
     tx.commit().await?;

@@ -20,14 +20,14 @@ pub fn AccountData(me: Me) -> impl IntoView {
         <section class="set">
             <header>
                 <h2>"Export"</h2>
-                <p>"One file with your account: profile, teams, sign-ins, tokens without their secrets, and the audit log of what you did. Volumes have an export of their own."</p>
+                <p>"One file with your account: profile, teams, sign-ins, tokens without their secrets, the audit log of what you did, your private sessions, messages, comments, favourites and notifications. Volumes have an export of their own."</p>
                 <a class="btn" href="/api/v1/me/export" rel="external" download="llmos-account.json"><Icon name="download"/>"Download"</a>
             </header>
         </section>
         <section class="set danger-zone">
             <header>
                 <h2>"Delete the account"</h2>
-                <p>"Your account, your own volume and your tokens go. What you committed to teams stays there under the name “Deleted account”."</p>
+                <p>"Your account, your own volume, your private sessions and your tokens go. What you committed to teams stays there under the name “Deleted account”."</p>
                 <button type="button" class="btn danger" on:click=move |_| page::open_dialog(DELETE)>"Delete account"</button>
             </header>
         </section>
@@ -51,7 +51,7 @@ fn DeleteDialog(me: Me) -> impl IntoView {
         <Dialog id=DELETE title="Delete your account?".to_owned() alert=true>
             <form method="post" on:submit=delete>
                 <div class="body">
-                    <p>"This cannot be undone. Export your data first if you may want it."</p>
+                    <p>"This cannot be undone. Your private sessions go with the account: export your data first if you may want them."</p>
                     <FormError error=running.error beside=&["password", "email"]/>
                     {if has_password {
                         view! { <Field id="delete-password" name="password" label="Your password, to go on" kind="password" value=typed autocomplete="current-password" required=true error=running.error/> }
