@@ -81,7 +81,7 @@ async fn serve(mut socket: WebSocket, ctx: Ctx, credential: Option<Credential>, 
         }
         Err(end) => end,
     };
-    say_goodbye(socket, &state, end).await;
+    say_goodbye(socket, end).await;
 }
 
 async fn enter(

@@ -22,7 +22,7 @@ use super::{
             room_access,
         },
     },
-    Asked, End, Flow, Heard, Line, close, credential, credential_of, identify, say_goodbye, upgrade,
+    Asked, End, Flow, Heard, Line, STOPPING, close, credential, credential_of, identify, say_goodbye, upgrade,
 };
 use crate::{
     error::{AppResult, ErrorCode},
@@ -66,7 +66,7 @@ async fn serve(mut socket: WebSocket, ctx: Ctx, credential: Option<Credential>) 
         }
         Err(end) => end,
     };
-    say_goodbye(socket, &state, end).await;
+    say_goodbye(socket, end).await;
 }
 
 /// Finds out who it is: from the request, or from the first frame.
@@ -74,7 +74,10 @@ async fn greet(socket: &mut WebSocket, ctx: &Ctx, credential: Option<Credential>
     let credential = match credential {
         Some(credential) => credential,
         None => {
-            let first = timeout(ctx.state.rooms.limits.greeting, socket.recv()).await;
+            let first = tokio::select! {
+                first = timeout(ctx.state.rooms.limits.greeting, socket.recv()) => first,
+                () = ctx.state.shutdown.cancelled() => return Err(STOPPING),
+            };
             let Ok(Some(Ok(Message::Text(text)))) = first else { return Err(End::Close(close::SIGN_IN, "say who you are first")) };
             match serde_json::from_str(&text) {
                 Ok(ClientFrame::Auth { token: Some(token), .. }) => credential_of(&ctx.state, &token),
