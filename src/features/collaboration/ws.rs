@@ -164,7 +164,8 @@ struct Line<'a, F: Frame> {
 }
 
 impl<'a, F: Frame> Line<'a, F> {
-    fn new(socket: &'a mut WebSocket, ctx: Ctx, credential: Credential) -> Self {
+    /// `changes` from before it was looked who it is: what changed since then would not be heard of otherwise.
+    fn new(socket: &'a mut WebSocket, ctx: Ctx, credential: Credential, changes: broadcast::Receiver<Changed>) -> Self {
         let now = Instant::now();
         let limits = ctx.state.rooms.limits;
         Self {
@@ -175,7 +176,7 @@ impl<'a, F: Frame> Line<'a, F> {
             faults: 0,
             heard: now,
             pinged: None,
-            changes: ctx.state.actors.changes(),
+            changes,
             recheck: now + limits.recheck_anyway,
             ctx,
             credential,

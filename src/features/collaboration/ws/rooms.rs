@@ -53,10 +53,11 @@ pub async fn room_socket(
 async fn serve(mut socket: WebSocket, ctx: Ctx, credential: Option<Credential>) {
     let state = ctx.state.clone();
     let _counted = state.rooms.count();
+    let changes = state.actors.changes();
     // In boxes, here and below: what is done once in a while would otherwise lie in the memory of every connection that only waits.
     let end = match Box::pin(greet(&mut socket, &ctx, credential)).await {
         Ok((ctx, credential)) => {
-            let mut client = Client::new(Line::new(&mut socket, ctx.clone(), credential));
+            let mut client = Client::new(Line::new(&mut socket, ctx.clone(), credential, changes));
             let Err(end) = client.run().await;
             let id = client.line.id;
             for room in client.rooms.into_keys() {
