@@ -66,8 +66,9 @@ pub async fn serve(config: Config) -> Result<(), BoxError> {
     if let Some(addr) = state.config.ws_addr {
         let listener = listen(addr).await.map_err(|error| format!("cannot listen on {addr} (WS_ADDR): {error}"))?;
         let sockets = router::sockets(state.clone()).into_make_service_with_connect_info::<SocketAddr>();
+        let stopped = state.shutdown.clone().cancelled_owned();
         tokio::spawn(async move {
-            if let Err(error) = axum::serve(listener, sockets).await {
+            if let Err(error) = axum::serve(listener, sockets).with_graceful_shutdown(stopped).await {
                 tracing::error!(%error, "the listener of WS_ADDR failed");
             }
         });
@@ -81,9 +82,8 @@ pub async fn serve(config: Config) -> Result<(), BoxError> {
         tracing::info!("stopping");
         shutdown.cancel();
     });
-    let stopped = state.shutdown.clone();
     let serving = axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>())
-        .with_graceful_shutdown(async move { stopped.cancelled().await })
+        .with_graceful_shutdown(state.shutdown.clone().cancelled_owned())
         .into_future();
     let deadline = async {
         state.shutdown.cancelled().await;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures::SinkExt as _;
+use llmos_lite::{features::collaboration::service::documents, server::context::Ctx};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message as Frame;
@@ -271,3 +272,38 @@ app_test!(a_zero_character_does_not_keep_the_draft_from_following, |app| {
     editor.until_saved().await;
     assert!(detail(&maya, &id).await["text"].as_str().is_some_and(|text| text.contains("Read the whole")));
 });
+
+app_test!(
+    a_document_that_everybody_left_is_stored_as_one_state_and_leaves_the_memory,
+    |config| {
+        config.sockets.document_unused = Duration::from_millis(300);
+    },
+    |app| {
+        let Place { maya, ines, id, .. } = place(app).await;
+        let mut first = Editor::open(app, &maya, &id).await;
+        let mut second = Editor::open(app, &ines, &id).await;
+        for number in 0..500 {
+            let editor = if number % 2 == 0 { &mut first } else { &mut second };
+            editor.write("", &format!("{number} ")).await;
+        }
+        first.until_text("499 ").await;
+        second.until_text("498 ").await;
+        first.until_saved().await;
+        second.until_saved().await;
+        assert_eq!(first.text(), second.text());
+        let written = first.text();
+        drop((first, second));
+        let ctx = Ctx::internal(app.state.clone(), None);
+        let left = async {
+            while !documents::open(&ctx).is_empty() {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), left).await.expect("it leaves the memory");
+        let rows: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM document_updates").fetch_one(app.state.db.read()).await.expect("a count");
+        assert!(rows <= 8, "{rows} updates are read by whoever comes next");
+        assert_eq!(detail(&maya, &id).await["text"], written.as_str());
+        assert!(documents::open(&ctx).is_empty(), "reading the draft opens nothing");
+        assert_eq!(Editor::open(app, &ines, &id).await.text(), written);
+    }
+);

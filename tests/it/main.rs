@@ -30,6 +30,8 @@ mod sessions;
 mod socket;
 mod socket_durability;
 mod socket_faults;
+mod socket_rights;
+mod socket_shutdown;
 mod tree;
 mod usage;
 mod volumes;

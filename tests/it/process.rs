@@ -5,7 +5,7 @@
 
 use std::{
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     time::{Duration, Instant},
 };
 
@@ -24,7 +24,9 @@ pub struct Disk {
 impl Disk {
     /// Starts a server that goes on with what is there; see [`Process::start`].
     pub async fn start(&self, wrapper: &[&str]) -> Process {
-        Process::start_with(self.folder.path(), self.database.as_ref().map(PostgresDatabase::url), wrapper).await
+        let url = self.database.as_ref().map(PostgresDatabase::url);
+        let environment: Vec<_> = url.as_deref().map(|url| ("DATABASE_URL", url)).into_iter().collect();
+        Process::start_with(self.folder.path(), wrapper, &environment).await
     }
 }
 
@@ -69,12 +71,12 @@ pub struct Process {
 impl Process {
     /// Starts the server on `data` with SQLite, below `wrapper` (a tool and its arguments) if there is one.
     pub async fn start(data: &Path, wrapper: &[&str]) -> Self {
-        Self::start_with(data, None, wrapper).await
+        Self::start_with(data, wrapper, &[]).await
     }
 
-    async fn start_with(data: &Path, database_url: Option<String>, wrapper: &[&str]) -> Self {
-        let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port();
-        let address = format!("127.0.0.1:{port}");
+    /// The same with more in its environment.
+    pub async fn start_with(data: &Path, wrapper: &[&str], environment: &[(&str, &str)]) -> Self {
+        let address = free_address();
         let binary = env!("CARGO_BIN_EXE_llmos");
         let mut command = match wrapper {
             [] => Command::new(binary),
@@ -84,16 +86,14 @@ impl Process {
                 command
             }
         };
-        match database_url {
-            Some(url) => command.env("DATABASE_URL", url),
-            None => command.env_remove("DATABASE_URL"),
-        };
         let child = command
             .arg("serve")
             .current_dir(data)
             .env("DATA_DIR", data)
             .env("LEPTOS_SITE_ADDR", &address)
             .env("RUST_LOG", "error")
+            .env_remove("DATABASE_URL")
+            .envs(environment.iter().copied())
             .stdout(Stdio::null())
             .spawn()
             .expect("the server starts");
@@ -117,10 +117,30 @@ impl Process {
         self.child.wait().expect("it ends");
     }
 
+    /// Asks the server to stop, and waits until it has.
+    pub async fn stop(mut self) -> ExitStatus {
+        let asked = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().expect("kill is there");
+        assert!(asked.success());
+        let began = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().expect("it can be waited for") {
+                return status;
+            }
+            assert!(began.elapsed() < Duration::from_secs(60), "the server stops by itself");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     /// The answer of `/api/v1`, or `None` when the server died before it.
     pub async fn call(&self, client: &Client, method: Method, path: &str, body: Value) -> Option<(u16, Value)> {
         call(&self.base, client, method, path, body).await
     }
+}
+
+/// An address that nobody listens on.
+pub fn free_address() -> String {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port();
+    format!("127.0.0.1:{port}")
 }
 
 pub async fn call(base: &str, client: &Client, method: Method, path: &str, body: Value) -> Option<(u16, Value)> {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures::SinkExt as _;
+use llmos_lite::{features::collaboration::service, server::context::Ctx};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
@@ -14,14 +15,14 @@ use crate::{
     volumes::{committed, save, volume},
 };
 
-fn commit(sha: &str) -> Value {
+pub fn commit(sha: &str) -> Value {
     json!({ "type": "commit", "volumeType": "team", "commitSha": sha })
 }
 
-const SHA: &str = "0123456789abcdef";
+pub const SHA: &str = "0123456789abcdef";
 
 /// Maya owns a team, Ines is a member and Vera a viewer of it.
-async fn people(app: &TestApp) -> (Client, Client, Client, String) {
+pub async fn people(app: &TestApp) -> (Client, Client, Client, String) {
     let maya = app.sign_up_first().await;
     let team = maya.team("Harbor").await;
     let ines = app.join(&maya, &team, "member", "ines@harbor.internal").await;
@@ -307,51 +308,6 @@ app_test!(
     }
 );
 
-app_test!(rights_that_end_end_the_connection_within_a_second, |app| {
-    let (maya, ines, _, team) = people(app).await;
-    let mut watcher = app.socket_of(&maya).await;
-    watcher.join(&team, "workspace", None).await;
-
-    // A role that falls.
-    let mut socket = app.socket_of(&ines).await;
-    socket.join(&team, "workspace", None).await;
-    let (status, _) = maya.patch(&format!("/teams/{team}/members/{}", ines.id), json!({ "role": "viewer" })).await;
-    assert_eq!(status, 200);
-    tokio::time::sleep(Duration::from_millis(900)).await;
-    socket.tell(&team, commit(SHA)).await;
-    assert_eq!(socket.until("error").await["code"], "forbidden");
-
-    // Out of the team: out of the room, the connection stays.
-    let (status, _) = maya.delete(&format!("/teams/{team}/members/{}", ines.id)).await;
-    assert_eq!(status, 204);
-    assert_eq!(socket.until("error").await["code"], "forbidden");
-    assert_eq!(watcher.until("user_left").await["event"]["userId"], ines.id.as_str());
-    socket.join(&ines.id, "workspace", None).await;
-
-    // A token that is revoked.
-    let (_, tokens) = ines.get("/me/tokens").await;
-    for token in tokens.as_array().expect("a list") {
-        let (status, _) = ines.delete(&format!("/me/tokens/{}", text(&token["id"]))).await;
-        assert_eq!(status, 204);
-    }
-    assert_eq!(socket.closed().await, 4401);
-
-    // Signing out ends what a token of a minute has opened.
-    let (_, made) = ines.post("/ws-token", Value::Null).await;
-    let mut socket = app.open(&format!("/ws?token={}", text(&made["token"])), &[]).await.expect("it opens");
-    socket.until("welcome").await;
-    let (status, _) = ines.post("/sign-out", Value::Null).await;
-    assert!(status < 300, "{status}");
-    assert_eq!(socket.closed().await, 4401);
-
-    // An account that is deactivated.
-    let tomas = app.sign_up(&maya, "tomas@harbor.internal").await;
-    let mut socket = app.socket_of(&tomas).await;
-    let (status, _) = maya.patch(&format!("/admin/users/{}", tomas.id), json!({ "deactivated": true })).await;
-    assert_eq!(status, 200);
-    assert_eq!(socket.closed().await, 4401);
-});
-
 app_test!(stopping_says_come_back, |app| {
     let maya = app.sign_up_first().await;
     let mut socket = app.socket_of(&maya).await;
@@ -475,4 +431,48 @@ app_test!(who_is_in_a_room_is_here_without_having_asked_for_anything, |app| {
     sockets[0].send(json!({ "type": "ping" })).await;
     sockets[0].until("pong").await;
     assert_eq!(here().await, ["vera"]);
+});
+
+app_test!(events_that_had_their_time_are_removed_and_the_last_thousand_stay, |app| {
+    let (maya, ines, _, team) = people(app).await;
+    let ctx = Ctx::internal(app.state.clone(), None);
+    let day = 24 * 3_600_000;
+    for (room, age) in [(&maya.id, 4 * day), (&ines.id, 4 * day), (&team, 2 * day)] {
+        sqlx::query(
+            "WITH RECURSIVE n(seq) AS (SELECT 1 UNION ALL SELECT seq + 1 FROM n WHERE seq < 1500) \
+             INSERT INTO room_events (room_id, seq, frame, created_at) \
+             SELECT CAST($1 AS TEXT), seq, '{\"type\":\"event\",\"seq\":' || seq || '}', CAST($2 AS BIGINT) FROM n",
+        )
+        .bind(room.as_str())
+        .bind(ctx.now() - age)
+        .execute(app.state.db.read())
+        .await
+        .expect("rows");
+        sqlx::query("INSERT INTO rooms (id, reserved, closed, updated_at) VALUES ($1, 1500, 1, 0)")
+            .bind(room.as_str())
+            .execute(app.state.db.read())
+            .await
+            .expect("a row");
+    }
+    // One room is in memory meanwhile.
+    let mut there = app.socket_of(&ines).await;
+    assert_eq!(there.join(&ines.id, "workspace", Some(0)).await["resync"], Value::Null);
+    service::remove_old_events(&ctx).await.expect("they are removed");
+    let kept = async |room: &str| -> (i64, i64) {
+        let rows = sqlx::query_as("SELECT COUNT(*), MIN(seq) FROM room_events WHERE room_id = $1 AND seq <= 1500");
+        rows.bind(room.to_owned()).fetch_one(app.state.db.read()).await.expect("a count")
+    };
+    assert_eq!(kept(&maya.id).await, (1_000, 501));
+    assert_eq!(kept(&team).await, (1_500, 1), "younger than three days");
+
+    let mut late = app.socket_of(&maya).await;
+    assert_eq!(late.join(&maya.id, "workspace", Some(499)).await["resync"], true);
+    let state = late.join(&maya.id, "workspace", Some(500)).await;
+    assert_eq!(state["resync"], Value::Null, "{state}");
+    for number in 501..=state["seq"].as_u64().expect("a number") {
+        assert_eq!(late.until("event").await["seq"].as_u64(), Some(number));
+    }
+    // What the memory took for kept is looked for in the database.
+    let mut other = app.socket_of(&ines).await;
+    assert_eq!(other.join(&ines.id, "workspace", Some(499)).await["resync"], true);
 });

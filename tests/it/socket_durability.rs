@@ -25,13 +25,13 @@ use crate::{
 };
 
 /// One artifact and one session of the first account, and a token of it.
-struct Place {
-    token: String,
-    artifact: String,
-    session: String,
+pub struct Place {
+    pub token: String,
+    pub artifact: String,
+    pub session: String,
 }
 
-async fn place(process: &Process, client: &Client) -> Place {
+pub async fn place(process: &Process, client: &Client) -> Place {
     let volume = first_account(process, client).await;
     let make = async |path: &str, body: Value| -> Value {
         let (status, made) = process.call(client, Method::POST, path, body).await.expect("an answer");

@@ -125,16 +125,16 @@ const NO_MESSAGE: End = End::Close(close::UNREADABLE, "this is not a message, or
 
 const SLOW: End = End::Close(close::SLOW, "read faster, or come back and read again");
 
+const STOPPING: End = End::Close(close::RESTART, "the server restarts: come back");
+
 /// Tells the other side why.
-async fn say_goodbye(mut socket: WebSocket, state: &AppState, end: End) {
+async fn say_goodbye(mut socket: WebSocket, end: End) {
     let End::Close(code, reason) = end else { return };
     let frame = Message::Close(Some(CloseFrame { code, reason: Utf8Bytes::from_static(reason) }));
     let _ = timeout(GOODBYE, async {
         socket.send(frame).await?;
-        // Until the other side has said goodbye too, so that it gets to read ours; not while everybody waits for the process.
-        while !state.shutdown.is_cancelled()
-            && let Some(Ok(_)) = socket.recv().await
-        {}
+        // Until the other side has said goodbye too: what it still sends would otherwise make its system throw ours away.
+        while let Some(Ok(_)) = socket.recv().await {}
         Ok::<(), axum::Error>(())
     })
     .await;
@@ -164,7 +164,8 @@ struct Line<'a, F: Frame> {
 }
 
 impl<'a, F: Frame> Line<'a, F> {
-    fn new(socket: &'a mut WebSocket, ctx: Ctx, credential: Credential) -> Self {
+    /// `changes` from before it was looked who it is: what changed since then would not be heard of otherwise.
+    fn new(socket: &'a mut WebSocket, ctx: Ctx, credential: Credential, changes: broadcast::Receiver<Changed>) -> Self {
         let now = Instant::now();
         let limits = ctx.state.rooms.limits;
         Self {
@@ -175,7 +176,7 @@ impl<'a, F: Frame> Line<'a, F> {
             faults: 0,
             heard: now,
             pinged: None,
-            changes: ctx.state.actors.changes(),
+            changes,
             recheck: now + limits.recheck_anyway,
             ctx,
             credential,
@@ -189,7 +190,7 @@ impl<'a, F: Frame> Line<'a, F> {
         loop {
             let look = self.recheck.min(self.next_look());
             tokio::select! {
-                () = shutdown.cancelled() => return Err(End::Close(close::RESTART, "the server restarts: come back")),
+                () = shutdown.cancelled() => return Err(STOPPING),
                 message = self.socket.recv() => match message {
                     Some(Ok(Message::Close(_))) | None => return Err(End::Gone),
                     Some(Err(_)) => return Err(NO_MESSAGE),
@@ -226,7 +227,7 @@ impl<'a, F: Frame> Line<'a, F> {
                         }
                     } else {
                         self.pinged = Some(now);
-                        self.socket.send(Message::Ping(Bytes::new())).await.map_err(|_| End::Gone)?;
+                        Box::pin(self.write(std::iter::once(Message::Ping(Bytes::new())))).await?;
                     }
                 }
             }
@@ -254,7 +255,7 @@ impl<'a, F: Frame> Line<'a, F> {
         }
     }
 
-    /// Writes what waits, in batches; a reader that does not keep up is let go.
+    /// Writes what waits, in batches.
     async fn flush(&mut self) -> Flow {
         loop {
             if self.outbox.is_slow() {
@@ -264,11 +265,7 @@ impl<'a, F: Frame> Line<'a, F> {
             if batch.is_empty() {
                 return Ok(());
             }
-            let outbox = self.outbox.clone();
-            tokio::select! {
-                written = write(self.socket, batch.into_iter()) => written.map_err(|_| End::Gone)?,
-                () = outbox.overflow() => return Err(SLOW),
-            }
+            self.write_all(batch.into_iter()).await?;
         }
     }
 
@@ -278,11 +275,20 @@ impl<'a, F: Frame> Line<'a, F> {
         self.write_all(std::iter::once(frame)).await
     }
 
-    /// Writes past the outbox; whoever does not read holds up only itself, and not for ever.
+    /// Writes past the outbox.
     async fn write_all(&mut self, frames: impl Iterator<Item = F>) -> Flow {
-        match timeout(self.limits.silence, write(self.socket, frames)).await {
-            Ok(written) => written.map_err(|_| End::Gone),
-            Err(_) => Err(SLOW),
+        self.write(frames.map(Frame::into_message)).await
+    }
+
+    /// Whoever does not read holds up only itself, not for ever, and not the end of the process.
+    async fn write(&mut self, messages: impl Iterator<Item = Message>) -> Flow {
+        tokio::select! {
+            written = timeout(self.limits.silence, write(self.socket, messages)) => match written {
+                Ok(written) => written.map_err(|_| End::Gone),
+                Err(_) => Err(SLOW),
+            },
+            () = self.outbox.overflow() => Err(SLOW),
+            () = self.ctx.state.shutdown.cancelled() => Err(STOPPING),
         }
     }
 
@@ -293,9 +299,9 @@ impl<'a, F: Frame> Line<'a, F> {
     }
 }
 
-async fn write<F: Frame>(socket: &mut WebSocket, frames: impl Iterator<Item = F>) -> Result<(), axum::Error> {
-    for frame in frames {
-        socket.feed(frame.into_message()).await?;
+async fn write(socket: &mut WebSocket, messages: impl Iterator<Item = Message>) -> Result<(), axum::Error> {
+    for message in messages {
+        socket.feed(message).await?;
     }
     socket.flush().await
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// All times and sizes of the room socket. A value of its own, so that tests do not wait for a minute.
+/// All times of both sockets. A value of its own, so that tests do not wait for a minute.
 #[derive(Clone, Copy, Debug)]
 pub struct SocketLimits {
     /// Clients ping every 30 s; a connection that was silent for half as long again is gone.
@@ -13,6 +13,8 @@ pub struct SocketLimits {
     pub recheck: Duration,
     /// And without a change known here: another server on the same database may have made one.
     pub recheck_anyway: Duration,
+    /// A document that nobody edits leaves the memory after this time.
+    pub document_unused: Duration,
 }
 
 impl Default for SocketLimits {
@@ -22,6 +24,7 @@ impl Default for SocketLimits {
             greeting: Duration::from_secs(10),
             recheck: Duration::from_millis(500),
             recheck_anyway: Duration::from_secs(60),
+            document_unused: Duration::from_secs(20),
         }
     }
 }

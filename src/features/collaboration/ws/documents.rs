@@ -63,6 +63,7 @@ pub async fn document_socket(
 async fn serve(mut socket: WebSocket, ctx: Ctx, credential: Option<Credential>, id: Option<ArtifactId>, acks: bool) {
     let state = ctx.state.clone();
     let _counted = state.rooms.count();
+    let changes = state.actors.changes();
     // In a box: what is done once would otherwise lie in the memory of every connection that only waits.
     let end = match Box::pin(enter(&ctx, credential, id)).await {
         Ok((ctx, credential, document, id, write)) => {
@@ -70,7 +71,7 @@ async fn serve(mut socket: WebSocket, ctx: Ctx, credential: Option<Credential>, 
                 id,
                 write,
                 messages: Bucket::new(MESSAGE_BURST, MESSAGES_PER_SECOND, std::time::Instant::now()),
-                line: Line::new(&mut socket, ctx, credential),
+                line: Line::new(&mut socket, ctx, credential, changes),
                 document: document.clone(),
             };
             let Err(end) = editor.run(acks).await;
@@ -81,7 +82,7 @@ async fn serve(mut socket: WebSocket, ctx: Ctx, credential: Option<Credential>, 
         }
         Err(end) => end,
     };
-    say_goodbye(socket, &state, end).await;
+    say_goodbye(socket, end).await;
 }
 
 async fn enter(

@@ -22,7 +22,7 @@ use super::{
             room_access,
         },
     },
-    Asked, End, Flow, Heard, Line, close, credential, credential_of, identify, say_goodbye, upgrade,
+    Asked, End, Flow, Heard, Line, STOPPING, close, credential, credential_of, identify, say_goodbye, upgrade,
 };
 use crate::{
     error::{AppResult, ErrorCode},
@@ -53,10 +53,11 @@ pub async fn room_socket(
 async fn serve(mut socket: WebSocket, ctx: Ctx, credential: Option<Credential>) {
     let state = ctx.state.clone();
     let _counted = state.rooms.count();
+    let changes = state.actors.changes();
     // In boxes, here and below: what is done once in a while would otherwise lie in the memory of every connection that only waits.
     let end = match Box::pin(greet(&mut socket, &ctx, credential)).await {
         Ok((ctx, credential)) => {
-            let mut client = Client::new(Line::new(&mut socket, ctx.clone(), credential));
+            let mut client = Client::new(Line::new(&mut socket, ctx.clone(), credential, changes));
             let Err(end) = client.run().await;
             let id = client.line.id;
             for room in client.rooms.into_keys() {
@@ -66,7 +67,7 @@ async fn serve(mut socket: WebSocket, ctx: Ctx, credential: Option<Credential>) 
         }
         Err(end) => end,
     };
-    say_goodbye(socket, &state, end).await;
+    say_goodbye(socket, end).await;
 }
 
 /// Finds out who it is: from the request, or from the first frame.
@@ -74,7 +75,10 @@ async fn greet(socket: &mut WebSocket, ctx: &Ctx, credential: Option<Credential>
     let credential = match credential {
         Some(credential) => credential,
         None => {
-            let first = timeout(ctx.state.rooms.limits.greeting, socket.recv()).await;
+            let first = tokio::select! {
+                first = timeout(ctx.state.rooms.limits.greeting, socket.recv()) => first,
+                () = ctx.state.shutdown.cancelled() => return Err(STOPPING),
+            };
             let Ok(Some(Ok(Message::Text(text)))) = first else { return Err(End::Close(close::SIGN_IN, "say who you are first")) };
             match serde_json::from_str(&text) {
                 Ok(ClientFrame::Auth { token: Some(token), .. }) => credential_of(&ctx.state, &token),

@@ -7,7 +7,7 @@ use tokio::sync::OwnedMutexGuard;
 use super::{
     super::super::store,
     Document,
-    limits::{EMPTY_FOR, SETTLE_AGAIN, SETTLE_EVERY},
+    limits::{SETTLE_AGAIN, SETTLE_EVERY},
     live::{Batch, Live},
     settle::settle,
     writing,
@@ -104,17 +104,19 @@ async fn settle_always(ctx: &Ctx) {
             () = ctx.state.shutdown.cancelled() => return,
         }
         settle_due(ctx, |live| live.wants_to_settle(Instant::now())).await;
-        compact_left(ctx).await;
-        ctx.state.documents.close(Instant::now(), EMPTY_FOR);
+        // Of one moment: what leaves the memory now was compacted before.
+        let (now, unused) = (Instant::now(), ctx.state.rooms.limits.document_unused);
+        compact_left(ctx, now, unused).await;
+        ctx.state.documents.close(now, unused);
     }
 }
 
 /// Documents that nobody edits any more are stored as one state before they leave the memory: so they are read quickly by whoever comes next.
-async fn compact_left(ctx: &Ctx) {
+async fn compact_left(ctx: &Ctx, now: Instant, unused: Duration) {
     for document in ctx.state.documents.all() {
         let Ok(live) = document.live() else { continue };
         let Ok(_writing) = live.writing.clone().try_lock_owned() else { continue };
-        let Some((state, number)) = live.whole(Instant::now(), EMPTY_FOR) else { continue };
+        let Some((state, number)) = live.whole(now, unused) else { continue };
         let compacted = async {
             let mut tx = ctx.db().write_tx().await?;
             store::compact(&mut tx, live.id, &state, number).await?;

@@ -27,8 +27,6 @@ pub const ROWS: usize = 400;
 pub const LOOSE_BYTES: usize = 1024 * 1024;
 /// And when nobody edits it any more, if there are more than this.
 pub const FEW_ROWS: usize = 8;
-/// A document that nobody edits leaves the memory after this time.
-pub const EMPTY_FOR: Duration = Duration::from_secs(20);
 /// Whoever changes a draft waits no longer than this for another who does.
 pub const HELD_FOR: Duration = Duration::from_secs(10);
 /// What waits to be stored, for all documents. A database that is away for longer than this takes stops reading from editors.
