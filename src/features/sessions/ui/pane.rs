@@ -266,6 +266,10 @@ fn CommitFoot(session: SessionId, detail: RwSignal<SessionDetail>, reload: Callb
     let drafts = Memo::new(move |_| {
         detail.with(|detail| detail.artifacts.iter().filter(|artifact| artifact.has_draft && !artifact.gone).cloned().collect::<Vec<_>>())
     });
+    // The last draft is offered as well when it was left out: otherwise it could never be committed here.
+    let choosing = Memo::new(move |_| {
+        drafts.with(|drafts| drafts.len() > 1 || drafts.iter().any(|draft| left_out.with(|out| out.contains(&draft.id))))
+    });
     let chosen = move || {
         drafts.with(|drafts| drafts.iter().map(|draft| draft.id).filter(|id| !left_out.with(|out| out.contains(id))).collect::<Vec<_>>())
     };
@@ -302,7 +306,8 @@ fn CommitFoot(session: SessionId, detail: RwSignal<SessionDetail>, reload: Callb
         >
             {move || {
                 let list = drafts.get();
-                (list.len() > 1)
+                choosing
+                    .get()
                     .then(|| {
                         view! {
                             <details class="drop up">
