@@ -1,16 +1,13 @@
 // Sessions as people use them: two at the same time, on the same thing, with a network that goes away.
-import { another, api, append, checkAccessible, createArtifact, editor, expect, ready, test, watch } from "../fixtures/index.js";
+import { readFile } from "node:fs/promises";
+import { another, append, checkAccessible, editor, expect, importFile, joinTeam, ready, test, watch } from "../fixtures/index.js";
 
-/** Brings a second person into the team. */
-async function join(request: Parameters<typeof api>[0], second: Parameters<typeof api>[0], team: string, role: string) {
-  const { url } = await api<{ url: string }>(request, "POST", `/teams/${team}/invitations`, { role, maxUses: 1, expiresInDays: 1 });
-  await api(second, "POST", `/invitations/${url.split("/").pop()}/accept`);
-}
+const SKILL = "skills/code-review-excellence/SKILL.md";
 
 test("two people talk about a skill, one edits it, one loses the network, and they commit it from the session", async ({ page, team, admin, browser, problems }) => {
   test.setTimeout(180_000);
   const request = page.context().request;
-  await createArtifact(request, team.volumeId, "code-review-excellence", "---\nname: code-review-excellence\ndescription: How we review.\n---\n\n# Code review\n\nRead the change first.\n");
+  await importFile(request, team.volumeId, SKILL, await readFile(new URL(`../../tests/data/volume/${SKILL}`, import.meta.url)));
 
   // A session for the team.
   await page.goto("/sessions");
@@ -27,7 +24,7 @@ test("two people talk about a skill, one edits it, one loses the network, and th
   // The second person arrives and is seen.
   const second = await another(browser, admin, "Tomas Rey");
   watch(second.page, problems);
-  await join(request, second.context.request, team.id, "member");
+  await joinTeam(request, second.context.request, team, "member");
   await second.page.goto(address);
   await ready(second.page);
   const here = page.getByRole("region", { name: "Session", exact: true }).getByRole("list", { name: "Here now" });
@@ -43,7 +40,9 @@ test("two people talk about a skill, one edits it, one loses the network, and th
   // What is named opens beside the timeline; both edit it there, and see each other.
   for (const one of [page, second.page]) {
     await one.getByRole("article").getByRole("link", { name: /code-review-excellence/ }).first().click();
-    await editor(one);
+    // The end of a long text is drawn where one looks at it.
+    await (await editor(one)).click();
+    await one.keyboard.press("Control+End");
   }
   await append(page, "\nAsk before you judge.\n");
   await expect(second.page.locator(".cm-line", { hasText: "Ask before you judge." })).toBeVisible();

@@ -5,10 +5,11 @@ mod rooms;
 pub use rooms::RoomsView;
 
 use leptos::prelude::*;
+use leptos_router::hooks::use_location;
 
 use super::{link::Link, model::RoomUser, state::use_here};
 use crate::{
-    features::accounts::model::{Person, UserKind},
+    features::accounts::model::{Person, UserKind, login_address},
     ui::{Avatar, Icon, count, plural},
 };
 
@@ -127,6 +128,13 @@ pub fn LinkState(#[prop(into)] link: Signal<Link>) -> impl IntoView {
 /// What one reads differently while the connection is away for longer; quiet in between.
 #[component]
 pub fn LinkBanner(#[prop(into)] link: Signal<Link>) -> impl IntoView {
+    let location = use_location();
+    // Back to what one was at, once one is signed in again.
+    let sign_in = move || {
+        let (path, search) = (location.pathname.get(), location.search.get());
+        let search = search.trim_start_matches('?');
+        login_address(&if search.is_empty() { path } else { format!("{path}?{search}") })
+    };
     move || match link.get() {
         Link::Offline => view! {
             <div class="banner" role="status">
@@ -139,7 +147,7 @@ pub fn LinkBanner(#[prop(into)] link: Signal<Link>) -> impl IntoView {
             <div class="banner warn" role="alert">
                 <Icon name="alert"/>
                 <span>{why}</span>
-                <a class="btn s push" href="/login">"Sign in"</a>
+                <a class="btn s push" href=sign_in>"Sign in"</a>
             </div>
         }
         .into_any(),

@@ -280,6 +280,10 @@ fn CommitFoot(session: SessionId, detail: RwSignal<SessionDetail>, reload: Callb
     let talk_only = Memo::new(move |_| {
         drafts.with(Vec::is_empty) && detail.with(|detail| detail.summary.status == SessionStatus::Active && detail.summary.entries > 0)
     });
+    // The last draft is offered as well when it was left out: otherwise it could never be committed here.
+    let choosing = Memo::new(move |_| {
+        drafts.with(|drafts| drafts.len() > 1 || drafts.iter().any(|draft| left_out.with(|out| out.contains(&draft.id))))
+    });
     let commit = move || {
         let artifact_ids = untrack(chosen);
         if busy.get_untracked() || artifact_ids.is_empty() && !talk_only.get_untracked() {
@@ -321,7 +325,8 @@ fn CommitFoot(session: SessionId, detail: RwSignal<SessionDetail>, reload: Callb
             {move || {
                 let list = drafts.get();
                 let several = list.iter().any(|draft| draft.volume_id != list[0].volume_id);
-                (list.len() > 1)
+                choosing
+                    .get()
                     .then(|| {
                         view! {
                             <details class="drop up">
