@@ -149,6 +149,19 @@ test("an administrator helps somebody back in, ends an account and begins it aga
   await context.close();
 });
 
+test("a form that is sent before the script is there is sent when it is", async ({ page, team }) => {
+  let arrive = () => {};
+  const script = new Promise<void>((resolve) => { arrive = resolve; });
+  await page.route("**/*.wasm", async (route) => { await script; await route.continue(); });
+  await page.goto(`/teams/${team.id}/invitations`, { waitUntil: "domcontentloaded" });
+  await page.getByLabel("They become").selectOption("viewer");
+  await page.getByRole("button", { name: "Make a link" }).click();
+  arrive();
+  await expect(page.locator(".secret code")).toContainText("/invite/");
+  const { items } = await api<{ items: { role: string }[] }>(page.context().request, "GET", `/teams/${team.id}/invitations`);
+  expect(items.map((invitation) => invitation.role)).toEqual(["viewer"]);
+});
+
 test("the sample comes and goes with one click and a question", async ({ browser, problems }) => {
   const context = await browser.newContext({ storageState: ADMIN_STATE });
   const page = await context.newPage();

@@ -196,7 +196,7 @@ test("a person is offered after @, taken with the keyboard and told", async ({ p
   await expect(field(page)).toHaveValue("Ask @TomasRey ");
   await expect(options).toBeHidden();
   await field(page).press("Enter");
-  await expect(page.getByRole("article").getByText("@TomasRey")).toBeVisible();
+  await expect(page.getByRole("article").getByText("@Tomas Rey")).toBeVisible();
   await expect.poll(unread).toBe(before + 1);
   await second.context.close();
 });

@@ -1,6 +1,6 @@
 // Sessions as people use them: two at the same time, on the same thing, with a network that goes away.
 import { readFile } from "node:fs/promises";
-import { another, append, checkAccessible, editor, expect, importFile, joinTeam, ready, test, watch } from "../fixtures/index.js";
+import { another, api, append, checkAccessible, editor, expect, importFile, joinTeam, ready, test, watch } from "../fixtures/index.js";
 
 const SKILL = "skills/code-review-excellence/SKILL.md";
 

@@ -4,6 +4,15 @@ use leptos::prelude::*;
 
 use crate::browser::{document::links, editor::EDITOR};
 
+/// A form that only the script can send (it names neither a method nor where to) is held when it is sent before the script is here, and
+/// sent again then. The browser would otherwise load the page anew, and what was asked for would not happen.
+const HOLD: &str = "(()=>{const root=document.documentElement;let held;\
+    addEventListener('submit',event=>{const form=event.target;\
+    if(root.hasAttribute('data-ready')||form.hasAttribute('action')||form.hasAttribute('method'))return;\
+    event.preventDefault();held=[form,event.submitter]},true);\
+    new MutationObserver((_,seen)=>{seen.disconnect();if(held)setTimeout(()=>{const[form,by]=held;if(form.isConnected)form.requestSubmit(by?.isConnected?by:null)})})\
+    .observe(root,{attributeFilter:['data-ready']})})()";
+
 /// Written by us, not by `HydrationScripts`: that one needs a file beside the executable, and we are one binary.
 #[component]
 pub fn Assets() -> impl IntoView {
@@ -18,6 +27,7 @@ pub fn Assets() -> impl IntoView {
         <link rel="preload" href="/fonts/inter-latin.073ce132.woff2" r#as="font" r#type="font/woff2" crossorigin="anonymous"/>
         <link rel="modulepreload" href=links.js.clone() nonce=nonce.clone()/>
         <link rel="preload" href=links.wasm r#as="fetch" r#type="application/wasm" crossorigin="anonymous"/>
+        <script nonce=nonce.clone() inner_html=HOLD></script>
         <script type="module" nonce=nonce inner_html=start></script>
     }
 }

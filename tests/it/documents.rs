@@ -276,7 +276,8 @@ app_test!(a_zero_character_does_not_keep_the_draft_from_following, |app| {
 app_test!(
     a_document_that_everybody_left_is_stored_as_one_state_and_leaves_the_memory,
     |config| {
-        config.sockets.document_unused = Duration::from_millis(300);
+        // Longer than the pause between two looks at the draft: until then the document is not where it belongs.
+        config.sockets.document_unused = Duration::from_millis(2_500);
     },
     |app| {
         let Place { maya, ines, id, .. } = place(app).await;

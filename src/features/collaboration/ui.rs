@@ -74,7 +74,8 @@ pub fn PresenceMenu(#[prop(into)] users: Signal<Vec<RoomUser>>, #[prop(into)] el
                     <Presence users=users/>
                     <span class="sr">"Who is here"</span>
                 </summary>
-                <div class="pop">
+                // Nothing in it takes the focus, and fifty names have to scroll by keyboard too.
+                <div class="pop" tabindex="0">
                     <h2 class="sect">{move || format!("Here now: {}", users.with(|users| headcount(users)))}</h2>
                     <ul>{move || users.get().into_iter().map(|user| row(Person::from(user), false)).collect_view()}</ul>
                     <Show when=move || others.with(|others| !others.is_empty())>

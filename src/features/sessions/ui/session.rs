@@ -147,7 +147,8 @@ fn Session(detail: SessionDetail, entries: EntryPage) -> impl IntoView {
     };
     let away = Memo::new(move |_| gone.with(Option::is_some) || detail.with(|detail| detail.summary.deleted_at.is_some()));
     let archived = Memo::new(move |_| detail.with(|detail| detail.summary.status == SessionStatus::Archived));
-    let may_write = Signal::derive(move || detail.with(|detail| detail.can_write) && !archived.get() && !away.get());
+    // A memo: what is made of it keeps what one has written in it.
+    let may_write: Signal<bool> = Memo::new(move |_| detail.with(|detail| detail.can_write) && !archived.get() && !away.get()).into();
     show_here(live.users);
     let pointing = RwSignal::new(pointers_wanted());
     let pointers = Pointers::new(live, timeline, pointing);
