@@ -158,8 +158,8 @@ test("a form that is sent before the script is there is sent when it is", async 
   await page.getByRole("button", { name: "Make a link" }).click();
   arrive();
   await expect(page.locator(".secret code")).toContainText("/invite/");
-  const { items } = await api<{ items: { role: string }[] }>(page.context().request, "GET", `/teams/${team.id}/invitations`);
-  expect(items.map((invitation) => invitation.role)).toEqual(["viewer"]);
+  const made = await api<{ role: string }[]>(page.context().request, "GET", `/teams/${team.id}/invitations`);
+  expect(made.map((invitation) => invitation.role)).toEqual(["viewer"]);
 });
 
 test("the sample comes and goes with one click and a question", async ({ browser, problems }) => {

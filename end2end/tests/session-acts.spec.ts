@@ -131,8 +131,11 @@ test("a draft that was left out of a commit can be committed afterwards", async 
 
   // What was left out stays so, and can be taken in again though it is the only one.
   await expect(page.getByRole("button", { name: "Commit", exact: true })).toBeDisabled();
-  await choose.locator("summary").click();
-  await choose.getByLabel("buoys").check();
+  // The list is made anew when the session is read again, and is closed then.
+  await expect(async () => {
+    if (!(await choose.getByLabel("buoys").isVisible())) await choose.locator("summary").click();
+    await choose.getByLabel("buoys").check({ timeout: 1_000 });
+  }).toPass();
   await page.getByLabel("Commit message").fill("Buoys too");
   await page.getByRole("button", { name: "Commit 1 draft" }).click();
   await expect(page.locator(".event", { hasText: "Buoys too" })).toBeVisible();

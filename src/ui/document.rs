@@ -5,12 +5,16 @@ use leptos::prelude::*;
 use crate::browser::{document::links, editor::EDITOR};
 
 /// A form that only the script can send (it names neither a method nor where to) is held when it is sent before the script is here, and
-/// sent again then. The browser would otherwise load the page anew, and what was asked for would not happen.
+/// sent again then, with what was chosen in it said once more: the script has not heard it. The browser would otherwise load the page anew,
+/// and what was asked for would not happen.
 const HOLD: &str = "(()=>{const root=document.documentElement;let held;\
     addEventListener('submit',event=>{const form=event.target;\
     if(root.hasAttribute('data-ready')||form.hasAttribute('action')||form.hasAttribute('method'))return;\
-    event.preventDefault();held=[form,event.submitter]},true);\
-    new MutationObserver((_,seen)=>{seen.disconnect();if(held)setTimeout(()=>{const[form,by]=held;if(form.isConnected)form.requestSubmit(by?.isConnected?by:null)})})\
+    event.preventDefault();held=[form,event.submitter,[...form.elements].map(field=>[field,field.value,field.checked])]},true);\
+    new MutationObserver((_,seen)=>{seen.disconnect();if(held)setTimeout(()=>{const[form,by,fields]=held;if(!form.isConnected)return;\
+    for(const[field,value,checked]of fields){if(field.type==='file'||!('value'in field)||field instanceof HTMLButtonElement)continue;\
+    field.value=value;field.checked=checked;for(const what of['input','change'])field.dispatchEvent(new Event(what,{bubbles:true}))}\
+    form.requestSubmit(by?.isConnected?by:null)})})\
     .observe(root,{attributeFilter:['data-ready']})})()";
 
 /// Written by us, not by `HydrationScripts`: that one needs a file beside the executable, and we are one binary.

@@ -85,6 +85,8 @@ impl World {
             if step % 2 == 1
                 && let Some(word) = mine.pop_front()
             {
+                // From here on until the answer it may be there or not.
+                self.note().words.remove(&word);
                 editor.erase(&format!("{word} ")).await;
                 words.push((word, false));
             }
