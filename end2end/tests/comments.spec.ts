@@ -1,12 +1,5 @@
 // What people say about an artifact or a message, and the bell that tells whom it concerns.
-import { another, api, checkAccessible, createArtifact, expect, ready, test, watch, type Team } from "../fixtures/index.js";
-import type { APIRequestContext } from "@playwright/test";
-
-/** Brings a second person into the team. */
-async function join(request: APIRequestContext, second: APIRequestContext, team: Team) {
-  const { url } = await api<{ url: string }>(request, "POST", `/teams/${team.id}/invitations`, { role: "member", maxUses: 1, expiresInDays: 1 });
-  await api(second, "POST", `/invitations/${url.split("/").pop()}/accept`);
-}
+import { another, api, beginSession, checkAccessible, createArtifact, expect, joinTeam, ready, test, watch } from "../fixtures/index.js";
 
 test("a thread about an artifact: named, told by the bell, answered, resolved", async ({ page, team, admin, browser, problems }) => {
   test.setTimeout(120_000);
@@ -14,7 +7,7 @@ test("a thread about an artifact: named, told by the bell, answered, resolved", 
   const artifact = await createArtifact(request, team.volumeId, "review-rules", "---\nname: review-rules\ndescription: How we review.\n---\n\n# Review\n");
   const second = await another(browser, admin, "Tomas Rey");
   watch(second.page, problems);
-  await join(request, second.context.request, team);
+  await joinTeam(request, second.context.request, team, "member");
   await second.page.goto("/");
   await ready(second.page);
   const bell = second.page.locator(".rail .bell");
@@ -70,11 +63,11 @@ test("a thread about an artifact: named, told by the bell, answered, resolved", 
 test("comments on a message stand beside it, and all notifications are read at once", async ({ page, team, admin, browser, problems }) => {
   test.setTimeout(120_000);
   const request = page.context().request;
-  const session = await api<{ id: string }>(request, "POST", "/sessions", { title: "Api review", teamId: team.id });
+  const session = await beginSession(request, team, "Api review");
   await api(request, "POST", `/sessions/${session.id}/messages`, { text: "Shall we drop v1?" });
   const second = await another(browser, admin, "Tomas Rey");
   watch(second.page, problems);
-  await join(request, second.context.request, team);
+  await joinTeam(request, second.context.request, team, "member");
   await page.goto("/");
   await ready(page);
 

@@ -1,5 +1,5 @@
 // The connection of a session: it goes away, comes back, and ends.
-import { api, beginSession, checkAccessible, expect, ready, test } from "../fixtures/index.js";
+import { api, beginSession, checkAccessible, expect, ready, test, type Team } from "../fixtures/index.js";
 import type { Page, WebSocketRoute } from "@playwright/test";
 
 const field = (page: Page) => page.getByLabel("Message", { exact: true });
@@ -24,17 +24,23 @@ async function line(page: Page) {
   };
 }
 
+/** A session of the team's, open and live. */
+async function opened(page: Page, team: Team, title: string) {
+  const session = await beginSession(page.context().request, team, title);
+  await page.goto(`/sessions/${session.id}`);
+  await ready(page);
+  await expect(state(page)).toHaveText("Live");
+  return session;
+}
+
 /** A mark that a reload would take away. */
 const mark = (page: Page) => page.evaluate(() => void Object.assign(window, { sameDocument: true }));
 const unmoved = (page: Page) => page.evaluate(() => "sameDocument" in window);
 
 test("offline one goes on writing, and what was written is sent once, in order, without a reload", async ({ page, team }) => {
   const request = page.context().request;
-  const session = await beginSession(request, team, "Tunnel");
   const wire = await line(page);
-  await page.goto(`/sessions/${session.id}`);
-  await ready(page);
-  await expect(state(page)).toHaveText("Live");
+  const session = await opened(page, team, "Tunnel");
   await mark(page);
 
   await page.context().setOffline(true);
@@ -64,11 +70,8 @@ test("offline one goes on writing, and what was written is sent once, in order, 
 
 test("a connection that breaks says Reconnecting, and what came meanwhile is shown when it is back", async ({ page, team }) => {
   const request = page.context().request;
-  const session = await beginSession(request, team, "Loose plug");
   const wire = await line(page);
-  await page.goto(`/sessions/${session.id}`);
-  await ready(page);
-  await expect(state(page)).toHaveText("Live");
+  const session = await opened(page, team, "Loose plug");
   await mark(page);
   await wire.cut();
   await expect(state(page)).toHaveText("Reconnecting");
@@ -83,10 +86,7 @@ test("a connection that breaks says Reconnecting, and what came meanwhile is sho
 
 test("one who was signed out elsewhere is told, signs in, and is back with what was written", async ({ page, account, team }) => {
   const request = page.context().request;
-  const session = await beginSession(request, team, "Left open");
-  await page.goto(`/sessions/${session.id}`);
-  await ready(page);
-  await expect(state(page)).toHaveText("Live");
+  const session = await opened(page, team, "Left open");
   await field(page).fill("Half a thought");
   await api(request, "POST", "/sign-out");
   await expect(page.getByText("You were signed out. Sign in again.")).toBeVisible({ timeout: 30_000 });

@@ -1,16 +1,10 @@
 // A session's timeline and composer as one works with them: long, edited, unread, offline, read-only.
-import { another, api, checkAccessible, createArtifact, expect, ready, test, watch, type Team } from "../fixtures/index.js";
+import { another, api, beginSession, checkAccessible, createArtifact, expect, importFile, joinTeam, ready, test, watch, type Team } from "../fixtures/index.js";
 import type { APIRequestContext, Page } from "@playwright/test";
 
 type Made = { id: string };
 
-const begin = (request: APIRequestContext, team: Team, title: string) => api<Made>(request, "POST", "/sessions", { title, teamId: team.id });
 const say = (request: APIRequestContext, session: Made, text: string) => api<{ number: number }>(request, "POST", `/sessions/${session.id}/messages`, { text });
-
-async function join(request: APIRequestContext, second: APIRequestContext, team: Team, role: string) {
-  const { url } = await api<{ url: string }>(request, "POST", `/teams/${team.id}/invitations`, { role, maxUses: 1, expiresInDays: 1 });
-  await api(second, "POST", `/invitations/${url.split("/").pop()}/accept`);
-}
 
 /** A session of `count` messages, from a file of the predecessor. */
 async function importLong(request: APIRequestContext, team: Team, count: number): Promise<Made> {
@@ -21,12 +15,7 @@ async function importLong(request: APIRequestContext, team: Team, count: number)
     timestamp: "09:30",
   }));
   const file = JSON.stringify({ id: "long", name: "The long watch", status: "active", goal: "See the end", messages });
-  const job = await (
-    await request.post(`/api/v1/volumes/${team.volumeId}/imports`, {
-      multipart: { paths: JSON.stringify(["sessions/long.json"]), file: { name: "long.json", mimeType: "application/json", buffer: Buffer.from(file) } },
-    })
-  ).json();
-  await expect.poll(async () => (await api<{ state: string }>(request, "GET", `/jobs/${job.id}`)).state, { timeout: 60_000 }).toBe("done");
+  await importFile(request, team.volumeId, "sessions/long.json", Buffer.from(file));
   const list = await api<{ items: (Made & { title: string })[] }>(request, "GET", "/sessions?q=long");
   return list.items.find((session) => session.title === "The long watch")!;
 }
@@ -76,7 +65,7 @@ test("a link to an entry far away shows it", async ({ page, team }) => {
 
 test("what comes in quick succession is all there", async ({ page, team }) => {
   const request = page.context().request;
-  const session = await begin(request, team, "A rush");
+  const session = await beginSession(request, team, "A rush");
   await page.goto(`/sessions/${session.id}`);
   await ready(page);
   await expect(page.locator(".status").getByText("Live", { exact: true })).toBeVisible();
@@ -86,7 +75,7 @@ test("what comes in quick succession is all there", async ({ page, team }) => {
 
 test("talk alone is committed, and what happened can be commented on as well", async ({ page, team }) => {
   const request = page.context().request;
-  const session = await begin(request, team, "Only talk");
+  const session = await beginSession(request, team, "Only talk");
   await say(request, session, "We keep the red buoys");
   await page.goto(`/sessions/${session.id}`);
   await ready(page);
@@ -107,7 +96,7 @@ test("talk alone is committed, and what happened can be commented on as well", a
 
 test("what one writes survives a reload, is edited with a trace and deleted with a trace", async ({ page, team }) => {
   const request = page.context().request;
-  const session = await begin(request, team, "Mooring plan");
+  const session = await beginSession(request, team, "Mooring plan");
   await page.goto(`/sessions/${session.id}`);
   await ready(page);
   await expect(page.getByText("Say what is to be done")).toBeVisible();
@@ -144,7 +133,7 @@ test("what one writes survives a reload, is edited with a trace and deleted with
 
 test("files are attached: a picture is shown, a text becomes an artifact, what did not arrive is tried again", async ({ page, team }) => {
   const request = page.context().request;
-  const session = await begin(request, team, "Charts");
+  const session = await beginSession(request, team, "Charts");
   await page.goto(`/sessions/${session.id}`);
   await ready(page);
   const attach = page.getByLabel("Attach a file");
@@ -173,11 +162,11 @@ test("files are attached: a picture is shown, a text becomes an artifact, what d
 test("what came while one was away is marked, and read when one has seen it", async ({ page, team, admin, browser, problems }) => {
   test.setTimeout(120_000);
   const request = page.context().request;
-  const session = await begin(request, team, "Night watch");
+  const session = await beginSession(request, team, "Night watch");
   await say(request, session, "Quiet so far");
   const second = await another(browser, admin, "Tomas Rey");
   watch(second.page, problems);
-  await join(request, second.context.request, team, "member");
+  await joinTeam(request, second.context.request, team, "member");
   await second.page.goto(`/sessions/${session.id}`);
   await ready(second.page);
   const unread = async () => (await api<{ items: { id: string; unread: number }[] }>(second.context.request, "GET", "/sessions")).items.find((one) => one.id === session.id)?.unread;
@@ -227,7 +216,7 @@ test("a draft of somebody else shows in the session without a reload, and who on
   test.setTimeout(120_000);
   const request = page.context().request;
   const artifact = await createArtifact(request, team.volumeId, "mooring", "---\nname: mooring\ndescription: How we moor.\n---\n\n# Mooring\n");
-  const session = await begin(request, team, "Mooring");
+  const session = await beginSession(request, team, "Mooring");
   await page.goto(`/sessions/${session.id}`);
   await ready(page);
   // Added by hand, and by its name.
@@ -244,7 +233,7 @@ test("a draft of somebody else shows in the session without a reload, and who on
 
   const second = await another(browser, admin, "Vera Sandström");
   watch(second.page, problems);
-  await join(request, second.context.request, team, "viewer");
+  await joinTeam(request, second.context.request, team, "viewer");
   await second.page.goto(`/sessions/${session.id}`);
   await ready(second.page);
   await expect(second.page.getByText("You are a viewer here")).toBeVisible();

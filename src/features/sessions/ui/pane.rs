@@ -274,8 +274,10 @@ fn CommitFoot(session: SessionId, detail: RwSignal<SessionDetail>, reload: Callb
             picked.or_else(|| drafts.first()?.volume_id)
         })
     });
-    let is_chosen = move |draft: &SessionArtifact| draft.volume_id == volume.get() && !left_out.with(|out| out.contains(&draft.id));
-    let chosen = move || drafts.with(|drafts| drafts.iter().filter(|draft| is_chosen(draft)).map(|draft| draft.id).collect::<Vec<_>>());
+    let is_chosen = move |id: ArtifactId, of: Option<VolumeId>| of == volume.get() && !left_out.with(|out| out.contains(&id));
+    let chosen = move || {
+        drafts.with(|drafts| drafts.iter().filter(|draft| is_chosen(draft.id, draft.volume_id)).map(|draft| draft.id).collect::<Vec<_>>())
+    };
     // Talk alone can be committed too, once: the record of the session is what is saved then.
     let talk_only = Memo::new(move |_| {
         drafts.with(Vec::is_empty) && detail.with(|detail| detail.summary.status == SessionStatus::Active && detail.summary.entries > 0)
@@ -338,7 +340,7 @@ fn CommitFoot(session: SessionId, detail: RwSignal<SessionDetail>, reload: Callb
                                             let id = draft.id;
                                             let of_it = draft.volume_id;
                                             let where_it_is = several.then(|| draft.volume_name.clone());
-                                            let checked = move || volume.get() == of_it && !left_out.with(|out| out.contains(&id));
+                                            let checked = move || is_chosen(id, of_it);
                                             let toggle = move |_| {
                                                 let was = untrack(checked);
                                                 picked.set(of_it);
