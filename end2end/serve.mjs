@@ -11,7 +11,8 @@ const binary = process.env.LLMOS_BINARY ?? path.join(root, "target", "debug", "l
 const server = spawn(binary, ["serve"], {
   cwd: root,
   stdio: "inherit",
-  env: { ...process.env, DATA_DIR: data, LEPTOS_SITE_ADDR: process.env.LLMOS_E2E_ADDR, RUST_LOG: process.env.RUST_LOG ?? "warn" },
+  // The tests say which address they come from: what is limited by address would else be one for all of them.
+  env: { TRUSTED_PROXIES: "127.0.0.1", ...process.env, DATA_DIR: data, LEPTOS_SITE_ADDR: process.env.LLMOS_E2E_ADDR, RUST_LOG: process.env.RUST_LOG ?? "warn" },
 });
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => server.kill(signal));
 server.on("exit", (code) => {

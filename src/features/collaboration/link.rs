@@ -124,7 +124,6 @@ impl Pulse {
         let first = !matches!(self.phase, Phase::Open { .. });
         self.phase = Phase::Open { heard: now, asked: None };
         self.attempts = 0;
-        self.online = true;
         self.ever = true;
         first
     }
@@ -165,6 +164,17 @@ mod tests {
         assert_eq!(pause(3, 0.5), 2_000);
         assert_eq!(pause(60, 1.0), 30_000);
         assert_eq!(pause(60, 0.0), 500);
+    }
+
+    #[test]
+    fn an_answer_after_the_network_went_does_not_hide_that_one_is_offline() {
+        let mut pulse = open(0);
+        assert_eq!(pulse.wake(1_000, false), Act::Ping);
+        pulse.asked(1_000);
+        pulse.heard(1_010);
+        assert_eq!(pulse.link(), Link::Live);
+        pulse.lost(1006, 1_020, 0.5);
+        assert_eq!(pulse.link(), Link::Offline);
     }
 
     #[test]

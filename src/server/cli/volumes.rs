@@ -75,7 +75,9 @@ pub async fn import(config: Config, command: Import) -> Result<(), BoxError> {
     // Before a server is started for nothing.
     let (archive, _kept) = archive_of(&command.source)?;
     let client = client(config).await?;
-    let result = import_with(&client, &archive, &command.target).await;
+    // A folder as "." has its name only on disk.
+    let name = command.source.canonicalize().ok().and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
+    let result = import_with(&client, &archive, name.as_deref(), &command.target).await;
     client.close().await;
     result
 }
@@ -93,12 +95,13 @@ fn archive_of(source: &Path) -> Result<(PathBuf, Option<tempfile::NamedTempFile>
     Ok((file.path().to_owned(), Some(file)))
 }
 
-async fn import_with(client: &Client, archive: &Path, target: &Target) -> Result<(), BoxError> {
+async fn import_with(client: &Client, archive: &Path, name: Option<&str>, target: &Target) -> Result<(), BoxError> {
     let volume = find_volume(client, target).await?;
     let file = tokio::fs::File::open(archive).await?;
     let length = file.metadata().await?.len();
     let body = reqwest::Body::wrap_stream(tokio_util::io::ReaderStream::with_capacity(file, 256 * 1024));
-    let request = client.http.post(client.url(&format!("/volumes/{}/imports", volume.id)));
+    let address = with_query(&format!("/volumes/{}/imports", volume.id), &serde_json::json!({ "name": name }));
+    let request = client.http.post(client.url(&address));
     let response = request.header("content-type", "application/zip").header("content-length", length).body(body).send().await?;
     let mut job: JobStatus = read(response).await?;
     let bar = std::io::stderr().is_terminal();

@@ -46,16 +46,16 @@ fn by(entry: &Entry) -> (UserId, Option<&str>) {
 }
 
 /// Entries as they stand in the timeline. People who join one after the other are one row, and an artifact that came with the message
-/// above it has its card there. `day`: which day a moment is in where the reader is.
-pub fn rows_of<'a>(entries: impl Iterator<Item = &'a Arc<Entry>>, read: i64, unread: i64, day: impl Fn(i64) -> i64) -> Vec<Row> {
+/// above it has its card there. `now` is this moment; `day`: which day a moment is in where the reader is.
+pub fn rows_of<'a>(entries: impl Iterator<Item = &'a Arc<Entry>>, read: i64, unread: i64, now: i64, day: impl Fn(i64) -> i64) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
     let mut last: Option<&Arc<Entry>> = None;
     let mut marks = unread > 0 && read > 0;
     for entry in entries {
         // The first unread one may be further up.
         marks &= last.is_some() || entry.number <= read + 1;
-        let today = day(entry.created_at);
-        let new_day = last.is_none_or(|last| day(last.created_at) != today);
+        let its_day = day(entry.created_at);
+        let new_day = last.is_none_or(|last| day(last.created_at) != its_day);
         let begins_new = marks && entry.number > read;
         last = Some(entry);
         let above = rows.last_mut().filter(|_| !new_day && !begins_new && entry.comments == 0);
@@ -82,12 +82,20 @@ pub fn rows_of<'a>(entries: impl Iterator<Item = &'a Arc<Entry>>, read: i64, unr
             entry: entry.clone(),
             also: Vec::new(),
             compact: !new_day && !begins_new && rows.last().is_some_and(goes_on),
-            day: new_day.then(|| utc_time(today * DAY_MS)[..10].to_owned()),
+            day: new_day.then(|| day_words(its_day, day(now))),
             marks_new: begins_new.then(|| format!("{unread} new")),
         });
         marks &= !begins_new;
     }
     rows
+}
+
+fn day_words(day: i64, today: i64) -> String {
+    match today - day {
+        0 => "Today".to_owned(),
+        1 => "Yesterday".to_owned(),
+        _ => utc_time(day * DAY_MS)[..10].to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -101,6 +109,18 @@ mod tests {
         },
         ids::{ArtifactId, EntryId},
     };
+
+    /// In the week after the entries.
+    const NOW: i64 = 7 * DAY_MS;
+
+    #[test]
+    fn the_days_next_to_now_are_named() {
+        assert_eq!(day_words(20_783, 20_783), "Today");
+        assert_eq!(day_words(20_782, 20_783), "Yesterday");
+        assert_eq!(day_words(20_781, 20_783), "2026-11-25");
+        // A clock that is behind the server's.
+        assert_eq!(day_words(20_784, 20_783), "2026-11-28");
+    }
 
     struct Script {
         people: [UserId; 2],
@@ -143,7 +163,7 @@ mod tests {
 
         fn rows(&self, read: i64) -> Vec<Row> {
             let unread = self.entries.len() as i64 - read;
-            rows_of(self.entries.iter(), read, unread, |at| at.div_euclid(DAY_MS))
+            rows_of(self.entries.iter(), read, unread, NOW, |at| at.div_euclid(DAY_MS))
         }
     }
 
@@ -187,7 +207,7 @@ mod tests {
         let marked = |rows: &[Row]| rows.iter().find(|row| row.marks_new.is_some()).map(|row| row.entry.number);
         assert_eq!(marked(&script.rows(4)), Some(5));
         // Only a later piece is there.
-        let rows = rows_of(script.entries[3..].iter(), 1, 5, |at| at.div_euclid(DAY_MS));
+        let rows = rows_of(script.entries[3..].iter(), 1, 5, NOW, |at| at.div_euclid(DAY_MS));
         assert_eq!(marked(&rows), None);
         assert_eq!(marked(&script.rows(6)), None);
         assert_eq!(marked(&script.rows(0)), None, "everything is new to who comes first");

@@ -118,7 +118,8 @@ impl Timeline {
     /// The rows, newest last.
     fn rows(self) -> Vec<Row> {
         let offset = self.offset.get() * 60_000;
-        self.entries.with(|entries| rows_of(entries.values(), self.read, self.unread, |at| (at + offset).div_euclid(DAY_MS)))
+        self.entries
+            .with(|entries| rows_of(entries.values(), self.read, self.unread, page::now_ms(), |at| (at + offset).div_euclid(DAY_MS)))
     }
 
     /// The newest message of one's own that is there and can be edited.

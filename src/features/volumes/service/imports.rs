@@ -26,8 +26,14 @@ use crate::{
     server::context::Ctx,
 };
 
-/// Imports a zip that is still on its way. The client may choose the job's id.
-pub async fn start_import_of_archive(ctx: &Ctx, volume: VolumeId, job: Option<JobId>, body: Body) -> AppResult<JobStatus> {
+/// Imports a zip that is still on its way. The client may choose the job's id, and say what was packed into the zip.
+pub async fn start_import_of_archive(
+    ctx: &Ctx,
+    volume: VolumeId,
+    job: Option<JobId>,
+    name: Option<String>,
+    body: Body,
+) -> AppResult<JobStatus> {
     let access = access::authorise(ctx, volume, Action::Commit).await?;
     let staging = Staging::new(ctx, job).await?;
     let mut file = Bounded::create(&staging.folder.join(ARCHIVE_FILE)).await?;
@@ -39,7 +45,7 @@ pub async fn start_import_of_archive(ctx: &Ctx, volume: VolumeId, job: Option<Jo
         return Err(AppError::invalid("The upload is empty."));
     }
     file.finish().await?;
-    queue(ctx, &access, staging, "a zip".to_owned()).await
+    queue(ctx, &access, staging, name.filter(|name| !name.trim().is_empty()).unwrap_or_else(|| "a zip".to_owned())).await
 }
 
 /// Imports the files of a folder: first their paths, then the files in that order. One zip among them stands for its content.
