@@ -2,7 +2,10 @@
 
 use leptos::prelude::*;
 
-use crate::browser::{document::links, editor::EDITOR};
+use crate::browser::{
+    document::{SOCKETS, links, sockets},
+    editor::EDITOR,
+};
 
 /// Written by us, not by `HydrationScripts`: that one needs a file beside the executable, and we are one binary.
 #[component]
@@ -13,6 +16,7 @@ pub fn Assets() -> impl IntoView {
     // The WebAssembly loads it by this name, when a page needs it.
     let names = format!(r#"{{"imports":{{"{EDITOR}":"{}"}}}}"#, links.editor);
     view! {
+        {sockets().map(|url| view! { <meta name=SOCKETS content=url/> })}
         {(!links.editor.is_empty()).then(|| view! { <script r#type="importmap" nonce=nonce.clone() inner_html=names></script> })}
         <link rel="stylesheet" href=links.css/>
         <link rel="preload" href="/fonts/inter-latin.073ce132.woff2" r#as="font" r#type="font/woff2" crossorigin="anonymous"/>
