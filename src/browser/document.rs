@@ -1,4 +1,4 @@
-//! Where this build's files are: known to the server, which writes the document.
+//! Where this build's files and the sockets are: known to the server, which writes the document.
 
 /// Addresses of the script, the WebAssembly, the styles, and the editor's script.
 #[derive(Clone, Debug, Default)]
@@ -7,6 +7,19 @@ pub struct Links {
     pub wasm: String,
     pub css: String,
     pub editor: String,
+}
+
+/// The name under which the document says where the sockets are, when that is not where it came from.
+pub const SOCKETS: &str = "llmos-sockets";
+
+#[cfg(feature = "ssr")]
+pub fn sockets() -> Option<String> {
+    leptos::prelude::use_context::<crate::server::context::Ctx>()?.state.config.ws_url.clone()
+}
+
+#[cfg(not(feature = "ssr"))]
+pub fn sockets() -> Option<String> {
+    None
 }
 
 #[cfg(feature = "ssr")]

@@ -1,15 +1,30 @@
 //! A WebSocket to this server, what wakes a page up, and chance.
+//!
+//! Where the document says that the sockets are elsewhere, no cookie goes there: a token of a minute is fetched first. `web/editor` does the
+//! same for documents.
 
 pub use inner::*;
 
 #[cfg(feature = "hydrate")]
 mod inner {
+    use std::{cell::RefCell, rc::Rc};
+
     use gloo::{events::EventListener, timers::callback::Interval, utils::window};
     use wasm_bindgen::{JsCast as _, closure::Closure};
-    use web_sys::{CloseEvent, MessageEvent, WebSocket};
+    use wasm_bindgen_futures::{JsFuture, spawn_local};
+    use web_sys::{CloseEvent, MessageEvent, RequestInit, Response, WebSocket};
 
-    /// An open connection; dropped, it closes without telling anybody.
-    pub struct Socket {
+    use crate::browser::{document::SOCKETS, json};
+
+    /// As the server closes when it does not know who one is.
+    const SIGN_IN: u16 = 4401;
+    /// As browsers say when a connection breaks.
+    const BROKEN: u16 = 1006;
+
+    /// A connection; dropped, it closes without telling anybody.
+    pub struct Socket(Rc<RefCell<Option<Open>>>);
+
+    struct Open {
         socket: WebSocket,
         // The socket calls them as long as it lives.
         _open: Closure<dyn FnMut()>,
@@ -21,12 +36,60 @@ mod inner {
     pub fn connect(
         path: &str,
         open: impl FnMut() + 'static,
-        mut text: impl FnMut(String) + 'static,
+        text: impl FnMut(String) + 'static,
         mut closed: impl FnMut(u16) + 'static,
     ) -> Option<Socket> {
-        let location = window().location();
-        let scheme = if location.protocol().ok()? == "https:" { "wss" } else { "ws" };
-        let socket = WebSocket::new(&format!("{scheme}://{}{path}", location.host().ok()?)).ok()?;
+        let Some(elsewhere) = elsewhere() else {
+            let location = window().location();
+            let scheme = if location.protocol().ok()? == "https:" { "wss" } else { "ws" };
+            let socket = WebSocket::new(&format!("{scheme}://{}{path}", location.host().ok()?)).ok()?;
+            return Some(Socket(Rc::new(RefCell::new(Some(listen(socket, open, text, closed))))));
+        };
+        let connection = Rc::new(RefCell::new(None));
+        let wanted = Rc::downgrade(&connection);
+        let address = format!("{elsewhere}{path}?token=");
+        spawn_local(async move {
+            let token = token().await;
+            // Nobody wants it any more.
+            let Some(connection) = wanted.upgrade() else { return };
+            match token.and_then(|token| WebSocket::new(&format!("{address}{token}")).map_err(|_| BROKEN)) {
+                Ok(socket) => drop(connection.replace(Some(listen(socket, open, text, closed)))),
+                Err(code) => {
+                    drop(connection);
+                    closed(code);
+                }
+            }
+        });
+        Some(Socket(connection))
+    }
+
+    fn elsewhere() -> Option<String> {
+        gloo::utils::document().query_selector(&format!("meta[name={SOCKETS}]")).ok()??.get_attribute("content")
+    }
+
+    /// A token for one who cannot send a cookie; or why there is none, as a socket says it.
+    async fn token() -> Result<String, u16> {
+        let request = RequestInit::new();
+        request.set_method("POST");
+        let answer = JsFuture::from(window().fetch_with_str_and_init("/api/v1/ws-token", &request)).await.map_err(|_| BROKEN)?;
+        let answer: Response = answer.unchecked_into();
+        match answer.status() {
+            401 => Err(SIGN_IN),
+            200 => {
+                let text = JsFuture::from(answer.text().map_err(|_| BROKEN)?).await.map_err(|_| BROKEN)?;
+                let text = text.as_string().unwrap_or_default();
+                json::member(&text, "token").and_then(|token| json::read(token).ok()).ok_or(BROKEN)
+            }
+            _ => Err(BROKEN),
+        }
+    }
+
+    fn listen(
+        socket: WebSocket,
+        open: impl FnMut() + 'static,
+        mut text: impl FnMut(String) + 'static,
+        mut closed: impl FnMut(u16) + 'static,
+    ) -> Open {
         let open = Closure::<dyn FnMut()>::new(open);
         let text = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
             if let Some(data) = event.data().as_string() {
@@ -37,17 +100,19 @@ mod inner {
         socket.set_onopen(Some(open.as_ref().unchecked_ref()));
         socket.set_onmessage(Some(text.as_ref().unchecked_ref()));
         socket.set_onclose(Some(closed.as_ref().unchecked_ref()));
-        Some(Socket { socket, _open: open, _text: text, _closed: closed })
+        Open { socket, _open: open, _text: text, _closed: closed }
     }
 
     impl Socket {
         pub fn send(&self, text: &str) {
             // What cannot be sent is found out by the silence that follows.
-            let _ = self.socket.send_with_str(text);
+            if let Some(open) = self.0.borrow().as_ref() {
+                let _ = open.socket.send_with_str(text);
+            }
         }
     }
 
-    impl Drop for Socket {
+    impl Drop for Open {
         fn drop(&mut self) {
             self.socket.set_onopen(None);
             self.socket.set_onmessage(None);

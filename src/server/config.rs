@@ -31,6 +31,8 @@ pub struct Config {
     pub secret_key: Option<String>,
     /// A listener of its own for the room socket, beside the first one.
     pub ws_addr: Option<SocketAddr>,
+    /// Where pages find the sockets, when that is not where they came from: `wss://live.example.org`, without a slash at its end.
+    pub ws_url: Option<String>,
     /// Times of open sockets; not configurable from outside.
     pub sockets: SocketLimits,
     /// Log in people's sample team and volume at the first start.
@@ -172,6 +174,11 @@ impl Config {
                 return Err(ConfigError { name: "LOG_FORMAT".to_owned(), problem: format!("“{other}” is neither text nor json") });
             }
         };
+        let ws_url = match source.get("WS_URL")? {
+            None => source.get("NEXT_PUBLIC_WS_URL")?,
+            url => url,
+        };
+        let ws_url = ws_url.as_deref().map(socket_url).transpose()?;
         Ok(Self {
             addr,
             data_dir,
@@ -185,6 +192,7 @@ impl Config {
             log_format,
             secret_key: source.get("SECRET_KEY")?,
             ws_addr: source.parse("WS_ADDR", "an address such as 127.0.0.1:3001")?,
+            ws_url,
             sockets: SocketLimits::default(),
             demo: source.parse("LLMOS_DEMO", "true or false")?.unwrap_or(false),
         })
@@ -199,6 +207,21 @@ impl Config {
     pub fn public_url(&self) -> String {
         self.site_url.clone().unwrap_or_else(|| format!("http://{}", self.addr))
     }
+}
+
+/// The address of the sockets as pages put a path behind it. It stands in the policy of every page, so nothing in it may end a word there.
+fn socket_url(text: &str) -> Result<String, ConfigError> {
+    let url = text.trim().trim_end_matches('/');
+    let fits = url.parse::<axum::http::Uri>().is_ok_and(|uri| {
+        matches!(uri.scheme_str(), Some("ws" | "wss"))
+            && uri.authority().is_some_and(|authority| !authority.as_str().contains('@'))
+            && uri.query().is_none()
+    });
+    if fits && !url.contains([';', ',', '*', '\'', '"', '#']) {
+        return Ok(url.to_owned());
+    }
+    let problem = format!("“{text}” is not an address such as wss://live.example.org");
+    Err(ConfigError { name: "WS_URL".to_owned(), problem })
 }
 
 /// Takes `[package.metadata.leptos]` and `[app]` out of a Leptos.toml.
@@ -229,6 +252,30 @@ mod tests {
         assert_eq!(config.data_dir, PathBuf::from("/srv/env"));
         assert_eq!(config.site_url.as_deref(), Some("https://file.example"));
         assert!(config.secure());
+    }
+
+    #[test]
+    fn the_address_of_the_sockets_is_one_and_nothing_else() {
+        let read = |name: &'static str, url: &'static str| {
+            Config::from_sources(&move |asked| (asked == name).then(|| url.to_owned()), "").map(|config| config.ws_url)
+        };
+        assert_eq!(read("SITE_URL", "https://x.example").ok(), Some(None));
+        for name in ["WS_URL", "NEXT_PUBLIC_WS_URL"] {
+            assert_eq!(read(name, "wss://live.example/").ok().flatten().as_deref(), Some("wss://live.example"));
+        }
+        assert_eq!(read("WS_URL", "ws://127.0.0.1:3001/live").ok().flatten().as_deref(), Some("ws://127.0.0.1:3001/live"));
+        for wrong in [
+            "live.example",
+            "https://live.example",
+            "wss://",
+            "wss://x; script-src *",
+            "wss://*",
+            "wss://a@b",
+            "wss://a?b",
+            "wss://a,wss://b",
+        ] {
+            assert!(read("WS_URL", wrong).is_err_and(|error| error.to_string().contains("WS_URL")), "{wrong}");
+        }
     }
 
     #[test]

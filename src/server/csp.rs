@@ -4,10 +4,12 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
 /// The policy of a page: scripts by nonce only (and what those load), WebAssembly, our own styles.
 /// Style *attributes* are allowed: they place things (`--at: 40%`), and without style elements they cannot select anything.
-pub fn page_policy(nonce: &str) -> String {
+/// `sockets` is where these are, if that is elsewhere: the room socket and those below it.
+pub fn page_policy(nonce: &str, sockets: Option<&str>) -> String {
+    let sockets = sockets.map(|url| format!(" {url}/ws {url}/ws/doc/")).unwrap_or_default();
     format!(
         "default-src 'self'; script-src 'nonce-{nonce}' 'strict-dynamic' 'wasm-unsafe-eval'; style-src 'self' 'nonce-{nonce}'; \
-         style-src-attr 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; object-src 'none'; \
+         style-src-attr 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self'; connect-src 'self'{sockets}; object-src 'none'; \
          base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     )
 }

@@ -65,7 +65,7 @@ fn provide(ctx: &Ctx) {
     provide_context(ctx.clone());
     if let Some(response) = use_context::<ResponseOptions>() {
         let nonce = use_nonce().map(|nonce| nonce.to_string()).unwrap_or_default();
-        if let Ok(policy) = HeaderValue::from_str(&csp::page_policy(&nonce)) {
+        if let Ok(policy) = HeaderValue::from_str(&csp::page_policy(&nonce, ctx.state.config.ws_url.as_deref())) {
             response.insert_header(header::CONTENT_SECURITY_POLICY, policy);
         }
         // A page shows what one account may see, as it is now.

@@ -2,7 +2,10 @@
 
 use leptos::prelude::*;
 
-use crate::browser::{document::links, editor::EDITOR};
+use crate::browser::{
+    document::{SOCKETS, links, sockets},
+    editor::EDITOR,
+};
 
 /// A form that only the script can send (it names neither a method nor where to) is held when it is sent before the script is here, and
 /// sent again then, with what was chosen in it said once more: the script has not heard it. The browser would otherwise load the page anew,
@@ -26,6 +29,7 @@ pub fn Assets() -> impl IntoView {
     // The WebAssembly loads it by this name, when a page needs it.
     let names = format!(r#"{{"imports":{{"{EDITOR}":"{}"}}}}"#, links.editor);
     view! {
+        {sockets().map(|url| view! { <meta name=SOCKETS content=url/> })}
         {(!links.editor.is_empty()).then(|| view! { <script r#type="importmap" nonce=nonce.clone() inner_html=names></script> })}
         <link rel="stylesheet" href=links.css/>
         <link rel="preload" href="/fonts/inter-latin.073ce132.woff2" r#as="font" r#type="font/woff2" crossorigin="anonymous"/>

@@ -37,7 +37,7 @@ app_test!(a_folder_goes_in_and_comes_out, |app| {
     let (ok, said, error) = llmos(app, &["import", &text("in"), "--team", "harbor"]);
     assert!(ok && said.starts_with("Harbor: 2 created, 0 updated, 0 unchanged, 0 skipped"), "{said} {error}");
     assert!(error.contains("left out"), "{error}");
-    let home: serde_json::Value = maya.get("/api/v1/home").await;
+    let (_, home) = maya.get("/home").await;
     assert!(home.to_string().contains("Import 2 artifacts from in"), "{home}");
     let (ok, said, error) = llmos(app, &["export", &text("out"), "--team", "Harbor"]);
     assert!(ok && said.contains("3 files"), "{said} {error}");

@@ -27,3 +27,24 @@ app_test!(a_page_reads_an_answer_once_and_brings_it_once, |app| {
     assert_eq!(answer.status, 200, "{}", answer.text);
     assert_eq!(answer.text.matches(r#"\"revisions\":["#).count(), 1, "{}", answer.text);
 });
+
+app_test!(pages_look_for_the_sockets_where_they_came_from, |app| {
+    let maya = app.sign_up_first().await;
+    let answer = maya.answer(maya.request(Method::GET, "/")).await;
+    assert!(answer.header("content-security-policy").contains("connect-src 'self';"));
+    assert!(!answer.text.contains("llmos-sockets"), "{}", answer.text);
+});
+
+app_test!(
+    pages_are_told_where_else_the_sockets_are_and_may_connect_there_only,
+    |config| {
+        config.ws_url = Some("wss://live.example.org".to_owned());
+    },
+    |app| {
+        let maya = app.sign_up_first().await;
+        let answer = maya.answer(maya.request(Method::GET, "/")).await;
+        let allowed = "connect-src 'self' wss://live.example.org/ws wss://live.example.org/ws/doc/;";
+        assert!(answer.header("content-security-policy").contains(allowed), "{}", answer.header("content-security-policy"));
+        assert!(answer.text.contains(r#"<meta name="llmos-sockets" content="wss://live.example.org""#), "{}", answer.text);
+    }
+);

@@ -21,6 +21,20 @@ const SILENCE = 40_000;
 const ANSWER = 8_000;
 const QUICK = 3_000;
 
+/** Where the document says that the sockets are, when that is not where it came from (`src/browser/document.rs`). */
+function elsewhere(): string | undefined {
+  return document.querySelector<HTMLMetaElement>("meta[name=llmos-sockets]")?.content;
+}
+
+/** The address of a socket. No cookie goes elsewhere: a token of a minute does. Throws the code that a socket would close with. */
+async function addressed(path: string, base: string): Promise<string> {
+  const answer = await fetch("/api/v1/ws-token", { method: "POST", signal: AbortSignal.timeout(ANSWER) }).catch(() => undefined);
+  if (!answer?.ok) throw answer?.status === 401 ? 4401 : 1006;
+  const { token } = (await answer.json().catch(() => ({}))) as { token?: string };
+  if (!token) throw 1006;
+  return `${base}${path}&token=${encodeURIComponent(token)}`;
+}
+
 export type Link = "connecting" | "live" | "reconnecting" | "offline";
 
 /** What the connection tells; each is told when it changes. */
@@ -38,6 +52,8 @@ export interface Heard {
 
 export class Connection {
   private socket: WebSocket | undefined;
+  /** A token is being fetched. */
+  private asking = false;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private readonly watch: ReturnType<typeof setInterval>;
   private attempts = 0;
@@ -51,7 +67,7 @@ export class Connection {
   private over = false;
 
   constructor(
-    private readonly address: string,
+    private readonly path: string,
     private readonly doc: Doc,
     private readonly awareness: Awareness,
     private readonly heard: Heard,
@@ -109,7 +125,27 @@ export class Connection {
     this.sent = 0;
     this.askedAt = 0;
     this.heardAt = Date.now();
-    const socket = new WebSocket(this.address);
+    const base = elsewhere();
+    if (base === undefined) {
+      this.open(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${this.path}`);
+    } else {
+      this.asking = true;
+      addressed(this.path, base).then(
+        (address) => {
+          this.asking = false;
+          if (!this.over) this.open(address);
+        },
+        (code: number) => {
+          this.asking = false;
+          this.lost(code);
+        },
+      );
+    }
+    this.show();
+  }
+
+  private open(address: string) {
+    const socket = new WebSocket(address);
     this.socket = socket;
     socket.binaryType = "arraybuffer";
     socket.onopen = () => {
@@ -126,7 +162,6 @@ export class Connection {
     socket.onclose = (event) => {
       if (this.socket === socket) this.lost(event.code);
     };
-    this.show();
   }
 
   private take(bytes: Uint8Array) {
@@ -222,7 +257,7 @@ export class Connection {
 
   private again() {
     clearTimeout(this.timer);
-    if (!this.over && !this.socket) this.connect();
+    if (!this.over && !this.socket && !this.asking) this.connect();
   }
 
   /** Timers of tabs behind others are held up, so a person who comes back, or the network, asks at once. */

@@ -74,9 +74,7 @@ export class Editor {
     this.awareness.setLocalState({});
     this.awareness.on("change", this.tellPeople);
     this.loading = this.load();
-    const scheme = location.protocol === "https:" ? "wss" : "ws";
-    const address = `${scheme}://${location.host}/ws/doc/${options.artifact}?ack=1`;
-    this.connection = new Connection(address, this.doc, this.awareness, {
+    this.connection = new Connection(`/ws/doc/${options.artifact}?ack=1`, this.doc, this.awareness, {
       link: (link) => tell("link", link),
       saved: (saved) => tell("saved", String(saved)),
       // What was written here before has to be in the document when it is first seen: it may be more than the server knows.
