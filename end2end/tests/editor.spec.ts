@@ -1,5 +1,5 @@
 // The editor: several at once, without a network, by those who may only read, and what is said about the text.
-import { another, api, append, checkAccessible, createArtifact, editor, expect, ready, test, watch, write, type Team } from "../fixtures/index.js";
+import { another, api, append, checkAccessible, createArtifact, editor, expect, joinTeam, ready, test, watch, write, type Team } from "../fixtures/index.js";
 import type { APIRequestContext, Browser, Page } from "@playwright/test";
 
 const TEXT = "---\nname: harbor-lights\ndescription: When the lights are lit.\n---\n\n# Lights\n\nLit at dusk.\n\nOut at dawn.\n";
@@ -7,8 +7,7 @@ const TEXT = "---\nname: harbor-lights\ndescription: When the lights are lit.\n-
 async function colleague(browser: Browser, page: Page, admin: APIRequestContext, team: Team, role: string, problems: string[]) {
   const second = await another(browser, admin, "Tomas Rey");
   watch(second.page, problems);
-  const { url } = await api<{ url: string }>(page.context().request, "POST", `/teams/${team.id}/invitations`, { role, maxUses: 1, expiresInDays: 1 });
-  await api(second.context.request, "POST", `/invitations/${url.split("/").pop()}/accept`);
+  await joinTeam(page.context().request, second.context.request, team, role);
   return second;
 }
 

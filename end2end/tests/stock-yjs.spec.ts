@@ -4,13 +4,8 @@
 //
 // LLMOS_YJS_STEPS says how long; what is random comes from LLMOS_SEED, which a failure names.
 import { expect, test } from "@playwright/test";
+import { Server } from "../fixtures/server.js";
 import * as decoding from "lib0/decoding";
-import { spawn, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
-import path from "node:path";
 import WebSocket from "ws";
 import { WebsocketProvider } from "y-websocket";
 import * as Y from "yjs";
@@ -20,61 +15,6 @@ const CLIENTS = 4;
 const FIRST = "---\nname: shared\ndescription: What we write together.\n---\n\nThe first line.\n";
 /** Message 100 of docs/protocol.md: the state vector that is on disk. */
 const SAVED = 100;
-
-/** The built server as a process of its own, on a data folder that outlives it. */
-class Server {
-  private readonly data = mkdtempSync(path.join(tmpdir(), "llmos-yjs-"));
-  private process?: ChildProcess;
-  private cookie = "";
-  private constructor(private readonly port: number) {}
-
-  static async start(): Promise<Server> {
-    const probe = createServer().listen(0, "127.0.0.1");
-    await once(probe, "listening");
-    const { port } = probe.address() as AddressInfo;
-    probe.close();
-    const server = new Server(port);
-    await server.begin();
-    return server;
-  }
-
-  get address() {
-    return `127.0.0.1:${this.port}`;
-  }
-
-  async begin() {
-    const root = path.join(import.meta.dirname, "..", "..");
-    const binary = process.env.LLMOS_BINARY ?? path.join(root, "target", "debug", "llmos");
-    this.process = spawn(path.resolve(root, binary), ["serve"], {
-      cwd: root,
-      stdio: ["ignore", "ignore", "inherit"],
-      env: { ...process.env, DATA_DIR: this.data, LEPTOS_SITE_ADDR: this.address, RUST_LOG: "error" },
-    });
-    await expect.poll(() => fetch(`http://${this.address}/healthz`).then((answer) => answer.ok, () => false), { timeout: 30_000 }).toBe(true);
-  }
-
-  /** As `kill -9`. */
-  async kill() {
-    const ended = once(this.process!, "exit");
-    this.process!.kill("SIGKILL");
-    await ended;
-  }
-
-  async end() {
-    await this.kill();
-    rmSync(this.data, { recursive: true, force: true });
-  }
-
-  /** As whoever signed up; fails loudly. */
-  async api<T>(method: string, path: string, body?: unknown): Promise<T> {
-    const headers = { "content-type": "application/json", cookie: this.cookie };
-    const answer = await fetch(`http://${this.address}/api/v1${path}`, { method, headers, body: body && JSON.stringify(body) });
-    const text = await answer.text();
-    expect(answer.ok, `${method} ${path}: ${answer.status} ${text}`).toBe(true);
-    this.cookie = answer.headers.get("set-cookie")?.split(";")[0] ?? this.cookie;
-    return JSON.parse(text) as T;
-  }
-}
 
 /** A stock client. The one thing of its own: it notes what the server says is on disk. */
 class Client {
