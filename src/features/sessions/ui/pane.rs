@@ -282,10 +282,10 @@ fn CommitFoot(session: SessionId, detail: RwSignal<SessionDetail>, reload: Callb
     let talk_only = Memo::new(move |_| {
         drafts.with(Vec::is_empty) && detail.with(|detail| detail.summary.status == SessionStatus::Active && detail.summary.entries > 0)
     });
-    // The last draft is offered as well when it was left out: otherwise it could never be committed here.
-    let choosing = Memo::new(move |_| {
-        drafts.with(|drafts| drafts.len() > 1 || drafts.iter().any(|draft| left_out.with(|out| out.contains(&draft.id))))
-    });
+    // Once one was left out, the last draft is offered as well: otherwise it could never be committed here. What is offered does not go away
+    // under the hand that chooses.
+    let touched = RwSignal::new(false);
+    let choosing = Memo::new(move |_| drafts.with(|drafts| drafts.len() > 1 || touched.get() && !drafts.is_empty()));
     let commit = move || {
         let artifact_ids = untrack(chosen);
         if busy.get_untracked() || artifact_ids.is_empty() && !talk_only.get_untracked() {
@@ -343,6 +343,7 @@ fn CommitFoot(session: SessionId, detail: RwSignal<SessionDetail>, reload: Callb
                                             let checked = move || is_chosen(id, of_it);
                                             let toggle = move |_| {
                                                 let was = untrack(checked);
+                                                touched.set(true);
                                                 picked.set(of_it);
                                                 left_out
                                                     .update(|out| {

@@ -35,6 +35,7 @@ use crate::{
                 use_session_detail,
             },
         },
+        volumes::state::use_volumes,
     },
     ids::{ArtifactId, EntryId, ThreadId},
     ui::{ConfirmDialog, Dialog, EmptyState, Icon, Loading, PageError, PageTitle, page_keys, toast, toast_error, use_toasts},
@@ -72,6 +73,10 @@ pub fn SessionPage() -> impl IntoView {
     }
 }
 
+fn drafts_of(detail: &SessionDetail) -> usize {
+    detail.artifacts.iter().filter(|artifact| artifact.has_draft).count()
+}
+
 #[component]
 fn Session(detail: SessionDetail, entries: EntryPage) -> impl IntoView {
     let id = detail.summary.id;
@@ -86,14 +91,24 @@ fn Session(detail: SessionDetail, entries: EntryPage) -> impl IntoView {
     let me = StoredValue::new(account.account_untracked().map(|me| me.person.id.to_string()).unwrap_or_default());
     let timeline = Timeline::new(id, entries, read, me);
     let outbox = Outbox::new(&me.get_value(), timeline);
+    let volumes = use_volumes();
     let reload = Callback::new(move |()| {
         let answer = read_session(id);
         leptos::task::spawn_local(async move {
             match answer.await {
                 Ok(read) => {
                     gone.try_set(None);
-                    if detail.try_with_untracked(|detail| *detail != read) == Some(true) {
+                    let Some((same, as_many)) =
+                        detail.try_with_untracked(|detail| (*detail == read, drafts_of(detail) == drafts_of(&read)))
+                    else {
+                        return;
+                    };
+                    if !same {
                         detail.set(read);
+                    }
+                    // The status line counts them too.
+                    if !as_many {
+                        volumes.refresh();
                     }
                 }
                 Err(error) if matches!(error.code, ErrorCode::NotFound | ErrorCode::Forbidden) => {
