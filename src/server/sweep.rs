@@ -24,10 +24,9 @@ use crate::{
     error::AppResult,
     features::{
         accounts, artifacts,
-        jobs::{self, Job},
+        jobs::{self, Job, service::NewJob},
         sessions,
     },
-    ids::JobId,
 };
 
 pub const FIND: &str = "blobs.find";
@@ -53,7 +52,7 @@ pub async fn find(ctx: &Ctx) -> AppResult<Value> {
         let candidates = Candidates { blobs: unnamed.iter().take(AT_ONCE).map(name_text).collect() };
         let now = ctx.now();
         let mut tx = ctx.db().write_tx().await?;
-        jobs::service::enqueue_own(&mut tx, JobId::generate(), REMOVE, &candidates, now + PAUSE_MS, now).await?;
+        jobs::service::enqueue(&mut tx, NewJob::new(REMOVE, &candidates)?.at(now + PAUSE_MS), now).await?;
         tx.commit().await?;
     }
     Ok(json!({ "found": found }))

@@ -119,19 +119,3 @@ app_test!(what_nothing_names_goes_after_a_day, |app| {
     assert_eq!(sweep(app, async || {}).await, 2);
     assert!(blobs.path(&committed).exists() && !blobs.path(&drafted).exists() && !blobs.path(&again).exists());
 });
-
-app_test!(the_daily_job_is_queued_once_a_day, |app| {
-    let ctx = Ctx::internal(app.state.clone(), None);
-    for _ in 0..3 {
-        llmos_lite::features::jobs::service::enqueue_daily(&ctx, "test.daily").await.expect("queued");
-    }
-    let count = async || -> i64 {
-        sqlx::query_scalar("SELECT COUNT(*) FROM jobs WHERE kind = 'test.daily'").fetch_one(app.state.db.read()).await.expect("a number")
-    };
-    assert_eq!(count().await, 1);
-    let mut tx = app.state.db.write_tx().await.expect("a transaction");
-    sqlx::query("UPDATE jobs SET created_at = created_at - 90000000").execute(&mut *tx).await.expect("updates");
-    tx.commit().await.expect("commits");
-    llmos_lite::features::jobs::service::enqueue_daily(&ctx, "test.daily").await.expect("queued");
-    assert_eq!(count().await, 2);
-});

@@ -19,6 +19,7 @@ mod faults;
 mod fuzz;
 mod idempotency;
 mod import;
+mod jobs;
 mod notifications;
 mod pages;
 mod process;

@@ -59,7 +59,7 @@ const WRITERS: [(&str, &[&str]); 10] = [
     ("sessions", &["sessions", "session_entries", "session_people", "session_artifacts", "session_attachments", "session_records"]),
     ("comments", &["comment_threads", "comments"]),
     ("notifications", &["notifications"]),
-    ("jobs", &["jobs"]),
+    ("jobs", &["jobs", "schedules"]),
     ("analytics", &["usage_events"]),
     ("server", &["idempotency_keys"]),
 ];

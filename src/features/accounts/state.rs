@@ -21,9 +21,15 @@ use crate::{
         response,
     },
     error::{AppError, AppResult, ErrorCode},
-    features::collaboration::{
-        model::{RoomType, RoomsQuery, RoomsReport},
-        state::rooms_address,
+    features::{
+        collaboration::{
+            model::{RoomType, RoomsQuery, RoomsReport},
+            state::rooms_address,
+        },
+        jobs::{
+            model::{JobState, JobsQuery, JobsReport},
+            state::jobs_address,
+        },
     },
 };
 
@@ -158,6 +164,8 @@ pub struct AdminData {
     pub rooms: Fetched<RoomsReport>,
     /// Which rooms the address asks for.
     pub rooms_query: Memo<RoomsQuery>,
+    pub jobs: Fetched<JobsReport>,
+    pub jobs_query: Memo<JobsQuery>,
     pub audit: Fetched<AuditPage>,
 }
 
@@ -166,6 +174,10 @@ impl AdminData {
         let query = use_query_map();
         let open = move |name: &'static str| part.get() == name;
         let rooms_query = Memo::new(move |_| RoomsQuery { kind: query.read().get("kind").as_deref().and_then(RoomType::parse) });
+        let jobs_query = Memo::new(move |_| JobsQuery {
+            state: query.read().get("state").as_deref().and_then(JobState::parse),
+            kind: query.read().get("kind").filter(|kind| !kind.is_empty()),
+        });
         Self {
             users: data::fetch(move || {
                 let (q, before) = (query.read().get("q"), query.read().get("before"));
@@ -176,6 +188,8 @@ impl AdminData {
             settings: data::fetch(move || open("settings").then(|| "/admin/settings".to_owned())),
             rooms: data::fetch(move || open("rooms").then(|| rooms_address(rooms_query.get()))),
             rooms_query,
+            jobs: data::fetch(move || open("jobs").then(|| jobs_address(&jobs_query.get()))),
+            jobs_query,
             audit: data::fetch(move || {
                 let before = query.read().get("before");
                 open("audit").then(|| paged("/admin/audit", None, before))

@@ -5,8 +5,10 @@ pub mod http;
 pub mod model;
 #[cfg(feature = "ssr")]
 pub mod service;
+pub mod state;
 #[cfg(feature = "ssr")]
 mod store;
+pub mod ui;
 
 #[cfg(feature = "ssr")]
 pub use store::Job;

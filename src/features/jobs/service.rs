@@ -1,4 +1,8 @@
-//! Queueing, claiming and ending jobs.
+//! Queueing, following and ending jobs.
+
+mod admin;
+mod runner;
+mod schedule;
 
 use serde::Serialize;
 
@@ -7,36 +11,88 @@ use super::{
     store::{self, Job},
 };
 use crate::{
-    error::{AppError, AppResult, ErrorCode},
+    error::{AppError, AppResult},
     ids::{JobId, UserId},
-    server::{clock, context::Ctx, db::Tx, worker::LEASE_MS},
+    server::{
+        clock,
+        context::Ctx,
+        db::{Engine, Tx},
+    },
 };
 
-const ATTEMPTS: i64 = 5;
-/// Longer than a day: ended jobs also tell that a daily one was done.
+pub use admin::{report, retry, retry_all};
+pub use runner::{Kind, Outcome, run_jobs};
+pub use schedule::Schedule;
+
+/// What nobody asked for is only counted, for the last hour.
+const OWN_KEPT_MS: i64 = 2 * clock::HOUR;
 const KEPT_MS: i64 = 7 * clock::DAY;
+const FAILED_KEPT_MS: i64 = 30 * clock::DAY;
 /// The owner of what the process does by itself.
 const NOBODY: &str = "";
 
-/// Queues a job in the caller's transaction; it runs after the commit. Call `ctx.state.jobs.notify_one()` then.
-pub async fn enqueue(tx: &mut Tx, id: JobId, kind: &str, payload: &impl Serialize, owner: UserId, now: i64) -> AppResult<()> {
-    store::insert(tx, id, kind, &serde_json::to_string(payload)?, &owner.to_string(), now, now).await
+/// A job to be queued. Its handler may be begun more than once, and has to come to the same end.
+pub struct NewJob {
+    id: JobId,
+    kind: &'static str,
+    payload: String,
+    owner: String,
+    key: String,
+    priority: i64,
+    at: Option<i64>,
+    once: bool,
 }
 
-/// Queues a job of the process itself, which nobody asked for, to run at `at`.
-pub async fn enqueue_own(tx: &mut Tx, id: JobId, kind: &str, payload: &impl Serialize, at: i64, now: i64) -> AppResult<()> {
-    store::insert(tx, id, kind, &serde_json::to_string(payload)?, NOBODY, at, now).await
-}
-
-/// Queues a job of the process itself, unless one of its kind was queued within the last day.
-pub async fn enqueue_daily(ctx: &Ctx, kind: &str) -> AppResult<()> {
-    let now = ctx.now();
-    if store::queued_since(ctx.db().read(), kind, now - clock::DAY).await? {
-        return Ok(());
+impl NewJob {
+    /// A job of the process itself, due at once. `payload` is the kind's own.
+    pub fn new(kind: &'static str, payload: &impl Serialize) -> AppResult<Self> {
+        let payload = serde_json::to_string(payload)?;
+        Ok(Self { id: JobId::generate(), kind, payload, owner: NOBODY.to_owned(), key: String::new(), priority: 0, at: None, once: false })
     }
-    let mut tx = ctx.db().write_tx().await?;
-    enqueue_own(&mut tx, JobId::generate(), kind, &serde_json::Value::Null, now, now).await?;
-    Ok(tx.commit().await?)
+
+    /// Asked for by somebody, who may follow and cancel it. The id may be the client's: a retry queues it once.
+    #[must_use]
+    pub fn asked_by(self, owner: UserId, id: JobId) -> Self {
+        Self { owner: owner.to_string(), id, ..self }
+    }
+
+    /// Jobs of one key run one after another, in the order in which they were queued.
+    #[must_use]
+    pub fn in_order_of(self, key: impl ToString) -> Self {
+        Self { key: key.to_string(), ..self }
+    }
+
+    /// Only if none of its kind and key waits already.
+    #[must_use]
+    pub fn once(self) -> Self {
+        Self { once: true, ..self }
+    }
+
+    /// Higher is sooner, among those of its kind that are due; 0 without.
+    #[must_use]
+    pub fn priority(self, priority: i64) -> Self {
+        Self { priority, ..self }
+    }
+
+    /// Not before this time, in UTC milliseconds.
+    #[must_use]
+    pub fn at(self, at: i64) -> Self {
+        Self { at: Some(at), ..self }
+    }
+}
+
+/// Queues a job in the caller's transaction; it runs after the commit. Call `ctx.state.jobs.notify_one()` then.
+pub async fn enqueue(tx: &mut Tx, job: NewJob, now: i64) -> AppResult<()> {
+    let row = store::New {
+        id: job.id,
+        kind: job.kind,
+        payload: &job.payload,
+        owner: &job.owner,
+        key: &job.key,
+        priority: job.priority,
+        run_at: job.at.unwrap_or(now),
+    };
+    if job.once { store::insert_once(tx, &row, now).await } else { store::insert(tx, &row, now).await }
 }
 
 /// Whether any job has this id.
@@ -50,49 +106,40 @@ pub async fn status(ctx: &Ctx, id: JobId) -> AppResult<JobStatus> {
     store::status(ctx.db().read(), id, &owner).await?.ok_or_else(|| AppError::not_found("job"))
 }
 
-/// Takes the next due job for this worker.
-pub async fn claim(ctx: &Ctx) -> AppResult<Option<Job>> {
+/// Asks a job to stop: one's own, or any for administrators. One that waits ends at once; one that runs ends where it next says how far it is.
+pub async fn cancel(ctx: &Ctx, id: JobId) -> AppResult<()> {
+    let actor = ctx.actor()?;
+    let owner = (!actor.administrator).then(|| actor.id().to_string());
     let mut tx = ctx.db().write_tx().await?;
-    let job = store::claim(&mut tx, ctx.now(), LEASE_MS).await?;
-    tx.commit().await?;
-    Ok(job)
-}
-
-/// Says how far a job is; also its sign of life. Call it often enough for a smooth bar, not for every item.
-pub async fn progress(ctx: &Ctx, job: &Job, done: i64, total: i64) -> AppResult<()> {
-    let mut tx = ctx.db().write_tx().await?;
-    store::progress(&mut tx, &job.id, done, total, ctx.now(), LEASE_MS).await?;
-    Ok(tx.commit().await?)
-}
-
-/// Stores how a job ended. Passing faults are tried again, later each time.
-pub async fn finish(ctx: &Ctx, job: &Job, outcome: AppResult<serde_json::Value>) -> AppResult<()> {
-    let now = ctx.now();
-    let mut tx = ctx.db().write_tx().await?;
-    match outcome {
-        Ok(report) => store::finish(&mut tx, &job.id, "done", Some(&report.to_string()), None, now).await?,
-        Err(error) if error.code == ErrorCode::Unavailable && job.attempts < ATTEMPTS => {
-            store::retry(&mut tx, &job.id, now + (clock::SECOND << job.attempts), now).await?;
-        }
-        Err(error) => {
-            tracing::warn!(%error, job = %job.id, kind = %job.kind, "job failed");
-            store::finish(&mut tx, &job.id, "failed", None, Some(&error.message), now).await?;
-        }
+    if !store::cancel(&mut tx, id, owner.as_deref(), ctx.now()).await? {
+        return Err(AppError::not_found("job that waits or runs"));
     }
     Ok(tx.commit().await?)
 }
 
-/// At start: what a process before this one was doing is taken up at once.
-pub async fn take_over(ctx: &Ctx) -> AppResult<()> {
+/// Says how far a job is, for a bar that people see; often enough for a smooth one, not for every item. Fails when the job is to stop.
+pub async fn progress(ctx: &Ctx, job: &Job, done: i64, total: i64) -> AppResult<()> {
     let mut tx = ctx.db().write_tx().await?;
-    store::release_all(&mut tx).await?;
+    let goes_on = store::progress(&mut tx, &job.id, done, total, ctx.now()).await?;
     tx.commit().await?;
+    if goes_on { Ok(()) } else { Err(AppError::invalid("Somebody stopped this.")) }
+}
+
+/// At start: what a process before this one was doing is taken up at once. On PostgreSQL other nodes may be at work: there, what nobody
+/// works on is taken up when its lease ends.
+pub async fn take_over(ctx: &Ctx) -> AppResult<()> {
+    if ctx.db().engine() == Engine::Sqlite {
+        let mut tx = ctx.db().write_tx().await?;
+        store::release_all(&mut tx, ctx.now()).await?;
+        tx.commit().await?;
+    }
     ctx.state.jobs.notify_one();
     Ok(())
 }
 
 pub async fn remove_old(ctx: &Ctx) -> AppResult<()> {
+    let now = ctx.now();
     let mut tx = ctx.db().write_tx().await?;
-    store::remove_ended(&mut tx, ctx.now() - KEPT_MS).await?;
+    store::remove_ended(&mut tx, now - OWN_KEPT_MS, now - KEPT_MS, now - FAILED_KEPT_MS).await?;
     Ok(tx.commit().await?)
 }

@@ -1,12 +1,16 @@
-//! The only SQL on `jobs`.
+//! The only SQL on `jobs` and `schedules`.
 
 use sqlx::AnyPool;
 
-use super::model::{JobState, JobStatus};
-use crate::{error::AppResult, ids::JobId, server::db::Tx};
+use super::model::{JobReport, JobState, JobStatus, JobsQuery, LISTED, QueueReport, ScheduleReport};
+use crate::{
+    error::AppResult,
+    ids::JobId,
+    server::db::{Sql, Tx, parse_id},
+};
 
 crate::row! {
-    /// A job as the worker runs it.
+    /// A job as it is run.
     #[derive(Clone, Debug)]
     pub struct Job {
         pub id: String,
@@ -14,6 +18,7 @@ crate::row! {
         /// JSON of the kind's own payload.
         pub payload: String,
         pub owner_id: String,
+        /// How many times it was begun, this one included.
         pub attempts: i64,
     }
 }
@@ -24,84 +29,213 @@ crate::row! {
     }
 }
 
-pub async fn insert(tx: &mut Tx, id: JobId, kind: &str, payload: &str, owner: &str, run_at: i64, now: i64) -> AppResult<()> {
-    sqlx::query(
-        "INSERT INTO jobs (id, kind, state, payload, owner_id, run_at, created_at, updated_at) VALUES ($1, $2, 'queued', $3, $4, $5, $6, $6)",
+crate::row! {
+    struct ReportRow {
+        id: String, kind: String, state: String, done: i64, total: i64, attempts: i64, error: Option<String>, run_at: i64,
+        started_at: Option<i64>, created_at: i64, updated_at: i64,
+    }
+}
+
+crate::row! {
+    struct QueueRow { kind: String, state: String, jobs: i64, due_at: Option<i64> }
+}
+
+crate::row! {
+    struct ScheduleRow { kind: String, pattern: String, next_at: i64, last_at: Option<i64> }
+}
+
+/// What no version of ours wrote can only be looked at.
+fn state_of(text: &str) -> JobState {
+    JobState::parse(text).unwrap_or(JobState::Failed)
+}
+
+/// What is queued.
+pub struct New<'a> {
+    pub id: JobId,
+    pub kind: &'a str,
+    pub payload: &'a str,
+    pub owner: &'a str,
+    pub key: &'a str,
+    pub priority: i64,
+    pub run_at: i64,
+}
+
+pub async fn insert(tx: &mut Tx, new: &New<'_>, now: i64) -> AppResult<()> {
+    write(
+        tx,
+        "INSERT INTO jobs (id, kind, state, payload, owner_id, key, priority, run_at, created_at, updated_at)
+         VALUES ($1, $2, 'queued', $3, $4, $5, $6, $7, $8, $8)",
+        new,
+        now,
     )
-    .bind(id.to_string())
-    .bind(kind)
-    .bind(payload)
-    .bind(owner)
-    .bind(run_at)
+    .await
+}
+
+/// Unless one of its kind and key waits already: that one will see what this one would.
+pub async fn insert_once(tx: &mut Tx, new: &New<'_>, now: i64) -> AppResult<()> {
+    write(
+        tx,
+        "INSERT INTO jobs (id, kind, state, payload, owner_id, key, priority, run_at, created_at, updated_at)
+         SELECT $1, $2, 'queued', $3, $4, $5, $6, $7, $8, $8
+         WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE state = 'queued' AND kind = $2 AND key = $5)",
+        new,
+        now,
+    )
+    .await
+}
+
+async fn write(tx: &mut Tx, sql: &'static str, new: &New<'_>, now: i64) -> AppResult<()> {
+    sqlx::query(sql)
+        .bind(new.id.to_string())
+        .bind(new.kind)
+        .bind(new.payload)
+        .bind(new.owner)
+        .bind(new.key)
+        .bind(new.priority)
+        .bind(new.run_at)
+        .bind(now)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+/// Takes up to `limit` due jobs of a kind, the most urgent first; of each key only the oldest one, and none while another of the key runs.
+/// What the inner query chose is looked at again by the outer one: two nodes that choose the same at once do not both get it.
+pub async fn claim(tx: &mut Tx, kind: &str, limit: i64, now: i64, lease: i64) -> AppResult<Vec<Job>> {
+    let mut sql = Sql::new("UPDATE jobs SET state = 'running', attempts = attempts + 1, leased_until = ");
+    sql.bind(now + lease).push(", started_at = ").bind(now).push(", updated_at = ").bind(now);
+    sql.push(" WHERE state = 'queued' AND id IN (SELECT j.id FROM jobs j WHERE j.state = 'queued' AND j.kind = ").bind(kind.to_owned());
+    sql.push(" AND j.run_at <= ").bind(now);
+    sql.push(
+        " AND (j.key = '' OR NOT EXISTS (SELECT 1 FROM jobs e WHERE e.key = j.key AND e.id <> j.id
+           AND (e.state = 'running' OR e.state = 'queued' AND e.id < j.id)))
+         ORDER BY j.priority DESC, j.run_at, j.id LIMIT ",
+    );
+    sql.number(limit).push(") RETURNING id, kind, payload, owner_id, attempts");
+    sql.fetch_all(&mut **tx).await
+}
+
+/// Whether anything is due.
+pub async fn is_due(pool: &AnyPool, now: i64) -> AppResult<bool> {
+    let due: i64 =
+        sqlx::query_scalar("SELECT CASE WHEN EXISTS (SELECT 1 FROM jobs WHERE state = 'queued' AND run_at <= $1) THEN 1 ELSE 0 END")
+            .bind(now)
+            .fetch_one(pool)
+            .await?;
+    Ok(due != 0)
+}
+
+/// Jobs whose runner gave no sign of life are queued again.
+pub async fn release_expired(tx: &mut Tx, now: i64) -> AppResult<u64> {
+    let done =
+        sqlx::query("UPDATE jobs SET state = 'queued', leased_until = NULL, updated_at = $1 WHERE state = 'running' AND leased_until < $1")
+            .bind(now)
+            .execute(&mut **tx)
+            .await?;
+    Ok(done.rows_affected())
+}
+
+/// Jobs that a process before this one left running: their leases end now.
+pub async fn release_all(tx: &mut Tx, now: i64) -> AppResult<()> {
+    sqlx::query("UPDATE jobs SET state = 'queued', leased_until = NULL, updated_at = $1 WHERE state = 'running'")
+        .bind(now)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+/// The signs of life of those that run here.
+pub async fn renew(tx: &mut Tx, ids: &[String], until: i64) -> AppResult<()> {
+    let mut sql = Sql::new("UPDATE jobs SET leased_until = ");
+    sql.bind(until).push(" WHERE state = 'running' AND id IN ").bind_list(ids);
+    sql.execute(&mut **tx).await?;
+    Ok(())
+}
+
+/// How far a job is; whether it is to go on.
+pub async fn progress(tx: &mut Tx, id: &str, done: i64, total: i64, now: i64) -> AppResult<bool> {
+    let cancel: Option<i64> =
+        sqlx::query_scalar("UPDATE jobs SET done = $2, total = $3, updated_at = $4 WHERE id = $1 RETURNING cancel_requested")
+            .bind(id)
+            .bind(done)
+            .bind(total)
+            .bind(now)
+            .fetch_optional(&mut **tx)
+            .await?;
+    Ok(cancel == Some(0))
+}
+
+/// Ends a job. One that failed because somebody asked it to stop is cancelled.
+pub async fn finish(tx: &mut Tx, id: &str, state: JobState, report: Option<&str>, error: Option<&str>, now: i64) -> AppResult<()> {
+    sqlx::query(
+        "UPDATE jobs SET state = CASE WHEN $2 = 'failed' AND cancel_requested = 1 THEN 'cancelled' ELSE $2 END,
+           report = $3, error = $4, leased_until = NULL, updated_at = $5 WHERE id = $1 AND state = 'running'",
+    )
+    .bind(id)
+    .bind(state.as_str())
+    .bind(report)
+    .bind(error)
     .bind(now)
     .execute(&mut **tx)
     .await?;
     Ok(())
 }
 
-/// Takes the oldest due job, also one whose worker died.
-pub async fn claim(tx: &mut Tx, now: i64, lease: i64) -> AppResult<Option<Job>> {
-    Ok(sqlx::query_as(
-        "UPDATE jobs SET state = 'running', attempts = attempts + 1, leased_until = $2, updated_at = $1 WHERE id = (
-           SELECT id FROM jobs WHERE (state = 'queued' AND run_at <= $1) OR (state = 'running' AND leased_until < $1) ORDER BY run_at, id LIMIT 1
-         ) RETURNING id, kind, payload, owner_id, attempts",
+/// Queues a job again that could not be done now; one that is to stop does not come back.
+pub async fn retry(tx: &mut Tx, id: &str, error: &str, at: i64, now: i64) -> AppResult<()> {
+    sqlx::query(
+        "UPDATE jobs SET state = CASE WHEN cancel_requested = 1 THEN 'cancelled' ELSE 'queued' END,
+           run_at = $2, error = $3, leased_until = NULL, updated_at = $4 WHERE id = $1 AND state = 'running'",
     )
+    .bind(id)
+    .bind(at)
+    .bind(error)
     .bind(now)
-    .bind(now + lease)
-    .fetch_optional(&mut **tx)
-    .await?)
-}
-
-pub async fn progress(tx: &mut Tx, id: &str, done: i64, total: i64, now: i64, lease: i64) -> AppResult<()> {
-    sqlx::query("UPDATE jobs SET done = $2, total = $3, leased_until = $4, updated_at = $5 WHERE id = $1")
-        .bind(id)
-        .bind(done)
-        .bind(total)
-        .bind(now + lease)
-        .bind(now)
-        .execute(&mut **tx)
-        .await?;
+    .execute(&mut **tx)
+    .await?;
     Ok(())
 }
 
-pub async fn finish(tx: &mut Tx, id: &str, state: &str, report: Option<&str>, error: Option<&str>, now: i64) -> AppResult<()> {
-    sqlx::query("UPDATE jobs SET state = $2, report = $3, error = $4, leased_until = NULL, updated_at = $5 WHERE id = $1")
-        .bind(id)
-        .bind(state)
-        .bind(report)
-        .bind(error)
-        .bind(now)
-        .execute(&mut **tx)
-        .await?;
-    Ok(())
+/// Asks a job to stop: one that waits is ended at once, one that runs is asked. `owner`: only when it is theirs. Whether there was such a job.
+pub async fn cancel(tx: &mut Tx, id: JobId, owner: Option<&str>, now: i64) -> AppResult<bool> {
+    let done = sqlx::query(
+        "UPDATE jobs SET state = CASE WHEN state = 'queued' THEN 'cancelled' ELSE state END, cancel_requested = 1, updated_at = $2
+         WHERE id = $1 AND state IN ('queued', 'running') AND (owner_id = $3 OR $4 = 1)",
+    )
+    .bind(id.to_string())
+    .bind(now)
+    .bind(owner.unwrap_or_default())
+    .bind(i64::from(owner.is_none()))
+    .execute(&mut **tx)
+    .await?;
+    Ok(done.rows_affected() > 0)
 }
 
-pub async fn retry(tx: &mut Tx, id: &str, at: i64, now: i64) -> AppResult<()> {
-    sqlx::query("UPDATE jobs SET state = 'queued', run_at = $2, leased_until = NULL, updated_at = $3 WHERE id = $1")
-        .bind(id)
-        .bind(at)
-        .bind(now)
-        .execute(&mut **tx)
-        .await?;
-    Ok(())
+/// Queues failed jobs again, with all their tries; all of a kind, or one.
+pub async fn retry_failed(tx: &mut Tx, id: Option<JobId>, kind: Option<&str>, now: i64) -> AppResult<u64> {
+    let mut sql = Sql::new("UPDATE jobs SET state = 'queued', attempts = 0, cancel_requested = 0, run_at = ");
+    sql.bind(now).push(", updated_at = ").bind(now).push(" WHERE state = 'failed'");
+    if let Some(id) = id {
+        sql.push(" AND id = ").bind(id.to_string());
+    }
+    if let Some(kind) = kind {
+        sql.push(" AND kind = ").bind(kind.to_owned());
+    }
+    Ok(sql.execute(&mut **tx).await?.rows_affected())
 }
 
-/// Jobs that a process before this one left running: their leases end now.
-pub async fn release_all(tx: &mut Tx) -> AppResult<()> {
-    sqlx::query("UPDATE jobs SET leased_until = 0 WHERE state = 'running'").execute(&mut **tx).await?;
+/// Ended jobs that have had their time: what nobody asked for goes first, what failed stays longest.
+pub async fn remove_ended(tx: &mut Tx, own: i64, asked: i64, failed: i64) -> AppResult<()> {
+    sqlx::query(
+        "DELETE FROM jobs WHERE state IN ('done', 'cancelled') AND (updated_at < $2 OR owner_id = '' AND updated_at < $1)
+           OR state = 'failed' AND updated_at < $3",
+    )
+    .bind(own)
+    .bind(asked)
+    .bind(failed)
+    .execute(&mut **tx)
+    .await?;
     Ok(())
-}
-
-pub async fn remove_ended(tx: &mut Tx, before: i64) -> AppResult<()> {
-    sqlx::query("DELETE FROM jobs WHERE state IN ('done', 'failed') AND updated_at < $1").bind(before).execute(&mut **tx).await?;
-    Ok(())
-}
-
-/// Whether a job of this kind was queued after a time.
-pub async fn queued_since(pool: &AnyPool, kind: &str, after: i64) -> AppResult<bool> {
-    let count: i64 =
-        sqlx::query_scalar("SELECT COUNT(*) FROM jobs WHERE kind = $1 AND created_at > $2").bind(kind).bind(after).fetch_one(pool).await?;
-    Ok(count > 0)
 }
 
 pub async fn exists(pool: &AnyPool, id: JobId) -> AppResult<bool> {
@@ -120,7 +254,7 @@ pub async fn status(pool: &AnyPool, id: JobId, owner: &str) -> AppResult<Option<
         Ok(JobStatus {
             id,
             kind: row.kind,
-            state: JobState::parse(&row.state),
+            state: state_of(&row.state),
             done: row.done,
             total: row.total,
             report: row.report.map(|report| serde_json::from_str(&report)).transpose()?,
@@ -130,4 +264,102 @@ pub async fn status(pool: &AnyPool, id: JobId, owner: &str) -> AppResult<Option<
         })
     })
     .transpose()
+}
+
+/// How many there are of each kind; those that ended well only since `since`.
+pub async fn queues(pool: &AnyPool, since: i64, now: i64) -> AppResult<Vec<QueueReport>> {
+    let rows: Vec<QueueRow> = sqlx::query_as(
+        "SELECT kind, state, COUNT(*) AS jobs, MIN(CASE WHEN state = 'queued' THEN run_at END) AS due_at FROM jobs
+         WHERE state IN ('queued', 'running', 'failed') OR state = 'done' AND updated_at >= $1
+         GROUP BY kind, state ORDER BY kind, state",
+    )
+    .bind(since)
+    .fetch_all(pool)
+    .await?;
+    let mut queues: Vec<QueueReport> = Vec::new();
+    for row in rows {
+        if queues.last().is_none_or(|last| last.kind != row.kind) {
+            queues.push(QueueReport { kind: row.kind, queued: 0, running: 0, failed: 0, done_last_hour: 0, waiting_ms: 0 });
+        }
+        let Some(queue) = queues.last_mut() else { continue };
+        match state_of(&row.state) {
+            JobState::Queued => {
+                queue.queued = row.jobs;
+                queue.waiting_ms = row.due_at.map_or(0, |due| (now - due).max(0));
+            }
+            JobState::Running => queue.running = row.jobs,
+            JobState::Failed => queue.failed = row.jobs,
+            JobState::Done => queue.done_last_hour = row.jobs,
+            JobState::Cancelled => {}
+        }
+    }
+    Ok(queues)
+}
+
+/// The newest of those that are asked for.
+pub async fn list(pool: &AnyPool, query: &JobsQuery) -> AppResult<Vec<JobReport>> {
+    let mut sql = Sql::new(
+        "SELECT id, kind, state, done, total, attempts, error, run_at, started_at, created_at, updated_at FROM jobs WHERE state IN ",
+    );
+    match query.state {
+        Some(state) => sql.bind_list([state.as_str()]),
+        None => sql.bind_list([JobState::Queued, JobState::Running, JobState::Failed].map(JobState::as_str)),
+    };
+    if let Some(kind) = &query.kind {
+        sql.push(" AND kind = ").bind(kind.clone());
+    }
+    sql.push(" ORDER BY updated_at DESC, id DESC LIMIT ").number(LISTED);
+    let rows: Vec<ReportRow> = sql.fetch_all(pool).await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(JobReport {
+                id: parse_id(&row.id)?,
+                kind: row.kind,
+                state: state_of(&row.state),
+                done: row.done,
+                total: row.total,
+                attempts: row.attempts,
+                error: row.error,
+                run_at: row.run_at,
+                started_at: row.started_at,
+                created_at: row.created_at,
+                updated_at: row.updated_at,
+            })
+        })
+        .collect()
+}
+
+pub async fn schedules(pool: &AnyPool) -> AppResult<Vec<ScheduleReport>> {
+    let rows: Vec<ScheduleRow> =
+        sqlx::query_as("SELECT kind, pattern, next_at, last_at FROM schedules ORDER BY kind").fetch_all(pool).await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| ScheduleReport { kind: row.kind, pattern: row.pattern, next_at: row.next_at, last_at: row.last_at })
+        .collect())
+}
+
+/// Puts a schedule down, unless it is there with the same pattern.
+pub async fn keep_schedule(tx: &mut Tx, kind: &str, pattern: &str, next: i64) -> AppResult<()> {
+    sqlx::query(
+        "INSERT INTO schedules (kind, pattern, next_at) VALUES ($1, $2, $3)
+         ON CONFLICT (kind) DO UPDATE SET pattern = excluded.pattern, next_at = excluded.next_at WHERE schedules.pattern <> excluded.pattern",
+    )
+    .bind(kind)
+    .bind(pattern)
+    .bind(next)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Moves a schedule on; whether this caller did, so that of several nodes one queues the job.
+pub async fn advance_schedule(tx: &mut Tx, kind: &str, from: i64, next: i64, now: i64) -> AppResult<bool> {
+    let done = sqlx::query("UPDATE schedules SET next_at = $3, last_at = $4 WHERE kind = $1 AND next_at = $2")
+        .bind(kind)
+        .bind(from)
+        .bind(next)
+        .bind(now)
+        .execute(&mut **tx)
+        .await?;
+    Ok(done.rows_affected() > 0)
 }

@@ -59,9 +59,13 @@ pub async fn import(ctx: &Ctx, job: &Job) -> AppResult<serde_json::Value> {
     let ctx = Ctx::internal(ctx.state.clone(), Some(actor));
     let result = import_all(&ctx, job, &payload, &folder).await;
     match &result {
-        // The worker tries again; everything is still there.
-        Err(error) if error.code == ErrorCode::Unavailable => {}
-        _ => drop(tokio::fs::remove_dir_all(&folder).await),
+        // It is tried again; everything is still there.
+        Err(error) if matches!(error.code, ErrorCode::Unavailable | ErrorCode::Internal) => {}
+        Err(_) => {
+            artifacts::unstage_import(&ctx, payload.volume, payload.commit).await?;
+            drop(tokio::fs::remove_dir_all(&folder).await);
+        }
+        Ok(_) => drop(tokio::fs::remove_dir_all(&folder).await),
     }
     Ok(serde_json::to_value(result?)?)
 }

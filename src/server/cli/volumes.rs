@@ -116,7 +116,7 @@ async fn import_with(client: &Client, archive: &Path, name: Option<&str>, target
     if bar {
         eprint!("\r\x1b[K");
     }
-    if job.state == JobState::Failed {
+    if job.state != JobState::Done {
         return Err(job.error.unwrap_or_else(|| "the import failed".to_owned()).into());
     }
     let report: ImportReport = serde_json::from_value(job.report.unwrap_or_default())?;

@@ -4,17 +4,12 @@ use leptos::prelude::*;
 
 use super::Presence;
 use crate::{
-    browser::{page, socket},
-    error::AppError,
     features::collaboration::{
         model::{DocumentReport, REPORTED, RoomReport, RoomTotals, RoomType, RoomsQuery, RoomsReport},
         state::{read_rooms, rooms_address},
     },
-    ui::{EmptyState, Icon, bytes, count, plural},
+    ui::{EmptyState, Icon, Polled, PolledHead, bytes, count, plural},
 };
-
-/// How often it is read again while somebody looks, in milliseconds.
-const EVERY: u32 = 2_000;
 
 const KINDS: [(Option<RoomType>, &str); 4] = [
     (None, "All"),
@@ -23,87 +18,32 @@ const KINDS: [(Option<RoomType>, &str); 4] = [
     (Some(RoomType::Workspace), "Workspaces"),
 ];
 
-/// A report that is read again and again. What is shown stays while the server cannot be reached, and says so.
-#[derive(Clone, Copy)]
-struct Live {
-    report: RwSignal<RoomsReport>,
-    /// Events told each second between the last two reports.
-    rate: RwSignal<Option<i64>>,
-    failed: RwSignal<Option<AppError>>,
-    paused: RwSignal<bool>,
-}
-
-impl Live {
-    fn new(first: RoomsReport, query: RoomsQuery) -> Self {
-        let live =
-            Self { report: RwSignal::new(first), rate: RwSignal::new(None), failed: RwSignal::new(None), paused: RwSignal::new(false) };
-        let asking = StoredValue::new(false);
-        let read_at = StoredValue::new(None::<i64>);
-        let ask = move || {
-            if !page::is_visible() || live.paused.try_get_untracked() != Some(false) || asking.try_get_value() != Some(false) {
-                return;
-            }
-            asking.set_value(true);
-            let answer = read_rooms(query);
-            leptos::task::spawn_local(async move {
-                let answer = answer.await;
-                asking.try_set_value(false);
-                let now = page::now_ms();
-                match answer {
-                    Ok(report) => live.take(report, read_at.try_update_value(|at| at.replace(now)).flatten().map(|at| now - at)),
-                    Err(error) => {
-                        live.failed.try_set(Some(error));
-                    }
-                }
-            });
-        };
-        // In an effect: the server looks once.
-        Effect::new(move |_| {
-            let ticker = StoredValue::new_local(Some(socket::every(EVERY, ask)));
-            on_cleanup(move || {
-                ticker.try_update_value(|ticker| *ticker = None);
-            });
-        });
-        live
-    }
-
-    fn take(self, report: RoomsReport, passed: Option<i64>) {
-        let Some(told) = self.report.try_with_untracked(|report| report.total.told) else { return };
-        if let Some(passed) = passed.filter(|passed| *passed > 0) {
-            self.rate.try_set(Some(((report.total.told - told).max(0) * 1_000 + passed / 2) / passed));
-        }
-        self.failed.try_set(None);
-        self.report.try_set(report);
-    }
+/// Events told each second between two reports.
+fn rate_of(before: &RoomsReport, now: &RoomsReport, passed: i64) -> Option<i64> {
+    (passed > 0).then(|| ((now.total.told - before.total.told).max(0) * 1_000 + passed / 2) / passed)
 }
 
 #[component]
 pub fn RoomsView(first: RoomsReport, query: RoomsQuery) -> impl IntoView {
-    let live = Live::new(first, query);
-    let report = live.report;
+    let rate = RwSignal::new(None);
+    let polled = Polled::new(
+        first,
+        move || read_rooms(query),
+        move |before, now, passed| {
+            rate.try_set(rate_of(before, now, passed));
+        },
+    );
+    let report = polled.report;
     let total = move |of: fn(&RoomTotals) -> i64| report.with(|report| of(&report.total));
     let fact = |name: &'static str, value: AnyView| view! { <div><dt>{name}</dt><dd>{value}</dd></div> };
     view! {
         <section class="set">
-            <header>
-                <h2>"Now"</h2>
-                <p role="status">
-                    {move || match live.failed.get() {
-                        Some(error) => view! { <span class="c-warn">{format!("Not up to date. {}", error.message)}</span> }.into_any(),
-                        None if live.paused.get() => "Paused.".into_any(),
-                        None => "Read again every two seconds while you look.".into_any(),
-                    }}
-                </p>
-                <button type="button" class="btn" aria-pressed=move || live.paused.get().to_string() on:click=move |_| live.paused.update(|paused| *paused = !*paused)>
-                    {move || if live.paused.get() { view! { <Icon name="play"/> }.into_any() } else { view! { <Icon name="pause"/> }.into_any() }}
-                    "Pause"
-                </button>
-            </header>
+            <PolledHead title="Now" polled=polled/>
             <dl class="facts">
                 {fact("Sockets", (move || count(report.with(|report| report.sockets))).into_any())}
                 {fact("Rooms", (move || count(total(|total| total.rooms))).into_any())}
                 {fact("Documents", (move || count(total(|total| total.documents))).into_any())}
-                {fact("Events a second", (move || live.rate.get().map_or_else(|| "\u{2013}".to_owned(), count)).into_any())}
+                {fact("Events a second", (move || rate.get().map_or_else(|| "\u{2013}".to_owned(), count)).into_any())}
                 {fact("Not on disk yet", (move || plural(total(|total| total.unsaved), "event", "events")).into_any())}
                 {fact("Waiting", (move || bytes(total(|total| total.queued_bytes))).into_any())}
                 {fact("Slowest reader", (move || span_words(total(|total| total.lag_ms))).into_any())}

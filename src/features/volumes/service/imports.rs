@@ -20,7 +20,7 @@ use crate::{
     features::{
         accounts::Action,
         analytics::service::{Event, record},
-        jobs::{self, model::JobStatus},
+        jobs::{self, model::JobStatus, service::NewJob},
     },
     ids::{CommitId, JobId, VolumeId},
     server::context::Ctx,
@@ -103,7 +103,8 @@ async fn queue(ctx: &Ctx, access: &VolumeAccess, staging: Staging, label: String
     let label = label.chars().filter(|c| !c.is_control()).take(80).collect();
     let payload = ImportPayload { volume: access.id, commit: CommitId::generate(), author: actor, label };
     let mut tx = ctx.db().write_tx().await?;
-    jobs::service::enqueue(&mut tx, staging.job, IMPORT, &payload, actor, ctx.now()).await?;
+    let job = NewJob::new(IMPORT, &payload)?.asked_by(actor, staging.job).in_order_of(access.id);
+    jobs::service::enqueue(&mut tx, job, ctx.now()).await?;
     record(ctx, &mut tx, Event::new("volume.import_started").team(access.team).volume(access.id).subject(staging.job).data(json!({})))
         .await?;
     tx.commit().await?;

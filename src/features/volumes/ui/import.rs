@@ -12,14 +12,17 @@ use crate::{
     error::AppError,
     features::{
         accounts::model::Action,
-        jobs::model::{JobState, JobStatus},
+        jobs::{
+            model::{JobState, JobStatus},
+            state::cancel_job,
+        },
         volumes::{
             model::{ImportReport, VolumeKind},
             state::{read_job, use_job, use_volumes},
         },
     },
     ids::{JobId, VolumeId},
-    ui::{ErrorView, FieldError, Icon, PageTitle, SelectField, Suspense, Transition, bytes, count, plural},
+    ui::{ErrorView, FieldError, Icon, PageTitle, SelectField, Suspense, Transition, bytes, count, plural, toast_error, use_toasts},
 };
 
 /// How often a running import is asked for, in milliseconds.
@@ -201,7 +204,16 @@ fn Running(job: JobId, volume: Option<VolumeId>) -> impl IntoView {
 
 #[component]
 fn Progress(status: JobStatus, volume: Option<VolumeId>, again: String) -> impl IntoView {
-    let JobStatus { state, done, total, report, error, .. } = status;
+    let JobStatus { id, state, done, total, report, error, .. } = status;
+    let toasts = use_toasts();
+    let stop = move |_| {
+        let asked = cancel_job(id);
+        leptos::task::spawn_local(async move {
+            if let Err(error) = asked.await {
+                toast_error(toasts, &error);
+            }
+        });
+    };
     match state {
         JobState::Queued | JobState::Running => view! {
             <section class="job" aria-live="polite">
@@ -215,6 +227,7 @@ fn Progress(status: JobStatus, volume: Option<VolumeId>, again: String) -> impl 
                     view! { <progress class="progress"></progress> }.into_any()
                 }}
                 <span class="hint">"You can leave this page: the import goes on, and this address shows how far it is."</span>
+                <div class="row"><button type="button" class="btn" on:click=stop>"Stop the import"</button></div>
             </section>
         }
         .into_any(),
@@ -222,6 +235,14 @@ fn Progress(status: JobStatus, volume: Option<VolumeId>, again: String) -> impl 
             <div class="banner bad inset" role="alert">
                 <Icon name="alert"/>
                 <span><b>"The import stopped. "</b>{error.unwrap_or_else(|| "Nothing was changed; try again.".to_owned())}</span>
+            </div>
+            <div class="row"><a class="btn" href=again>"Import again"</a></div>
+        }
+        .into_any(),
+        JobState::Cancelled => view! {
+            <div class="banner inset" role="status">
+                <Icon name="alert"/>
+                <span><b>"The import was stopped. "</b>"Nothing was changed."</span>
             </div>
             <div class="row"><a class="btn" href=again>"Import again"</a></div>
         }

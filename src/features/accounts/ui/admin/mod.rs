@@ -19,6 +19,7 @@ use crate::{
     features::{
         accounts::state::{AdminData, use_session},
         collaboration::ui::RoomsView,
+        jobs::ui::JobsView,
     },
     ui::{ErrorView, Loading, PageError, PageTitle, Transition},
 };
@@ -26,12 +27,13 @@ use settings::InstanceForm;
 use teams::Teams;
 use users::Users;
 
-const PARTS: [Part; 6] = [
+const PARTS: [Part; 7] = [
     Part { slug: "users", icon: "user", words: "Accounts" },
     Part { slug: "teams", icon: "users", words: "Teams" },
     Part { slug: "invitations", icon: "link", words: "Invitations" },
     Part { slug: "settings", icon: "settings", words: "Instance" },
     Part { slug: "rooms", icon: "plug", words: "Rooms" },
+    Part { slug: "jobs", icon: "play", words: "Jobs" },
     Part { slug: "audit", icon: "log", words: "Audit log" },
 ];
 
@@ -82,6 +84,13 @@ fn AdminFrame(part: Memo<String>, show: Memo<&'static str>, data: AdminData) -> 
                                 (move || {
                                     let query = data.rooms_query.get();
                                     shown(data.rooms.get(), move |report| view! { <RoomsView first=report query=query/> }.into_any())
+                                })
+                                    .into_any()
+                            }
+                            "jobs" => {
+                                (move || {
+                                    let query = data.jobs_query.get();
+                                    shown(data.jobs.get(), move |report| view! { <JobsView first=report query=query.clone()/> }.into_any())
                                 })
                                     .into_any()
                             }

@@ -1,0 +1,187 @@
+//! Running jobs: several at once, each kind in slots of its own, so that no kind waits for another.
+//!
+//! The runner turns: in one transaction it stores how jobs ended and takes new ones, so that a busy queue costs few commits. What it took
+//! it holds by a lease that it renews; when the process dies, the lease ends, and the job begins again. Hence a handler has to come to the
+//! same end however often it was begun, and may be dropped at any `await`, as a crash would do it.
+
+use std::{collections::HashMap, future::Future, pin::Pin, time::Duration};
+
+use tokio::task::{Id, JoinSet};
+
+use super::{
+    super::{
+        model::{ATTEMPTS, JobState, pause_ms},
+        store::{self, Job},
+    },
+    schedule::{self, Schedule},
+};
+use crate::{
+    error::{AppError, AppResult, ErrorCode},
+    server::{clock, context::Ctx},
+};
+
+/// A kind of job.
+#[derive(Clone, Copy, Debug)]
+pub struct Kind {
+    pub name: &'static str,
+    /// How many of it run at once on a node.
+    pub at_once: usize,
+    /// Afterwards it is dropped, and tried again.
+    pub limit: Duration,
+}
+
+pub type Outcome = AppResult<serde_json::Value>;
+pub type Run = fn(Ctx, Job) -> Pin<Box<dyn Future<Output = Outcome> + Send>>;
+
+/// For how long a job belongs to its runner without a sign of life.
+const LEASE_MS: i64 = clock::MINUTE;
+const RENEW: Duration = Duration::from_secs(15);
+/// Without a wake-up the queue is looked at this often: for retries, and for what other nodes queue.
+const POLL: Duration = Duration::from_secs(1);
+
+struct Runner {
+    ctx: Ctx,
+    kinds: &'static [Kind],
+    run: Run,
+    tasks: JoinSet<Outcome>,
+    running: HashMap<Id, (Job, &'static Kind)>,
+    /// Not stored yet.
+    ended: Vec<(Job, Outcome)>,
+}
+
+/// Runs jobs of these kinds, and queues those of the schedules, until the process is asked to stop. What runs then is dropped, and taken up
+/// by the next process.
+pub async fn run_jobs(ctx: &Ctx, kinds: &'static [Kind], schedules: &'static [Schedule], run: Run) {
+    let mut runner = Runner { ctx: ctx.clone(), kinds, run, tasks: JoinSet::new(), running: HashMap::new(), ended: Vec::new() };
+    let mut renew = tokio::time::interval(RENEW);
+    let mut scheduled = 0;
+    let state = &ctx.state;
+    if let Err(error) = schedule::keep(ctx, schedules).await {
+        tracing::warn!(%error, "the schedules could not be stored");
+    }
+    loop {
+        if ctx.now() >= scheduled {
+            scheduled = schedule::queue_due(ctx, schedules).await.unwrap_or_else(|error| {
+                tracing::warn!(%error, "what is due by a schedule could not be queued");
+                ctx.now() + clock::MINUTE
+            });
+        }
+        match runner.turn().await {
+            // There may be more than there were slots; those that were taken end, and wake this loop.
+            Ok(()) => {}
+            Err(error) => {
+                tracing::error!(%error, "the job queue could not be read or written");
+                tokio::time::sleep(POLL).await;
+            }
+        }
+        tokio::select! {
+            () = state.shutdown.cancelled() => return,
+            () = state.jobs.notified() => {}
+            () = tokio::time::sleep(POLL) => {}
+            Some(ended) = runner.tasks.join_next_with_id(), if !runner.running.is_empty() => runner.note(ended),
+            _ = renew.tick() => runner.renew().await,
+        }
+    }
+}
+
+impl Runner {
+    fn note(&mut self, ended: Result<(Id, Outcome), tokio::task::JoinError>) {
+        let (id, outcome) = match ended {
+            Ok(ended) => ended,
+            Err(error) => {
+                tracing::error!(%error, "a job panicked");
+                (error.id(), Err(AppError::new(ErrorCode::Internal, "A fault of ours ended this job: the log has it.")))
+            }
+        };
+        if let Some((job, _)) = self.running.remove(&id) {
+            self.ended.push((job, outcome));
+        }
+    }
+
+    /// Stores what ended, takes what is due, and begins it.
+    async fn turn(&mut self) -> AppResult<()> {
+        while let Some(ended) = self.tasks.try_join_next_with_id() {
+            self.note(ended);
+        }
+        let now = self.ctx.now();
+        if self.ended.is_empty() && !store::is_due(self.ctx.db().read(), now).await? {
+            return Ok(());
+        }
+        let mut tx = self.ctx.db().write_tx().await?;
+        for (job, outcome) in &self.ended {
+            finish(&mut tx, job, outcome, now).await?;
+        }
+        let mut taken = Vec::new();
+        for kind in self.kinds {
+            let busy = self.running.values().filter(|(_, running)| running.name == kind.name).count();
+            let free = kind.at_once.saturating_sub(busy);
+            if free > 0 {
+                let jobs = store::claim(&mut tx, kind.name, free as i64, now, LEASE_MS).await?;
+                taken.extend(jobs.into_iter().map(|job| (job, kind)));
+            }
+        }
+        tx.commit().await?;
+        self.ended.clear();
+        for (job, kind) in taken {
+            self.begin(job, kind);
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, job: Job, kind: &'static Kind) {
+        let work = (self.run)(self.ctx.clone(), job.clone());
+        // One that never ended is not begun for ever.
+        let spent = job.attempts > ATTEMPTS;
+        let task = self.tasks.spawn(async move {
+            if spent {
+                return Err(AppError::new(ErrorCode::Conflict, format!("This was begun {ATTEMPTS} times and never ended.")));
+            }
+            tokio::time::timeout(kind.limit, work).await.unwrap_or_else(|_| {
+                let minutes = kind.limit.as_secs().div_ceil(60);
+                Err(AppError::new(ErrorCode::Unavailable, format!("This took longer than its limit of {minutes} min.")))
+            })
+        });
+        self.running.insert(task.id(), (job, kind));
+    }
+
+    async fn renew(&mut self) {
+        let renewed = async {
+            let now = self.ctx.now();
+            let ids: Vec<String> = self.running.values().map(|(job, _)| job.id.clone()).collect();
+            let mut tx = self.ctx.db().write_tx().await?;
+            if !ids.is_empty() {
+                store::renew(&mut tx, &ids, now + LEASE_MS).await?;
+            }
+            let lost = store::release_expired(&mut tx, now).await?;
+            tx.commit().await?;
+            if lost > 0 {
+                tracing::warn!(lost, "jobs whose runner is gone begin again");
+            }
+            AppResult::Ok(())
+        };
+        if let Err(error) = renewed.await {
+            tracing::warn!(%error, "the leases of running jobs could not be renewed");
+        }
+    }
+}
+
+/// Faults of the moment and of ours are tried again, later each time.
+async fn finish(tx: &mut crate::server::db::Tx, job: &Job, outcome: &Outcome, now: i64) -> AppResult<()> {
+    match outcome {
+        Ok(report) => store::finish(tx, &job.id, JobState::Done, Some(&report.to_string()), None, now).await,
+        Err(error) if matches!(error.code, ErrorCode::Unavailable | ErrorCode::Internal) && job.attempts < ATTEMPTS => {
+            tracing::info!(%error, job = %job.id, kind = %job.kind, attempt = job.attempts, "a job is tried again");
+            store::retry(tx, &job.id, &error.message, now + pause_ms(job.attempts, chance_of(&job.id)), now).await
+        }
+        Err(error) => {
+            tracing::warn!(%error, job = %job.id, kind = %job.kind, "job failed");
+            store::finish(tx, &job.id, JobState::Failed, None, Some(&error.message), now).await
+        }
+    }
+}
+
+/// From 0 to 1: the end of an id is random.
+fn chance_of(id: &str) -> f64 {
+    let tail = id.len().saturating_sub(8);
+    u32::from_str_radix(&id[tail..], 16).map_or(0.5, |number| f64::from(number) / f64::from(u32::MAX))
+}
