@@ -115,11 +115,11 @@ mod tests {
 
     #[test]
     fn the_days_next_to_now_are_named() {
-        assert_eq!(day_words(20_783, 20_783), "Today");
-        assert_eq!(day_words(20_782, 20_783), "Yesterday");
-        assert_eq!(day_words(20_781, 20_783), "2026-11-25");
+        assert_eq!(day_words(20_784, 20_784), "Today");
+        assert_eq!(day_words(20_783, 20_784), "Yesterday");
+        assert_eq!(day_words(20_782, 20_784), "2026-11-25");
         // A clock that is behind the server's.
-        assert_eq!(day_words(20_784, 20_783), "2026-11-28");
+        assert_eq!(day_words(20_785, 20_784), "2026-11-28");
     }
 
     struct Script {
