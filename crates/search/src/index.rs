@@ -1,0 +1,374 @@
+//! The index: what is known of each document, and the changes to it.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use crate::document::{Author, Document, Id, Kind, Scope, Version, markdown_lines, passages};
+use crate::terms::{FIELDS, Field, Occurrences, Terms};
+use crate::tuning::Tuning;
+use crate::vectors::Vectors;
+use crate::words::{key, words};
+
+/// Positions between two fields, so that no phrase spans them.
+const GAP: u32 = 16;
+/// Compaction runs by itself when more documents than this, and than a quarter of all, are new or removed since the last one.
+const SLACK: usize = 512;
+
+/// What a call asks for that cannot be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// No document has this id.
+    NotFound(Id),
+    /// The document has fewer passages.
+    NoSuchPassage { id: Id, passage: usize, passages: usize },
+    /// A vector has another length than the index, or a component that is not a number.
+    BadVector { expected: usize, found: usize },
+    /// A snapshot is cut off, altered, or of another version.
+    BadSnapshot(&'static str),
+}
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NotFound(id) => write!(f, "no document {:032x}", id.0),
+            Self::NoSuchPassage { id, passage, passages } => {
+                write!(f, "document {:032x} has {passages} passages, not {}", id.0, passage + 1)
+            }
+            Self::BadVector { expected, found } => {
+                write!(f, "a vector of {found} components in an index of {expected}, or one that is not finite")
+            }
+            Self::BadSnapshot(why) => write!(f, "the snapshot is damaged: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// What is kept of a document.
+pub(crate) struct Entry {
+    pub id: Id,
+    pub kind: Kind,
+    /// Number of the scope.
+    pub scope: u32,
+    pub slug: Box<str>,
+    pub name: Box<str>,
+    /// Numbers of the tags.
+    pub tags: Box<[u32]>,
+    /// Number of the category.
+    pub category: Option<u32>,
+    /// Number of the author.
+    pub author: Option<u32>,
+    pub version: Option<Version>,
+    pub rating: Option<f32>,
+    pub updated_at: i64,
+    /// Words in each field.
+    pub lengths: [u32; FIELDS],
+    /// Bytes of the body that each passage covers.
+    pub passages: Box<[(u32, u32)]>,
+    /// The first of as many rows as there are passages, once a vector has arrived.
+    pub rows: Option<u32>,
+}
+
+impl Entry {
+    pub fn row_range(&self, first: u32) -> Range<usize> {
+        first as usize..first as usize + self.passages.len()
+    }
+}
+
+/// Documents and words of one scope: what scores are made from, so that no other scope's documents show in them.
+#[derive(Clone, Default)]
+pub(crate) struct ScopeTotals {
+    pub documents: u64,
+    pub lengths: [u64; FIELDS],
+}
+
+/// Values that many documents share, by number.
+pub(crate) struct Numbered<K, V = ()> {
+    pub values: Vec<(K, V)>,
+    numbers: BTreeMap<K, u32>,
+}
+
+impl<K, V> Default for Numbered<K, V> {
+    fn default() -> Self {
+        Self { values: Vec::new(), numbers: BTreeMap::new() }
+    }
+}
+
+impl<K: Ord + Clone, V> Numbered<K, V> {
+    pub fn number(&mut self, key: K, value: V) -> u32 {
+        *self.numbers.entry(key.clone()).or_insert_with(|| {
+            self.values.push((key, value));
+            self.values.len() as u32 - 1
+        })
+    }
+
+    pub fn find<Q: Ord + ?Sized>(&self, key: &Q) -> Option<u32>
+    where
+        K: std::borrow::Borrow<Q>,
+    {
+        self.numbers.get(key).copied()
+    }
+}
+
+/// An index of documents. See `search` for what it can be asked.
+///
+/// Memory and the cost of changes are in docs/decisions/ranking.md. Every change is a call; nothing happens in the background.
+pub struct Index {
+    pub(crate) entries: Vec<Option<Entry>>,
+    pub(crate) slots: BTreeMap<Id, u32>,
+    pub(crate) terms: Terms,
+    pub(crate) vectors: Vectors,
+    pub(crate) scopes: Numbered<Scope, ScopeTotals>,
+    pub(crate) categories: Numbered<Box<str>>,
+    pub(crate) tags: Numbered<Box<str>>,
+    pub(crate) authors: Numbered<u128, Box<str>>,
+    /// Documents at the last compaction.
+    pub(crate) compacted: usize,
+    pub(crate) tuning: Tuning,
+}
+
+impl Index {
+    /// An empty index for vectors of `dimension` components; 0 if there will be none.
+    pub fn new(dimension: usize) -> Self {
+        Self {
+            entries: Vec::new(),
+            slots: BTreeMap::new(),
+            terms: Terms::default(),
+            vectors: Vectors::new(dimension),
+            scopes: Numbered::default(),
+            categories: Numbered::default(),
+            tags: Numbered::default(),
+            authors: Numbered::default(),
+            compacted: 0,
+            tuning: Tuning::default(),
+        }
+    }
+
+    /// Other parameters of ranking than the measured ones: for experiments.
+    pub fn set_tuning(&mut self, tuning: Tuning) {
+        self.tuning = tuning;
+    }
+
+    /// Documents in the index.
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    pub fn contains(&self, id: Id) -> bool {
+        self.slots.contains_key(&id)
+    }
+
+    /// Components of a vector.
+    pub fn dimension(&self) -> usize {
+        self.vectors.dimension
+    }
+
+    /// Passages of a document, and how many of their vectors have arrived.
+    pub fn progress(&self, id: Id) -> Option<(usize, usize)> {
+        let entry = self.entry(id)?;
+        let arrived = |first: u32| entry.row_range(first).filter(|row| self.vectors.scales[*row] > 0.0).count();
+        Some((entry.passages.len(), entry.rows.map_or(0, arrived)))
+    }
+
+    /// Adds a document, or replaces the one of its id, whose vectors are then forgotten. It is found by its words at once and by its
+    /// meaning as soon as the vector of a passage is set. Costs time in proportion to its text; now and then a compaction as well.
+    pub fn put(&mut self, document: &Document) {
+        self.discard(document.id);
+        let slot = self.entries.len() as u32;
+        let (occurrences, lengths) = occurrences(document);
+        let scope = self.scopes.number(document.scope, ScopeTotals::default());
+        let tags = document.tags.iter().map(|tag| label(tag)).filter(|tag| !tag.is_empty());
+        let mut tags: Vec<u32> = tags.map(|tag| self.tags.number(tag, ())).collect();
+        tags.sort_unstable();
+        tags.dedup();
+        let category = label(&document.category);
+        let entry = Entry {
+            id: document.id,
+            kind: document.kind,
+            scope,
+            slug: document.slug.as_str().into(),
+            name: document.name.as_str().into(),
+            tags: tags.into(),
+            category: (!category.is_empty()).then(|| self.categories.number(category, ())),
+            author: document.author.as_ref().map(|Author { id, name }| self.author(*id, name)),
+            version: document.version,
+            rating: document.rating.filter(|rating| rating.is_finite()),
+            updated_at: document.updated_at,
+            lengths,
+            passages: passages(document).iter().map(|passage| (passage.range.start as u32, passage.range.end as u32)).collect(),
+            rows: None,
+        };
+        self.count(&entry, 1);
+        self.entries.push(Some(entry));
+        self.slots.insert(document.id, slot);
+        self.terms.add(slot, occurrences);
+        self.compact_if_due();
+    }
+
+    fn author(&mut self, id: u128, name: &str) -> u32 {
+        let number = self.authors.number(id, name.into());
+        // The name last given is the one to show.
+        self.authors.values[number as usize].1 = name.into();
+        number
+    }
+
+    /// Removes a document; says whether there was one.
+    pub fn remove(&mut self, id: Id) -> bool {
+        let removed = self.discard(id);
+        self.compact_if_due();
+        removed
+    }
+
+    fn discard(&mut self, id: Id) -> bool {
+        let Some(entry) = self.slots.remove(&id).and_then(|slot| self.entries.get_mut(slot as usize)?.take()) else { return false };
+        self.count(&entry, -1);
+        true
+    }
+
+    /// Lets other readers have a document.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn set_scope(&mut self, id: Id, scope: Scope) -> Result<(), Error> {
+        let scope = self.scopes.number(scope, ScopeTotals::default());
+        let slot = *self.slots.get(&id).ok_or(Error::NotFound(id))? as usize;
+        if let Some(mut entry) = self.entries[slot].take() {
+            self.count(&entry, -1);
+            entry.scope = scope;
+            self.count(&entry, 1);
+            self.entries[slot] = Some(entry);
+        }
+        Ok(())
+    }
+
+    /// Sets the vectors of all passages, in their order.
+    ///
+    /// # Errors
+    /// As `set_vector`; those before the wrong one are set then.
+    pub fn set_vectors<V: AsRef<[f32]>>(&mut self, id: Id, vectors: &[V]) -> Result<(), Error> {
+        vectors.iter().enumerate().try_for_each(|(passage, vector)| self.set_vector(id, passage, vector.as_ref()))
+    }
+
+    /// Sets the vector of one passage, of any length: only its direction is kept, to a byte a component.
+    ///
+    /// # Errors
+    /// `NotFound`, `NoSuchPassage`, `BadVector`.
+    pub fn set_vector(&mut self, id: Id, passage: usize, vector: &[f32]) -> Result<(), Error> {
+        let slot = *self.slots.get(&id).ok_or(Error::NotFound(id))? as usize;
+        let Some(Some(entry)) = self.entries.get_mut(slot) else { return Err(Error::NotFound(id)) };
+        let passages = entry.passages.len();
+        if passage >= passages {
+            return Err(Error::NoSuchPassage { id, passage, passages });
+        }
+        let expected = self.vectors.dimension;
+        if vector.len() != expected || !vector.iter().all(|value| value.is_finite()) {
+            return Err(Error::BadVector { expected, found: vector.len() });
+        }
+        let vectors = &mut self.vectors;
+        let first = *entry.rows.get_or_insert_with(|| vectors.reserve(passages) as u32);
+        vectors.set(first as usize + passage, vector);
+        Ok(())
+    }
+
+    /// Gives back the room of removed documents. Answers are the same before and after. Costs time in proportion to the whole index.
+    pub fn compact(&mut self) {
+        let mut slots = vec![u32::MAX; self.entries.len()];
+        let mut vectors = Vectors::new(self.vectors.dimension);
+        let mut entries = Vec::with_capacity(self.len());
+        for (old, entry) in std::mem::take(&mut self.entries).into_iter().enumerate() {
+            let Some(mut entry) = entry else { continue };
+            slots[old] = entries.len() as u32;
+            self.slots.insert(entry.id, entries.len() as u32);
+            if let Some(first) = entry.rows {
+                entry.rows = Some(vectors.scales.len() as u32);
+                entry.row_range(first).for_each(|row| vectors.copy_row(&self.vectors, row));
+            }
+            entries.push(Some(entry));
+        }
+        vectors.rows.shrink_to_fit();
+        self.entries = entries;
+        self.vectors = vectors;
+        self.terms.compact(&slots);
+        self.compacted = self.len();
+    }
+
+    fn compact_if_due(&mut self) {
+        let changed = self.entries.len() - self.compacted.min(self.entries.len()) + self.entries.len() - self.len();
+        if changed > SLACK.max(self.len() / 4) {
+            self.compact();
+        }
+    }
+
+    /// Bytes in use, to within the allocator's overhead.
+    pub fn memory(&self) -> usize {
+        let entry = |e: &Entry| e.slug.len() + e.name.len() + 4 * e.tags.len() + 8 * e.passages.len() + 64;
+        self.terms.bytes()
+            + self.vectors.rows.capacity()
+            + 4 * self.vectors.scales.capacity()
+            + self.entries.capacity() * size_of::<Option<Entry>>()
+            + self.entries.iter().flatten().map(entry).sum::<usize>()
+            + self.slots.len() * 32
+    }
+
+    pub(crate) fn entry(&self, id: Id) -> Option<&Entry> {
+        self.entries.get(*self.slots.get(&id)? as usize)?.as_ref()
+    }
+
+    pub(crate) fn count(&mut self, entry: &Entry, by: i64) {
+        let totals = &mut self.scopes.values[entry.scope as usize].1;
+        totals.documents = totals.documents.wrapping_add_signed(by);
+        for (total, length) in totals.lengths.iter_mut().zip(entry.lengths) {
+            *total = total.wrapping_add_signed(by * i64::from(length));
+        }
+    }
+}
+
+/// Tags and categories are compared without regard to case and space around.
+pub(crate) fn label(text: &str) -> Box<str> {
+    text.trim().to_lowercase().into()
+}
+
+/// Where each term of a document occurs, and how many words each field has.
+fn occurrences(document: &Document) -> (BTreeMap<String, Occurrences>, [u32; FIELDS]) {
+    let mut out: BTreeMap<String, Occurrences> = BTreeMap::new();
+    let mut lengths = [0; FIELDS];
+    let mut start = 0;
+    let mut add = |field: Field, text: &str, start: u32| -> u32 {
+        let mut next = start;
+        for word in words(text) {
+            let of_term = out.entry(word.term).or_default();
+            of_term.counts[field as usize] += 1;
+            of_term.positions.push(start + word.position);
+            lengths[field as usize] += u32::from(!word.is_whole);
+            next = start + word.position + 1;
+        }
+        next
+    };
+    start = add(Field::Name, &document.name, start) + GAP;
+    start = add(Field::Slug, &document.slug, start) + GAP;
+    for tag in &document.tags {
+        start = add(Field::Tags, tag, start) + GAP;
+    }
+    start = add(Field::Description, &document.description, start) + GAP;
+    let mut part = 0..0;
+    for (range, heading) in markdown_lines(&document.body) {
+        if heading.is_none() {
+            part.end = range.end;
+            continue;
+        }
+        start = add(Field::Body, &document.body[part], start) + GAP;
+        start = add(Field::Headings, &document.body[range.clone()], start) + GAP;
+        part = range.end..range.end;
+    }
+    add(Field::Body, &document.body[part], start);
+    (out, lengths)
+}
+
+/// Whether a name or slug is what was typed, as far as case, accents and punctuation go.
+pub(crate) fn is_named(entry: &Entry, wanted: &str) -> bool {
+    !wanted.is_empty() && (key(&entry.name) == wanted || key(&entry.slug) == wanted)
+}

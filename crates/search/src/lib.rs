@@ -1,0 +1,26 @@
+//! The ranking engine: passages, BM25F, vectors and their fusion.
+//!
+//! Pure: no I/O, no threads, no clock and no randomness. The same documents and the same query give the same ranking on every target.
+
+mod document;
+mod highlight;
+mod index;
+mod lexical;
+mod query;
+mod search;
+mod stem;
+mod suggest;
+mod terms;
+mod tuning;
+mod vectors;
+mod words;
+
+pub use document::{Author, Document, Id, Kind, Passage, Scope, Version, passages};
+pub use highlight::{Highlighter, Snippet};
+pub use index::{Error, Index};
+pub use lexical::TermPart;
+pub use query::{Filter, Order, Query};
+pub use search::{Answer, Explanation, Facets, Hit};
+pub use suggest::{Suggestion, SuggestionOf};
+pub use terms::Field;
+pub use tuning::Tuning;

@@ -1,0 +1,287 @@
+//! Search: both halves, their fusion, filters and facets.
+//!
+//! The score of a document depends on the query and on what the asker may read, not on which other documents pass the rest of the filter.
+//! So a filtered search gives exactly what filtering the unfiltered one would, and it need not look at what does not pass.
+
+use std::cmp::Ordering;
+use std::ops::Range;
+
+use crate::document::{Author, Id, Kind, Scope};
+use crate::highlight::Highlighter;
+use crate::index::{Entry, Index, is_named};
+use crate::lexical::{Lexical, TermPart};
+use crate::query::{Access, Filter, Order, Parsed, Query};
+use crate::vectors::QueryVector;
+use crate::words::key;
+
+/// What a search found.
+#[derive(Clone, Debug, Default)]
+pub struct Answer {
+    pub hits: Vec<Hit>,
+    /// Documents found, of which `hits` is a part.
+    pub total: usize,
+    pub facets: Facets,
+    /// Whether meaning had a part in it.
+    pub semantic: bool,
+    /// Marks the matched words in names, and finds the part of a body to show.
+    pub highlighter: Highlighter,
+}
+
+/// A document that was found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hit {
+    pub id: Id,
+    /// From 0 to 1, comparable among the hits of one query.
+    pub score: f32,
+    /// Bytes of the body: the passage nearest to the query's vector, if the document has vectors and the query one.
+    pub passage: Option<Range<usize>>,
+    pub explanation: Option<Box<Explanation>>,
+}
+
+/// Why a hit is where it is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Explanation {
+    /// The lexical score as it is fused, from 0 to 1, and what it is made of.
+    pub lexical: f32,
+    pub terms: Vec<TermPart>,
+    /// The place among everything found, by words alone; none if no word matched.
+    pub lexical_rank: Option<usize>,
+    /// The semantic score as it is fused, from 0 to 1.
+    pub semantic: Option<f32>,
+    /// The cosine of the best passage, and which one it is.
+    pub cosine: Option<f32>,
+    pub passage: Option<usize>,
+    /// The place among everything found, by meaning alone.
+    pub semantic_rank: Option<usize>,
+    /// What was added to the fused score because the query is the document's name or slug.
+    pub name_boost: f32,
+}
+
+/// How many of the found documents have each value, the most frequent first.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Facets {
+    pub kinds: Vec<(Kind, usize)>,
+    pub categories: Vec<(String, usize)>,
+    pub tags: Vec<(String, usize)>,
+    pub authors: Vec<(Author, usize)>,
+    pub scopes: Vec<(Scope, usize)>,
+}
+
+/// What is known of a document that was found.
+struct Found<'a> {
+    slot: u32,
+    entry: &'a Entry,
+    score: f32,
+    lexical: f32,
+    semantic: Option<Semantic>,
+    name_boost: f32,
+}
+
+/// A document's nearness to the query's vector.
+#[derive(Clone, Copy)]
+struct Semantic {
+    /// As it is fused, from 0 to 1.
+    score: f32,
+    /// Of the best passage.
+    cosine: f32,
+    passage: usize,
+}
+
+/// Share of the score that is kept for the document that the query names.
+const NAME_BOOST: f32 = 0.1;
+
+impl Index {
+    /// Searches. Never fails: a text without words finds nothing by words, and no text at all finds everything that passes the filter.
+    pub fn search(&self, query: &Query) -> Answer {
+        let parsed = Parsed::new(&query.text);
+        let mut access = self.access(&query.filter);
+        let lexical = self.lexical(&parsed, query.is_partial, &query.filter, &access);
+        self.apply_operators(&parsed, &mut access);
+        let vector = query.vector.as_ref().filter(|v| v.len() == self.dimension() && !v.is_empty()).map(|v| self.vectors.query(v));
+        let is_browsing = parsed.words.is_empty() && vector.is_none() && (query.text.trim().is_empty() || !parsed.excluded.is_empty());
+        let name = key(&query.text);
+
+        let mut found: Vec<Found<'_>> = Vec::new();
+        for (slot, entry) in self.passing(&access) {
+            let semantic = vector.as_ref().and_then(|vector| self.nearness(entry, vector));
+            let is_named = lexical.coverage[slot as usize] > 0.0 && is_named(entry, &name);
+            let coverage = lexical.coverage[slot as usize] / lexical.ideal.max(f32::MIN_POSITIVE);
+            let near = semantic.is_some_and(|semantic| semantic.cosine >= self.tuning.near);
+            if is_browsing || is_named || near || (coverage > 0.0 && coverage >= self.tuning.coverage) {
+                let (lexical, fused) = self.fuse(&lexical, slot, semantic);
+                let score = if is_named { NAME_BOOST + (1.0 - NAME_BOOST) * fused } else { (1.0 - NAME_BOOST) * fused };
+                let name_boost = score - (1.0 - NAME_BOOST) * fused;
+                found.push(Found { slot, entry, score, lexical, semantic, name_boost });
+            }
+        }
+        let order = if is_browsing && query.order == Order::Relevance { Order::Newest } else { query.order };
+        let page = top(&mut found, query.offset, query.limit, |a, b| compare(order, a, b));
+        let hits = found[page].iter().map(|hit| self.hit(hit, &found, query.explain.then_some(&lexical))).collect();
+        Answer {
+            hits,
+            total: found.len(),
+            facets: self.facets(&found),
+            semantic: found.iter().any(|hit| hit.semantic.is_some()),
+            highlighter: Highlighter::new(&lexical),
+        }
+    }
+
+    /// Documents like one, by meaning: those whose passages are near to the middle of its passages. Empty if the asker may not read it;
+    /// while it has no vector, by the words of its name and tags.
+    pub fn similar(&self, id: Id, filter: &Filter, limit: usize) -> Vec<Hit> {
+        let Some(entry) = self.entry(id).filter(|entry| filter.scopes.contains(&self.scopes.values[entry.scope as usize].0)) else {
+            return Vec::new();
+        };
+        let Some(middle) = self.middle(entry) else {
+            let tags = entry.tags.iter().map(|tag| &*self.tags.values[*tag as usize].0).collect::<Vec<_>>().join(" ");
+            let text = format!("{} {tags}", entry.name).replace(['"', '“', '-'], " ");
+            let answer = self.search(&Query { text, filter: filter.clone(), limit: limit.saturating_add(1), ..Query::default() });
+            return answer.hits.into_iter().filter(|hit| hit.id != id).take(limit).collect();
+        };
+        let vector = self.vectors.query(&middle);
+        let access = self.access(filter);
+        let near = self.passing(&access).filter(|(_, other)| other.id != id).filter_map(|(slot, entry)| {
+            let semantic = self.nearness(entry, &vector)?;
+            Some(Found { slot, entry, score: semantic.score, lexical: 0.0, semantic: Some(semantic), name_boost: 0.0 })
+        });
+        let mut found: Vec<_> = near.collect();
+        let page = top(&mut found, 0, limit, |a, b| compare(Order::Relevance, a, b));
+        found[page].iter().map(|hit| self.hit(hit, &[], None)).collect()
+    }
+
+    fn passing<'a>(&'a self, access: &'a [Access]) -> impl Iterator<Item = (u32, &'a Entry)> {
+        let entries = self.entries.iter().zip(access).enumerate().filter(|(_, (_, access))| **access == Access::Passing);
+        entries.filter_map(|(slot, (entry, _))| Some((slot as u32, entry.as_ref()?)))
+    }
+
+    /// Takes out what lacks a phrase of the query or has what it excludes. Statistics stay as they are.
+    fn apply_operators(&self, parsed: &Parsed, access: &mut [Access]) {
+        for phrase in &parsed.phrases {
+            let with = self.with_phrase(phrase, false);
+            for (slot, access) in access.iter_mut().enumerate().filter(|(_, access)| **access == Access::Passing) {
+                if !with.contains(&(slot as u32)) {
+                    *access = Access::Readable;
+                }
+            }
+        }
+        for slot in parsed.excluded.iter().flat_map(|phrase| self.with_phrase(phrase, true)) {
+            if let Some(access) = access.get_mut(slot as usize).filter(|access| **access == Access::Passing) {
+                *access = Access::Readable;
+            }
+        }
+    }
+
+    /// The lexical score as it is fused, and the fused one: a convex combination of both halves on absolute scales (Bruch, Gai and Ingber,
+    /// TOIS 2023). A document whose vectors have not arrived is judged by its words alone.
+    fn fuse(&self, lexical: &Lexical, slot: u32, semantic: Option<Semantic>) -> (f32, f32) {
+        let tuning = &self.tuning;
+        let full = tuning.ideal * lexical.ideal + (1.0 - tuning.ideal) * lexical.best;
+        let words = if full > 0.0 { (lexical.scores[slot as usize] / full).clamp(0.0, 1.0) } else { 0.0 };
+        (words, semantic.map_or(words, |semantic| (1.0 - tuning.semantic) * words + tuning.semantic * semantic.score))
+    }
+
+    fn nearness(&self, entry: &Entry, vector: &QueryVector) -> Option<Semantic> {
+        let (mut best, mut first) = ([(f32::MIN, 0); 3], None);
+        let mut arrived = 0;
+        self.vectors.scan(entry.rows? as usize, entry.passages.len(), vector, |passage, cosine| {
+            arrived += 1;
+            first = first.or((passage == 0).then_some(cosine));
+            if let Some(place) = best.iter().position(|(other, _)| cosine > *other) {
+                best[place..].rotate_right(1);
+                best[place] = (cosine, passage);
+            }
+        });
+        let (cosine, passage) = best[0];
+        let mean = best.iter().take(arrived).map(|(cosine, _)| cosine).sum::<f32>() / arrived.clamp(1, 3) as f32;
+        let [of_best, of_mean, of_first] = self.tuning.passages;
+        let pooled = of_best * cosine + of_mean * mean + of_first * first.unwrap_or(cosine);
+        let (nothing, everything) = self.tuning.cosine;
+        let score = ((pooled - nothing) / (everything - nothing)).clamp(0.0, 1.0);
+        (arrived > 0).then_some(Semantic { score, cosine, passage })
+    }
+
+    /// The mean direction of a document's passages.
+    fn middle(&self, entry: &Entry) -> Option<Vec<f32>> {
+        let mut sum = vec![0f32; self.dimension()];
+        for row in entry.row_range(entry.rows?) {
+            sum.iter_mut().zip(self.vectors.row(row)).for_each(|(sum, value)| *sum += value);
+        }
+        sum.iter().any(|value| *value != 0.0).then_some(sum)
+    }
+
+    fn hit(&self, hit: &Found<'_>, found: &[Found<'_>], explain: Option<&Lexical>) -> Hit {
+        let range = |semantic: Semantic| hit.entry.passages.get(semantic.passage).map(|(start, end)| *start as usize..*end as usize);
+        let explanation = explain.map(|lexical| {
+            let ahead = |score: f32, of: fn(&Found<'_>) -> f32| 1 + found.iter().filter(|other| of(other) > score).count();
+            let semantic = |found: &Found<'_>| found.semantic.map_or(f32::MIN, |semantic| semantic.score);
+            Box::new(Explanation {
+                lexical: hit.lexical,
+                terms: self.term_parts(lexical, hit.slot),
+                lexical_rank: (hit.lexical > 0.0).then(|| ahead(hit.lexical, |found| found.lexical)),
+                semantic: hit.semantic.map(|semantic| semantic.score),
+                cosine: hit.semantic.map(|semantic| semantic.cosine),
+                passage: hit.semantic.map(|semantic| semantic.passage),
+                semantic_rank: hit.semantic.map(|of_hit| ahead(of_hit.score, semantic)),
+                name_boost: hit.name_boost,
+            })
+        });
+        Hit { id: hit.entry.id, score: hit.score.clamp(0.0, 1.0), passage: hit.semantic.and_then(range), explanation }
+    }
+
+    fn facets(&self, found: &[Found<'_>]) -> Facets {
+        let count = |values: usize, of: &dyn Fn(&Entry, &mut dyn FnMut(u32))| {
+            let mut counts = vec![0; values];
+            found.iter().for_each(|hit| of(hit.entry, &mut |number| counts[number as usize] += 1));
+            let mut counts: Vec<(usize, usize)> = counts.into_iter().enumerate().filter(|(_, count)| *count > 0).collect();
+            counts.sort_by(|a, b| b.1.cmp(&a.1));
+            counts
+        };
+        let names = |counts: Vec<(usize, usize)>, values: &[(Box<str>, ())]| {
+            let mut names: Vec<(String, usize)> = counts.into_iter().map(|(number, count)| (values[number].0.to_string(), count)).collect();
+            names.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+            names
+        };
+        let mut authors: Vec<(Author, usize)> = count(self.authors.values.len(), &|entry, add| entry.author.into_iter().for_each(add))
+            .into_iter()
+            .map(|(number, count)| (Author { id: self.authors.values[number].0, name: self.authors.values[number].1.to_string() }, count))
+            .collect();
+        authors.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| (&a.0.name, a.0.id).cmp(&(&b.0.name, b.0.id))));
+        let mut scopes: Vec<(Scope, usize)> = count(self.scopes.values.len(), &|entry, add| add(entry.scope))
+            .into_iter()
+            .map(|(number, count)| (self.scopes.values[number].0, count))
+            .collect();
+        scopes.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        Facets {
+            kinds: count(Kind::ALL.len(), &|entry, add| add(entry.kind as u32)).into_iter().map(|(kind, n)| (Kind::ALL[kind], n)).collect(),
+            categories: names(
+                count(self.categories.values.len(), &|entry, add| entry.category.into_iter().for_each(add)),
+                &self.categories.values,
+            ),
+            tags: names(count(self.tags.values.len(), &|entry, add| entry.tags.iter().copied().for_each(add)), &self.tags.values),
+            authors,
+            scopes,
+        }
+    }
+}
+
+fn compare(order: Order, a: &Found<'_>, b: &Found<'_>) -> Ordering {
+    let by_score = || b.score.total_cmp(&a.score);
+    let by = match order {
+        Order::Relevance => by_score(),
+        Order::Newest => b.entry.updated_at.cmp(&a.entry.updated_at).then_with(by_score),
+        Order::Rating => b.entry.rating.unwrap_or(f32::MIN).total_cmp(&a.entry.rating.unwrap_or(f32::MIN)).then_with(by_score),
+        Order::Name => key(&a.entry.name).cmp(&key(&b.entry.name)),
+    };
+    by.then_with(|| a.entry.id.cmp(&b.entry.id))
+}
+
+/// Brings the first `offset + limit` in order and gives the page.
+fn top<T>(found: &mut [T], offset: usize, limit: usize, compare: impl Fn(&T, &T) -> Ordering) -> Range<usize> {
+    let end = offset.saturating_add(limit).min(found.len());
+    let start = offset.min(end);
+    if end > 0 && end < found.len() {
+        found.select_nth_unstable_by(end - 1, &compare);
+    }
+    found[..end].sort_unstable_by(&compare);
+    start..end
+}
