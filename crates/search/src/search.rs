@@ -180,24 +180,28 @@ impl Index {
         (words, semantic.map_or(words, |semantic| (1.0 - tuning.semantic) * words + tuning.semantic * semantic.score))
     }
 
+    /// A document is as near as its passages: mostly the best three, but one that is about the matter throughout is nearer than one that
+    /// mentions it.
     fn nearness(&self, entry: &Entry, vector: &QueryVector) -> Option<Semantic> {
-        let (mut best, mut first) = ([(f32::MIN, 0); 3], None);
-        let mut arrived = 0;
+        let (mut best, mut first, mut sum, mut arrived) = ([(f32::MIN, 0); 3], None, 0.0, 0);
         self.vectors.scan(entry.rows? as usize, entry.passages.len(), vector, |passage, cosine| {
-            arrived += 1;
+            (sum, arrived) = (sum + cosine, arrived + 1);
             first = first.or((passage == 0).then_some(cosine));
             if let Some(place) = best.iter().position(|(other, _)| cosine > *other) {
                 best[place..].rotate_right(1);
                 best[place] = (cosine, passage);
             }
         });
+        if arrived == 0 {
+            return None;
+        }
         let (cosine, passage) = best[0];
-        let mean = best.iter().take(arrived).map(|(cosine, _)| cosine).sum::<f32>() / arrived.clamp(1, 3) as f32;
-        let [of_best, of_mean, of_first] = self.tuning.passages;
-        let pooled = of_best * cosine + of_mean * mean + of_first * first.unwrap_or(cosine);
+        let of_best = best.iter().take(arrived).map(|(cosine, _)| cosine).sum::<f32>() / arrived.min(3) as f32;
+        let [best_three, all, beginning] = self.tuning.passages;
+        let pooled = best_three * of_best + all * sum / arrived as f32 + beginning * first.unwrap_or(of_best);
         let (nothing, everything) = self.tuning.cosine;
         let score = ((pooled - nothing) / (everything - nothing)).clamp(0.0, 1.0);
-        (arrived > 0).then_some(Semantic { score, cosine, passage })
+        Some(Semantic { score, cosine, passage })
     }
 
     /// The mean direction of a document's passages.

@@ -23,7 +23,7 @@ pub struct Tuning {
     pub cosine: (f32, f32),
     /// Share of the best possible lexical score, from 0 to 1, in what the lexical score is divided by; the rest is the best one found.
     pub ideal: f32,
-    /// Weights of a document's best passage, the mean of its best three, and its first one.
+    /// Weights of the mean cosine of a document's three best passages, of all its passages, and of its first one; their sum is 1.
     pub passages: [f32; 3],
     /// A document is found by its words if it has this share of the query's weight, or by its meaning if its cosine is this high.
     pub coverage: f32,
@@ -33,16 +33,16 @@ pub struct Tuning {
 impl Default for Tuning {
     fn default() -> Self {
         Self {
-            k1: 1.2,
-            weights: [4.0, 2.0, 3.0, 2.5, 1.5, 1.0],
-            length: [0.3, 0.3, 0.3, 0.5, 0.6, 0.75],
+            k1: 2.0,
+            weights: [5.0, 2.0, 3.0, 2.0, 1.5, 1.0],
+            length: [0.3, 0.3, 0.3, 0.7, 0.6, 0.85],
             stop: 0.2,
             part: 0.5,
-            rough: 0.7,
-            semantic: 0.5,
+            rough: 0.8,
+            semantic: 0.7,
             cosine: (0.0, 0.8),
-            ideal: 0.0,
-            passages: [0.6, 0.2, 0.2],
+            ideal: 0.75,
+            passages: [0.55, 0.3, 0.15],
             coverage: 0.25,
             near: 0.3,
         }
