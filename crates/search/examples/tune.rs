@@ -1,7 +1,7 @@
 //! Measures nDCG@10 and recall@10 on judged queries, and tries other parameters one after another.
 //!
 //! ```text
-//! tune VECTORS QUERIES QUERY_VECTORS QRELS descend|show VOLUME…
+//! tune VECTORS QUERIES QUERY_VECTORS QRELS descend|show|words VOLUME…
 //! ```
 //!
 //! Files as in `rank`; QRELS: `id<TAB>path<TAB>grade`.
@@ -26,7 +26,7 @@ struct Judged {
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [vectors, queries, query_vectors, qrels, command, folders @ ..] = arguments.as_slice() else {
-        return Err("usage: tune VECTORS QUERIES QUERY_VECTORS QRELS descend|show VOLUME…".into());
+        return Err("usage: tune VECTORS QUERIES QUERY_VECTORS QRELS descend|show|words VOLUME…".into());
     };
     let mut documents = Vec::new();
     for folder in folders {
@@ -52,6 +52,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         let query = Query { text: cells[2].to_owned(), vector: Some(vector), filter, limit: 10, ..Query::default() };
         judged.push(Judged { style: cells[1].to_owned(), query, grades: grades.remove(cells[0]).unwrap_or_default() });
     }
+    if command == "words" {
+        judged.iter_mut().for_each(|judged| judged.query.vector = None);
+    }
     let mut best = Tuning::default();
     let mut high = measure(&mut index, &judged, &best, true);
     if command == "dump" {
@@ -71,7 +74,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
         }
     }
-    if command == "descend" {
+    if command != "show" {
         for round in 0..2 {
             for (name, set) in parameters() {
                 let start = best.clone();
@@ -98,7 +101,10 @@ type Setter = fn(&mut Tuning, f32);
 
 fn parameters() -> Vec<(&'static str, Setter)> {
     vec![
-        ("semantic", |t, s| t.semantic = (t.semantic * s).min(1.0)),
+        ("semantic, few words", |t, s| t.semantic.0 = (t.semantic.0 * s).min(1.0)),
+        ("semantic, many words", |t, s| t.semantic.1 = (t.semantic.1 * s).min(1.0)),
+        ("coverage", |t, s| t.coverage *= s),
+        ("near", |t, s| t.near *= s),
         ("cosine low", |t, s| t.cosine.0 = t.cosine.0 + (s - 1.0) * 0.2),
         ("cosine high", |t, s| t.cosine.1 *= s),
         ("ideal", |t, s| t.ideal = (t.ideal + (s - 0.85) * 0.5).clamp(0.0, 1.0)),

@@ -3,7 +3,7 @@
 //! The score of a document depends on the query and on what the asker may read, not on which other documents pass the rest of the filter.
 //! So a filtered search gives exactly what filtering the unfiltered one would, and it need not look at what does not pass.
 
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
 use std::ops::Range;
 
 use crate::document::{Author, Id, Kind, Scope};
@@ -86,6 +86,9 @@ struct Semantic {
     cosine: f32,
     passage: usize,
 }
+
+/// Gives the numbers of an entry's values in one facet.
+type Numbers<'a> = dyn Fn(&Entry, &mut dyn FnMut(u32)) + 'a;
 
 /// Share of the score that is kept for the document that the query names.
 const NAME_BOOST: f32 = 0.1;
@@ -176,8 +179,10 @@ impl Index {
     fn fuse(&self, lexical: &Lexical, slot: u32, semantic: Option<Semantic>) -> (f32, f32) {
         let tuning = &self.tuning;
         let full = tuning.ideal * lexical.ideal + (1.0 - tuning.ideal) * lexical.best;
+        let share =
+            tuning.semantic.0 + (tuning.semantic.1 - tuning.semantic.0) * ((lexical.content_words as f32 - 3.0) / 2.0).clamp(0.0, 1.0);
         let words = if full > 0.0 { (lexical.scores[slot as usize] / full).clamp(0.0, 1.0) } else { 0.0 };
-        (words, semantic.map_or(words, |semantic| (1.0 - tuning.semantic) * words + tuning.semantic * semantic.score))
+        (words, semantic.map_or(words, |semantic| (1.0 - share) * words + share * semantic.score))
     }
 
     /// A document is as near as its passages: mostly the best three, but one that is about the matter throughout is nearer than one that
@@ -233,11 +238,11 @@ impl Index {
     }
 
     fn facets(&self, found: &[Found<'_>]) -> Facets {
-        let count = |values: usize, of: &dyn Fn(&Entry, &mut dyn FnMut(u32))| {
+        let count = |values: usize, of: &Numbers<'_>| {
             let mut counts = vec![0; values];
             found.iter().for_each(|hit| of(hit.entry, &mut |number| counts[number as usize] += 1));
             let mut counts: Vec<(usize, usize)> = counts.into_iter().enumerate().filter(|(_, count)| *count > 0).collect();
-            counts.sort_by(|a, b| b.1.cmp(&a.1));
+            counts.sort_by_key(|(number, count)| (Reverse(*count), *number));
             counts
         };
         let names = |counts: Vec<(usize, usize)>, values: &[(Box<str>, ())]| {

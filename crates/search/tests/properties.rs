@@ -1,4 +1,5 @@
 //! What holds for any documents, any query and any filter.
+#![allow(clippy::unwrap_used)]
 
 use llmos_search::{Answer, Author, Document, Error, Filter, Hit, Id, Index, Kind, Order, Query, Scope, passages};
 use proptest::prelude::*;
