@@ -8,6 +8,7 @@ mod index;
 mod lexical;
 mod query;
 mod search;
+mod snapshot;
 mod stem;
 mod suggest;
 mod terms;

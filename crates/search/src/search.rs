@@ -3,7 +3,7 @@
 //! The score of a document depends on the query and on what the asker may read, not on which other documents pass the rest of the filter.
 //! So a filtered search gives exactly what filtering the unfiltered one would, and it need not look at what does not pass.
 
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
 use std::ops::Range;
 
 use crate::document::{Author, Id, Kind, Scope};
@@ -86,6 +86,9 @@ struct Semantic {
     cosine: f32,
     passage: usize,
 }
+
+/// Gives the numbers of an entry's values in one facet.
+type Numbers<'a> = dyn Fn(&Entry, &mut dyn FnMut(u32)) + 'a;
 
 /// Share of the score that is kept for the document that the query names.
 const NAME_BOOST: f32 = 0.1;
@@ -176,28 +179,34 @@ impl Index {
     fn fuse(&self, lexical: &Lexical, slot: u32, semantic: Option<Semantic>) -> (f32, f32) {
         let tuning = &self.tuning;
         let full = tuning.ideal * lexical.ideal + (1.0 - tuning.ideal) * lexical.best;
+        let share =
+            tuning.semantic.0 + (tuning.semantic.1 - tuning.semantic.0) * ((lexical.content_words as f32 - 3.0) / 2.0).clamp(0.0, 1.0);
         let words = if full > 0.0 { (lexical.scores[slot as usize] / full).clamp(0.0, 1.0) } else { 0.0 };
-        (words, semantic.map_or(words, |semantic| (1.0 - tuning.semantic) * words + tuning.semantic * semantic.score))
+        (words, semantic.map_or(words, |semantic| (1.0 - share) * words + share * semantic.score))
     }
 
+    /// A document is as near as its passages: mostly the best three, but one that is about the matter throughout is nearer than one that
+    /// mentions it.
     fn nearness(&self, entry: &Entry, vector: &QueryVector) -> Option<Semantic> {
-        let (mut best, mut first) = ([(f32::MIN, 0); 3], None);
-        let mut arrived = 0;
+        let (mut best, mut first, mut sum, mut arrived) = ([(f32::MIN, 0); 3], None, 0.0, 0);
         self.vectors.scan(entry.rows? as usize, entry.passages.len(), vector, |passage, cosine| {
-            arrived += 1;
+            (sum, arrived) = (sum + cosine, arrived + 1);
             first = first.or((passage == 0).then_some(cosine));
             if let Some(place) = best.iter().position(|(other, _)| cosine > *other) {
                 best[place..].rotate_right(1);
                 best[place] = (cosine, passage);
             }
         });
+        if arrived == 0 {
+            return None;
+        }
         let (cosine, passage) = best[0];
-        let mean = best.iter().take(arrived).map(|(cosine, _)| cosine).sum::<f32>() / arrived.clamp(1, 3) as f32;
-        let [of_best, of_mean, of_first] = self.tuning.passages;
-        let pooled = of_best * cosine + of_mean * mean + of_first * first.unwrap_or(cosine);
+        let of_best = best.iter().take(arrived).map(|(cosine, _)| cosine).sum::<f32>() / arrived.min(3) as f32;
+        let [best_three, all, beginning] = self.tuning.passages;
+        let pooled = best_three * of_best + all * sum / arrived as f32 + beginning * first.unwrap_or(of_best);
         let (nothing, everything) = self.tuning.cosine;
         let score = ((pooled - nothing) / (everything - nothing)).clamp(0.0, 1.0);
-        (arrived > 0).then_some(Semantic { score, cosine, passage })
+        Some(Semantic { score, cosine, passage })
     }
 
     /// The mean direction of a document's passages.
@@ -229,11 +238,11 @@ impl Index {
     }
 
     fn facets(&self, found: &[Found<'_>]) -> Facets {
-        let count = |values: usize, of: &dyn Fn(&Entry, &mut dyn FnMut(u32))| {
+        let count = |values: usize, of: &Numbers<'_>| {
             let mut counts = vec![0; values];
             found.iter().for_each(|hit| of(hit.entry, &mut |number| counts[number as usize] += 1));
             let mut counts: Vec<(usize, usize)> = counts.into_iter().enumerate().filter(|(_, count)| *count > 0).collect();
-            counts.sort_by(|a, b| b.1.cmp(&a.1));
+            counts.sort_by_key(|(number, count)| (Reverse(*count), *number));
             counts
         };
         let names = |counts: Vec<(usize, usize)>, values: &[(Box<str>, ())]| {

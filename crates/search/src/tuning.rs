@@ -17,13 +17,14 @@ pub struct Tuning {
     pub part: f32,
     /// Factor on what matches a word only roughly: by prefix, with a mistake, written together or as a synonym.
     pub rough: f32,
-    /// Share of meaning in the fused score, from 0 to 1; the rest is words.
-    pub semantic: f32,
+    /// Share of meaning in the fused score, from 0 to 1, the rest being words: for queries of up to 3 words, and from 5 on. Few words are
+    /// mostly names and terms, many describe.
+    pub semantic: (f32, f32),
     /// The cosines that count as nothing and as everything.
     pub cosine: (f32, f32),
     /// Share of the best possible lexical score, from 0 to 1, in what the lexical score is divided by; the rest is the best one found.
     pub ideal: f32,
-    /// Weights of a document's best passage, the mean of its best three, and its first one.
+    /// Weights of the mean cosine of a document's three best passages, of all its passages, and of its first one; their sum is 1.
     pub passages: [f32; 3],
     /// A document is found by its words if it has this share of the query's weight, or by its meaning if its cosine is this high.
     pub coverage: f32,
@@ -33,17 +34,17 @@ pub struct Tuning {
 impl Default for Tuning {
     fn default() -> Self {
         Self {
-            k1: 1.2,
-            weights: [4.0, 2.0, 3.0, 2.5, 1.5, 1.0],
-            length: [0.3, 0.3, 0.3, 0.5, 0.6, 0.75],
+            k1: 3.0,
+            weights: [5.0, 2.0, 3.0, 3.0, 1.5, 1.0],
+            length: [0.3, 0.3, 0.3, 0.7, 0.8, 0.95],
             stop: 0.2,
             part: 0.5,
-            rough: 0.7,
-            semantic: 0.5,
+            rough: 0.8,
+            semantic: (0.5, 0.73),
             cosine: (0.0, 0.8),
-            ideal: 0.0,
-            passages: [0.6, 0.2, 0.2],
-            coverage: 0.25,
+            ideal: 0.75,
+            passages: [0.55, 0.3, 0.15],
+            coverage: 0.2,
             near: 0.3,
         }
     }
