@@ -14,7 +14,7 @@ use crate::{
     browser::{LazyPage, page, storage},
     features::{
         accounts::state::provide_session, accounts::ui as accounts, artifacts::ui as artifacts, notifications::ui as notifications,
-        sessions::ui as sessions, volumes::ui as volumes,
+        search::ui as search, sessions::ui as sessions, volumes::ui as volumes,
     },
     lazy_pages,
     ui::{Frame, NotFound, toast::ToastsContext},
@@ -32,6 +32,7 @@ lazy_pages! {
         Changes => artifacts::ChangesPage;
         Volume => volumes::VolumePage;
         Commit => volumes::CommitPage;
+        Search => search::SearchPageView;
     }
     load_work (__preload_load_work) as Work {
         Sessions => sessions::SessionsPage;
@@ -105,6 +106,7 @@ pub fn App() -> impl IntoView {
                         <Route path=at(path!("")) view=LazyPage::here(|| ().into_any())/>
                         <Route path=at(path!("/:id")) view=Work::Artifact.page()/>
                     </ParentRoute>
+                    <Route path=at(path!("/search")) view=Browse::Search.page()/>
                     <Route path=at(path!("/changes")) view=Browse::Changes.page()/>
                     <Route path=at(path!("/import")) view=Work::Import.page()/>
                     <Route path=at(path!("/volumes/:id")) view=Browse::Volume.page()/>

@@ -47,6 +47,9 @@ macro_rules! ids {
         impl $name {
             /// The id of another kind that names the same thing: a room's is that of what it is about.
             pub fn same_as<T: From<Uuid>>(self) -> T { self.0.into() }
+            /// As the search index keeps it.
+            pub fn bits(self) -> u128 { self.0.as_u128() }
+            pub fn from_bits(bits: u128) -> Self { Self(Uuid::from_u128(bits)) }
         }
         impl From<Uuid> for $name {
             fn from(id: Uuid) -> Self { Self(id) }

@@ -7,5 +7,6 @@ pub mod collaboration;
 pub mod comments;
 pub mod jobs;
 pub mod notifications;
+pub mod search;
 pub mod sessions;
 pub mod volumes;

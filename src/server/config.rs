@@ -1,7 +1,7 @@
 //! What the running server reads: Leptos.toml's defaults (embedded in the binary), then a Leptos.toml beside it, then the
 //! environment. Each variable may also be given as `NAME_FILE`, the path of a file that holds the value (for secrets).
 
-use std::{fmt, net::SocketAddr, path::PathBuf};
+use std::{fmt, net::SocketAddr, num::NonZeroU32, path::PathBuf};
 
 use serde::Deserialize;
 
@@ -9,6 +9,7 @@ use crate::features::collaboration::service::limits::SocketLimits;
 
 const EMBEDDED: &str = include_str!("../../Leptos.toml");
 const FILE: &str = "Leptos.toml";
+const SEARCH_RATE: NonZeroU32 = NonZeroU32::new(100).unwrap();
 
 /// The configuration of one process. `Debug` leaves secrets out.
 #[derive(Clone)]
@@ -33,6 +34,8 @@ pub struct Config {
     pub ws_addr: Option<SocketAddr>,
     /// Where pages find the sockets, when that is not where they came from: `wss://live.example.org`, without a slash at its end.
     pub ws_url: Option<String>,
+    /// Queries that one account may ask each minute.
+    pub search_rate: NonZeroU32,
     /// Times of open sockets; not configurable from outside.
     pub sockets: SocketLimits,
     /// Log in people's sample team and volume at the first start.
@@ -193,6 +196,7 @@ impl Config {
             secret_key: source.get("SECRET_KEY")?,
             ws_addr: source.parse("WS_ADDR", "an address such as 127.0.0.1:3001")?,
             ws_url,
+            search_rate: source.parse("SEARCH_RATE", "a number of queries above 0")?.unwrap_or(SEARCH_RATE),
             sockets: SocketLimits::default(),
             demo: source.parse("LLMOS_DEMO", "true or false")?.unwrap_or(false),
         })

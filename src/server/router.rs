@@ -21,7 +21,7 @@ use utoipa_axum::router::OpenApiRouter;
 use super::{assets, docs, drain, idempotency, middleware, pages, state::AppState};
 use crate::{
     error::{AppError, ErrorCode},
-    features::{accounts, artifacts, collaboration, comments, jobs, notifications, sessions, volumes},
+    features::{accounts, artifacts, collaboration, comments, jobs, notifications, search, sessions, volumes},
 };
 
 /// JSON and text bodies; archives and files have limits of their own.
@@ -45,6 +45,7 @@ fn api_v1() -> OpenApiRouter<AppState> {
         .merge(comments::http::routes())
         .merge(jobs::http::routes())
         .merge(notifications::http::routes())
+        .merge(search::http::routes())
         .merge(sessions::http::routes())
         .merge(volumes::http::routes())
 }

@@ -17,6 +17,7 @@ use crate::features::{
         service::{LibraryIndex, Visits},
     },
     collaboration::service::{Rooms, documents::Documents},
+    search::service::{SearchIndex, SearchLimit},
 };
 
 /// Shared by all tasks of the process; cheap to clone.
@@ -30,6 +31,9 @@ pub struct Inner {
     pub renderer: Renderer,
     /// What the library filters and sorts by, in memory.
     pub library: LibraryIndex,
+    /// What search ranks, in memory.
+    pub search: SearchIndex,
+    pub search_limit: SearchLimit,
     pub visits: Visits,
     pub limits: Limits,
     pub actors: ActorCache,
@@ -71,6 +75,8 @@ impl AppState {
             blobs,
             renderer: Renderer::new(),
             library: LibraryIndex::new(),
+            search: SearchIndex::default(),
+            search_limit: SearchLimit::new(config.search_rate),
             visits: Visits::new(),
             limits: Limits::new(),
             actors: ActorCache::default(),

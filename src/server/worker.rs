@@ -11,7 +11,7 @@ use crate::{
             self, Job,
             service::{Kind, Outcome, Schedule},
         },
-        notifications, sessions, volumes,
+        notifications, search, sessions, volumes,
     },
 };
 
@@ -22,7 +22,8 @@ const fn kind(name: &'static str, at_once: usize, minutes: u64) -> Kind {
 }
 
 /// What is run, how many of it at once, and how many minutes one may take.
-const KINDS: [Kind; 3] = [kind(volumes::jobs::IMPORT, 2, 60), kind(sweep::FIND, 1, 30), kind(sweep::REMOVE, 1, 30)];
+const KINDS: [Kind; 4] =
+    [kind(volumes::jobs::IMPORT, 2, 60), kind(search::jobs::INDEX, 2, 30), kind(sweep::FIND, 1, 30), kind(sweep::REMOVE, 1, 30)];
 
 /// What comes back.
 const SCHEDULES: [Schedule; 1] = [Schedule { kind: sweep::FIND, cron: "40 3 * * *", zone: "UTC" }];
@@ -32,6 +33,7 @@ fn run(ctx: Ctx, job: Job) -> Pin<Box<dyn Future<Output = Outcome> + Send>> {
     Box::pin(async move {
         match job.kind.as_str() {
             volumes::jobs::IMPORT => volumes::jobs::import(&ctx, &job).await,
+            search::jobs::INDEX => search::jobs::index(&ctx, &job).await,
             sweep::FIND => sweep::find(&ctx).await,
             sweep::REMOVE => sweep::remove(&ctx, &job).await,
             other => Err(AppError::invalid(format!("This version does not know the job “{other}”."))),
@@ -45,6 +47,7 @@ pub async fn work(state: AppState) {
     tokio::join!(
         jobs::service::run_jobs(&ctx, &KINDS, &SCHEDULES, run),
         keep_house_often(state.clone()),
+        search::service::take_in_all(&ctx),
         collaboration::service::keep(state.clone()),
         collaboration::service::documents::keep_documents(state)
     );

@@ -5,10 +5,14 @@ use leptos_router::hooks::use_navigate;
 
 use super::{Icon, KindMark, keys::single_keys};
 use crate::{
-    browser::{data, page},
+    browser::page,
     features::{
-        artifacts::model::{ArtifactSummary, LibraryPage, LibraryQuery},
-        volumes::state::use_volumes,
+        artifacts::model::Kind,
+        search::{
+            model::{SearchHit, SearchQuery},
+            state::{recent_searches, remember_search, search_address, search_as_typed},
+            ui::marked,
+        },
     },
 };
 
@@ -41,10 +45,11 @@ pub struct PaletteAction {
     pub address: &'static str,
 }
 
-const ACTIONS: [PaletteAction; 12] = [
+const ACTIONS: [PaletteAction; 13] = [
     PaletteAction { words: "Go home", icon: "home", address: "/" },
     PaletteAction { words: "New session", icon: "plus", address: "/sessions?new" },
     PaletteAction { words: "Go to sessions", icon: "session", address: "/sessions" },
+    PaletteAction { words: "Search", icon: "search", address: "/search" },
     PaletteAction { words: "Open the library", icon: "artifacts", address: "/artifacts" },
     PaletteAction { words: "New artifact", icon: "plus", address: "/artifacts/new" },
     PaletteAction { words: "Import a folder or a zip", icon: "upload", address: "/import" },
@@ -58,41 +63,34 @@ const ACTIONS: [PaletteAction; 12] = [
 
 #[derive(Clone, PartialEq)]
 enum Hit {
-    Artifact(Box<ArtifactSummary>),
+    Found(Box<SearchHit>),
+    /// The question itself, on the page of search.
+    Everything(String),
+    Recent(String),
     Action(PaletteAction),
 }
 
 impl Hit {
     fn address(&self) -> String {
         match self {
-            Hit::Artifact(artifact) => format!("/artifacts/{}", artifact.id),
+            Hit::Found(hit) => format!("/artifacts/{}", hit.id),
+            Hit::Everything(text) | Hit::Recent(text) => search_address(&SearchQuery { q: Some(text.clone()), ..SearchQuery::default() }),
             Hit::Action(action) => action.address.to_owned(),
         }
     }
 }
 
-/// How many matches are looked at, and how many are shown.
-const ASKED: u32 = 50;
-const SHOWN: usize = 8;
+/// How many matches are shown.
+const SHOWN: u32 = 8;
 
-/// Where a match belongs: the library's filter looks into descriptions as well, here those names come first that begin with `text`,
-/// then those that have it elsewhere.
-fn rank(name: &str, slug: &str, text: &str) -> u8 {
-    let (name, text) = (name.to_lowercase(), text.trim().to_lowercase());
-    match (name.find(&text), slug.find(&text)) {
-        (Some(0), _) | (_, Some(0)) => 0,
-        (Some(_), _) | (_, Some(_)) => 1,
-        (None, None) => 2,
-    }
-}
-
-/// Ctrl-K: goes anywhere, finds artifacts by name.
+/// Ctrl-K: goes anywhere, and finds by words and by meaning while one types.
 #[component]
 pub fn Palette() -> impl IntoView {
-    let volumes = use_volumes();
     let query = RwSignal::new(String::new());
     let chosen = RwSignal::new(0_usize);
-    let found = RwSignal::new(Vec::<ArtifactSummary>::new());
+    let found = RwSignal::new(Vec::<SearchHit>::new());
+    // It stays in the document, and is opened again and again.
+    let recent = RwSignal::new(recent_searches());
     // Only the answer to the newest question counts.
     let asked = StoredValue::new(0_usize);
     let ask = move |text: String| {
@@ -106,30 +104,40 @@ pub fn Palette() -> impl IntoView {
             if asked.try_get_value() != Some(number) {
                 return;
             }
-            let filter = LibraryQuery { q: Some(text.trim().to_owned()), limit: Some(ASKED), ..LibraryQuery::default() };
-            let answer = data::get::<LibraryPage>(data::with_query("/artifacts", &filter));
+            let answer = search_as_typed(text.trim().to_owned(), SHOWN);
             leptos::task::spawn_local(async move {
                 if let Ok(page) = answer.await
                     && asked.try_get_value() == Some(number)
                 {
-                    let mut items = page.items;
-                    items.sort_by_key(|artifact| rank(&artifact.name, &artifact.slug, &text));
-                    items.truncate(SHOWN);
-                    found.set(items);
+                    found.set(page.hits);
                     chosen.set(0);
                 }
             });
         });
     };
     let hits = Memo::new(move |_| {
-        let text = query.get().trim().to_lowercase();
+        let asked = query.get().trim().to_owned();
+        let text = asked.to_lowercase();
         let actions = ACTIONS.into_iter().filter(|action| text.is_empty() || action.words.to_lowercase().contains(&text)).map(Hit::Action);
-        found.get().into_iter().map(|artifact| Hit::Artifact(Box::new(artifact))).chain(actions).collect::<Vec<_>>()
+        let recent = if text.is_empty() { recent.get() } else { Vec::new() };
+        let everything = (!text.is_empty()).then_some(Hit::Everything(asked));
+        found
+            .get()
+            .into_iter()
+            .map(|hit| Hit::Found(Box::new(hit)))
+            .chain(everything)
+            .chain(recent.into_iter().map(Hit::Recent))
+            .chain(actions)
+            .collect::<Vec<_>>()
     });
     let navigate = use_navigate();
     let open = Callback::new(move |index: usize| {
         if let Some(hit) = hits.with_untracked(|hits| hits.get(index).cloned()) {
             page::close_dialog("palette");
+            if !matches!(hit, Hit::Action(_)) {
+                query.with_untracked(|text| remember_search(text));
+                recent.set(recent_searches());
+            }
             query.set(String::new());
             found.set(Vec::new());
             chosen.set(0);
@@ -184,8 +192,13 @@ pub fn Palette() -> impl IntoView {
                             .enumerate()
                             .map(|(index, hit)| {
                                 let (mark, words, more) = match hit {
-                                    Hit::Artifact(artifact) => (view! { <KindMark kind=artifact.kind small=true/> }.into_any(), artifact.name, volumes.name_of(artifact.volume_id)),
-                                    Hit::Action(action) => (view! { <Icon name=action.icon/> }.into_any(), action.words.to_owned(), String::new()),
+                                    Hit::Found(hit) => {
+                                        let kind = hit.kind.as_str().parse().unwrap_or(Kind::Skill);
+                                        (view! { <KindMark kind=kind small=true/> }.into_any(), marked(hit.name_pieces), hit.volume_name)
+                                    }
+                                    Hit::Everything(text) => (view! { <Icon name="search"/> }.into_any(), format!("Search everything for “{text}”").into_any(), String::new()),
+                                    Hit::Recent(text) => (view! { <Icon name="clock"/> }.into_any(), text.into_any(), "recent".to_owned()),
+                                    Hit::Action(action) => (view! { <Icon name=action.icon/> }.into_any(), action.words.into_any(), String::new()),
                                 };
                                 view! {
                                     <li
@@ -251,17 +264,5 @@ pub fn SingleKeysSwitch() -> impl IntoView {
             />
             <span>"Single keys work outside of fields"</span>
         </label>
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::rank;
-
-    #[test]
-    fn names_come_before_descriptions() {
-        assert_eq!(rank("Valuation of a house", "valuation-of-a-house", " VAL"), 0);
-        assert_eq!(rank("DCF Valuation", "dcf-valuation", "val"), 1);
-        assert_eq!(rank("Reviewer", "reviewer", "val"), 2);
     }
 }

@@ -27,10 +27,11 @@ use crate::{
 };
 
 /// The places of the rail: address, words, icon. A feature that does not exist yet is not here.
-const PLACES: [(&str, &str, &str); 4] = [
+const PLACES: [(&str, &str, &str); 5] = [
     ("/", "Home", "home"),
     ("/sessions", "Sessions", "session"),
     ("/artifacts", "Artifacts", "artifacts"),
+    ("/search", "Search", "search"),
     ("/changes", "Changes", "commit"),
 ];
 

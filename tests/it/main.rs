@@ -27,6 +27,7 @@ mod publishing;
 mod raw;
 mod readme;
 mod rooms;
+mod search;
 mod sessions;
 mod socket;
 mod socket_durability;

@@ -201,6 +201,10 @@ pub async fn release(tx: &mut Tx, id: VolumeId, commit: CommitId) -> AppResult<(
     Ok(())
 }
 
+pub async fn all_ids(pool: &AnyPool) -> AppResult<Vec<String>> {
+    Ok(sqlx::query_scalar("SELECT id FROM volumes WHERE deleted_at IS NULL ORDER BY id").fetch_all(pool).await?)
+}
+
 /// Claimed volumes, each with its commit.
 pub async fn claimed(pool: &AnyPool) -> AppResult<Vec<(String, String)>> {
     Ok(sqlx::query_as("SELECT id, publishing FROM volumes WHERE publishing IS NOT NULL ORDER BY id").fetch_all(pool).await?)

@@ -68,3 +68,8 @@ pub const CATEGORIES: [(&str, &str); 12] = [
     ("research", "Research"),
     ("design", "Design"),
 ];
+
+/// The words shown for a category; its id where it is none of ours.
+pub fn category_words(id: &str) -> String {
+    CATEGORIES.iter().find(|(known, _)| *known == id).map_or(id, |(_, words)| words).to_owned()
+}

@@ -1,8 +1,12 @@
-//! What the library index of a node reads.
+//! What the indexes of a node read: the library's, and the search's.
 
 use sqlx::AnyPool;
 
-use crate::{error::AppResult, ids::VolumeId, server::db::Sql};
+use crate::{
+    error::AppResult,
+    ids::{ArtifactId, VolumeId},
+    server::db::Sql,
+};
 
 crate::row! {
     /// The columns that filters and orders look at.
@@ -24,4 +28,41 @@ pub async fn changed_since(pool: &AnyPool, volume: VolumeId, after: (i64, &str),
     sql.push(" AND seq <= (SELECT v.seq FROM volumes v WHERE v.id = ").bind(volume.to_string()).push(")");
     sql.push(" ORDER BY seq, id LIMIT ").number(limit);
     sql.fetch_all(pool).await
+}
+
+crate::row! {
+    /// The head of an artifact as search knows it.
+    pub struct SearchRow {
+        pub id: String, pub seq: i64, pub state: i64, pub created_by: String, pub head: Option<String>, pub kind: Option<String>,
+        pub slug: Option<String>, pub name: Option<String>, pub description: Option<String>, pub category: Option<String>,
+        pub tags: Option<String>, pub version: Option<String>, pub content_sha: Option<String>, pub updated_at: Option<i64>,
+    }
+}
+
+/// As [`changed_since`], with the heads.
+pub async fn heads_since(pool: &AnyPool, volume: VolumeId, after: (i64, &str), limit: i64) -> AppResult<Vec<SearchRow>> {
+    let mut sql = Sql::new(
+        "SELECT a.id, a.seq, a.state, a.created_by, r.id AS head, r.kind, r.slug, r.name, r.description, r.category, r.tags, r.version,
+           r.content_sha, r.created_at AS updated_at
+         FROM artifacts a LEFT JOIN revisions r ON r.id = a.head_revision_id ",
+    );
+    sql.push("WHERE a.volume_id = ").bind(volume.to_string());
+    sql.push(" AND (a.seq, a.id) > (").bind(after.0).push(", ").bind(after.1.to_owned()).push(")");
+    sql.push(" AND a.seq <= (SELECT v.seq FROM volumes v WHERE v.id = ").bind(volume.to_string()).push(")");
+    sql.push(" ORDER BY a.seq, a.id LIMIT ").number(limit);
+    sql.fetch_all(pool).await
+}
+
+crate::row! {
+    struct HeadContentRow { id: String, bytes: Vec<u8> }
+}
+
+/// The main files of the heads of these artifacts.
+pub async fn head_contents(pool: &AnyPool, ids: &[ArtifactId]) -> AppResult<Vec<(String, Vec<u8>)>> {
+    let mut sql = Sql::new(
+        "SELECT a.id, c.bytes FROM artifacts a JOIN revisions r ON r.id = a.head_revision_id JOIN contents c ON c.sha = r.content_sha WHERE a.id IN ",
+    );
+    sql.bind_list(ids);
+    let rows: Vec<HeadContentRow> = sql.fetch_all(pool).await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.bytes)).collect())
 }

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     error::{AppError, AppResult},
-    features::{accounts::Action, artifacts, sessions},
+    features::{accounts::Action, artifacts, search, sessions},
     ids::{ArtifactId, CommitId, UserId, VolumeId},
     server::{clock, context::Ctx, db::Tx, secrets},
 };
@@ -87,7 +87,8 @@ pub async fn append_hashed(tx: &mut Tx, head: Option<&str>, commit: &Appended<'_
         changes: commit.changes.len() as i64,
         now: commit.now,
     };
-    store::insert_commit(tx, &new).await
+    store::insert_commit(tx, &new).await?;
+    search::jobs::enqueue_index(tx, commit.volume, commit.now).await
 }
 
 /// Who made a commit, and when; none when there is no such commit.

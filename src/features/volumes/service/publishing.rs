@@ -5,8 +5,12 @@ use std::time::Duration;
 use super::super::store::{self, VolumeRow};
 use crate::{
     error::{AppError, AppResult, ErrorCode},
+    features::search,
     ids::{CommitId, VolumeId},
-    server::{context::Ctx, db::Tx},
+    server::{
+        context::Ctx,
+        db::{Tx, parse_id},
+    },
 };
 
 /// Publishing 50,000 artifacts takes about a second.
@@ -68,6 +72,8 @@ pub async fn finish(ctx: &Ctx, volume: VolumeId, commit: CommitId) -> AppResult<
     let mut tx = ctx.db().write_tx().await?;
     if advance_held(&mut tx, volume, commit).await?.is_some() {
         store::end_claim(&mut tx, volume, commit).await?;
+        // Only now its new artifacts are there.
+        search::jobs::enqueue_index(&mut tx, volume, ctx.now()).await?;
     }
     Ok(tx.commit().await?)
 }
@@ -75,6 +81,11 @@ pub async fn finish(ctx: &Ctx, volume: VolumeId, commit: CommitId) -> AppResult<
 /// What a volume has counted up to.
 pub async fn number_of(ctx: &Ctx, volume: VolumeId) -> AppResult<Option<i64>> {
     Ok(store::by_id(ctx.db().read(), volume).await?.map(|row| row.seq))
+}
+
+/// Every volume there is.
+pub async fn all_ids(ctx: &Ctx) -> AppResult<Vec<VolumeId>> {
+    store::all_ids(ctx.db().read()).await?.iter().map(|id| parse_id(id)).collect()
 }
 
 /// Every claimed volume with its commit.

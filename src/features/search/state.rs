@@ -1,0 +1,120 @@
+//! A search as an address, what pages read, and what one searched for lately.
+
+use leptos::prelude::*;
+use leptos_router::params::ParamsMap;
+
+use super::model::{Found, SearchPage, SearchQuery, SearchSort, values};
+use crate::{
+    browser::{
+        data::{self, Fetched},
+        storage,
+    },
+    error::AppResult,
+};
+
+const RECENT: &str = "llmos-searches";
+const RECENT_MAX: usize = 6;
+
+/// Reads a search out of an address; what is not understood counts as not set.
+pub fn search_query(params: &ParamsMap) -> SearchQuery {
+    let text = |name: &str| params.get(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+    let kinds = text("kind").map(|list| values(Some(&list)).into_iter().filter(|kind| Found::parse(kind).is_some()).collect::<Vec<_>>().join(","));
+    SearchQuery {
+        q: text("q"),
+        kind: kinds.filter(|kinds| !kinds.is_empty()),
+        category: text("category"),
+        author: text("author"),
+        tag: text("tag"),
+        volume: text("volume").and_then(|id| id.parse().ok()),
+        team: text("team").and_then(|id| id.parse().ok()),
+        min_version: text("minVersion"),
+        max_version: text("maxVersion"),
+        updated_since: text("updatedSince").and_then(|at| at.parse().ok()),
+        sort: match text("sort").as_deref() {
+            Some("newest") => Some(SearchSort::Newest),
+            Some("name") => Some(SearchSort::Name),
+            _ => None,
+        },
+        offset: text("offset").and_then(|offset| offset.parse().ok()).filter(|offset| *offset > 0),
+        explain: text("explain").filter(|explain| explain == "true").map(|_| true),
+        ..SearchQuery::default()
+    }
+}
+
+/// The page and what it reads go by the same name.
+pub fn search_address(query: &SearchQuery) -> String {
+    data::with_query("/search", query)
+}
+
+/// Takes a value into a list of the address, or out of it.
+pub fn toggled(list: Option<&str>, value: &str) -> Option<String> {
+    let mut kept = values(list);
+    match kept.iter().position(|known| *known == value) {
+        Some(at) => drop(kept.remove(at)),
+        None => kept.push(value),
+    }
+    (!kept.is_empty()).then(|| kept.join(","))
+}
+
+pub fn use_search(query: Memo<SearchQuery>) -> Fetched<SearchPage> {
+    data::fetch(move || {
+        let query = query.get();
+        query.q.is_some().then(|| search_address(&query))
+    })
+}
+
+/// While somebody types.
+pub fn search_as_typed(text: String, limit: u32) -> impl Future<Output = AppResult<SearchPage>> + Send + 'static {
+    data::get(search_address(&SearchQuery { q: Some(text), partial: Some(true), limit: Some(limit), ..SearchQuery::default() }))
+}
+
+/// What one searched for lately on this device, the newest first.
+pub fn recent_searches() -> Vec<String> {
+    storage::kept(RECENT).and_then(|kept| serde_json::from_str(&kept).ok()).unwrap_or_default()
+}
+
+pub fn remember_search(text: &str) {
+    let text = text.trim();
+    if text.is_empty() || text.len() > 200 {
+        return;
+    }
+    let mut recent = recent_searches();
+    recent.retain(|known| known != text);
+    recent.insert(0, text.to_owned());
+    recent.truncate(RECENT_MAX);
+    if let Ok(kept) = serde_json::to_string(&recent) {
+        storage::keep(RECENT, &kept);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_goes_in_and_out_of_a_list() {
+        assert_eq!(toggled(None, "skill").as_deref(), Some("skill"));
+        assert_eq!(toggled(Some("skill"), "tool").as_deref(), Some("skill,tool"));
+        assert_eq!(toggled(Some("skill,tool"), "skill").as_deref(), Some("tool"));
+        assert_eq!(toggled(Some("tool"), "tool"), None);
+    }
+
+    #[test]
+    fn an_address_is_read_as_it_is_written() {
+        let query = SearchQuery {
+            q: Some("company worth".to_owned()),
+            kind: Some("skill,tool".to_owned()),
+            sort: Some(SearchSort::Newest),
+            offset: Some(20),
+            explain: Some(true),
+            ..SearchQuery::default()
+        };
+        let address = search_address(&query);
+        let mut params = ParamsMap::new();
+        for field in address.split_once('?').map(|(_, fields)| fields).unwrap_or_default().split('&') {
+            let (name, value) = field.split_once('=').expect("a field");
+            params.insert(name.to_owned(), value.replace("%20", " ").replace("%2C", ","));
+        }
+        assert_eq!(search_query(&params), query);
+    }
+}

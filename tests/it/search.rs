@@ -1,0 +1,183 @@
+//! Search: what is found, for whom, how it is narrowed, and how soon.
+
+use serde_json::{Value, json};
+
+use crate::{
+    app::{Client, TestApp, text},
+    volumes::{commit, create, save, volume},
+};
+
+async fn written(client: &Client, volume: &str, name: &str, words: &str) -> String {
+    let made = create(client, volume, name).await;
+    let id = text(&made["summary"]["id"]);
+    let saves = made["draft"]["saves"].as_i64().unwrap_or_default();
+    assert_eq!(save(client, &id, words, saves).await.0, 200);
+    commit(client, &[(&id, None)], "Write").await;
+    id
+}
+
+fn skill(name: &str, description: &str, more: &str, body: &str) -> String {
+    format!("---\nname: {name}\ndescription: {description}\n{more}---\n\n{body}\n")
+}
+
+async fn found(client: &Client, query: &str) -> Vec<String> {
+    let (status, page) = client.get(&format!("/search?{query}")).await;
+    assert_eq!(status, 200, "{page}");
+    page["hits"].as_array().expect("hits").iter().map(|hit| text(&hit["slug"])).collect()
+}
+
+async fn team_volume(client: &Client, team: &str) -> String {
+    let (_, volumes) = client.get("/volumes").await;
+    let volume = volumes.as_array().expect("volumes").iter().find(|volume| volume["team"] == team).expect("it has one");
+    text(&volume["id"])
+}
+
+app_test!(what_is_committed_is_found_at_once_with_the_words_that_matched, |app| {
+    let maya = app.sign_up_first().await;
+    let own = volume(&maya, "user").await;
+    let words = skill("lamp-keeping", "How the harbor lamps are kept.", "tags: [harbor, night]\n", "# Lamps\n\nTrim the wicks each evening before dusk.");
+    let id = written(&maya, &own, "lamp-keeping", &words).await;
+    for query in ["q=lamp-keeping", "q=trimming%20wick", "q=%22before%20dusk%22", "q=lapms%20dusk", "q=wic&partial=true"] {
+        assert_eq!(found(&maya, query).await.first().map(String::as_str), Some("lamp-keeping"), "{query}");
+    }
+    assert!(!found(&maya, "q=lamps%20-wicks").await.contains(&"lamp-keeping".to_owned()));
+    let (_, page) = maya.get("/search?q=wicks%20at%20dusk&explain=true").await;
+    let hit = &page["hits"][0];
+    let marks: Vec<String> =
+        hit["passage"].as_array().expect("pieces").iter().filter(|piece| piece["mark"] == true).map(|piece| text(&piece["text"])).collect();
+    assert_eq!(marks, ["wicks", "dusk"], "{hit}");
+    assert!(hit["score"].as_f64().is_some_and(|score| (0.0..=1.0).contains(&score)));
+    assert!(hit["why"]["words"].as_array().is_some_and(|words| !words.is_empty()), "{hit}");
+    assert_eq!(page["facets"]["tags"].as_array().map(|tags| tags.iter().any(|tag| tag["value"] == "night")), Some(true));
+
+    // Another text, the trash, and back.
+    let (_, detail) = maya.get(&format!("/artifacts/{id}")).await;
+    let again = skill("lamp-keeping", "How the harbor lamps are kept.", "", "# Lamps\n\nPolish the brass.");
+    assert_eq!(save(&maya, &id, &again, 0).await.0, 200);
+    commit(&maya, &[(&id, detail["head"]["id"].as_str())], "Brass").await;
+    assert!(found(&maya, "q=wicks").await.is_empty());
+    assert_eq!(found(&maya, "q=brass").await, ["lamp-keeping"]);
+    assert_eq!(maya.delete(&format!("/artifacts/{id}")).await.0, 204);
+    assert!(found(&maya, "q=brass").await.is_empty());
+    assert_eq!(maya.post(&format!("/artifacts/{id}/undelete"), Value::Null).await.0, 204);
+    assert_eq!(found(&maya, "q=brass").await, ["lamp-keeping"]);
+});
+
+app_test!(nobody_finds_counts_or_completes_what_they_may_not_read, |app| {
+    let maya = app.sign_up_first().await;
+    let priya = app.sign_up(&maya, "priya@harbor.example").await;
+    let team = maya.team("Harbor").await;
+    let volume = team_volume(&maya, &team).await;
+    let words = skill("zanzibar-run", "The zanzibar run.", "tags: [zanzibar]\ncategory: legal\n", "Sail to zanzibar.");
+    let id = written(&maya, &volume, "zanzibar-run", &words).await;
+    assert_eq!(found(&maya, "q=zanzibar").await, ["zanzibar-run"]);
+    let seen = async |client: &Client| {
+        let (_, page) = client.get("/search?q=zanzibar").await;
+        let (_, suggested) = client.get("/search/suggest?q=zanz").await;
+        (page["total"].as_i64(), page["facets"]["tags"].as_array().map(Vec::len), suggested.as_array().map(Vec::len))
+    };
+    assert_eq!(seen(&priya).await, (Some(0), Some(0), Some(0)));
+    assert_eq!(priya.get(&format!("/artifacts/{id}/similar")).await.0, 404);
+    assert_eq!(priya.get(&format!("/search?q=zanzibar&volume={volume}")).await.0, 404);
+    assert_eq!(app.visitor().get("/search?q=zanzibar").await.0, 401);
+
+    // Whoever comes in finds it with the next question, and no longer after leaving.
+    let link = maya.invite(&team, "viewer").await;
+    assert_eq!(priya.post(&format!("/invitations/{link}/accept"), json!({})).await.0, 200);
+    assert_eq!(seen(&priya).await.0, Some(1));
+    assert_eq!(priya.post(&format!("/teams/{team}/leave"), Value::Null).await.0, 204);
+    assert_eq!(seen(&priya).await, (Some(0), Some(0), Some(0)));
+});
+
+app_test!(moved_to_another_volume_it_is_found_there, |app| {
+    let maya = app.sign_up_first().await;
+    let own = volume(&maya, "user").await;
+    let team = maya.team("Harbor").await;
+    let other = team_volume(&maya, &team).await;
+    let id = written(&maya, &own, "buoys", &skill("buoys", "Of buoys.", "", "Buoys mark shoals.")).await;
+    assert_eq!(found(&maya, &format!("q=shoals&volume={own}")).await, ["buoys"]);
+    assert_eq!(maya.post(&format!("/artifacts/{id}/move"), json!({ "volumeId": other })).await.0, 200);
+    assert!(found(&maya, &format!("q=shoals&volume={own}")).await.is_empty());
+    assert_eq!(found(&maya, &format!("q=shoals&team={team}")).await, ["buoys"]);
+});
+
+app_test!(filters_narrow_and_what_is_none_is_refused_with_those_that_are, |app| {
+    let maya = app.sign_up_first().await;
+    let own = volume(&maya, "user").await;
+    for (name, more) in [("tide-a", "category: legal\nversion: 1.2.0\ntags: [sea]\n"), ("tide-b", "category: research\nversion: 2.0.0\ntags: [sea, moon]\n"), ("tide-c", "")] {
+        written(&maya, &own, name, &skill(name, "Of tides.", more, "Tideworks turn with the moon.")).await;
+    }
+    let all = async |query: &str| {
+        let mut slugs = found(&maya, &format!("q=tideworks&{query}")).await;
+        slugs.sort();
+        slugs
+    };
+    assert_eq!(all("limit=100").await, ["tide-a", "tide-b", "tide-c"]);
+    assert_eq!(all("category=legal,research").await, ["tide-a", "tide-b"]);
+    assert_eq!(all("tag=sea,moon").await, ["tide-b"]);
+    assert_eq!(all("minVersion=1.5").await, ["tide-b"]);
+    assert_eq!(all("maxVersion=1.5").await, ["tide-a"]);
+    assert_eq!(all("kind=tool").await, [] as [String; 0]);
+    assert_eq!(all(&format!("author={}", maya.id)).await.len(), 3);
+    assert_eq!(all("updatedSince=99999999999999").await.len(), 0);
+    assert_eq!(all("minRating=4").await.len(), 0);
+    assert_eq!(all("limit=1&sort=name").await, ["tide-a"]);
+    assert_eq!(all("limit=1&offset=1&sort=name").await, ["tide-b"]);
+    for (query, word) in [
+        ("colour=red", "category"),
+        ("kind=potion", "skill, tool, agent"),
+        ("category=alchemy", "data-analysis"),
+        ("minVersion=latest", "1.2.0"),
+        ("minRating=9", "1 to 5"),
+        ("author=maya", "id of an account"),
+        ("offset=99999", "narrow"),
+    ] {
+        let (status, error) = maya.get(&format!("/search?q=x&{query}")).await;
+        assert_eq!(status, 400, "{query}: {error}");
+        assert!(error.to_string().contains(word), "{query}: {error}");
+    }
+});
+
+app_test!(no_question_is_an_error, |app| {
+    let maya = app.sign_up_first().await;
+    let long = "word%20".repeat(1_400);
+    for query in ["", "%20%20", "%00%01%1b", "%F0%9F%A6%80%F0%9F%9A%80", "%D7%A9%D7%9C%D7%95%D7%9D%20%D8%B3%D9%84%D8%A7%D9%85", "%22", "%22%22%20-", "-%22", "(%20AND%20OR", "%25_*%3F", &long] {
+        let (status, page) = maya.get(&format!("/search?q={query}")).await;
+        assert_eq!(status, 200, "{query}: {page}");
+    }
+    // Nothing asked: everything, the newest first.
+    let (_, page) = maya.get("/search").await;
+    assert!(page["total"].as_i64().is_some_and(|total| total >= 24), "{page}");
+});
+
+app_test!(the_built_in_skills_answer_what_they_are_for, |app| {
+    let maya = app.sign_up_first().await;
+    let names = found(&maya, "q=valuation&limit=10").await;
+    for wanted in ["dcf-valuation", "comparable-company-analysis"] {
+        assert!(names.iter().any(|name| name == wanted), "{wanted}: {names:?}");
+    }
+    let (_, suggested) = maya.get("/search/suggest?q=dcf").await;
+    let first = &suggested[0];
+    assert_eq!(first["text"], "DCF Valuation", "{suggested}");
+    let (status, alike) = maya.get(&format!("/artifacts/{}/similar?limit=3", text(&first["id"]))).await;
+    assert_eq!(status, 200, "{alike}");
+    assert!(alike.as_array().is_some_and(|hits| !hits.is_empty() && hits.iter().all(|hit| hit["id"] != first["id"])), "{alike}");
+});
+
+app_test!(
+    one_account_may_ask_so_often_and_is_told_what_is_left,
+    |config| {
+        config.search_rate = std::num::NonZeroU32::new(3).expect("not zero");
+    },
+    |app| {
+        let maya = app.sign_up_first().await;
+        let ask = async || maya.answer(maya.request(reqwest::Method::GET, "/api/v1/search?q=x")).await;
+        for left in ["2", "1", "0"] {
+            let answer = ask().await;
+            assert_eq!((answer.status, answer.header("ratelimit-limit"), answer.header("ratelimit-remaining")), (200, "3", left));
+        }
+        let refused = ask().await;
+        assert_eq!(refused.status, 429);
+        assert!(refused.header("retry-after").parse::<u32>().is_ok_and(|wait| wait > 0), "{}", refused.text);
+    }
+);
