@@ -34,6 +34,8 @@ pub struct Config {
     pub ws_addr: Option<SocketAddr>,
     /// Where pages find the sockets, when that is not where they came from: `wss://live.example.org`, without a slash at its end.
     pub ws_url: Option<String>,
+    /// The directory of the model that search goes by meaning with, as Hugging Face lays it out.
+    pub embedding_model_dir: PathBuf,
     /// Queries that one account may ask each minute.
     pub search_rate: NonZeroU32,
     /// Times of open sockets; not configurable from outside.
@@ -182,6 +184,10 @@ impl Config {
             url => url,
         };
         let ws_url = ws_url.as_deref().map(socket_url).transpose()?;
+        let embedding_model_dir = match source.get("EMBEDDING_MODEL_DIR")? {
+            Some(folder) => PathBuf::from(folder),
+            None => data_dir.join("models").join("all-MiniLM-L6-v2"),
+        };
         Ok(Self {
             addr,
             data_dir,
@@ -196,6 +202,7 @@ impl Config {
             secret_key: source.get("SECRET_KEY")?,
             ws_addr: source.parse("WS_ADDR", "an address such as 127.0.0.1:3001")?,
             ws_url,
+            embedding_model_dir,
             search_rate: source.parse("SEARCH_RATE", "a number of queries above 0")?.unwrap_or(SEARCH_RATE),
             sockets: SocketLimits::default(),
             demo: source.parse("LLMOS_DEMO", "true or false")?.unwrap_or(false),

@@ -17,7 +17,10 @@ use crate::features::{
         service::{LibraryIndex, Visits},
     },
     collaboration::service::{Rooms, documents::Documents},
-    search::service::{SearchIndex, SearchLimit},
+    search::{
+        self,
+        service::{SearchIndex, SearchLimit},
+    },
 };
 
 /// Shared by all tasks of the process; cheap to clone.
@@ -33,6 +36,7 @@ pub struct Inner {
     pub library: LibraryIndex,
     /// What search ranks, in memory.
     pub search: SearchIndex,
+    pub search_model: search::service::Model,
     pub search_limit: SearchLimit,
     pub visits: Visits,
     pub limits: Limits,
@@ -76,6 +80,7 @@ impl AppState {
             renderer: Renderer::new(),
             library: LibraryIndex::new(),
             search: SearchIndex::default(),
+            search_model: search::service::Model::default(),
             search_limit: SearchLimit::new(config.search_rate),
             visits: Visits::new(),
             limits: Limits::new(),

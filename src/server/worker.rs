@@ -47,7 +47,7 @@ pub async fn work(state: AppState) {
     tokio::join!(
         jobs::service::run_jobs(&ctx, &KINDS, &SCHEDULES, run),
         keep_house_often(state.clone()),
-        search::service::take_in_all(&ctx),
+        search::service::keep(&ctx),
         collaboration::service::keep(state.clone()),
         collaboration::service::documents::keep_documents(state)
     );

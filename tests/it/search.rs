@@ -35,7 +35,12 @@ async fn team_volume(client: &Client, team: &str) -> String {
 app_test!(what_is_committed_is_found_at_once_with_the_words_that_matched, |app| {
     let maya = app.sign_up_first().await;
     let own = volume(&maya, "user").await;
-    let words = skill("lamp-keeping", "How the harbor lamps are kept.", "tags: [harbor, night]\n", "# Lamps\n\nTrim the wicks each evening before dusk.");
+    let words = skill(
+        "lamp-keeping",
+        "How the harbor lamps are kept.",
+        "tags: [harbor, night]\n",
+        "# Lamps\n\nTrim the wicks each evening before dusk.",
+    );
     let id = written(&maya, &own, "lamp-keeping", &words).await;
     for query in ["q=lamp-keeping", "q=trimming%20wick", "q=%22before%20dusk%22", "q=lapms%20dusk", "q=wic&partial=true"] {
         assert_eq!(found(&maya, query).await.first().map(String::as_str), Some("lamp-keeping"), "{query}");
@@ -104,7 +109,11 @@ app_test!(moved_to_another_volume_it_is_found_there, |app| {
 app_test!(filters_narrow_and_what_is_none_is_refused_with_those_that_are, |app| {
     let maya = app.sign_up_first().await;
     let own = volume(&maya, "user").await;
-    for (name, more) in [("tide-a", "category: legal\nversion: 1.2.0\ntags: [sea]\n"), ("tide-b", "category: research\nversion: 2.0.0\ntags: [sea, moon]\n"), ("tide-c", "")] {
+    for (name, more) in [
+        ("tide-a", "category: legal\nversion: 1.2.0\ntags: [sea]\n"),
+        ("tide-b", "category: research\nversion: 2.0.0\ntags: [sea, moon]\n"),
+        ("tide-c", ""),
+    ] {
         written(&maya, &own, name, &skill(name, "Of tides.", more, "Tideworks turn with the moon.")).await;
     }
     let all = async |query: &str| {
@@ -141,7 +150,19 @@ app_test!(filters_narrow_and_what_is_none_is_refused_with_those_that_are, |app| 
 app_test!(no_question_is_an_error, |app| {
     let maya = app.sign_up_first().await;
     let long = "word%20".repeat(1_400);
-    for query in ["", "%20%20", "%00%01%1b", "%F0%9F%A6%80%F0%9F%9A%80", "%D7%A9%D7%9C%D7%95%D7%9D%20%D8%B3%D9%84%D8%A7%D9%85", "%22", "%22%22%20-", "-%22", "(%20AND%20OR", "%25_*%3F", &long] {
+    for query in [
+        "",
+        "%20%20",
+        "%00%01%1b",
+        "%F0%9F%A6%80%F0%9F%9A%80",
+        "%D7%A9%D7%9C%D7%95%D7%9D%20%D8%B3%D9%84%D8%A7%D9%85",
+        "%22",
+        "%22%22%20-",
+        "-%22",
+        "(%20AND%20OR",
+        "%25_*%3F",
+        &long,
+    ] {
         let (status, page) = maya.get(&format!("/search?q={query}")).await;
         assert_eq!(status, 200, "{query}: {page}");
     }

@@ -51,7 +51,7 @@ fn sql_is_only_in_stores_and_the_server_core() {
 }
 
 /// Which feature writes a table. Others may join it to read, and ask that feature's service to write.
-const WRITERS: [(&str, &[&str]); 10] = [
+const WRITERS: [(&str, &[&str]); 11] = [
     ("accounts", &["users", "sign_ins", "teams", "memberships", "invitations", "password_links", "api_tokens", "audit_events", "settings"]),
     ("volumes", &["volumes", "commits", "departures"]),
     ("artifacts", &["artifacts", "contents", "revisions", "drafts", "draft_authors", "revision_contributors", "favourites", "recents"]),
@@ -59,6 +59,7 @@ const WRITERS: [(&str, &[&str]); 10] = [
     ("sessions", &["sessions", "session_entries", "session_people", "session_artifacts", "session_attachments", "session_records"]),
     ("comments", &["comment_threads", "comments"]),
     ("notifications", &["notifications"]),
+    ("search", &["embeddings"]),
     ("jobs", &["jobs", "schedules"]),
     ("analytics", &["usage_events"]),
     ("server", &["idempotency_keys"]),

@@ -32,7 +32,7 @@ pub use detail::{Download, Visits, download, get_artifact, get_text, preview};
 pub use drafts::{discard_draft, save_draft, set_frontmatter};
 pub use facts::Facts;
 pub use files::{FileAnswer, delete_file, each_blob, get_file, list_files, put_file};
-pub use heads::{ChangedHead, Head, bodies, bodies_of, heads_since};
+pub use heads::{ChangedHead, Head, bodies, bodies_of, heads_of, heads_since};
 pub use history::{changes_of_commit, diff_revisions, list_history, restore_revision};
 pub use home::{home, own_favourites, set_favourite};
 pub use importing::{Known, Staged, Staging, stage_import, volume_places};

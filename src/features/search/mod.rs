@@ -4,8 +4,12 @@
 pub mod http;
 #[cfg(feature = "ssr")]
 pub mod jobs;
+#[cfg(feature = "ssr")]
+mod masking;
 pub mod model;
 #[cfg(feature = "ssr")]
 pub mod service;
 pub mod state;
+#[cfg(feature = "ssr")]
+mod store;
 pub mod ui;

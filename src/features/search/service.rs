@@ -1,8 +1,10 @@
 //! Searching what the caller may read.
 
 mod answer;
+mod embedding;
 mod index;
 mod limit;
+mod model;
 mod query;
 
 use std::time::Instant;
@@ -16,14 +18,19 @@ use crate::{
 };
 use llmos_search::{Answer, Filter, Id, Scope, SuggestionOf};
 
-pub use index::{SearchIndex, take_in, take_in_all};
+pub use index::{SearchIndex, take_in};
 pub use limit::{Allowance, SearchLimit};
+pub use model::{Model, Semantic};
+
+use embedding::embed_all;
+use index::take_in_all;
 
 /// Finds.
 pub async fn search(ctx: &Ctx, query: SearchQuery) -> AppResult<SearchPage> {
     let visible = volumes::service::visible(ctx).await?;
     let searched = query::searched(ctx, &query, &visible).await?;
-    let asked = query::parse(&query, &searched)?;
+    let mut asked = query::parse(&query, &searched)?;
+    asked.vector = ctx.state.search_model.question(&asked.text).await?.map(|vector| vector.to_vec());
     bring_up_to_date(ctx, &searched).await?;
     let index = ctx.state.search.clone();
     let began = Instant::now();
@@ -75,4 +82,9 @@ async fn bring_up_to_date(ctx: &Ctx, volumes: &[VolumeAccess]) -> AppResult<()> 
         ctx.state.search.at_least(ctx, volume.id, volume.seq).await?;
     }
     Ok(())
+}
+
+/// Until the process is asked to stop: the index is made, and its vectors.
+pub async fn keep(ctx: &Ctx) {
+    tokio::join!(take_in_all(ctx), embed_all(ctx));
 }

@@ -18,7 +18,8 @@ const RECENT_MAX: usize = 6;
 /// Reads a search out of an address; what is not understood counts as not set.
 pub fn search_query(params: &ParamsMap) -> SearchQuery {
     let text = |name: &str| params.get(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
-    let kinds = text("kind").map(|list| values(Some(&list)).into_iter().filter(|kind| Found::parse(kind).is_some()).collect::<Vec<_>>().join(","));
+    let kinds =
+        text("kind").map(|list| values(Some(&list)).into_iter().filter(|kind| Found::parse(kind).is_some()).collect::<Vec<_>>().join(","));
     SearchQuery {
         q: text("q"),
         kind: kinds.filter(|kinds| !kinds.is_empty()),

@@ -24,7 +24,8 @@ const HITS: &str = ".hits a.cover";
 const TAGS: usize = 12;
 const DAY_MS: i64 = 86_400_000;
 
-const SORTS: [(Option<SearchSort>, &str); 3] = [(None, "best match"), (Some(SearchSort::Newest), "newest"), (Some(SearchSort::Name), "name")];
+const SORTS: [(Option<SearchSort>, &str); 3] =
+    [(None, "best match"), (Some(SearchSort::Newest), "newest"), (Some(SearchSort::Name), "name")];
 
 #[component]
 pub fn SearchPageView() -> impl IntoView {
@@ -40,9 +41,7 @@ pub fn SearchPageView() -> impl IntoView {
         !key.command && page::step_focus(HITS, step).is_some()
     });
     let title = Signal::derive(move || query.with(|query| query.q.clone()).unwrap_or_else(|| "Search".to_owned()));
-    let facets = move || {
-        found.get().and_then(Result::ok).map(|page| view! { <Facets facets=page.facets query=query/> })
-    };
+    let facets = move || found.get().and_then(Result::ok).map(|page| view! { <Facets facets=page.facets query=query/> });
     view! {
         <PageTitle text=title/>
         <main class="main panes p-search" id="main" tabindex="-1">
@@ -114,7 +113,12 @@ fn SearchField(query: Memo<SearchQuery>) -> impl IntoView {
     let hidden = move || {
         // Without script the form keeps the filters.
         let kept = query.with(|query| {
-            [("kind", query.kind.clone()), ("category", query.category.clone()), ("tag", query.tag.clone()), ("volume", query.volume.map(|id| id.to_string()))]
+            [
+                ("kind", query.kind.clone()),
+                ("category", query.category.clone()),
+                ("tag", query.tag.clone()),
+                ("volume", query.volume.map(|id| id.to_string())),
+            ]
         });
         kept.into_iter().filter_map(|(name, value)| Some(view! { <input type="hidden" name=name value=value?/> })).collect_view()
     };
@@ -183,7 +187,8 @@ fn Toolbar(page: SearchPage, query: Memo<SearchQuery>) -> impl IntoView {
 fn Hits(page: SearchPage, query: SearchQuery) -> impl IntoView {
     let offset = query.offset.unwrap_or(0) as usize;
     let next = offset + page.hits.len();
-    let at = |offset: usize| search_address(&SearchQuery { offset: u32::try_from(offset).ok().filter(|offset| *offset > 0), ..query.clone() });
+    let at =
+        |offset: usize| search_address(&SearchQuery { offset: u32::try_from(offset).ok().filter(|offset| *offset > 0), ..query.clone() });
     let before = (offset > 0).then(|| at(offset.saturating_sub(LIMIT_DEFAULT as usize)));
     let after = (next < page.total).then(|| at(next));
     view! {
@@ -327,7 +332,8 @@ fn Nothing() -> impl IntoView {
 #[component]
 fn NotFound(query: SearchQuery) -> impl IntoView {
     let q = query.q.clone().unwrap_or_default();
-    let narrowed = SearchQuery { q: query.q.clone(), ..SearchQuery::default() } != SearchQuery { explain: None, sort: None, offset: None, ..query };
+    let narrowed =
+        SearchQuery { q: query.q.clone(), ..SearchQuery::default() } != SearchQuery { explain: None, sort: None, offset: None, ..query };
     let everywhere = search_address(&SearchQuery { q: Some(q.clone()), ..SearchQuery::default() });
     let text = if narrowed {
         "The filters may leave out what you need."

@@ -63,6 +63,18 @@ fn changed(row: store::SearchRow) -> AppResult<ChangedHead> {
     Ok(ChangedHead { id: parse_id(&row.id)?, seq: row.seq, head })
 }
 
+/// The heads of these artifacts, and the volumes they are in.
+pub async fn heads_of(ctx: &Ctx, ids: &[ArtifactId]) -> AppResult<Vec<(ArtifactId, VolumeId, Head)>> {
+    let rows = store::heads_by_id(ctx.db().read(), ids).await?;
+    let mut heads = Vec::with_capacity(rows.len());
+    for row in rows {
+        let volume = parse_id(&row.volume_id)?;
+        let changed = changed(row)?;
+        heads.extend(changed.head.map(|head| (changed.id, volume, head)));
+    }
+    Ok(heads)
+}
+
 /// The text of main files without their frontmatter, in the order of `heads`; empty where a content is missing.
 pub async fn bodies(ctx: &Ctx, heads: &[&Head]) -> AppResult<Vec<String>> {
     let mut shas: Vec<String> = heads.iter().map(|head| head.content.clone()).collect();

@@ -33,23 +33,29 @@ pub async fn changed_since(pool: &AnyPool, volume: VolumeId, after: (i64, &str),
 crate::row! {
     /// The head of an artifact as search knows it.
     pub struct SearchRow {
-        pub id: String, pub seq: i64, pub state: i64, pub created_by: String, pub head: Option<String>, pub kind: Option<String>,
+        pub id: String, pub volume_id: String, pub seq: i64, pub state: i64, pub created_by: String, pub head: Option<String>, pub kind: Option<String>,
         pub slug: Option<String>, pub name: Option<String>, pub description: Option<String>, pub category: Option<String>,
         pub tags: Option<String>, pub version: Option<String>, pub content_sha: Option<String>, pub updated_at: Option<i64>,
     }
 }
 
+const HEADS: &str = "SELECT a.id, a.volume_id, a.seq, a.state, a.created_by, r.id AS head, r.kind, r.slug, r.name, r.description, r.category, r.tags,
+       r.version, r.content_sha, r.created_at AS updated_at
+     FROM artifacts a LEFT JOIN revisions r ON r.id = a.head_revision_id ";
+
 /// As [`changed_since`], with the heads.
 pub async fn heads_since(pool: &AnyPool, volume: VolumeId, after: (i64, &str), limit: i64) -> AppResult<Vec<SearchRow>> {
-    let mut sql = Sql::new(
-        "SELECT a.id, a.seq, a.state, a.created_by, r.id AS head, r.kind, r.slug, r.name, r.description, r.category, r.tags, r.version,
-           r.content_sha, r.created_at AS updated_at
-         FROM artifacts a LEFT JOIN revisions r ON r.id = a.head_revision_id ",
-    );
+    let mut sql = Sql::new(HEADS);
     sql.push("WHERE a.volume_id = ").bind(volume.to_string());
     sql.push(" AND (a.seq, a.id) > (").bind(after.0).push(", ").bind(after.1.to_owned()).push(")");
     sql.push(" AND a.seq <= (SELECT v.seq FROM volumes v WHERE v.id = ").bind(volume.to_string()).push(")");
     sql.push(" ORDER BY a.seq, a.id LIMIT ").number(limit);
+    sql.fetch_all(pool).await
+}
+
+pub async fn heads_by_id(pool: &AnyPool, ids: &[ArtifactId]) -> AppResult<Vec<SearchRow>> {
+    let mut sql = Sql::new(HEADS);
+    sql.push("WHERE a.id IN ").bind_list(ids);
     sql.fetch_all(pool).await
 }
 

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use crate::{
     browser::page,
     features::{
-        artifacts::model::{ArtifactSummary, CATEGORIES},
+        artifacts::model::{ArtifactSummary, category_words},
         volumes::{
             model::{Volume, VolumeKind},
             state::use_volumes,
@@ -19,11 +19,6 @@ pub use crate::ui::page_keys;
 
 pub fn artifact_address(id: ArtifactId) -> String {
     format!("/artifacts/{id}")
-}
-
-/// "Data Analysis" for `data-analysis`; foreign categories as they are.
-pub fn category_words(id: &str) -> String {
-    CATEGORIES.iter().find(|(known, _)| *known == id).map_or_else(|| id.to_owned(), |(_, words)| (*words).to_owned())
 }
 
 /// Whose it is, within a sentence.

@@ -4,12 +4,14 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
+    sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard},
 };
 
 use llmos_search::{Author, Document, Id, Index, Kind as Indexed, Scope};
 
-use super::super::model::parse_version;
+use tokio::sync::Notify;
+
+use super::{super::model::parse_version, embedding::Waiting};
 use crate::{
     error::AppResult,
     features::{
@@ -46,6 +48,8 @@ struct Inner {
     known: RwLock<Known>,
     /// Held by the one who brings it up to date.
     refreshing: tokio::sync::Mutex<()>,
+    waiting: Mutex<Waiting>,
+    came: Notify,
 }
 
 impl Default for SearchIndex {
@@ -54,6 +58,8 @@ impl Default for SearchIndex {
             index: RwLock::new(Index::new(DIMENSION)),
             known: RwLock::default(),
             refreshing: tokio::sync::Mutex::default(),
+            waiting: Mutex::default(),
+            came: Notify::new(),
         }))
     }
 }
@@ -61,6 +67,35 @@ impl Default for SearchIndex {
 impl SearchIndex {
     pub fn read(&self) -> RwLockReadGuard<'_, Index> {
         self.0.index.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What has no vectors yet.
+    pub fn waiting<T>(&self, act: impl FnOnce(&mut Waiting) -> T) -> T {
+        act(&mut self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Something came that has no vectors.
+    pub async fn came(&self) {
+        self.0.came.notified().await;
+    }
+
+    /// For a model of other vectors the index is made anew: the next question takes everything in.
+    pub fn set_dimension(&self, dimension: usize) {
+        let mut index = self.0.index.write().unwrap_or_else(PoisonError::into_inner);
+        if index.dimension() != dimension {
+            *index = Index::new(dimension);
+            *self.0.known.write().unwrap_or_else(PoisonError::into_inner) = Known::default();
+        }
+    }
+
+    /// The vector of a passage, if the document is still the one it was made from.
+    pub fn set_vector(&self, id: ArtifactId, revision: RevisionId, passage: usize, vector: &[f32]) -> Result<(), llmos_search::Error> {
+        let mut index = self.0.index.write().unwrap_or_else(PoisonError::into_inner);
+        let known = self.0.known.read().unwrap_or_else(PoisonError::into_inner);
+        match known.heads.get(&id) {
+            Some((_, head)) if *head == revision => index.set_vector(Id(id.bits()), passage, vector),
+            _ => Err(llmos_search::Error::NotFound(Id(id.bits()))),
+        }
     }
 
     fn number(&self, volume: VolumeId) -> i64 {
@@ -136,10 +171,12 @@ impl SearchIndex {
                 for (.., document) in batch {
                     index.put(document);
                 }
-                drop(index);
                 let mut known = this.0.known.write().unwrap_or_else(PoisonError::into_inner);
                 known.heads.extend(batch.iter().map(|(id, revision, _)| (*id, (volume, *revision))));
+                drop((known, index));
+                this.waiting(|waiting| batch.iter().for_each(|(id, ..)| waiting.add(*id)));
             }
+            this.0.came.notify_one();
             let mut index = this.0.index.write().unwrap_or_else(PoisonError::into_inner);
             let mut known = this.0.known.write().unwrap_or_else(PoisonError::into_inner);
             for id in gone {
@@ -154,7 +191,7 @@ impl SearchIndex {
     }
 }
 
-fn document(id: ArtifactId, volume: VolumeId, head: Head, body: String) -> Document {
+pub fn document(id: ArtifactId, volume: VolumeId, head: Head, body: String) -> Document {
     Document {
         id: Id(id.bits()),
         kind: match head.kind {
