@@ -105,7 +105,7 @@ fn parameters() -> Vec<(&'static str, Setter)> {
         ("semantic, many words", |t, s| t.semantic.1 = (t.semantic.1 * s).min(1.0)),
         ("coverage", |t, s| t.coverage *= s),
         ("near", |t, s| t.near *= s),
-        ("cosine low", |t, s| t.cosine.0 = t.cosine.0 + (s - 1.0) * 0.2),
+        ("cosine low", |t, s| t.cosine.0 += (s - 1.0) * 0.2),
         ("cosine high", |t, s| t.cosine.1 *= s),
         ("ideal", |t, s| t.ideal = (t.ideal + (s - 0.85) * 0.5).clamp(0.0, 1.0)),
         ("best three", |t, s| t.passages[0] *= s),

@@ -65,13 +65,18 @@ pub(crate) struct Entry {
     pub lengths: [u32; FIELDS],
     /// Bytes of the body that each passage covers.
     pub passages: Box<[(u32, u32)]>,
-    /// The first of as many rows as there are passages, once a vector has arrived.
+    /// Once a vector has arrived: the first of as many rows as there are passages, and one more for their middle.
     pub rows: Option<u32>,
 }
 
 impl Entry {
     pub fn row_range(&self, first: u32) -> Range<usize> {
         first as usize..first as usize + self.passages.len()
+    }
+
+    /// The row of the mean direction of the passages.
+    pub fn middle(&self) -> Option<usize> {
+        Some(self.rows? as usize + self.passages.len())
     }
 }
 
@@ -269,8 +274,10 @@ impl Index {
             return Err(Error::BadVector { expected, found: vector.len() });
         }
         let vectors = &mut self.vectors;
-        let first = *entry.rows.get_or_insert_with(|| vectors.reserve(passages) as u32);
+        let first = *entry.rows.get_or_insert_with(|| vectors.reserve(passages + 1) as u32);
         vectors.set(first as usize + passage, vector);
+        let middle = vectors.sum(entry.row_range(first));
+        vectors.set(first as usize + passages, &middle);
         Ok(())
     }
 
@@ -284,8 +291,9 @@ impl Index {
             slots[old] = entries.len() as u32;
             self.slots.insert(entry.id, entries.len() as u32);
             if let Some(first) = entry.rows {
-                entry.rows = Some(vectors.scales.len() as u32);
-                entry.row_range(first).for_each(|row| vectors.copy_row(&self.vectors, row));
+                let copied = vectors.scales.len() as u32;
+                entry.row_range(first).chain(entry.middle()).for_each(|row| vectors.copy_row(&self.vectors, row));
+                entry.rows = Some(copied);
             }
             entries.push(Some(entry));
         }

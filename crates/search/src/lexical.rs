@@ -31,8 +31,9 @@ pub(crate) struct Lexical {
 pub(crate) struct Group {
     pub word: String,
     pub variants: Vec<Variant>,
-    /// Inverse document frequency times the weight of the word.
+    /// Inverse document frequency times the weight of the word, of the word itself and of all that matches it.
     pub weight: f32,
+    of_all: f32,
 }
 
 #[derive(Clone)]
@@ -64,11 +65,6 @@ impl Bm25 {
 
     fn saturated(&self, frequency: f32) -> f32 {
         frequency / (self.k1 + frequency)
-    }
-
-    /// From the frequency of the word itself and of what matches it roughly.
-    fn score(&self, (exact, rough): (f32, f32)) -> f32 {
-        self.saturated(exact).max(self.rough * self.saturated(exact + rough))
     }
 }
 
@@ -108,15 +104,16 @@ impl Index {
                 }
             }
             let exact = touched.iter().filter(|slot| frequencies[**slot as usize].0 > 0.0).count();
-            let with_word = if exact > 0 { exact } else { touched.len() };
-            let weight = weight * idf(documents, with_word);
+            // What matches roughly is worth no more than it tells: it may be far commoner than the word itself.
+            let of_all = weight * out.bm25.rough * idf(documents, touched.len());
+            let weight = if exact > 0 { weight * idf(documents, exact) } else { of_all };
             for slot in touched.drain(..) {
-                let frequency = std::mem::take(&mut frequencies[slot as usize]);
-                out.scores[slot as usize] += weight * out.bm25.score(frequency);
-                out.coverage[slot as usize] += weight * if frequency.0 > 0.0 { 1.0 } else { out.bm25.rough };
+                let (exact, rough) = std::mem::take(&mut frequencies[slot as usize]);
+                out.scores[slot as usize] += (weight * out.bm25.saturated(exact)).max(of_all * out.bm25.saturated(exact + rough));
+                out.coverage[slot as usize] += if exact > 0.0 { weight } else { of_all };
             }
             out.ideal += weight;
-            out.groups.push(Group { word, variants, weight });
+            out.groups.push(Group { word, variants, weight, of_all });
         }
         out.best = out.scores.iter().fold(0.0, |best, score| best.max(*score));
         out
@@ -264,12 +261,16 @@ impl Index {
                 for field in Field::ALL.into_iter().filter(|field| counts[*field as usize] > 0) {
                     let count = counts[field as usize];
                     let score = lexical.bm25.field_frequency(field as usize, count, &entry.lengths);
-                    of_group.push(TermPart { word: group.word.clone(), term: variant.term.clone(), field, count, score });
+                    of_group
+                        .push((TermPart { word: group.word.clone(), term: variant.term.clone(), field, count, score }, variant.is_rough));
                 }
             }
             // Saturation is of the sum: each field has the share of it that it has of the frequency.
-            let share = group.weight * lexical.bm25.score(frequency) / (frequency.0 + frequency.1).max(f32::MIN_POSITIVE);
-            parts.extend(of_group.into_iter().map(|part| TermPart { score: part.score * share, ..part }));
+            let saturated = |frequency: f32| lexical.bm25.saturated(frequency);
+            let (exact, all) = (group.weight * saturated(frequency.0), group.of_all * saturated(frequency.0 + frequency.1));
+            let share = if exact >= all { exact / frequency.0.max(f32::MIN_POSITIVE) } else { all / (frequency.0 + frequency.1) };
+            let counts = |part: &(TermPart, bool)| exact < all || !part.1;
+            parts.extend(of_group.into_iter().filter(counts).map(|(part, _)| TermPart { score: part.score * share, ..part }));
         }
         parts.sort_by(|a, b| b.score.total_cmp(&a.score));
         parts
@@ -322,7 +323,70 @@ fn is_stop_word(word: &str) -> bool {
 
 /// Other ways to write a word of the trade.
 fn synonyms(word: &str) -> impl Iterator<Item = &'static str> {
-    const SETS: [&[&str]; 0] = [];
+    const SETS: [&[&str]; 62] = [
+        &["k8s", "kubernetes"],
+        &["js", "javascript"],
+        &["ts", "typescript"],
+        &["py", "python"],
+        &["db", "database"],
+        &["repo", "repository"],
+        &["docs", "documentation"],
+        &["auth", "authentication", "authorization"],
+        &["config", "configuration", "settings"],
+        &["infra", "infrastructure"],
+        &["perf", "performance"],
+        &["a11y", "accessibility"],
+        &["i18n", "internationalization", "localization"],
+        &["env", "environment"],
+        &["admin", "administrator"],
+        &["app", "application"],
+        &["postgres", "postgresql"],
+        &["mongo", "mongodb"],
+        &["golang", "go"],
+        &["llm", "language model"],
+        &["pdf", "document"],
+        &["aws", "amazon"],
+        &["calculate", "compute"],
+        &["worth", "value", "valuation"],
+        &["company", "business", "firm", "enterprise"],
+        &["price", "pricing", "cost"],
+        &["money", "finance", "financial"],
+        &["invoice", "billing", "bill"],
+        &["bug", "defect", "issue"],
+        &["error", "exception", "failure"],
+        &["fix", "repair", "resolve"],
+        &["slow", "latency"],
+        &["fast", "speed", "performance"],
+        &["customer", "client"],
+        &["employee", "staff"],
+        &["hiring", "recruiting", "recruitment"],
+        &["email", "mail"],
+        &["picture", "image", "photo"],
+        &["video", "recording", "film"],
+        &["chart", "graph", "plot", "diagram"],
+        &["spreadsheet", "excel", "xlsx"],
+        &["slides", "presentation", "powerpoint", "pptx", "deck"],
+        &["website", "site", "webpage"],
+        &["frontend", "ui"],
+        &["phone", "mobile"],
+        &["check", "verify", "validate"],
+        &["delete", "remove"],
+        &["create", "generate", "build"],
+        &["plan", "roadmap"],
+        &["law", "legal"],
+        &["contract", "agreement"],
+        &["ads", "advertising", "advertisement"],
+        &["estimate", "forecast", "predict"],
+        &["teach", "tutorial", "learn"],
+        &["vulnerability", "exploit", "attack"],
+        &["password", "credential", "secret"],
+        &["rewrite", "refactor"],
+        &["upgrade", "migrate", "modernize"],
+        &["old", "legacy", "ancient"],
+        &["story", "narrative"],
+        &["tests", "testing", "qa"],
+        &["logs", "logging"],
+    ];
     let word = word.to_owned();
     SETS.iter().filter(move |set| set.contains(&word.as_str())).flat_map(|set| set.iter().copied())
 }

@@ -53,6 +53,8 @@ pub struct Explanation {
     pub passage: Option<usize>,
     /// The place among everything found, by meaning alone.
     pub semantic_rank: Option<usize>,
+    /// How near the document is to the best others, from 0 to 1.
+    pub agreement: Option<f32>,
     /// What was added to the fused score because the query is the document's name or slug.
     pub name_boost: f32,
 }
@@ -74,6 +76,7 @@ struct Found<'a> {
     score: f32,
     lexical: f32,
     semantic: Option<Semantic>,
+    agreement: Option<f32>,
     name_boost: f32,
 }
 
@@ -90,6 +93,12 @@ struct Semantic {
 /// Gives the numbers of an entry's values in one facet.
 type Numbers<'a> = dyn Fn(&Entry, &mut dyn FnMut(u32)) + 'a;
 
+/// What the best documents have in common, all of them and without each: a document does not speak for itself.
+struct Feedback {
+    all: (QueryVector, f32),
+    without: Vec<(Id, (QueryVector, f32))>,
+}
+
 /// Share of the score that is kept for the document that the query names.
 const NAME_BOOST: f32 = 0.1;
 
@@ -104,17 +113,29 @@ impl Index {
         let is_browsing = parsed.words.is_empty() && vector.is_none() && (query.text.trim().is_empty() || !parsed.excluded.is_empty());
         let name = key(&query.text);
 
+        let share = self.semantic_share(&lexical);
+        let semantic: Vec<Option<Semantic>> = match &vector {
+            Some(vector) => {
+                self.entries.iter().zip(&access).map(|(entry, access)| self.readable_nearness(entry.as_ref(), *access, vector)).collect()
+            }
+            None => vec![None; access.len()],
+        };
+        let feedback = self.feedback(&lexical, &semantic, share);
+
         let mut found: Vec<Found<'_>> = Vec::new();
         for (slot, entry) in self.passing(&access) {
-            let semantic = vector.as_ref().and_then(|vector| self.nearness(entry, vector));
+            let semantic = semantic[slot as usize];
             let is_named = lexical.coverage[slot as usize] > 0.0 && is_named(entry, &name);
             let coverage = lexical.coverage[slot as usize] / lexical.ideal.max(f32::MIN_POSITIVE);
             let near = semantic.is_some_and(|semantic| semantic.cosine >= self.tuning.near);
             if is_browsing || is_named || near || (coverage > 0.0 && coverage >= self.tuning.coverage) {
-                let (lexical, fused) = self.fuse(&lexical, slot, semantic);
-                let score = if is_named { NAME_BOOST + (1.0 - NAME_BOOST) * fused } else { (1.0 - NAME_BOOST) * fused };
-                let name_boost = score - (1.0 - NAME_BOOST) * fused;
-                found.push(Found { slot, entry, score, lexical, semantic, name_boost });
+                let words = self.words(&lexical, slot);
+                let agreement = self.agreement(entry, &feedback);
+                let weight = if agreement.is_some() { share * self.tuning.feedback.1 } else { 0.0 };
+                let fused = (fuse(words, semantic, share) + weight * agreement.unwrap_or(0.0)) / (1.0 + weight);
+                let score = (1.0 - NAME_BOOST) * fused;
+                let name_boost = if is_named { NAME_BOOST } else { 0.0 };
+                found.push(Found { slot, entry, score: score + name_boost, lexical: words, semantic, agreement, name_boost });
             }
         }
         let order = if is_browsing && query.order == Order::Relevance { Order::Newest } else { query.order };
@@ -135,17 +156,17 @@ impl Index {
         let Some(entry) = self.entry(id).filter(|entry| filter.scopes.contains(&self.scopes.values[entry.scope as usize].0)) else {
             return Vec::new();
         };
-        let Some(middle) = self.middle(entry) else {
+        let Some(middle) = entry.middle() else {
             let tags = entry.tags.iter().map(|tag| &*self.tags.values[*tag as usize].0).collect::<Vec<_>>().join(" ");
             let text = format!("{} {tags}", entry.name).replace(['"', '“', '-'], " ");
             let answer = self.search(&Query { text, filter: filter.clone(), limit: limit.saturating_add(1), ..Query::default() });
             return answer.hits.into_iter().filter(|hit| hit.id != id).take(limit).collect();
         };
-        let vector = self.vectors.query(&middle);
+        let vector = self.vectors.query(&self.vectors.row(middle).collect::<Vec<_>>());
         let access = self.access(filter);
         let near = self.passing(&access).filter(|(_, other)| other.id != id).filter_map(|(slot, entry)| {
             let semantic = self.nearness(entry, &vector)?;
-            Some(Found { slot, entry, score: semantic.score, lexical: 0.0, semantic: Some(semantic), name_boost: 0.0 })
+            Some(Found { slot, entry, score: semantic.score, lexical: 0.0, semantic: Some(semantic), agreement: None, name_boost: 0.0 })
         });
         let mut found: Vec<_> = near.collect();
         let page = top(&mut found, 0, limit, |a, b| compare(Order::Relevance, a, b));
@@ -174,15 +195,52 @@ impl Index {
         }
     }
 
-    /// The lexical score as it is fused, and the fused one: a convex combination of both halves on absolute scales (Bruch, Gai and Ingber,
-    /// TOIS 2023). A document whose vectors have not arrived is judged by its words alone.
-    fn fuse(&self, lexical: &Lexical, slot: u32, semantic: Option<Semantic>) -> (f32, f32) {
-        let tuning = &self.tuning;
-        let full = tuning.ideal * lexical.ideal + (1.0 - tuning.ideal) * lexical.best;
-        let share =
-            tuning.semantic.0 + (tuning.semantic.1 - tuning.semantic.0) * ((lexical.content_words as f32 - 3.0) / 2.0).clamp(0.0, 1.0);
-        let words = if full > 0.0 { (lexical.scores[slot as usize] / full).clamp(0.0, 1.0) } else { 0.0 };
-        (words, semantic.map_or(words, |semantic| (1.0 - share) * words + share * semantic.score))
+    /// The share of meaning in the score of a query.
+    fn semantic_share(&self, lexical: &Lexical) -> f32 {
+        let (few, many) = self.tuning.semantic;
+        few + (many - few) * ((lexical.content_words as f32 - 3.0) / 2.0).clamp(0.0, 1.0)
+    }
+
+    /// The lexical score as it is fused, from 0 to 1.
+    fn words(&self, lexical: &Lexical, slot: u32) -> f32 {
+        let full = self.tuning.ideal * lexical.ideal + (1.0 - self.tuning.ideal) * lexical.best;
+        if full > 0.0 { (lexical.scores[slot as usize] / full).clamp(0.0, 1.0) } else { 0.0 }
+    }
+
+    /// The documents that are best at first, and how much each speaks for those like it: pseudo-relevance feedback (Rocchio 1971) in the
+    /// space of vectors. Of all that the asker may read, so that the rest of the filter changes no score.
+    fn feedback(&self, lexical: &Lexical, semantic: &[Option<Semantic>], share: f32) -> Feedback {
+        let (documents, _) = self.tuning.feedback;
+        let readable = self.entries.iter().zip(semantic).enumerate().filter_map(|(slot, (entry, semantic))| {
+            let (entry, semantic) = (entry.as_ref()?, semantic.as_ref()?);
+            let score = fuse(self.words(lexical, slot as u32), Some(*semantic), share);
+            (score > 0.0).then_some((entry.id, score, entry.middle()?))
+        });
+        let mut best: Vec<_> = readable.collect();
+        let page = top(&mut best, 0, documents, |a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        let all = self.mean_direction(&best[page.clone()], None);
+        let without = best[page.clone()].iter().map(|(id, ..)| (*id, self.mean_direction(&best[page.clone()], Some(*id)))).collect();
+        Feedback { all, without }
+    }
+
+    /// The mean of the documents' middles, weighted by their scores: a direction and its length.
+    fn mean_direction(&self, best: &[(Id, f32, usize)], without: Option<Id>) -> (QueryVector, f32) {
+        let (mut sum, mut weights) = (vec![0f32; self.dimension()], 0.0);
+        for (_, score, row) in best.iter().filter(|(id, ..)| Some(*id) != without) {
+            sum.iter_mut().zip(self.vectors.row(*row)).for_each(|(sum, value)| *sum += value * score);
+            weights += score;
+        }
+        let length = sum.iter().map(|value| value * value).sum::<f32>().sqrt();
+        (self.vectors.query(&sum), if weights > 0.0 { length / weights } else { 0.0 })
+    }
+
+    /// The mean cosine between a document and the best others.
+    fn agreement(&self, entry: &Entry, feedback: &Feedback) -> Option<f32> {
+        let without = feedback.without.iter().find(|(id, _)| *id == entry.id).map(|(_, direction)| direction);
+        let (direction, length) = without.unwrap_or(&feedback.all);
+        let mut agreement = None;
+        self.vectors.scan(entry.middle()?, 1, direction, |_, cosine| agreement = Some((cosine * length).clamp(0.0, 1.0)));
+        agreement
     }
 
     /// A document is as near as its passages: mostly the best three, but one that is about the matter throughout is nearer than one that
@@ -209,13 +267,8 @@ impl Index {
         Some(Semantic { score, cosine, passage })
     }
 
-    /// The mean direction of a document's passages.
-    fn middle(&self, entry: &Entry) -> Option<Vec<f32>> {
-        let mut sum = vec![0f32; self.dimension()];
-        for row in entry.row_range(entry.rows?) {
-            sum.iter_mut().zip(self.vectors.row(row)).for_each(|(sum, value)| *sum += value);
-        }
-        sum.iter().any(|value| *value != 0.0).then_some(sum)
+    fn readable_nearness(&self, entry: Option<&Entry>, access: Access, vector: &QueryVector) -> Option<Semantic> {
+        self.nearness(entry.filter(|_| access > Access::Hidden)?, vector)
     }
 
     fn hit(&self, hit: &Found<'_>, found: &[Found<'_>], explain: Option<&Lexical>) -> Hit {
@@ -231,6 +284,7 @@ impl Index {
                 cosine: hit.semantic.map(|semantic| semantic.cosine),
                 passage: hit.semantic.map(|semantic| semantic.passage),
                 semantic_rank: hit.semantic.map(|of_hit| ahead(of_hit.score, semantic)),
+                agreement: hit.agreement,
                 name_boost: hit.name_boost,
             })
         });
@@ -271,6 +325,12 @@ impl Index {
             scopes,
         }
     }
+}
+
+/// A convex combination of both halves on absolute scales (Bruch, Gai and Ingber, TOIS 2023). A document whose vectors have not arrived is
+/// judged by its words alone.
+fn fuse(words: f32, semantic: Option<Semantic>, share: f32) -> f32 {
+    semantic.map_or(words, |semantic| (1.0 - share) * words + share * semantic.score)
 }
 
 fn compare(order: Order, a: &Found<'_>, b: &Found<'_>) -> Ordering {

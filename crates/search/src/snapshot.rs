@@ -95,7 +95,7 @@ fn read(from: &mut Reader<'_>) -> Option<Index> {
     let rows: Vec<i8> = from.0.iter().map(|byte| i8::from_le_bytes([*byte])).collect();
     let fits = |number: &u32, count: usize| (*number as usize) < count;
     for (slot, entry) in entries.into_iter().enumerate() {
-        let rows_fit = entry.rows.is_none_or(|first| entry.row_range(first).end <= scales.len());
+        let rows_fit = entry.middle().is_none_or(|middle| middle < scales.len());
         let numbers_fit = fits(&entry.scope, index.scopes.values.len())
             && entry.tags.iter().all(|tag| fits(tag, index.tags.values.len()))
             && entry.category.iter().all(|category| fits(category, index.categories.values.len()))

@@ -26,6 +26,8 @@ pub struct Tuning {
     pub ideal: f32,
     /// Weights of the mean cosine of a document's three best passages, of all its passages, and of its first one; their sum is 1.
     pub passages: [f32; 3],
+    /// How many of the best documents speak for others like them, and how much of the semantic score that adds.
+    pub feedback: (usize, f32),
     /// A document is found by its words if it has this share of the query's weight, or by its meaning if its cosine is this high.
     pub coverage: f32,
     pub near: f32,
@@ -34,9 +36,9 @@ pub struct Tuning {
 impl Default for Tuning {
     fn default() -> Self {
         Self {
-            k1: 3.0,
+            k1: 1.6,
             weights: [5.0, 2.0, 3.0, 3.0, 1.5, 1.0],
-            length: [0.3, 0.3, 0.3, 0.7, 0.8, 0.95],
+            length: [0.3, 0.3, 0.3, 0.6, 0.7, 0.8],
             stop: 0.2,
             part: 0.5,
             rough: 0.8,
@@ -44,6 +46,7 @@ impl Default for Tuning {
             cosine: (0.0, 0.8),
             ideal: 0.75,
             passages: [0.55, 0.3, 0.15],
+            feedback: (5, 0.4),
             coverage: 0.2,
             near: 0.3,
         }

@@ -4,6 +4,8 @@
 //! as integers, so the order of summing does not matter and every target gets the same cosine. What the rounding of the stored side costs
 //! is in docs/decisions/ranking.md; rescoring at full precision would change nothing that a reader sees.
 
+use std::ops::Range;
+
 /// Passage vectors, one row each; a row that has not arrived has scale 0.
 pub(crate) struct Vectors {
     pub dimension: usize,
@@ -42,10 +44,19 @@ impl Vectors {
         self.rows.extend_from_slice(&from.rows[row * self.dimension..(row + 1) * self.dimension]);
     }
 
-    /// A row as floats.
+    /// A row as floats; of length 1 if it has arrived.
     pub fn row(&self, row: usize) -> impl Iterator<Item = f32> {
         let scale = self.scales[row];
         self.rows[row * self.dimension..(row + 1) * self.dimension].iter().map(move |value| f32::from(*value) * scale)
+    }
+
+    /// The sum of rows.
+    pub fn sum(&self, rows: Range<usize>) -> Vec<f32> {
+        let mut sum = vec![0.0; self.dimension];
+        for row in rows {
+            sum.iter_mut().zip(self.row(row)).for_each(|(sum, value)| *sum += value);
+        }
+        sum
     }
 
     pub fn query(&self, vector: &[f32]) -> QueryVector {
