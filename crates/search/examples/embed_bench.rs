@@ -15,7 +15,8 @@ const PARAGRAPH: &str = "A discounted cash flow analysis projects the free cash 
 fn main() -> Outcome {
     let directory = PathBuf::from(std::env::var("EMBEDDING_MODEL_DIR").map_err(|_| "set EMBEDDING_MODEL_DIR to the model's folder")?);
     let read = |name: &str| std::fs::read(directory.join(name));
-    let (config, weights, tokenizer, pooling) = (read("config.json")?, read("model.safetensors")?, read("tokenizer.json")?, read("1_Pooling/config.json").ok());
+    let (config, weights, tokenizer, pooling) =
+        (read("config.json")?, read("model.safetensors")?, read("tokenizer.json")?, read("1_Pooling/config.json").ok());
     let files = |weights| ModelFiles { name: "model", config: &config, weights, tokenizer: &tokenizer, pooling: pooling.as_deref() };
 
     let started = Instant::now();
@@ -45,7 +46,11 @@ fn main() -> Outcome {
         std::thread::scope(|scope| texts.chunks(part).for_each(|texts| drop(scope.spawn(|| embed_all(&embedder, texts)))));
         let seconds = started.elapsed().as_secs_f64();
         let tokens: usize = texts.iter().map(|text| embedder.count_tokens(text).min(embedder.passage_tokens()) + 2).sum();
-        println!("| {} passages, {threads} threads | {:.0} tokens/s | | ≥ 2,500 tokens/s on 2 cores |", texts.len(), tokens as f64 / seconds);
+        println!(
+            "| {} passages, {threads} threads | {:.0} tokens/s | | ≥ 2,500 tokens/s on 2 cores |",
+            texts.len(),
+            tokens as f64 / seconds
+        );
     }
     let started = Instant::now();
     let tokens: usize = texts.iter().map(|text| embedder.count_tokens(text)).sum();

@@ -2,7 +2,10 @@
 //!
 //! The sums are of integers and cannot overflow ([`MAX_INPUTS`]), so every processor's version gives the same bits. Each version is nothing but
 //! the order in which it walks over the same numbers; the tests compare all that the machine has.
-#![expect(unsafe_code, reason = "vector instructions: loads from slices of checked length, and calls behind a check that the processor has them")]
+#![expect(
+    unsafe_code,
+    reason = "vector instructions: loads from slices of checked length, and calls behind a check that the processor has them"
+)]
 
 /// Outputs in one panel of packed weights.
 pub const COLUMNS: usize = 32;
@@ -18,8 +21,8 @@ pub type Pair = [i16; 2];
 
 /// One way to run the inner loop.
 pub trait Kernel: Copy {
-    /// Sums of products of `R` rows with one panel: `rows[r][i]` are the inputs 2i and 2i + 1, `panel[i]` the weights of the same two.
-    fn tile<const R: usize>(self, rows: [&[Pair]; R], panel: &[[i8; STEP]]) -> [[i32; COLUMNS]; R];
+    /// Sums of products of `R` rows with one panel: `rows[i][r]` are the inputs 2i and 2i + 1 of row r, `panel[i]` the weights of the same two.
+    fn tile<const R: usize>(self, rows: &[[Pair; R]], panel: &[[i8; STEP]]) -> [[i32; COLUMNS]; R];
 }
 
 /// What is compiled once for each processor, floating point included. Implementations are `#[inline(always)]`, with all they call.
@@ -81,12 +84,11 @@ pub struct Portable;
 
 impl Kernel for Portable {
     #[inline(always)]
-    fn tile<const R: usize>(self, rows: [&[Pair]; R], panel: &[[i8; STEP]]) -> [[i32; COLUMNS]; R] {
-        let rows = rows.map(|row| &row[..panel.len()]);
+    fn tile<const R: usize>(self, rows: &[[Pair; R]], panel: &[[i8; STEP]]) -> [[i32; COLUMNS]; R] {
         let mut sums = [[0; COLUMNS]; R];
-        for (at, weights) in panel.iter().enumerate() {
-            for (sums, row) in sums.iter_mut().zip(rows) {
-                let [a, b] = row[at].map(i32::from);
+        for (pairs, weights) in rows.iter().zip(panel) {
+            for (sums, pair) in sums.iter_mut().zip(pairs) {
+                let [a, b] = pair.map(i32::from);
                 for (sum, weight) in sums.iter_mut().zip(weights.as_chunks::<2>().0) {
                     *sum += a * i32::from(weight[0]) + b * i32::from(weight[1]);
                 }
@@ -137,7 +139,7 @@ pub mod x86 {
 
     impl Kernel for Avx2 {
         #[inline(always)]
-        fn tile<const R: usize>(self, rows: [&[Pair]; R], panel: &[[i8; STEP]]) -> [[i32; COLUMNS]; R] {
+        fn tile<const R: usize>(self, rows: &[[Pair; R]], panel: &[[i8; STEP]]) -> [[i32; COLUMNS]; R] {
             // SAFETY: a value of this type exists only where `detect` found the instructions.
             unsafe { tile_avx2(rows, panel) }
         }
@@ -145,24 +147,23 @@ pub mod x86 {
 
     impl Kernel for Avx512 {
         #[inline(always)]
-        fn tile<const R: usize>(self, rows: [&[Pair]; R], panel: &[[i8; STEP]]) -> [[i32; COLUMNS]; R] {
+        fn tile<const R: usize>(self, rows: &[[Pair; R]], panel: &[[i8; STEP]]) -> [[i32; COLUMNS]; R] {
             // SAFETY: a value of this type exists only where `detect` found the instructions.
             unsafe { tile_avx512(rows, panel) }
         }
     }
 
     #[target_feature(enable = "avx2")]
-    fn tile_avx2<const R: usize>(rows: [&[Pair]; R], panel: &[[i8; STEP]]) -> [[i32; COLUMNS]; R] {
-        let rows = rows.map(|row| &row[..panel.len()]);
+    fn tile_avx2<const R: usize>(rows: &[[Pair; R]], panel: &[[i8; STEP]]) -> [[i32; COLUMNS]; R] {
         let mut out = [[0; COLUMNS]; R];
         for group in 0..COLUMNS / 8 {
             let mut sums = [_mm256_setzero_si256(); R];
-            for (at, weights) in panel.iter().enumerate() {
+            for (pairs, weights) in rows.iter().zip(panel) {
                 // SAFETY: 16 bytes from `group * 16`, and `group` is below 4: within the 64.
                 let weights = unsafe { _mm_loadu_si128(weights.as_ptr().add(group * 16).cast()) };
                 let weights = _mm256_cvtepi8_epi16(weights);
-                for (sum, row) in sums.iter_mut().zip(rows) {
-                    *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(_mm256_set1_epi32(lane(row[at])), weights));
+                for (sum, &pair) in sums.iter_mut().zip(pairs) {
+                    *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(_mm256_set1_epi32(lane(pair)), weights));
                 }
             }
             for (out, sum) in out.iter_mut().zip(sums) {
@@ -174,15 +175,14 @@ pub mod x86 {
     }
 
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-    fn tile_avx512<const R: usize>(rows: [&[Pair]; R], panel: &[[i8; STEP]]) -> [[i32; COLUMNS]; R] {
-        let rows = rows.map(|row| &row[..panel.len()]);
+    fn tile_avx512<const R: usize>(rows: &[[Pair; R]], panel: &[[i8; STEP]]) -> [[i32; COLUMNS]; R] {
         let mut sums = [[_mm512_setzero_si512(); 2]; R];
-        for (at, weights) in panel.iter().enumerate() {
+        for (pairs, weights) in rows.iter().zip(panel) {
             // SAFETY: two times 32 bytes of the 64.
             let halves = unsafe { [_mm256_loadu_si256(weights.as_ptr().cast()), _mm256_loadu_si256(weights.as_ptr().add(32).cast())] };
             let [left, right] = [_mm512_cvtepi8_epi16(halves[0]), _mm512_cvtepi8_epi16(halves[1])];
-            for (sum, row) in sums.iter_mut().zip(rows) {
-                let pair = _mm512_set1_epi32(lane(row[at]));
+            for (sum, &pair) in sums.iter_mut().zip(pairs) {
+                let pair = _mm512_set1_epi32(lane(pair));
                 sum[0] = _mm512_dpwssd_epi32(sum[0], pair, left);
                 sum[1] = _mm512_dpwssd_epi32(sum[1], pair, right);
             }
@@ -222,16 +222,15 @@ pub mod wasm {
 
     impl Kernel for Simd128 {
         #[inline(always)]
-        fn tile<const R: usize>(self, rows: [&[Pair]; R], panel: &[[i8; STEP]]) -> [[i32; COLUMNS]; R] {
-            let rows = rows.map(|row| &row[..panel.len()]);
+        fn tile<const R: usize>(self, rows: &[[Pair; R]], panel: &[[i8; STEP]]) -> [[i32; COLUMNS]; R] {
             let mut out = [[0; COLUMNS]; R];
             for group in 0..COLUMNS / 4 {
                 let mut sums = [i32x4_splat(0); R];
-                for (at, weights) in panel.iter().enumerate() {
+                for (pairs, weights) in rows.iter().zip(panel) {
                     // SAFETY: 8 bytes from `group * 8`, and `group` is below 8: within the 64.
                     let weights = unsafe { i16x8_load_extend_i8x8(weights.as_ptr().add(group * 8)) };
-                    for (sum, row) in sums.iter_mut().zip(rows) {
-                        *sum = i32x4_add(*sum, i32x4_dot_i16x8(i32x4_splat(lane(row[at])), weights));
+                    for (sum, &pair) in sums.iter_mut().zip(pairs) {
+                        *sum = i32x4_add(*sum, i32x4_dot_i16x8(i32x4_splat(lane(pair)), weights));
                     }
                 }
                 for (out, sum) in out.iter_mut().zip(sums) {
@@ -254,25 +253,24 @@ mod tests {
         fn every_version_gives_the_same_sums(inputs in 1..40_usize, seed in any::<u64>()) {
             let mut state = seed | 1;
             let mut next = || { state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407); (state >> 33) as i32 };
-            let rows: [Vec<Pair>; 4] = std::array::from_fn(|_| (0..inputs).map(|_| [0, 0].map(|_: i32| (next() % 8191 - 4095) as i16)).collect());
+            let rows: Vec<[Pair; 4]> = (0..inputs).map(|_| std::array::from_fn(|_| [0, 0].map(|_: i32| (next() % 8191 - 4095) as i16))).collect();
             let panel: Vec<[i8; STEP]> = (0..inputs).map(|_| std::array::from_fn(|_| (next() % 255 - 127) as i8)).collect();
-            let rows = [&rows[0][..], &rows[1][..], &rows[2][..], &rows[3][..]];
-            let expected = Portable.tile(rows, &panel);
-            let single = rows.map(|row| Portable.tile([row], &panel)[0]);
-            prop_assert_eq!(expected, single);
+            let expected = Portable.tile(&rows, &panel);
+            let single: Vec<[Pair; 1]> = rows.iter().map(|pairs| [pairs[1]]).collect();
+            prop_assert_eq!(expected[1], Portable.tile(&single, &panel)[0]);
             #[cfg(target_arch = "x86_64")]
             {
-                if let Some(kernel) = x86::Avx2::detect() { prop_assert_eq!(kernel.tile(rows, &panel), expected); }
-                if let Some(kernel) = x86::Avx512::detect() { prop_assert_eq!(kernel.tile(rows, &panel), expected); }
+                if let Some(kernel) = x86::Avx2::detect() { prop_assert_eq!(kernel.tile(&rows, &panel), expected); }
+                if let Some(kernel) = x86::Avx512::detect() { prop_assert_eq!(kernel.tile(&rows, &panel), expected); }
             }
         }
     }
 
     #[test]
     fn the_largest_sums_fit() {
-        let row = vec![[4095, 4095]; MAX_INPUTS / 2];
+        let row = vec![[[4095, 4095]]; MAX_INPUTS / 2];
         let panel = vec![[-127; STEP]; MAX_INPUTS / 2];
         let expected = -(4095 * 127 * (MAX_INPUTS as i32 / 2 * 2));
-        assert_eq!(Portable.tile([&row], &panel), [[expected; COLUMNS]]);
+        assert_eq!(Portable.tile(&row, &panel), [[expected; COLUMNS]]);
     }
 }

@@ -138,7 +138,8 @@ impl Tokenizer {
         let (mut start, mut at) = (0, 0);
         while at < text.len() {
             // Special tokens begin with an ASCII bracket in practice; any boundary of a character will do.
-            let found = text.is_char_boundary(at).then(|| self.special.iter().find(|(content, _)| text[at..].starts_with(&**content))).flatten();
+            let found =
+                text.is_char_boundary(at).then(|| self.special.iter().find(|(content, _)| text[at..].starts_with(&**content))).flatten();
             if let Some((content, id)) = found {
                 self.plain(text, start..at, &mut tokens);
                 tokens.push(Token { id: *id, span: at..at + content.len() });

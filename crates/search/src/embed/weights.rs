@@ -197,7 +197,12 @@ impl Source<'_> {
 
     /// Layers of the same inputs, as one whose outputs lie one after the other.
     fn linear(&self, names: &[String], outputs: usize, inputs: usize) -> Result<Linear, EmbedError> {
-        let mut linear = Linear { inputs, panels: Vec::with_capacity(names.len() * outputs / COLUMNS * inputs / 2), scales: Vec::new(), bias: Vec::new() };
+        let mut linear = Linear {
+            inputs,
+            panels: Vec::with_capacity(names.len() * outputs / COLUMNS * inputs / 2),
+            scales: Vec::new(),
+            bias: Vec::new(),
+        };
         for name in names {
             let matrix = self.matrix(&format!("{name}.weight"), outputs, inputs)?;
             for rows in matrix.values.chunks_exact(COLUMNS * inputs) {
