@@ -39,7 +39,7 @@ pub enum Processor {
     Avx2(x86::Avx2),
     #[cfg(target_arch = "x86_64")]
     Avx512(x86::Avx512),
-    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    #[cfg(target_arch = "wasm32")]
     Simd128(wasm::Simd128),
 }
 
@@ -53,7 +53,7 @@ impl Processor {
             all.extend(x86::Avx2::detect().map(Self::Avx2));
             all.extend(x86::Avx512::detect().map(Self::Avx512));
         }
-        #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+        #[cfg(target_arch = "wasm32")]
         all.push(Self::Simd128(wasm::Simd128));
         all
     }
@@ -72,8 +72,8 @@ impl Processor {
             // SAFETY: the kernel exists only where `detect` found the instructions.
             #[cfg(target_arch = "x86_64")]
             Self::Avx512(kernel) => unsafe { x86::run_avx512(kernel, work) },
-            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
-            Self::Simd128(kernel) => work.run(kernel),
+            #[cfg(target_arch = "wasm32")]
+            Self::Simd128(kernel) => wasm::run_simd128(kernel, work),
         }
     }
 }
@@ -209,37 +209,47 @@ pub mod x86 {
     }
 }
 
-#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+#[cfg(target_arch = "wasm32")]
 pub mod wasm {
-    //! `i32x4.dot_i16x8_s`.
+    //! `i32x4.dot_i16x8_s`. A module with such instructions is refused as a whole where they are unknown, so nothing is detected.
     use std::arch::wasm32::*;
 
     use super::{COLUMNS, Kernel, Pair, STEP, lane};
 
-    /// WebAssembly with 128-bit vectors.
+    /// WebAssembly with 128-bit vectors, which every browser has had since 2023.
     #[derive(Clone, Copy, Debug)]
     pub struct Simd128;
 
     impl Kernel for Simd128 {
         #[inline(always)]
         fn tile<const R: usize>(self, rows: &[[Pair; R]], panel: &[[i8; STEP]]) -> [[i32; COLUMNS]; R] {
-            let mut out = [[0; COLUMNS]; R];
-            for group in 0..COLUMNS / 4 {
-                let mut sums = [i32x4_splat(0); R];
-                for (pairs, weights) in rows.iter().zip(panel) {
-                    // SAFETY: 8 bytes from `group * 8`, and `group` is below 8: within the 64.
-                    let weights = unsafe { i16x8_load_extend_i8x8(weights.as_ptr().add(group * 8)) };
-                    for (sum, &pair) in sums.iter_mut().zip(pairs) {
-                        *sum = i32x4_add(*sum, i32x4_dot_i16x8(i32x4_splat(lane(pair)), weights));
-                    }
-                }
-                for (out, sum) in out.iter_mut().zip(sums) {
-                    // SAFETY: 4 numbers from `group * 4`, within the 32.
-                    unsafe { v128_store(out.as_mut_ptr().add(group * 4).cast(), sum) };
+            tile_simd128(rows, panel)
+        }
+    }
+
+    #[target_feature(enable = "simd128")]
+    fn tile_simd128<const R: usize>(rows: &[[Pair; R]], panel: &[[i8; STEP]]) -> [[i32; COLUMNS]; R] {
+        let mut out = [[0; COLUMNS]; R];
+        for group in 0..COLUMNS / 4 {
+            let mut sums = [i32x4_splat(0); R];
+            for (pairs, weights) in rows.iter().zip(panel) {
+                // SAFETY: 8 bytes from `group * 8`, and `group` is below 8: within the 64.
+                let weights = unsafe { i16x8_load_extend_i8x8(weights.as_ptr().add(group * 8)) };
+                for (sum, &pair) in sums.iter_mut().zip(pairs) {
+                    *sum = i32x4_add(*sum, i32x4_dot_i16x8(i32x4_splat(lane(pair)), weights));
                 }
             }
-            out
+            for (out, sum) in out.iter_mut().zip(sums) {
+                // SAFETY: 4 numbers from `group * 4`, within the 32.
+                unsafe { v128_store(out.as_mut_ptr().add(group * 4).cast(), sum) };
+            }
         }
+        out
+    }
+
+    #[target_feature(enable = "simd128")]
+    pub(super) fn run_simd128<W: super::Work>(kernel: Simd128, work: W) -> W::Output {
+        work.run(kernel)
     }
 }
 
