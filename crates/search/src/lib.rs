@@ -3,6 +3,7 @@
 //! Pure: no I/O, no threads, no clock and no randomness. The same documents and the same query give the same ranking on every target.
 
 mod document;
+pub mod embed;
 mod highlight;
 mod index;
 mod lexical;
