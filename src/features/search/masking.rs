@@ -12,17 +12,26 @@ const RULES: [(&str, &str); 10] = [
     (r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*", "[token]"),
     // Keys with a known beginning: OpenAI and others, GitHub, GitLab, Slack, Stripe, Google, npm, ours.
     (r"\b(?:sk|pk|rk)[-_](?:[A-Za-z]+[-_])*[A-Za-z0-9_-]{16,}", "[key]"),
-    (r"\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|glpat-[A-Za-z0-9_-]{16,}|xox[abeoprs]-[A-Za-z0-9-]{10,}|npm_[A-Za-z0-9]{20,}|llmos_[A-Za-z0-9_-]{16,})", "[token]"),
+    (
+        r"\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|glpat-[A-Za-z0-9_-]{16,}|xox[abeoprs]-[A-Za-z0-9-]{10,}|npm_[A-Za-z0-9]{20,}|llmos_[A-Za-z0-9_-]{16,})",
+        "[token]",
+    ),
     (r"\bAIza[A-Za-z0-9_-]{30,}", "[key]"),
     // AWS.
     (r"\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b", "[key]"),
     // What is said to be one.
-    (r#"(?i)\b((?:api[_-]?key|access[_-]?key|secret(?:[_-]?key)?|auth[_-]?token|access[_-]?token|token|password|passwd|pwd)["']?\s*[:=]\s*["']?)[A-Za-z0-9+/_.~!@\#$%^&*-]{8,}"#, "${1}[secret]"),
+    (
+        r#"(?i)\b((?:api[_-]?key|access[_-]?key|secret(?:[_-]?key)?|auth[_-]?token|access[_-]?token|token|password|passwd|pwd)["']?\s*[:=]\s*["']?)[A-Za-z0-9+/_.~!@\#$%^&*-]{8,}"#,
+        "${1}[secret]",
+    ),
     // The password of an address.
     (r"(?i)\b([a-z][a-z0-9+.-]*://[^\s/:@]+:)[^\s/@]+@", "${1}[secret]@"),
     (r"(?i)\b[a-z0-9._%+-]+@[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}\b", "[e-mail]"),
     // With a country code, or in groups; versions, dates and plain numbers are none.
-    (r"(?:\+|\b00)[1-9]\d{0,2}[ .\-/]?(?:\(\d{1,4}\)[ .\-/]?)?\d(?:[ .\-/]?\d){5,12}\b|\(\d{3}\) ?\d{3}[ .-]\d{4}\b|\b\d{3}[ .-]\d{3}[ .-]\d{4}\b", "[phone]"),
+    (
+        r"(?:\+|\b00)[1-9]\d{0,2}[ .\-/]?(?:\(\d{1,4}\)[ .\-/]?)?\d(?:[ .\-/]?\d){5,12}\b|\(\d{3}\) ?\d{3}[ .-]\d{4}\b|\b\d{3}[ .-]\d{3}[ .-]\d{4}\b",
+        "[phone]",
+    ),
 ];
 
 static COMPILED: LazyLock<Vec<(Regex, &str)>> =

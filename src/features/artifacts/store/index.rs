@@ -39,7 +39,8 @@ crate::row! {
     }
 }
 
-const HEADS: &str = "SELECT a.id, a.volume_id, a.seq, a.state, a.created_by, r.id AS head, r.kind, r.slug, r.name, r.description, r.category, r.tags,
+const HEADS: &str =
+    "SELECT a.id, a.volume_id, a.seq, a.state, a.created_by, r.id AS head, r.kind, r.slug, r.name, r.description, r.category, r.tags,
        r.version, r.content_sha, r.created_at AS updated_at
      FROM artifacts a LEFT JOIN revisions r ON r.id = a.head_revision_id ";
 
