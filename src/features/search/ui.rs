@@ -16,7 +16,7 @@ use crate::{
         artifacts::model::{Kind, category_words},
         volumes::state::use_volumes,
     },
-    ui::{EmptyState, ErrorView, Icon, KindMark, Loading, PageTitle, Time, Transition, count, drop_down, page_keys, plural},
+    ui::{EmptyState, ErrorView, Icon, KindMark, Loading, PageTitle, Time, Transition, count, drop_down, page_keys},
 };
 
 const HITS: &str = ".hits a.cover";

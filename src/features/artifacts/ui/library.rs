@@ -14,13 +14,13 @@ use super::{
     library_bulk::BulkBar,
     library_nav::LibraryNav,
     library_rows::{Chosen, LibraryRows},
-    parts::{artifact_address, category_words, page_keys},
+    parts::{artifact_address, page_keys},
 };
 use crate::{
     browser::{data::Fetched, page},
     features::{
         artifacts::{
-            model::{CATEGORIES, Facets, Kind, LibraryPage as Page, LibraryQuery, Sort, View},
+            model::{CATEGORIES, Facets, Kind, LibraryPage as Page, LibraryQuery, Sort, View, category_words},
             state::{ListContext, library_address, library_fields, library_query, use_facets, use_library, use_list},
         },
         volumes::state::use_volumes,

@@ -1,7 +1,7 @@
 //! Vectors for what is in the index: of the first passage of every document, then of the others. In the background and one batch at a time,
 //! so that requests keep the machine; what was embedded once is kept by the hash of its text.
 
-use std::{collections::VecDeque, sync::PoisonError, time::Duration};
+use std::{collections::VecDeque, time::Duration};
 
 use llmos_search::{Document, passages};
 
