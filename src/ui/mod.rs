@@ -21,7 +21,7 @@ pub use dialog::{ConfirmDialog, Dialog};
 pub use drop_down::drop_down;
 pub use error_view::{EmptyState, ErrorView, Loading, NotFound, PageError, PaneError};
 pub use field::{Field, FieldError, SelectField, form_error, keep_typed};
-pub use format::{bytes, count, plural, relative_time, short_sha, utc_time};
+pub use format::{bytes, clock_time, count, plural, relative_time, short_sha, utc_time};
 pub use icon::{Icon, KindMark};
 pub use keys::{Overlays, page_keys, single_keys};
 pub use late::{Late, late};
