@@ -226,3 +226,16 @@ test("on a phone a session without artifacts has the place for the first one @ph
   await expect(field(page)).toBeVisible();
 });
 
+test("a message that is too long is kept, and what is wrong with it said", async ({ page, team }) => {
+  const session = await beginSession(page.context().request, team, "Long");
+  await show(page, session);
+  await field(page).fill("x".repeat(20_001));
+  await expect(page.getByText("A message has at most 20,000 characters: attach a file for more.")).toBeVisible();
+  await expect(page.getByRole("button", { name: "Send" })).toBeDisabled();
+  await field(page).press("Enter");
+  await expect(field(page)).toHaveValue(/^x{20001}$/);
+  await field(page).fill("Short");
+  await expect(page.getByText("A message has at most")).toHaveCount(0);
+  await field(page).press("Enter");
+  await expect(page.getByRole("article").getByText("Short")).toBeVisible();
+});

@@ -20,7 +20,7 @@ pub use avatar::Avatar;
 pub use dialog::{ConfirmDialog, Dialog};
 pub use drop_down::drop_down;
 pub use error_view::{EmptyState, ErrorView, Loading, NotFound, PageError, PaneError};
-pub use field::{Field, FieldError, SelectField, form_error, keep_typed};
+pub use field::{Field, FieldError, Problem, SelectField, form_error, keep_typed};
 pub use format::{bytes, clock_time, count, plural, relative_time, short_sha, utc_time};
 pub use icon::{Icon, KindMark};
 pub use keys::{Overlays, page_keys, single_keys};
