@@ -114,6 +114,7 @@ pub fn App() -> impl IntoView {
                     <Route path=at(path!("/teams/:id/:part?")) view=Manage::Team.page()/>
                     <Route path=at(path!("/settings/:part?")) view=Manage::Settings.page()/>
                     <Route path=at(path!("/admin/:part?")) view=Manage::Admin.page()/>
+                    <Route path=at(path!("/*any")) view=LazyPage::here(|| NotFound().into_any())/>
                 </ParentRoute>
             </Routes>
         </Router>

@@ -201,3 +201,41 @@ test("a person is offered after @, taken with the keyboard and told", async ({ p
   await expect.poll(unread).toBe(before + 1);
   await second.context.close();
 });
+
+test("on a phone a session without artifacts has the place for the first one @phone", async ({ page, team }) => {
+  await page.setViewportSize({ width: 390, height: 844 });
+  const request = page.context().request;
+  await createArtifact(request, team.volumeId, "mooring");
+  const session = await beginSession(request, team, "Ropes");
+  await show(page, session);
+  const parts = page.getByRole("navigation", { name: "Parts of the session" });
+  await parts.getByRole("link", { name: /^Artifacts/ }).click();
+  await expect(page.getByText("Nothing to work on yet")).toBeVisible();
+  await expect(parts.getByRole("link", { name: /^Artifacts/ })).toHaveAttribute("aria-current", "true");
+  // The way back and the name of the session are there as well.
+  await expect(page.getByRole("heading", { name: "Ropes" })).toBeVisible();
+  await expect(page.getByRole("link", { name: "All sessions" })).toBeVisible();
+  await checkAccessible(page);
+
+  await page.getByRole("button", { name: "Add an artifact" }).last().click();
+  const add = page.getByRole("dialog", { name: "Add an artifact" });
+  await add.getByRole("textbox").fill("moor");
+  await add.getByRole("button", { name: /mooring/ }).first().click();
+  await expect(page.getByRole("navigation", { name: "Artifacts of this session" }).getByRole("link", { name: /mooring/ })).toHaveAttribute("aria-current", "true");
+  await parts.getByRole("link", { name: "Timeline" }).click();
+  await expect(field(page)).toBeVisible();
+});
+
+test("a message that is too long is kept, and what is wrong with it said", async ({ page, team }) => {
+  const session = await beginSession(page.context().request, team, "Long");
+  await show(page, session);
+  await field(page).fill("x".repeat(20_001));
+  await expect(page.getByText("A message has at most 20,000 characters: attach a file for more.")).toBeVisible();
+  await expect(page.getByRole("button", { name: "Send" })).toBeDisabled();
+  await field(page).press("Enter");
+  await expect(field(page)).toHaveValue(/^x{20001}$/);
+  await field(page).fill("Short");
+  await expect(page.getByText("A message has at most")).toHaveCount(0);
+  await field(page).press("Enter");
+  await expect(page.getByRole("article").getByText("Short")).toBeVisible();
+});

@@ -81,7 +81,19 @@ test("an address that is no page says so, with its status @phone", async ({ page
   const response = await page.goto("/nothing/here");
   expect(response?.status()).toBe(404);
   await expect(page.getByText("Nothing here for you")).toBeVisible();
+  await ready(page);
   await checkAccessible(page);
+  // The frame stays: from there one goes on.
+  await page.getByRole("link", { name: "Sessions" }).filter({ visible: true }).first().click();
+  await expect(page.getByRole("heading", { level: 1, name: "Sessions" })).toBeVisible();
+});
+
+test("a page of a list that is not there leads to the first one", async ({ page, account }) => {
+  void account;
+  await page.goto("/sessions?view=mine&cursor=zzz");
+  await ready(page);
+  await page.getByRole("link", { name: "First page" }).click();
+  await expect(page.getByText("No session yet")).toBeVisible();
 });
 
 test("every answer carries the policy, and a page's scripts have its nonce", async ({ page, account }) => {

@@ -3,7 +3,7 @@
 use std::{fmt, marker::PhantomData};
 
 use axum::{
-    extract::{FromRequest, FromRequestParts, Request, rejection::*},
+    extract::{FromRequest, FromRequestParts, MatchedPath, Request, rejection::*},
     http::request::Parts,
 };
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
@@ -85,9 +85,21 @@ impl<T: DeserializeOwned + Send> FromRequestParts<AppState> for Path<T> {
             // An id of the wrong form names nothing.
             Err(error) => {
                 tracing::debug!(error = %chain(&error), "path");
-                Err(AppError::not_found("thing"))
+                Err(AppError::not_found(&named_by(parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str))))
             }
         }
+    }
+}
+
+/// What the last id in a route is of: `/teams/{id}/agents/{agent}/tokens` names an agent.
+fn named_by(route: &str) -> String {
+    let segments: Vec<&str> = route.split('/').collect();
+    let last = segments.windows(2).rfind(|pair| pair[1].starts_with('{') && !pair[0].starts_with('{'));
+    let many = last.map_or("", |pair| pair[0]);
+    match (many.strip_suffix("ies"), many.strip_suffix('s')) {
+        (Some(stem), _) => format!("{stem}y"),
+        (None, Some(one)) => one.replace('-', " "),
+        (None, None) => "thing".to_owned(),
     }
 }
 
@@ -97,4 +109,23 @@ fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
         error = source;
     }
     error.to_string().chars().take(200).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_route_names_what_its_last_id_is_of() {
+        for (route, what) in [
+            ("/api/v1/commits/{id}", "commit"),
+            ("/api/v1/teams/{id}/agents/{agent}/tokens", "agent"),
+            ("/api/v1/sessions/{id}/entries/{entry}", "entry"),
+            ("/api/v1/volumes/{id}/export", "volume"),
+            ("/ws/doc/{id}", "thing"),
+            ("", "thing"),
+        ] {
+            assert_eq!(named_by(route), what, "{route}");
+        }
+    }
 }

@@ -52,7 +52,7 @@ pub fn ConfirmDialog(
                 <p>{move || text.get()}</p>
             </div>
             <footer>
-                <button type="button" class="btn" on:click=move |_| page::close_dialog(id)>"Keep"</button>
+                <button type="button" class="btn" on:click=move |_| page::close_dialog(id)>"Cancel"</button>
                 <button
                     type="button"
                     class="btn danger-fill"

@@ -58,13 +58,16 @@ pub fn ErrorView(
 ) -> impl IntoView {
     let missing = says_no(&error);
     let title = error_title(missing);
+    // A page of a list that is not there any more never comes; the first one does, at the address without what asks for another.
+    let first_page = error.fields.contains_key("cursor");
     view! {
         <div class="empty" role="alert">
             <Icon name=if missing { "lock" } else { "alert" } class="glyph"/>
             {if page { view! { <h1>{title}</h1> }.into_any() } else { view! { <h2>{title}</h2> }.into_any() }}
             <p>{error.message.clone()}</p>
             <div class="row">
-                {(!missing)
+                {first_page.then(|| view! { <a class="btn" href="?">"First page"</a> })}
+                {(!missing && !first_page)
                     .then(|| {
                         view! { <button type="button" class="btn" on:click=move |_| page::reload()><Icon name="refresh"/>"Try again"</button> }
                     })}

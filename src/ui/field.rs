@@ -109,6 +109,12 @@ pub fn SelectField(
     }
 }
 
+/// What is wrong with what is being written, beside a field that has no label of its own.
+#[component]
+pub fn Problem(#[prop(into)] text: Signal<Option<String>>) -> impl IntoView {
+    view! { <div role="alert">{move || text.get().map(|text| view! { <p class="err"><Icon name="alert"/>{text}</p> })}</div> }
+}
+
 /// What the server says of the whole form, read out when it appears.
 #[component]
 pub fn FieldError(#[prop(into)] error: Signal<Option<AppError>>) -> impl IntoView {

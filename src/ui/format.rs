@@ -23,6 +23,11 @@ pub fn utc_time(millis: i64) -> String {
     format!("{year:04}-{month:02}-{day:02} {:02}:{:02} UTC", minutes / 60, minutes % 60)
 }
 
+/// "18:37", on a clock that is so many minutes ahead of UTC.
+pub fn clock_time(millis: i64, offset: i64) -> String {
+    utc_time(millis + offset * MINUTE)[11..16].to_owned()
+}
+
 /// The date of a day since 1970-01-01 in the proleptic Gregorian calendar (Howard Hinnant's `civil_from_days`).
 fn civil(days: i64) -> (i64, i64, i64) {
     let shifted = days + 719_468;
@@ -84,6 +89,9 @@ mod tests {
         assert_eq!(utc_time(now), "2026-11-22 18:37 UTC");
         assert_eq!(utc_time(0), "1970-01-01 00:00 UTC");
         assert_eq!(utc_time(951_782_400_000), "2000-02-29 00:00 UTC");
+        assert_eq!(clock_time(now, 0), "18:37");
+        assert_eq!(clock_time(now, 330), "00:07");
+        assert_eq!(clock_time(now, -60), "17:37");
         assert_eq!(relative_time(now - 30 * SECOND, now), "now");
         assert_eq!(relative_time(now - 4 * MINUTE, now), "4 min");
         assert_eq!(relative_time(now - 26 * HOUR, now), "1 d");

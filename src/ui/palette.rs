@@ -28,13 +28,15 @@ const KEYS: [(&str, &str); 10] = [
     ("[", "Open or close the navigation"),
     ("Ctrl Z", "Undo the last act while its toast stands"),
 ];
-const KEYS_OF_PAGES: [(&str, &str); 6] = [
+const KEYS_OF_PAGES: [(&str, &str); 8] = [
     ("/", "Filter of this page"),
     ("j  k", "Move in a list"),
+    ("r", "Read the artifact"),
     ("e", "Edit the artifact"),
     ("h", "History of the artifact"),
     ("d", "Diff of the artifact"),
     ("Ctrl S", "Commit what is drafted"),
+    ("]", "Show or hide the artifacts of a session"),
 ];
 
 /// What a person can do from the palette.
@@ -229,7 +231,7 @@ pub fn ShortcutsDialog() -> impl IntoView {
         <super::Dialog id="shortcuts" title="Keyboard shortcuts".to_owned() size="l">
             <div class="body"><div class="keys">
                 <section><h3>"Everywhere"</h3><KeyList keys=&KEYS/></section>
-                <section><h3>"In lists and on an artifact"</h3><KeyList keys=&KEYS_OF_PAGES/></section>
+                <section><h3>"In lists, on an artifact, in a session"</h3><KeyList keys=&KEYS_OF_PAGES/></section>
             </div></div>
             <footer>
                 <SingleKeysSwitch/>

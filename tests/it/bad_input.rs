@@ -44,6 +44,11 @@ app_test!(addresses_and_methods_that_do_not_exist, |app| {
     ] {
         refused(&maya, maya.request(method, path), status, code).await;
     }
+    // An id of the wrong form names nothing; the answer says what it would have named.
+    for (path, what) in [("/commits/x", "commit"), ("/teams/0192a000-0000-7000-8000-00000000dead/agents/none/tokens", "agent")] {
+        let (_, answer) = maya.get(path).await;
+        assert_eq!(answer["message"], format!("This {what} does not exist, or it is not shared with you."), "{path}");
+    }
 });
 
 app_test!(changes_from_another_site_are_refused, |app| {

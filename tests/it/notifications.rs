@@ -47,8 +47,8 @@ app_test!(a_mention_in_a_message_is_told_once_and_read_with_its_session, |app| {
     // The same message sent again, or edited without a new name, tells nothing new.
     let path = format!("/sessions/{session}/messages");
     assert_eq!(maya.post(&path, json!({ "id": entry["id"], "text": "@tom" })).await.0, 201);
-    assert_eq!(maya.patch(&format!("{path}/{}", text(&entry["id"])), json!({ "text": "@tom look here" })).await.0, 200);
-    assert_eq!((unread(&tom).await, list(&tom).await[0]["excerpt"].clone()), (1, json!("@tom look here")));
+    assert_eq!(maya.patch(&format!("{path}/{}", text(&entry["id"])), json!({ "text": "@tom look **here**" })).await.0, 200);
+    assert_eq!((unread(&tom).await, list(&tom).await[0]["excerpt"].clone()), (1, json!("@tom look here")), "words without marks");
     // Reading the session reads it.
     assert_eq!(tom.json(reqwest::Method::PUT, &format!("/sessions/{session}/read"), json!({ "number": 1 })).await.0, 204);
     assert_eq!((unread(&tom).await, list(&tom).await.len()), (0, 1));

@@ -18,7 +18,7 @@ use super::model::{
 use crate::{
     browser::{
         data::{self, Fetched},
-        response,
+        page, response,
     },
     error::{AppError, AppResult, ErrorCode},
     features::{
@@ -47,6 +47,17 @@ pub fn provide_session() {
 
 pub fn use_session() -> SessionContext {
     expect_context()
+}
+
+/// What an account has that never chose one: then times are the device's.
+const NO_ZONE: &str = "UTC";
+
+/// Minutes that the clock of the reader's zone is ahead of UTC; 0 on the server, and until the page is attached.
+pub fn use_utc_offset() -> RwSignal<i64> {
+    let offset = RwSignal::new(0);
+    let zone = use_session().account_untracked().map(|me| me.time_zone).filter(|zone| zone != NO_ZONE);
+    Effect::new(move |_| offset.set(page::utc_offset(zone.as_deref())));
+    offset
 }
 
 impl SessionContext {

@@ -79,6 +79,26 @@ pub fn message_to_html(text: &str) -> String {
     convert(text, None, &options)
 }
 
+/// The words of such a text, for where it is only told of: without marks and addresses, and no HTML.
+pub fn message_to_text(text: &str) -> String {
+    let arena = Arena::new();
+    let mut words = String::with_capacity(text.len());
+    for node in parse_document(&arena, &flatten(text), &options()).descendants() {
+        match &node.data.borrow().value {
+            NodeValue::Text(text) => words.push_str(text),
+            NodeValue::Code(code) => words.push_str(&code.literal),
+            NodeValue::CodeBlock(code) => {
+                words.push(' ');
+                words.push_str(&code.literal);
+            }
+            NodeValue::SoftBreak | NodeValue::LineBreak => words.push(' '),
+            value if value.block() => words.push(' '),
+            _ => {}
+        }
+    }
+    words
+}
+
 fn convert(body: &str, artifact: Option<ArtifactId>, options: &Options<'_>) -> String {
     let arena = Arena::new();
     let root = parse_document(&arena, &flatten(body), options);
@@ -91,7 +111,7 @@ fn convert(body: &str, artifact: Option<ArtifactId>, options: &Options<'_>) -> S
     if format_document(root, options, &mut html).is_err() {
         return String::new();
     }
-    put_back(&sanitise::clean(&html), &blocks)
+    put_back(&sanitise::clean(&html, artifact.is_some()), &blocks)
 }
 
 fn options() -> Options<'static> {
@@ -140,8 +160,8 @@ fn rewrite<'a>(arena: &'a Arena<'a>, node: &'a AstNode<'a>, artifact: Option<Art
         }
         NodeValue::Link(link) => link.url = own_address(&link.url, artifact),
         NodeValue::Image(image) => {
-            if is_external(&image.url) {
-                // Pictures from elsewhere would tell that elsewhere who reads: they are links.
+            if artifact.is_none() || is_external(&image.url) {
+                // Pictures from elsewhere would tell that elsewhere who reads, and a message has no files of its own: they are links.
                 let link = NodeLink { url: image.url.clone(), title: image.title.clone() };
                 if node.first_child().is_none() {
                     let text = NodeValue::Text(image.url.clone().into());

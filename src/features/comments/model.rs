@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     features::accounts::model::Person,
     ids::{ArtifactId, CommentId, EntryId, SessionId, ThreadId},
+    ui::count,
 };
 
 /// Characters of one comment.
@@ -22,6 +23,12 @@ pub const PAGE_MAX: u32 = 100;
 pub const ANCHOR_END_MAX: usize = 2_000;
 /// Characters of an anchor's quote.
 pub const QUOTE_MAX: usize = 1_000;
+
+/// What is wrong with the length of a comment.
+pub fn length_problem(text: &str) -> Option<String> {
+    let long = text.len() > COMMENT_MAX && text.chars().count() > COMMENT_MAX;
+    long.then(|| format!("A comment has at most {} characters.", count(COMMENT_MAX as i64)))
+}
 
 /// A range of an artifact's text. `start` and `end` are positions as the editor writes them, which move along with the text; the server
 /// keeps them as they are. `quote` is what stood there when the thread was begun.

@@ -16,6 +16,7 @@ use crate::{
     features::{
         accounts::Scope,
         analytics::service::{Event, record},
+        artifacts::markdown::message_to_text,
         collaboration::{
             self,
             model::{RoomEvent, RoomType},
@@ -41,7 +42,7 @@ pub struct NewNotification<'a> {
     pub title: &'a str,
     /// The entry, comment or invitation: nobody is told of it twice.
     pub source: String,
-    /// What was written.
+    /// What was written, as markdown.
     pub text: &'a str,
     pub spot: Spot,
 }
@@ -50,6 +51,9 @@ pub struct NewNotification<'a> {
 pub async fn notify(ctx: &Ctx, tx: &mut Tx, to: &[UserId], new: &NewNotification<'_>) -> AppResult<()> {
     let actor = ctx.actor()?.id();
     let to: Vec<UserId> = to.iter().copied().filter(|user| *user != actor).collect();
+    if to.is_empty() {
+        return Ok(());
+    }
     // A message is read with its session; a comment on it is not.
     let entry_number = new.spot.number.filter(|_| new.spot.thread_id.is_none());
     let row = NewRow {
@@ -60,7 +64,7 @@ pub async fn notify(ctx: &Ctx, tx: &mut Tx, to: &[UserId], new: &NewNotification
         source_id: &new.source,
         actor,
         title: new.title,
-        excerpt: &excerpt(new.text),
+        excerpt: &excerpt(&message_to_text(new.text)),
         data: &serde_json::to_string(&new.spot)?,
         entry_number,
         now: ctx.now(),
@@ -75,7 +79,7 @@ pub async fn withdraw(tx: &mut Tx, source: impl ToString) -> AppResult<Vec<UserI
 
 /// What was told of reads differently now.
 pub async fn reword(tx: &mut Tx, source: impl ToString, text: &str) -> AppResult<()> {
-    store::set_excerpt(tx, &source.to_string(), &excerpt(text)).await
+    store::set_excerpt(tx, &source.to_string(), &excerpt(&message_to_text(text))).await
 }
 
 /// Subjects are removed for good.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     features::{accounts::model::Person, artifacts::model::Kind, collaboration::model::RoomUser},
     ids::{ArtifactId, AttachmentId, CommitId, EntryId, SessionId, TeamId, VolumeId},
+    ui::count,
 };
 
 pub const TITLE_MAX: usize = 120;
@@ -27,6 +28,13 @@ pub const LIST_PAGE: u32 = 50;
 pub const LIST_MAX: u32 = 200;
 /// How long a deleted session can be taken back.
 pub const TRASH_DAYS: i64 = 30;
+
+/// What is wrong with the length of a message.
+pub fn length_problem(text: &str) -> Option<String> {
+    // Most have fewer bytes than they may have characters, and are not counted with every key.
+    let long = text.len() > MESSAGE_MAX && text.chars().count() > MESSAGE_MAX;
+    long.then(|| format!("A message has at most {} characters: attach a file for more.", count(MESSAGE_MAX as i64)))
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -357,4 +365,16 @@ pub enum ExportFormat {
 pub enum Completion {
     Person { person: Person },
     Artifact { artifact: SessionArtifact },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_messages_are_refused_by_characters() {
+        assert_eq!(length_problem(&"ü".repeat(MESSAGE_MAX)), None);
+        let problem = length_problem(&"x".repeat(MESSAGE_MAX + 1));
+        assert_eq!(problem.as_deref(), Some("A message has at most 20,000 characters: attach a file for more."));
+    }
 }

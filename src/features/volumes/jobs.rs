@@ -28,6 +28,7 @@ use crate::{
         context::{Actor, Ctx, Via},
         error::internal,
     },
+    ui::plural,
 };
 
 pub const IMPORT: &str = "volume.import";
@@ -179,9 +180,7 @@ async fn stage(
 }
 
 fn message(report: &ImportReport, label: &str) -> String {
-    let count = report.created + report.updated;
-    let noun = if count == 1 { "artifact" } else { "artifacts" };
-    format!("Import {count} {noun} from {label}")
+    format!("Import {} from {label}", plural(report.created + report.updated, "artifact", "artifacts"))
 }
 
 /// Adds a line to the report, as long as a person would read it.
@@ -217,4 +216,16 @@ pub async fn sweep_staging(ctx: &Ctx) -> AppResult<()> {
 /// The upload is no longer there: the process before this one removed it at its end.
 pub(super) fn gone() -> AppError {
     AppError::invalid("The upload is no longer there. Import it again.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_import_says_how_many() {
+        let report = |created, updated| ImportReport { created, updated, ..ImportReport::default() };
+        assert_eq!(message(&report(1, 0), "notes.zip"), "Import 1 artifact from notes.zip");
+        assert_eq!(message(&report(1_000, 33), "volume"), "Import 1,033 artifacts from volume");
+    }
 }

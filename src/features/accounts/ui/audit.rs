@@ -24,7 +24,7 @@ pub fn AuditTable(page: AuditPage, #[prop(into)] base: String, first_page: bool)
                     <th>"Who"</th>
                     <th>"What"</th>
                     <th>"Detail"</th>
-                    <th>"Address"</th>
+                    <th class="num">"Address"</th>
                 </tr>
             </thead>
             <tbody>{events.into_iter().map(|event| view! { <AuditRow event=event/> }).collect_view()}</tbody>

@@ -23,9 +23,9 @@ pub fn use_part(first: &'static str) -> (Memo<String>, Memo<&'static str>) {
     (part, show)
 }
 
-/// The heading of the open part; empty for an address that is no part.
+/// The heading of the open part.
 pub fn part_words(parts: &[Part], slug: &str) -> &'static str {
-    parts.iter().find(|part| part.slug == slug).map_or("", |part| part.words)
+    parts.iter().find(|part| part.slug == slug).map_or("Nothing here", |part| part.words)
 }
 
 /// The left pane.

@@ -7,9 +7,18 @@ use ammonia::{Builder, UrlRelative};
 /// Ids in a text get this before them, so that they cannot stand for anything of the page.
 const ID_PREFIX: &str = "md-";
 
-pub fn clean(html: &str) -> String {
-    static BUILDER: OnceLock<Builder<'static>> = OnceLock::new();
-    BUILDER.get_or_init(builder).clean(html).to_string()
+/// `pictures`: whether the text has files that they can be among.
+pub fn clean(html: &str, pictures: bool) -> String {
+    static WITH: OnceLock<Builder<'static>> = OnceLock::new();
+    static WITHOUT: OnceLock<Builder<'static>> = OnceLock::new();
+    let builder = if pictures { WITH.get_or_init(builder) } else { WITHOUT.get_or_init(without_pictures) };
+    builder.clean(html).to_string()
+}
+
+fn without_pictures() -> Builder<'static> {
+    let mut builder = builder();
+    builder.rm_tags(["img"]);
+    builder
 }
 
 fn builder() -> Builder<'static> {

@@ -111,3 +111,23 @@ fn hostile_nesting_ends() {
         let _ = html(&text);
     }
 }
+
+#[test]
+fn a_message_has_no_pictures_of_its_own() {
+    for text in ["see <img src=x> there", "see ![it](x.png) there", "see ![it](https://example.org/p.png) there"] {
+        let html = message_to_html(text);
+        assert!(!html.contains("<img") && html.contains("see") && html.contains("there"), "{html}");
+    }
+    assert!(message_to_html("![it](https://example.org/p.png)").contains("href=\"https://example.org/p.png\""));
+}
+
+#[test]
+fn what_is_only_told_of_shows_words_and_no_marks() {
+    let words = |text: &str| message_to_text(text).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(words("# Which **channel** is\nit in `docs/x.md`?"), "Which channel is it in docs/x.md?");
+    assert_eq!(words("[@Maya O.](/people/1) see [this](https://example.org/a) \\*not bold\\*"), "@Maya O. see this *not bold*");
+    assert_eq!(words("> quoted\n\n- [ ] one\n- two\n\n```rust\nfn main() {}\n```\n"), "quoted one two fn main() {}");
+    assert_eq!(words("| Step | Who |\n|---|---|\n| a | b |\n"), "Step Who a b");
+    assert_eq!(words("a <b>c</b> <script>x</script>"), "a c x");
+    assert_eq!(words(&">".repeat(20_000)), "");
+}

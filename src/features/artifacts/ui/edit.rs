@@ -16,7 +16,7 @@ use crate::{
     browser::{editor::Link, page},
     error::{AppError, ErrorCode},
     features::{
-        accounts::model::Action,
+        accounts::{model::Action, state::use_utc_offset},
         artifacts::model::validate::MAX_DESCRIPTION,
         collaboration::ui::Presence,
         comments::{
@@ -29,7 +29,7 @@ use crate::{
         },
     },
     ids::CommitId,
-    ui::{Icon, count, plural, toast, toast_error, use_toasts, utc_time},
+    ui::{Icon, clock_time, count, plural, toast, toast_error, use_toasts},
 };
 
 /// What stands beside the text.
@@ -135,6 +135,8 @@ fn EditBar(editing: Editing, beside: RwSignal<Beside>) -> impl IntoView {
 
 #[component]
 fn SavedBadge(editing: Editing) -> impl IntoView {
+    let offset = use_utc_offset();
+    let clock = move |at| clock_time(at, offset.get());
     let state = move || {
         if editing.read_only.get() {
             return view! { <span class="saved"><Icon name="eye"/>"Read only"</span> }.into_any();
@@ -173,7 +175,7 @@ fn SavedBadge(editing: Editing) -> impl IntoView {
                     .with(|detail| detail.draft.as_ref().map(|draft| (draft.updated_by.name.clone(), draft.updated_at)));
                 match at {
                     Some((who, at)) => {
-                        view! { <span class="saved"><Icon name="disk"/>{format!("Saved by {who}, ")}<time>{clock(at)}</time></span> }
+                        view! { <span class="saved"><Icon name="disk"/>{format!("Saved by {who}")}<time>{format!(", {}", clock(at))}</time></span> }
                             .into_any()
                     }
                     None => view! { <span class="saved"><Icon name="commit"/>"As committed"</span> }.into_any(),
@@ -182,11 +184,6 @@ fn SavedBadge(editing: Editing) -> impl IntoView {
         }
     };
     view! { <span role="status" aria-live="polite">{state}</span> }
-}
-
-/// "18:37 UTC".
-fn clock(at: i64) -> String {
-    utc_time(at).split_off(11)
 }
 
 /// The server does not take any more: why, and what can be done with what is written here.

@@ -74,7 +74,8 @@ pub fn ArtifactRow(artifact: ArtifactSummary, #[prop(optional)] tab: &'static st
                 <small class="trunc">{artifact.description.clone()}</small>
             </div>
             <span class="tail">
-                {if artifact.new { Some("New") } else { artifact.has_draft.then_some("Draft") }.map(|words| view! { <span class="chip warn">{words}</span> })}
+                {if artifact.new { Some(("chip info", "New")) } else { artifact.has_draft.then_some(("chip warn", "Draft")) }
+                    .map(|(class, words)| view! { <span class=class>{words}</span> })}
                 <Time at=artifact.updated_at/>
             </span>
         </li>

@@ -110,7 +110,7 @@ fn Meta(shown: Shown) -> impl IntoView {
                     <Transition>
                         {move || {
                             history.arrived().map(|page| late(move || {
-                                page.read().ok().map(|page| view! { <a class="link" href=shown.tab("history")>{format!("all {}", count(page.total))}</a> })
+                                page.read().ok().filter(|page| page.total > 0).map(|page| view! { <a class="link" href=shown.tab("history")>{format!("All {}", count(page.total))}</a> })
                             }))
                         }}
                     </Transition>

@@ -10,7 +10,7 @@ use crate::{
         accounts::{self, Action},
         analytics::service::{Event, record},
         comments::{
-            model::{COMMENT_MAX, Comment, CreateReply, CreateThread, THREAD_MAX, Thread, UpdateComment, anchor_problem, subject},
+            model::{Comment, CreateReply, CreateThread, THREAD_MAX, Thread, UpdateComment, anchor_problem, length_problem, subject},
             store::{self, CommentRow, NewComment, ThreadRow},
         },
         notifications::{
@@ -18,10 +18,7 @@ use crate::{
             model::NotificationKind,
             service::{NewNotification, notify},
         },
-        sessions::{
-            model::references::plain,
-            service::{RENDERING, Resolved, clean_text, rendered, resolve},
-        },
+        sessions::service::{RENDERING, Resolved, clean_text, rendered, resolve},
     },
     ids::{CommentId, ThreadId, UserId},
     server::{context::Ctx, db::Tx},
@@ -32,8 +29,8 @@ fn checked_text(text: &str) -> AppResult<String> {
     if text.trim().is_empty() {
         return Err(AppError::field("text", "Write something first."));
     }
-    if text.chars().count() > COMMENT_MAX {
-        return Err(AppError::field("text", format!("A comment has at most {COMMENT_MAX} characters.")));
+    if let Some(problem) = length_problem(&text) {
+        return Err(AppError::field("text", problem));
     }
     Ok(text)
 }
@@ -113,9 +110,8 @@ async fn add(
         Some(team) => accounts::service::members_among(tx, team, &others).await?,
         None => Vec::new(),
     };
-    let text = plain(&resolved.text);
-    concern(ctx, tx, place, (thread, id), NotificationKind::Mention, &text, &mentioned).await?;
-    concern(ctx, tx, place, (thread, id), NotificationKind::Reply, &text, &others).await?;
+    concern(ctx, tx, place, (thread, id), NotificationKind::Mention, &resolved.text, &mentioned).await?;
+    concern(ctx, tx, place, (thread, id), NotificationKind::Reply, &resolved.text, &others).await?;
     Ok(mentioned.into_iter().chain(others).collect())
 }
 
@@ -200,9 +196,8 @@ pub async fn edit_comment(ctx: &Ctx, id: CommentId, input: UpdateComment) -> App
     if !store::edit_comment(&mut tx, id, &resolved.text, &html, RENDERING, now).await? {
         return Err(gone());
     }
-    let text = plain(&resolved.text);
-    notifications::service::reword(&mut tx, id, &text).await?;
-    concern(ctx, &mut tx, &place, (thread, id), NotificationKind::Mention, &text, &new).await?;
+    notifications::service::reword(&mut tx, id, &resolved.text).await?;
+    concern(ctx, &mut tx, &place, (thread, id), NotificationKind::Mention, &resolved.text, &new).await?;
     record(ctx, &mut tx, Event::new("comment.edited").team(place.team).subject(id)).await?;
     tx.commit().await?;
     place.announce(ctx, thread);

@@ -195,8 +195,8 @@ fn Head(threads: Threads) -> impl IntoView {
                 (resolved > 0)
                     .then(|| {
                         view! {
-                            <button type="button" class="chip push" aria-pressed=move || shows().to_string() on:click=turn>
-                                <Icon name="check"/>
+                            <button type="button" class="chip line push" aria-pressed=move || shows().to_string() on:click=turn>
+                                {move || shows().then(|| view! { <Icon name="check"/> })}
                                 {format!("Show resolved ({resolved})")}
                             </button>
                         }

@@ -209,7 +209,7 @@ fn CommentView(threads: Threads, comment: Comment) -> impl IntoView {
                         view! {
                             <div class="row gap-4" role="group" aria-label="Delete this comment?">
                                 <button type="button" class="btn s danger-fill" disabled=move || busy.get() on:click=delete>"Delete comment"</button>
-                                <button type="button" class="btn s" on:click=move |_| doing.set(Doing::Nothing)>"Keep"</button>
+                                <button type="button" class="btn s" on:click=move |_| doing.set(Doing::Nothing)>"Cancel"</button>
                             </div>
                         }
                     })

@@ -6,12 +6,12 @@ use crate::{
     browser::page,
     features::{
         comments::{
-            model::{COMMENT_MAX, Subject},
+            model::{Subject, length_problem},
             state::completions_path,
         },
         sessions::ui::{Completing, Completions},
     },
-    ui::Icon,
+    ui::{Icon, Problem},
 };
 
 #[component]
@@ -28,9 +28,10 @@ pub fn Write(
     cancel: Option<Callback<()>>,
 ) -> impl IntoView {
     let completion = Completing::new(&field, completions_path(subject), text);
+    let problem = Memo::new(move |_| text.with(|text| length_problem(text.trim())));
     let submit = move || {
         let words = text.with_untracked(|text| text.trim().to_owned());
-        if !words.is_empty() && !busy.get_untracked() {
+        if !words.is_empty() && problem.with_untracked(Option::is_none) && !busy.get_untracked() {
             completion.close();
             send.run(words);
         }
@@ -50,7 +51,7 @@ pub fn Write(
                 id=field
                 rows="2"
                 placeholder=label
-                maxlength=COMMENT_MAX
+                aria-invalid=move || problem.with(Option::is_some).then_some("true")
                 aria-autocomplete="list"
                 aria-controls=completion.list()
                 aria-activedescendant=move || completion.active()
@@ -71,8 +72,9 @@ pub fn Write(
                     }
                 }
             ></textarea>
+            <Problem text=problem/>
             <div class="row gap-4">
-                <button type="submit" class="btn s" disabled=move || busy.get() || text.with(|text| text.trim().is_empty())>{words}</button>
+                <button type="submit" class="btn s" disabled=move || busy.get() || text.with(|text| text.trim().is_empty()) || problem.with(Option::is_some)>{words}</button>
                 {cancel.map(|cancel| view! { <button type="button" class="btn s ghost" on:click=move |_| cancel.run(())>"Cancel"</button> })}
                 <button
                     type="button"

@@ -5,7 +5,7 @@ use leptos_router::hooks::use_location;
 
 use crate::{
     features::notifications::state::{NotificationsContext, use_notifications},
-    ui::{Icon, Suspense},
+    ui::{Icon, Suspense, plural},
 };
 
 pub const ADDRESS: &str = "/notifications";
@@ -17,6 +17,11 @@ fn words(unread: i64) -> String {
         0 => "Notifications".to_owned(),
         unread => format!("Notifications, {unread} unread"),
     }
+}
+
+/// Beside a word of its own.
+fn words_of_tab(unread: i64) -> String {
+    if unread == 0 { String::new() } else { plural(unread, "unread notification", "unread notifications") }
 }
 
 fn badge(unread: i64) -> Option<impl IntoView> {
@@ -32,7 +37,7 @@ pub fn Bell() -> impl IntoView {
     view! {
         <a class="btn ghost icon-only s bell" href=ADDRESS title="Notifications" aria-current=move || (path.get() == ADDRESS).then_some("page")>
             <Icon name="bell"/>
-            <Told notifications=notifications/>
+            <Told notifications=notifications words=words/>
         </a>
     }
 }
@@ -45,17 +50,17 @@ pub fn BellTab() -> impl IntoView {
     view! {
         <a class="bell" href=ADDRESS aria-current=move || (path.get() == ADDRESS).then_some("page")>
             <Icon name="bell"/>
-            <span aria-hidden="true">"Bell"</span>
-            <Told notifications=notifications/>
+            <span>"Bell"</span>
+            <Told notifications=notifications words=words_of_tab/>
         </a>
     }
 }
 
 /// The number, for the eye and for the ear.
 #[component]
-fn Told(notifications: NotificationsContext) -> impl IntoView {
+fn Told(notifications: NotificationsContext, words: fn(i64) -> String) -> impl IntoView {
     view! {
-        <Suspense fallback=|| view! { <span class="sr">"Notifications"</span> }>
+        <Suspense fallback=move || view! { <span class="sr">{words(0)}</span> }>
             {move || {
                 let unread = notifications.unread();
                 view! {
@@ -75,6 +80,7 @@ mod tests {
     fn the_bell_says_how_many_are_unread() {
         assert_eq!(words(0), "Notifications");
         assert_eq!(words(2), "Notifications, 2 unread");
+        assert_eq!((words_of_tab(0), words_of_tab(1)), (String::new(), "1 unread notification".to_owned()));
         assert!(badge(0).is_none() && badge(1).is_some());
     }
 }

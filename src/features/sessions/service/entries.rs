@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Counts up with what markdown becomes: what was rendered by other rules is rendered again when it is read.
-pub const RENDERING: i64 = 2;
+pub const RENDERING: i64 = 3;
 
 /// `session_entries.data`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

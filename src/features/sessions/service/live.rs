@@ -13,7 +13,7 @@ use crate::{
             model::{NotificationKind, Spot, SubjectKind},
             service::{NewNotification, notify},
         },
-        sessions::{model::references::plain, service::access::SessionAccess, store},
+        sessions::{service::access::SessionAccess, store},
     },
     ids::{ArtifactId, EntryId, RoomId, SessionId, UserId},
     server::{context::Ctx, db::Tx},
@@ -79,7 +79,7 @@ pub async fn notify_mentioned(
         team: access.team,
         title: &access.row.title,
         source: id.to_string(),
-        text: &plain(text),
+        text,
         spot: Spot { number: Some(number), ..Spot::default() },
     };
     notify(ctx, tx, people, &new).await

@@ -15,7 +15,7 @@ use crate::{
         analytics::service::{Event, record},
         notifications,
         sessions::{
-            model::{ATTACHMENTS_MAX, CreateMessage, Entry, MESSAGE_MAX, SessionArtifact, SessionStatus, UpdateMessage, references::plain},
+            model::{ATTACHMENTS_MAX, CreateMessage, Entry, SessionArtifact, SessionStatus, UpdateMessage, length_problem},
             store::{self, EntryRow, NewEntry},
         },
     },
@@ -34,8 +34,8 @@ fn checked_text(text: &str, may_be_empty: bool) -> AppResult<String> {
     if text.trim().is_empty() && !may_be_empty {
         return Err(AppError::field("text", "Write something first."));
     }
-    if text.chars().count() > MESSAGE_MAX {
-        return Err(AppError::field("text", format!("A message has at most {MESSAGE_MAX} characters: attach a file for more.")));
+    if let Some(problem) = length_problem(&text) {
+        return Err(AppError::field("text", problem));
     }
     Ok(text)
 }
@@ -160,7 +160,7 @@ pub async fn edit_message(ctx: &Ctx, session: SessionId, id: EntryId, input: Upd
     }
     let last = newcomers(&mut tx, &access, &resolved.artifacts, actor, now).await?.unwrap_or(newest);
     let new: Vec<UserId> = others(&resolved, actor).into_iter().filter(|person| !before.contains(person)).collect();
-    notifications::service::reword(&mut tx, id, &plain(&resolved.text)).await?;
+    notifications::service::reword(&mut tx, id, &resolved.text).await?;
     notify_mentioned(ctx, &mut tx, &access, (id, row.number), &resolved.text, &new).await?;
     record(ctx, &mut tx, Event::new("session.message_edited").team(access.team).subject(session)).await?;
     tx.commit().await?;

@@ -14,12 +14,12 @@ use crate::{
     features::{
         collaboration::{state::Collaboration, ui::LinkState},
         sessions::{
-            model::{ATTACHMENTS_MAX, Attachment, CreateMessage, MESSAGE_MAX},
+            model::{ATTACHMENTS_MAX, Attachment, CreateMessage, length_problem},
             state::{attach, send_message},
         },
     },
     ids::{AttachmentId, EntryId, SessionId},
-    ui::{Icon, toast::ToastsContext, toast_error, use_toasts},
+    ui::{Icon, Problem, toast::ToastsContext, toast_error, use_toasts},
 };
 
 /// The id of the field.
@@ -291,8 +291,9 @@ pub fn Composer(outbox: Outbox, live: Collaboration, account: String, text: RwSi
         completion.look();
     };
     let empty = move || text.with(|text| text.trim().is_empty()) && files.list.with(Vec::is_empty);
+    let problem = Memo::new(move |_| text.with(|text| length_problem(text.trim())));
     let send = move || {
-        if untrack(empty) || untrack(move || files.waits()) {
+        if problem.with_untracked(Option::is_some) || untrack(empty) || untrack(move || files.waits()) {
             return;
         }
         let attachment_ids = files.ids();
@@ -331,7 +332,7 @@ pub fn Composer(outbox: Outbox, live: Collaboration, account: String, text: RwSi
                 id=FIELD
                 placeholder="Write to the session"
                 rows="1"
-                maxlength=MESSAGE_MAX
+                aria-invalid=move || problem.with(Option::is_some).then_some("true")
                 aria-autocomplete="list"
                 aria-controls=completion.list()
                 aria-activedescendant=move || completion.active()
@@ -355,6 +356,7 @@ pub fn Composer(outbox: Outbox, live: Collaboration, account: String, text: RwSi
                     }
                 }
             ></textarea>
+            <Problem text=problem/>
             <ul class="attached" aria-label="Attachments" hidden=move || files.list.with(Vec::is_empty)>
                 <For each=move || files.list.get() key=|file| file.number children=move |file| view! { <AttachedFile files=files file=file/> }/>
             </ul>
@@ -373,7 +375,7 @@ pub fn Composer(outbox: Outbox, live: Collaboration, account: String, text: RwSi
                     <Icon name="at"/>
                 </button>
                 <span class="note">"Markdown. Shift+Enter for a new line."</span>
-                <button type="submit" class="btn s send" disabled=move || empty() || files.waits()>
+                <button type="submit" class="btn s send" disabled=move || empty() || files.waits() || problem.with(Option::is_some)>
                     "Send"
                     <kbd class="kbd wide-only" aria-hidden="true"><Icon name="enter"/></kbd>
                 </button>

@@ -11,12 +11,12 @@ use crate::{
         accounts::model::{Person, UserKind},
         artifacts::ui::artifact_address,
         sessions::{
-            model::{Attachment, Entry, EntryKind, MESSAGE_MAX, SessionArtifact},
+            model::{Attachment, Entry, EntryKind, SessionArtifact, length_problem},
             state::{delete_message, edit_message},
         },
     },
     ids::{ArtifactId, EntryId},
-    ui::{Avatar, Icon, KindMark, bytes, plural, short_sha, toast_error, use_toasts},
+    ui::{Avatar, Icon, KindMark, Problem, bytes, plural, short_sha, toast_error, use_toasts},
 };
 
 /// What an entry needs of its page, beside itself.
@@ -297,9 +297,10 @@ fn EditMessage(context: EntryContext, id: EntryId, number: i64) -> impl IntoView
     let busy = RwSignal::new(false);
     let focus = field.clone();
     Effect::new(move |_| page::focus(&focus));
+    let problem = Memo::new(move |_| typed.with(|text| length_problem(text.trim())));
     let save = move || {
         let text = typed.with_untracked(|text| text.trim().to_owned());
-        if text.is_empty() || busy.get_untracked() {
+        if text.is_empty() || problem.with_untracked(Option::is_some) || busy.get_untracked() {
             return;
         }
         busy.set(true);
@@ -328,7 +329,7 @@ fn EditMessage(context: EntryContext, id: EntryId, number: i64) -> impl IntoView
                 class="input"
                 id=field
                 rows="3"
-                maxlength=MESSAGE_MAX
+                aria-invalid=move || problem.with(Option::is_some).then_some("true")
                 prop:value=move || typed.get()
                 on:input=move |event| typed.set(event_target_value(&event))
                 on:keydown=move |event| match event.key().as_str() {
@@ -340,8 +341,9 @@ fn EditMessage(context: EntryContext, id: EntryId, number: i64) -> impl IntoView
                     _ => {}
                 }
             ></textarea>
+            <Problem text=problem/>
             <div class="row">
-                <button type="submit" class="btn s" disabled=move || busy.get()>"Save"</button>
+                <button type="submit" class="btn s" disabled=move || busy.get() || problem.with(Option::is_some)>"Save"</button>
                 <button type="button" class="btn s ghost" on:click=move |_| context.end_editing()>"Cancel"</button>
             </div>
         </form>

@@ -24,6 +24,7 @@ pub fn ArtifactsPane(
     session: SessionId,
     detail: RwSignal<SessionDetail>,
     open: Memo<Option<ArtifactId>>,
+    aside: Memo<bool>,
     reload: Callback<()>,
     may_write: Signal<bool>,
 ) -> impl IntoView {
@@ -33,7 +34,12 @@ pub fn ArtifactsPane(
     let shown = Memo::new(move |_| open.get().or_else(|| artifacts.with(|artifacts| artifacts.last().map(|artifact| artifact.id))));
     view! {
         <section class="pane side" aria-label="Artifacts" data-part="side">
-            <SessionTabs detail=detail open=open/>
+            // The session's own bar is in the other part, which is not shown beside this one there.
+            <header class="bar narrow-only">
+                <a class="btn ghost icon-only" href="/sessions" aria-label="All sessions"><Icon name="chev-l"/></a>
+                <h2>{move || detail.with(|detail| detail.summary.title.clone())}</h2>
+            </header>
+            <SessionTabs detail=detail aside=aside/>
             <header class="bar">
                 <nav class="doc-tabs grow" aria-label="Artifacts of this session">
                     <For

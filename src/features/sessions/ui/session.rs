@@ -43,6 +43,8 @@ use crate::{
 
 const SAVE_AS: &str = "save-as-artifact";
 const COMMENTS: &str = "entry-comments";
+/// What the address says of the part that is not the timeline.
+const ASIDE: &str = "artifacts";
 
 #[component]
 pub fn SessionPage() -> impl IntoView {
@@ -143,6 +145,8 @@ fn Session(detail: SessionDetail, entries: EntryPage) -> impl IntoView {
     // The artifact beside the timeline is in the address: a link shows both, and going back closes it.
     let query = use_query_map();
     let open = Memo::new(move |_| query.with(|query| query.get("artifact").and_then(|id| id.parse::<ArtifactId>().ok())));
+    // Where there is room for one part only: whether the artifacts are it. A session without any has that part too.
+    let aside = Memo::new(move |_| open.get().is_some() || query.with(|query| query.get("part").as_deref() == Some(ASIDE)));
     Effect::new(move |_| timeline.open.set(open.get()));
     Effect::new(move |_| {
         if let Some(number) = query.with(|query| query.get("entry").and_then(|number| number.parse().ok())) {
@@ -233,13 +237,17 @@ fn Session(detail: SessionDetail, entries: EntryPage) -> impl IntoView {
     let blank = move || timeline.total.get() == 0 && outbox.waiting.with(Vec::is_empty);
     view! {
         <PageTitle text=Signal::derive(move || detail.with(|detail| detail.summary.title.clone()))/>
-        <main class="main panes p-session" id="main" tabindex="-1" data-open=move || open.get().map(|_| "") data-side=move || (!side.get()).then_some("closed")>
+        <main class="main panes p-session" id="main" tabindex="-1" data-open=move || aside.get().then_some("") data-side=move || (!side.get()).then_some("closed")>
             <section class="pane" aria-label="Session" data-part="main">
                 <Bar detail=detail reload=reload live=live side=side turn_side=turn_side pointing=pointing/>
-                <SessionTabs detail=detail open=open/>
+                <SessionTabs detail=detail aside=aside/>
                 {move || {
                     let goal = detail.with(|detail| detail.summary.goal.clone());
-                    (!goal.is_empty()).then(|| view! { <p class="goal"><b>"Goal"</b><span>{goal}</span></p> })
+                    (!goal.is_empty()).then(|| {
+                        // A long one scrolls; with the keyboard it does so while it has the focus.
+                        let scrolls = (goal.len() > 240).then_some("0");
+                        view! { <p class="goal"><b>"Goal"</b><span tabindex=scrolls>{goal}</span></p> }
+                    })
                 }}
                 <LinkBanner link=live.link/>
                 <Standing detail=detail gone=gone reload=reload/>
@@ -264,7 +272,7 @@ fn Session(detail: SessionDetail, entries: EntryPage) -> impl IntoView {
                     }
                 }}
             </section>
-            <ArtifactsPane session=id detail=detail open=open reload=reload may_write=may_write/>
+            <ArtifactsPane session=id detail=detail open=open aside=aside reload=reload may_write=may_write/>
             <ConfirmDialog
                 id=DELETE_MESSAGE
                 title="Delete this message?"
@@ -374,20 +382,20 @@ fn Bar(
 
 /// Timeline or artifacts, where there is room for one of them only.
 #[component]
-pub fn SessionTabs(detail: RwSignal<SessionDetail>, open: Memo<Option<ArtifactId>>) -> impl IntoView {
+pub fn SessionTabs(detail: RwSignal<SessionDetail>, aside: Memo<bool>) -> impl IntoView {
     let id = detail.with_untracked(|detail| detail.summary.id);
     let there = move || {
         detail.with(|detail| detail.artifacts.iter().filter(|artifact| !artifact.gone).map(|artifact| artifact.id).collect::<Vec<_>>())
     };
     let newest = move || match there().last() {
         Some(artifact) => format!("{}?artifact={artifact}", session_address(id)),
-        None => session_address(id),
+        None => format!("{}?part={ASIDE}", session_address(id)),
     };
     view! {
         <div class="toolbar session-tabs">
             <nav class="tabs" aria-label="Parts of the session">
-                <a href=session_address(id) aria-current=move || open.get().is_none().then_some("true")>"Timeline"</a>
-                <a href=newest aria-current=move || open.get().map(|_| "true")>"Artifacts" <span class="count">{move || there().len()}</span></a>
+                <a href=session_address(id) aria-current=move || (!aside.get()).then_some("true")>"Timeline"</a>
+                <a href=newest aria-current=move || aside.get().then_some("true")>"Artifacts" <span class="count">{move || there().len()}</span></a>
             </nav>
         </div>
     }

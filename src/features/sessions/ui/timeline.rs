@@ -13,14 +13,14 @@ use super::{
 use crate::{
     browser::{page, scroll},
     features::{
-        accounts::state::use_session,
+        accounts::state::use_utc_offset,
         sessions::{
             model::{Entry, EntryKind, EntryPage, EntryQuery, PAGE},
             state::{mark_read, read_entries},
         },
     },
     ids::{ArtifactId, SessionId},
-    ui::{Icon, plural, utc_time},
+    ui::{Icon, clock_time, plural, utc_time},
 };
 
 const LOG: &str = ".log";
@@ -36,8 +36,6 @@ const END: f64 = 48.0;
 const USUAL: f64 = 72.0;
 /// Reading is noted when one has stayed that long, in milliseconds.
 const NOTE: u32 = 800;
-/// What an account has that never chose one: then times are the device's.
-const NO_ZONE: &str = "UTC";
 
 /// The piece of a session's timeline that is there.
 #[derive(Clone, Copy)]
@@ -66,7 +64,7 @@ pub struct Timeline {
     looked: StoredValue<bool>,
     /// Counts up when the rows stand elsewhere in the window.
     pub moved: RwSignal<u32>,
-    /// Minutes that the clock of the reader's zone is ahead of UTC; 0 on the server.
+    /// Minutes that the reader's clock is ahead of UTC.
     offset: RwSignal<i64>,
     /// The artifact that is open beside it.
     pub open: RwSignal<Option<ArtifactId>>,
@@ -91,20 +89,16 @@ impl Timeline {
             going: StoredValue::new(false),
             looked: StoredValue::new(false),
             moved: RwSignal::new(0),
-            offset: RwSignal::new(0),
+            offset: use_utc_offset(),
             open: RwSignal::new(None),
         };
-        let zone = use_session().account_untracked().map(|me| me.time_zone).filter(|zone| zone != NO_ZONE);
-        Effect::new(move |_| {
-            timeline.offset.set(page::utc_offset(zone.as_deref()));
-            timeline.note_read();
-        });
+        Effect::new(move |_| timeline.note_read());
         timeline
     }
 
     /// "09:44".
     pub fn clock(self, at: i64) -> String {
-        utc_time(at + self.offset.get() * 60_000)[11..16].to_owned()
+        clock_time(at, self.offset.get())
     }
 
     pub fn machine_time(self, at: i64) -> String {

@@ -86,7 +86,7 @@ fn VolumeView(volume: Volume) -> impl IntoView {
                 </header>
                 <div class="scroll">
                     <div class="page volume-page">
-                        <p class="t2">{about} " " <a class="link" href=library>{format!("Open its {}", plural(total, "artifact", "artifacts"))}</a></p>
+                        <p class="t2">{about} " " {(total > 0).then(|| view! { <a class="link" href=library>{format!("Open its {}", plural(total, "artifact", "artifacts"))}</a> })}</p>
                         <dl class="facts">
                             {facts
                                 .into_iter()

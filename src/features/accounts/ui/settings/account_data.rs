@@ -62,7 +62,7 @@ fn DeleteDialog(me: Me) -> impl IntoView {
                     }}
                 </div>
                 <footer>
-                    <button type="button" class="btn" on:click=move |_| page::close_dialog(DELETE)>"Keep"</button>
+                    <button type="button" class="btn" on:click=move |_| page::close_dialog(DELETE)>"Cancel"</button>
                     <Submit busy=running.busy words="Delete account" running="Deleting" look="danger-fill"/>
                 </footer>
             </form>

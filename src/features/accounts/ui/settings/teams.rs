@@ -67,7 +67,7 @@ fn TeamRow(team: MyTeam, leaving: RwSignal<Option<MyTeam>>) -> impl IntoView {
         <li>
             <Icon name="users"/>
             <div class="tx">
-                <a href=format!("/teams/{}", team.id)><b>{team.name.clone()}</b></a>
+                <a class="cover" href=format!("/teams/{}", team.id)><b>{team.name.clone()}</b></a>
                 <small>{role_words(team.role)}</small>
             </div>
             <span class="tail">

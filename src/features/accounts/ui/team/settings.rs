@@ -143,7 +143,7 @@ fn Delete(team: Team) -> impl IntoView {
                     <Field id="delete-team-name" name="team" label=format!("Type {} to go on", name.get_value()) value=typed autocomplete="off" required=true error=running.error/>
                 </div>
                 <footer>
-                    <button type="button" class="btn" on:click=move |_| page::close_dialog(DELETE)>"Keep"</button>
+                    <button type="button" class="btn" on:click=move |_| page::close_dialog(DELETE)>"Cancel"</button>
                     <Submit busy=running.busy words="Delete team" running="Deleting" look="danger-fill"/>
                 </footer>
             </form>
