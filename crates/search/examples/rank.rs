@@ -52,7 +52,7 @@ fn run(documents: &[(String, Document)], vectors: &str, queries: &str, query_vec
         index.set_vector(documents[document].1.id, passage, &vector)?;
     }
     if half == "meaning" {
-        index.set_tuning(Tuning { semantic: (1.0, 1.0), ..Tuning::default() });
+        index.set_tuning(Tuning { semantic: 1.0, feedback: (0, 0.0, 0.0), ..Tuning::default() });
     }
     let paths: BTreeMap<_, _> = documents.iter().map(|(path, document)| (document.id, path)).collect();
     let queries = std::fs::read_to_string(queries)?;

@@ -101,8 +101,8 @@ type Setter = fn(&mut Tuning, f32);
 
 fn parameters() -> Vec<(&'static str, Setter)> {
     vec![
-        ("semantic, few words", |t, s| t.semantic.0 = (t.semantic.0 * s).min(1.0)),
-        ("semantic, many words", |t, s| t.semantic.1 = (t.semantic.1 * s).min(1.0)),
+        ("semantic", |t, s| t.semantic = (t.semantic * s).min(1.0)),
+        ("feedback", |t, s| t.feedback.1 *= s),
         ("coverage", |t, s| t.coverage *= s),
         ("near", |t, s| t.near *= s),
         ("cosine low", |t, s| t.cosine.0 += (s - 1.0) * 0.2),

@@ -22,8 +22,6 @@ pub(crate) struct Lexical {
     /// The sum of the weights: more than any score or coverage.
     pub ideal: f32,
     pub groups: Vec<Group>,
-    /// Words of the query that are not stop words.
-    pub content_words: usize,
     bm25: Bm25,
 }
 
@@ -86,7 +84,6 @@ impl Index {
     pub(crate) fn lexical(&self, parsed: &Parsed, is_partial: bool, filter: &Filter, access: &[Access]) -> Lexical {
         let (documents, bm25) = self.statistics(filter);
         let mut out = Lexical { scores: vec![0.0; access.len()], coverage: vec![0.0; access.len()], bm25, ..Lexical::default() };
-        out.content_words = parsed.words.iter().filter(|word| !word.is_whole && !is_stop_word(&word.term)).count();
         let mut frequencies = vec![(0f32, 0f32); access.len()];
         let mut touched: Vec<u32> = Vec::new();
         for (word, weight, variants) in self.groups(parsed, is_partial, access) {

@@ -53,7 +53,7 @@ pub struct Explanation {
     pub passage: Option<usize>,
     /// The place among everything found, by meaning alone.
     pub semantic_rank: Option<usize>,
-    /// How near the document is to the best others, from 0 to 1.
+    /// What the best other documents add to the score, for being like them.
     pub agreement: Option<f32>,
     /// What was added to the fused score because the query is the document's name or slug.
     pub name_boost: f32,
@@ -93,10 +93,22 @@ struct Semantic {
 /// Gives the numbers of an entry's values in one facet.
 type Numbers<'a> = dyn Fn(&Entry, &mut dyn FnMut(u32)) + 'a;
 
-/// What the best documents have in common, all of them and without each: a document does not speak for itself.
+/// One of the documents that are best at first.
+struct Speaker<'a> {
+    entry: &'a Entry,
+    score: f32,
+    middle: usize,
+}
+
+/// What the best documents have in common.
 struct Feedback {
-    all: (QueryVector, f32),
-    without: Vec<(Id, (QueryVector, f32))>,
+    /// Of all of them first, then without each: a document does not speak for itself.
+    directions: Vec<(Option<Id>, (QueryVector, f32))>,
+    categories: Vec<(Id, Option<u32>, f32)>,
+    by_vector: f32,
+    by_category: f32,
+    /// The most that agreement adds.
+    weight: f32,
 }
 
 /// Share of the score that is kept for the document that the query names.
@@ -113,14 +125,13 @@ impl Index {
         let is_browsing = parsed.words.is_empty() && vector.is_none() && (query.text.trim().is_empty() || !parsed.excluded.is_empty());
         let name = key(&query.text);
 
-        let share = self.semantic_share(&lexical);
         let semantic: Vec<Option<Semantic>> = match &vector {
             Some(vector) => {
                 self.entries.iter().zip(&access).map(|(entry, access)| self.readable_nearness(entry.as_ref(), *access, vector)).collect()
             }
             None => vec![None; access.len()],
         };
-        let feedback = self.feedback(&lexical, &semantic, share);
+        let feedback = self.feedback(&lexical, &semantic);
 
         let mut found: Vec<Found<'_>> = Vec::new();
         for (slot, entry) in self.passing(&access) {
@@ -131,8 +142,8 @@ impl Index {
             if is_browsing || is_named || near || (coverage > 0.0 && coverage >= self.tuning.coverage) {
                 let words = self.words(&lexical, slot);
                 let agreement = self.agreement(entry, &feedback);
-                let weight = if agreement.is_some() { share * self.tuning.feedback.1 } else { 0.0 };
-                let fused = (fuse(words, semantic, share) + weight * agreement.unwrap_or(0.0)) / (1.0 + weight);
+                let fused = self.fuse(words, semantic);
+                let fused = (fused + agreement.unwrap_or(feedback.weight * fused)) / (1.0 + feedback.weight);
                 let score = (1.0 - NAME_BOOST) * fused;
                 let name_boost = if is_named { NAME_BOOST } else { 0.0 };
                 found.push(Found { slot, entry, score: score + name_boost, lexical: words, semantic, agreement, name_boost });
@@ -195,12 +206,6 @@ impl Index {
         }
     }
 
-    /// The share of meaning in the score of a query.
-    fn semantic_share(&self, lexical: &Lexical) -> f32 {
-        let (few, many) = self.tuning.semantic;
-        few + (many - few) * ((lexical.content_words as f32 - 3.0) / 2.0).clamp(0.0, 1.0)
-    }
-
     /// The lexical score as it is fused, from 0 to 1.
     fn words(&self, lexical: &Lexical, slot: u32) -> f32 {
         let full = self.tuning.ideal * lexical.ideal + (1.0 - self.tuning.ideal) * lexical.best;
@@ -209,38 +214,61 @@ impl Index {
 
     /// The documents that are best at first, and how much each speaks for those like it: pseudo-relevance feedback (Rocchio 1971) in the
     /// space of vectors. Of all that the asker may read, so that the rest of the filter changes no score.
-    fn feedback(&self, lexical: &Lexical, semantic: &[Option<Semantic>], share: f32) -> Feedback {
-        let (documents, _) = self.tuning.feedback;
+    fn feedback(&self, lexical: &Lexical, semantic: &[Option<Semantic>]) -> Feedback {
+        let (documents, ..) = self.tuning.feedback;
         let readable = self.entries.iter().zip(semantic).enumerate().filter_map(|(slot, (entry, semantic))| {
             let (entry, semantic) = (entry.as_ref()?, semantic.as_ref()?);
-            let score = fuse(self.words(lexical, slot as u32), Some(*semantic), share);
-            (score > 0.0).then_some((entry.id, score, entry.middle()?))
+            let score = self.fuse(self.words(lexical, slot as u32), Some(*semantic));
+            (score > 0.0).then_some(Speaker { entry, score, middle: entry.middle()? })
         });
         let mut best: Vec<_> = readable.collect();
-        let page = top(&mut best, 0, documents, |a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-        let all = self.mean_direction(&best[page.clone()], None);
-        let without = best[page.clone()].iter().map(|(id, ..)| (*id, self.mean_direction(&best[page.clone()], Some(*id)))).collect();
-        Feedback { all, without }
+        let page = top(&mut best, 0, documents, |a, b| b.score.total_cmp(&a.score).then_with(|| a.entry.id.cmp(&b.entry.id)));
+        let best = &best[page];
+        let (_, by_vector, by_category) = self.tuning.feedback;
+        // What no speaker has cannot be agreed with: it then takes nothing from the score either.
+        let by_vector = if best.len() > 1 { by_vector } else { 0.0 };
+        let by_category = if best.len() > 1 && best.iter().any(|speaker| speaker.entry.category.is_some()) { by_category } else { 0.0 };
+        Feedback {
+            directions: std::iter::once(None)
+                .chain(best.iter().map(|speaker| Some(speaker.entry.id)))
+                .map(|id| (id, self.direction(best, id)))
+                .collect(),
+            categories: best.iter().map(|speaker| (speaker.entry.id, speaker.entry.category, speaker.score)).collect(),
+            by_vector,
+            by_category,
+            weight: by_vector + by_category,
+        }
     }
 
-    /// The mean of the documents' middles, weighted by their scores: a direction and its length.
-    fn mean_direction(&self, best: &[(Id, f32, usize)], without: Option<Id>) -> (QueryVector, f32) {
+    /// The mean of the speakers' middles, weighted by their scores: its direction, and its length.
+    fn direction(&self, best: &[Speaker<'_>], without: Option<Id>) -> (QueryVector, f32) {
         let (mut sum, mut weights) = (vec![0f32; self.dimension()], 0.0);
-        for (_, score, row) in best.iter().filter(|(id, ..)| Some(*id) != without) {
-            sum.iter_mut().zip(self.vectors.row(*row)).for_each(|(sum, value)| *sum += value * score);
-            weights += score;
+        for speaker in best.iter().filter(|speaker| Some(speaker.entry.id) != without) {
+            sum.iter_mut().zip(self.vectors.row(speaker.middle)).for_each(|(sum, value)| *sum += value * speaker.score);
+            weights += speaker.score;
         }
         let length = sum.iter().map(|value| value * value).sum::<f32>().sqrt();
         (self.vectors.query(&sum), if weights > 0.0 { length / weights } else { 0.0 })
     }
 
-    /// The mean cosine between a document and the best others.
+    /// What the best others add to a document's score: for its mean cosine with them, and for the part of them that has its category.
     fn agreement(&self, entry: &Entry, feedback: &Feedback) -> Option<f32> {
-        let without = feedback.without.iter().find(|(id, _)| *id == entry.id).map(|(_, direction)| direction);
-        let (direction, length) = without.unwrap_or(&feedback.all);
-        let mut agreement = None;
-        self.vectors.scan(entry.middle()?, 1, direction, |_, cosine| agreement = Some((cosine * length).clamp(0.0, 1.0)));
-        agreement
+        let without = feedback.directions.iter().find(|(id, _)| *id == Some(entry.id));
+        let (_, (direction, length)) = without.or(feedback.directions.first())?;
+        let mut cosine = None;
+        self.vectors.scan(entry.middle()?, 1, direction, |_, found| cosine = Some((found * length).clamp(0.0, 1.0)));
+        let weight = |same: bool| {
+            let others = feedback.categories.iter().filter(|(id, category, _)| *id != entry.id && (!same || *category == entry.category));
+            others.map(|(.., score)| score).sum::<f32>()
+        };
+        let share = if entry.category.is_some() { weight(true) / weight(false).max(f32::MIN_POSITIVE) } else { 0.0 };
+        Some(feedback.by_vector * cosine? + feedback.by_category * share)
+    }
+
+    /// A convex combination of both halves on absolute scales (Bruch, Gai and Ingber, TOIS 2023). A document whose vectors have not arrived
+    /// is judged by its words alone.
+    fn fuse(&self, words: f32, semantic: Option<Semantic>) -> f32 {
+        semantic.map_or(words, |semantic| (1.0 - self.tuning.semantic) * words + self.tuning.semantic * semantic.score)
     }
 
     /// A document is as near as its passages: mostly the best three, but one that is about the matter throughout is nearer than one that
@@ -325,12 +353,6 @@ impl Index {
             scopes,
         }
     }
-}
-
-/// A convex combination of both halves on absolute scales (Bruch, Gai and Ingber, TOIS 2023). A document whose vectors have not arrived is
-/// judged by its words alone.
-fn fuse(words: f32, semantic: Option<Semantic>, share: f32) -> f32 {
-    semantic.map_or(words, |semantic| (1.0 - share) * words + share * semantic.score)
 }
 
 fn compare(order: Order, a: &Found<'_>, b: &Found<'_>) -> Ordering {

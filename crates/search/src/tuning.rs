@@ -17,17 +17,16 @@ pub struct Tuning {
     pub part: f32,
     /// Factor on what matches a word only roughly: by prefix, with a mistake, written together or as a synonym.
     pub rough: f32,
-    /// Share of meaning in the fused score, from 0 to 1, the rest being words: for queries of up to 3 words, and from 5 on. Few words are
-    /// mostly names and terms, many describe.
-    pub semantic: (f32, f32),
+    /// Share of meaning in the score, from 0 to 1; the rest is words.
+    pub semantic: f32,
     /// The cosines that count as nothing and as everything.
     pub cosine: (f32, f32),
     /// Share of the best possible lexical score, from 0 to 1, in what the lexical score is divided by; the rest is the best one found.
     pub ideal: f32,
     /// Weights of the mean cosine of a document's three best passages, of all its passages, and of its first one; their sum is 1.
     pub passages: [f32; 3],
-    /// How many of the best documents speak for others like them, and how much of the semantic score that adds.
-    pub feedback: (usize, f32),
+    /// How many of the best documents speak for others like them, and what that adds to a score of 1: by their vectors, by their category.
+    pub feedback: (usize, f32, f32),
     /// A document is found by its words if it has this share of the query's weight, or by its meaning if its cosine is this high.
     pub coverage: f32,
     pub near: f32,
@@ -42,11 +41,11 @@ impl Default for Tuning {
             stop: 0.2,
             part: 0.5,
             rough: 0.8,
-            semantic: (0.5, 0.73),
+            semantic: 0.7,
             cosine: (0.0, 0.8),
             ideal: 0.75,
             passages: [0.55, 0.3, 0.15],
-            feedback: (5, 0.4),
+            feedback: (5, 0.2, 0.15),
             coverage: 0.2,
             near: 0.3,
         }
