@@ -124,8 +124,7 @@ mod tests {
     #[test]
     fn gelu_is_close() {
         // x·Φ(x) from tables of the normal distribution.
-        for (x, expected) in
-            [(0.0, 0.0), (1.0, 0.841_344_8), (-1.0, -0.158_655_25), (2.0, 1.954_499_7), (-3.0, -0.004_049_694), (8.0, 8.0)]
+        for (x, expected) in [(0.0, 0.0), (1.0, 0.841_344_8), (-1.0, -0.158_655_25), (2.0, 1.954_499_7), (-3.0, -0.004_049_694), (8.0, 8.0)]
         {
             assert!((gelu(x) - expected).abs() < 2e-6, "gelu({x}) = {}", gelu(x));
         }
