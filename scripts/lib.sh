@@ -4,6 +4,9 @@ ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 CACHE="${XDG_CACHE_HOME:-$HOME/.cache}/llmos-lite"
 CARGO_BIN="${CARGO_HOME:-$HOME/.cargo}/bin"
 export PATH="$CACHE/bin:$CARGO_BIN:$PATH"
+# The model that search embeds with: the one that scripts/setup fetches, or any BERT-style folder of one's own.
+MODEL_CACHE="$CACHE/models/all-MiniLM-L6-v2"
+export EMBEDDING_MODEL_DIR="${EMBEDDING_MODEL_DIR:-$MODEL_CACHE}"
 # What somebody set for all their projects would part our builds from .cargo/config.toml, and what is built from where it is looked for.
 unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_TARGET_DIR CARGO_BUILD_TARGET_DIR
 mkdir -p "$CACHE/bin" "$CARGO_BIN"

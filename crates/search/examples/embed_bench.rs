@@ -38,7 +38,7 @@ fn main() -> Outcome {
 
     let texts = match std::env::args().nth(1) {
         Some(folder) => passages(&embedder, Path::new(&folder))?,
-        None => vec![of_tokens(&embedder, 256); 200],
+        None => vec![of_tokens(&embedder, 256); 100],
     };
     for threads in [1, 2] {
         let part = texts.len().div_ceil(threads);
@@ -93,7 +93,7 @@ fn of_tokens(embedder: &Embedder, count: usize) -> String {
     text[..end].to_owned()
 }
 
-/// The first 100,000 tokens of the markdown below a folder, in passages that the model reads whole.
+/// Markdown below a folder in passages that the model reads whole: those of the first files, until there are a hundred.
 fn passages(embedder: &Embedder, folder: &Path) -> Outcome<Vec<String>> {
     let (mut passages, mut folders) = (Vec::new(), vec![folder.to_owned()]);
     while let Some(folder) = folders.pop() {
@@ -101,7 +101,7 @@ fn passages(embedder: &Embedder, folder: &Path) -> Outcome<Vec<String>> {
             let path = entry?.path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "md") && passages.len() < 400 {
+            } else if path.extension().is_some_and(|extension| extension == "md") && passages.len() < 100 {
                 let text = String::from_utf8_lossy(&std::fs::read(path)?).into_owned();
                 for tokens in embedder.tokenizer().tokens(&text).chunks(embedder.passage_tokens()) {
                     passages.push(text[tokens[0].span.start..tokens[tokens.len() - 1].span.end].to_owned());

@@ -23,7 +23,8 @@ impl Directory {
 }
 
 static MODEL: LazyLock<Option<(Directory, Embedder)>> = LazyLock::new(|| {
-    let Some(folder) = std::env::var_os("EMBEDDING_MODEL_DIR").map(PathBuf::from) else {
+    let folder = std::env::var_os("EMBEDDING_MODEL_DIR").map(PathBuf::from);
+    let Some(folder) = folder.filter(|folder| folder.join("model.safetensors").exists()) else {
         skipped();
         return None;
     };

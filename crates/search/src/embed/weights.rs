@@ -86,7 +86,7 @@ pub fn load(config: &Config, bytes: &[u8], pooling: Pooling) -> Result<Model, Em
     let file = Source(SafeTensors::deserialize(bytes).map_err(|error| EmbedError::Weights(error.to_string()))?);
     let (width, inner) = (config.hidden_size, config.intermediate_size);
     let words = file.matrix("embeddings.word_embeddings.weight", config.vocab_size, width)?;
-    let mut positions = file.floats("embeddings.position_embeddings.weight", config.max_position_embeddings * width)?;
+    let mut positions = file.floats("embeddings.position_embeddings.weight", config.max_position_embeddings.saturating_mul(width))?;
     let kinds = file.floats_at_least("embeddings.token_type_embeddings.weight", width)?;
     for row in positions.chunks_exact_mut(width) {
         row.iter_mut().zip(&kinds).for_each(|(position, kind)| *position += kind);
