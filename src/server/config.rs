@@ -1,7 +1,12 @@
 //! What the running server reads: Leptos.toml's defaults (embedded in the binary), then a Leptos.toml beside it, then the
 //! environment. Each variable may also be given as `NAME_FILE`, the path of a file that holds the value (for secrets).
 
-use std::{fmt, net::SocketAddr, num::NonZeroU32, path::PathBuf};
+use std::{
+    fmt,
+    net::SocketAddr,
+    num::NonZeroU32,
+    path::{Path, PathBuf},
+};
 
 use serde::Deserialize;
 
@@ -186,7 +191,7 @@ impl Config {
         let ws_url = ws_url.as_deref().map(socket_url).transpose()?;
         let embedding_model_dir = match source.get("EMBEDDING_MODEL_DIR")? {
             Some(folder) => PathBuf::from(folder),
-            None => data_dir.join("models").join("all-MiniLM-L6-v2"),
+            None => model_dir(&data_dir, environment),
         };
         Ok(Self {
             addr,
@@ -218,6 +223,14 @@ impl Config {
     pub fn public_url(&self) -> String {
         self.site_url.clone().unwrap_or_else(|| format!("http://{}", self.addr))
     }
+}
+
+/// In the data folder, or else where `scripts/setup` puts it.
+fn model_dir(data_dir: &Path, environment: &dyn Fn(&str) -> Option<String>) -> PathBuf {
+    let model = Path::new("models").join("all-MiniLM-L6-v2");
+    let own = data_dir.join(&model);
+    let cache = environment("XDG_CACHE_HOME").map(PathBuf::from).or_else(|| Some(Path::new(&environment("HOME")?).join(".cache")));
+    cache.map(|cache| cache.join("llmos-lite").join(&model)).filter(|cached| !own.exists() && cached.exists()).unwrap_or(own)
 }
 
 /// The address of the sockets as pages put a path behind it. It stands in the policy of every page, so nothing in it may end a word there.

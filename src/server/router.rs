@@ -18,7 +18,7 @@ use tower_http::{
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
-use super::{assets, docs, drain, idempotency, middleware, pages, state::AppState};
+use super::{assets, context::Ctx, docs, drain, idempotency, middleware, pages, state::AppState};
 use crate::{
     error::{AppError, ErrorCode},
     features::{accounts, artifacts, collaboration, comments, jobs, notifications, search, sessions, volumes},
@@ -79,6 +79,7 @@ pub fn router(state: AppState) -> Router {
     Router::<AppState>::new()
         .merge(api.with_state(()))
         .route("/healthz", get(health))
+        .route("/readyz", get(ready))
         .route("/ws", get(collaboration::ws::room_socket))
         .route("/ws/doc/{artifact_id}", get(collaboration::ws::document_socket))
         .route("/auth/github", get(accounts::http::github_start))
@@ -121,6 +122,15 @@ pub fn sockets(state: AppState) -> Router {
 async fn health(State(state): State<AppState>) -> Response {
     match sqlx::query("SELECT 1").execute(state.db.read()).await {
         Ok(_) => "ok".into_response(),
+        Err(error) => AppError::from(error).into_response(),
+    }
+}
+
+/// How the parts of the process stand, as JSON.
+async fn ready(State(state): State<AppState>) -> Response {
+    let ctx = Ctx::internal(state.clone(), None);
+    match sqlx::query("SELECT 1").execute(state.db.read()).await {
+        Ok(_) => axum::Json(serde_json::json!({ "database": "ready", "search": search::service::status(&ctx) })).into_response(),
         Err(error) => AppError::from(error).into_response(),
     }
 }

@@ -202,3 +202,79 @@ app_test!(
         assert!(refused.header("retry-after").parse::<u32>().is_ok_and(|wait| wait > 0), "{}", refused.text);
     }
 );
+
+/// The model that `scripts/setup` fetches; without it, a loud line.
+fn model() -> Option<std::path::PathBuf> {
+    let folder =
+        std::env::var_os("EMBEDDING_MODEL_DIR").map(std::path::PathBuf::from).filter(|folder| folder.join("model.safetensors").exists());
+    if folder.is_none() {
+        crate::app::skipped("an embedding model", "scripts/setup fetches it; EMBEDDING_MODEL_DIR names its folder.");
+    }
+    folder
+}
+
+async fn embedded(app: &TestApp) {
+    for _ in 0..3_000 {
+        let status: Value =
+            app.visitor().request(reqwest::Method::GET, "/readyz").send().await.expect("an answer").json().await.expect("JSON");
+        let search = &status["search"];
+        if search["meaning"] == "ready" && search["waiting"] == 0 && search["documents"].as_i64() > Some(0) {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    panic!("everything is embedded");
+}
+
+app_test!(
+    what_no_word_says_is_found_by_meaning,
+    |config| {
+        if let Some(folder) = model() {
+            config.embedding_model_dir = folder;
+        }
+    },
+    |app| {
+        if model().is_none() {
+            return;
+        }
+        let maya = app.sign_up_first().await;
+        let own = volume(&maya, "user").await;
+        embedded(app).await;
+        let five = found(&maya, "q=calculate%20company%20worth&limit=5").await;
+        for wanted in ["dcf-valuation", "comparable-company-analysis", "equity-valuation", "financial-calculator"] {
+            assert!(five.iter().any(|name| name == wanted), "{wanted}: {five:?}");
+        }
+        let (_, page) = maya.get("/search?q=calculate%20company%20worth&explain=true").await;
+        assert_eq!(page["semantic"], true);
+        assert!(page["hits"][0]["why"]["semantic"].as_f64() > Some(0.0), "{page}");
+        // A new one, soon by meaning as well; a secret in it is nowhere.
+        written(&maya, &own, "sourdough", &skill("sourdough", "Bread with wild yeast.", "", "Feed the starter. token: abcdefgh12345678"))
+            .await;
+        embedded(app).await;
+        assert_eq!(found(&maya, "q=how%20to%20bake%20a%20loaf&limit=1").await, ["sourdough"]);
+        let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM embeddings").fetch_one(app.state.db.read()).await.expect("a number");
+        assert!(count > 24, "{count}");
+    }
+);
+
+app_test!(
+    with_a_damaged_model_search_goes_by_words_and_says_so,
+    |config| {
+        config.embedding_model_dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+    },
+    |app| {
+        let maya = app.sign_up_first().await;
+        let (_, page) = maya.get("/search?q=valuation").await;
+        assert_eq!(page["semantic"], false);
+        assert!(page["total"].as_i64() > Some(0), "{page}");
+        for _ in 0..500 {
+            let status: Value =
+                app.visitor().request(reqwest::Method::GET, "/readyz").send().await.expect("an answer").json().await.expect("JSON");
+            if status["search"]["meaning"] == "missing" {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        panic!("it says so");
+    }
+);

@@ -202,8 +202,21 @@ pub struct SearchPage {
     pub facets: SearchFacets,
     /// Whether meaning had a part in the order; else words alone.
     pub semantic: bool,
+    /// Documents whose vectors are still to be made: until then they are found by their words.
+    pub waiting: usize,
     /// Milliseconds that the ranking took.
     pub took_ms: f64,
+}
+
+/// How search stands, for operators.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct SearchStatus {
+    /// In the index of this node.
+    pub documents: usize,
+    /// Of them, those whose vectors are still to be made.
+    pub waiting: usize,
+    /// `ready`, `loading`, or `missing`: then search goes by words alone, and the log says why.
+    pub meaning: String,
 }
 
 /// What is asked of a completion.

@@ -9,7 +9,7 @@ mod query;
 
 use std::time::Instant;
 
-use super::model::{SUGGESTIONS_MAX, SearchHit, SearchPage, SearchQuery, SimilarQuery, SuggestQuery, Suggested};
+use super::model::{SUGGESTIONS_MAX, SearchHit, SearchPage, SearchQuery, SearchStatus, SimilarQuery, SuggestQuery, Suggested};
 use crate::{
     error::{AppError, AppResult},
     features::volumes::{self, service::VolumeAccess},
@@ -87,4 +87,15 @@ async fn bring_up_to_date(ctx: &Ctx, volumes: &[VolumeAccess]) -> AppResult<()> 
 /// Until the process is asked to stop: the index is made, and its vectors.
 pub async fn keep(ctx: &Ctx) {
     tokio::join!(take_in_all(ctx), embed_all(ctx));
+}
+
+/// How search stands on this node.
+pub fn status(ctx: &Ctx) -> SearchStatus {
+    let meaning = match ctx.state.search_model.state() {
+        Semantic::Loading => "loading",
+        Semantic::Ready(_) => "ready",
+        Semantic::Missing => "missing",
+    };
+    let search = &ctx.state.search;
+    SearchStatus { documents: search.read().len(), waiting: search.waiting(|waiting| waiting.len()), meaning: meaning.to_owned() }
 }

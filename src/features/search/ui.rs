@@ -172,7 +172,11 @@ fn Toolbar(page: SearchPage, query: Memo<SearchQuery>) -> impl IntoView {
             <span class="f12 t2" role="status">
                 <b>{count(page.total as i64)}</b>
                 {format!(" found in {}", took(page.took_ms))}
-                {(!page.semantic).then_some(", by words")}
+                {match (page.semantic, page.waiting) {
+                    (false, _) => ", by words".to_owned(),
+                    (true, 0) => String::new(),
+                    (true, waiting) => format!(", {} by words so far", count(waiting as i64)),
+                }}
             </span>
             <span class="push row gap-8">
                 <span class="narrow-only">{drop_down("Kind", kinds.clone().unwrap_or_else(|| "any".to_owned()), kinds.is_some(), of_kind)}</span>

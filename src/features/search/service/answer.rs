@@ -48,7 +48,14 @@ pub async fn page(ctx: &Ctx, found: Answer, visible: &[VolumeAccess], took_ms: f
             why: hit.explanation.as_deref().map(why),
         });
     }
-    Ok(SearchPage { hits, total: found.total, facets: facets(ctx, found.facets).await?, semantic: found.semantic, took_ms })
+    Ok(SearchPage {
+        hits,
+        total: found.total,
+        facets: facets(ctx, found.facets).await?,
+        semantic: found.semantic,
+        waiting: ctx.state.search.waiting(|waiting| waiting.len()),
+        took_ms,
+    })
 }
 
 async fn facets(ctx: &Ctx, facets: Facets) -> AppResult<SearchFacets> {

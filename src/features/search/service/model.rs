@@ -21,8 +21,8 @@ const QUESTIONS: u64 = 10_000;
 pub enum Semantic {
     Loading,
     Ready(Arc<Embedder>),
-    /// Why not, for operators.
-    Missing(String),
+    /// None, or a damaged one: the log says why.
+    Missing,
 }
 
 /// The model of this process.
@@ -51,7 +51,7 @@ impl Model {
     pub fn embedder(&self) -> Option<Arc<Embedder>> {
         match self.state() {
             Semantic::Ready(embedder) => Some(embedder),
-            Semantic::Loading | Semantic::Missing(_) => None,
+            Semantic::Loading | Semantic::Missing => None,
         }
     }
 
@@ -66,7 +66,7 @@ impl Model {
             }
             Err(why) => {
                 tracing::warn!(%why, "search goes by words alone: set EMBEDDING_MODEL_DIR to the directory of a model");
-                Semantic::Missing(why)
+                Semantic::Missing
             }
         };
         *self.state.write().unwrap_or_else(PoisonError::into_inner) = state;
