@@ -127,9 +127,9 @@ pub fn Palette() -> impl IntoView {
             .get()
             .into_iter()
             .map(|hit| Hit::Found(Box::new(hit)))
-            .chain(everything)
             .chain(recent.into_iter().map(Hit::Recent))
             .chain(actions)
+            .chain(everything)
             .collect::<Vec<_>>()
     });
     let navigate = use_navigate();

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use crate::{
     browser::page,
     features::{
-        artifacts::model::{ArtifactSummary, category_words},
+        artifacts::model::ArtifactSummary,
         volumes::{
             model::{Volume, VolumeKind},
             state::use_volumes,

@@ -1,0 +1,90 @@
+// Search: in one's own words, narrowed, with its whole state in the address; and from the palette.
+import { checkAccessible, createArtifact, expect, ready, test } from "../fixtures/index.js";
+import type { APIRequestContext, Page } from "@playwright/test";
+
+const hits = (page: Page) => page.locator(".hits .hit");
+const names = (page: Page) => hits(page).locator(".t").allInnerTexts();
+
+/** Until what there is has vectors; whether there is a model at all. */
+async function byMeaning(request: APIRequestContext) {
+  type Status = { search: { meaning: string; waiting: number } };
+  let status: Status["search"] = { meaning: "loading", waiting: 1 };
+  const settled = async () => {
+    status = ((await (await request.get("/readyz")).json()) as Status).search;
+    return status.meaning === "missing" || (status.meaning === "ready" && status.waiting === 0);
+  };
+  await expect.poll(settled, { timeout: 60_000 }).toBe(true);
+  return status.meaning === "ready";
+}
+
+test("what is needed is found in one's own words, narrowed, and opened @phone", async ({ page, account }) => {
+  void account;
+  const meaning = await byMeaning(page.context().request);
+  if (!meaning) test.info().annotations.push({ type: "skipped", description: "without a model: by words only" });
+  await page.goto("/search");
+  await ready(page);
+  await expect(page.getByText("Say what you need")).toBeVisible();
+  await checkAccessible(page);
+  await page.getByRole("searchbox", { name: "What do you need?" }).fill(meaning ? "calculate company worth" : "valuation of a company");
+  await expect(hits(page).first()).toBeVisible();
+  const five = (await names(page)).slice(0, 5).join(", ");
+  for (const wanted of meaning ? ["DCF Valuation", "Comparable Company Analysis", "Equity Valuation", "Financial Calculator"] : ["DCF Valuation"]) expect(five).toContain(wanted);
+  await expect(page).toHaveURL(/\/search\?q=/);
+  await checkAccessible(page);
+
+  // Why they are where they are, and as a link that somebody else could open.
+  await page.getByRole("link", { name: "Why", exact: true }).click();
+  await expect(hits(page).first().getByText(/rank 1/)).toBeVisible();
+  await page.reload();
+  await ready(page);
+  await expect(hits(page).first().getByText(/rank 1/)).toBeVisible();
+  await expect(page.getByRole("searchbox")).toHaveValue(/company/);
+  await page.keyboard.press("j");
+  await expect(hits(page).first().getByRole("link")).toBeFocused();
+  const first = (await names(page))[0];
+  await page.keyboard.press("Enter");
+  await page.waitForURL(/\/artifacts\//);
+  await expect(page.getByRole("heading", { name: first }).first()).toBeVisible();
+});
+
+test("facets narrow, and what finds nothing says how to go on", async ({ page, team }) => {
+  const request = page.context().request;
+  await createArtifact(request, team.volumeId, "Lantern duty", "---\nname: lantern-duty\ndescription: Who lights the quayside lanterns.\ntags: [night]\n---\n\nTrim the wicks before dusk.\n");
+  await page.goto("/search?q=quayside%20wicks");
+  await ready(page);
+  await expect(hits(page).first()).toContainText("Trim the wicks before dusk.");
+  await expect(hits(page).first().locator("mark").first()).toBeVisible();
+  const facets = page.getByRole("region", { name: "Narrow it" });
+  await facets.getByRole("link", { name: /^Skills/ }).click();
+  await expect(page).toHaveURL(/kind=skill/);
+  await expect(facets.getByRole("link", { name: /^Skills/ })).toHaveAttribute("aria-current", "true");
+  await page.goto("/search?q=%22quayside%20wicks%20elsewhere%22&kind=tool");
+  await ready(page);
+  await expect(page.getByText("The filters may leave out what you need.")).toBeVisible();
+  await page.getByRole("link", { name: "Search without filters" }).click();
+  await expect(page).not.toHaveURL(/kind=/);
+});
+
+test("the palette finds while one types, and remembers what was asked", async ({ page, team }) => {
+  await createArtifact(page.context().request, team.volumeId, "Lantern duty", "---\nname: Lantern duty\ndescription: Who lights the lanterns.\n---\n\nTrim the wicks.\n");
+  await page.goto("/");
+  await ready(page);
+  await page.keyboard.press("Control+k");
+  const field = page.getByRole("combobox", { name: "Search or go to" });
+  await field.fill("trim wic");
+  await expect(page.getByRole("option", { name: /Lantern duty/ })).toBeVisible();
+  await page.getByRole("option", { name: /Search everything for “trim wic”/ }).click();
+  await page.waitForURL(/\/search\?q=trim/);
+  await page.keyboard.press("Control+k");
+  await expect(page.getByRole("option", { name: /trim wic/ })).toBeVisible();
+});
+
+test("a search reads without script @noscript", async ({ page, account }) => {
+  void account;
+  await page.goto("/search?q=valuation");
+  await expect(hits(page).first()).toBeVisible();
+  await page.getByRole("searchbox").fill("contract");
+  await page.getByRole("button", { name: "Search", exact: true }).click();
+  await expect(page).toHaveURL(/q=contract/);
+  await expect(hits(page).filter({ hasText: "Contract Analysis" })).toBeVisible();
+});
