@@ -16,6 +16,8 @@ use crate::{
 };
 
 const HOUSEKEEPING: Duration = Duration::from_secs(600);
+/// The sample waits for the first account.
+const LOOK_FOR_WISHES: Duration = Duration::from_secs(2);
 
 const fn kind(name: &'static str, at_once: usize, minutes: u64) -> Kind {
     Kind { name, at_once, limit: Duration::from_secs(minutes * 60) }
@@ -57,19 +59,19 @@ pub async fn work(state: AppState) {
 async fn keep_house_often(state: AppState) {
     let ctx = Ctx::internal(state.clone(), None);
     let mut demo_done = false;
+    let mut look = tokio::time::interval(LOOK_FOR_WISHES);
     let mut housekeeping = tokio::time::interval(HOUSEKEEPING);
     loop {
         tokio::select! {
             () = state.shutdown.cancelled() => return,
-            _ = housekeeping.tick() => {}
+            _ = housekeeping.tick() => keep_house(&ctx).await,
+            _ = look.tick(), if !demo_done => {
+                demo_done = volumes::service::add_demo_if_wanted(&ctx).await.unwrap_or_else(|error| {
+                    tracing::warn!(%error, "the sample data was not added");
+                    false
+                });
+            }
         }
-        if !demo_done {
-            demo_done = volumes::service::add_demo_if_wanted(&ctx).await.unwrap_or_else(|error| {
-                tracing::warn!(%error, "the sample data was not added");
-                false
-            });
-        }
-        keep_house(&ctx).await;
     }
 }
 

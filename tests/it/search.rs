@@ -250,6 +250,8 @@ app_test!(
         // A new one, soon by meaning as well; a secret in it is nowhere.
         written(&maya, &own, "sourdough", &skill("sourdough", "Bread with wild yeast.", "", "Feed the starter. token: abcdefgh12345678"))
             .await;
+        // A question takes it in; then it is embedded.
+        assert_eq!(found(&maya, "q=sourdough&limit=1").await, ["sourdough"]);
         embedded(app).await;
         assert_eq!(found(&maya, "q=how%20to%20bake%20a%20loaf&limit=1").await, ["sourdough"]);
         let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM embeddings").fetch_one(app.state.db.read()).await.expect("a number");

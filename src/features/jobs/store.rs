@@ -162,7 +162,7 @@ pub async fn progress(tx: &mut Tx, id: &str, done: i64, total: i64, now: i64) ->
             .bind(now)
             .fetch_optional(&mut **tx)
             .await?;
-    Ok(cancel == Some(0))
+    Ok(cancel != Some(1))
 }
 
 /// Ends a job. One that failed because somebody asked it to stop is cancelled.

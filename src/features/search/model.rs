@@ -287,9 +287,8 @@ mod tests {
     #[test]
     fn a_text_is_cut_at_its_marks() {
         let text = "über den Wert";
-        let marks = [9..13];
         assert_eq!(
-            pieces(text, 0..14, &marks),
+            pieces(text, 0..14, std::slice::from_ref(&(9..13))),
             [
                 Piece { text: "über den".to_owned(), mark: false },
                 Piece { text: " Wer".to_owned(), mark: true },

@@ -43,7 +43,14 @@ impl Db {
     /// reads and then writes cannot fail half-way.
     pub async fn write_tx(&self) -> AppResult<Tx> {
         Ok(match self.engine {
-            Engine::Sqlite => self.writer.begin_with("BEGIN IMMEDIATE").await?,
+            Engine::Sqlite => match self.writer.begin_with("BEGIN IMMEDIATE").await {
+                // A commit that failed on a full disk took its transaction with it, but its connection still counts one: another one is needed.
+                Err(sqlx::Error::InvalidSavePointStatement) => {
+                    let _ = self.writer.acquire().await?.close().await;
+                    self.writer.begin_with("BEGIN IMMEDIATE").await?
+                }
+                begun => begun?,
+            },
             Engine::Postgres => self.writer.begin().await?,
         })
     }
