@@ -152,7 +152,7 @@ impl Index {
             let mut rough = BTreeSet::new();
             let is_last = is_partial && parsed.ends_in_word && i + 1 == parsed.words.len();
             if is_last && word.term.chars().nth(1).is_some() {
-                rough.extend(self.terms.starting_with(&word.term).into_iter().map(str::to_owned));
+                rough.extend(self.terms.starting_with(&word.term).map(str::to_owned));
             }
             if !word.is_whole {
                 let parts: Vec<_> = parsed.words.iter().filter(|w| !w.is_whole).collect();
@@ -180,10 +180,10 @@ impl Index {
     pub(crate) fn family(&self, word: &str) -> BTreeSet<String> {
         let mut family = BTreeSet::from([word.to_owned()]);
         let stem_of_word = stem(word);
-        if word.len() > 2 && word.bytes().all(|b| b.is_ascii_lowercase()) {
+        if word.len() > 2 && word.bytes().all(|b| b.is_ascii_lowercase()) && !is_stop_word(word) {
             // A stem may end in a letter that its words do not have: hope, hoping.
             let start = &stem_of_word[..(stem_of_word.len() - 1).max(2).min(stem_of_word.len())];
-            let near = self.terms.starting_with(start).into_iter().filter(|term| term.len() <= stem_of_word.len() + 8);
+            let near = self.terms.starting_with(start).filter(|term| term.len() <= stem_of_word.len() + 8);
             family.extend(near.filter(|term| stem(term) == stem_of_word).map(str::to_owned));
         }
         family
@@ -320,7 +320,7 @@ fn is_stop_word(word: &str) -> bool {
 
 /// Other ways to write a word of the trade.
 fn synonyms(word: &str) -> impl Iterator<Item = &'static str> {
-    const SETS: [&[&str]; 62] = [
+    const SETS: [&[&str]; 61] = [
         &["k8s", "kubernetes"],
         &["js", "javascript"],
         &["ts", "typescript"],
@@ -340,7 +340,6 @@ fn synonyms(word: &str) -> impl Iterator<Item = &'static str> {
         &["postgres", "postgresql"],
         &["mongo", "mongodb"],
         &["golang", "go"],
-        &["llm", "language model"],
         &["pdf", "document"],
         &["aws", "amazon"],
         &["calculate", "compute"],

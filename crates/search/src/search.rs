@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use crate::document::{Author, Id, Kind, Scope};
 use crate::highlight::Highlighter;
-use crate::index::{Entry, Index, is_named};
+use crate::index::{Entry, Index, name_key};
 use crate::lexical::{Lexical, TermPart};
 use crate::query::{Access, Filter, Order, Parsed, Query};
 use crate::vectors::QueryVector;
@@ -123,7 +123,7 @@ impl Index {
         self.apply_operators(&parsed, &mut access);
         let vector = query.vector.as_ref().filter(|v| v.len() == self.dimension() && !v.is_empty()).map(|v| self.vectors.query(v));
         let is_browsing = parsed.words.is_empty() && vector.is_none() && (query.text.trim().is_empty() || !parsed.excluded.is_empty());
-        let name = key(&query.text);
+        let name = name_key(&query.text);
 
         let semantic: Vec<Option<Semantic>> = match &vector {
             Some(vector) => {
@@ -136,7 +136,7 @@ impl Index {
         let mut found: Vec<Found<'_>> = Vec::new();
         for (slot, entry) in self.passing(&access) {
             let semantic = semantic[slot as usize];
-            let is_named = lexical.coverage[slot as usize] > 0.0 && is_named(entry, &name);
+            let is_named = name != 0 && entry.keys.contains(&name);
             let coverage = lexical.coverage[slot as usize] / lexical.ideal.max(f32::MIN_POSITIVE);
             let near = semantic.is_some_and(|semantic| semantic.cosine >= self.tuning.near);
             if is_browsing || is_named || near || (coverage > 0.0 && coverage >= self.tuning.coverage) {
@@ -168,8 +168,10 @@ impl Index {
             return Vec::new();
         };
         let Some(middle) = entry.middle() else {
-            let tags = entry.tags.iter().map(|tag| &*self.tags.values[*tag as usize].0).collect::<Vec<_>>().join(" ");
-            let text = format!("{} {tags}", entry.name).replace(['"', '“', '-'], " ");
+            // By name, not by number: numbers tell in which order documents came, others' documents too.
+            let mut tags: Vec<&str> = entry.tags.iter().map(|tag| &*self.tags.values[*tag as usize].0).collect();
+            tags.sort_unstable();
+            let text = format!("{} {}", entry.name, tags.join(" ")).replace(['"', '“', '-'], " ");
             let answer = self.search(&Query { text, filter: filter.clone(), limit: limit.saturating_add(1), ..Query::default() });
             return answer.hits.into_iter().filter(|hit| hit.id != id).take(limit).collect();
         };
@@ -182,6 +184,28 @@ impl Index {
         let mut found: Vec<_> = near.collect();
         let page = top(&mut found, 0, limit, |a, b| compare(Order::Relevance, a, b));
         found[page].iter().map(|hit| self.hit(hit, &[], None)).collect()
+    }
+
+    /// The passages nearest to a vector, with their cosines: exact, among those that have arrived and pass the filter. Nothing for a vector of
+    /// another length than the index's.
+    pub fn nearest(&self, vector: &[f32], filter: &Filter, limit: usize) -> Vec<(Id, usize, f32)> {
+        let mut nearest: Vec<(Id, usize, f32)> = Vec::new();
+        if vector.len() != self.dimension() || limit == 0 {
+            return nearest;
+        }
+        let vector = self.vectors.query(vector);
+        let order = |a: &(Id, usize, f32), b: &(Id, usize, f32)| b.2.total_cmp(&a.2).then_with(|| (a.0, a.1).cmp(&(b.0, b.1)));
+        for (_, entry) in self.passing(&self.access(filter)) {
+            let Some(first) = entry.rows else { continue };
+            self.vectors.scan(first as usize, entry.passages.len(), &vector, |passage, cosine| {
+                let found = (entry.id, passage, cosine);
+                if nearest.len() < limit || nearest.last().is_some_and(|last| order(&found, last).is_lt()) {
+                    nearest.truncate(limit - 1);
+                    nearest.insert(nearest.partition_point(|other| order(other, &found).is_lt()), found);
+                }
+            });
+        }
+        nearest
     }
 
     fn passing<'a>(&'a self, access: &'a [Access]) -> impl Iterator<Item = (u32, &'a Entry)> {
