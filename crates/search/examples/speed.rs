@@ -45,9 +45,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut of: Vec<Vec<&[f32]>> = vec![Vec::new(); documents.len()];
     volume::in_order_of_depth(&documents).zip(&vectors).for_each(|((document, _), vector)| of[document].push(vector));
     println!(
-        "| passages | documents | index | vectors p50 | p99 | 1 % filter p99 | recall@10 | words p50 | both p50 | p99 | bytes a passage | to bytes | from bytes |"
+        "| passages | documents | index | vectors p50 | p99 | 1 % filter p99 | recall@10 | words p50 | as you type p50 | p99 | both p50 | p99 | bytes a passage | to bytes | from bytes |"
     );
-    println!("|---|---|---|---|---|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|");
     for size in [1_000, 10_000, 100_000] {
         row(size, &documents, &of)?;
     }
@@ -89,6 +89,16 @@ fn row(size: usize, documents: &[(String, Document)], of: &[Vec<&[f32]>]) -> Res
         index.search(&Query { text: QUERIES[i % QUERIES.len()].to_owned(), vector, filter: all.clone(), limit: 20, ..Query::default() })
     };
     let words = times(400, |i| _ = ask(i, None));
+    let typed = ["co", "de", "kube", "valua", "s", "review pu", "how to te", "in"];
+    let partial = times(400, |i| {
+        index.search(&Query {
+            text: typed[i % typed.len()].to_owned(),
+            is_partial: true,
+            filter: all.clone(),
+            limit: 20,
+            ..Query::default()
+        });
+    });
     let both = times(400, |i| _ = ask(i, Some(queries[i % queries.len()].clone())));
 
     let mut found = 0;
@@ -107,13 +117,15 @@ fn row(size: usize, documents: &[(String, Document)], of: &[Vec<&[f32]>]) -> Res
     let start = Instant::now();
     let read = Index::from_bytes(&bytes)?;
     println!(
-        "| {count} | {} | {built:.1?} | {:.3} ms | {:.3} ms | {:.3} ms | {:.3} | {:.2} ms | {:.2} ms | {:.2} ms | {memory} | {written:.1?} | {:.1?} |",
+        "| {count} | {} | {built:.1?} | {:.3} ms | {:.3} ms | {:.3} ms | {:.3} | {:.2} ms | {:.2} ms | {:.2} ms | {:.2} ms | {:.2} ms | {memory} | {written:.1?} | {:.1?} |",
         read.len(),
         vectors[vectors.len() / 2],
         vectors[vectors.len() * 99 / 100],
         filtered[filtered.len() * 99 / 100],
         f64::from(found as u32) / 500.0,
         words[words.len() / 2],
+        partial[partial.len() / 2],
+        partial[partial.len() * 99 / 100],
         both[both.len() / 2],
         both[both.len() * 99 / 100],
         start.elapsed(),
