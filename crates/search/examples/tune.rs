@@ -1,10 +1,10 @@
 //! Measures nDCG@10 and recall@10 on judged queries, and tries other parameters one after another.
 //!
 //! ```text
-//! tune VECTORS QUERIES QUERY_VECTORS QRELS descend|show|words VOLUME…
+//! tune VECTORS QUERIES QUERY_VECTORS QRELS show|descend|words VOLUME…
 //! ```
 //!
-//! Files as in `rank`; QRELS: `id<TAB>path<TAB>grade`.
+//! `show` measures, `descend` tries, `words` tries without vectors. Files as in `rank`; QRELS: `id<TAB>path<TAB>grade`.
 
 #[path = "volume/mod.rs"]
 mod volume;
@@ -26,7 +26,7 @@ struct Judged {
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [vectors, queries, query_vectors, qrels, command, folders @ ..] = arguments.as_slice() else {
-        return Err("usage: tune VECTORS QUERIES QUERY_VECTORS QRELS descend|show|words VOLUME…".into());
+        return Err("usage: tune VECTORS QUERIES QUERY_VECTORS QRELS show|descend|words VOLUME…".into());
     };
     let mut documents = Vec::new();
     for folder in folders {
@@ -57,23 +57,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let mut best = Tuning::default();
     let mut high = measure(&mut index, &judged, &best, true);
-    if command == "dump" {
-        index.set_tuning(Tuning {
-            ideal: 0.5,
-            k1: 2.4,
-            weights: [6.0, 2.0, 3.0, 2.5, 1.5, 1.0],
-            coverage: 0.0,
-            near: -1.0,
-            ..best.clone()
-        });
-        let paths: BTreeMap<Id, &str> = ids.iter().map(|(path, id)| (*id, *path)).collect();
-        for judged in &judged {
-            let answer = index.search(&Query { explain: true, limit: 2000, ..judged.query.clone() });
-            for hit in answer.hits {
-                println!("D\t{}\t{}\t{}", judged.query.text, paths[&hit.id], hit.explanation.map_or(0.0, |e| e.lexical));
-            }
-        }
-    }
     if command != "show" {
         for round in 0..2 {
             for (name, set) in parameters() {

@@ -52,6 +52,8 @@ pub(crate) struct Entry {
     pub scope: u32,
     pub slug: Box<str>,
     pub name: Box<str>,
+    /// The keys of name and slug.
+    pub keys: [u64; 2],
     /// Numbers of the tags.
     pub tags: Box<[u32]>,
     /// Number of the category.
@@ -197,6 +199,7 @@ impl Index {
             scope,
             slug: document.slug.as_str().into(),
             name: document.name.as_str().into(),
+            keys: [name_key(&document.name), name_key(&document.slug)],
             tags: tags.into(),
             category: (!category.is_empty()).then(|| self.categories.number(category, ())),
             author: document.author.as_ref().map(|Author { id, name }| self.author(*id, name)),
@@ -376,7 +379,12 @@ fn occurrences(document: &Document) -> (BTreeMap<String, Occurrences>, [u32; FIE
     (out, lengths)
 }
 
-/// Whether a name or slug is what was typed, as far as case, accents and punctuation go.
-pub(crate) fn is_named(entry: &Entry, wanted: &str) -> bool {
-    !wanted.is_empty() && (key(&entry.name) == wanted || key(&entry.slug) == wanted)
+/// A number for a name: equal for names that differ only in case, accents and punctuation. 0 for none. FNV-1a.
+pub(crate) fn name_key(name: &str) -> u64 {
+    let key = key(name);
+    if key.is_empty() {
+        0
+    } else {
+        key.bytes().fold(0xCBF2_9CE4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3))
+    }
 }

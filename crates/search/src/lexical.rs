@@ -136,23 +136,23 @@ impl Index {
 
     /// What to look up for each word, and how much it weighs.
     fn groups(&self, parsed: &Parsed, is_partial: bool, access: &[Access]) -> Vec<(String, f32, Vec<Variant>)> {
-        let count = |term: &str| self.visible(term, access);
+        let occurs = |term: &str| self.readable_postings(term, access).next().is_some();
         let has_content = parsed.words.iter().any(|word| !is_stop_word(&word.term));
         let mut groups = Vec::new();
         for (i, word) in parsed.words.iter().enumerate() {
-            if word.is_whole && count(&word.term) == 0 {
+            if word.is_whole && !occurs(&word.term) {
                 continue;
             }
             let mut weight = if has_content && is_stop_word(&word.term) { self.tuning.stop } else { 1.0 };
             let whole = |w: &&crate::words::Word| w.is_whole && w.range.start <= word.range.start && w.range.end >= word.range.end;
-            if !word.is_whole && parsed.words.iter().filter(whole).any(|whole| count(&whole.term) > 0) {
+            if !word.is_whole && parsed.words.iter().filter(whole).any(|whole| occurs(&whole.term)) {
                 weight *= self.tuning.part;
             }
             let mut variants: Vec<Variant> = self.family(&word.term).into_iter().map(|term| Variant { term, is_rough: false }).collect();
             let mut rough = BTreeSet::new();
             let is_last = is_partial && parsed.ends_in_word && i + 1 == parsed.words.len();
             if is_last && word.term.chars().nth(1).is_some() {
-                rough.extend(self.terms.starting_with(&word.term).into_iter().map(str::to_owned));
+                rough.extend(self.terms.starting_with(&word.term).map(str::to_owned));
             }
             if !word.is_whole {
                 let parts: Vec<_> = parsed.words.iter().filter(|w| !w.is_whole).collect();
@@ -161,8 +161,8 @@ impl Index {
                 rough.extend(at.checked_sub(1).map(|before| format!("{}{}", parts[before].term, word.term)));
                 rough.extend(synonyms(&word.term).flat_map(|synonym| self.family(synonym)));
             }
-            rough.retain(|term| variants.iter().all(|v| v.term != *term) && count(term) > 0);
-            if variants.iter().all(|variant| count(&variant.term) == 0) && rough.is_empty() && !word.is_whole {
+            rough.retain(|term| variants.iter().all(|v| v.term != *term) && occurs(term));
+            if !variants.iter().any(|variant| occurs(&variant.term)) && rough.is_empty() && !word.is_whole {
                 rough = self.corrections(&word.term, is_last, access);
             }
             variants.extend(rough.into_iter().map(|term| Variant { term, is_rough: true }));
@@ -171,19 +171,20 @@ impl Index {
         groups
     }
 
-    /// Readable documents that have a term.
-    fn visible(&self, term: &str, access: &[Access]) -> usize {
-        self.terms.postings(term).filter(|(slot, _)| access.get(*slot as usize).is_some_and(|access| *access > Access::Hidden)).count()
+    /// The slots of the readable documents that have a term.
+    fn readable_postings(&self, term: &str, access: &[Access]) -> impl Iterator<Item = u32> {
+        let postings = self.terms.postings(term).map(|(slot, _)| slot);
+        postings.filter(|slot| access.get(*slot as usize).is_some_and(|access| *access > Access::Hidden))
     }
 
     /// The terms of the same stem, the word itself included.
     pub(crate) fn family(&self, word: &str) -> BTreeSet<String> {
         let mut family = BTreeSet::from([word.to_owned()]);
         let stem_of_word = stem(word);
-        if word.len() > 2 && word.bytes().all(|b| b.is_ascii_lowercase()) {
+        if word.len() > 2 && word.bytes().all(|b| b.is_ascii_lowercase()) && !is_stop_word(word) {
             // A stem may end in a letter that its words do not have: hope, hoping.
             let start = &stem_of_word[..(stem_of_word.len() - 1).max(2).min(stem_of_word.len())];
-            let near = self.terms.starting_with(start).into_iter().filter(|term| term.len() <= stem_of_word.len() + 8);
+            let near = self.terms.starting_with(start).filter(|term| term.len() <= stem_of_word.len() + 8);
             family.extend(near.filter(|term| stem(term) == stem_of_word).map(str::to_owned));
         }
         family
@@ -204,7 +205,7 @@ impl Index {
         let mut nearest: (usize, BTreeMap<String, usize>) = (most, BTreeMap::new());
         for term in starts.iter().flat_map(|start| self.terms.starting_with(start)) {
             let Some(distance) = distance(&letters, term, nearest.0, is_partial) else { continue };
-            let count = self.visible(term, access);
+            let count = self.readable_postings(term, access).count();
             if count == 0 {
                 continue;
             }
@@ -320,7 +321,7 @@ fn is_stop_word(word: &str) -> bool {
 
 /// Other ways to write a word of the trade.
 fn synonyms(word: &str) -> impl Iterator<Item = &'static str> {
-    const SETS: [&[&str]; 62] = [
+    const SETS: [&[&str]; 61] = [
         &["k8s", "kubernetes"],
         &["js", "javascript"],
         &["ts", "typescript"],
@@ -340,7 +341,6 @@ fn synonyms(word: &str) -> impl Iterator<Item = &'static str> {
         &["postgres", "postgresql"],
         &["mongo", "mongodb"],
         &["golang", "go"],
-        &["llm", "language model"],
         &["pdf", "document"],
         &["aws", "amazon"],
         &["calculate", "compute"],

@@ -1,5 +1,8 @@
 //! The ranking engine: passages, BM25F, vectors and their fusion.
 //!
+//! `Index::put` takes a document, `passages` says what to embed, `Index::set_vector` takes what came of it; `Index::search` ranks, `suggest` and
+//! `similar` help on; `to_bytes` and `from_bytes` keep the whole. Scores are made from what the asker may read and nothing else.
+//!
 //! Pure: no I/O, no threads, no clock and no randomness. The same documents and the same query give the same ranking on every target.
 
 mod document;

@@ -3,12 +3,12 @@
 //! The score of a document depends on the query and on what the asker may read, not on which other documents pass the rest of the filter.
 //! So a filtered search gives exactly what filtering the unfiltered one would, and it need not look at what does not pass.
 
-use std::cmp::{Ordering, Reverse};
+use std::cmp::Ordering;
 use std::ops::Range;
 
 use crate::document::{Author, Id, Kind, Scope};
 use crate::highlight::Highlighter;
-use crate::index::{Entry, Index, is_named};
+use crate::index::{Entry, Index, name_key};
 use crate::lexical::{Lexical, TermPart};
 use crate::query::{Access, Filter, Order, Parsed, Query};
 use crate::vectors::QueryVector;
@@ -90,9 +90,6 @@ struct Semantic {
     passage: usize,
 }
 
-/// Gives the numbers of an entry's values in one facet.
-type Numbers<'a> = dyn Fn(&Entry, &mut dyn FnMut(u32)) + 'a;
-
 /// One of the documents that are best at first.
 struct Speaker<'a> {
     entry: &'a Entry,
@@ -123,7 +120,7 @@ impl Index {
         self.apply_operators(&parsed, &mut access);
         let vector = query.vector.as_ref().filter(|v| v.len() == self.dimension() && !v.is_empty()).map(|v| self.vectors.query(v));
         let is_browsing = parsed.words.is_empty() && vector.is_none() && (query.text.trim().is_empty() || !parsed.excluded.is_empty());
-        let name = key(&query.text);
+        let name = name_key(&query.text);
 
         let semantic: Vec<Option<Semantic>> = match &vector {
             Some(vector) => {
@@ -136,7 +133,7 @@ impl Index {
         let mut found: Vec<Found<'_>> = Vec::new();
         for (slot, entry) in self.passing(&access) {
             let semantic = semantic[slot as usize];
-            let is_named = lexical.coverage[slot as usize] > 0.0 && is_named(entry, &name);
+            let is_named = name != 0 && entry.keys.contains(&name);
             let coverage = lexical.coverage[slot as usize] / lexical.ideal.max(f32::MIN_POSITIVE);
             let near = semantic.is_some_and(|semantic| semantic.cosine >= self.tuning.near);
             if is_browsing || is_named || near || (coverage > 0.0 && coverage >= self.tuning.coverage) {
@@ -168,8 +165,10 @@ impl Index {
             return Vec::new();
         };
         let Some(middle) = entry.middle() else {
-            let tags = entry.tags.iter().map(|tag| &*self.tags.values[*tag as usize].0).collect::<Vec<_>>().join(" ");
-            let text = format!("{} {tags}", entry.name).replace(['"', '“', '-'], " ");
+            // By name, not by number: numbers tell in which order documents came, others' documents too.
+            let mut tags: Vec<&str> = entry.tags.iter().map(|tag| &*self.tags.values[*tag as usize].0).collect();
+            tags.sort_unstable();
+            let text = format!("{} {}", entry.name, tags.join(" ")).replace(['"', '“', '-'], " ");
             let answer = self.search(&Query { text, filter: filter.clone(), limit: limit.saturating_add(1), ..Query::default() });
             return answer.hits.into_iter().filter(|hit| hit.id != id).take(limit).collect();
         };
@@ -182,6 +181,28 @@ impl Index {
         let mut found: Vec<_> = near.collect();
         let page = top(&mut found, 0, limit, |a, b| compare(Order::Relevance, a, b));
         found[page].iter().map(|hit| self.hit(hit, &[], None)).collect()
+    }
+
+    /// The passages nearest to a vector, with their cosines: exact, among those that have arrived and pass the filter. Nothing for a vector of
+    /// another length than the index's.
+    pub fn nearest(&self, vector: &[f32], filter: &Filter, limit: usize) -> Vec<(Id, usize, f32)> {
+        let mut nearest: Vec<(Id, usize, f32)> = Vec::new();
+        if vector.len() != self.dimension() || limit == 0 {
+            return nearest;
+        }
+        let vector = self.vectors.query(vector);
+        let order = |a: &(Id, usize, f32), b: &(Id, usize, f32)| b.2.total_cmp(&a.2).then_with(|| (a.0, a.1).cmp(&(b.0, b.1)));
+        for (_, entry) in self.passing(&self.access(filter)) {
+            let Some(first) = entry.rows else { continue };
+            self.vectors.scan(first as usize, entry.passages.len(), &vector, |passage, cosine| {
+                let found = (entry.id, passage, cosine);
+                if nearest.len() < limit || nearest.last().is_some_and(|last| order(&found, last).is_lt()) {
+                    nearest.truncate(limit - 1);
+                    nearest.insert(nearest.partition_point(|other| order(other, &found).is_lt()), found);
+                }
+            });
+        }
+        nearest
     }
 
     fn passing<'a>(&'a self, access: &'a [Access]) -> impl Iterator<Item = (u32, &'a Entry)> {
@@ -320,39 +341,36 @@ impl Index {
     }
 
     fn facets(&self, found: &[Found<'_>]) -> Facets {
-        let count = |values: usize, of: &Numbers<'_>| {
-            let mut counts = vec![0; values];
-            found.iter().for_each(|hit| of(hit.entry, &mut |number| counts[number as usize] += 1));
-            let mut counts: Vec<(usize, usize)> = counts.into_iter().enumerate().filter(|(_, count)| *count > 0).collect();
-            counts.sort_by_key(|(number, count)| (Reverse(*count), *number));
-            counts
-        };
-        let names = |counts: Vec<(usize, usize)>, values: &[(Box<str>, ())]| {
-            let mut names: Vec<(String, usize)> = counts.into_iter().map(|(number, count)| (values[number].0.to_string(), count)).collect();
-            names.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-            names
-        };
-        let mut authors: Vec<(Author, usize)> = count(self.authors.values.len(), &|entry, add| entry.author.into_iter().for_each(add))
-            .into_iter()
-            .map(|(number, count)| (Author { id: self.authors.values[number].0, name: self.authors.values[number].1.to_string() }, count))
-            .collect();
-        authors.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| (&a.0.name, a.0.id).cmp(&(&b.0.name, b.0.id))));
-        let mut scopes: Vec<(Scope, usize)> = count(self.scopes.values.len(), &|entry, add| add(entry.scope))
-            .into_iter()
-            .map(|(number, count)| (self.scopes.values[number].0, count))
-            .collect();
-        scopes.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        let mut kinds = [0; Kind::ALL.len()];
+        let mut categories = vec![0; self.categories.values.len()];
+        let mut tags = vec![0; self.tags.values.len()];
+        let mut authors = vec![0; self.authors.values.len()];
+        let mut scopes = vec![0; self.scopes.values.len()];
+        // One pass: an entry is read from memory once.
+        for entry in found.iter().map(|hit| hit.entry) {
+            kinds[entry.kind as usize] += 1;
+            scopes[entry.scope as usize] += 1;
+            entry.category.into_iter().for_each(|category| categories[category as usize] += 1);
+            entry.author.into_iter().for_each(|author| authors[author as usize] += 1);
+            entry.tags.iter().for_each(|tag| tags[*tag as usize] += 1);
+        }
+        let authors = counted(&authors, |author| (self.authors.values[author].1.to_string(), self.authors.values[author].0));
         Facets {
-            kinds: count(Kind::ALL.len(), &|entry, add| add(entry.kind as u32)).into_iter().map(|(kind, n)| (Kind::ALL[kind], n)).collect(),
-            categories: names(
-                count(self.categories.values.len(), &|entry, add| entry.category.into_iter().for_each(add)),
-                &self.categories.values,
-            ),
-            tags: names(count(self.tags.values.len(), &|entry, add| entry.tags.iter().copied().for_each(add)), &self.tags.values),
-            authors,
-            scopes,
+            kinds: counted(&kinds, |kind| Kind::ALL[kind]),
+            categories: counted(&categories, |category| self.categories.values[category].0.to_string()),
+            tags: counted(&tags, |tag| self.tags.values[tag].0.to_string()),
+            authors: authors.into_iter().map(|((name, id), count)| (Author { id, name }, count)).collect(),
+            scopes: counted(&scopes, |scope| self.scopes.values[scope].0),
         }
     }
+}
+
+/// The values that occur, the most frequent first, then in their own order.
+fn counted<T: Ord>(counts: &[usize], value: impl Fn(usize) -> T) -> Vec<(T, usize)> {
+    let mut counted: Vec<(T, usize)> =
+        counts.iter().enumerate().filter(|(_, count)| **count > 0).map(|(i, count)| (value(i), *count)).collect();
+    counted.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    counted
 }
 
 fn compare(order: Order, a: &Found<'_>, b: &Found<'_>) -> Ordering {

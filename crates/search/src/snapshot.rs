@@ -4,7 +4,7 @@
 //! before them. The checksum finds damage; reading trusts nothing all the same and gives an error, never a panic.
 
 use crate::document::{Id, Kind, Scope};
-use crate::index::{Entry, Error, Index, Numbered, ScopeTotals};
+use crate::index::{Entry, Error, Index, Numbered, ScopeTotals, name_key};
 use crate::terms::{FIELDS, Frozen, Terms};
 use crate::vectors::Vectors;
 
@@ -138,8 +138,9 @@ fn put_entry(put: &mut Vec<u8>, entry: &Entry) {
 }
 
 fn entry(from: &mut Reader<'_>) -> Option<Entry> {
-    Some(Entry {
+    let mut entry = Entry {
         id: Id(from.u128()?),
+        keys: [0; 2],
         kind: *Kind::ALL.get(usize::from(from.take::<1>()?[0]))?,
         scope: from.u32()?,
         slug: from.text()?,
@@ -159,7 +160,9 @@ fn entry(from: &mut Reader<'_>) -> Option<Entry> {
         },
         passages: from.list(|from| Some((from.u32()?, from.u32()?)))?.into(),
         rows: from.option(Reader::u32)?,
-    })
+    };
+    entry.keys = [name_key(&entry.name), name_key(&entry.slug)];
+    Some(entry)
 }
 
 fn put_number(put: &mut Vec<u8>, number: usize) {

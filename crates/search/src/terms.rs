@@ -3,7 +3,7 @@
 //! Two parts, as in a log-structured merge tree: a frozen one, sorted and packed into a few long arrays, and a small one that takes what is
 //! new. A document is never taken out of a list; compaction leaves out the removed ones while it merges both parts.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// The fields of a document that are searched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -161,11 +161,11 @@ impl Terms {
         self.lists(term).flat_map(|list| list.with_positions().map(|(slot, _, positions)| (slot, positions.collect())))
     }
 
-    /// The terms that start with a prefix, itself included, in order.
-    pub fn starting_with<'a>(&'a self, prefix: &'a str) -> BTreeSet<&'a str> {
+    /// The terms that start with a prefix, itself included; one that is in both parts comes twice.
+    pub fn starting_with<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a str> {
         let frozen = (self.frozen.lower_bound(prefix)..self.frozen.len()).map(|i| self.frozen.term(i));
         let fresh = self.fresh.range::<str, _>((std::ops::Bound::Included(prefix), std::ops::Bound::Unbounded)).map(|(term, _)| &**term);
-        frozen.take_while(|term| term.starts_with(prefix)).chain(fresh.take_while(|term| term.starts_with(prefix))).collect()
+        frozen.take_while(move |term| term.starts_with(prefix)).chain(fresh.take_while(move |term| term.starts_with(prefix)))
     }
 
     /// Merges both parts and leaves out what was removed: `slots[old]` is the new slot of a document, `u32::MAX` for none.
@@ -323,8 +323,8 @@ mod tests {
         terms.compact(&[u32::MAX, 0, 1]);
         let all: Vec<_> = terms.positions("apple").collect();
         assert_eq!(all, [(0, vec![7]), (1, vec![9])]);
-        assert_eq!(terms.starting_with("ap").into_iter().collect::<Vec<_>>(), ["apple", "apricot"]);
-        assert!(terms.starting_with("pe").is_empty());
+        assert_eq!(terms.starting_with("ap").collect::<Vec<_>>(), ["apple", "apricot"]);
+        assert!(terms.starting_with("pe").next().is_none());
         assert_eq!(terms.postings("apricot").collect::<Vec<_>>(), [(1, [1, 0, 0, 0, 0, 1])]);
     }
 
