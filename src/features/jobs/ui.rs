@@ -9,7 +9,7 @@ use super::{
 use crate::{
     error::AppError,
     ids::JobId,
-    ui::{EmptyState, Icon, Polled, PolledHead, Time, count, plural, toast, toast_error, use_toasts},
+    ui::{EmptyState, Icon, Polled, PolledHead, Time, count, plural, toast, toast_error, use_toasts, utc_time},
 };
 
 const STATES: [(Option<JobState>, &str); 5] = [
@@ -211,7 +211,7 @@ fn Schedules(report: RwSignal<JobsReport>) -> impl IntoView {
             <tr>
                 <td class="main-cell"><code>{schedule.kind}</code></td>
                 <td data-l="When"><code>{schedule.pattern}</code></td>
-                <td class="nowrap" data-l="Next"><Time at=schedule.next_at/></td>
+                <td class="nowrap" data-l="Next">{utc_time(schedule.next_at)}</td>
                 <td class="nowrap" data-l="Last">{schedule.last_at.map_or_else(|| "not yet".into_any(), |at| view! { <Time at=at/> }.into_any())}</td>
             </tr>
         }

@@ -126,6 +126,30 @@ pub fn pieces(text: &str, range: std::ops::Range<usize>, marks: &[std::ops::Rang
     pieces
 }
 
+/// A part of a body as one reads it in a line: without the marks of markdown.
+pub fn without_marks(pieces: Vec<Piece>) -> Vec<Piece> {
+    let mut begins_line = true;
+    let mut plain = Vec::with_capacity(pieces.len());
+    for piece in pieces {
+        let mut text = String::with_capacity(piece.text.len());
+        for line in piece.text.split_inclusive('\n') {
+            let mut rest = line;
+            if begins_line {
+                rest = rest.trim_start_matches([' ', '\t', '#', '>', '|', '-', '+', '*', '=']);
+            }
+            begins_line = line.ends_with('\n');
+            text.extend(rest.chars().filter(|c| !matches!(c, '*' | '`' | '|')).map(|c| if c.is_whitespace() { ' ' } else { c }));
+        }
+        while text.contains("  ") {
+            text = text.replace("  ", " ");
+        }
+        if !text.is_empty() {
+            plain.push(Piece { text, ..piece });
+        }
+    }
+    plain
+}
+
 /// What one word of the query added.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -276,6 +300,14 @@ mod tests {
         for wrong in ["", "latest", "1.x", "1.2.3.4", "-1"] {
             assert_eq!(parse_version(wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_passage_is_read_without_its_marks() {
+        let piece = |text: &str, mark| Piece { text: text.to_owned(), mark };
+        let plain = without_marks(vec![piece("## The **", false), piece("lamp", true), piece("**\n\n- `trim`   it\n| a | b |", false)]);
+        assert_eq!(plain, [piece("The ", false), piece("lamp", true), piece(" trim it a b ", false)]);
+        assert!(without_marks(vec![piece("***", false)]).is_empty());
     }
 
     #[test]

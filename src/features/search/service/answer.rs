@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use llmos_search::{Answer, Explanation, Facets, Kind, TermPart};
 
-use super::super::model::{Count, Found, SearchFacets, SearchHit, SearchPage, Why, WhyWord, pieces};
+use super::super::model::{Count, Found, SearchFacets, SearchHit, SearchPage, Why, WhyWord, pieces, without_marks};
 use crate::{
     error::AppResult,
     features::{
@@ -35,7 +35,7 @@ pub async fn page(ctx: &Ctx, found: Answer, visible: &[VolumeAccess], took_ms: f
             score: hit.score,
             name_pieces: marked(&row.name),
             description_pieces: marked(&row.description),
-            passage: pieces(body, snippet.range, &snippet.marks),
+            passage: without_marks(pieces(body, snippet.range, &snippet.marks)),
             volume_id: row.volume_id,
             volume_name: volume.name.clone(),
             slug: row.slug,
