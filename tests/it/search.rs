@@ -214,7 +214,8 @@ fn model() -> Option<std::path::PathBuf> {
 }
 
 async fn embedded(app: &TestApp) {
-    for _ in 0..3_000 {
+    // A model takes its time where nothing is optimised.
+    for _ in 0..9_000 {
         let status: Value =
             app.visitor().request(reqwest::Method::GET, "/readyz").send().await.expect("an answer").json().await.expect("JSON");
         let search = &status["search"];
