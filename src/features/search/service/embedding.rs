@@ -28,6 +28,8 @@ const PAUSE: Duration = Duration::from_secs(5);
 pub struct Waiting {
     first: VecDeque<ArtifactId>,
     others: VecDeque<ArtifactId>,
+    /// Taken, and not done yet.
+    at_work: usize,
 }
 
 impl Waiting {
@@ -36,7 +38,7 @@ impl Waiting {
     }
 
     pub fn len(&self) -> usize {
-        self.first.len() + self.others.len()
+        self.first.len() + self.others.len() + self.at_work
     }
 
     /// The next documents, and whether it is about their first passages.
@@ -44,6 +46,7 @@ impl Waiting {
         let is_first = !self.first.is_empty();
         let from = if is_first { &mut self.first } else { &mut self.others };
         let ids: Vec<ArtifactId> = from.drain(..from.len().min(BATCH)).collect();
+        self.at_work = ids.len();
         (!ids.is_empty()).then_some((ids, is_first))
     }
 }
@@ -76,10 +79,18 @@ pub async fn embed_all(ctx: &Ctx) {
         }
         if let Err(error) = embed(ctx, &ids, is_first).await {
             tracing::warn!(%error, "passages could not be embedded; they are tried again");
-            search.waiting(|waiting| if is_first { waiting.first.extend(&ids) } else { waiting.others.extend(&ids) });
+            search.waiting(|waiting| {
+                waiting.at_work = 0;
+                if is_first { waiting.first.extend(&ids) } else { waiting.others.extend(&ids) }
+            });
             tokio::time::sleep(PAUSE).await;
-        } else if is_first {
-            search.waiting(|waiting| waiting.others.extend(&ids));
+        } else {
+            search.waiting(|waiting| {
+                waiting.at_work = 0;
+                if is_first {
+                    waiting.others.extend(&ids);
+                }
+            });
         }
     }
 }
