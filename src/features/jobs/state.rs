@@ -1,7 +1,7 @@
 //! What pages read of jobs, and ask of them.
 
 use super::model::{Changed, JobsQuery, JobsReport};
-use crate::{browser::data, error::AppResult, ids::JobId};
+use crate::{browser::data, error::AppResult, features::volumes::state::tell, ids::JobId};
 
 /// Where administrators see the queue.
 pub fn jobs_address(query: &JobsQuery) -> String {
@@ -14,13 +14,11 @@ pub fn read_jobs(address: String) -> impl Future<Output = AppResult<JobsReport>>
 }
 
 pub fn cancel_job(id: JobId) -> impl Future<Output = AppResult<()>> + Send + 'static {
-    let asked = data::send::<serde_json::Value>("POST", format!("/jobs/{id}/cancel"), &());
-    async move { asked.await.map(drop) }
+    tell("POST", format!("/jobs/{id}/cancel"), ())
 }
 
 pub fn retry_job(id: JobId) -> impl Future<Output = AppResult<()>> + Send + 'static {
-    let asked = data::send::<serde_json::Value>("POST", format!("/admin/jobs/{id}/retry"), &());
-    async move { asked.await.map(drop) }
+    tell("POST", format!("/admin/jobs/{id}/retry"), ())
 }
 
 /// All failed ones, or those of a kind.

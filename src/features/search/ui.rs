@@ -148,12 +148,7 @@ fn SearchField(query: Memo<SearchQuery>) -> impl IntoView {
 
 #[component]
 fn Toolbar(page: SearchPage, query: Memo<SearchQuery>) -> impl IntoView {
-    let with = move |change: &dyn Fn(&mut SearchQuery)| {
-        let mut next = query.get_untracked();
-        next.offset = None;
-        change(&mut next);
-        search_address(&next)
-    };
+    let with = move |change: &dyn Fn(&mut SearchQuery)| changed_address(query, change);
     let explained = query.with_untracked(|query| query.explain.is_some());
     let sort = query.with_untracked(|query| query.sort);
     let entries = SORTS.map(|(known, words)| (with(&|query| query.sort = known), words.to_owned(), None, known == sort)).to_vec();
@@ -253,18 +248,13 @@ fn WhyRow(why: Why) -> impl IntoView {
 fn Facets(facets: SearchFacets, query: Memo<SearchQuery>) -> impl IntoView {
     let volumes = use_volumes();
     let now = query.get_untracked();
-    let with = move |change: &dyn Fn(&mut SearchQuery)| {
-        let mut next = query.get_untracked();
-        next.offset = None;
-        change(&mut next);
-        search_address(&next)
-    };
-    let row = |address: String, words: String, number: usize, on: bool| {
+    let with = move |change: &dyn Fn(&mut SearchQuery)| changed_address(query, change);
+    let row = |address: String, words: String, number: Option<usize>, on: bool| {
         view! {
             <a href=address aria-current=on.then_some("true")>
                 {on.then(|| view! { <Icon name="check"/> })}
                 <span class="trunc">{words}</span>
-                <span class="count">{count(number as i64)}</span>
+                {number.map(|number| view! { <span class="count">{count(number as i64)}</span> })}
             </a>
         }
     };
@@ -274,7 +264,7 @@ fn Facets(facets: SearchFacets, query: Memo<SearchQuery>) -> impl IntoView {
             .map(|Count { value, count }| {
                 let on = values(chosen).contains(&value.as_str());
                 let next = toggled(chosen, &value);
-                row(with(&|query| set(query, next.clone())), words(&value), count, on).into_any()
+                row(with(&|query| set(query, next.clone())), words(&value), Some(count), on).into_any()
             })
             .collect::<Vec<_>>()
     };
@@ -286,7 +276,7 @@ fn Facets(facets: SearchFacets, query: Memo<SearchQuery>) -> impl IntoView {
             let id = value.id.to_string();
             let on = values(now.author.as_deref()).contains(&id.as_str());
             let next = toggled(now.author.as_deref(), &id);
-            row(with(&|query| query.author.clone_from(&next)), value.name.clone(), *count, on).into_any()
+            row(with(&|query| query.author.clone_from(&next)), value.name.clone(), Some(*count), on).into_any()
         })
         .collect();
     let places = facets
@@ -294,20 +284,14 @@ fn Facets(facets: SearchFacets, query: Memo<SearchQuery>) -> impl IntoView {
         .iter()
         .map(|Count { value, count }| {
             let on = now.volume == Some(*value);
-            row(with(&|query| query.volume = (!on).then_some(*value)), volumes.name_of(*value), *count, on).into_any()
+            row(with(&|query| query.volume = (!on).then_some(*value)), volumes.name_of(*value), Some(*count), on).into_any()
         })
         .collect();
     let since = [(7, "Last 7 days"), (90, "Last 90 days")]
         .map(|(days, words)| {
             let at = page::now_ms() / DAY_MS * DAY_MS - days * DAY_MS;
             let on = now.updated_since == Some(at);
-            view! {
-                <a href=with(&|query| query.updated_since = (!on).then_some(at)) aria-current=on.then_some("true")>
-                    {on.then(|| view! { <Icon name="check"/> })}
-                    <span class="trunc">{words}</span>
-                </a>
-            }
-            .into_any()
+            row(with(&|query| query.updated_since = (!on).then_some(at)), words.to_owned(), None, on).into_any()
         })
         .into();
     let mut tags = facets.tags;
@@ -351,6 +335,14 @@ fn NotFound(query: SearchQuery) -> impl IntoView {
             <a class="btn" href="/artifacts/new">"Write it yourself"</a>
         </EmptyState>
     }
+}
+
+/// The first page of a search that differs in one thing.
+fn changed_address(query: Memo<SearchQuery>, change: &dyn Fn(&mut SearchQuery)) -> String {
+    let mut next = query.get_untracked();
+    next.offset = None;
+    change(&mut next);
+    search_address(&next)
 }
 
 /// A text with the words that matched.

@@ -16,17 +16,22 @@ crate::row! {
     }
 }
 
-const COLUMNS: &str = "SELECT id, seq, state, kind, slug, name, description, category, tags, has_draft, hints, deleted_at, created_at, updated_at FROM artifacts ";
+const COLUMNS: &str = "SELECT id, seq, state, kind, slug, name, description, category, tags, has_draft, hints, deleted_at, created_at, updated_at FROM artifacts a ";
 
-/// Rows changed after `seq`, in that order; a slice of them, so that no reader is held for long. Rows of a commit that is still
+/// Rows of `artifacts a` above a number, in that order; a slice of them, so that no reader is held for long. Rows of a commit that is still
 /// being published carry a number that the volume has not reached: they are not there yet. Only inside of one statement is the
 /// volume's number the one that the rows go with.
+fn after_number(sql: &mut Sql, volume: VolumeId, after: (i64, &str), limit: i64) {
+    sql.push("WHERE a.volume_id = ").bind(volume.to_string());
+    sql.push(" AND (a.seq, a.id) > (").bind(after.0).push(", ").bind(after.1.to_owned()).push(")");
+    sql.push(" AND a.seq <= (SELECT v.seq FROM volumes v WHERE v.id = ").bind(volume.to_string()).push(")");
+    sql.push(" ORDER BY a.seq, a.id LIMIT ").number(limit);
+}
+
+/// Rows changed after a number.
 pub async fn changed_since(pool: &AnyPool, volume: VolumeId, after: (i64, &str), limit: i64) -> AppResult<Vec<IndexRow>> {
     let mut sql = Sql::new(COLUMNS);
-    sql.push("WHERE volume_id = ").bind(volume.to_string());
-    sql.push(" AND (seq, id) > (").bind(after.0).push(", ").bind(after.1.to_owned()).push(")");
-    sql.push(" AND seq <= (SELECT v.seq FROM volumes v WHERE v.id = ").bind(volume.to_string()).push(")");
-    sql.push(" ORDER BY seq, id LIMIT ").number(limit);
+    after_number(&mut sql, volume, after, limit);
     sql.fetch_all(pool).await
 }
 
@@ -47,10 +52,7 @@ const HEADS: &str =
 /// As [`changed_since`], with the heads.
 pub async fn heads_since(pool: &AnyPool, volume: VolumeId, after: (i64, &str), limit: i64) -> AppResult<Vec<SearchRow>> {
     let mut sql = Sql::new(HEADS);
-    sql.push("WHERE a.volume_id = ").bind(volume.to_string());
-    sql.push(" AND (a.seq, a.id) > (").bind(after.0).push(", ").bind(after.1.to_owned()).push(")");
-    sql.push(" AND a.seq <= (SELECT v.seq FROM volumes v WHERE v.id = ").bind(volume.to_string()).push(")");
-    sql.push(" ORDER BY a.seq, a.id LIMIT ").number(limit);
+    after_number(&mut sql, volume, after, limit);
     sql.fetch_all(pool).await
 }
 

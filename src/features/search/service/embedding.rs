@@ -64,8 +64,9 @@ struct Text {
 pub async fn embed_all(ctx: &Ctx) {
     let search = &ctx.state.search;
     let Some(embedder) = ctx.state.search_model.load(&ctx.state.config.embedding_model_dir).await else { return };
-    search.set_dimension(embedder.identity().dimension);
-    super::take_in_all(ctx).await;
+    if search.set_dimension(embedder.identity().dimension) {
+        super::take_in_all(ctx).await;
+    }
     loop {
         let next = search.waiting(|waiting| waiting.next());
         let Some((ids, is_first)) = next else {

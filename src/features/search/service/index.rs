@@ -79,13 +79,15 @@ impl SearchIndex {
         self.0.came.notified().await;
     }
 
-    /// For a model of other vectors the index is made anew: the next question takes everything in.
-    pub fn set_dimension(&self, dimension: usize) {
+    /// For a model of other vectors the index is emptied: whether it was, and has to be made anew.
+    pub fn set_dimension(&self, dimension: usize) -> bool {
         let mut index = self.0.index.write().unwrap_or_else(PoisonError::into_inner);
-        if index.dimension() != dimension {
+        let differs = index.dimension() != dimension;
+        if differs {
             *index = Index::new(dimension);
             *self.0.known.write().unwrap_or_else(PoisonError::into_inner) = Known::default();
         }
+        differs
     }
 
     /// The vector of a passage, if the document is still the one it was made from.
