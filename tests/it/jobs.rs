@@ -10,6 +10,7 @@ use llmos_lite::{
     error::{AppError, ErrorCode},
     features::jobs::{
         Job,
+        model::ATTEMPTS,
         service::{self as jobs, Kind, NewJob, Outcome, Schedule},
     },
     ids::{JobId, UserId},
@@ -207,11 +208,14 @@ app_test!(no_job_is_lost_however_often_the_runner_is_gone, |app| {
     });
     queue(app, many.collect()).await;
     let ctx = Ctx::internal(app.state.clone(), None);
-    for round in 0..8_u64 {
+    // One more than this, and what is caught each time counts as never ending.
+    for round in 1..ATTEMPTS.unsigned_abs() {
         let runner = start(app);
         tokio::time::sleep(Duration::from_millis(20 + round * 17 % 60)).await;
         runner.abort();
         let _ = runner.await;
+        // A commit that was on its way when the runner went still arrives.
+        tokio::time::sleep(Duration::from_millis(100)).await;
         // As the next start does; on PostgreSQL the lease has to end.
         let mut tx = app.state.db.write_tx().await.expect("a transaction");
         sqlx::query("UPDATE jobs SET leased_until = 1 WHERE state = 'running'").execute(&mut *tx).await.expect("updates");
