@@ -11,7 +11,7 @@ use leptos_router::{
 };
 
 use crate::{
-    browser::{LazyPage, page, storage},
+    browser::{LazyPage, storage},
     features::{
         accounts::state::provide_session, accounts::ui as accounts, artifacts::ui as artifacts, notifications::ui as notifications,
         search::ui as search, sessions::ui as sessions, volumes::ui as volumes,
@@ -87,8 +87,6 @@ pub fn App() -> impl IntoView {
     provide_meta_context();
     provide_context(ToastsContext::new());
     provide_session();
-    // Tests, and people with a screen reader, learn from it that the page answers now.
-    Effect::new(|_| page::set_root_attribute("data-ready", ""));
     view! {
         <Router>
             <Routes fallback=|| view! { <NotFound/> }>

@@ -18,5 +18,10 @@ pub fn hydrate() {
     // Where the code is split a panic has no text (scripts/lib.sh).
     #[cfg(not(feature = "split"))]
     console_error_panic_hook::set_once();
-    leptos::mount::hydrate_lazy(app::App);
+    wasm_bindgen_futures::spawn_local(async {
+        // The code of the page that is shown comes first (browser/lazy.rs).
+        leptos::mount::hydrate_from_async(leptos::tachys::dom::body(), app::App).await.forget();
+        // Tests, people with a screen reader and a form that was sent early (ui/document.rs) learn from it that the page answers now.
+        browser::page::set_root_attribute("data-ready", "");
+    });
 }

@@ -47,6 +47,14 @@ pub struct PaletteAction {
     pub address: &'static str,
 }
 
+impl PaletteAction {
+    /// Whether each word that was typed begins a word of the action.
+    fn matches(&self, typed: &str) -> bool {
+        let words = self.words.to_lowercase();
+        typed.to_lowercase().split_whitespace().all(|typed| words.split(' ').any(|word| word.starts_with(typed)))
+    }
+}
+
 const ACTIONS: [PaletteAction; 13] = [
     PaletteAction { words: "Go home", icon: "home", address: "/" },
     PaletteAction { words: "New session", icon: "plus", address: "/sessions?new" },
@@ -95,6 +103,15 @@ pub fn Palette() -> impl IntoView {
     let recent = RwSignal::new(recent_searches());
     // Only the answer to the newest question counts.
     let asked = StoredValue::new(0_usize);
+    // Acts stand first: they are there at once, and what is found a moment later does not push them from under an Enter.
+    let hits = Memo::new(move |_| {
+        let asked = query.get().trim().to_owned();
+        let actions = ACTIONS.into_iter().filter(|action| action.matches(&asked)).map(Hit::Action);
+        let recent = if asked.is_empty() { recent.get() } else { Vec::new() };
+        let found = found.get().into_iter().map(|hit| Hit::Found(Box::new(hit)));
+        let everything = (!asked.is_empty()).then_some(Hit::Everything(asked.clone()));
+        recent.into_iter().map(Hit::Recent).chain(actions).chain(found).chain(everything).collect::<Vec<_>>()
+    });
     let ask = move |text: String| {
         asked.update_value(|asked| *asked += 1);
         let number = asked.get_value();
@@ -111,27 +128,17 @@ pub fn Palette() -> impl IntoView {
                 if let Ok(page) = answer.await
                     && asked.try_get_value() == Some(number)
                 {
+                    // What a person has moved to stays theirs, wherever it stands now.
+                    let moved = chosen.get_untracked();
+                    let kept = (moved > 0).then(|| hits.with_untracked(|hits| hits.get(moved).cloned())).flatten();
                     found.set(page.hits);
-                    chosen.set(0);
+                    chosen.set(
+                        kept.and_then(|kept| hits.with_untracked(|hits| hits.iter().position(|hit| *hit == kept))).unwrap_or_default(),
+                    );
                 }
             });
         });
     };
-    let hits = Memo::new(move |_| {
-        let asked = query.get().trim().to_owned();
-        let text = asked.to_lowercase();
-        let actions = ACTIONS.into_iter().filter(|action| text.is_empty() || action.words.to_lowercase().contains(&text)).map(Hit::Action);
-        let recent = if text.is_empty() { recent.get() } else { Vec::new() };
-        let everything = (!text.is_empty()).then_some(Hit::Everything(asked));
-        found
-            .get()
-            .into_iter()
-            .map(|hit| Hit::Found(Box::new(hit)))
-            .chain(recent.into_iter().map(Hit::Recent))
-            .chain(actions)
-            .chain(everything)
-            .collect::<Vec<_>>()
-    });
     let navigate = use_navigate();
     let open = Callback::new(move |index: usize| {
         if let Some(hit) = hits.with_untracked(|hits| hits.get(index).cloned()) {
@@ -266,5 +273,19 @@ pub fn SingleKeysSwitch() -> impl IntoView {
             />
             <span>"Single keys work outside of fields"</span>
         </label>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ACTIONS;
+
+    #[test]
+    fn actions_match_by_the_beginnings_of_their_words() {
+        let matching = |typed: &str| ACTIONS.iter().filter(|action| action.matches(typed)).map(|action| action.words).collect::<Vec<_>>();
+        assert_eq!(matching("changes"), ["See all changes"]);
+        assert_eq!(matching("NEW art"), ["New artifact"]);
+        assert!(matching("valuation").is_empty());
+        assert_eq!(matching("  ").len(), ACTIONS.len());
     }
 }
