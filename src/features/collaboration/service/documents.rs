@@ -8,6 +8,7 @@ mod keeper;
 pub mod limits;
 pub mod live;
 mod messages;
+mod plausible;
 mod presence;
 mod replica;
 mod settle;

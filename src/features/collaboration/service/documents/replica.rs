@@ -3,7 +3,10 @@
 //! Updates come and go in Yjs' first encoding, which every client speaks, and are stored in the second, which is a good deal smaller.
 //! What a client sends is foreign input for the library too: a panic in it is caught, and the replica is then not used again.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Mutex, PoisonError},
+};
 
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 use yrs::{
@@ -11,12 +14,15 @@ use yrs::{
     updates::{decoder::Decode as _, encoder::Encode as _},
 };
 
+use super::plausible::{Piece, Runs, Verdict, judge, pieces};
+
 /// The text's name in the document; part of the protocol.
-const CONTENT: &str = "content";
+pub const CONTENT: &str = "content";
 
 /// Why an update was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
+    /// It is no update, or none that an editor of texts writes.
     Unreadable,
     /// The library failed on it: the replica has to be loaded again.
     Broken,
@@ -41,6 +47,7 @@ pub struct Changed {
 pub struct Replica {
     doc: Doc,
     text: TextRef,
+    runs: Mutex<Runs>,
 }
 
 impl Replica {
@@ -48,7 +55,7 @@ impl Replica {
         // Offsets are UTF-8 bytes here; on the wire there are no offsets.
         let doc = Doc::with_options(Options::default());
         let text = doc.get_or_insert_text(CONTENT);
-        Self { doc, text }
+        Self { doc, text, runs: Mutex::default() }
     }
 
     /// A document that begins with this text, and its state to be stored.
@@ -77,11 +84,33 @@ impl Replica {
 
     /// Takes an update of a client. What builds on something that was never seen here is not taken.
     pub fn apply(&self, update: &[u8]) -> Result<Taken, Refused> {
-        // Decoding changes nothing: if it fails, the replica is as it was.
-        let update = catch_unwind(|| Update::decode_v1(update)).map_err(|_| Refused::Unreadable)?.map_err(|_| Refused::Unreadable)?;
-        if self.has_gap(&update) {
+        let decoded = decode(update)?;
+        if self.has_gap(&decoded) {
             return Ok(Taken { changed: None, gap: true });
         }
+        let pieces = pieces(update).ok().flatten().ok_or(Refused::Unreadable)?;
+        let mut runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
+        // Looking changes nothing either.
+        match catch_unwind(AssertUnwindSafe(|| judge(&self.doc, &pieces, &runs))).unwrap_or(Verdict::Impossible) {
+            Verdict::Plausible => {}
+            Verdict::Impossible => return Err(Refused::Unreadable),
+            Verdict::Unclear => self.try_out(update, &pieces)?,
+        }
+        let taken = self.integrate(decoded)?;
+        runs.note(&pieces);
+        Ok(taken)
+    }
+
+    /// Takes an update into a copy, and looks whether a reader who comes later would read the same.
+    fn try_out(&self, update: &[u8], pieces: &[Piece]) -> Result<(), Refused> {
+        let copy = self.fork()?;
+        let sound = copy.integrate(decode(update)?).is_ok()
+            && judge(&copy.doc, pieces, &Runs::default()) != Verdict::Impossible
+            && copy.fork().is_ok_and(|later| later.text() == copy.text());
+        if sound { Ok(()) } else { Err(Refused::Unreadable) }
+    }
+
+    fn integrate(&self, update: Update) -> Result<Taken, Refused> {
         guarded(|| {
             let mut tx = self.doc.transact_mut();
             let applied = tx.apply_update(update);
@@ -116,7 +145,7 @@ impl Replica {
 
     /// Whether there is nothing in an update that is not here already.
     pub fn knows(&self, update: &[u8]) -> bool {
-        let Ok(Ok(update)) = catch_unwind(|| Update::decode_v1(update)) else { return false };
+        let Ok(update) = decode(update) else { return false };
         let known = self.doc.transact().snapshot();
         !is_beyond(&update.insertions(true), &known.state_map) && update.delete_set().diff(&known.delete_set).is_empty()
     }
@@ -169,6 +198,11 @@ impl Replica {
         }
         Some(Changed { v1: tx.encode_update_v1(), v2: tx.encode_update_v2() })
     }
+}
+
+/// Decoding changes nothing: if it fails, the replica is as it was.
+fn decode(update: &[u8]) -> Result<Update, Refused> {
+    catch_unwind(|| Update::decode_v1(update)).map_err(|_| Refused::Unreadable)?.map_err(|_| Refused::Unreadable)
 }
 
 /// Whether something in a set is not in what `known` counts.
@@ -329,6 +363,38 @@ mod tests {
             let changed = replica.write(&new);
             prop_assert_eq!(changed.is_none(), old == new);
             prop_assert_eq!(replica.text(), new);
+        }
+
+        /// What was found so: pieces that name their neighbours the wrong way round, or themselves, stood elsewhere for whoever came later.
+        #[test]
+        fn what_a_client_made_up_reads_the_same_for_whoever_comes_later(
+            made_up in proptest::collection::vec((any::<u32>(), 0..4_usize, proptest::collection::vec((any::<usize>(), any::<u8>()), 0..3)), 1..40),
+        ) {
+            let (replica, _) = Replica::begin("shared text\n");
+            for (at, kind, changed) in made_up {
+                let client = replica.fork().expect("a copy");
+                let text = client.text();
+                let places: Vec<u32> = text.char_indices().map(|(at, _)| at as u32).chain([text.len() as u32]).collect();
+                let mut update = {
+                    let mut tx = client.doc.transact_mut();
+                    let place = at as usize % places.len();
+                    let (at, after, length) = (places[place], places[(place + 2).min(places.len() - 1)], text.len() as u32);
+                    match kind {
+                        0 if after > at => client.text.remove_range(&mut tx, at, after - at),
+                        1 => client.text.insert(&mut tx, length, "word "),
+                        _ => client.text.insert(&mut tx, at, "ab"),
+                    }
+                    tx.encode_update_v1()
+                };
+                for (at, byte) in changed {
+                    let at = at % update.len();
+                    update[at] = byte;
+                }
+                if replica.apply(&update) == Err(Refused::Broken) {
+                    break;
+                }
+                prop_assert_eq!(replica.fork().expect("a copy").text(), replica.text());
+            }
         }
 
         #[test]
