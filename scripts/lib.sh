@@ -84,7 +84,9 @@ build_front() {
     std=(CARGO_UNSTABLE_BUILD_STD=std,panic_abort CARGO_UNSTABLE_BUILD_STD_FEATURES=optimize_for_size)
   fi
   env -u RUSTC_WORKSPACE_WRAPPER -u CLIPPY_ARGS RUSTC_BOOTSTRAP=1 ${std[@]+"${std[@]}"} CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS="$flags" \
-    cargo leptos build --release --precompress --split --lib-features hydrate,split --frontend-only
+    cargo leptos build --release --split --lib-features hydrate,split --frontend-only
+  # cargo-leptos can do it as well, one file after another and every time.
+  node scripts/precompress.mjs target/site "$CACHE/precompressed"
 }
 
 # browser: the path of an installed Chromium or Chrome.

@@ -5,10 +5,12 @@
 mod clients;
 mod documents;
 mod import;
+mod jobs;
 mod others;
 mod process;
 mod rooms;
 mod scale;
+mod search;
 mod server;
 mod sessions;
 mod socket;
@@ -74,6 +76,12 @@ fn main() -> Result<()> {
     }
     if wanted("sessions") {
         figures.extend(runtime.block_on(sessions::run())?);
+    }
+    if wanted("search") {
+        figures.extend(runtime.block_on(search::run())?);
+    }
+    if wanted("jobs") {
+        figures.extend(runtime.block_on(jobs::run())?);
     }
     println!("\n| figure | goal | measured | |\n|---|---|---|---|");
     for Figure { what, goal, measured, met } in figures {

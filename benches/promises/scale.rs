@@ -116,7 +116,7 @@ pub async fn run() -> Result<Vec<Figure>> {
 }
 
 /// A zip of made-up skills and agents, each another text.
-fn archive(range: std::ops::Range<usize>) -> Result<Vec<u8>> {
+pub fn archive(range: std::ops::Range<usize>) -> Result<Vec<u8>> {
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
     let options = SimpleFileOptions::default();
     for number in range {

@@ -14,6 +14,7 @@ use crate::Result;
 pub struct Server {
     process: Child,
     cores: Option<String>,
+    variables: &'static [(&'static str, &'static str)],
     /// Removed with it.
     data: TempDir,
     pub address: String,
@@ -25,13 +26,18 @@ pub struct Server {
 impl Server {
     /// Starts the release binary; `cores` as `taskset` takes them.
     pub async fn start(cores: Option<&str>) -> Result<Self> {
+        Self::start_with(cores, &[]).await
+    }
+
+    /// The same with variables of the environment.
+    pub async fn start_with(cores: Option<&str>, variables: &'static [(&'static str, &'static str)]) -> Result<Self> {
         let data = TempDir::new()?;
         let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let address = format!("127.0.0.1:{port}");
         let client = reqwest::Client::builder().cookie_store(true).build()?;
         let began = Instant::now();
-        let process = spawn(cores, data.path(), &address)?;
-        let mut server = Self { process, cores: cores.map(str::to_owned), data, address, client, started_in: Duration::ZERO };
+        let process = spawn(cores, data.path(), &address, variables)?;
+        let mut server = Self { process, cores: cores.map(str::to_owned), variables, data, address, client, started_in: Duration::ZERO };
         server.answers(began).await?;
         Ok(server)
     }
@@ -41,7 +47,7 @@ impl Server {
         self.process.kill()?;
         self.process.wait()?;
         let began = Instant::now();
-        self.process = spawn(self.cores.as_deref(), self.data.path(), &self.address)?;
+        self.process = spawn(self.cores.as_deref(), self.data.path(), &self.address, self.variables)?;
         self.answers(began).await
     }
 
@@ -155,7 +161,7 @@ pub struct Place {
     pub sessions: Vec<String>,
 }
 
-fn spawn(cores: Option<&str>, data: &Path, address: &str) -> Result<Child> {
+fn spawn(cores: Option<&str>, data: &Path, address: &str, variables: &[(&str, &str)]) -> Result<Child> {
     let binary = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/release/llmos");
     let mut command = match cores {
         Some(cores) => {
@@ -165,7 +171,13 @@ fn spawn(cores: Option<&str>, data: &Path, address: &str) -> Result<Child> {
         }
         None => Command::new(binary),
     };
-    command.arg("serve").env("DATA_DIR", data).env("LEPTOS_SITE_ADDR", address).env("RUST_LOG", "error").stdout(Stdio::null());
+    command
+        .arg("serve")
+        .env("DATA_DIR", data)
+        .env("LEPTOS_SITE_ADDR", address)
+        .env("RUST_LOG", "error")
+        .envs(variables.iter().copied())
+        .stdout(Stdio::null());
     Ok(command.spawn()?)
 }
 

@@ -1,5 +1,5 @@
 // Search: in one's own words, narrowed, with its whole state in the address; and from the palette.
-import { checkAccessible, createArtifact, expect, ready, test } from "../fixtures/index.js";
+import { api, beginSession, checkAccessible, createArtifact, expect, ready, test } from "../fixtures/index.js";
 import type { APIRequestContext, Page } from "@playwright/test";
 
 const hits = (page: Page) => page.locator(".hits .hit");
@@ -77,6 +77,33 @@ test("the palette finds while one types, and remembers what was asked", async ({
   await page.waitForURL(/\/search\?q=trim/);
   await page.keyboard.press("Control+k");
   await expect(page.getByRole("option", { name: /trim wic/ })).toBeVisible();
+});
+
+test("a session is found by what was said in it, and leads to the message; beside an artifact stands what is like it", async ({ page, team }) => {
+  const request = page.context().request;
+  const session = await beginSession(request, team, "Harbor lights");
+  for (const text of ["Good morning.", "The windlass of the east pier squeals.", "Who has oil?"]) await api(request, "POST", `/sessions/${session.id}/messages`, { text });
+  await page.goto("/search?q=squealing%20windlass");
+  await ready(page);
+  const hit = hits(page).filter({ hasText: "Harbor lights" });
+  await expect(hit).toContainText(team.name);
+  await expect(hit.locator("mark").first()).toBeVisible();
+  await page.getByRole("region", { name: "Narrow it" }).getByRole("link", { name: /^Sessions/ }).click();
+  await expect(page).toHaveURL(/kind=session/);
+  await checkAccessible(page);
+  await hit.getByRole("link").click();
+  await page.waitForURL(new RegExp(`/sessions/${session.id}\\?entry=`));
+  await expect(page.getByRole("article").filter({ hasText: "The windlass of the east pier squeals." })).toBeVisible();
+
+  const text = (name: string) => `---\nname: ${name}\ndescription: How the ${name} is kept.\ntags: [brass]\n---\n\nPolish the brass of the ${name}.\n`;
+  const [lamp] = [await createArtifact(request, team.volumeId, "Brass lamp", text("Brass lamp")), await createArtifact(request, team.volumeId, "Brass bell", text("Brass bell"))];
+  await page.goto(`/artifacts/${lamp.id}`);
+  await ready(page);
+  const alike = page.getByRole("complementary", { name: "About this artifact" });
+  await expect(alike.getByRole("heading", { name: "More like this" })).toBeVisible();
+  await checkAccessible(page);
+  await alike.getByRole("link", { name: "Brass bell" }).click();
+  await expect(page.getByRole("heading", { name: "Brass bell" }).first()).toBeVisible();
 });
 
 test("a search reads without script @noscript", async ({ page, account }) => {

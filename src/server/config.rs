@@ -10,7 +10,7 @@ use std::{
 
 use serde::Deserialize;
 
-use crate::features::collaboration::service::limits::SocketLimits;
+use crate::features::{accounts::model::KeyProvider, collaboration::service::limits::SocketLimits};
 
 const EMBEDDED: &str = include_str!("../../Leptos.toml");
 const FILE: &str = "Leptos.toml";
@@ -41,6 +41,11 @@ pub struct Config {
     pub ws_url: Option<String>,
     /// The directory of the model that search goes by meaning with, as Hugging Face lays it out.
     pub embedding_model_dir: PathBuf,
+    pub embedding_backend: EmbeddingBackend,
+    /// The key of the server at OpenAI; teams may have their own.
+    pub openai_api_key: Option<String>,
+    /// What the paths of OpenAI's API are put behind: another service that speaks like it may stand there.
+    pub openai_base_url: String,
     /// Queries that one account may ask each minute.
     pub search_rate: NonZeroU32,
     /// Times of open sockets; not configurable from outside.
@@ -54,6 +59,14 @@ pub struct Config {
 pub struct GitHub {
     pub client_id: String,
     pub client_secret: String,
+}
+
+/// Where the vectors of search come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EmbeddingBackend {
+    /// A model on this machine.
+    Local,
+    OpenAi,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -189,6 +202,16 @@ impl Config {
             url => url,
         };
         let ws_url = ws_url.as_deref().map(socket_url).transpose()?;
+        let embedding_backend = match source.get("EMBEDDING_BACKEND")?.as_deref() {
+            None | Some("local") => EmbeddingBackend::Local,
+            Some("openai") => EmbeddingBackend::OpenAi,
+            Some(other) => {
+                return Err(ConfigError {
+                    name: "EMBEDDING_BACKEND".to_owned(),
+                    problem: format!("“{other}” is neither local nor openai"),
+                });
+            }
+        };
         let embedding_model_dir = match source.get("EMBEDDING_MODEL_DIR")? {
             Some(folder) => PathBuf::from(folder),
             None => model_dir(&data_dir, environment),
@@ -208,6 +231,9 @@ impl Config {
             ws_addr: source.parse("WS_ADDR", "an address such as 127.0.0.1:3001")?,
             ws_url,
             embedding_model_dir,
+            embedding_backend,
+            openai_api_key: source.get("OPENAI_API_KEY")?,
+            openai_base_url: source.get("OPENAI_BASE_URL")?.unwrap_or_else(|| "https://api.openai.com/v1".to_owned()),
             search_rate: source.parse("SEARCH_RATE", "a number of queries above 0")?.unwrap_or(SEARCH_RATE),
             sockets: SocketLimits::default(),
             demo: source.parse("LLMOS_DEMO", "true or false")?.unwrap_or(false),
@@ -217,6 +243,14 @@ impl Config {
     /// Whether people reach us over https, so that cookies must be Secure.
     pub fn secure(&self) -> bool {
         self.site_url.as_deref().is_some_and(|url| url.starts_with("https:"))
+    }
+
+    /// The services outside that this server uses on behalf of teams.
+    pub fn key_providers(&self) -> Vec<KeyProvider> {
+        match self.embedding_backend {
+            EmbeddingBackend::Local => Vec::new(),
+            EmbeddingBackend::OpenAi => vec![KeyProvider::OpenAi],
+        }
     }
 
     /// The address to put into links.

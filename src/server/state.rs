@@ -35,6 +35,8 @@ pub struct Inner {
     /// What the library filters and sorts by, in memory.
     pub library: LibraryIndex,
     /// What search ranks, in memory.
+    /// Seals what others gave us to say again.
+    pub vault: super::secrets::Vault,
     pub search: SearchIndex,
     pub search_model: search::service::Model,
     pub search_limit: SearchLimit,
@@ -69,6 +71,7 @@ impl AppState {
         std::fs::create_dir_all(&config.data_dir)?;
         let db = Db::open(&config.database_url).await?;
         let blobs = Blobs::open(&config.data_dir)?;
+        let signing_key = super::secrets::signing_key(config.secret_key.as_deref(), &config.data_dir)?;
         let http = reqwest::Client::builder()
             .user_agent(concat!("llmos-lite/", env!("CARGO_PKG_VERSION")))
             .timeout(std::time::Duration::from_secs(15))
@@ -80,14 +83,15 @@ impl AppState {
             renderer: Renderer::new(),
             library: LibraryIndex::new(),
             search: SearchIndex::default(),
-            search_model: search::service::Model::default(),
+            search_model: search::service::Model::new(&config),
             search_limit: SearchLimit::new(config.search_rate),
             visits: Visits::new(),
             limits: Limits::new(),
             actors: ActorCache::default(),
             rooms: Rooms::new(config.sockets),
             documents: Documents::default(),
-            signing_key: super::secrets::signing_key(config.secret_key.as_deref(), &config.data_dir)?,
+            vault: super::secrets::Vault::new(&signing_key),
+            signing_key,
             http,
             config,
             jobs: Notify::new(),

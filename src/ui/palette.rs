@@ -3,16 +3,13 @@
 use leptos::prelude::*;
 use leptos_router::hooks::use_navigate;
 
-use super::{Icon, KindMark, keys::single_keys};
+use super::{Icon, keys::single_keys};
 use crate::{
     browser::page,
-    features::{
-        artifacts::model::Kind,
-        search::{
-            model::{SearchHit, SearchQuery},
-            state::{recent_searches, remember_search, search_address, search_as_typed},
-            ui::marked,
-        },
+    features::search::{
+        model::{SearchHit, SearchQuery},
+        state::{hit_address, recent_searches, remember_search, search_address, search_as_typed},
+        ui::{FoundMark, marked},
     },
 };
 
@@ -83,7 +80,7 @@ enum Hit {
 impl Hit {
     fn address(&self) -> String {
         match self {
-            Hit::Found(hit) => format!("/artifacts/{}", hit.id),
+            Hit::Found(hit) => hit_address(hit),
             Hit::Everything(text) | Hit::Recent(text) => search_address(&SearchQuery { q: Some(text.clone()), ..SearchQuery::default() }),
             Hit::Action(action) => action.address.to_owned(),
         }
@@ -202,8 +199,7 @@ pub fn Palette() -> impl IntoView {
                             .map(|(index, hit)| {
                                 let (mark, words, more) = match hit {
                                     Hit::Found(hit) => {
-                                        let kind = hit.kind.as_str().parse().unwrap_or(Kind::Skill);
-                                        (view! { <KindMark kind=kind small=true/> }.into_any(), marked(hit.name_pieces), hit.volume_name)
+                                        (view! { <FoundMark found=hit.kind small=true/> }.into_any(), marked(hit.name_pieces), hit.place)
                                     }
                                     Hit::Everything(text) => (view! { <Icon name="search"/> }.into_any(), format!("Search everything for “{text}”").into_any(), String::new()),
                                     Hit::Recent(text) => (view! { <Icon name="clock"/> }.into_any(), text.into_any(), "recent".to_owned()),

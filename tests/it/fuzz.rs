@@ -15,7 +15,7 @@ use yrs::{
 };
 
 use crate::{
-    app::{Client, TestApp, text},
+    app::{Client, text},
     editor::Editor,
     raw::{BINARY, Heard, PING, Raw, TEXT, frame},
     socket::Socket,
@@ -285,10 +285,11 @@ app_test!(a_document_survives_whatever_is_sent, |app| {
     let ines = app.join(&maya, &team, "member", "ines@harbor.internal").await;
     let shared = volume(&maya, "team").await;
     let token = app.token_of(&ines).await;
+    let editors = Opener { url: &app.url, token: app.client_with_token(&maya, &["read", "write"]).await.token.expect("a token") };
     let (mut sent, mut connections, mut codes) = (0, 0_usize, std::collections::BTreeMap::<u16, usize>::new());
     while sent < frames() {
         let artifact = text(&create(&maya, &shared, &format!("shared {connections}")).await["summary"]["id"]);
-        let mut pair = [Editor::open(app, &maya, &artifact).await, Editor::open(app, &maya, &artifact).await];
+        let mut pair = editors.pair(&artifact).await;
         for _ in 0..DOCUMENT_EVERY {
             if sent >= frames() {
                 break;
@@ -324,12 +325,12 @@ app_test!(a_document_survives_whatever_is_sent, |app| {
             connections += 1;
             if connections.is_multiple_of(LOOK_EVERY) {
                 nothing_panicked();
-                look_at_the_document(app, &maya, &artifact, &mut pair).await;
+                look_at_the_document(&editors, &artifact, &mut pair).await;
             }
         }
         nothing_panicked();
-        look_at_the_document(app, &maya, &artifact, &mut pair).await;
-        the_draft_is_what_is_written(app, &maya, &mut pair, &artifact).await;
+        look_at_the_document(&editors, &artifact, &mut pair).await;
+        the_draft_is_what_is_written(&editors, &maya, &mut pair, &artifact).await;
     }
     println!("{sent} frames over {connections} connections; closed: {codes:?}");
 });
@@ -381,14 +382,29 @@ fn message(rng: &mut Rng, doc: &Doc) -> Vec<u8> {
     message.encode_v1()
 }
 
+/// Opens documents with one token: an account has a hundred at most.
+struct Opener<'a> {
+    url: &'a str,
+    token: String,
+}
+
+impl Opener<'_> {
+    async fn pair(&self, artifact: &str) -> [Editor; 2] {
+        [self.open(artifact).await, self.open(artifact).await]
+    }
+    async fn open(&self, artifact: &str) -> Editor {
+        Editor::connect(self.url, &self.token, artifact).await.unwrap_or_else(|code| panic!("closed with {code}"))
+    }
+}
+
 /// How long two honest editors may take to hear of each other.
 const HEARD: std::time::Duration = std::time::Duration::from_secs(20);
 
 /// One writes and the other reads it. A frame may have claimed to be of the writer's own client, and further than that client is: what it
 /// writes then counts as known, in every document of Yjs. Whoever loads the page again is a new client, and goes on.
-async fn look_at_the_document(app: &TestApp, who: &Client, artifact: &str, pair: &mut [Editor; 2]) {
+async fn look_at_the_document(editors: &Opener<'_>, artifact: &str, pair: &mut [Editor; 2]) {
     if !hears_the_other(pair).await {
-        *pair = [Editor::open(app, who, artifact).await, Editor::open(app, who, artifact).await];
+        *pair = editors.pair(artifact).await;
         assert!(hears_the_other(pair).await, "what one wrote did not reach the other");
     }
 }
@@ -415,13 +431,13 @@ async fn hears_the_other(pair: &mut [Editor; 2]) -> bool {
 }
 
 /// Of editors whose client a frame claimed to be, with other words under the same numbers, each keeps its own: they load the page again.
-async fn the_draft_is_what_is_written(app: &TestApp, maya: &Client, pair: &mut [Editor; 2], artifact: &str) {
+async fn the_draft_is_what_is_written(editors: &Opener<'_>, maya: &Client, pair: &mut [Editor; 2], artifact: &str) {
     for editor in &mut *pair {
         editor.until_saved().await;
     }
     let mut text = draft_of(maya, artifact).await;
     if pair.iter().any(|editor| shown(editor) != text) {
-        *pair = [Editor::open(app, maya, artifact).await, Editor::open(app, maya, artifact).await];
+        *pair = editors.pair(artifact).await;
         text = draft_of(maya, artifact).await;
     }
     for editor in pair {

@@ -21,6 +21,7 @@ mod idempotency;
 mod import;
 mod jobs;
 mod notifications;
+mod openai;
 mod pages;
 mod process;
 mod publishing;

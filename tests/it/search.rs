@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     app::{Client, TestApp, text},
+    sessions::{begin, say},
     volumes::{commit, create, save, volume},
 };
 
@@ -281,3 +282,67 @@ app_test!(
         panic!("it says so");
     }
 );
+
+app_test!(sessions_are_found_by_what_is_said_in_them_by_those_who_may_read_them, |app| {
+    let maya = app.sign_up_first().await;
+    let team = maya.team("Harbor").await;
+    let ines = app.join(&maya, &team, "viewer", "ines@harbor.internal").await;
+    let stranger = app.sign_up(&maya, "priya@harbor.example").await;
+    let shared = begin(&maya, Some(&team), "Lantern repairs").await;
+    let private = begin(&maya, None, "My own lanterns").await;
+    say(&maya, &shared, "First of all: good morning.").await;
+    let said = say(&maya, &shared, "The frobnicator of the east pier rattles.").await;
+    say(&maya, &private, "Buy a new frobnicator.").await;
+    let sessions = async |client: &Client, query: &str| -> Vec<Value> {
+        let (status, page) = client.get(&format!("/search?kind=session&{query}")).await;
+        assert_eq!(status, 200, "{page}");
+        page["hits"].as_array().expect("hits").clone()
+    };
+    let names = async |client: &Client, query: &str| {
+        let mut names: Vec<String> = sessions(client, query).await.iter().map(|hit| text(&hit["name"])).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names(&maya, "q=frobnicator").await, ["Lantern repairs", "My own lanterns"]);
+    assert_eq!(names(&ines, "q=frobnicator").await, ["Lantern repairs"]);
+    assert_eq!(names(&stranger, "q=frobnicator").await, [] as [&str; 0]);
+    assert_eq!(names(&maya, &format!("q=frobnicator&team={team}")).await, ["Lantern repairs"]);
+    let hit = sessions(&ines, "q=frobnicator&explain=true").await.remove(0);
+    assert_eq!((&hit["id"], &hit["place"], &hit["teamId"]), (&json!(shared), &json!("Harbor"), &json!(team)), "{hit}");
+    assert_eq!(hit["entry"], said["number"], "{hit}");
+    let (_, suggested) = ines.get("/search/suggest?q=lantern").await;
+    assert!(suggested.as_array().expect("a list").iter().any(|one| one["id"] == json!(shared) && one["kind"] == "session"), "{suggested}");
+
+    // Edited, deleted, renamed, thrown away and taken back.
+    let message = format!("/sessions/{shared}/messages/{}", text(&said["id"]));
+    assert_eq!(maya.patch(&message, json!({ "text": "The windlass rattles." })).await.0, 200);
+    assert_eq!(names(&ines, "q=frobnicator").await, [] as [&str; 0]);
+    assert_eq!(names(&ines, "q=windlass").await, ["Lantern repairs"]);
+    assert_eq!(maya.delete(&message).await.0, 204);
+    assert_eq!(names(&ines, "q=windlass").await, [] as [&str; 0]);
+    assert_eq!(maya.patch(&format!("/sessions/{shared}"), json!({ "title": "Capstan repairs" })).await.0, 200);
+    assert_eq!(names(&ines, "q=capstan").await, ["Capstan repairs"]);
+    assert_eq!(maya.delete(&format!("/sessions/{shared}")).await.0, 204);
+    assert_eq!(names(&ines, "q=capstan").await, [] as [&str; 0]);
+    assert_eq!(maya.post(&format!("/sessions/{shared}/undelete"), Value::Null).await.0, 204);
+    assert_eq!(names(&ines, "q=capstan").await, ["Capstan repairs"]);
+});
+
+app_test!(a_place_narrows_what_is_found_and_changes_no_score, |app| {
+    let maya = app.sign_up_first().await;
+    let own = volume(&maya, "user").await;
+    let team = maya.team("Harbor").await;
+    let other = team_volume(&maya, &team).await;
+    for (volume, name) in [(&own, "tide-a"), (&other, "tide-b"), (&other, "tide-c")] {
+        written(&maya, volume, name, &skill(name, "Of tides.", "", "Tideworks turn with the moon.")).await;
+    }
+    let scores = async |query: &str| -> Vec<(String, f64)> {
+        let (_, page) = maya.get(&format!("/search?q=tideworks%20moon&{query}")).await;
+        page["hits"].as_array().expect("hits").iter().map(|hit| (text(&hit["slug"]), hit["score"].as_f64().expect("a score"))).collect()
+    };
+    let all = scores("").await;
+    assert_eq!(all.len(), 3);
+    assert_eq!(scores(&format!("volume={own}")).await, all.iter().filter(|(name, _)| name == "tide-a").cloned().collect::<Vec<_>>());
+    assert_eq!(scores(&format!("team={team}")).await, all.iter().filter(|(name, _)| name != "tide-a").cloned().collect::<Vec<_>>());
+    assert_eq!(maya.get(&format!("/search?q=x&team={team}&volume={own}")).await.0, 400);
+});

@@ -52,11 +52,28 @@ fn sql_is_only_in_stores_and_the_server_core() {
 
 /// Which feature writes a table. Others may join it to read, and ask that feature's service to write.
 const WRITERS: [(&str, &[&str]); 11] = [
-    ("accounts", &["users", "sign_ins", "teams", "memberships", "invitations", "password_links", "api_tokens", "audit_events", "settings"]),
+    (
+        "accounts",
+        &[
+            "users",
+            "sign_ins",
+            "teams",
+            "memberships",
+            "invitations",
+            "password_links",
+            "api_tokens",
+            "audit_events",
+            "settings",
+            "team_keys",
+        ],
+    ),
     ("volumes", &["volumes", "commits", "departures"]),
     ("artifacts", &["artifacts", "contents", "revisions", "drafts", "draft_authors", "revision_contributors", "favourites", "recents"]),
     ("collaboration", &["rooms", "room_events", "documents", "document_updates"]),
-    ("sessions", &["sessions", "session_entries", "session_people", "session_artifacts", "session_attachments", "session_records"]),
+    (
+        "sessions",
+        &["sessions", "session_entries", "session_people", "session_artifacts", "session_attachments", "session_records", "session_scopes"],
+    ),
     ("comments", &["comment_threads", "comments"]),
     ("notifications", &["notifications"]),
     ("search", &["embeddings"]),

@@ -43,6 +43,8 @@ pub enum Order {
 pub struct Filter {
     /// Whose documents the asker may read. No other document is ranked, counted, suggested, or has a part in any score.
     pub scopes: Vec<Scope>,
+    /// In one of these, of those that are readable.
+    pub places: Vec<Scope>,
     /// One of these.
     pub kinds: Vec<Kind>,
     /// One of these, without regard to case.
@@ -73,13 +75,15 @@ pub(crate) enum Access {
 impl Index {
     /// How each document stands to a filter.
     pub(crate) fn access(&self, filter: &Filter) -> Vec<Access> {
-        let readable: Vec<bool> = self.scopes.values.iter().map(|(scope, _)| filter.scopes.contains(scope)).collect();
+        let among = |scopes: &[Scope]| self.scopes.values.iter().map(|(scope, _)| scopes.contains(scope)).collect::<Vec<bool>>();
+        let (readable, places) = (among(&filter.scopes), among(&filter.places));
         let categories: Vec<u32> = filter.categories.iter().filter_map(|name| self.categories.find(&*label(name))).collect();
         let authors: Vec<u32> = filter.authors.iter().filter_map(|id| self.authors.find(id)).collect();
         let tags: Option<Vec<u32>> = filter.tags.iter().map(|name| self.tags.find(&*label(name))).collect();
         let one_of = |asked: bool, wanted: &[u32], number: Option<u32>| !asked || number.is_some_and(|number| wanted.contains(&number));
         let passes = |entry: &Entry| {
-            (filter.kinds.is_empty() || filter.kinds.contains(&entry.kind))
+            (filter.places.is_empty() || places[entry.scope as usize])
+                && (filter.kinds.is_empty() || filter.kinds.contains(&entry.kind))
                 && one_of(!filter.categories.is_empty(), &categories, entry.category)
                 && one_of(!filter.authors.is_empty(), &authors, entry.author)
                 && tags.as_ref().is_some_and(|tags| tags.iter().all(|tag| entry.tags.contains(tag)))

@@ -68,6 +68,7 @@ fn documents() -> impl Strategy<Value = Vec<(Document, Option<Vec<f32>>)>> {
 fn filter() -> impl Strategy<Value = Filter> {
     let lists = (
         subsequence(vec![Scope(0), Scope(1), Scope(2)], 1..=3),
+        subsequence(vec![Scope(0), Scope(1), Scope(2)], 0..=2),
         subsequence(Kind::ALL.to_vec(), 0..=5),
         subsequence(vec!["Finance".to_owned(), "design".to_owned(), "none".to_owned()], 0..=2),
         subsequence(vec![0, 1, 2, 7], 0..=2),
@@ -79,9 +80,20 @@ fn filter() -> impl Strategy<Value = Filter> {
         prop::option::of(1f32..5.0),
         prop::option::of(0i64..100),
     );
-    (lists, numbers).prop_map(|((scopes, kinds, categories, authors, tags), (min_version, max_version, min_rating, updated_since))| {
-        Filter { scopes, kinds, categories, authors, tags, min_version, max_version, min_rating, updated_since }
-    })
+    (lists, numbers).prop_map(
+        |((scopes, places, kinds, categories, authors, tags), (min_version, max_version, min_rating, updated_since))| Filter {
+            scopes,
+            places,
+            kinds,
+            categories,
+            authors,
+            tags,
+            min_version,
+            max_version,
+            min_rating,
+            updated_since,
+        },
+    )
 }
 
 fn query() -> impl Strategy<Value = Query> {
@@ -128,7 +140,8 @@ fn same(a: &Answer, b: &Answer) -> Result<(), TestCaseError> {
 /// The filter, said once more in the plainest way.
 fn passes(document: &Document, filter: &Filter) -> bool {
     let lower = |list: &[String]| list.iter().map(|name| name.to_lowercase()).collect::<Vec<_>>();
-    (filter.kinds.is_empty() || filter.kinds.contains(&document.kind))
+    (filter.places.is_empty() || filter.places.contains(&document.scope))
+        && (filter.kinds.is_empty() || filter.kinds.contains(&document.kind))
         && (filter.categories.is_empty() || lower(&filter.categories).contains(&document.category))
         && (filter.authors.is_empty() || document.author.as_ref().is_some_and(|author| filter.authors.contains(&author.id)))
         && lower(&filter.tags).iter().all(|tag| document.tags.contains(tag))

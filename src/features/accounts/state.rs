@@ -13,7 +13,7 @@ use leptos_router::hooks::use_query_map;
 use serde::Serialize;
 
 use super::model::{
-    AdminTeam, ApiToken, AuditPage, Instance, InstanceSettings, Invitation, InvitationPreview, Me, Member, SignIn, Team, UserPage,
+    AdminTeam, ApiToken, AuditPage, Instance, InstanceSettings, Invitation, InvitationPreview, Me, Member, SignIn, Team, TeamKey, UserPage,
 };
 use crate::{
     browser::{
@@ -139,6 +139,7 @@ pub struct TeamData {
     /// Tokens of the agent that the address names.
     pub agent_tokens: Fetched<Vec<ApiToken>>,
     pub audit: Fetched<AuditPage>,
+    pub keys: Fetched<Vec<TeamKey>>,
 }
 
 impl TeamData {
@@ -160,6 +161,7 @@ impl TeamData {
                 let before = query.read().get("before");
                 (part.get() == "audit").then(|| paged(&format!("/teams/{}/audit", data::encode(&id.get())), None, before))
             }),
+            keys: data::fetch(move || (part.get() == "settings").then(|| format!("/teams/{}/keys", data::encode(&id.get())))),
         }
     }
 }

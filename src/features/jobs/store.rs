@@ -165,32 +165,35 @@ pub async fn progress(tx: &mut Tx, id: &str, done: i64, total: i64, now: i64) ->
     Ok(cancel != Some(1))
 }
 
-/// Ends a job. One that failed because somebody asked it to stop is cancelled.
-pub async fn finish(tx: &mut Tx, id: &str, state: JobState, report: Option<&str>, error: Option<&str>, now: i64) -> AppResult<()> {
+/// Ends a job. One that failed because somebody asked it to stop is cancelled. A runner that was thought to be gone, and whose job was begun
+/// by another since, ends nothing.
+pub async fn finish(tx: &mut Tx, job: &Job, state: JobState, report: Option<&str>, error: Option<&str>, now: i64) -> AppResult<()> {
     sqlx::query(
         "UPDATE jobs SET state = CASE WHEN $2 = 'failed' AND cancel_requested = 1 THEN 'cancelled' ELSE $2 END,
-           report = $3, error = $4, leased_until = NULL, updated_at = $5 WHERE id = $1 AND state = 'running'",
+           report = $3, error = $4, leased_until = NULL, updated_at = $5 WHERE id = $1 AND state = 'running' AND attempts = $6",
     )
-    .bind(id)
+    .bind(&job.id)
     .bind(state.as_str())
     .bind(report)
     .bind(error)
     .bind(now)
+    .bind(job.attempts)
     .execute(&mut **tx)
     .await?;
     Ok(())
 }
 
-/// Queues a job again that could not be done now; one that is to stop does not come back.
-pub async fn retry(tx: &mut Tx, id: &str, error: &str, at: i64, now: i64) -> AppResult<()> {
+/// Queues a job again that could not be done now, under the same condition; one that is to stop does not come back.
+pub async fn retry(tx: &mut Tx, job: &Job, error: &str, at: i64, now: i64) -> AppResult<()> {
     sqlx::query(
         "UPDATE jobs SET state = CASE WHEN cancel_requested = 1 THEN 'cancelled' ELSE 'queued' END,
-           run_at = $2, error = $3, leased_until = NULL, updated_at = $4 WHERE id = $1 AND state = 'running'",
+           run_at = $2, error = $3, leased_until = NULL, updated_at = $4 WHERE id = $1 AND state = 'running' AND attempts = $5",
     )
-    .bind(id)
+    .bind(&job.id)
     .bind(at)
     .bind(error)
     .bind(now)
+    .bind(job.attempts)
     .execute(&mut **tx)
     .await?;
     Ok(())

@@ -22,16 +22,18 @@ pub enum Found {
     Skill,
     Tool,
     Agent,
+    Session,
 }
 
 impl Found {
-    pub const ALL: [Self; 3] = [Self::Skill, Self::Tool, Self::Agent];
+    pub const ALL: [Self; 4] = [Self::Skill, Self::Tool, Self::Agent, Self::Session];
 
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Skill => "skill",
             Self::Tool => "tool",
             Self::Agent => "agent",
+            Self::Session => "session",
         }
     }
     pub fn parse(text: &str) -> Option<Self> {
@@ -56,7 +58,7 @@ pub struct SearchQuery {
     /// What is needed, in one's own words. Quotation marks ask for the words side by side, a minus leaves out what has a word.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub q: Option<String>,
-    /// Any of `skill`, `tool`, `agent`.
+    /// Any of `skill`, `tool`, `agent`, `session`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
     /// Any of these.
@@ -181,6 +183,7 @@ pub struct Why {
 pub struct SearchHit {
     pub id: String,
     pub kind: Found,
+    /// Empty for sessions.
     pub slug: String,
     /// From 0 to 1, comparable among the hits of one query.
     pub score: f32,
@@ -191,8 +194,16 @@ pub struct SearchHit {
     pub description_pieces: Vec<Piece>,
     /// The part of the text that fits best, with the words that matched.
     pub passage: Vec<Piece>,
-    pub volume_id: VolumeId,
-    pub volume_name: String,
+    /// What it is in: a volume, or of a session the team that it is shared with; neither for a private session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volume_id: Option<VolumeId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub team_id: Option<TeamId>,
+    /// Its name.
+    pub place: String,
+    /// Of a session, the number of the message that fits best.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entry: Option<i64>,
     pub category: String,
     pub tags: Vec<String>,
     pub version: String,
@@ -239,7 +250,7 @@ pub struct SearchStatus {
     pub documents: usize,
     /// Of them, those whose vectors are still to be made.
     pub waiting: usize,
-    /// `ready`, `loading`, or `missing`: then search goes by words alone, and the log says why.
+    /// `ready`, `loading`, `missing`, or `away` while a service does not answer: then search goes by words alone, and the log says why.
     pub meaning: String,
 }
 
@@ -261,6 +272,9 @@ pub struct Suggested {
     /// The id of what has this name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
+    /// And what it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<Found>,
 }
 
 /// How many like one are asked for.

@@ -3,13 +3,14 @@
 use leptos::prelude::*;
 use leptos_router::params::ParamsMap;
 
-use super::model::{Found, SearchPage, SearchQuery, SearchSort, values};
+use super::model::{Found, SearchHit, SearchPage, SearchQuery, SearchSort, values};
 use crate::{
     browser::{
         data::{self, Fetched},
         storage,
     },
     error::AppResult,
+    ids::ArtifactId,
 };
 
 const RECENT: &str = "llmos-searches";
@@ -47,6 +48,15 @@ pub fn search_address(query: &SearchQuery) -> String {
     data::with_query("/search", query)
 }
 
+/// Where a hit leads: of a session, to the message that fits best.
+pub fn hit_address(hit: &SearchHit) -> String {
+    match (hit.kind, hit.entry) {
+        (Found::Session, Some(entry)) => format!("/sessions/{}?entry={entry}", hit.id),
+        (Found::Session, None) => format!("/sessions/{}", hit.id),
+        _ => format!("/artifacts/{}", hit.id),
+    }
+}
+
 /// Takes a value into a list of the address, or out of it.
 pub fn toggled(list: Option<&str>, value: &str) -> Option<String> {
     let mut kept = values(list);
@@ -67,6 +77,11 @@ pub fn use_search(query: Memo<SearchQuery>) -> Fetched<SearchPage> {
 /// While somebody types.
 pub fn search_as_typed(text: String, limit: u32) -> impl Future<Output = AppResult<SearchPage>> + Send + 'static {
     data::get(search_address(&SearchQuery { q: Some(text), partial: Some(true), limit: Some(limit), ..SearchQuery::default() }))
+}
+
+/// What is like an artifact.
+pub fn similar_to(id: ArtifactId, limit: u32) -> impl Future<Output = AppResult<Vec<SearchHit>>> + Send + 'static {
+    data::get(format!("/artifacts/{id}/similar?limit={limit}"))
 }
 
 /// What one searched for lately on this device, the newest first.

@@ -8,7 +8,7 @@ use leptos_router::{
 
 use super::{
     model::{Count, Found, LIMIT_DEFAULT, Piece, SearchFacets, SearchHit, SearchPage, SearchQuery, SearchSort, Why, values},
-    state::{remember_search, search_address, search_query, toggled, use_search},
+    state::{hit_address, remember_search, search_address, search_query, similar_to, toggled, use_search},
 };
 use crate::{
     browser::page,
@@ -16,6 +16,7 @@ use crate::{
         artifacts::model::{Kind, category_words},
         volumes::state::use_volumes,
     },
+    ids::ArtifactId,
     ui::{EmptyState, ErrorView, Icon, KindMark, Loading, PageTitle, Time, Transition, count, drop_down, page_keys},
 };
 
@@ -202,12 +203,11 @@ fn Hits(page: SearchPage, query: SearchQuery) -> impl IntoView {
 
 #[component]
 fn HitRow(hit: SearchHit) -> impl IntoView {
-    let kind = hit.kind.as_str().parse::<Kind>().unwrap_or(Kind::Skill);
-    let address = format!("/artifacts/{}", hit.id);
+    let address = hit_address(&hit);
     let score = format!("{:.2}", hit.score);
     view! {
         <li class="hit">
-            <KindMark kind=kind/>
+            <FoundMark found=hit.kind/>
             <a class="t cover" href=address><span class="trunc">{marked(hit.name_pieces)}</span></a>
             <span class="score" title="From 0 to 1, among these results">
                 <span class="meter" style=format!("--v:{score};--mc:var(--text-2)") aria-hidden="true"><i></i></span>
@@ -216,7 +216,7 @@ fn HitRow(hit: SearchHit) -> impl IntoView {
             <span class="d">{marked(hit.description_pieces)}</span>
             {(!hit.passage.is_empty()).then(|| view! { <span class="pass">{marked(hit.passage)}</span> })}
             <span class="m">
-                <span>{hit.volume_name}</span>
+                <span>{hit.place}</span>
                 {(!hit.category.is_empty()).then(|| view! { <span>{category_words(&hit.category)}</span> })}
                 {(!hit.version.is_empty()).then_some(view! { <span>{hit.version}</span> })}
                 {hit.tags.into_iter().take(5).map(|tag| view! { <span>{format!("#{tag}")}</span> }).collect_view()}
@@ -345,6 +345,65 @@ fn changed_address(query: Memo<SearchQuery>, change: &dyn Fn(&mut SearchQuery)) 
     search_address(&next)
 }
 
+/// What it is that was found.
+#[component]
+pub fn FoundMark(found: Found, #[prop(optional)] small: bool) -> impl IntoView {
+    match found {
+        Found::Skill => view! { <KindMark kind=Kind::Skill small=small/> }.into_any(),
+        Found::Tool => view! { <KindMark kind=Kind::Tool small=small/> }.into_any(),
+        Found::Agent => view! { <KindMark kind=Kind::Agent small=small/> }.into_any(),
+        Found::Session => view! {
+            <span class=if small { "kind s" } else { "kind" } title="session">
+                <Icon name="session"/>
+                <span class="sr">"session"</span>
+            </span>
+        }
+        .into_any(),
+    }
+}
+
+const SIMILAR: u32 = 5;
+
+/// What is like an artifact, for the foot of what stands beside it. It is asked for when the page is there: nobody waits for it.
+#[component]
+pub fn MoreLikeThis(id: ArtifactId) -> impl IntoView {
+    let hits = RwSignal::new(Vec::<SearchHit>::new());
+    Effect::new(move |_| {
+        let answer = similar_to(id, SIMILAR);
+        leptos::task::spawn_local(async move {
+            // What was never committed has nothing like it yet.
+            if let Ok(found) = answer.await {
+                hits.try_set(found);
+            }
+        });
+    });
+    move || {
+        let hits = hits.get();
+        (!hits.is_empty()).then(|| {
+            view! {
+                <section>
+                    <h2>"More like this"</h2>
+                    <ul class="rows f12">
+                        {hits
+                            .into_iter()
+                            .map(|hit| {
+                                let address = hit_address(&hit);
+                                view! {
+                                    <li>
+                                        <FoundMark found=hit.kind small=true/>
+                                        <a class="trunc" href=address title=hit.description>{hit.name}</a>
+                                        <span class="t3 f11 trunc">{hit.place}</span>
+                                    </li>
+                                }
+                            })
+                            .collect_view()}
+                    </ul>
+                </section>
+            }
+        })
+    }
+}
+
 /// A text with the words that matched.
 pub fn marked(pieces: Vec<Piece>) -> AnyView {
     pieces
@@ -362,6 +421,7 @@ fn kind_words(kind: &str) -> String {
         Some(Found::Skill) => "Skills",
         Some(Found::Tool) => "Tools",
         Some(Found::Agent) => "Agents",
+        Some(Found::Session) => "Sessions",
         None => "Others",
     }
     .to_owned()

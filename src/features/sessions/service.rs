@@ -13,6 +13,7 @@ mod list;
 mod live;
 mod messages;
 mod naming;
+mod texts;
 
 pub use access::{SessionAccess, archived, find as find_session, room_access};
 pub use artifacts::{add_artifact, complete, completions, remove_artifact};
@@ -30,3 +31,4 @@ pub use list::{list_sessions, titles};
 pub use live::{announce_entry, artifacts_changed, here};
 pub use messages::{clean_text, delete_message, edit_message, send_message};
 pub use naming::{Resolved, resolve};
+pub use texts::{SessionScope, SessionText, all_scopes, changed_since, readable_scopes, texts_of};

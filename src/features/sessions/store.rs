@@ -2,6 +2,7 @@
 
 mod artifacts;
 mod attachments;
+mod changes;
 mod entries;
 mod imports;
 mod list;
@@ -10,6 +11,7 @@ mod records;
 
 pub use artifacts::*;
 pub use attachments::*;
+pub use changes::*;
 pub use entries::*;
 pub use imports::*;
 pub use list::*;
@@ -109,7 +111,7 @@ pub async fn insert(tx: &mut Tx, new: &NewSession<'_>) -> AppResult<()> {
     .bind(new.now)
     .execute(&mut **tx)
     .await?;
-    Ok(())
+    count_change(tx, new.id).await
 }
 
 pub async fn rename(tx: &mut Tx, id: SessionId, title: &str, goal: &str, now: i64) -> AppResult<()> {
@@ -123,7 +125,7 @@ pub async fn rename(tx: &mut Tx, id: SessionId, title: &str, goal: &str, now: i6
         .bind(now)
         .execute(&mut **tx)
         .await?;
-    Ok(())
+    count_change(tx, id).await
 }
 
 /// Archives, remembering the status before; false when it was archived already.
@@ -160,7 +162,9 @@ pub async fn set_deleted(tx: &mut Tx, id: SessionId, at: Option<i64>, now: i64) 
     let mut sql = Sql::new("UPDATE sessions SET deleted_at = ");
     sql.bind(at).push(", updated_at = ").bind(now).push(" WHERE id = ").bind(id.to_string());
     sql.push(if at.is_some() { " AND deleted_at IS NULL" } else { " AND deleted_at IS NOT NULL" });
-    Ok(sql.execute(&mut **tx).await?.rows_affected() == 1)
+    let is_changed = sql.execute(&mut **tx).await?.rows_affected() == 1;
+    count_change(tx, id).await?;
+    Ok(is_changed)
 }
 
 /// An account is deleted: what only it could see goes into the trash.
@@ -170,7 +174,7 @@ pub async fn delete_private_of(tx: &mut Tx, owner: UserId, now: i64) -> AppResul
         .bind(now)
         .execute(&mut **tx)
         .await?;
-    Ok(())
+    count_private_change(tx, owner).await
 }
 
 /// An account's private sessions, those in the trash too.

@@ -6,7 +6,7 @@ use super::model::{Commit, VolumeKind};
 use crate::{
     error::AppResult,
     features::accounts::model::Person,
-    ids::{ArtifactId, CommitId, UserId, VolumeId},
+    ids::{ArtifactId, CommitId, TeamId, UserId, VolumeId},
     server::db::{Sql, Tx, parse_id},
 };
 
@@ -203,6 +203,14 @@ pub async fn release(tx: &mut Tx, id: VolumeId, commit: CommitId) -> AppResult<(
 
 pub async fn all_ids(pool: &AnyPool) -> AppResult<Vec<String>> {
     Ok(sqlx::query_scalar("SELECT id FROM volumes WHERE deleted_at IS NULL ORDER BY id").fetch_all(pool).await?)
+}
+
+pub async fn ids_of_team(pool: &AnyPool, team: TeamId) -> AppResult<Vec<String>> {
+    Ok(sqlx::query_scalar("SELECT id FROM volumes WHERE kind = $1 AND owner_id = $2 AND deleted_at IS NULL ORDER BY id")
+        .bind(VolumeKind::Team.as_str())
+        .bind(team.to_string())
+        .fetch_all(pool)
+        .await?)
 }
 
 /// Claimed volumes, each with its commit.

@@ -8,8 +8,8 @@ use crate::{
     error::{AppError, AppResult},
     features::accounts::{
         model::{
-            ApiToken, AuditPage, ChangeRole, CreateAgent, CreateApiToken, CreateInvitation, CreateTeam, Invitation, ListAudit, Member,
-            NewApiToken, NewInvitation, Team, TransferOwnership, UpdateTeam,
+            ApiToken, AuditPage, ChangeRole, CreateAgent, CreateApiToken, CreateInvitation, CreateTeam, Invitation, KeyProvider, ListAudit,
+            Member, NewApiToken, NewInvitation, SetTeamKey, Team, TeamKey, TransferOwnership, UpdateTeam,
         },
         service,
     },
@@ -34,6 +34,8 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(post_agent))
         .routes(routes!(list_agent_tokens, post_agent_token))
         .routes(routes!(delete_agent_token))
+        .routes(routes!(list_keys))
+        .routes(routes!(put_key, delete_key))
         .routes(routes!(list_audit))
 }
 
@@ -162,6 +164,28 @@ async fn post_agent_token(
     responses((status = 204), (status = "4XX", body = AppError)))]
 async fn delete_agent_token(ctx: Ctx, Path((id, agent, token)): Path<(TeamId, UserId, ApiTokenId)>) -> AppResult<StatusCode> {
     service::revoke_agent_token(&ctx, id, agent, token).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The services outside that this server uses, and whether the team has keys of its own for them.
+#[utoipa::path(get, path = "/teams/{id}/keys", tag = "teams", params(("id" = TeamId, Path)),
+    responses((status = 200, body = Vec<TeamKey>), (status = "4XX", body = AppError)))]
+async fn list_keys(ctx: Ctx, Path(id): Path<TeamId>) -> AppResult<Json<Vec<TeamKey>>> {
+    service::list_team_keys(&ctx, id).await.map(Json)
+}
+
+/// Keeps the team's key for a service, sealed; it is never shown again.
+#[utoipa::path(put, path = "/teams/{id}/keys/{provider}", tag = "teams", params(("id" = TeamId, Path), ("provider" = KeyProvider, Path)),
+    request_body = SetTeamKey, responses((status = 200, body = TeamKey), (status = "4XX", body = AppError)))]
+async fn put_key(ctx: Ctx, Path((id, provider)): Path<(TeamId, KeyProvider)>, Json(input): Json<SetTeamKey>) -> AppResult<Json<TeamKey>> {
+    service::set_team_key(&ctx, id, provider, input).await.map(Json)
+}
+
+/// Forgets the team's key for a service.
+#[utoipa::path(delete, path = "/teams/{id}/keys/{provider}", tag = "teams", params(("id" = TeamId, Path), ("provider" = KeyProvider, Path)),
+    responses((status = 204), (status = "4XX", body = AppError)))]
+async fn delete_key(ctx: Ctx, Path((id, provider)): Path<(TeamId, KeyProvider)>) -> AppResult<StatusCode> {
+    service::remove_team_key(&ctx, id, provider).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

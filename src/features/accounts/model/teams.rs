@@ -158,3 +158,42 @@ pub struct AdminTeam {
     pub artifacts: i64,
     pub created_at: i64,
 }
+
+/// A service outside for which a team may have a key of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum KeyProvider {
+    OpenAi,
+}
+
+impl KeyProvider {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::OpenAi => "openai",
+        }
+    }
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::OpenAi => "OpenAI",
+        }
+    }
+}
+
+/// A service that this server uses, and whether the team has a key of its own for it. The key itself is never shown again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TeamKey {
+    pub provider: KeyProvider,
+    /// Its last four characters; none when the team has none.
+    pub hint: Option<String>,
+    pub added_by: Option<Person>,
+    pub added_at: Option<i64>,
+    /// False when the server's SECRET_KEY is another one than when it was added: it has to be added again.
+    pub usable: bool,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SetTeamKey {
+    pub key: String,
+}

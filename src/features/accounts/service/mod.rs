@@ -9,6 +9,7 @@ mod avatars;
 mod built_in;
 mod github;
 mod invitations;
+mod keys;
 mod limits;
 mod members;
 mod passwords;
@@ -38,6 +39,7 @@ pub use github::{Callback, GitHubStart, finish_github, start_github, unlink_gith
 pub use invitations::{
     accept_invitation, accept_own_invitation, create_invitation, list_invitations, preview_invitation, revoke_invitation,
 };
+pub use keys::{list_team_keys, remove_team_key, set_team_key, team_keys};
 pub use limits::Limits;
 pub use members::{change_role, leave_team, list_members, members_among, remove_member, transfer_ownership};
 pub use passwords::{change_password, create_password_link, look_at_password_link, use_password_link};

@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod invitations;
+pub mod keys;
 pub mod members;
 pub mod password_links;
 pub mod samples;

@@ -17,6 +17,7 @@ use crate::{
             },
             state::use_newest,
         },
+        search::ui::MoreLikeThis,
         volumes::{model::VolumeKind, state::use_volumes},
     },
     ui::{Icon, LineCounts, Time, count, late, short_sha, toast, use_toasts},
@@ -130,6 +131,7 @@ fn Meta(shown: Shown) -> impl IntoView {
                     <code>{move || detail.with(|detail| detail.path.clone())}</code>
                 </p>
             </section>
+            {shown.detail.with_untracked(|detail| detail.head.is_some()).then(|| view! { <MoreLikeThis id=shown.id/> })}
         </aside>
     }
 }

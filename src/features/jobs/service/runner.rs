@@ -34,8 +34,8 @@ pub type Outcome = AppResult<serde_json::Value>;
 pub type Run = fn(Ctx, Job) -> Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
 /// For how long a job belongs to its runner without a sign of life.
-const LEASE_MS: i64 = clock::MINUTE;
-const RENEW: Duration = Duration::from_secs(15);
+const LEASE_MS: i64 = 15 * clock::SECOND;
+const RENEW: Duration = Duration::from_secs(4);
 /// Without a wake-up the queue is looked at this often: for retries, and for what other nodes queue.
 const POLL: Duration = Duration::from_secs(1);
 
@@ -168,14 +168,14 @@ impl Runner {
 /// Faults of the moment and of ours are tried again, later each time.
 async fn finish(tx: &mut crate::server::db::Tx, job: &Job, outcome: &Outcome, now: i64) -> AppResult<()> {
     match outcome {
-        Ok(report) => store::finish(tx, &job.id, JobState::Done, Some(&report.to_string()), None, now).await,
+        Ok(report) => store::finish(tx, job, JobState::Done, Some(&report.to_string()), None, now).await,
         Err(error) if matches!(error.code, ErrorCode::Unavailable | ErrorCode::Internal) && job.attempts < ATTEMPTS => {
             tracing::info!(%error, job = %job.id, kind = %job.kind, attempt = job.attempts, "a job is tried again");
-            store::retry(tx, &job.id, &error.message, now + pause_ms(job.attempts, chance_of(&job.id)), now).await
+            store::retry(tx, job, &error.message, now + pause_ms(job.attempts, chance_of(&job.id)), now).await
         }
         Err(error) => {
             tracing::warn!(%error, job = %job.id, kind = %job.kind, "job failed");
-            store::finish(tx, &job.id, JobState::Failed, None, Some(&error.message), now).await
+            store::finish(tx, job, JobState::Failed, None, Some(&error.message), now).await
         }
     }
 }

@@ -1,60 +1,66 @@
 //! Vectors for what is in the index: of the first passage of every document, then of the others. In the background and one batch at a time,
 //! so that requests keep the machine; what was embedded once is kept by the hash of its text.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
+    time::Duration,
+};
 
-use llmos_search::{Document, passages};
+use llmos_search::{Scope, passages};
 
 use super::{
     super::{masking::mask, store},
-    index::{SearchIndex, document},
-    model::name_of,
+    index::{SearchIndex, Source, Taken, scope_of, taken_of_artifact, taken_of_session},
+    model::{Backend, Wanted, name_of},
+    openai::Urgency,
 };
 use crate::{
     error::AppResult,
-    features::artifacts::service as artifacts,
-    ids::{ArtifactId, RevisionId, VolumeId},
+    features::{artifacts::service as artifacts, sessions::service as sessions, volumes},
+    ids::{ArtifactId, SessionId},
     server::{context::Ctx, error::internal},
 };
 
 /// Documents whose passages are read at once.
 const BATCH: usize = 8;
-/// Texts embedded in one go: some 50 ms of one core.
-const TEXTS: usize = 8;
 const PAUSE: Duration = Duration::from_secs(5);
+const REFUSED_AGAIN: Duration = Duration::from_secs(300);
 
 /// What has no vectors yet: first passages, then the others.
 #[derive(Default)]
 pub struct Waiting {
-    first: VecDeque<ArtifactId>,
-    others: VecDeque<ArtifactId>,
+    first: VecDeque<Source>,
+    others: VecDeque<Source>,
+    /// What the service refused: it is tried again after a while.
+    refused: VecDeque<Source>,
     /// Taken, and not done yet.
     at_work: usize,
 }
 
 impl Waiting {
-    pub fn add(&mut self, id: ArtifactId) {
-        self.first.push_back(id);
+    pub fn add(&mut self, source: Source) {
+        self.first.push_back(source);
     }
 
     pub fn len(&self) -> usize {
-        self.first.len() + self.others.len() + self.at_work
+        self.first.len() + self.others.len() + self.refused.len() + self.at_work
     }
 
     /// The next documents, and whether it is about their first passages.
-    fn next(&mut self) -> Option<(Vec<ArtifactId>, bool)> {
+    fn next(&mut self) -> Option<(Vec<Source>, bool)> {
         let is_first = !self.first.is_empty();
         let from = if is_first { &mut self.first } else { &mut self.others };
-        let ids: Vec<ArtifactId> = from.drain(..from.len().min(BATCH)).collect();
-        self.at_work = ids.len();
-        (!ids.is_empty()).then_some((ids, is_first))
+        let sources: Vec<Source> = from.drain(..from.len().min(BATCH)).collect();
+        self.at_work = sources.len();
+        (!sources.is_empty()).then_some((sources, is_first))
     }
 }
 
 /// A passage to be embedded.
 struct Text {
-    id: ArtifactId,
-    revision: RevisionId,
+    source: Source,
+    scope: Scope,
+    state: u128,
     passage: usize,
     masked: String,
     sha: String,
@@ -63,52 +69,54 @@ struct Text {
 /// Until the process ends: the model, then the vectors of whatever comes into the index.
 pub async fn embed_all(ctx: &Ctx) {
     let search = &ctx.state.search;
-    let Some(embedder) = ctx.state.search_model.load(&ctx.state.config.embedding_model_dir).await else { return };
-    if search.set_dimension(embedder.identity().dimension) {
+    let Some(backend) = ctx.state.search_model.load().await else { return };
+    if search.set_dimension(backend.dimension()) {
         super::take_in_all(ctx).await;
     }
     loop {
         let next = search.waiting(|waiting| waiting.next());
-        let Some((ids, is_first)) = next else {
+        let Some((sources, is_first)) = next else {
             tokio::select! {
                 () = ctx.state.shutdown.cancelled() => return,
                 () = search.came() => continue,
+                () = tokio::time::sleep(REFUSED_AGAIN) => {
+                    search.waiting(|waiting| waiting.first.append(&mut waiting.refused));
+                    continue;
+                }
             }
         };
         if ctx.state.shutdown.is_cancelled() {
             return;
         }
-        if let Err(error) = embed(ctx, &ids, is_first).await {
-            tracing::warn!(%error, "passages could not be embedded; they are tried again");
-            search.waiting(|waiting| {
-                waiting.at_work = 0;
-                if is_first { waiting.first.extend(&ids) } else { waiting.others.extend(&ids) }
-            });
-            tokio::time::sleep(PAUSE).await;
-        } else {
-            search.waiting(|waiting| {
+        match embed(ctx, &sources, is_first).await {
+            Ok(refused) => search.waiting(|waiting| {
                 waiting.at_work = 0;
                 if is_first {
-                    waiting.others.extend(&ids);
+                    waiting.others.extend(sources.iter().filter(|source| !refused.contains(source)));
                 }
-            });
+                waiting.refused.extend(refused);
+            }),
+            Err(error) => {
+                tracing::warn!(%error, "passages could not be embedded; they are tried again");
+                search.waiting(|waiting| {
+                    waiting.at_work = 0;
+                    if is_first { waiting.first.extend(&sources) } else { waiting.others.extend(&sources) }
+                });
+                let pause = backend.paused().unwrap_or(PAUSE);
+                if ctx.state.shutdown.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+                    return;
+                }
+            }
         }
     }
 }
 
-async fn embed(ctx: &Ctx, ids: &[ArtifactId], is_first: bool) -> AppResult<()> {
-    let Some(embedder) = ctx.state.search_model.embedder() else { return Ok(()) };
-    let model = embedder.identity().to_string();
-    let heads = artifacts::heads_of(ctx, ids).await?;
-    let bodies = artifacts::bodies(ctx, &heads.iter().map(|(.., head)| head).collect::<Vec<_>>()).await?;
-    let documents: Vec<(ArtifactId, RevisionId, Document)> = heads
-        .into_iter()
-        .zip(bodies)
-        .map(|((id, volume, head), body): ((ArtifactId, VolumeId, _), _)| {
-            let revision = head.revision;
-            (id, revision, document(id, volume, head, body))
-        })
-        .collect();
+/// Gives what the service refuses for as long as nobody mends its key.
+async fn embed(ctx: &Ctx, sources: &[Source], is_first: bool) -> AppResult<BTreeSet<Source>> {
+    let mut refused = BTreeSet::new();
+    let Some(backend) = ctx.state.search_model.backend() else { return Ok(refused) };
+    let model = backend.identity();
+    let documents = read(ctx, sources).await?;
     let texts = tokio::task::spawn_blocking(move || texts_of(&documents, is_first)).await.map_err(|error| internal("passages", &error))?;
     let shas: Vec<String> = texts.iter().map(|text| text.sha.clone()).collect();
     let known = store::vectors(ctx.db().read(), &model, &shas).await?;
@@ -118,33 +126,72 @@ async fn embed(ctx: &Ctx, ids: &[ArtifactId], is_first: bool) -> AppResult<()> {
             set(&ctx.state.search, &text, vector);
         }
     }
-    let mut new = VecDeque::from(new);
-    while !new.is_empty() {
-        let batch: Vec<Text> = new.drain(..new.len().min(TEXTS)).collect();
-        let worker = embedder.clone();
-        let (batch, vectors) = tokio::task::spawn_blocking(move || {
-            let vectors = worker.embed(&batch.iter().map(|text| text.masked.as_str()).collect::<Vec<_>>());
-            (batch, vectors)
-        })
-        .await
-        .map_err(|error| internal("embedding", &error))?;
-        let kept: Vec<(String, Vec<f32>)> = batch.iter().map(|text| text.sha.clone()).zip(vectors).collect();
-        let mut tx = ctx.db().write_tx().await?;
-        store::keep(&mut tx, &model, &kept, ctx.now()).await?;
-        tx.commit().await?;
-        for (text, (_, vector)) in batch.iter().zip(&kept) {
-            set(&ctx.state.search, text, vector);
+    let keys = keys_of_scopes(ctx, &backend).await?;
+    // One request is paid for by one key.
+    let mut by_key: BTreeMap<Option<&str>, VecDeque<Text>> = BTreeMap::new();
+    for text in new {
+        by_key.entry(keys.get(&text.scope).map(String::as_str)).or_default().push_back(text);
+    }
+    for (key, mut texts) in by_key {
+        while !texts.is_empty() {
+            let batch: Vec<Text> = texts.drain(..texts.len().min(backend.batch())).collect();
+            let masked: Vec<&str> = batch.iter().map(|text| text.masked.as_str()).collect();
+            let vectors = match backend.embed(Wanted { texts: &masked, key, urgency: Urgency::Background }).await {
+                Ok(vectors) => vectors,
+                // Their words are found all the same.
+                Err(failure) if !failure.may_pass() => {
+                    tracing::warn!(%failure, passages = texts.len() + batch.len(), "passages have no vectors yet");
+                    refused.extend(batch.iter().chain(&texts).map(|text| text.source));
+                    break;
+                }
+                Err(failure) => return Err(internal("embedding", &failure)),
+            };
+            let kept: Vec<(String, Vec<f32>)> = batch.iter().map(|text| text.sha.clone()).zip(vectors).collect();
+            let mut tx = ctx.db().write_tx().await?;
+            store::keep(&mut tx, &model, &kept, ctx.now()).await?;
+            tx.commit().await?;
+            for (text, (_, vector)) in batch.iter().zip(&kept) {
+                set(&ctx.state.search, text, vector);
+            }
         }
     }
-    Ok(())
+    Ok(refused)
 }
 
-fn texts_of(documents: &[(ArtifactId, RevisionId, Document)], is_first: bool) -> Vec<Text> {
+/// The keys of teams, by what is theirs: their volumes, and their sessions.
+async fn keys_of_scopes(ctx: &Ctx, backend: &Backend) -> AppResult<HashMap<Scope, String>> {
+    let mut keys = HashMap::new();
+    for (team, key) in backend.team_keys(ctx).await? {
+        for volume in volumes::service::ids_of_team(ctx, team).await? {
+            keys.insert(scope_of(volume), key.clone());
+        }
+        keys.insert(Scope(team.bits()), key);
+    }
+    Ok(keys)
+}
+
+/// What these are now, in any order.
+async fn read(ctx: &Ctx, sources: &[Source]) -> AppResult<Vec<Taken>> {
+    let (mut artifact_ids, mut session_ids) = (Vec::<ArtifactId>::new(), Vec::<SessionId>::new());
+    for source in sources {
+        match source {
+            Source::Artifact(id) => artifact_ids.push(*id),
+            Source::Session(id) => session_ids.push(*id),
+        }
+    }
+    let heads = artifacts::heads_of(ctx, &artifact_ids).await?;
+    let bodies = artifacts::bodies(ctx, &heads.iter().map(|(.., head)| head).collect::<Vec<_>>()).await?;
+    let of_artifacts = heads.into_iter().zip(bodies).map(|((id, volume, head), body)| taken_of_artifact(id, volume, head, body));
+    let of_sessions = sessions::texts_of(ctx, &session_ids).await?.into_iter().map(taken_of_session);
+    Ok(of_artifacts.chain(of_sessions).collect())
+}
+
+fn texts_of(documents: &[Taken], is_first: bool) -> Vec<Text> {
     let mut texts = Vec::new();
-    for (id, revision, document) in documents {
+    for Taken { source, state, document } in documents {
         for (at, passage) in passages(document).into_iter().enumerate().skip(usize::from(!is_first)) {
             let masked = mask(&passage.text).into_owned();
-            texts.push(Text { id: *id, revision: *revision, passage: at, sha: name_of(&masked), masked });
+            texts.push(Text { source: *source, scope: document.scope, state: *state, passage: at, sha: name_of(&masked), masked });
             if is_first {
                 break;
             }
@@ -155,7 +202,7 @@ fn texts_of(documents: &[(ArtifactId, RevisionId, Document)], is_first: bool) ->
 
 /// Unless another text has come since.
 fn set(search: &SearchIndex, text: &Text, vector: &[f32]) {
-    if let Err(error) = search.set_vector(text.id, text.revision, text.passage, vector) {
-        tracing::debug!(%error, artifact = %text.id, "a vector came too late");
+    if let Err(error) = search.set_vector(text.source, text.state, text.passage, vector) {
+        tracing::debug!(%error, "a vector came too late");
     }
 }

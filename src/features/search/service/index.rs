@@ -1,10 +1,11 @@
-//! Keeps the index of this node in step with the database, as the library's is: each volume counts its changes, and before a question the
-//! index takes in what is above the number that it has. A job after each commit does the same, so that a question seldom has to. The index
-//! is derived: at start it is made from the database.
+//! Keeps the index of this node in step with the database, as the library's is: each volume counts its changes, and so does everybody who has
+//! sessions; before a question the index takes in what is above the numbers that it has. A job after each commit, and a look at the numbers
+//! of sessions each second, do the same, so that a question seldom has to. The index is derived: at start it is made from the database.
 
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard},
+    time::Duration,
 };
 
 use llmos_search::{Author, Document, Id, Index, Kind as Indexed, Scope};
@@ -19,24 +20,53 @@ use crate::{
             model::Kind,
             service::{self as artifacts, Head},
         },
-        volumes::{self, service::VolumeAccess},
+        sessions::service::{self as sessions, SessionScope, SessionText},
+        volumes,
     },
-    ids::{ArtifactId, RevisionId, VolumeId},
+    ids::{ArtifactId, SessionId, VolumeId},
     server::{context::Ctx, db::parse_id, error::internal},
 };
 
 /// Rows read at once.
 const SLICE: i64 = 500;
+/// Sessions read at once, with all that they say.
+const SESSIONS: i64 = 50;
+/// Between two looks at what changed in sessions.
+const LOOK: Duration = Duration::from_secs(1);
 /// Documents put in while readers wait: a few milliseconds.
 const BATCH: usize = 16;
 /// Of the vectors of all-MiniLM-L6-v2.
 const DIMENSION: usize = 384;
 
-/// What is known of the artifacts in the index.
+/// What a document of the index was made from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Source {
+    Artifact(ArtifactId),
+    Session(SessionId),
+}
+
+impl Source {
+    pub fn id(self) -> Id {
+        match self {
+            Self::Artifact(id) => Id(id.bits()),
+            Self::Session(id) => Id(id.bits()),
+        }
+    }
+}
+
+/// A document, and which state of its source it shows: a revision, or the number of a change.
+pub struct Taken {
+    pub source: Source,
+    pub state: u128,
+    pub document: Document,
+}
+
+/// What is known of the documents in the index.
 #[derive(Default)]
 struct Known {
-    heads: HashMap<ArtifactId, (VolumeId, RevisionId)>,
-    numbers: HashMap<VolumeId, i64>,
+    taken: HashMap<Source, (Scope, u128)>,
+    /// The newest change of each volume, and of the sessions of each team and account, that is taken in.
+    numbers: HashMap<Scope, i64>,
 }
 
 /// The index of this node; cheap to clone.
@@ -91,39 +121,81 @@ impl SearchIndex {
     }
 
     /// The vector of a passage, if the document is still the one it was made from.
-    pub fn set_vector(&self, id: ArtifactId, revision: RevisionId, passage: usize, vector: &[f32]) -> Result<(), llmos_search::Error> {
+    pub fn set_vector(&self, source: Source, state: u128, passage: usize, vector: &[f32]) -> Result<(), llmos_search::Error> {
         let mut index = self.0.index.write().unwrap_or_else(PoisonError::into_inner);
-        let known = self.0.known.read().unwrap_or_else(PoisonError::into_inner);
-        match known.heads.get(&id) {
-            Some((_, head)) if *head == revision => index.set_vector(Id(id.bits()), passage, vector),
-            _ => Err(llmos_search::Error::NotFound(Id(id.bits()))),
+        match self.known().taken.get(&source) {
+            Some((_, taken)) if *taken == state => index.set_vector(source.id(), passage, vector),
+            _ => Err(llmos_search::Error::NotFound(source.id())),
         }
     }
 
-    fn number(&self, volume: VolumeId) -> i64 {
-        self.0.known.read().unwrap_or_else(PoisonError::into_inner).numbers.get(&volume).copied().unwrap_or(-1)
+    fn known(&self) -> RwLockReadGuard<'_, Known> {
+        self.0.known.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether an artifact is in one of these volumes.
-    pub fn is_in(&self, id: ArtifactId, volumes: &[VolumeAccess]) -> bool {
-        let known = self.0.known.read().unwrap_or_else(PoisonError::into_inner);
-        known.heads.get(&id).is_some_and(|(volume, _)| volumes.iter().any(|access| access.id == *volume))
+    fn number(&self, scope: Scope) -> i64 {
+        self.known().numbers.get(&scope).copied().unwrap_or(-1)
+    }
+
+    fn note_number(&self, scope: Scope, number: i64) {
+        self.0.known.write().unwrap_or_else(PoisonError::into_inner).numbers.insert(scope, number);
+    }
+
+    /// Whether it is in one of these scopes.
+    pub fn is_in(&self, source: Source, scopes: &[Scope]) -> bool {
+        self.known().taken.get(&source).is_some_and(|(scope, _)| scopes.contains(scope))
     }
 
     /// Takes in what the volume has up to `seq`, unless it is there.
     pub async fn at_least(&self, ctx: &Ctx, volume: VolumeId, seq: i64) -> AppResult<()> {
-        if self.number(volume) >= seq {
+        if self.number(scope_of(volume)) >= seq {
             return Ok(());
         }
         let _one = self.0.refreshing.lock().await;
-        if self.number(volume) >= seq {
+        if self.number(scope_of(volume)) >= seq {
             return Ok(());
         }
         self.refresh(ctx, volume, seq).await
     }
 
+    /// The same for the sessions of a team or an account.
+    pub async fn at_least_sessions(&self, ctx: &Ctx, of: SessionScope, number: i64) -> AppResult<()> {
+        let scope = Scope(of.bits());
+        if self.number(scope) >= number {
+            return Ok(());
+        }
+        let _one = self.0.refreshing.lock().await;
+        if self.number(scope) >= number {
+            return Ok(());
+        }
+        let mut after = (self.number(scope), "~".to_owned());
+        let mut newest = number;
+        loop {
+            let changed = sessions::changed_since(ctx, of, (after.0, &after.1), SESSIONS).await?;
+            let more = changed.len() as i64 == SESSIONS;
+            if let Some(last) = changed.last() {
+                after = (last.changed, last.id.to_string());
+                newest = newest.max(last.changed);
+            }
+            let (mut gone, mut taken) = (Vec::new(), Vec::new());
+            for session in changed {
+                match session.text {
+                    None => gone.push(Source::Session(session.id)),
+                    Some(text) => taken.push(taken_of_session(text)),
+                }
+            }
+            self.apply(scope, gone, taken).await?;
+            if !more {
+                break;
+            }
+        }
+        self.note_number(scope, newest);
+        Ok(())
+    }
+
     async fn refresh(&self, ctx: &Ctx, volume: VolumeId, seq: i64) -> AppResult<()> {
-        let before = self.number(volume);
+        let scope = scope_of(volume);
+        let before = self.number(scope);
         let mut after = (before, "~".to_owned());
         let mut newest = seq;
         loop {
@@ -137,55 +209,55 @@ impl SearchIndex {
             let mut changed = Vec::new();
             for row in rows {
                 match row.head {
-                    None => gone.push(row.id),
+                    None => gone.push(Source::Artifact(row.id)),
                     // A draft counts the volume up as well.
-                    Some(head) if self.has(row.id, volume, head.revision) => {}
+                    Some(head) if self.has(Source::Artifact(row.id), scope, head.revision.bits()) => {}
                     Some(head) => changed.push((row.id, head)),
                 }
             }
             let bodies = artifacts::bodies(ctx, &changed.iter().map(|(_, head)| head).collect::<Vec<_>>()).await?;
-            let documents = changed.into_iter().zip(bodies).map(|((id, head), body)| (id, head.revision, document(id, volume, head, body)));
-            self.apply(volume, gone, documents.collect()).await?;
+            let taken = changed.into_iter().zip(bodies).map(|((id, head), body)| taken_of_artifact(id, volume, head, body));
+            self.apply(scope, gone, taken.collect()).await?;
             if !more {
                 break;
             }
         }
         let departures = volumes::service::departures_since(ctx, volume, before).await?;
-        let departures = departures.into_iter().map(|(_, id)| parse_id(&id)).collect::<AppResult<Vec<_>>>()?;
-        self.apply(volume, departures, Vec::new()).await?;
-        self.0.known.write().unwrap_or_else(PoisonError::into_inner).numbers.insert(volume, newest);
+        let departures = departures.into_iter().map(|(_, id)| Ok(Source::Artifact(parse_id(&id)?))).collect::<AppResult<Vec<_>>>()?;
+        self.apply(scope, departures, Vec::new()).await?;
+        self.note_number(scope, newest);
         Ok(())
     }
 
-    fn has(&self, id: ArtifactId, volume: VolumeId, revision: RevisionId) -> bool {
-        self.0.known.read().unwrap_or_else(PoisonError::into_inner).heads.get(&id) == Some(&(volume, revision))
+    fn has(&self, source: Source, scope: Scope, state: u128) -> bool {
+        self.known().taken.get(&source) == Some(&(scope, state))
     }
 
     /// Off the async threads: splitting and stemming takes a millisecond for each document.
-    async fn apply(&self, volume: VolumeId, gone: Vec<ArtifactId>, documents: Vec<(ArtifactId, RevisionId, Document)>) -> AppResult<()> {
-        if gone.is_empty() && documents.is_empty() {
+    async fn apply(&self, scope: Scope, gone: Vec<Source>, taken: Vec<Taken>) -> AppResult<()> {
+        if gone.is_empty() && taken.is_empty() {
             return Ok(());
         }
         let this = self.clone();
         let applied = tokio::task::spawn_blocking(move || {
-            for batch in documents.chunks(BATCH) {
+            for batch in taken.chunks(BATCH) {
                 let mut index = this.0.index.write().unwrap_or_else(PoisonError::into_inner);
-                for (.., document) in batch {
-                    index.put(document);
+                for taken in batch {
+                    index.put(&taken.document);
                 }
                 let mut known = this.0.known.write().unwrap_or_else(PoisonError::into_inner);
-                known.heads.extend(batch.iter().map(|(id, revision, _)| (*id, (volume, *revision))));
+                known.taken.extend(batch.iter().map(|taken| (taken.source, (scope, taken.state))));
                 drop((known, index));
-                this.waiting(|waiting| batch.iter().for_each(|(id, ..)| waiting.add(*id)));
+                this.waiting(|waiting| batch.iter().for_each(|taken| waiting.add(taken.source)));
             }
             this.0.came.notify_one();
             let mut index = this.0.index.write().unwrap_or_else(PoisonError::into_inner);
             let mut known = this.0.known.write().unwrap_or_else(PoisonError::into_inner);
-            for id in gone {
+            for source in gone {
                 // What was moved away may have been taken in where it is now.
-                if known.heads.get(&id).is_some_and(|(home, _)| *home == volume) {
-                    known.heads.remove(&id);
-                    index.remove(Id(id.bits()));
+                if known.taken.get(&source).is_some_and(|(home, _)| *home == scope) {
+                    known.taken.remove(&source);
+                    index.remove(source.id());
                 }
             }
         });
@@ -193,15 +265,20 @@ impl SearchIndex {
     }
 }
 
-pub fn document(id: ArtifactId, volume: VolumeId, head: Head, body: String) -> Document {
-    Document {
-        id: Id(id.bits()),
+pub fn scope_of(volume: VolumeId) -> Scope {
+    Scope(volume.bits())
+}
+
+pub fn taken_of_artifact(id: ArtifactId, volume: VolumeId, head: Head, body: String) -> Taken {
+    let (source, state) = (Source::Artifact(id), head.revision.bits());
+    let document = Document {
+        id: source.id(),
         kind: match head.kind {
             Kind::Skill => Indexed::Skill,
             Kind::Tool => Indexed::Tool,
             Kind::Agent => Indexed::Agent,
         },
-        scope: Scope(volume.bits()),
+        scope: scope_of(volume),
         slug: head.slug,
         name: head.name,
         description: head.description,
@@ -213,7 +290,28 @@ pub fn document(id: ArtifactId, volume: VolumeId, head: Head, body: String) -> D
         version: parse_version(&head.version),
         rating: None,
         updated_at: head.updated_at,
-    }
+    };
+    Taken { source, state, document }
+}
+
+pub fn taken_of_session(text: SessionText) -> Taken {
+    let (source, state) = (Source::Session(text.id), text.changed as u128);
+    let document = Document {
+        id: source.id(),
+        kind: Indexed::Session,
+        scope: Scope(text.scope.bits()),
+        slug: String::new(),
+        name: text.title,
+        description: text.goal,
+        body: text.body,
+        tags: Vec::new(),
+        category: String::new(),
+        author: Some(Author { id: text.owner.bits(), name: String::new() }),
+        version: None,
+        rating: None,
+        updated_at: text.active_at,
+    };
+    Taken { source, state, document }
 }
 
 /// Takes in what a volume has now.
@@ -224,13 +322,30 @@ pub async fn take_in(ctx: &Ctx, volume: VolumeId) -> AppResult<()> {
     }
 }
 
+/// Takes in what sessions say now.
+pub async fn take_in_sessions(ctx: &Ctx) -> AppResult<()> {
+    for (scope, number) in sessions::all_scopes(ctx).await? {
+        ctx.state.search.at_least_sessions(ctx, scope, number).await?;
+    }
+    Ok(())
+}
+
+/// Until the process ends: what is said in sessions is found a second later, also by its meaning, whoever asks.
+pub async fn follow_sessions(ctx: &Ctx) {
+    while ctx.state.shutdown.run_until_cancelled(tokio::time::sleep(LOOK)).await.is_some() {
+        if let Err(error) = take_in_sessions(ctx).await {
+            tracing::warn!(%error, "sessions are taken into the search index later");
+        }
+    }
+}
+
 /// At start: everything, so that the first question does not wait for all of it.
 pub async fn take_in_all(ctx: &Ctx) {
     let taken = async {
         for volume in volumes::service::all_ids(ctx).await? {
             take_in(ctx, volume).await?;
         }
-        AppResult::Ok(())
+        take_in_sessions(ctx).await
     };
     match taken.await {
         Ok(()) => tracing::info!(documents = ctx.state.search.read().len(), "the search index is made"),

@@ -1,95 +1,210 @@
-//! The model that turns texts into vectors: read in the background at start. Without one, or with a damaged one, search goes by words.
+//! What turns texts into vectors: a model of this machine, read in the background at start, or OpenAI's. Where there is none, or while it does not
+//! answer, search goes by words.
 
 use std::{
-    path::Path,
+    collections::HashMap,
+    path::{Path, PathBuf},
     sync::{Arc, PoisonError, RwLock},
+    time::Duration,
 };
 
 use llmos_search::embed::{Embedder, ModelFiles};
 
-use super::super::masking::mask;
+use super::{
+    super::masking::mask,
+    openai::{self, Failure, OpenAi, Urgency},
+};
 use crate::{
     error::AppResult,
-    server::{error::internal, secrets},
+    features::{accounts, accounts::model::KeyProvider},
+    ids::TeamId,
+    server::{
+        config::{Config, EmbeddingBackend},
+        context::Ctx,
+        error::internal,
+        secrets,
+    },
 };
 
 /// Questions whose vectors are kept.
 const QUESTIONS: u64 = 10_000;
+/// Texts embedded in one go on this machine: some 50 ms of one core.
+const TEXTS: usize = 8;
 
 /// Whether meaning can have a part in answers.
 #[derive(Clone)]
 pub enum Semantic {
     Loading,
-    Ready(Arc<Embedder>),
+    Ready(Backend),
     /// None, or a damaged one: the log says why.
     Missing,
+}
+
+/// Where vectors come from.
+#[derive(Clone)]
+pub enum Backend {
+    Local(Arc<Embedder>),
+    OpenAi(Arc<OpenAi>),
+}
+
+/// What the vectors are for.
+pub struct Wanted<'a> {
+    pub texts: &'a [&'a str],
+    /// The key of the team whose texts they are, for a service that asks for one.
+    pub key: Option<&'a str>,
+    pub urgency: Urgency,
+}
+
+impl Backend {
+    /// Only vectors of one identity may be compared.
+    pub fn identity(&self) -> String {
+        match self {
+            Self::Local(embedder) => embedder.identity().to_string(),
+            Self::OpenAi(service) => service.identity(),
+        }
+    }
+
+    pub fn dimension(&self) -> usize {
+        match self {
+            Self::Local(embedder) => embedder.identity().dimension,
+            Self::OpenAi(_) => openai::DIMENSION,
+        }
+    }
+
+    /// Texts to be embedded in one go.
+    pub fn batch(&self) -> usize {
+        match self {
+            Self::Local(_) => TEXTS,
+            Self::OpenAi(_) => openai::BATCH,
+        }
+    }
+
+    /// The vectors of masked texts, in their order.
+    pub async fn embed(&self, wanted: Wanted<'_>) -> Result<Vec<Vec<f32>>, Failure> {
+        match self {
+            Self::Local(embedder) => {
+                let (embedder, texts) = (embedder.clone(), wanted.texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>());
+                tokio::task::spawn_blocking(move || embedder.embed(&texts.iter().map(String::as_str).collect::<Vec<_>>()))
+                    .await
+                    .map_err(|_| Failure::Nonsense("embedding ended early"))
+            }
+            Self::OpenAi(service) => service.embed(wanted.texts, wanted.key, wanted.urgency).await,
+        }
+    }
+
+    /// How long there is no use in asking.
+    pub fn paused(&self) -> Option<Duration> {
+        match self {
+            Self::Local(_) => None,
+            Self::OpenAi(service) => service.paused(),
+        }
+    }
+
+    /// The keys that teams have for it.
+    pub async fn team_keys(&self, ctx: &Ctx) -> AppResult<HashMap<TeamId, String>> {
+        match self {
+            Self::Local(_) => Ok(HashMap::new()),
+            Self::OpenAi(_) => accounts::service::team_keys(ctx, KeyProvider::OpenAi).await,
+        }
+    }
 }
 
 /// The model of this process.
 pub struct Model {
     state: RwLock<Semantic>,
+    source: Source,
     questions: moka::sync::Cache<String, Arc<Vec<f32>>>,
     /// One question at a time for each core; the others wait their turn.
     turns: tokio::sync::Semaphore,
 }
 
-impl Default for Model {
-    fn default() -> Self {
+enum Source {
+    Folder(PathBuf),
+    OpenAi(Arc<OpenAi>),
+}
+
+impl Model {
+    pub fn new(config: &Config) -> Self {
+        let source = match config.embedding_backend {
+            EmbeddingBackend::Local => Source::Folder(config.embedding_model_dir.clone()),
+            EmbeddingBackend::OpenAi => Source::OpenAi(Arc::new(OpenAi::new(&config.openai_base_url, config.openai_api_key.clone()))),
+        };
         Self {
             state: RwLock::new(Semantic::Loading),
+            source,
             questions: moka::sync::Cache::new(QUESTIONS),
             turns: tokio::sync::Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)),
         }
     }
-}
 
-impl Model {
     pub fn state(&self) -> Semantic {
         self.state.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub fn embedder(&self) -> Option<Arc<Embedder>> {
+    pub fn backend(&self) -> Option<Backend> {
         match self.state() {
-            Semantic::Ready(embedder) => Some(embedder),
+            Semantic::Ready(backend) => Some(backend),
             Semantic::Loading | Semantic::Missing => None,
         }
     }
 
-    /// Reads the model of a directory, as Hugging Face lays it out.
-    pub async fn load(&self, folder: &Path) -> Option<Arc<Embedder>> {
-        let folder = folder.to_owned();
-        let loaded = tokio::task::spawn_blocking(move || read(&folder)).await.unwrap_or_else(|error| Err(error.to_string()));
-        let state = match loaded {
-            Ok(embedder) => {
-                tracing::info!(model = %embedder.identity(), "search goes by meaning too");
-                Semantic::Ready(Arc::new(embedder))
-            }
-            Err(why) => {
-                tracing::warn!(%why, "search goes by words alone: set EMBEDDING_MODEL_DIR to the directory of a model");
-                Semantic::Missing
+    /// Reads the model of a directory, as Hugging Face lays it out; a service is there at once.
+    pub async fn load(&self) -> Option<Backend> {
+        let state = match &self.source {
+            Source::OpenAi(service) => Semantic::Ready(Backend::OpenAi(service.clone())),
+            Source::Folder(folder) => {
+                let folder = folder.clone();
+                let loaded = tokio::task::spawn_blocking(move || read(&folder)).await.unwrap_or_else(|error| Err(error.to_string()));
+                match loaded {
+                    Ok(embedder) => Semantic::Ready(Backend::Local(Arc::new(embedder))),
+                    Err(why) => {
+                        tracing::warn!(%why, "search goes by words alone: set EMBEDDING_MODEL_DIR to the directory of a model");
+                        Semantic::Missing
+                    }
+                }
             }
         };
+        if let Semantic::Ready(backend) = &state {
+            tracing::info!(model = %backend.identity(), "search goes by meaning too");
+        }
         *self.state.write().unwrap_or_else(PoisonError::into_inner) = state;
-        self.embedder()
+        self.backend()
     }
 
-    /// The vector of a question; none without a model.
-    pub async fn question(&self, text: &str) -> AppResult<Option<Arc<Vec<f32>>>> {
-        let Some(embedder) = self.embedder().filter(|_| !text.trim().is_empty()) else { return Ok(None) };
+    /// The vector of a question; none without a model, or while it does not answer.
+    pub async fn question(&self, ctx: &Ctx, text: &str) -> AppResult<Option<Arc<Vec<f32>>>> {
+        let Some(backend) = self.backend().filter(|_| !text.trim().is_empty()) else { return Ok(None) };
         if let Some(known) = self.questions.get(text) {
             return Ok(Some(known));
         }
+        if backend.paused().is_some() {
+            return Ok(None);
+        }
+        let key = key_for_question(ctx, &backend).await?;
         let _turn = self.turns.acquire().await.map_err(|error| internal("embedding", &error))?;
-        let asked = text.to_owned();
-        let vector = tokio::task::spawn_blocking(move || embedder.embed(&[&mask(&asked)]).pop())
-            .await
-            .map_err(|error| internal("embedding", &error))?
-            .map(Arc::new);
+        let wanted = Wanted { texts: &[&mask(text)], key: key.as_deref(), urgency: Urgency::Question };
+        let vector = match backend.embed(wanted).await {
+            Ok(mut vectors) => vectors.pop().map(Arc::new),
+            Err(failure) => {
+                tracing::warn!(%failure, "a question is answered by words alone");
+                None
+            }
+        };
         if let Some(vector) = &vector {
             self.questions.insert(text.to_owned(), vector.clone());
         }
         Ok(vector)
     }
+}
+
+/// A key of one of the asker's teams, if there is one; without, the server's own is taken.
+async fn key_for_question(ctx: &Ctx, backend: &Backend) -> AppResult<Option<String>> {
+    let mut keys = backend.team_keys(ctx).await?;
+    if keys.is_empty() {
+        return Ok(None);
+    }
+    let teams = accounts::service::roles_of(ctx).await?;
+    Ok(teams.into_iter().find_map(|(team, _)| keys.remove(&team)))
 }
 
 fn read(folder: &Path) -> Result<Embedder, String> {

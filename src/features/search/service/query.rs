@@ -2,7 +2,11 @@
 
 use llmos_search::{Filter, Kind, Order, Query, Scope};
 
-use super::super::model::{Found, LIMIT_DEFAULT, LIMIT_MAX, OFFSET_MAX, QUERY_MAX, SearchQuery, SearchSort, parse_version, values};
+use super::{
+    super::model::{Found, LIMIT_DEFAULT, LIMIT_MAX, OFFSET_MAX, QUERY_MAX, SearchQuery, SearchSort, parse_version, values},
+    Readable,
+    index::scope_of,
+};
 use crate::{
     error::{AppError, AppResult},
     features::{
@@ -14,27 +18,36 @@ use crate::{
     server::context::Ctx,
 };
 
-/// The volumes that are looked into, all of which the caller may read.
-pub async fn searched(ctx: &Ctx, query: &SearchQuery, visible: &[VolumeAccess]) -> AppResult<Vec<VolumeAccess>> {
+/// Where is looked, all of which the caller may read; empty for everywhere.
+pub async fn places(ctx: &Ctx, query: &SearchQuery, readable: &Readable) -> AppResult<Vec<Scope>> {
+    let volumes = &readable.volumes;
     if let Some(id) = query.volume
-        && !visible.iter().any(|volume| volume.id == id)
+        && !volumes.iter().any(|volume| volume.id == id)
     {
         // The right refusal: unknown, or not shared.
         volumes::service::authorise(ctx, id, Action::Read).await?;
     }
-    let searched: Vec<VolumeAccess> = visible
-        .iter()
-        .filter(|volume| query.volume.is_none_or(|id| volume.id == id) && query.team.is_none_or(|team| volume.team == Some(team)))
-        .cloned()
-        .collect();
-    if searched.is_empty() && query.team.is_some() && query.volume.is_none() {
+    if let Some(team) = query.team
+        && !readable.sessions.iter().any(|(scope, _)| *scope == team.same_as())
+    {
         return Err(AppError::not_found("team"));
     }
-    Ok(searched)
+    if query.volume.is_none() && query.team.is_none() {
+        return Ok(Vec::new());
+    }
+    let asked =
+        |volume: &&VolumeAccess| query.volume.is_none_or(|id| volume.id == id) && query.team.is_none_or(|team| volume.team == Some(team));
+    let mut places: Vec<Scope> = volumes.iter().filter(asked).map(|volume| scope_of(volume.id)).collect();
+    // Sessions are in no volume.
+    places.extend(query.team.filter(|_| query.volume.is_none()).map(|team| Scope(team.bits())));
+    if places.is_empty() {
+        return Err(AppError::field("volume", "This volume is not the team's: leave one of the two filters out."));
+    }
+    Ok(places)
 }
 
 /// Refuses what is no value of a filter, with those that are.
-pub fn parse(query: &SearchQuery, searched: &[VolumeAccess]) -> AppResult<Query> {
+pub fn parse(query: &SearchQuery, readable: Filter, places: Vec<Scope>) -> AppResult<Query> {
     let text = query.q.clone().unwrap_or_default();
     if text.len() > QUERY_MAX {
         return Err(AppError::field("q", format!("A query has at most {QUERY_MAX} bytes.")));
@@ -59,7 +72,8 @@ pub fn parse(query: &SearchQuery, searched: &[VolumeAccess]) -> AppResult<Query>
         vector: None,
         is_partial: query.partial.unwrap_or(false),
         filter: Filter {
-            scopes: searched.iter().map(|volume| Scope(volume.id.bits())).collect(),
+            scopes: readable.scopes,
+            places,
             kinds,
             categories,
             authors,
@@ -86,6 +100,7 @@ fn kind(text: &str) -> AppResult<Kind> {
         Some(Found::Skill) => Ok(Kind::Skill),
         Some(Found::Tool) => Ok(Kind::Tool),
         Some(Found::Agent) => Ok(Kind::Agent),
+        Some(Found::Session) => Ok(Kind::Session),
         None => Err(AppError::field("kind", format!("“{text}” is no kind. Kinds are {valid}."))),
     }
 }

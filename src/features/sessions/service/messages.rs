@@ -66,6 +66,7 @@ pub async fn send_message(ctx: &Ctx, session: SessionId, input: CreateMessage) -
     let mut tx = ctx.db().write_tx().await?;
     // Whoever writes to the session waits here, so a second request with this id sees the first one's entry below.
     let number = next_numbers(&mut tx, session, 1, now).await?;
+    store::count_change(&mut tx, session).await?;
     if let Some(existing) = store::entry(&mut *tx, id).await? {
         drop(tx);
         return sent_before(ctx, session, actor, existing).await;
@@ -155,6 +156,7 @@ pub async fn edit_message(ctx: &Ctx, session: SessionId, id: EntryId, input: Upd
     let (actor, now) = (ctx.actor()?.id(), ctx.now());
     let mut tx = ctx.db().write_tx().await?;
     let newest = next_numbers(&mut tx, session, 0, now).await?;
+    store::count_change(&mut tx, session).await?;
     if !store::edit_message(&mut tx, id, &resolved.text, &html, RENDERING, &data, now).await? {
         return Err(gone());
     }
@@ -176,6 +178,7 @@ pub async fn delete_message(ctx: &Ctx, session: SessionId, id: EntryId) -> AppRe
     let now = ctx.now();
     let mut tx = ctx.db().write_tx().await?;
     next_numbers(&mut tx, session, 0, now).await?;
+    store::count_change(&mut tx, session).await?;
     if !store::delete_message(&mut tx, id, now).await? {
         return Ok(());
     }

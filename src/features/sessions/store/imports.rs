@@ -1,6 +1,6 @@
 //! Sessions that come from files: written in slices, there when all of it is there.
 
-use super::{NewSession, insert};
+use super::{NewSession, count_change, insert};
 use crate::{
     error::AppResult,
     ids::{SessionId, VolumeId},
@@ -49,7 +49,7 @@ pub async fn publish(tx: &mut Tx, id: SessionId, sha: &str, entries: i64, create
     .bind(active_at)
     .execute(&mut **tx)
     .await?;
-    Ok(())
+    count_change(tx, id).await
 }
 
 /// Keeps apart what the status of an archived one was.

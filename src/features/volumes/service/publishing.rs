@@ -6,7 +6,7 @@ use super::super::store::{self, VolumeRow};
 use crate::{
     error::{AppError, AppResult, ErrorCode},
     features::search,
-    ids::{CommitId, VolumeId},
+    ids::{CommitId, TeamId, VolumeId},
     server::{
         context::Ctx,
         db::{Tx, parse_id},
@@ -86,6 +86,11 @@ pub async fn number_of(ctx: &Ctx, volume: VolumeId) -> AppResult<Option<i64>> {
 /// Every volume there is.
 pub async fn all_ids(ctx: &Ctx) -> AppResult<Vec<VolumeId>> {
     store::all_ids(ctx.db().read()).await?.iter().map(|id| parse_id(id)).collect()
+}
+
+/// The volumes of a team, for background work that is the team's.
+pub async fn ids_of_team(ctx: &Ctx, team: TeamId) -> AppResult<Vec<VolumeId>> {
+    store::ids_of_team(ctx.db().read(), team).await?.iter().map(|id| parse_id(id)).collect()
 }
 
 /// Every claimed volume with its commit.

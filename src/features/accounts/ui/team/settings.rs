@@ -7,11 +7,12 @@ use crate::{
     browser::{data, page},
     error::AppError,
     features::accounts::{
-        model::{Action, Team, UpdateTeam},
+        model::{Action, SetTeamKey, Team, TeamKey, UpdateTeam},
         state::{Running, TeamData, use_session},
         ui::parts::{FormError, Submit, role_hint, role_words},
     },
-    ui::{ConfirmDialog, Dialog, Field, plural, toast, toast_error, use_toasts, utc_time},
+    ids::TeamId,
+    ui::{ConfirmDialog, Dialog, Field, Transition, plural, toast, toast_error, use_toasts, utc_time},
 };
 
 const DELETE: &str = "delete-team";
@@ -22,7 +23,7 @@ pub fn TeamSettings(team: Team, data: TeamData) -> impl IntoView {
     let owner = team.role.allows(Action::OwnTeam);
     view! {
         {if team.role.allows(Action::ManageTeam) {
-            view! { <Rename team=team.clone() data=data/> }.into_any()
+            view! { <Rename team=team.clone() data=data/> <Keys team=team.id data=data/> }.into_any()
         } else {
             view! { <Facts team=team.clone()/> }.into_any()
         }}
@@ -74,6 +75,77 @@ fn Rename(team: Team, data: TeamData) -> impl IntoView {
                 <footer class="row"><Submit busy=running.busy words="Save" running="Saving"/></footer>
             </form>
         </section>
+    }
+}
+
+/// The team's keys at services outside; nothing where this server uses none.
+#[component]
+fn Keys(team: TeamId, data: TeamData) -> impl IntoView {
+    // Only who may set them is told of them.
+    let keys = move || data.keys.get().and_then(Result::ok).filter(|keys| !keys.is_empty());
+    view! {
+        <Transition>
+            {move || {
+                keys()
+                    .map(|keys| {
+                        view! {
+                            <section class="set">
+                                <header>
+                                    <h2>"Keys"</h2>
+                                    <p>"What this team sends to a service goes with the team's own key, and is paid for by it. A key is kept encrypted and never shown again."</p>
+                                </header>
+                                {keys.into_iter().map(|key| view! { <KeyForm team=team key=key data=data/> }).collect_view()}
+                            </section>
+                        }
+                    })
+            }}
+        </Transition>
+    }
+}
+
+#[component]
+fn KeyForm(team: TeamId, key: TeamKey, data: TeamData) -> impl IntoView {
+    let toasts = use_toasts();
+    let running = Running::new();
+    let typed = RwSignal::new(String::new());
+    let path = format!("/teams/{team}/keys/{}", key.provider.as_str());
+    let name = key.provider.words();
+    let save = {
+        let path = path.clone();
+        move |event: leptos::ev::SubmitEvent| {
+            event.prevent_default();
+            let wish = SetTeamKey { key: typed.get_untracked() };
+            running.run(data::send::<serde_json::Value>("PUT", path.clone(), &wish), move |_| {
+                typed.set(String::new());
+                toast(toasts, format!("The key for {name} is kept"));
+                data.keys.refetch();
+            });
+        }
+    };
+    let remove = move |_| {
+        running.run(data::send::<serde_json::Value>("DELETE", path.clone(), &()), move |_| {
+            toast(toasts, format!("The key for {name} is removed"));
+            data.keys.refetch();
+        });
+    };
+    let has = key.hint.is_some();
+    let state = match (&key.hint, &key.added_by) {
+        (Some(hint), _) if !key.usable => {
+            format!("The key that ends in {hint} cannot be read any more, because the server's SECRET_KEY is another one: add it again.")
+        }
+        (Some(hint), Some(person)) => format!("One that ends in {hint}, added by {}.", person.name),
+        (Some(hint), None) => format!("One that ends in {hint}."),
+        (None, _) => "None yet: the server's own key is used, if it has one.".to_owned(),
+    };
+    view! {
+        <form class="form" on:submit=save>
+            <FormError error=running.error beside=&["key"]/>
+            <Field id="team-key" name="key" kind="password" label=format!("Key for {name}") value=typed hint=state autocomplete="off" required=true error=running.error/>
+            <footer class="row">
+                <Submit busy=running.busy words=if has { "Replace key" } else { "Add key" } running="Saving"/>
+                {has.then(|| view! { <button type="button" class="btn danger" on:click=remove>"Remove key"</button> })}
+            </footer>
+        </form>
     }
 }
 
