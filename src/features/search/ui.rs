@@ -383,7 +383,7 @@ pub fn MoreLikeThis(id: ArtifactId) -> impl IntoView {
             view! {
                 <section>
                     <h2>"More like this"</h2>
-                    <ul class="rows f12">
+                    <ul class="rows f12 alike">
                         {hits
                             .into_iter()
                             .map(|hit| {
