@@ -3,6 +3,7 @@ CREATE TABLE session_scopes (
   id TEXT COLLATE "C" PRIMARY KEY,                    -- of the team or the account
   number BIGINT NOT NULL
 );
+INSERT INTO session_scopes (id, number) SELECT DISTINCT COALESCE(team_id, owner_id), 0 FROM sessions;
 ALTER TABLE sessions ADD COLUMN changed BIGINT NOT NULL DEFAULT 0;
 CREATE INDEX sessions_team_changed ON sessions (team_id, changed);
 CREATE INDEX sessions_owner_changed ON sessions (owner_id, changed);

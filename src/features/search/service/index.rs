@@ -148,26 +148,23 @@ impl SearchIndex {
 
     /// Takes in what the volume has up to `seq`, unless it is there.
     pub async fn at_least(&self, ctx: &Ctx, volume: VolumeId, seq: i64) -> AppResult<()> {
-        if self.number(scope_of(volume)) >= seq {
-            return Ok(());
-        }
-        let _one = self.0.refreshing.lock().await;
-        if self.number(scope_of(volume)) >= seq {
-            return Ok(());
-        }
+        let Some(_turn) = self.turn(scope_of(volume), seq).await else { return Ok(()) };
         self.refresh(ctx, volume, seq).await
+    }
+
+    /// The turn to bring a scope up to a number; none if it is there.
+    async fn turn(&self, scope: Scope, number: i64) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        if self.number(scope) >= number {
+            return None;
+        }
+        let turn = self.0.refreshing.lock().await;
+        (self.number(scope) < number).then_some(turn)
     }
 
     /// The same for the sessions of a team or an account.
     pub async fn at_least_sessions(&self, ctx: &Ctx, of: SessionScope, number: i64) -> AppResult<()> {
         let scope = Scope(of.bits());
-        if self.number(scope) >= number {
-            return Ok(());
-        }
-        let _one = self.0.refreshing.lock().await;
-        if self.number(scope) >= number {
-            return Ok(());
-        }
+        let Some(_turn) = self.turn(scope, number).await else { return Ok(()) };
         let mut after = (self.number(scope), "~".to_owned());
         let mut newest = number;
         loop {

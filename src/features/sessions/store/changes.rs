@@ -50,12 +50,7 @@ pub async fn numbers(pool: &AnyPool, scopes: &[String]) -> AppResult<HashMap<Str
 
 /// All scopes that have sessions, and their numbers.
 pub async fn all_numbers(pool: &AnyPool) -> AppResult<Vec<(String, i64)>> {
-    Sql::new(
-        "SELECT s.id, COALESCE(n.number, 0) FROM (SELECT DISTINCT COALESCE(team_id, owner_id) AS id FROM sessions) s \
-         LEFT JOIN session_scopes n ON n.id = s.id",
-    )
-    .fetch_all(pool)
-    .await
+    Sql::new("SELECT id, number FROM session_scopes").fetch_all(pool).await
 }
 
 crate::row! {
