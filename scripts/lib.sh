@@ -74,6 +74,17 @@ locked_version() { awk -v c="$1" '$1=="name" && $3=="\""c"\"" {getline; gsub(/"/
 # std_source: whether this toolchain has the source of the standard library (scripts/toolchain sees to it).
 std_source() { [ -e "$(rustc --print sysroot)/lib/rustlib/src/rust/library/Cargo.lock" ]; }
 
+# search_worker: the search engine for a worker of the browser, into target/search-worker; web/build.mjs bundles it from there.
+search_worker() {
+  local name=llmos_search_worker out=target/search-worker built=target/wasm32-unknown-unknown/worker/llmos_search_worker.wasm
+  env -u RUSTC_WORKSPACE_WRAPPER -u CLIPPY_ARGS CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS="-Ctarget-feature=+simd128" \
+    cargo build -p llmos-search-worker --profile worker --target wasm32-unknown-unknown
+  if [ "$out/$name.js" -nt "$built" ]; then return; fi
+  wasm-bindgen --target web --out-dir "$out" "$built"
+  wasm-opt -O3 --enable-simd --enable-bulk-memory --enable-nontrapping-float-to-int --enable-sign-ext --enable-mutable-globals \
+    --enable-reference-types --enable-multivalue -o "$out/${name}_bg.wasm" "$out/${name}_bg.wasm"
+}
+
 # build_front: the browser's half for release, each group of pages in a file of its own. A panic there aborts without a text and names no
 # place in the source: those texts, and what writes them, are a sixteenth of the first load (docs/decisions/first-load.md). For that the
 # standard library is compiled along. None of it is stable yet, hence RUSTC_BOOTSTRAP; where the source is missing, all else works.
@@ -84,7 +95,7 @@ build_front() {
     std=(CARGO_UNSTABLE_BUILD_STD=std,panic_abort CARGO_UNSTABLE_BUILD_STD_FEATURES=optimize_for_size)
   fi
   env -u RUSTC_WORKSPACE_WRAPPER -u CLIPPY_ARGS RUSTC_BOOTSTRAP=1 ${std[@]+"${std[@]}"} CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS="$flags" \
-    cargo leptos build --release --split --lib-features hydrate,split --frontend-only
+    cargo leptos build --release --split --lib-features hydrate,split --frontend-only || return
   # cargo-leptos can do it as well, one file after another and every time.
   node scripts/precompress.mjs target/site "$CACHE/precompressed"
 }

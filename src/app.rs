@@ -13,11 +13,11 @@ use leptos_router::{
 use crate::{
     browser::{LazyPage, storage},
     features::{
-        accounts::state::provide_session, accounts::ui as accounts, artifacts::ui as artifacts, notifications::ui as notifications,
-        search::ui as search, sessions::ui as sessions, volumes::ui as volumes,
+        accounts::state::provide_session, accounts::ui as accounts, artifacts::ui as artifacts, marketplace::ui as marketplace,
+        notifications::ui as notifications, search::ui as search, sessions::ui as sessions, volumes::ui as volumes,
     },
     lazy_pages,
-    ui::{Frame, NotFound, toast::ToastsContext},
+    ui::{Frame, NotFound, preload_overlays, toast::ToastsContext},
 };
 
 lazy_pages! {
@@ -42,11 +42,29 @@ lazy_pages! {
         NewArtifact => artifacts::NewArtifactPage;
         Import => volumes::ImportPage;
     }
+    load_market (__preload_load_market) as Market {
+        Catalogue => marketplace::CataloguePage;
+        Item => marketplace::ItemPage;
+        Installed => marketplace::InstalledPage;
+        Publish => marketplace::PublishPage;
+        Submissions => marketplace::SubmissionsPage;
+        Submission => marketplace::SubmissionPage;
+        Moderation => marketplace::ModerationPage;
+        Record => marketplace::RecordPage;
+        Names => marketplace::NamesPage;
+        ManageItem => marketplace::ManagePage;
+    }
     load_manage (__preload_load_manage) as Manage {
         Team => accounts::TeamPage;
         Settings => accounts::SettingsPage;
         Admin => accounts::AdminPage;
     }
+}
+
+/// Has the code in the browser that search needs when there is no network.
+pub async fn preload_search() {
+    crate::lazy_preload!(__preload_load_browse);
+    preload_overlays().await;
 }
 
 /// The HTML document around the application.
@@ -105,6 +123,16 @@ pub fn App() -> impl IntoView {
                         <Route path=at(path!("/:id")) view=Work::Artifact.page()/>
                     </ParentRoute>
                     <Route path=at(path!("/search")) view=Browse::Search.page()/>
+                    <Route path=at(path!("/marketplace")) view=Market::Catalogue.page()/>
+                    <Route path=at(path!("/marketplace/installed")) view=Market::Installed.page()/>
+                    <Route path=at(path!("/marketplace/publish")) view=Market::Publish.page()/>
+                    <Route path=at(path!("/marketplace/submissions")) view=Market::Submissions.page()/>
+                    <Route path=at(path!("/marketplace/submissions/:id")) view=Market::Submission.page()/>
+                    <Route path=at(path!("/marketplace/moderation")) view=Market::Moderation.page()/>
+                    <Route path=at(path!("/marketplace/record")) view=Market::Record.page()/>
+                    <Route path=at(path!("/marketplace/names")) view=Market::Names.page()/>
+                    <Route path=at(path!("/marketplace/:slug/manage")) view=Market::ManageItem.page()/>
+                    <Route path=at(path!("/marketplace/:slug")) view=Market::Item.page()/>
                     <Route path=at(path!("/changes")) view=Browse::Changes.page()/>
                     <Route path=at(path!("/import")) view=Work::Import.page()/>
                     <Route path=at(path!("/volumes/:id")) view=Browse::Volume.page()/>

@@ -89,6 +89,12 @@ ids! {
     ThreadId;
     CommentId;
     NotificationId;
+    /// What is published in the marketplace under one slug.
+    ListingId;
+    /// One version of a listing.
+    ReleaseId;
+    /// A picture of a listing.
+    ScreenshotId;
     /// A team, a user (their own workspace), a session or an artifact, as a place where people meet: the same id.
     RoomId;
 }

@@ -1,6 +1,7 @@
 // Bundles the JavaScript that has to be JavaScript into public/vendor/[name].[hash].js and writes manifest.json, by which the
 // server finds each file. Runs in a second; scripts/setup calls it, so that plain `cargo leptos` finds the result.
 import { build } from "esbuild";
+import { createHash } from "node:crypto";
 import { mkdir, readdir, rm, writeFile, readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import path from "node:path";
@@ -8,9 +9,7 @@ import path from "node:path";
 const here = path.dirname(fileURLToPath(import.meta.url));
 const out = path.join(here, "..", "public", "vendor");
 
-const result = await build({
-  // The API reference is loaded by /api/docs only, the editor by pages where one edits.
-  entryPoints: { "api-reference": path.join(here, "api-reference.js"), editor: path.join(here, "editor/index.ts") },
+const options = {
   bundle: true,
   minify: true,
   format: "esm",
@@ -21,14 +20,36 @@ const result = await build({
   legalComments: "linked",
   loader: { ".css": "text" },
   logLevel: "error",
-});
+};
 
-const names = {};
-for (const [file, output] of Object.entries(result.metafile.outputs)) {
-  if (output.entryPoint) names[path.basename(file).split(".")[0]] = path.basename(file);
+/** Bundles scripts; gives all that was written, and the scripts' names by those of their sources. */
+async function bundle(entryPoints, define = {}) {
+  const { metafile } = await build({ ...options, entryPoints, define });
+  const named = Object.entries(metafile.outputs).filter(([, output]) => output.entryPoint);
+  return {
+    files: Object.keys(metafile.outputs).map((file) => path.basename(file)),
+    names: Object.fromEntries(named.map(([file]) => [path.basename(file).split(".")[0], path.basename(file)])),
+  };
 }
+
 await mkdir(out, { recursive: true });
-const wanted = new Set(["manifest.json", ...Object.keys(result.metafile.outputs).map((file) => path.basename(file))]);
+// The API reference is loaded by /api/docs only, the editor by pages where one edits, signing where one publishes.
+const scripts = { "api-reference": "api-reference.js", editor: "editor/index.ts", signing: "signing/index.ts" };
+const bundles = [await bundle(Object.fromEntries(Object.entries(scripts).map(([name, file]) => [name, path.join(here, file)])))];
+
+// Search on the device, each part by the address of the next one. Without the engine (scripts/setup builds it) it is not offered.
+const engine = await readFile(path.join(here, "../target/search-worker/llmos_search_worker_bg.wasm")).catch(() => undefined);
+if (engine) {
+  const file = `search.${createHash("sha256").update(engine).digest("hex").slice(0, 8)}.wasm`;
+  await writeFile(path.join(out, file), engine);
+  const address = (name) => JSON.stringify(`/vendor/${name}`);
+  const worker = await bundle({ "offline-worker": path.join(here, "offline/worker.ts") }, { ENGINE: address(file) });
+  const page = await bundle({ offline: path.join(here, "offline/index.ts") }, { WORKER: address(worker.names["offline-worker"]) });
+  bundles.push({ files: [file], names: {} }, worker, page);
+}
+
+const names = Object.assign({}, ...bundles.map((bundle) => bundle.names));
+const wanted = new Set(["manifest.json", ...bundles.flatMap((bundle) => bundle.files)]);
 for (const file of await readdir(out)) if (!wanted.has(file)) await rm(path.join(out, file));
 const manifest = JSON.stringify(names, null, 2) + "\n";
 const before = await readFile(path.join(out, "manifest.json"), "utf8").catch(() => "");

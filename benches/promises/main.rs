@@ -6,6 +6,8 @@ mod clients;
 mod documents;
 mod import;
 mod jobs;
+mod market;
+mod market_data;
 mod others;
 mod process;
 mod rooms;
@@ -79,6 +81,9 @@ fn main() -> Result<()> {
     }
     if wanted("search") {
         figures.extend(runtime.block_on(search::run())?);
+    }
+    if wanted("market") {
+        figures.extend(runtime.block_on(market::run())?);
     }
     if wanted("jobs") {
         figures.extend(runtime.block_on(jobs::run())?);

@@ -2,7 +2,7 @@
 
 use std::{
     io::{Cursor, Write as _},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use serde_json::json;
@@ -33,7 +33,7 @@ const WORDS: [&str; 16] = [
 const ROUNDS: usize = 40;
 
 pub async fn run() -> Result<Vec<Figure>> {
-    let server = Server::start(None).await?;
+    let mut server = Server::start(None).await?;
     let volume = server.set_up().await?;
     let began = Instant::now();
     // Two halves: one archive may hold 100,000 files at most.
@@ -112,7 +112,27 @@ pub async fn run() -> Result<Vec<Figure>> {
         times.push(began.elapsed().as_secs_f64() * 1_000.0);
     }
     figures.push(Figure::at_most("commit of one draft, p99", 20.0, percentile(&mut times, 0.99), "ms"));
+
+    // Nothing is found before everything is there.
+    while indexed(&server).await? < ARTIFACTS {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    let began = Instant::now();
+    server.resume().await?;
+    let stopped_and_started = began.elapsed();
+    while indexed(&server).await? < ARTIFACTS {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let ready = began.elapsed() - stopped_and_started + server.started_in;
+    println!("scale: stopped and started in {:.1} s", stopped_and_started.as_secs_f64());
+    figures.push(Figure::at_most("from the start of a server to all 100,000 artifacts in its search index", 2.0, ready.as_secs_f64(), "s"));
     Ok(figures)
+}
+
+/// Documents in the search index.
+async fn indexed(server: &Server) -> Result<usize> {
+    let ready: serde_json::Value = server.client.get(server.url("/readyz")).send().await?.json().await?;
+    Ok(ready["search"]["documents"].as_u64().unwrap_or_default() as usize)
 }
 
 /// A zip of made-up skills and agents, each another text.

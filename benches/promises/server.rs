@@ -1,7 +1,7 @@
 //! A server process of its own, on a data folder of its own, and an account in it.
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -15,8 +15,9 @@ pub struct Server {
     process: Child,
     cores: Option<String>,
     variables: &'static [(&'static str, &'static str)],
-    /// Removed with it.
-    data: TempDir,
+    data: PathBuf,
+    /// Removed with it, where its data is not kept.
+    _removed: Option<TempDir>,
     pub address: String,
     pub client: reqwest::Client,
     /// From starting the process to the first answer.
@@ -32,12 +33,27 @@ impl Server {
     /// The same with variables of the environment.
     pub async fn start_with(cores: Option<&str>, variables: &'static [(&'static str, &'static str)]) -> Result<Self> {
         let data = TempDir::new()?;
+        Self::start_in(data.path().to_owned(), Some(data), cores, variables).await
+    }
+
+    /// The same on data that stays.
+    pub async fn start_on(data: &Path, variables: &'static [(&'static str, &'static str)]) -> Result<Self> {
+        Self::start_in(data.to_owned(), None, None, variables).await
+    }
+
+    async fn start_in(
+        data: PathBuf,
+        removed: Option<TempDir>,
+        cores: Option<&str>,
+        variables: &'static [(&'static str, &'static str)],
+    ) -> Result<Self> {
         let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let address = format!("127.0.0.1:{port}");
         let client = reqwest::Client::builder().cookie_store(true).build()?;
         let began = Instant::now();
-        let process = spawn(cores, data.path(), &address, variables)?;
-        let mut server = Self { process, cores: cores.map(str::to_owned), variables, data, address, client, started_in: Duration::ZERO };
+        let process = spawn(cores, &data, &address, variables)?;
+        let cores = cores.map(str::to_owned);
+        let mut server = Self { process, cores, variables, data, _removed: removed, address, client, started_in: Duration::ZERO };
         server.answers(began).await?;
         Ok(server)
     }
@@ -47,7 +63,22 @@ impl Server {
         self.process.kill()?;
         self.process.wait()?;
         let began = Instant::now();
-        self.process = spawn(self.cores.as_deref(), self.data.path(), &self.address, self.variables)?;
+        self.process = spawn(self.cores.as_deref(), &self.data, &self.address, self.variables)?;
+        self.answers(began).await
+    }
+
+    /// Asks it to stop, and waits until it has.
+    pub fn stop(&mut self) -> Result<()> {
+        Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status()?;
+        self.process.wait()?;
+        Ok(())
+    }
+
+    /// Asks it to stop, and starts it again on the same data.
+    pub async fn resume(&mut self) -> Result<()> {
+        self.stop()?;
+        let began = Instant::now();
+        self.process = spawn(self.cores.as_deref(), &self.data, &self.address, self.variables)?;
         self.answers(began).await
     }
 
@@ -68,7 +99,7 @@ impl Server {
     }
 
     pub fn data(&self) -> &Path {
-        self.data.path()
+        &self.data
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -162,7 +193,8 @@ pub struct Place {
 }
 
 fn spawn(cores: Option<&str>, data: &Path, address: &str, variables: &[(&str, &str)]) -> Result<Child> {
-    let binary = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/release/llmos");
+    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/release/llmos");
+    let binary = std::env::var_os("LLMOS_BINARY").map_or(built, PathBuf::from);
     let mut command = match cores {
         Some(cores) => {
             let mut command = Command::new("taskset");

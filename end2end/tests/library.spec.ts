@@ -152,7 +152,7 @@ test("the trash gives back, and forgets for ever after a question", async ({ pag
   const { id } = await createArtifact(page.context().request, team.volumeId, "Old chart");
   await page.goto(`/artifacts/${id}`);
   await ready(page);
-  const menu = page.getByLabel("Copy, fork, move, delete");
+  const menu = page.getByLabel(/^Copy, (publish, )?fork, move, delete$/);
   const remove = async () => {
     await menu.click();
     await page.getByRole("button", { name: "Delete", exact: true }).click();

@@ -1,21 +1,10 @@
 // Search: in one's own words, narrowed, with its whole state in the address; and from the palette.
 import { api, beginSession, checkAccessible, createArtifact, expect, ready, test } from "../fixtures/index.js";
-import type { APIRequestContext, Page } from "@playwright/test";
+import { byMeaning } from "../fixtures/search.js";
+import type { Page } from "@playwright/test";
 
 const hits = (page: Page) => page.locator(".hits .hit");
 const names = (page: Page) => hits(page).locator(".t").allInnerTexts();
-
-/** Until what there is has vectors; whether there is a model at all. */
-async function byMeaning(request: APIRequestContext) {
-  type Status = { search: { meaning: string; waiting: number } };
-  let status: Status["search"] = { meaning: "loading", waiting: 1 };
-  const settled = async () => {
-    status = ((await (await request.get("/readyz")).json()) as Status).search;
-    return status.meaning === "missing" || (status.meaning === "ready" && status.waiting === 0);
-  };
-  await expect.poll(settled, { timeout: 60_000 }).toBe(true);
-  return status.meaning === "ready";
-}
 
 test("what is needed is found in one's own words, narrowed, and opened @phone", async ({ page, account }) => {
   void account;
@@ -65,6 +54,28 @@ test("facets narrow, and what finds nothing says how to go on", async ({ page, t
   await expect(page).not.toHaveURL(/kind=/);
 });
 
+test("versions narrow, and where there is little room the filters lie over what was found @phone", async ({ page, team }) => {
+  const text = (name: string, version: string) => `---\nname: ${name}\ndescription: How the ${name} is wound.\nversion: ${version}\n---\n\nWind the capstan.\n`;
+  for (const [name, version] of [["First winding", "1.2.0"], ["Second winding", "2.1.0"]] as const) await createArtifact(page.context().request, team.volumeId, name, text(name, version));
+  await page.goto(`/search?q=capstan%20winding&volume=${team.volumeId}&sort=name`);
+  await ready(page);
+  await expect(hits(page)).toHaveCount(2);
+  const filters = page.getByRole("button", { name: "Filters" });
+  const narrow = await filters.isVisible();
+  if (narrow) await filters.click();
+  await checkAccessible(page);
+  await page.getByRole("textbox", { name: "From" }).fill("2");
+  await page.getByRole("button", { name: "Apply" }).click();
+  await expect(page).toHaveURL(/minVersion=2/);
+  expect(page.url()).toContain("sort=name");
+  await expect(hits(page)).toHaveCount(1);
+  await expect(hits(page)).toContainText("Second winding");
+  if (narrow) await filters.click();
+  await page.getByRole("region", { name: "Narrow it" }).getByRole("link", { name: /^Skills/ }).click();
+  await expect(page).toHaveURL(/kind=skill/);
+  await expect(hits(page).first()).toBeVisible();
+});
+
 test("the palette finds while one types, and remembers what was asked", async ({ page, team }) => {
   await createArtifact(page.context().request, team.volumeId, "Lantern duty", "---\nname: Lantern duty\ndescription: Who lights the lanterns.\n---\n\nTrim the wicks.\n");
   await page.goto("/");
@@ -108,10 +119,12 @@ test("a session is found by what was said in it, and leads to the message; besid
 
 test("a search reads without script @noscript", async ({ page, account }) => {
   void account;
-  await page.goto("/search?q=valuation");
+  await page.goto("/search?q=valuation&kind=skill&sort=name");
   await expect(hits(page).first()).toBeVisible();
   await page.getByRole("searchbox").fill("contract");
   await page.getByRole("button", { name: "Search", exact: true }).click();
   await expect(page).toHaveURL(/q=contract/);
+  expect(new URL(page.url()).searchParams.get("kind")).toBe("skill");
+  expect(new URL(page.url()).searchParams.get("sort")).toBe("name");
   await expect(hits(page).filter({ hasText: "Contract Analysis" })).toBeVisible();
 });

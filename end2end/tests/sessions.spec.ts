@@ -1,13 +1,13 @@
 // Sessions as people use them: two at the same time, on the same thing, with a network that goes away.
 import { readFile } from "node:fs/promises";
-import { another, api, append, checkAccessible, editor, expect, importFile, joinTeam, ready, test, watch } from "../fixtures/index.js";
+import { another, api, append, checkAccessible, editor, expect, importFiles, joinTeam, ready, test, watch } from "../fixtures/index.js";
 
 const SKILL = "skills/code-review-excellence/SKILL.md";
 
 test("two people talk about a skill, one edits it, one loses the network, and they commit it from the session", async ({ page, team, admin, browser, problems }) => {
   test.setTimeout(180_000);
   const request = page.context().request;
-  await importFile(request, team.volumeId, SKILL, await readFile(new URL(`../../tests/data/volume/${SKILL}`, import.meta.url)));
+  await importFiles(request, team.volumeId, [[SKILL, await readFile(new URL(`../../tests/data/volume/${SKILL}`, import.meta.url))]]);
 
   // A session for the team.
   await page.goto("/sessions");

@@ -1,5 +1,5 @@
 // A session's timeline and composer as one works with them: long, edited, unread, offline, read-only.
-import { another, api, beginSession, checkAccessible, createArtifact, expect, importFile, joinTeam, ready, test, watch, type Team } from "../fixtures/index.js";
+import { another, api, beginSession, checkAccessible, createArtifact, expect, importFiles, joinTeam, ready, test, watch, type Team } from "../fixtures/index.js";
 import type { APIRequestContext, Page } from "@playwright/test";
 
 type Made = { id: string };
@@ -15,7 +15,7 @@ async function importLong(request: APIRequestContext, team: Team, count: number)
     timestamp: "09:30",
   }));
   const file = JSON.stringify({ id: "long", name: "The long watch", status: "active", goal: "See the end", messages });
-  await importFile(request, team.volumeId, "sessions/long.json", Buffer.from(file));
+  await importFiles(request, team.volumeId, [["sessions/long.json", file]]);
   const list = await api<{ items: (Made & { title: string })[] }>(request, "GET", "/sessions?q=long");
   return list.items.find((session) => session.title === "The long watch")!;
 }

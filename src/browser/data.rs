@@ -1,7 +1,7 @@
 //! The one seam through which pages read and write: `/api/v1`, by path.
 //!
 //! In the browser it is a request; on the server, while a page is rendered, the same route is called in the process with the
-//! visitor's own context. What is behind the seam can later answer from the device.
+//! visitor's own context. Where the server cannot be reached, the device answers what it can (`offline`).
 
 use std::{
     convert::Infallible,
@@ -160,20 +160,22 @@ pub fn post<T: DeserializeOwned + Send + 'static>(
     send("POST", path, body)
 }
 
-/// A path with a query made from `query`'s fields; what is `None` is left out.
-pub fn with_query(path: &str, query: &impl Serialize) -> String {
-    let fields = match serde_json::to_value(query) {
-        Ok(serde_json::Value::Object(fields)) => fields,
-        _ => return path.to_owned(),
+/// The fields of a query as they stand in an address; what is `None` is left out.
+pub fn fields(query: &impl Serialize) -> Vec<(String, String)> {
+    let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(query) else { return Vec::new() };
+    let text = |value| match value {
+        serde_json::Value::Null => None,
+        serde_json::Value::String(text) => Some(text),
+        other => Some(other.to_string()),
     };
+    fields.into_iter().filter_map(|(name, value)| Some((name, text(value)?))).collect()
+}
+
+/// A path with a query made from `query`'s fields.
+pub fn with_query(path: &str, query: &impl Serialize) -> String {
     let mut address = path.to_owned();
     let mut separator = '?';
-    for (name, value) in fields {
-        let text = match value {
-            serde_json::Value::Null => continue,
-            serde_json::Value::String(text) => text,
-            other => other.to_string(),
-        };
+    for (name, text) in fields(query) {
         address.push(separator);
         address.push_str(&name);
         address.push('=');
@@ -211,7 +213,7 @@ mod transport {
 
     use super::{AppError, AppResult, DeserializeOwned, Future, Reply};
     use crate::{
-        browser::{json, page},
+        browser::{json, offline, page},
         error::ErrorCode,
     };
 
@@ -219,6 +221,8 @@ mod transport {
     /// published, or the database is busy. Nothing was changed then, and the key makes sure that it happens once.
     const AGAIN: [u32; 4] = [300, 700, 1_500, 3_000];
     const UNAVAILABLE: u16 = 503;
+    /// Nobody answered (0), or what stands before the server found nobody there.
+    const UNREACHED: [u16; 3] = [0, 502, 504];
 
     pub fn get_text(path: String) -> impl Future<Output = Reply> + Send {
         SendWrapper::new(call("GET", path, None, None))
@@ -233,6 +237,12 @@ mod transport {
         let mut pauses = AGAIN.into_iter();
         loop {
             let (status, text) = send(method, &path, key.as_deref(), body.as_deref()).await.unwrap_or_default();
+            if method == "GET"
+                && UNREACHED.contains(&status)
+                && let Some(answer) = offline::answer(&path).await
+            {
+                return Ok(answer);
+            }
             match pauses.next() {
                 Some(pause) if status == UNAVAILABLE => page::pause(pause).await,
                 _ => return if (200..300).contains(&status) { Ok(text) } else { Err(text) },

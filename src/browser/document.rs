@@ -1,12 +1,14 @@
 //! Where this build's files and the sockets are: known to the server, which writes the document.
 
-/// Addresses of the script, the WebAssembly, the styles, and the editor's script.
+/// Addresses of the script, the WebAssembly, the styles, and the scripts that are loaded by name.
 #[derive(Clone, Debug, Default)]
 pub struct Links {
     pub js: String,
     pub wasm: String,
     pub css: String,
     pub editor: String,
+    pub offline: String,
+    pub signing: String,
 }
 
 /// The name under which the document says where the sockets are, when that is not where it came from.

@@ -217,6 +217,11 @@ mod inner {
         js_sys::Date::now() as i64
     }
 
+    /// When a day begins, as an input of type `date` gives it, in UTC milliseconds; none for what is no day.
+    pub fn day_ms(day: &str) -> Option<i64> {
+        Some(js_sys::Date::parse(day)).filter(|at| at.is_finite()).map(|at| at as i64)
+    }
+
     /// Listens to keys for as long as the page lives; return true from `act` to keep the browser's own reaction away.
     pub fn on_key(act: impl FnMut(Key) -> bool + 'static) {
         listen(act).forget();
@@ -473,6 +478,9 @@ mod inner {
         None
     }
     /// Now, in UTC milliseconds.
+    pub fn day_ms(_: &str) -> Option<i64> {
+        None
+    }
     pub fn now_ms() -> i64 {
         std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
     }

@@ -13,6 +13,20 @@ pub fn set_status(status: u16) {
 #[cfg(not(feature = "ssr"))]
 pub fn set_status(_: u16) {}
 
+/// Says that what is asked for is at another address for good.
+#[cfg(feature = "ssr")]
+pub fn moved(address: &str) {
+    if let (Some(response), Ok(address)) =
+        (leptos::prelude::use_context::<leptos_axum::ResponseOptions>(), axum::http::HeaderValue::from_str(address))
+    {
+        response.set_status(axum::http::StatusCode::PERMANENT_REDIRECT);
+        response.insert_header(axum::http::header::LOCATION, address);
+    }
+}
+
+#[cfg(not(feature = "ssr"))]
+pub fn moved(_: &str) {}
+
 /// What was typed into the form of `action`, when the server refused it and leads back to its page without a script.
 #[cfg(feature = "ssr")]
 pub fn typed(action: &str) -> std::collections::BTreeMap<String, String> {

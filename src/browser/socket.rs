@@ -105,8 +105,10 @@ mod inner {
 
     impl Socket {
         pub fn send(&self, text: &str) {
-            // What cannot be sent is found out by the silence that follows.
-            if let Some(open) = self.0.borrow().as_ref() {
+            // What cannot be sent is found out by the silence that follows; a socket that closes would complain on the console.
+            if let Some(open) = self.0.borrow().as_ref()
+                && open.socket.ready_state() <= web_sys::WebSocket::OPEN
+            {
                 let _ = open.socket.send_with_str(text);
             }
         }

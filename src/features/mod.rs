@@ -6,6 +6,7 @@ pub mod artifacts;
 pub mod collaboration;
 pub mod comments;
 pub mod jobs;
+pub mod marketplace;
 pub mod notifications;
 pub mod search;
 pub mod sessions;

@@ -26,7 +26,8 @@ pub fn links() -> Cow<'static, Links> {
 }
 
 fn find_links() -> Links {
-    let mut links = Links { editor: vendor("editor").unwrap_or_default(), ..Links::default() };
+    let script = |name| vendor(name).unwrap_or_default();
+    let mut links = Links { editor: script("editor"), offline: script("offline"), signing: script("signing"), ..Links::default() };
     for name in Site::iter() {
         let Some(file) = name.strip_prefix("pkg/llmos.") else { continue };
         let address = format!("/{name}");
@@ -71,11 +72,14 @@ pub fn serve(request: &Request) -> Option<Response> {
     if let Ok(value) = HeaderValue::from_str(&etag) {
         headers.insert(header::ETAG, value);
     }
+    // A worker keeps to the policy that its script came with; without one of its own it could do nothing (`csp::NOTHING`).
+    if path.starts_with("vendor/") && path.ends_with(".js") {
+        headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(super::csp::WORKER));
+    }
     if let Some(encoding) = encoding {
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
     }
-    // An icon sprite is used by pages of our own origin through <use>, which the sandbox of `csp::NOTHING` would not hinder;
-    // scripts need their own policy not to be cut off as workers.
+    // An icon sprite is used by pages of our own origin through <use>, which the sandbox of `csp::NOTHING` would not hinder.
     Some((headers, file.data).into_response())
 }
 

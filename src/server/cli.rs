@@ -2,8 +2,16 @@
 //! runs opens the database itself (by serving that same socket for the time of the command).
 
 mod folders;
+mod market;
+mod market_owners;
+mod search;
 mod user;
 mod volumes;
+
+use std::{
+    io::{IsTerminal as _, Write as _},
+    time::Duration,
+};
 
 use clap::Subcommand;
 
@@ -11,7 +19,14 @@ use super::{
     config::Config,
     serve::{self, BoxError},
 };
-use crate::error::AppError;
+use crate::{
+    error::AppError,
+    features::jobs::model::{JobState, JobStatus},
+};
+
+/// Stands for the server behind the local socket.
+const OWN_HOST: &str = "llmos.local";
+const POLL: Duration = Duration::from_millis(100);
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -26,6 +41,10 @@ pub enum Command {
         #[command(subcommand)]
         command: volumes::Demo,
     },
+    /// The marketplace: search, show, install, update, publish, verify.
+    Market(market::Market),
+    /// Make the search index anew from the database.
+    Reindex,
     /// Accounts: reset a forgotten password.
     User {
         #[command(subcommand)]
@@ -40,6 +59,8 @@ pub async fn run(config: Config, command: Command) -> Result<(), BoxError> {
         Command::Export(command) => volumes::export(config, command).await,
         Command::Pull(command) => volumes::pull(config, command).await,
         Command::Demo { command } => volumes::demo(config, command).await,
+        Command::Market(command) => market::run(config, command).await,
+        Command::Reindex => search::reindex(config).await,
         Command::User { command } => user::run(config, command).await,
     }
 }
@@ -51,6 +72,29 @@ async fn read<T: serde::de::DeserializeOwned>(response: reqwest::Response) -> Re
     Ok(serde_json::from_slice(if bytes.is_empty() { b"null" } else { &bytes })?)
 }
 
+/// Waits for the end of a job, with a bar where somebody looks.
+async fn followed(client: &Client, mut job: JobStatus) -> Result<JobStatus, BoxError> {
+    let bar = std::io::stderr().is_terminal();
+    while !job.state.ended() {
+        if bar {
+            eprint!("\r{} {:>5} of {:<5}", line(job.done, job.total), job.done, job.total);
+            let _ = std::io::stderr().flush();
+        }
+        tokio::time::sleep(POLL).await;
+        job = read(client.http.get(client.url(&format!("/jobs/{}", job.id))).send().await?).await?;
+    }
+    if bar {
+        eprint!("\r\x1b[K");
+    }
+    if job.state == JobState::Done { Ok(job) } else { Err(job.error.unwrap_or_else(|| "it failed".to_owned()).into()) }
+}
+
+fn line(done: i64, total: i64) -> String {
+    const WIDTH: usize = 30;
+    let filled = if total > 0 { usize::try_from(done * WIDTH as i64 / total).unwrap_or(0).min(WIDTH) } else { 0 };
+    format!("[{}{}]", "#".repeat(filled), ".".repeat(WIDTH - filled))
+}
+
 /// A good answer, or what the server had against the request.
 async fn checked(response: reqwest::Response) -> Result<reqwest::Response, BoxError> {
     let status = response.status();
@@ -58,7 +102,13 @@ async fn checked(response: reqwest::Response) -> Result<reqwest::Response, BoxEr
         return Ok(response);
     }
     if status == reqwest::StatusCode::UNAUTHORIZED {
-        return Err("nobody has an account on this server yet: open it in a browser to make the first one".into());
+        let own = response.url().host_str() == Some(OWN_HOST);
+        return Err(if own {
+            "nobody has an account on this server yet: open it in a browser to make the first one"
+        } else {
+            "the server asks who you are: give an API token with --token"
+        }
+        .into());
     }
     let bytes = response.bytes().await?;
     Err(serde_json::from_slice::<AppError>(&bytes).map_or_else(|_| format!("the server answered {status}").into(), Into::into))
@@ -77,19 +127,32 @@ pub async fn client(config: Config) -> Result<Client, BoxError> {
         None => None,
     };
     let http = reqwest::Client::builder().unix_socket(path).build()?;
-    Ok(Client { http, own })
+    Ok(Client { http, base: format!("http://{OWN_HOST}"), own })
 }
 
-/// Talks to `/api/v1` as the operator.
+/// Talks to `/api/v1`: of the server of this machine as the operator, of another one with a token.
 pub struct Client {
     pub http: reqwest::Client,
+    base: String,
     own: Option<(serve::DataDirLock, super::state::AppState, tokio::task::JoinHandle<()>, tokio::task::JoinHandle<()>)>,
 }
 
 impl Client {
-    /// The address of a route below `/api/v1`; the host is not used.
+    /// For another server.
+    pub fn at(server: &str, token: Option<&str>) -> Result<Self, BoxError> {
+        let mut headers = reqwest::header::HeaderMap::new();
+        if let Some(token) = token {
+            let mut value = reqwest::header::HeaderValue::from_str(&format!("Bearer {token}"))?;
+            value.set_sensitive(true);
+            headers.insert(reqwest::header::AUTHORIZATION, value);
+        }
+        let http = reqwest::Client::builder().default_headers(headers).redirect(reqwest::redirect::Policy::none()).build()?;
+        Ok(Self { http, base: server.trim_end_matches('/').to_owned(), own: None })
+    }
+
+    /// The address of a route below `/api/v1`.
     pub fn url(&self, path: &str) -> String {
-        format!("http://llmos.local/api/v1{path}")
+        format!("{}/api/v1{path}", self.base)
     }
 
     /// Ends a server that this client started.

@@ -14,6 +14,17 @@ use crate::features::{accounts::model::KeyProvider, collaboration::service::limi
 
 const EMBEDDED: &str = include_str!("../../Leptos.toml");
 const FILE: &str = "Leptos.toml";
+/// Which addresses of a release's texts are asked whether they are there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Links {
+    Unlooked,
+    /// Those in the public network.
+    Public,
+    /// Any; for tests.
+    Any,
+}
+
+const HIDE_AFTER: usize = 3;
 const SEARCH_RATE: NonZeroU32 = NonZeroU32::new(100).unwrap();
 
 /// The configuration of one process. `Debug` leaves secrets out.
@@ -50,6 +61,18 @@ pub struct Config {
     pub search_rate: NonZeroU32,
     /// Times of open sockets; not configurable from outside.
     pub sockets: SocketLimits,
+    /// Whether the marketplace can be read without an account.
+    pub market_public: bool,
+    /// Whether somebody else than who submitted it has to look at a first release.
+    pub market_four_eyes: bool,
+    /// After so many independent grave reports an item is hidden until a moderator has looked at it.
+    pub market_hide_after: usize,
+    /// Whether clean updates of verified publishers pass without a moderator.
+    pub market_auto_pass: bool,
+    /// Whether the outside links of a release are looked at before its review.
+    pub market_links: Links,
+    /// Where ClamAV's daemon is: `host:port`, or the path of its socket.
+    pub clamd_addr: Option<String>,
     /// Log in people's sample team and volume at the first start.
     pub demo: bool,
 }
@@ -236,6 +259,18 @@ impl Config {
             openai_base_url: source.get("OPENAI_BASE_URL")?.unwrap_or_else(|| "https://api.openai.com/v1".to_owned()),
             search_rate: source.parse("SEARCH_RATE", "a number of queries above 0")?.unwrap_or(SEARCH_RATE),
             sockets: SocketLimits::default(),
+            market_public: source.parse("MARKETPLACE_PUBLIC", "true or false")?.unwrap_or(true),
+            market_four_eyes: source.parse("MARKETPLACE_FOUR_EYES", "true or false")?.unwrap_or(true),
+            market_auto_pass: source.parse("MARKETPLACE_AUTO_PASS", "true or false")?.unwrap_or(false),
+            market_links: match source.parse("MARKETPLACE_CHECK_LINKS", "true or false")? {
+                Some(false) => Links::Unlooked,
+                _ => Links::Public,
+            },
+            clamd_addr: source.get("CLAMD_ADDR")?,
+            market_hide_after: source
+                .parse("MARKETPLACE_HIDE_AFTER", "a number of reports above 0")?
+                .filter(|count| *count > 0)
+                .unwrap_or(HIDE_AFTER),
             demo: source.parse("LLMOS_DEMO", "true or false")?.unwrap_or(false),
         })
     }

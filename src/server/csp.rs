@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 pub fn page_policy(nonce: &str, sockets: Option<&str>) -> String {
     let sockets = sockets.map(|url| format!(" {url}/ws {url}/ws/doc/")).unwrap_or_default();
     format!(
-        "default-src 'self'; script-src 'nonce-{nonce}' 'strict-dynamic' 'wasm-unsafe-eval'; style-src 'self' 'nonce-{nonce}'; \
+        "default-src 'self'; script-src 'nonce-{nonce}' 'strict-dynamic' 'wasm-unsafe-eval'; worker-src 'self'; style-src 'self' 'nonce-{nonce}'; \
          style-src-attr 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self'; connect-src 'self'{sockets}; object-src 'none'; \
          base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     )
@@ -16,6 +16,10 @@ pub fn page_policy(nonce: &str, sockets: Option<&str>) -> String {
 
 /// For everything that is not a page: it may do nothing, should a browser ever open it as one.
 const NOTHING: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'; sandbox";
+
+/// Of a script that may be a worker: it reads from us and runs WebAssembly.
+pub const WORKER: &str =
+    "default-src 'none'; connect-src 'self'; script-src 'self' 'wasm-unsafe-eval'; frame-ancestors 'none'; base-uri 'none'";
 
 /// Adds what is not there yet.
 pub fn add_headers(headers: &mut HeaderMap, secure: bool) {

@@ -21,7 +21,7 @@ use utoipa_axum::router::OpenApiRouter;
 use super::{assets, context::Ctx, docs, drain, idempotency, middleware, pages, state::AppState};
 use crate::{
     error::{AppError, ErrorCode},
-    features::{accounts, artifacts, collaboration, comments, jobs, notifications, search, sessions, volumes},
+    features::{accounts, artifacts, collaboration, comments, jobs, marketplace, notifications, search, sessions, volumes},
 };
 
 /// JSON and text bodies; archives and files have limits of their own.
@@ -44,15 +44,21 @@ fn api_v1() -> OpenApiRouter<AppState> {
         .merge(collaboration::http::routes())
         .merge(comments::http::routes())
         .merge(jobs::http::routes())
+        .merge(marketplace::http::routes())
         .merge(notifications::http::routes())
         .merge(search::http::routes())
         .merge(sessions::http::routes())
         .merge(volumes::http::routes())
 }
 
-/// The description of `/api/v1` as OpenAPI 3.1.
+/// What others are written against.
+fn all_routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().nest("/api/v1", api_v1()).nest("/api/marketplace", marketplace::http::stable_routes())
+}
+
+/// The description of the API as OpenAPI 3.1.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    let (_, description) = OpenApiRouter::<AppState>::with_openapi(Description::openapi()).nest("/api/v1", api_v1()).split_for_parts();
+    let (_, description) = OpenApiRouter::<AppState>::with_openapi(Description::openapi()).merge(all_routes()).split_for_parts();
     description
 }
 
@@ -60,7 +66,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 pub fn router(state: AppState) -> Router {
     // Pages are rendered on this runtime; a second router in the process (the local socket's, a test's) finds it set.
     let _ = any_spawner::Executor::init_tokio();
-    let (api, description) = OpenApiRouter::with_openapi(Description::openapi()).nest("/api/v1", api_v1()).split_for_parts();
+    let (api, description) = OpenApiRouter::with_openapi(Description::openapi()).merge(all_routes()).split_for_parts();
     let description = serde_json::to_string(&description).unwrap_or_default();
 
     let api = api
@@ -99,7 +105,8 @@ pub fn router(state: AppState) -> Router {
             CompressionLayer::new().compress_when(
                 DefaultPredicate::new()
                     .and(NotForContentType::const_new("application/zip"))
-                    .and(NotForContentType::const_new("application/wasm")),
+                    .and(NotForContentType::const_new("application/wasm"))
+                    .and(NotForContentType::const_new("application/octet-stream")),
             ),
         )
         .with_state(state)

@@ -34,14 +34,19 @@ pub fn hex(bytes: &[u8]) -> String {
 
 const NONCE: usize = 24;
 
-/// Seals secrets with XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03), under a key made from the server's by HKDF-SHA-256 (RFC 5869).
+/// Seals secrets with XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03), under a key made from the server's ([`derive`]).
 pub struct Vault(XChaCha20Poly1305);
+
+/// A key for one purpose, made from the server's by HKDF-SHA-256 (RFC 5869).
+pub fn derive(server_key: &[u8], purpose: &[u8]) -> [u8; 32] {
+    let mut key = [0u8; 32];
+    Hkdf::<Sha256>::new(None, server_key).expand(purpose, &mut key).expect("32 bytes are not too many");
+    key
+}
 
 impl Vault {
     pub fn new(server_key: &[u8]) -> Self {
-        let mut key = [0u8; 32];
-        Hkdf::<Sha256>::new(None, server_key).expand(b"llmos-lite sealed secrets", &mut key).expect("32 bytes are not too many");
-        Self(XChaCha20Poly1305::new(&key.into()))
+        Self(XChaCha20Poly1305::new(&derive(server_key, b"llmos-lite sealed secrets").into()))
     }
 
     /// The nonce and the sealed text. It opens only for the same `purpose`, which says whose secret for what it is.

@@ -16,7 +16,7 @@ use axum::{
 use tokio::net::{TcpListener, TcpStream, UnixListener};
 
 use super::{config::Config, context::Ctx, middleware::LocalSocket, router, state::AppState, telemetry, worker};
-use crate::features::{artifacts, collaboration, jobs, volumes};
+use crate::features::{artifacts, collaboration, jobs, marketplace, volumes};
 
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -50,6 +50,7 @@ pub async fn prepare(config: Config) -> Result<AppState, BoxError> {
     collaboration::service::documents::settle_all(&ctx).await?;
     volumes::service::install_system_volume(&ctx).await?;
     jobs::service::take_over(&ctx).await?;
+    marketplace::service::rescan_if_rules_changed(&ctx).await?;
     Ok(state)
 }
 

@@ -12,11 +12,13 @@ use tokio_util::sync::CancellationToken;
 use super::{blobs::Blobs, config::Config, db::Db};
 use crate::features::{
     accounts::service::{ActorCache, Limits},
+    analytics::service::Later,
     artifacts::{
         markdown::Renderer,
         service::{LibraryIndex, Visits},
     },
     collaboration::service::{Rooms, documents::Documents},
+    marketplace::service::{Catalogue, Registry, scanner_rules},
     search::{
         self,
         service::{SearchIndex, SearchLimit},
@@ -34,11 +36,18 @@ pub struct Inner {
     pub renderer: Renderer,
     /// What the library filters and sorts by, in memory.
     pub library: LibraryIndex,
-    /// What search ranks, in memory.
+    /// What the catalogue filters and sorts by, in memory.
+    pub market: Catalogue,
+    /// What is looked for in what is published.
+    pub rules: Arc<llmos_scanner::Rules>,
+    /// Who this registry is, and what it signs with.
+    pub registry: Registry,
     /// Seals what others gave us to say again.
     pub vault: super::secrets::Vault,
+    /// What search ranks, in memory.
     pub search: SearchIndex,
     pub search_model: search::service::Model,
+    pub usage: Later,
     pub search_limit: SearchLimit,
     pub visits: Visits,
     pub limits: Limits,
@@ -82,8 +91,12 @@ impl AppState {
             blobs,
             renderer: Renderer::new(),
             library: LibraryIndex::new(),
+            market: Catalogue::default(),
+            rules: Arc::new(scanner_rules(&config.data_dir.join("rules"))?),
+            registry: Registry::new(&config.public_url(), &signing_key),
             search: SearchIndex::default(),
-            search_model: search::service::Model::new(&config),
+            search_model: search::service::Model::new(&config, &http),
+            usage: Later::default(),
             search_limit: SearchLimit::new(config.search_rate),
             visits: Visits::new(),
             limits: Limits::new(),

@@ -25,7 +25,7 @@ use crate::{
     features::{
         accounts, artifacts,
         jobs::{self, Job, service::NewJob},
-        sessions,
+        marketplace, sessions,
     },
 };
 
@@ -77,5 +77,6 @@ async fn unnamed(ctx: &Ctx, mut blobs: HashSet<BlobName>) -> AppResult<HashSet<B
     artifacts::service::each_blob(ctx, &mut see).await?;
     accounts::service::each_blob(ctx, &mut see).await?;
     sessions::service::each_blob(ctx, &mut see).await?;
+    marketplace::service::each_blob(ctx, &mut see).await?;
     Ok(blobs)
 }

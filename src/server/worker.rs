@@ -6,12 +6,12 @@ use super::{context::Ctx, idempotency, state::AppState, sweep};
 use crate::{
     error::{AppError, AppResult},
     features::{
-        accounts, artifacts, collaboration,
+        accounts, analytics, artifacts, collaboration,
         jobs::{
             self, Job,
             service::{Kind, Outcome, Schedule},
         },
-        notifications, search, sessions, volumes,
+        marketplace, notifications, search, sessions, volumes,
     },
 };
 
@@ -24,11 +24,24 @@ const fn kind(name: &'static str, at_once: usize, minutes: u64) -> Kind {
 }
 
 /// What is run, how many of it at once, and how many minutes one may take.
-const KINDS: [Kind; 4] =
-    [kind(volumes::jobs::IMPORT, 2, 60), kind(search::jobs::INDEX, 2, 30), kind(sweep::FIND, 1, 30), kind(sweep::REMOVE, 1, 30)];
+const KINDS: [Kind; 10] = [
+    kind(volumes::jobs::IMPORT, 2, 60),
+    kind(search::jobs::INDEX, 2, 30),
+    kind(search::jobs::REINDEX, 1, 24 * 60),
+    kind(marketplace::service::CHECK, 2, 10),
+    kind(marketplace::service::DISABLE, 1, 30),
+    kind(marketplace::service::TELL, 1, 30),
+    kind(marketplace::service::UPDATE, 1, 60),
+    kind(marketplace::service::RESCAN, 1, 24 * 60),
+    kind(sweep::FIND, 1, 30),
+    kind(sweep::REMOVE, 1, 30),
+];
 
 /// What comes back.
-const SCHEDULES: [Schedule; 1] = [Schedule { kind: sweep::FIND, cron: "40 3 * * *", zone: "UTC" }];
+const SCHEDULES: [Schedule; 2] = [
+    Schedule { kind: sweep::FIND, cron: "40 3 * * *", zone: "UTC" },
+    Schedule { kind: marketplace::service::UPDATE, cron: "15 * * * *", zone: "UTC" },
+];
 
 /// Runs one job to its end; its report is JSON.
 fn run(ctx: Ctx, job: Job) -> Pin<Box<dyn Future<Output = Outcome> + Send>> {
@@ -36,6 +49,12 @@ fn run(ctx: Ctx, job: Job) -> Pin<Box<dyn Future<Output = Outcome> + Send>> {
         match job.kind.as_str() {
             volumes::jobs::IMPORT => volumes::jobs::import(&ctx, &job).await,
             search::jobs::INDEX => search::jobs::index(&ctx, &job).await,
+            search::jobs::REINDEX => search::jobs::reindex(&ctx, &job).await,
+            marketplace::service::DISABLE => marketplace::service::disable_copies(&ctx, &job).await,
+            marketplace::service::CHECK => marketplace::service::check(&ctx, &job).await,
+            marketplace::service::TELL => marketplace::service::tell(&ctx, &job).await,
+            marketplace::service::UPDATE => marketplace::service::update_all(&ctx).await,
+            marketplace::service::RESCAN => marketplace::service::rescan(&ctx).await,
             sweep::FIND => sweep::find(&ctx).await,
             sweep::REMOVE => sweep::remove(&ctx, &job).await,
             other => Err(AppError::invalid(format!("This version does not know the job “{other}”."))),
@@ -50,6 +69,8 @@ pub async fn work(state: AppState) {
         jobs::service::run_jobs(&ctx, &KINDS, &SCHEDULES, run),
         keep_house_often(state.clone()),
         search::service::keep(&ctx),
+        marketplace::service::load_catalogue(&ctx),
+        analytics::service::write_later(&ctx),
         collaboration::service::keep(state.clone()),
         collaboration::service::documents::keep_documents(state)
     );

@@ -5,6 +5,8 @@ use leptos::prelude::*;
 use crate::browser::{
     document::{SOCKETS, links, sockets},
     editor::EDITOR,
+    offline::OFFLINE,
+    signing::SIGNING,
 };
 
 /// A form that only the script can send (it names neither a method nor where to) is held when it is sent before the script is here, and
@@ -27,10 +29,13 @@ pub fn Assets() -> impl IntoView {
     let nonce = leptos::nonce::use_nonce();
     let start = format!("import('{}').then(m => m.default({{module_or_path: '{}'}}).then(() => m.hydrate()))", links.js, links.wasm);
     // The WebAssembly loads it by this name, when a page needs it.
-    let names = format!(r#"{{"imports":{{"{EDITOR}":"{}"}}}}"#, links.editor);
+    let scripts = [(EDITOR, &links.editor), (OFFLINE, &links.offline), (SIGNING, &links.signing)];
+    let names: Vec<String> =
+        scripts.iter().filter(|(_, address)| !address.is_empty()).map(|(name, address)| format!(r#""{name}":"{address}""#)).collect();
+    let names = (!names.is_empty()).then(|| format!(r#"{{"imports":{{{}}}}}"#, names.join(",")));
     view! {
         {sockets().map(|url| view! { <meta name=SOCKETS content=url/> })}
-        {(!links.editor.is_empty()).then(|| view! { <script r#type="importmap" nonce=nonce.clone() inner_html=names></script> })}
+        {names.map(|names| view! { <script r#type="importmap" nonce=nonce.clone() inner_html=names></script> })}
         <link rel="stylesheet" href=links.css/>
         <link rel="preload" href="/fonts/inter-latin.073ce132.woff2" r#as="font" r#type="font/woff2" crossorigin="anonymous"/>
         <link rel="modulepreload" href=links.js.clone() nonce=nonce.clone()/>

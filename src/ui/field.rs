@@ -1,9 +1,13 @@
 //! Labelled form fields: label above, hint below, an error in place of the hint.
 
 use leptos::prelude::*;
+use serde::Serialize;
 
 use super::Icon;
-use crate::{browser::page, error::AppError};
+use crate::{
+    browser::{data, page},
+    error::AppError,
+};
 
 /// Takes over what was typed, or filled in by a password manager, before the page's script was ready. Call it where the input's
 /// component begins: the signal's own value replaces it soon after.
@@ -12,6 +16,12 @@ pub fn keep_typed(id: &'static str, value: RwSignal<String>) {
         // Later: what is shown first has to be what the server sent.
         Effect::new(move |_| value.set(typed.clone()));
     }
+}
+
+/// What a form sends along of a list's query beside its own fields, where there is no script.
+pub fn kept_fields(query: &impl Serialize, own: &[&str]) -> AnyView {
+    let kept = data::fields(query).into_iter().filter(|(name, _)| !own.contains(&name.as_str()));
+    kept.map(|(name, value)| view! { <input type="hidden" name=name value=value/> }).collect_view().into_any()
 }
 
 /// A labelled text input bound to a signal. Also works in a plain form: `name` is what is sent.

@@ -24,6 +24,11 @@ lazy_function!(load_overlay, |overlay: Overlay| match overlay {
     Overlay::Shortcuts => ShortcutsDialog().into_any(),
 });
 
+/// Has the code of the overlays in the browser before somebody opens one.
+pub async fn preload_overlays() {
+    crate::lazy_preload!(__preload_load_overlay);
+}
+
 /// Opens what lies over every page.
 #[derive(Clone, Copy)]
 pub struct Overlays {
@@ -92,6 +97,7 @@ fn install_keys(overlays: Overlays) {
                 "h" => "/",
                 "a" => "/artifacts",
                 "s" => "/sessions",
+                "m" => "/marketplace",
                 "c" => "/changes",
                 "n" => "/notifications",
                 "," => "/settings",

@@ -8,17 +8,18 @@ use crate::{
     browser::page,
     features::search::{
         model::{SearchHit, SearchQuery},
-        state::{hit_address, recent_searches, remember_search, search_address, search_as_typed},
+        state::{hit_address, recent_searches, remember_search, search_address, search_as_typed, tell_opened},
         ui::{FoundMark, marked},
     },
 };
 
-const KEYS: [(&str, &str); 10] = [
+const KEYS: [(&str, &str); 11] = [
     ("Ctrl K", "Search or go to"),
     ("?", "This list"),
     ("g h", "Home"),
     ("g s", "Sessions"),
     ("g a", "Artifacts"),
+    ("g m", "Marketplace"),
     ("g c", "Changes"),
     ("g n", "Notifications"),
     ("g ,", "Settings"),
@@ -52,7 +53,7 @@ impl PaletteAction {
     }
 }
 
-const ACTIONS: [PaletteAction; 13] = [
+const ACTIONS: [PaletteAction; 15] = [
     PaletteAction { words: "Go home", icon: "home", address: "/" },
     PaletteAction { words: "New session", icon: "plus", address: "/sessions?new" },
     PaletteAction { words: "Go to sessions", icon: "session", address: "/sessions" },
@@ -60,6 +61,8 @@ const ACTIONS: [PaletteAction; 13] = [
     PaletteAction { words: "Open the library", icon: "artifacts", address: "/artifacts" },
     PaletteAction { words: "New artifact", icon: "plus", address: "/artifacts/new" },
     PaletteAction { words: "Import a folder or a zip", icon: "upload", address: "/import" },
+    PaletteAction { words: "Open the marketplace", icon: "market", address: "/marketplace" },
+    PaletteAction { words: "See what is installed", icon: "download", address: "/marketplace/installed" },
     PaletteAction { words: "See all changes", icon: "commit", address: "/changes" },
     PaletteAction { words: "See notifications", icon: "bell", address: "/notifications" },
     PaletteAction { words: "See the trash", icon: "trash", address: "/artifacts?view=trash" },
@@ -140,6 +143,10 @@ pub fn Palette() -> impl IntoView {
     let open = Callback::new(move |index: usize| {
         if let Some(hit) = hits.with_untracked(|hits| hits.get(index).cloned()) {
             page::close_dialog("palette");
+            if let Hit::Found(found) = &hit {
+                let position = hits.with_untracked(|hits| hits[..=index].iter().filter(|hit| matches!(hit, Hit::Found(_))).count());
+                tell_opened(None, position, &found.id);
+            }
             if !matches!(hit, Hit::Action(_)) {
                 query.with_untracked(|text| remember_search(text));
                 recent.set(recent_searches());
@@ -191,7 +198,7 @@ pub fn Palette() -> impl IntoView {
                         <kbd class="kbd">"Esc"</kbd>
                     </button>
                 </div>
-                <div class="results"><ul id="palette-hits" role="listbox" aria-label="Matches">
+                <ul id="palette-hits" role="listbox" aria-label="Matches">
                     {move || {
                         hits.get()
                             .into_iter()
@@ -221,7 +228,7 @@ pub fn Palette() -> impl IntoView {
                             .collect_view()
                     }}
                 </ul>
-                {move || hits.with(Vec::is_empty).then(|| view! { <div class="empty" role="status"><p>"Nothing matches."</p></div> })}</div>
+                {move || hits.with(Vec::is_empty).then(|| view! { <div class="empty" role="status"><p>"Nothing matches."</p></div> })}
         </dialog>
     }
 }

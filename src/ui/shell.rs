@@ -7,15 +7,15 @@ use leptos_router::{components::Outlet, hooks::use_location};
 use super::{
     Avatar, Icon, Suspense, Toasts,
     keys::{OverlayViews, Overlays},
-    late,
+    late, toast_link, use_toasts,
 };
 use crate::{
-    browser::{page, storage},
+    browser::{offline, page, storage},
     features::{
         accounts::state::{SessionContext, use_session},
         collaboration::{state::provide_here, ui::LiveStatus},
         notifications::{
-            state::provide_notifications,
+            state::{provide_notifications, use_notifications},
             ui::{Bell, BellTab},
         },
         sessions::ui::RailSessions,
@@ -27,13 +27,23 @@ use crate::{
 };
 
 /// The places of the rail: address, words, icon. A feature that does not exist yet is not here.
-const PLACES: [(&str, &str, &str); 5] = [
+const PLACES: [(&str, &str, &str); 6] = [
     ("/", "Home", "home"),
     ("/sessions", "Sessions", "session"),
     ("/artifacts", "Artifacts", "artifacts"),
     ("/search", "Search", "search"),
+    ("/marketplace", "Marketplace", "market"),
     ("/changes", "Changes", "commit"),
 ];
+/// The tabs of a phone, where more than six have no room for a finger; the others stand below "More".
+const TABS: [(&str, &str, &str); 4] = [
+    ("/", "Home", "home"),
+    ("/sessions", "Sessions", "session"),
+    ("/artifacts", "Artifacts", "artifacts"),
+    ("/marketplace", "Market", "market"),
+];
+const MORE: [(&str, &str, &str); 3] =
+    [("/search", "Search", "search"), ("/changes", "Changes", "commit"), ("/settings", "Settings", "settings")];
 
 /// "Library · LLMos-Lite" in the window's title.
 #[component]
@@ -50,6 +60,13 @@ pub fn Frame() -> impl IntoView {
     let session = use_session();
     provide_volumes();
     let link = provide_notifications().listen();
+    // Whatever page one is on: nobody goes on with what was put into quarantine without knowing.
+    let (toasts, notifications) = (use_toasts(), use_notifications());
+    Effect::new(move |_| {
+        if let Some(one) = notifications.quarantined.get() {
+            toast_link(toasts, format!("{} was disabled: {}", one.name, one.reason), "See it", format!("/artifacts/{}", one.artifact_id));
+        }
+    });
     provide_here();
     let volumes = use_volumes();
     // A team that comes or goes does so with its volumes.
@@ -59,6 +76,17 @@ pub fn Frame() -> impl IntoView {
             volumes.refresh();
         }
         teams.or(last.flatten())
+    });
+    Effect::new(move |known: Option<bool>| {
+        let account = session.account().map(|me| me.person.id).filter(|_| known != Some(true));
+        if let Some(id) = account {
+            leptos::task::spawn_local(async move {
+                if offline::follow(&id.to_string()).await {
+                    crate::app::preload_search().await;
+                }
+            });
+        }
+        account.is_some() || known == Some(true)
     });
     // "open" or "closed" as a person chose; otherwise the width of the window and what the page needs decide.
     let rail = RwSignal::new(storage::preference("rail").filter(|rail| matches!(rail.as_str(), "open" | "closed")));
@@ -237,26 +265,29 @@ fn Rail(session: SessionContext) -> impl IntoView {
     }
 }
 
+fn tab(path: Memo<String>, (address, label, icon): (&'static str, &'static str, &'static str)) -> impl IntoView {
+    view! {
+        <a href=address aria-current=move || current(&path.get(), address)>
+            <Icon name=icon/>
+            {label}
+        </a>
+    }
+}
+
 #[component]
 fn TabBar() -> impl IntoView {
     let path = use_location().pathname;
     view! {
         <nav class="tabbar" aria-label="Main, phone">
-            {PLACES
-                .map(|(address, label, icon)| {
-                    view! {
-                        <a href=address aria-current=move || current(&path.get(), address)>
-                            <Icon name=icon/>
-                            {label}
-                        </a>
-                    }
-                })
-                .collect_view()}
+            {TABS.map(|place| tab(path, place)).collect_view()}
             <BellTab/>
-            <a href="/settings" aria-current=move || current(&path.get(), "/settings")>
-                <Icon name="settings"/>
-                "Settings"
-            </a>
+            <details class="drop up">
+                <summary aria-current=move || MORE.iter().find_map(|(address, ..)| current(&path.get(), address))>
+                    <Icon name="more"/>
+                    "More"
+                </summary>
+                <div class="pop menu">{MORE.map(|place| tab(path, place)).collect_view()}</div>
+            </details>
         </nav>
     }
 }

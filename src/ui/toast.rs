@@ -14,6 +14,8 @@ struct Toast {
     text: String,
     bad: bool,
     undo: Option<Callback<()>>,
+    /// Words and address of where it can be seen.
+    link: Option<(&'static str, String)>,
 }
 
 /// The toasts of the page.
@@ -28,11 +30,11 @@ impl ToastsContext {
         Self { list: RwSignal::new(Vec::new()), next: StoredValue::new(0) }
     }
 
-    fn add(self, text: String, bad: bool, undo: Option<Callback<()>>) {
+    fn add(self, text: String, bad: bool, undo: Option<Callback<()>>, link: Option<(&'static str, String)>) {
         let id = self.next.get_value();
         self.next.set_value(id + 1);
         self.list.update(|list| {
-            list.push(Toast { id, text, bad, undo });
+            list.push(Toast { id, text, bad, undo, link });
             // A flood of messages helps nobody.
             if list.len() > 4 {
                 list.remove(0);
@@ -68,17 +70,22 @@ pub fn use_toasts() -> ToastsContext {
 
 /// Says what happened. Take `use_toasts()` before an await and call this on it later.
 pub fn toast(toasts: ToastsContext, text: impl Into<String>) {
-    toasts.add(text.into(), false, None);
+    toasts.add(text.into(), false, None, None);
+}
+
+/// Says what happened and leads to where it can be seen.
+pub fn toast_link(toasts: ToastsContext, text: impl Into<String>, words: &'static str, address: String) {
+    toasts.add(text.into(), false, None, Some((words, address)));
 }
 
 /// Says what happened and offers to take it back.
 pub fn toast_undo(toasts: ToastsContext, text: impl Into<String>, undo: impl Fn() + Send + Sync + 'static) {
-    toasts.add(text.into(), false, Some(Callback::new(move |()| undo())));
+    toasts.add(text.into(), false, Some(Callback::new(move |()| undo())), None);
 }
 
 /// Says what failed.
 pub fn toast_error(toasts: ToastsContext, error: &AppError) {
-    toasts.add(error.message.clone(), true, None);
+    toasts.add(error.message.clone(), true, None, None);
 }
 
 /// Where toasts stand; once in the page.
@@ -91,6 +98,7 @@ pub fn Toasts() -> impl IntoView {
                 <div class=if toast.bad { "toast bad" } else { "toast" }>
                     <Icon name=if toast.bad { "alert" } else { "check" }/>
                     <span class="grow">{toast.text.clone()}</span>
+                    {toast.link.map(|(words, address)| view! { <a class="btn s ghost" href=address on:click=move |_| toasts.remove(toast.id)>{words}</a> })}
                     {toast
                         .undo
                         .map(|undo| {

@@ -12,7 +12,13 @@
 
 use std::{io::Write as _, net::SocketAddr};
 
-use llmos_lite::server::{config::Config, db::Db, router, serve, state::AppState, worker};
+use llmos_lite::server::{
+    config::{Config, Links},
+    db::Db,
+    router, serve,
+    state::AppState,
+    worker,
+};
 use reqwest::{Method, header::HeaderMap};
 use serde_json::{Value, json};
 use sqlx::{AnyConnection, AssertSqlSafe, Connection as _};
@@ -111,6 +117,8 @@ impl TestApp {
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         config.addr = listener.local_addr().expect("an address");
+        // There is no network to look at.
+        config.market_links = Links::Unlooked;
         configure(&mut config);
         let url = format!("http://{}", config.addr);
         let state = serve::prepare(config).await.expect("the server starts");

@@ -64,3 +64,99 @@ app_test!(a_folder_goes_in_and_comes_out, |app| {
     assert!(ok && said.contains("sample"), "{said} {error}");
     assert!(llmos(app, &["demo", "remove"]).0);
 });
+
+app_test!(the_search_index_is_made_anew_while_the_old_one_answers, |app| {
+    let _lock = llmos_lite::server::serve::lock_data_dir(&app.state.config.data_dir).expect("lockable").expect("free");
+    let maya = app.sign_up_first().await;
+    let all = maya.get("/search").await.1["total"].as_u64().expect("a number");
+    assert!(all > 10);
+    let (ok, said, error) = llmos(app, &["reindex"]);
+    assert!(ok && said == format!("the search index has {all} documents"), "{said} {error}");
+    assert_eq!(maya.get("/search").await.1["total"].as_u64(), Some(all));
+    assert_eq!(maya.get("/search?q=dcf").await.1["hits"][0]["slug"], "dcf-valuation");
+    let ines = app.sign_up(&maya, "ines@harbor.example").await;
+    assert_eq!(ines.post("/admin/search/reindex", serde_json::Value::Null).await.0, 403);
+});
+
+app_test!(the_marketplace_by_command_line, |app| {
+    let maya = app.sign_up_first().await;
+    let ines = app.sign_up(&maya, "ines@harbor.example").await;
+    let publisher = app.client_with_token(&ines, &["read", "write", "publish"]).await.token.expect("a token");
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |path: &str| folder.path().join(path).to_str().expect("a path").to_owned();
+    let skill = folder.path().join("lamp-care");
+    std::fs::create_dir_all(skill.join("references")).expect("folders");
+    let text = "---\nname: lamp-care\ndescription: How the harbor lamps are kept.\ncategory: legal\nlicense: MIT\n---\n\n# Lamp care\n\nTrim the wicks; [more](references/guide.md).\n";
+    std::fs::write(skill.join("SKILL.md"), text).expect("written");
+    std::fs::write(skill.join("references/guide.md"), "Read this first.\n").expect("written");
+    let market = |arguments: &[&str]| {
+        let mut all = vec!["market", "--server", app.url.as_str(), "--token", publisher.as_str()];
+        all.extend(arguments);
+        llmos(app, &all)
+    };
+
+    let key = at("publisher.key");
+    let (ok, said, error) = market(&["key", "--key", &key]);
+    assert!(ok && said.contains("you publish with the key"), "{said} {error}");
+    let (ok, said, error) = market(&["publish", skill.to_str().expect("a path"), "--changelog", "First.", "--key", &key]);
+    assert!(ok && said.contains("lamp-care 1.0.0: In review"), "{said} {error}");
+    let (_, queue) = maya.get("/marketplace/submissions").await;
+    let address = format!("/marketplace/submissions/{}/review", queue[0]["id"].as_str().expect("an id"));
+    crate::marketplace::looked_at(&maya, &serde_json::json!({ "submission": queue[0] })).await;
+    assert_eq!(maya.post(&address, serde_json::json!({ "verdict": "approve" })).await.1["submission"]["state"], "public", "signed before");
+
+    let (ok, said, _) = market(&["search", "trimming", "wicks"]);
+    assert!(ok && said.contains("lamp-care 1.0.0"), "{said}");
+    let (ok, said, _) = market(&["show", "lamp-care"]);
+    assert!(ok && said.contains("lamp-care 1.0.0 (skill), by ines, MIT"), "{said}");
+    let (ok, _, error) = market(&["install", "lamp-care"]);
+    assert!(!ok && error.contains("--yes"), "{error}");
+    let (ok, said, error) = market(&["install", "lamp-care", "--yes"]);
+    assert!(ok && said.contains("+ lamp-care 1.0.0"), "{said} {error}");
+    let (ok, said, _) = market(&["update", "--yes"]);
+    assert!(ok && said.contains("nothing changes"), "{said}");
+
+    // What was saved is verified without asking anybody; what was changed is named.
+    let (ok, said, error) = market(&["download", "lamp-care", "--to", &at("saved")]);
+    assert!(ok, "{said} {error}");
+    let trust = said.split("--trust '").nth(1).and_then(|rest| rest.split('\'').next()).expect("the registry");
+    let (archive, bundle) = (at("saved/lamp-care-1.0.0.tar"), at("saved/lamp-care-1.0.0.bundle.json"));
+    let offline = ["market", "verify", "lamp-care@1.0.0", "--archive", &archive, "--bundle", &bundle, "--trust", trust];
+    let (ok, said, error) = llmos(app, &offline);
+    assert!(ok && said.contains("lamp-care 1.0.0: 2 files as signed"), "{said} {error}");
+    let mut bytes = std::fs::read(&archive).expect("the archive");
+    let place = bytes.windows(9).position(|bytes| bytes == b"Read this").expect("the guide");
+    bytes[place] = b'D';
+    std::fs::write(&archive, bytes).expect("tampered");
+    let (ok, _, error) = llmos(app, &offline);
+    assert!(!ok && error.contains("\"references/guide.md\" was changed after it was signed"), "{error}");
+    let (ok, said, _) = market(&["verify", "lamp-care"]);
+    assert!(ok && said.contains("as signed"), "{said}");
+
+    // Names, owners, and what is said against it.
+    let (ok, said, error) = market(&["rename", "lamp-care", "lamps", "--yes"]);
+    assert!(ok && said == "lamp-care is called lamps now", "{said} {error}");
+    for name in ["lamps", "lamp-care"] {
+        let (ok, said, error) = market(&["verify", name]);
+        assert!(ok && said.contains(&format!("{name} 1.0.0: 2 files as signed")), "{said} {error}");
+    }
+    let (ok, said, error) = market(&["owner", "add", "lamps", "maya@harbor.internal"]);
+    assert!(ok && said.contains("ines  owner") && said.contains("Maya Chen  co-owner"), "{said} {error}");
+    let (ok, said, error) = market(&["owner", "remove", "lamps", "Maya Chen"]);
+    assert!(ok && !said.contains("co-owner"), "{said} {error}");
+    assert!(market(&["owner", "list", "lamps"]).1.ends_with("ines  owner"));
+    assert!(!market(&["deprecate", "lamps"]).0, "a reason is needed");
+    let (ok, said, error) = market(&["deprecate", "lamps", "--reason", "Oil is gone."]);
+    assert!(ok && said == "lamps: Deprecated: Oil is gone.", "{said} {error}");
+    assert!(market(&["show", "lamps"]).1.contains("Deprecated: Oil is gone."));
+    let (ok, said, error) = market(&["deprecate", "lamps", "--undo"]);
+    assert!(ok && said.contains("no longer deprecated"), "{said} {error}");
+    let (ok, said, error) = market(&["reserve", "tide-table"]);
+    assert!(ok && said == "tide-table is reserved for ines", "{said} {error}");
+    assert!(market(&["delete", "tide-table"]).2.contains("--yes"));
+    for name in ["tide-table", "lamps"] {
+        let (ok, said, error) = market(&["delete", name, "--yes"]);
+        assert!(ok && said.contains("is deleted"), "{said} {error}");
+    }
+    assert!(!market(&["show", "lamps"]).0);
+});

@@ -69,9 +69,14 @@ async fn every_write_is_there(process: &Process, client: &Client, acknowledged: 
         assert_eq!(status, 200, "artifact {artifact}");
         assert_eq!(detail["text"].as_str(), Some(text.as_str()), "draft of {artifact}");
     }
+    // A crash between a commit and the search index is made up for at the next question.
+    let (_, indexed) = process.call(client, Method::GET, "/search/offline", Value::Null).await.expect("an answer");
+    let is_indexed = |id: &Value| indexed["documents"].as_array().is_some_and(|documents| documents.iter().any(|pair| pair[0] == *id));
     for commit in &acknowledged.commits {
-        let (status, _) = process.call(client, Method::GET, &format!("/commits/{commit}"), Value::Null).await.expect("an answer");
+        let (status, detail) = process.call(client, Method::GET, &format!("/commits/{commit}"), Value::Null).await.expect("an answer");
         assert_eq!(status, 200, "commit {commit}");
+        let id = &detail["changes"][0]["artifactId"];
+        assert!(id.is_string() && (is_indexed(id) || indexed["leftOut"] != 0), "{id} of commit {commit} is not found");
     }
 }
 

@@ -22,6 +22,11 @@ pub struct Disk {
 }
 
 impl Disk {
+    /// A file below DATA_DIR.
+    pub fn file(&self, path: &str) -> std::path::PathBuf {
+        self.folder.path().join(path)
+    }
+
     /// Starts a server that goes on with what is there; see [`Process::start`].
     pub async fn start(&self, wrapper: &[&str]) -> Process {
         let url = self.database.as_ref().map(PostgresDatabase::url);

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use llmos_lite::{features::search::service::SearchIndex, server::context::Ctx};
+
 use crate::{
     app::{Client, TestApp, text},
     sessions::{begin, say},
@@ -69,6 +71,57 @@ app_test!(what_is_committed_is_found_at_once_with_the_words_that_matched, |app| 
     assert_eq!(found(&maya, "q=brass").await, ["lamp-keeping"]);
 });
 
+app_test!(a_number_that_a_volume_has_yet_to_reach_hides_no_later_commit, |app| {
+    let maya = app.sign_up_first().await;
+    let own = volume(&maya, "user").await;
+    let early = written(&maya, &own, "lamp-keeping", &skill("lamp-keeping", "How the harbor lamps are kept.", "", "Trim the wicks.")).await;
+    assert_eq!(found(&maya, "q=wicks").await, ["lamp-keeping"]);
+    // As while a large import is being published.
+    let mut tx = app.state.db.write_tx().await.expect("a transaction");
+    sqlx::query("UPDATE artifacts SET seq = seq + 1000 WHERE id = $1").bind(&early).execute(&mut *tx).await.expect("written");
+    sqlx::query("UPDATE volumes SET seq = seq + 1 WHERE id = $1").bind(&own).execute(&mut *tx).await.expect("written");
+    tx.commit().await.expect("committed");
+    assert_eq!(found(&maya, "q=wicks").await, ["lamp-keeping"]);
+    written(&maya, &own, "rope-work", &skill("rope-work", "How ropes are spliced.", "", "Unlay the strands.")).await;
+    assert_eq!(found(&maya, "q=strands").await, ["rope-work"]);
+});
+
+app_test!(what_an_import_has_only_staged_does_not_end_the_reading_of_a_volume, |app| {
+    let maya = app.sign_up_first().await;
+    let own = volume(&maya, "user").await;
+    let id = written(&maya, &own, "lamp-keeping", &skill("lamp-keeping", "How the harbor lamps are kept.", "", "Trim the wicks.")).await;
+    let ctx = Ctx::internal(app.state.clone(), None);
+    let mut tx = app.state.db.write_tx().await.expect("a transaction");
+    for number in 0..600 {
+        let row = "INSERT INTO artifacts (id, volume_id, state, kind, slug, path, name, description, category, tags, version, author, hints, has_draft, seq, created_by, created_at, updated_at) \
+             SELECT $1, volume_id, 0, kind, $2, $2, name, description, category, tags, version, author, hints, 0, 0, created_by, created_at, updated_at FROM artifacts WHERE id = $3";
+        let (staged, slug) = (uuid::Uuid::now_v7().to_string(), format!("staged-{number}"));
+        sqlx::query(row).bind(staged).bind(slug).bind(&id).execute(&mut *tx).await.expect("staged");
+    }
+    tx.commit().await.expect("committed");
+    let fresh = SearchIndex::default();
+    fresh.take_in_all(&ctx).await.expect("taken in");
+    // The question sees to it that the server's own has everything.
+    assert_eq!(found(&maya, "q=wicks").await, ["lamp-keeping"]);
+    assert_eq!(fresh.read().len(), ctx.state.search.read().len());
+});
+
+app_test!(an_older_index_that_takes_the_place_of_a_newer_one_has_what_was_committed_meanwhile, |app| {
+    let maya = app.sign_up_first().await;
+    let own = volume(&maya, "user").await;
+    let ctx = Ctx::internal(app.state.clone(), None);
+    let older = SearchIndex::default();
+    older.take_in_all(&ctx).await.expect("taken in");
+    written(&maya, &own, "lamp-keeping", &skill("lamp-keeping", "How the harbor lamps are kept.", "", "Trim the wicks.")).await;
+    assert_eq!(found(&maya, "q=wicks").await, ["lamp-keeping"]);
+    let documents = ctx.state.search.read().len();
+    assert_eq!(older.read().len() + 1, documents);
+    ctx.state.search.replace(&ctx, std::future::ready(Some(older))).await.expect("replaced");
+    // No question has asked for it since.
+    assert_eq!(ctx.state.search.read().len(), documents);
+    assert_eq!(found(&maya, "q=wicks").await, ["lamp-keeping"]);
+});
+
 app_test!(nobody_finds_counts_or_completes_what_they_may_not_read, |app| {
     let maya = app.sign_up_first().await;
     let priya = app.sign_up(&maya, "priya@harbor.example").await;
@@ -131,6 +184,11 @@ app_test!(filters_narrow_and_what_is_none_is_refused_with_those_that_are, |app| 
     assert_eq!(all(&format!("author={}", maya.id)).await.len(), 3);
     assert_eq!(all("updatedSince=99999999999999").await.len(), 0);
     assert_eq!(all("minRating=4").await.len(), 0);
+    // Counts say what one more choice would find.
+    let (_, page) = maya.get("/search?q=tideworks&category=legal&kind=skill").await;
+    let counts = |facet: &str| page["facets"][facet].as_array().expect("counts").iter().map(|one| text(&one["value"])).collect::<Vec<_>>();
+    assert_eq!((page["total"].as_i64(), counts("categories")), (Some(1), vec!["legal".to_owned(), "research".to_owned()]), "{page}");
+    assert_eq!(counts("tags"), ["sea"], "{page}");
     assert_eq!(all("limit=1&sort=name").await, ["tide-a"]);
     assert_eq!(all("limit=1&offset=1&sort=name").await, ["tide-b"]);
     for (query, word) in [
@@ -205,7 +263,7 @@ app_test!(
 );
 
 /// The model that `scripts/setup` fetches; without it, a loud line.
-fn model() -> Option<std::path::PathBuf> {
+pub fn model() -> Option<std::path::PathBuf> {
     let folder =
         std::env::var_os("EMBEDDING_MODEL_DIR").map(std::path::PathBuf::from).filter(|folder| folder.join("model.safetensors").exists());
     if folder.is_none() {
@@ -214,7 +272,7 @@ fn model() -> Option<std::path::PathBuf> {
     folder
 }
 
-async fn embedded(app: &TestApp) {
+pub async fn embedded(app: &TestApp) {
     // A model takes its time where nothing is optimised.
     for _ in 0..9_000 {
         let status: Value =
@@ -256,6 +314,28 @@ app_test!(
         assert_eq!(found(&maya, "q=sourdough&limit=1").await, ["sourdough"]);
         embedded(app).await;
         assert_eq!(found(&maya, "q=how%20to%20bake%20a%20loaf&limit=1").await, ["sourdough"]);
+        // A device is given the same vectors, and the same model in a quarter of its size.
+        let (_, manifest) = maya.get("/search/offline").await;
+        let record = records(&maya, &[text(&page["hits"][0]["id"])]).await.remove(0);
+        assert!(record["vectors"].as_str().is_some_and(|vectors| vectors.len() >= 384), "{record}");
+        let mut files = Vec::new();
+        for file in ["config", "weights", "tokenizer"] {
+            let answer =
+                maya.request(reqwest::Method::GET, &format!("/api/v1/search/offline/model/{file}")).send().await.expect("an answer");
+            assert_eq!(answer.status(), 200, "{file}");
+            files.push(answer.bytes().await.expect("a body"));
+        }
+        assert_eq!(files.iter().map(|file| file.len() as u64).sum::<u64>(), manifest["model"]["bytes"].as_u64().expect("a size"));
+        assert!(files[1].len() < 30_000_000, "{}", files[1].len());
+        let name = text(&manifest["model"]["name"]);
+        let small = llmos_search::embed::Embedder::load(&llmos_search::embed::ModelFiles {
+            name: &name,
+            config: &files[0],
+            weights: &files[1],
+            tokenizer: &files[2],
+            pooling: None,
+        });
+        assert_eq!(json!(small.expect("it loads").identity().to_string()), manifest["model"]["identity"]);
         let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM embeddings").fetch_one(app.state.db.read()).await.expect("a number");
         assert!(count > 24, "{count}");
     }
@@ -345,4 +425,69 @@ app_test!(a_place_narrows_what_is_found_and_changes_no_score, |app| {
     assert_eq!(scores(&format!("volume={own}")).await, all.iter().filter(|(name, _)| name == "tide-a").cloned().collect::<Vec<_>>());
     assert_eq!(scores(&format!("team={team}")).await, all.iter().filter(|(name, _)| name != "tide-a").cloned().collect::<Vec<_>>());
     assert_eq!(maya.get(&format!("/search?q=x&team={team}&volume={own}")).await.0, 400);
+});
+
+/// Records for a device, by id.
+async fn records(client: &Client, ids: &[String]) -> Vec<Value> {
+    let path = format!("/api/v1/search/offline/documents?ids={}", ids.join(","));
+    let answer = client.answer(client.request(reqwest::Method::GET, &path)).await;
+    assert_eq!((answer.status, answer.header("content-type")), (200, "application/x-ndjson"), "{}", answer.text);
+    answer.text.lines().map(|line| serde_json::from_str(line).expect("a record on each line")).collect()
+}
+
+/// Ids and states of what a device would be given.
+async fn manifest(client: &Client) -> std::collections::BTreeMap<String, String> {
+    let (status, manifest) = client.get("/search/offline").await;
+    assert_eq!(status, 200, "{manifest}");
+    serde_json::from_value(Value::Object(
+        manifest["documents"].as_array().expect("documents").iter().map(|pair| (text(&pair[0]), pair[1].clone())).collect(),
+    ))
+    .expect("ids and states")
+}
+
+app_test!(a_device_is_given_what_its_person_may_read_and_told_what_changed, |app| {
+    let maya = app.sign_up_first().await;
+    let stranger = app.sign_up(&maya, "priya@harbor.example").await;
+    let own = volume(&maya, "user").await;
+    let words = skill("lamp-keeping", "How the harbor lamps are kept.", "version: 1.2.0\ntags: [night]\n", "Trim the wicks.");
+    let id = written(&maya, &own, "lamp-keeping", &words).await;
+    let session = begin(&maya, None, "My own lanterns").await;
+    say(&maya, &session, "Buy wicks.").await;
+
+    let before = manifest(&maya).await;
+    assert!(before.contains_key(&id) && before.contains_key(&session));
+    let theirs = manifest(&stranger).await;
+    assert!(!theirs.contains_key(&id) && !theirs.contains_key(&session) && !theirs.is_empty(), "the built-in volume is everybody's");
+    assert_eq!(records(&stranger, &[id.clone(), session.clone()]).await, Vec::<Value>::new());
+    let found = records(&maya, &[id.clone(), session.clone()]).await;
+    let of = |id: &str| found.iter().find(|record| record["id"] == id).unwrap_or_else(|| panic!("no {id} in {found:?}"));
+    let record = of(&id);
+    assert_eq!(
+        (&record["name"], &record["version"], &record["tags"], &record["kind"], &record["author"]["name"]),
+        (&json!("lamp-keeping"), &json!("1.2.0"), &json!(["night"]), &json!("skill"), &json!("Maya Chen")),
+    );
+    assert!(text(&record["body"]).contains("Trim the wicks."));
+    assert_eq!((&of(&session)["kind"], of(&session)["messages"].as_array().map(Vec::len)), (&json!("session"), Some(1)), "{found:?}");
+    assert_eq!(record["state"], json!(before[&id]));
+
+    // A change, a move and the trash: the state tells.
+    let (_, detail) = maya.get(&format!("/artifacts/{id}")).await;
+    assert_eq!(save(&maya, &id, &words.replace("wicks", "brass"), 0).await.0, 200);
+    commit(&maya, &[(&id, detail["head"]["id"].as_str())], "Brass").await;
+    let changed = manifest(&maya).await;
+    assert_ne!(changed[&id], before[&id]);
+    assert_eq!(changed[&session], before[&session]);
+    assert_eq!(maya.delete(&format!("/artifacts/{id}")).await.0, 204);
+    assert!(!manifest(&maya).await.contains_key(&id));
+    assert!(records(&maya, &[id]).await.is_empty());
+
+    // What is asked wrongly, and by whom nobody knows.
+    assert_eq!(maya.get("/search/offline/documents?ids=lamp").await.0, 400);
+    let many = vec!["00000000-0000-0000-0000-000000000001"; 101].join(",");
+    assert_eq!(maya.get(&format!("/search/offline/documents?ids={many}")).await.0, 400);
+    assert_eq!(maya.get("/search/offline/model/passwords").await.0, 404);
+    let nobody = app.visitor();
+    for path in ["/search/offline", "/search/offline/documents?ids=00000000-0000-7000-8000-000000000001", "/search/offline/model/config"] {
+        assert_eq!(nobody.get(path).await.0, 401, "{path}");
+    }
 });

@@ -51,7 +51,7 @@ fn sql_is_only_in_stores_and_the_server_core() {
 }
 
 /// Which feature writes a table. Others may join it to read, and ask that feature's service to write.
-const WRITERS: [(&str, &[&str]); 11] = [
+const WRITERS: [(&str, &[&str]); 12] = [
     (
         "accounts",
         &[
@@ -79,6 +79,34 @@ const WRITERS: [(&str, &[&str]); 11] = [
     ("search", &["embeddings"]),
     ("jobs", &["jobs", "schedules"]),
     ("analytics", &["usage_events"]),
+    (
+        "marketplace",
+        &[
+            "listings",
+            "listing_counter",
+            "listing_redirects",
+            "deleted_releases",
+            "listing_owners",
+            "listing_takers",
+            "listing_days",
+            "releases",
+            "release_dependencies",
+            "release_decisions",
+            "publisher_keys",
+            "log_entries",
+            "log_nodes",
+            "log_heads",
+            "installations",
+            "key_statements",
+            "lock_settings",
+            "installation_changes",
+            "item_reviews",
+            "listing_screenshots",
+            "listing_uses",
+            "item_reports",
+            "marketplace_events",
+        ],
+    ),
     ("server", &["idempotency_keys"]),
 ];
 

@@ -64,3 +64,25 @@ app_test!(none_is_written_where_they_are_switched_off, |config| { config.analyti
     work(&maya).await;
     assert_eq!(kinds(app).await, Vec::<String>::new());
 });
+
+app_test!(searches_and_what_is_opened_of_them_are_counted_together_a_moment_later, |app| {
+    let maya = app.sign_up_first().await;
+    let (_, page) = maya.get("/search?q=dcf").await;
+    assert_eq!(maya.get("/search?q=dc&partial=true").await.1.get("query"), None);
+    assert_eq!(maya.get("/search?q=dcf&offset=1").await.1.get("query"), None);
+    let opened = json!({ "query": page["query"], "position": 1, "id": page["hits"][0]["id"] });
+    assert_eq!(maya.post("/search/opened", opened).await.0, 204);
+    assert_eq!(maya.post("/search/opened", json!({ "position": "first" })).await.0, 400);
+    let mut found = Vec::new();
+    for _ in 0..100 {
+        found = kinds(app).await.into_iter().filter(|kind| kind.starts_with("search.")).collect();
+        if found.len() == 2 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert_eq!(found, ["search.queried", "search.opened"]);
+    let data: Vec<String> =
+        sqlx::query_scalar("SELECT data FROM usage_events WHERE kind LIKE 'search.%'").fetch_all(app.state.db.read()).await.expect("data");
+    assert!(data.iter().any(|data| data.contains("\"found\"")) && !data.concat().contains("dcf"), "{data:?}");
+});

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::document::{Author, Document, Id, Kind, Scope, Version, markdown_lines, passages};
+use crate::query::{Filter, passing};
 use crate::terms::{FIELDS, Field, Occurrences, Terms};
 use crate::tuning::Tuning;
 use crate::vectors::Vectors;
@@ -45,6 +46,7 @@ impl std::fmt::Display for Error {
 impl std::error::Error for Error {}
 
 /// What is kept of a document.
+#[derive(Clone)]
 pub(crate) struct Entry {
     pub id: Id,
     pub kind: Kind,
@@ -82,6 +84,47 @@ impl Entry {
     }
 }
 
+/// What is known of a document without its text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listed {
+    pub id: Id,
+    pub kind: Kind,
+    /// UTC milliseconds.
+    pub updated_at: i64,
+    /// Bytes of the body, but for what stands behind its last passage.
+    pub body: usize,
+    pub passages: usize,
+    /// Of them, those that have a vector.
+    pub arrived: usize,
+}
+
+/// What every question looks at of every document: side by side, so that the rest need not be read from memory.
+#[derive(Clone, Copy)]
+pub(crate) struct Outline {
+    /// As the entry's; `NONE` once it is removed.
+    pub scope: u32,
+    /// The first row, or `NONE` while no vector has arrived, and the number of passages.
+    pub first: u32,
+    pub passages: u32,
+    /// As the entry's.
+    pub keys: [u64; 2],
+}
+
+/// No number of anything.
+pub(crate) const NONE: u32 = u32::MAX;
+
+impl Outline {
+    pub fn new(entry: Option<&Entry>) -> Self {
+        let removed = Self { scope: NONE, first: NONE, passages: 0, keys: [0; 2] };
+        entry.map_or(removed, |entry| Self {
+            scope: entry.scope,
+            first: entry.rows.unwrap_or(NONE),
+            passages: entry.passages.len() as u32,
+            keys: entry.keys,
+        })
+    }
+}
+
 /// Documents and words of one scope: what scores are made from, so that no other scope's documents show in them.
 #[derive(Clone, Default)]
 pub(crate) struct ScopeTotals {
@@ -90,6 +133,7 @@ pub(crate) struct ScopeTotals {
 }
 
 /// Values that many documents share, by number.
+#[derive(Clone)]
 pub(crate) struct Numbered<K, V = ()> {
     pub values: Vec<(K, V)>,
     numbers: BTreeMap<K, u32>,
@@ -120,8 +164,11 @@ impl<K: Ord + Clone, V> Numbered<K, V> {
 /// An index of documents. See `search` for what it can be asked.
 ///
 /// Memory and the cost of changes are in docs/decisions/ranking.md. Every change is a call; nothing happens in the background.
+#[derive(Clone)]
 pub struct Index {
     pub(crate) entries: Vec<Option<Entry>>,
+    /// Of each entry.
+    pub(crate) outlines: Vec<Outline>,
     pub(crate) slots: BTreeMap<Id, u32>,
     pub(crate) terms: Terms,
     pub(crate) vectors: Vectors,
@@ -139,6 +186,7 @@ impl Index {
     pub fn new(dimension: usize) -> Self {
         Self {
             entries: Vec::new(),
+            outlines: Vec::new(),
             slots: BTreeMap::new(),
             terms: Terms::default(),
             vectors: Vectors::new(dimension),
@@ -177,8 +225,7 @@ impl Index {
     /// Passages of a document, and how many of their vectors have arrived.
     pub fn progress(&self, id: Id) -> Option<(usize, usize)> {
         let entry = self.entry(id)?;
-        let arrived = |first: u32| entry.row_range(first).filter(|row| self.vectors.scales[*row] > 0.0).count();
-        Some((entry.passages.len(), entry.rows.map_or(0, arrived)))
+        Some((entry.passages.len(), self.arrived(entry)))
     }
 
     /// Adds a document, or replaces the one of its id, whose vectors are then forgotten. It is found by its words at once and by its
@@ -211,6 +258,7 @@ impl Index {
             rows: None,
         };
         self.count(&entry, 1);
+        self.outlines.push(Outline::new(Some(&entry)));
         self.entries.push(Some(entry));
         self.slots.insert(document.id, slot);
         self.terms.add(slot, occurrences);
@@ -232,7 +280,9 @@ impl Index {
     }
 
     fn discard(&mut self, id: Id) -> bool {
-        let Some(entry) = self.slots.remove(&id).and_then(|slot| self.entries.get_mut(slot as usize)?.take()) else { return false };
+        let Some(slot) = self.slots.remove(&id).map(|slot| slot as usize) else { return false };
+        let Some(entry) = self.entries.get_mut(slot).and_then(Option::take) else { return false };
+        self.outlines[slot] = Outline::new(None);
         self.count(&entry, -1);
         true
     }
@@ -248,6 +298,7 @@ impl Index {
             self.count(&entry, -1);
             entry.scope = scope;
             self.count(&entry, 1);
+            self.outlines[slot] = Outline::new(Some(&entry));
             self.entries[slot] = Some(entry);
         }
         Ok(())
@@ -277,11 +328,64 @@ impl Index {
             return Err(Error::BadVector { expected, found: vector.len() });
         }
         let vectors = &mut self.vectors;
-        let first = *entry.rows.get_or_insert_with(|| vectors.reserve(passages + 1) as u32);
+        let first = *entry.rows.get_or_insert_with(|| vectors.reserve(passages + 1, slot as u32) as u32);
+        self.outlines[slot].first = first;
         vectors.set(first as usize + passage, vector);
+        vectors.encode(first as usize + passage);
         let middle = vectors.sum(entry.row_range(first));
         vectors.set(first as usize + passages, &middle);
         Ok(())
+    }
+
+    /// The vectors of a document as the index keeps them, for another index of the same model: for each passage its step (`f32`, little-endian; 0
+    /// if it has not arrived), then a signed byte for each component. None without a vector.
+    pub fn packed_vectors(&self, id: Id) -> Option<Vec<u8>> {
+        let entry = self.entry(id)?;
+        let rows = entry.row_range(entry.rows?);
+        let mut packed = Vec::with_capacity(rows.len() * (4 + self.dimension()));
+        for row in rows {
+            packed.extend(self.vectors.scales[row].to_le_bytes());
+            packed.extend(self.vectors.bytes(row).iter().map(|value| value.to_le_bytes()[0]));
+        }
+        Some(packed)
+    }
+
+    /// Sets all vectors of a document to what `packed_vectors` gave: to the bit what they are there.
+    ///
+    /// # Errors
+    /// `NotFound`, and `BadVector` for another number of passages, another dimension, or a step that is not a number.
+    pub fn set_packed_vectors(&mut self, id: Id, packed: &[u8]) -> Result<(), Error> {
+        let slot = *self.slots.get(&id).ok_or(Error::NotFound(id))? as usize;
+        let Some(Some(entry)) = self.entries.get_mut(slot) else { return Err(Error::NotFound(id)) };
+        let (passages, expected) = (entry.passages.len(), self.vectors.dimension);
+        let bad = Error::BadVector { expected, found: packed.len() };
+        if packed.len() != passages * (4 + expected) {
+            return Err(bad);
+        }
+        let vectors = &mut self.vectors;
+        let first = *entry.rows.get_or_insert_with(|| vectors.reserve(passages + 1, slot as u32) as u32) as usize;
+        self.outlines[slot].first = first as u32;
+        for (row, bytes) in (first..).zip(packed.chunks_exact(4 + expected)) {
+            let (step, values) = bytes.split_first_chunk().ok_or(bad.clone())?;
+            let step = f32::from_le_bytes(*step);
+            if !step.is_finite() || step < 0.0 {
+                return Err(bad);
+            }
+            vectors.set_bytes(row, step, values);
+            vectors.encode(row);
+        }
+        let middle = vectors.sum(entry.row_range(first as u32));
+        vectors.set(first + passages, &middle);
+        Ok(())
+    }
+
+    /// Says of each row whose it is, and gives passages their codes: what a snapshot does not hold.
+    pub(crate) fn own_rows(&mut self) {
+        for (slot, entry) in self.entries.iter().enumerate() {
+            let Some((entry, first)) = entry.as_ref().and_then(|entry| Some((entry, entry.rows?))) else { continue };
+            self.vectors.owners[entry.row_range(first)].fill(slot as u32);
+            entry.row_range(first).for_each(|row| self.vectors.encode(row));
+        }
     }
 
     /// Gives back the room of removed documents. Answers are the same before and after. Costs time in proportion to the whole index.
@@ -289,19 +393,25 @@ impl Index {
         let mut slots = vec![u32::MAX; self.entries.len()];
         let mut vectors = Vectors::new(self.vectors.dimension);
         let mut entries = Vec::with_capacity(self.len());
+        let mut outlines = Vec::with_capacity(self.len());
         for (old, entry) in std::mem::take(&mut self.entries).into_iter().enumerate() {
             let Some(mut entry) = entry else { continue };
-            slots[old] = entries.len() as u32;
-            self.slots.insert(entry.id, entries.len() as u32);
+            let slot = entries.len() as u32;
+            slots[old] = slot;
+            self.slots.insert(entry.id, slot);
             if let Some(first) = entry.rows {
-                let copied = vectors.scales.len() as u32;
-                entry.row_range(first).chain(entry.middle()).for_each(|row| vectors.copy_row(&self.vectors, row));
-                entry.rows = Some(copied);
+                let rows = entry.passages.len();
+                let copied = vectors.reserve(rows + 1, slot);
+                (0..=rows).for_each(|row| vectors.copy_row(copied + row, &self.vectors, first as usize + row));
+                (copied..copied + rows).for_each(|row| vectors.encode(row));
+                entry.rows = Some(copied as u32);
             }
+            outlines.push(Outline::new(Some(&entry)));
             entries.push(Some(entry));
         }
-        vectors.rows.shrink_to_fit();
+        vectors.shrink_to_fit();
         self.entries = entries;
+        self.outlines = outlines;
         self.vectors = vectors;
         self.terms.compact(&slots);
         self.compacted = self.len();
@@ -318,11 +428,28 @@ impl Index {
     pub fn memory(&self) -> usize {
         let entry = |e: &Entry| e.slug.len() + e.name.len() + 4 * e.tags.len() + 8 * e.passages.len() + 64;
         self.terms.bytes()
-            + self.vectors.rows.capacity()
-            + 4 * self.vectors.scales.capacity()
+            + self.vectors.memory()
+            + self.outlines.capacity() * size_of::<Outline>()
             + self.entries.capacity() * size_of::<Option<Entry>>()
             + self.entries.iter().flatten().map(entry).sum::<usize>()
             + self.slots.len() * 32
+    }
+
+    /// What passes a filter, in no particular order.
+    pub fn list(&self, filter: &Filter) -> Vec<Listed> {
+        let listed = |entry: &Entry| Listed {
+            id: entry.id,
+            kind: entry.kind,
+            updated_at: entry.updated_at,
+            body: entry.passages.last().map_or(0, |(_, end)| *end as usize),
+            passages: entry.passages.len(),
+            arrived: self.arrived(entry),
+        };
+        passing(&self.access(filter)).filter_map(|slot| self.entries[slot].as_ref().map(listed)).collect()
+    }
+
+    fn arrived(&self, entry: &Entry) -> usize {
+        entry.rows.map_or(0, |first| entry.row_range(first).filter(|row| self.vectors.scales[*row] > 0.0).count())
     }
 
     pub(crate) fn entry(&self, id: Id) -> Option<&Entry> {

@@ -5,11 +5,13 @@
 //!
 //! Pure: no I/O, no threads, no clock and no randomness. The same documents and the same query give the same ranking on every target.
 
+mod codes;
 mod document;
 pub mod embed;
 mod highlight;
 mod index;
 mod lexical;
+mod mask;
 mod query;
 mod search;
 mod snapshot;
@@ -18,12 +20,14 @@ mod suggest;
 mod terms;
 mod tuning;
 mod vectors;
+pub mod wire;
 mod words;
 
 pub use document::{Author, Document, Id, Kind, Passage, Scope, Version, passages};
 pub use highlight::{Highlighter, Snippet};
-pub use index::{Error, Index};
+pub use index::{Error, Index, Listed};
 pub use lexical::TermPart;
+pub use mask::mask;
 pub use query::{Filter, Order, Query};
 pub use search::{Answer, Explanation, Facets, Hit};
 pub use suggest::{Suggestion, SuggestionOf};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::document::{Kind, Scope, Version};
-use crate::index::{Entry, Index, label};
+use crate::index::{Entry, Index, Outline, label};
 use crate::words::{Word, words};
 
 /// A search.
@@ -69,7 +69,18 @@ pub(crate) enum Access {
     Hidden,
     /// It has a part in the statistics.
     Readable,
+    /// It would pass if nothing were chosen in this group.
+    Beside(Group),
     Passing,
+}
+
+/// What is chosen among values, one of which a document must have. Their counts say what another choice would find.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Group {
+    Place,
+    Kind,
+    Category,
+    Author,
 }
 
 impl Index {
@@ -81,29 +92,48 @@ impl Index {
         let authors: Vec<u32> = filter.authors.iter().filter_map(|id| self.authors.find(id)).collect();
         let tags: Option<Vec<u32>> = filter.tags.iter().map(|name| self.tags.find(&*label(name))).collect();
         let one_of = |asked: bool, wanted: &[u32], number: Option<u32>| !asked || number.is_some_and(|number| wanted.contains(&number));
-        let passes = |entry: &Entry| {
-            (filter.places.is_empty() || places[entry.scope as usize])
-                && (filter.kinds.is_empty() || filter.kinds.contains(&entry.kind))
-                && one_of(!filter.categories.is_empty(), &categories, entry.category)
-                && one_of(!filter.authors.is_empty(), &authors, entry.author)
-                && tags.as_ref().is_some_and(|tags| tags.iter().all(|tag| entry.tags.contains(tag)))
+        let rest_passes = |entry: &Entry| {
+            tags.as_ref().is_some_and(|tags| tags.iter().all(|tag| entry.tags.contains(tag)))
                 && filter.min_version.is_none_or(|least| entry.version.is_some_and(|version| version >= least))
                 && filter.max_version.is_none_or(|most| entry.version.is_some_and(|version| version <= most))
                 && filter.min_rating.is_none_or(|least| entry.rating.is_some_and(|rating| rating >= least))
                 && filter.updated_since.is_none_or(|since| entry.updated_at >= since)
         };
-        let access = |entry: &Option<Entry>| match entry {
-            Some(entry) if readable[entry.scope as usize] => {
-                if passes(entry) {
-                    Access::Passing
-                } else {
-                    Access::Readable
-                }
+        // Where the scope alone decides, no entry is read from memory.
+        let none = Filter { scopes: filter.scopes.clone(), places: filter.places.clone(), ..Filter::default() };
+        let is_by_scope = *filter == none;
+        let access = |(slot, outline): (usize, &Outline)| {
+            let scope = outline.scope as usize;
+            if !readable.get(scope).is_some_and(|readable| *readable) {
+                return Access::Hidden;
             }
-            _ => Access::Hidden,
+            let place = filter.places.is_empty() || places[scope];
+            let Some(entry) = self.entries[slot].as_ref().filter(|_| !is_by_scope) else {
+                return if place { Access::Passing } else { Access::Beside(Group::Place) };
+            };
+            if !rest_passes(entry) {
+                return Access::Readable;
+            }
+            let chosen = [
+                (Group::Place, place),
+                (Group::Kind, filter.kinds.is_empty() || filter.kinds.contains(&entry.kind)),
+                (Group::Category, one_of(!filter.categories.is_empty(), &categories, entry.category)),
+                (Group::Author, one_of(!filter.authors.is_empty(), &authors, entry.author)),
+            ];
+            let mut lacking = chosen.iter().filter(|(_, passes)| !passes).map(|(group, _)| *group);
+            match (lacking.next(), lacking.next()) {
+                (None, _) => Access::Passing,
+                (Some(group), None) => Access::Beside(group),
+                _ => Access::Readable,
+            }
         };
-        self.entries.iter().map(access).collect()
+        self.outlines.iter().enumerate().map(access).collect()
     }
+}
+
+/// The slots of what passes.
+pub(crate) fn passing(access: &[Access]) -> impl Iterator<Item = usize> {
+    access.iter().enumerate().filter(|(_, access)| **access == Access::Passing).map(|(slot, _)| slot)
 }
 
 /// More distinct words than this of one query are not looked up.

@@ -2,15 +2,19 @@
 //!
 //! The score of a document depends on the query and on what the asker may read, not on which other documents pass the rest of the filter.
 //! So a filtered search gives exactly what filtering the unfiltered one would, and it need not look at what does not pass.
+//!
+//! Where more passages may be read than `Tuning::scan`, the query is not compared with all of them, but with those of documents that have one
+//! among the `Tuning::candidates` nearest by their codes, and of documents that are found by their words or named. What may not be read has no
+//! part in that either, and a score is made in the same way; but a narrower filter finds by meaning what a wider one does not reach.
 
 use std::cmp::Ordering;
 use std::ops::Range;
 
 use crate::document::{Author, Id, Kind, Scope};
 use crate::highlight::Highlighter;
-use crate::index::{Entry, Index, name_key};
+use crate::index::{Entry, Index, NONE, Outline, name_key};
 use crate::lexical::{Lexical, TermPart};
-use crate::query::{Access, Filter, Order, Parsed, Query};
+use crate::query::{Access, Filter, Group, Order, Parsed, Query, passing};
 use crate::vectors::QueryVector;
 use crate::words::key;
 
@@ -23,6 +27,8 @@ pub struct Answer {
     pub facets: Facets,
     /// Whether meaning had a part in it.
     pub semantic: bool,
+    /// Documents found by words alone although the query has a vector: theirs have not arrived.
+    pub by_words: usize,
     /// Marks the matched words in names, and finds the part of a body to show.
     pub highlighter: Highlighter,
 }
@@ -59,7 +65,8 @@ pub struct Explanation {
     pub name_boost: f32,
 }
 
-/// How many of the found documents have each value, the most frequent first.
+/// How many of the found documents have each value, the most frequent first. Kinds, categories, authors and scopes are counted as if nothing
+/// were chosen among them: what one more choice would find.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Facets {
     pub kinds: Vec<(Kind, usize)>,
@@ -122,21 +129,36 @@ impl Index {
         let is_browsing = parsed.words.is_empty() && vector.is_none() && (query.text.trim().is_empty() || !parsed.excluded.is_empty());
         let name = name_key(&query.text);
 
-        let semantic: Vec<Option<Semantic>> = match &vector {
-            Some(vector) => {
-                self.entries.iter().zip(&access).map(|(entry, access)| self.readable_nearness(entry.as_ref(), *access, vector)).collect()
-            }
-            None => vec![None; access.len()],
-        };
+        let is_named = |slot: usize| name != 0 && self.outlines[slot].keys.contains(&name);
+        let near = vector.as_ref().and_then(|vector| self.near_documents(vector, &access, Access::Readable));
+        let mut semantic: Vec<Option<Semantic>> = vec![None; access.len()];
+        if let Some(vector) = &vector {
+            let readable = (0..access.len()).filter(|slot| access[*slot] > Access::Hidden);
+            let is_compared = |slot: usize| near.as_ref().is_none_or(|near| near[slot] || self.has_words(&lexical, slot) || is_named(slot));
+            let compared: Vec<usize> = readable.filter(|slot| is_compared(*slot)).collect();
+            self.nearness_of_all(&compared, vector, |slot, nearness| semantic[slot] = Some(nearness));
+        }
         let feedback = self.feedback(&lexical, &semantic);
+        // The nearest of all that is readable may not pass. Those that pass are looked for on their own, and have no part in the feedback.
+        if let Some(vector) =
+            vector.as_ref().filter(|_| near.is_some() && access.iter().any(|access| *access > Access::Hidden && *access < Access::Passing))
+        {
+            let near = self.near_documents(vector, &access, Access::Passing);
+            let is_left = |slot: &usize| semantic[*slot].is_none() && near.as_ref().is_none_or(|near| near[*slot]);
+            let left: Vec<usize> = passing(&access).filter(is_left).collect();
+            self.nearness_of_all(&left, vector, |slot, nearness| semantic[slot] = Some(nearness));
+        }
 
+        let is_found = |slot: usize| {
+            let is_near = || semantic[slot].is_some_and(|semantic| semantic.cosine >= self.tuning.near);
+            is_browsing || is_named(slot) || is_near() || self.has_words(&lexical, slot)
+        };
         let mut found: Vec<Found<'_>> = Vec::new();
-        for (slot, entry) in self.passing(&access) {
-            let semantic = semantic[slot as usize];
-            let is_named = name != 0 && entry.keys.contains(&name);
-            let coverage = lexical.coverage[slot as usize] / lexical.ideal.max(f32::MIN_POSITIVE);
-            let near = semantic.is_some_and(|semantic| semantic.cosine >= self.tuning.near);
-            if is_browsing || is_named || near || (coverage > 0.0 && coverage >= self.tuning.coverage) {
+        for slot in passing(&access) {
+            let (semantic, is_named) = (semantic[slot], is_named(slot));
+            if is_found(slot) {
+                let Some(entry) = &self.entries[slot] else { continue };
+                let slot = slot as u32;
                 let words = self.words(&lexical, slot);
                 let agreement = self.agreement(entry, &feedback);
                 let fused = self.fuse(words, semantic);
@@ -152,8 +174,15 @@ impl Index {
         Answer {
             hits,
             total: found.len(),
-            facets: self.facets(&found),
+            facets: self.facets(
+                &found,
+                (0..access.len()).filter_map(|slot| match access[slot] {
+                    Access::Beside(group) if is_found(slot) => Some((group, self.entries[slot].as_ref()?)),
+                    _ => None,
+                }),
+            ),
             semantic: found.iter().any(|hit| hit.semantic.is_some()),
+            by_words: if query.vector.is_some() { found.iter().filter(|hit| hit.semantic.is_none()).count() } else { 0 },
             highlighter: Highlighter::new(&lexical),
         }
     }
@@ -174,17 +203,21 @@ impl Index {
         };
         let vector = self.vectors.query(&self.vectors.row(middle).collect::<Vec<_>>());
         let access = self.access(filter);
-        let near = self.passing(&access).filter(|(_, other)| other.id != id).filter_map(|(slot, entry)| {
-            let semantic = self.nearness(entry, &vector)?;
-            Some(Found { slot, entry, score: semantic.score, lexical: 0.0, semantic: Some(semantic), agreement: None, name_boost: 0.0 })
+        let is_near = self.near_documents(&vector, &access, Access::Passing);
+        let others: Vec<usize> = passing(&access).filter(|slot| is_near.as_ref().is_none_or(|is_near| is_near[*slot])).collect();
+        let mut found: Vec<Found<'_>> = Vec::new();
+        self.nearness_of_all(&others, &vector, |slot, semantic| {
+            let Some(entry) = self.entries[slot].as_ref().filter(|other| other.id != id) else { return };
+            let (slot, score, semantic) = (slot as u32, semantic.score, Some(semantic));
+            found.push(Found { slot, entry, score, lexical: 0.0, semantic, agreement: None, name_boost: 0.0 });
         });
-        let mut found: Vec<_> = near.collect();
         let page = top(&mut found, 0, limit, |a, b| compare(Order::Relevance, a, b));
         found[page].iter().map(|hit| self.hit(hit, &[], None)).collect()
     }
 
-    /// The passages nearest to a vector, with their cosines: exact, among those that have arrived and pass the filter. Nothing for a vector of
-    /// another length than the index's.
+    /// The passages nearest to a vector, with their cosines, among those that have arrived and pass the filter. Exact where no more than
+    /// `Tuning::scan` pass; of more, `Tuning::candidates` are compared, and few of the nearest are not among those. What does not pass has no part
+    /// in it. Nothing for a vector of another length than the index's.
     pub fn nearest(&self, vector: &[f32], filter: &Filter, limit: usize) -> Vec<(Id, usize, f32)> {
         let mut nearest: Vec<(Id, usize, f32)> = Vec::new();
         if vector.len() != self.dimension() || limit == 0 {
@@ -192,39 +225,102 @@ impl Index {
         }
         let vector = self.vectors.query(vector);
         let order = |a: &(Id, usize, f32), b: &(Id, usize, f32)| b.2.total_cmp(&a.2).then_with(|| (a.0, a.1).cmp(&(b.0, b.1)));
-        for (_, entry) in self.passing(&self.access(filter)) {
-            let Some(first) = entry.rows else { continue };
-            self.vectors.scan(first as usize, entry.passages.len(), &vector, |passage, cosine| {
+        let mut consider = |slot: usize, passage: usize, cosine: f32| {
+            // Few are near enough for their entry to be read.
+            if nearest.len() < limit || nearest.last().is_some_and(|last| cosine >= last.2) {
+                let Some(entry) = &self.entries[slot] else { return };
                 let found = (entry.id, passage, cosine);
-                if nearest.len() < limit || nearest.last().is_some_and(|last| order(&found, last).is_lt()) {
-                    nearest.truncate(limit - 1);
-                    nearest.insert(nearest.partition_point(|other| order(other, &found).is_lt()), found);
+                nearest.insert(nearest.partition_point(|other| order(other, &found).is_lt()), found);
+                nearest.truncate(limit);
+            }
+        };
+        let access = self.access(filter);
+        match self.candidates(&vector, &access, Access::Passing, limit) {
+            Some(rows) => self.vectors.cosines(&rows, &vector, |row, cosine| {
+                if let Some((slot, passage)) = self.passage_of(row) {
+                    consider(slot, passage, cosine);
                 }
-            });
+            }),
+            None => {
+                let mut slots = passing(&access).peekable();
+                while let Some(slot) = slots.next() {
+                    slots.peek().into_iter().for_each(|next| self.prefetch(*next));
+                    self.scan(slot, &vector, |passage, cosine| consider(slot, passage, cosine));
+                }
+            }
         }
         nearest
     }
 
-    fn passing<'a>(&'a self, access: &'a [Access]) -> impl Iterator<Item = (u32, &'a Entry)> {
-        let entries = self.entries.iter().zip(access).enumerate().filter(|(_, (_, access))| **access == Access::Passing);
-        entries.filter_map(|(slot, (entry, _))| Some((slot as u32, entry.as_ref()?)))
+    /// The rows of the passages that are worth comparing with a vector, of documents with this access or more: at least `limit`. None if there
+    /// are so few that all are.
+    fn candidates(&self, vector: &QueryVector, access: &[Access], least: Access, limit: usize) -> Option<Vec<u32>> {
+        let mut passages = 0;
+        let mut ranges: Vec<Range<u32>> = Vec::new();
+        for (outline, _) in self.outlines.iter().zip(access).filter(|(outline, access)| **access >= least && outline.first != NONE) {
+            passages += outline.passages as usize;
+            // The middle has no code, so that it joins the rows of neighbours.
+            let rows = outline.first..outline.first + outline.passages + 1;
+            match ranges.last_mut().filter(|last| last.end == rows.start) {
+                Some(last) => last.end = rows.end,
+                None => ranges.push(rows),
+            }
+        }
+        (passages > self.tuning.scan.max(limit)).then(|| self.vectors.near_rows(vector, &ranges, self.tuning.candidates.max(limit)))
+    }
+
+    /// Whether each document has a passage among the candidates.
+    fn near_documents(&self, vector: &QueryVector, access: &[Access], least: Access) -> Option<Vec<bool>> {
+        let mut near = vec![false; access.len()];
+        let rows = self.candidates(vector, access, least, 0)?;
+        rows.iter().filter_map(|row| self.passage_of(*row)).for_each(|(slot, _)| near[slot] = true);
+        Some(near)
+    }
+
+    /// The slot and the number of the passage of a row.
+    fn passage_of(&self, row: u32) -> Option<(usize, usize)> {
+        let slot = self.vectors.owners[row as usize] as usize;
+        let outline = self.outlines.get(slot)?;
+        Some((slot, row.checked_sub(outline.first)? as usize))
+    }
+
+    /// Calls `each` with the number and cosine of every passage of a document that has arrived.
+    fn scan(&self, slot: usize, vector: &QueryVector, each: impl FnMut(usize, f32)) {
+        let Outline { first, passages, .. } = self.outlines[slot];
+        if first != NONE {
+            self.vectors.scan(first as usize, passages as usize, vector, each);
+        }
+    }
+
+    /// Has the rows of a document that is next brought near: a few of many lie anywhere, and each would be waited for.
+    fn prefetch(&self, slot: usize) {
+        let Outline { first, passages, .. } = self.outlines[slot];
+        if first != NONE {
+            self.vectors.prefetch(first as usize, passages as usize);
+        }
     }
 
     /// Takes out what lacks a phrase of the query or has what it excludes. Statistics stay as they are.
     fn apply_operators(&self, parsed: &Parsed, access: &mut [Access]) {
         for phrase in &parsed.phrases {
             let with = self.with_phrase(phrase, false);
-            for (slot, access) in access.iter_mut().enumerate().filter(|(_, access)| **access == Access::Passing) {
+            for (slot, access) in access.iter_mut().enumerate().filter(|(_, access)| **access > Access::Readable) {
                 if !with.contains(&(slot as u32)) {
                     *access = Access::Readable;
                 }
             }
         }
         for slot in parsed.excluded.iter().flat_map(|phrase| self.with_phrase(phrase, true)) {
-            if let Some(access) = access.get_mut(slot as usize).filter(|access| **access == Access::Passing) {
+            if let Some(access) = access.get_mut(slot as usize).filter(|access| **access > Access::Readable) {
                 *access = Access::Readable;
             }
         }
+    }
+
+    /// Whether a document has enough of the query's words to be found by them.
+    fn has_words(&self, lexical: &Lexical, slot: usize) -> bool {
+        let coverage = lexical.coverage[slot] / lexical.ideal.max(f32::MIN_POSITIVE);
+        coverage > 0.0 && coverage >= self.tuning.coverage
     }
 
     /// The lexical score as it is fused, from 0 to 1.
@@ -238,7 +334,7 @@ impl Index {
     fn feedback(&self, lexical: &Lexical, semantic: &[Option<Semantic>]) -> Feedback {
         let (documents, ..) = self.tuning.feedback;
         let readable = self.entries.iter().zip(semantic).enumerate().filter_map(|(slot, (entry, semantic))| {
-            let (entry, semantic) = (entry.as_ref()?, semantic.as_ref()?);
+            let (semantic, entry) = (semantic.as_ref()?, entry.as_ref()?);
             let score = self.fuse(self.words(lexical, slot as u32), Some(*semantic));
             (score > 0.0).then_some(Speaker { entry, score, middle: entry.middle()? })
         });
@@ -292,11 +388,21 @@ impl Index {
         semantic.map_or(words, |semantic| (1.0 - self.tuning.semantic) * words + self.tuning.semantic * semantic.score)
     }
 
+    /// The nearness of each document that has vectors, in the order of `slots`.
+    fn nearness_of_all(&self, slots: &[usize], vector: &QueryVector, mut each: impl FnMut(usize, Semantic)) {
+        for (i, slot) in slots.iter().enumerate() {
+            slots.get(i + 1).into_iter().for_each(|next| self.prefetch(*next));
+            if let Some(nearness) = self.nearness(*slot, vector) {
+                each(*slot, nearness);
+            }
+        }
+    }
+
     /// A document is as near as its passages: mostly the best three, but one that is about the matter throughout is nearer than one that
     /// mentions it.
-    fn nearness(&self, entry: &Entry, vector: &QueryVector) -> Option<Semantic> {
+    fn nearness(&self, slot: usize, vector: &QueryVector) -> Option<Semantic> {
         let (mut best, mut first, mut sum, mut arrived) = ([(f32::MIN, 0); 3], None, 0.0, 0);
-        self.vectors.scan(entry.rows? as usize, entry.passages.len(), vector, |passage, cosine| {
+        self.scan(slot, vector, |passage, cosine| {
             (sum, arrived) = (sum + cosine, arrived + 1);
             first = first.or((passage == 0).then_some(cosine));
             if let Some(place) = best.iter().position(|(other, _)| cosine > *other) {
@@ -314,10 +420,6 @@ impl Index {
         let (nothing, everything) = self.tuning.cosine;
         let score = ((pooled - nothing) / (everything - nothing)).clamp(0.0, 1.0);
         Some(Semantic { score, cosine, passage })
-    }
-
-    fn readable_nearness(&self, entry: Option<&Entry>, access: Access, vector: &QueryVector) -> Option<Semantic> {
-        self.nearness(entry.filter(|_| access > Access::Hidden)?, vector)
     }
 
     fn hit(&self, hit: &Found<'_>, found: &[Found<'_>], explain: Option<&Lexical>) -> Hit {
@@ -340,7 +442,8 @@ impl Index {
         Hit { id: hit.entry.id, score: hit.score.clamp(0.0, 1.0), passage: hit.semantic.and_then(range), explanation }
     }
 
-    fn facets(&self, found: &[Found<'_>]) -> Facets {
+    /// `beside`: what would be found as well if nothing were chosen in that group.
+    fn facets<'a>(&self, found: &[Found<'_>], beside: impl Iterator<Item = (Group, &'a Entry)>) -> Facets {
         let mut kinds = [0; Kind::ALL.len()];
         let mut categories = vec![0; self.categories.values.len()];
         let mut tags = vec![0; self.tags.values.len()];
@@ -353,6 +456,14 @@ impl Index {
             entry.category.into_iter().for_each(|category| categories[category as usize] += 1);
             entry.author.into_iter().for_each(|author| authors[author as usize] += 1);
             entry.tags.iter().for_each(|tag| tags[*tag as usize] += 1);
+        }
+        for (group, entry) in beside {
+            match group {
+                Group::Kind => kinds[entry.kind as usize] += 1,
+                Group::Place => scopes[entry.scope as usize] += 1,
+                Group::Category => entry.category.into_iter().for_each(|category| categories[category as usize] += 1),
+                Group::Author => entry.author.into_iter().for_each(|author| authors[author as usize] += 1),
+            }
         }
         let authors = counted(&authors, |author| (self.authors.values[author].1.to_string(), self.authors.values[author].0));
         Facets {

@@ -4,7 +4,7 @@
 //! before them. The checksum finds damage; reading trusts nothing all the same and gives an error, never a panic.
 
 use crate::document::{Id, Kind, Scope};
-use crate::index::{Entry, Error, Index, Numbered, ScopeTotals, name_key};
+use crate::index::{Entry, Error, Index, Numbered, Outline, ScopeTotals, name_key};
 use crate::terms::{FIELDS, Frozen, Terms};
 use crate::vectors::Vectors;
 
@@ -104,12 +104,14 @@ fn read(from: &mut Reader<'_>) -> Option<Index> {
             return None;
         }
         index.count(&entry, 1);
+        index.outlines.push(Outline::new(Some(&entry)));
         index.entries.push(Some(entry));
     }
     if rows.len() != scales.len().checked_mul(index.dimension())? || !scales.iter().all(|scale| scale.is_finite()) {
         return None;
     }
-    index.vectors = Vectors { dimension: index.dimension(), rows, scales };
+    index.vectors = Vectors::from_rows(index.dimension(), rows, scales);
+    index.own_rows();
     index.compacted = index.entries.len();
     index.terms = Terms::from_frozen(frozen);
     Some(index)

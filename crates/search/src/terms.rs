@@ -40,7 +40,7 @@ pub(crate) struct List<'a> {
     positions: &'a [u8],
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Growing {
     documents: Vec<u8>,
     positions: Vec<u8>,
@@ -66,7 +66,7 @@ impl Growing {
 }
 
 /// The frozen part. Term `i` ends at `text_ends[i]` of `text`, its lists at `document_ends[i]` and `position_ends[i]`; each array is below 4 GB.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Frozen {
     pub text: String,
     pub text_ends: Vec<u32>,
@@ -117,7 +117,7 @@ fn slice(ends: &[u32], i: usize) -> Option<std::ops::Range<usize>> {
     Some(start as usize..*ends.get(i)? as usize)
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Terms {
     frozen: Frozen,
     fresh: BTreeMap<Box<str>, Growing>,

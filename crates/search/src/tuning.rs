@@ -30,6 +30,10 @@ pub struct Tuning {
     /// A document is found by its words if it has this share of the query's weight, or by its meaning if its cosine is this high.
     pub coverage: f32,
     pub near: f32,
+    /// Passages that a question compares its vector with one by one at most; of more, their codes say which it is compared with.
+    pub scan: usize,
+    /// How many those are: more hold the nearest more surely, and take longer.
+    pub candidates: usize,
 }
 
 impl Default for Tuning {
@@ -45,9 +49,11 @@ impl Default for Tuning {
             cosine: (0.0, 0.8),
             ideal: 0.75,
             passages: [0.55, 0.3, 0.15],
-            feedback: (5, 0.2, 0.15),
+            feedback: (3, 0.2, 0.15),
             coverage: 0.2,
             near: 0.3,
+            scan: 50_000,
+            candidates: 4_000,
         }
     }
 }

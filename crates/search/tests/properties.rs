@@ -1,7 +1,7 @@
 //! What holds for any documents, any query and any filter.
 #![allow(clippy::unwrap_used)]
 
-use llmos_search::{Answer, Author, Document, Error, Filter, Hit, Id, Index, Kind, Order, Query, Scope, passages};
+use llmos_search::{Answer, Author, Document, Error, Filter, Hit, Id, Index, Kind, Order, Query, Scope, Tuning, passages};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
@@ -130,6 +130,19 @@ fn index<'a>(documents: impl IntoIterator<Item = &'a (Document, Option<Vec<f32>>
     index
 }
 
+/// The default, by which all passages are compared here, or codes that choose a few of a few.
+fn tuning() -> impl Strategy<Value = Tuning> {
+    prop_oneof![
+        1 => Just(Tuning::default()),
+        3 => (0..12_usize, 1..6_usize).prop_map(|(scan, candidates)| Tuning { scan, candidates, ..Tuning::default() }),
+    ]
+}
+
+/// The query without all of its filter but what may be read.
+fn of_everything(query: &Query) -> Query {
+    Query { filter: Filter { scopes: query.filter.scopes.clone(), ..Filter::default() }, ..query.clone() }
+}
+
 fn same(a: &Answer, b: &Answer) -> Result<(), TestCaseError> {
     prop_assert_eq!(&a.hits, &b.hits);
     prop_assert_eq!(a.total, b.total);
@@ -155,30 +168,101 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_filtered_search_is_the_exhaustive_one_filtered(documents in documents(), query in query()) {
-        let index = index(&documents);
-        let everything = Query { filter: Filter { scopes: query.filter.scopes.clone(), ..Filter::default() }, ..query.clone() };
+    fn a_filtered_search_is_the_exhaustive_one_filtered(documents in documents(), query in query(), candidates in 0..4_usize) {
+        let mut index = index(&documents);
+        // As many passages as the readable documents have are not too many.
+        let readable = documents.iter().filter(|(document, _)| query.filter.scopes.contains(&document.scope));
+        let scan = readable.map(|(document, _)| passages(document).len()).sum();
+        index.set_tuning(Tuning { scan, candidates, ..Tuning::default() });
+        let everything = of_everything(&query);
         let last = |id: Id| documents.iter().rev().find(|(document, _)| document.id == id).map(|(document, _)| document);
         let expected: Vec<Hit> =
             index.search(&everything).hits.into_iter().filter(|hit| last(hit.id).is_some_and(|document| passes(document, &query.filter))).collect();
         let answer = index.search(&query);
         prop_assert_eq!(&answer.hits, &expected);
         prop_assert_eq!(answer.total, expected.len());
-        prop_assert_eq!(answer.facets.kinds.iter().map(|(_, count)| count).sum::<usize>(), expected.len());
-        prop_assert_eq!(answer.facets.scopes.iter().map(|(_, count)| count).sum::<usize>(), expected.len());
+        // Counts of a group are those of the search in which nothing of it is chosen.
+        let without = |change: fn(&mut Filter)| {
+            let mut query = query.clone();
+            change(&mut query.filter);
+            index.search(&query).facets
+        };
+        prop_assert_eq!(&answer.facets.kinds, &without(|filter| filter.kinds.clear()).kinds);
+        prop_assert_eq!(&answer.facets.categories, &without(|filter| filter.categories.clear()).categories);
+        prop_assert_eq!(&answer.facets.authors, &without(|filter| filter.authors.clear()).authors);
+        prop_assert_eq!(&answer.facets.scopes, &without(|filter| filter.places.clear()).scopes);
+        let unchosen = index.search(&Query { filter: Filter { kinds: Vec::new(), places: Vec::new(), ..query.filter.clone() }, ..query.clone() });
+        prop_assert_eq!(unchosen.facets.kinds.iter().map(|(_, count)| count).sum::<usize>(), unchosen.total);
+        prop_assert_eq!(unchosen.facets.scopes.iter().map(|(_, count)| count).sum::<usize>(), unchosen.total);
+    }
+
+    /// Where codes choose what is compared too: whatever the wider filter finds and the narrower one lets pass, that finds as well.
+    #[test]
+    fn a_filter_changes_no_score(documents in documents(), query in query(), tuning in tuning()) {
+        let mut index = index(&documents);
+        index.set_tuning(tuning);
+        let last = |id: Id| documents.iter().rev().find(|(document, _)| document.id == id).map(|(document, _)| document);
+        let everything = index.search(&of_everything(&query));
+        let filtered = index.search(&query);
+        for hit in &everything.hits {
+            let found = filtered.hits.iter().find(|other| other.id == hit.id);
+            let passes = last(hit.id).is_some_and(|document| passes(document, &query.filter));
+            prop_assert_eq!(found, passes.then_some(hit));
+        }
     }
 
     #[test]
-    fn what_may_not_be_read_shows_in_nothing(documents in documents(), query in query(), prefix in text(2)) {
-        let whole = index(&documents);
+    fn what_may_not_be_read_shows_in_nothing(documents in documents(), query in query(), prefix in text(2), tuning in tuning()) {
+        let mut whole = index(&documents);
+        whole.set_tuning(tuning.clone());
         let last = |document: &Document| documents.iter().rev().find(|(other, _)| other.id == document.id).map(|(other, _)| other) == Some(document);
-        let readable = index(documents.iter().filter(|(document, _)| last(document) && query.filter.scopes.contains(&document.scope)));
+        let mut readable = index(documents.iter().filter(|(document, _)| last(document) && query.filter.scopes.contains(&document.scope)));
+        readable.set_tuning(tuning);
         let explained = Query { explain: true, ..query.clone() };
         same(&whole.search(&explained), &readable.search(&explained))?;
         prop_assert_eq!(whole.suggest(&prefix, &query.filter, 10), readable.suggest(&prefix, &query.filter, 10));
         for id in (0..12).map(Id) {
             prop_assert_eq!(whole.similar(id, &query.filter, 5), readable.similar(id, &query.filter, 5));
         }
+        let vector = query.vector.unwrap_or_default();
+        prop_assert_eq!(whole.nearest(&vector, &query.filter, 5), readable.nearest(&vector, &query.filter, 5));
+    }
+
+    #[test]
+    fn codes_choose_what_is_compared_and_change_no_cosine(
+        documents in documents(), vector in vector(), filter in filter(), tuning in tuning(), limit in 1..30_usize,
+    ) {
+        let mut index = index(&documents);
+        let all = index.nearest(&vector, &filter, 1_000);
+        index.set_tuning(tuning.clone());
+        let found = index.nearest(&vector, &filter, limit);
+        // No fewer than all that there are are worth comparing.
+        prop_assert_eq!(found.len(), all.len().min(limit));
+        let mut rest = all.iter();
+        prop_assert!(found.iter().all(|near| rest.any(|other| other == near)), "{:?} of {:?}", found, all);
+        if all.len() <= tuning.candidates.max(limit) {
+            prop_assert_eq!(&found[..], &all[..found.len()]);
+        }
+    }
+
+    #[test]
+    fn a_device_with_the_same_vectors_answers_alike(documents in documents(), query in query()) {
+        let there = index(&documents);
+        let mut here = Index::new(DIMENSION);
+        let mut seen = std::collections::BTreeSet::new();
+        for (document, _) in documents.iter().rev().filter(|(document, _)| seen.insert(document.id)) {
+            here.put(document);
+            if let Some(packed) = there.packed_vectors(document.id) {
+                here.set_packed_vectors(document.id, &packed).unwrap();
+                prop_assert!(here.set_packed_vectors(document.id, &packed[1..]).is_err());
+            }
+        }
+        let explained = Query { explain: true, ..query };
+        same(&there.search(&explained), &here.search(&explained))?;
+        let mut listed = [there.list(&explained.filter), here.list(&explained.filter)];
+        listed.iter_mut().for_each(|list| list.sort_by_key(|document| document.id));
+        prop_assert_eq!(&listed[0], &listed[1]);
+        prop_assert_eq!(listed[0].len(), there.search(&Query { text: String::new(), vector: None, ..explained }).total);
     }
 
     #[test]
@@ -186,8 +270,10 @@ proptest! {
         history in prop::collection::vec((document(), 0u8..10), 0..24),
         moved in prop::collection::vec((0u128..12, 0u128..3), 0..4),
         query in query(),
+        tuning in tuning(),
     ) {
         let mut index = Index::new(DIMENSION);
+        index.set_tuning(tuning.clone());
         let mut left: Vec<(Document, Option<Vec<f32>>)> = Vec::new();
         for ((document, vector), act) in history {
             left.retain(|(other, _)| other.id != document.id);
@@ -202,7 +288,8 @@ proptest! {
             prop_assert_eq!(index.set_scope(Id(id), Scope(scope)).is_ok(), found.is_some());
             if let Some((document, _)) = found { document.scope = Scope(scope) }
         }
-        let fresh = self::index(&left);
+        let mut fresh = self::index(&left);
+        fresh.set_tuning(tuning);
         prop_assert_eq!(index.len(), left.len());
         same(&index.search(&query), &fresh.search(&query))?;
         index.compact();
@@ -210,10 +297,13 @@ proptest! {
     }
 
     #[test]
-    fn a_snapshot_gives_the_same_index_or_an_error(documents in documents(), query in query(), at in any::<prop::sample::Index>(), bit in 0u8..8) {
+    fn a_snapshot_gives_the_same_index_or_an_error(
+        documents in documents(), query in query(), tuning in tuning(), at in any::<prop::sample::Index>(), bit in 0u8..8,
+    ) {
         let mut index = index(&documents);
         let bytes = index.to_bytes();
         let mut read = Index::from_bytes(&bytes).unwrap();
+        [&mut index, &mut read].into_iter().for_each(|index| index.set_tuning(tuning.clone()));
         same(&index.search(&query), &read.search(&query))?;
         prop_assert_eq!(&read.to_bytes(), &bytes);
         let mut damaged = bytes.clone();

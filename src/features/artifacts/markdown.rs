@@ -2,6 +2,7 @@
 //!
 //! Code blocks are cut out before and put back after sanitising: our own markup is trusted, and the sanitiser need not read it.
 
+mod beside;
 mod highlight;
 mod sanitise;
 
@@ -15,7 +16,12 @@ use comrak::{
 };
 
 use super::model::document::Document;
-use crate::{ids::ArtifactId, server::secrets};
+use crate::{
+    ids::{ArtifactId, ReleaseId},
+    server::secrets,
+};
+
+pub use beside::Beside;
 
 /// Bytes of rendered pages kept.
 const CACHE_BYTES: u64 = 16 * 1024 * 1024;
@@ -40,13 +46,22 @@ impl Renderer {
 
     /// The body of a main file as HTML. Relative addresses mean the artifact's own files.
     pub async fn render(&self, text: &str, artifact: ArtifactId) -> Arc<str> {
-        let key = (secrets::sha256(text.as_bytes()), artifact);
+        self.cached(text, artifact, move |body| to_html(body, artifact)).await
+    }
+
+    /// The same of a release, whose files are fixed: what a relative address means is in `beside`.
+    pub async fn render_release(&self, text: &str, release: ReleaseId, beside: Beside) -> Arc<str> {
+        self.cached(text, release.same_as(), move |body| release_to_html(body, &beside)).await
+    }
+
+    async fn cached(&self, text: &str, id: ArtifactId, to_html: impl FnOnce(&str) -> String + Send + 'static) -> Arc<str> {
+        let key = (secrets::sha256(text.as_bytes()), id);
         if let Some(html) = self.cache.get(&key) {
             return html;
         }
         let body = Document::parse(text).body.to_owned();
         let started = Instant::now();
-        let html: Arc<str> = match tokio::task::spawn_blocking(move || to_html(&body, artifact)).await {
+        let html: Arc<str> = match tokio::task::spawn_blocking(move || to_html(&body)).await {
             Ok(html) => html.into(),
             Err(error) => {
                 tracing::error!(%error, "markdown could not be rendered");
@@ -67,7 +82,12 @@ impl Default for Renderer {
 
 /// The whole way from markdown to HTML that may be put into a page.
 pub fn to_html(body: &str, artifact: ArtifactId) -> String {
-    convert(body, Some(artifact), &options())
+    convert(body, Files::Of(artifact), &options())
+}
+
+/// The same of a release.
+fn release_to_html(body: &str, beside: &Beside) -> String {
+    convert(body, Files::Beside(beside), &options())
 }
 
 /// What people write to one another: a line end is one, and headings are no places of the page.
@@ -76,7 +96,7 @@ pub fn message_to_html(text: &str) -> String {
     options.render.hardbreaks = true;
     options.extension.header_id_prefix = None;
     options.extension.footnotes = false;
-    convert(text, None, &options)
+    convert(text, Files::None, &options)
 }
 
 /// The words of such a text, for where it is only told of: without marks and addresses, and no HTML.
@@ -99,19 +119,31 @@ pub fn message_to_text(text: &str) -> String {
     words
 }
 
-fn convert(body: &str, artifact: Option<ArtifactId>, options: &Options<'_>) -> String {
+/// Whose files a relative address means.
+#[derive(Clone, Copy)]
+enum Files<'a> {
+    /// A message has none of its own.
+    None,
+    Of(ArtifactId),
+    /// They are looked for when the text is HTML, with those that HTML in it names.
+    Beside(&'a Beside),
+}
+
+fn convert(body: &str, files: Files<'_>, options: &Options<'_>) -> String {
     let arena = Arena::new();
     let root = parse_document(&arena, &flatten(body), options);
     let mut blocks = Vec::new();
     let mut budget = COLOURED_BYTES;
     for node in root.descendants() {
-        rewrite(&arena, node, artifact, &mut blocks, &mut budget);
+        rewrite(&arena, node, files, &mut blocks, &mut budget);
     }
     let mut html = String::new();
     if format_document(root, options, &mut html).is_err() {
         return String::new();
     }
-    put_back(&sanitise::clean(&html, artifact.is_some()), &blocks)
+    let clean = sanitise::clean(&html, !matches!(files, Files::None));
+    let clean = if let Files::Beside(beside) = files { beside.lead(&clean) } else { clean };
+    put_back(&clean, &blocks)
 }
 
 fn options() -> Options<'static> {
@@ -148,7 +180,7 @@ fn flatten(body: &str) -> String {
 }
 
 /// Code becomes a placeholder, addresses become what they mean here.
-fn rewrite<'a>(arena: &'a Arena<'a>, node: &'a AstNode<'a>, artifact: Option<ArtifactId>, blocks: &mut Vec<String>, budget: &mut usize) {
+fn rewrite<'a>(arena: &'a Arena<'a>, node: &'a AstNode<'a>, files: Files<'_>, blocks: &mut Vec<String>, budget: &mut usize) {
     let mut data = node.data.borrow_mut();
     match &mut data.value {
         NodeValue::CodeBlock(code) => {
@@ -158,9 +190,9 @@ fn rewrite<'a>(arena: &'a Arena<'a>, node: &'a AstNode<'a>, artifact: Option<Art
             blocks.push(html);
             data.value = NodeValue::HtmlBlock(NodeHtmlBlock { block_type: 6, literal });
         }
-        NodeValue::Link(link) => link.url = own_address(&link.url, artifact),
+        NodeValue::Link(link) => link.url = own_address(&link.url, files),
         NodeValue::Image(image) => {
-            if artifact.is_none() || is_external(&image.url) {
+            if matches!(files, Files::None) || is_external(&image.url) {
                 // Pictures from elsewhere would tell that elsewhere who reads, and a message has no files of its own: they are links.
                 let link = NodeLink { url: image.url.clone(), title: image.title.clone() };
                 if node.first_child().is_none() {
@@ -169,7 +201,7 @@ fn rewrite<'a>(arena: &'a Arena<'a>, node: &'a AstNode<'a>, artifact: Option<Art
                 }
                 data.value = NodeValue::Link(Box::new(link));
             } else {
-                image.url = own_address(&image.url, artifact);
+                image.url = own_address(&image.url, files);
             }
         }
         _ => {}
@@ -184,12 +216,21 @@ fn is_external(url: &str) -> bool {
 }
 
 /// A relative address means a file beside the main file, where there is one.
-fn own_address(url: &str, artifact: Option<ArtifactId>) -> String {
-    let Some(artifact) = artifact else { return url.to_owned() };
+fn own_address(url: &str, files: Files<'_>) -> String {
+    let Files::Of(artifact) = files else { return url.to_owned() };
     if url.is_empty() || url.starts_with(['#', '/', '?']) || is_external(url) {
         return url.to_owned();
     }
     let (path, fragment) = url.split_once('#').map_or((url, ""), |(path, fragment)| (path, fragment));
+    let mut address = format!("/api/v1/artifacts/{artifact}/files/{}", plain_path(path));
+    if !fragment.is_empty() {
+        let _ = write!(address, "#{fragment}");
+    }
+    address
+}
+
+/// A path without what only leads around.
+fn plain_path(path: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/') {
         match part {
@@ -198,11 +239,7 @@ fn own_address(url: &str, artifact: Option<ArtifactId>) -> String {
             part => parts.push(part),
         }
     }
-    let mut address = format!("/api/v1/artifacts/{artifact}/files/{}", parts.join("/"));
-    if !fragment.is_empty() {
-        let _ = write!(address, "#{fragment}");
-    }
-    address
+    parts.join("/")
 }
 
 const PLACEHOLDER: &str = "<div data-code=\"";

@@ -8,6 +8,7 @@ mod detail;
 mod drafts;
 mod facts;
 mod files;
+mod folders;
 mod heads;
 mod history;
 mod home;
@@ -31,7 +32,11 @@ pub use create::create_artifact;
 pub use detail::{Download, Visits, download, get_artifact, get_text, preview};
 pub use drafts::{discard_draft, save_draft, set_frontmatter};
 pub use facts::Facts;
-pub use files::{FileAnswer, delete_file, each_blob, get_file, list_files, put_file};
+pub use files::{FileAnswer, delete_file, each_blob, file_answer, get_file, list_files, put_file};
+pub use folders::{
+    Folder, Placed, committed_folder, committed_folders, folders_placed, keep_contents, place_folders, set_disabled, slugs_taken, text_of,
+    with_text,
+};
 pub use heads::{ChangedHead, Head, bodies, bodies_of, heads_of, heads_since};
 pub use history::{changes_of_commit, diff_revisions, list_history, restore_revision};
 pub use home::{home, own_favourites, set_favourite};

@@ -51,6 +51,7 @@ crate::row! {
         pub head_revision_id: Option<String>,
         pub created_by: String,
         pub deleted_at: Option<i64>,
+        pub disabled: String,
         pub created_at: i64,
         pub updated_at: i64,
     }
@@ -59,6 +60,30 @@ crate::row! {
 impl ArtifactRow {
     pub fn id(&self) -> AppResult<ArtifactId> {
         parse_id(&self.id)
+    }
+    /// What is at a place, or will be, as far as revisions are made of it.
+    pub fn at(id: ArtifactId, volume: VolumeId, kind: Kind, slug: &str, path: &str) -> Self {
+        Self {
+            id: id.to_string(),
+            volume_id: volume.to_string(),
+            state: STAGED,
+            kind: kind.as_str().to_owned(),
+            slug: slug.to_owned(),
+            path: path.to_owned(),
+            name: String::new(),
+            description: String::new(),
+            category: String::new(),
+            tags: "[]".to_owned(),
+            version: String::new(),
+            hints: 0,
+            has_draft: 0,
+            head_revision_id: None,
+            created_by: String::new(),
+            deleted_at: None,
+            disabled: String::new(),
+            created_at: 0,
+            updated_at: 0,
+        }
     }
     pub fn volume(&self) -> AppResult<VolumeId> {
         parse_id(&self.volume_id)
@@ -91,13 +116,14 @@ impl ArtifactRow {
             overrides: None,
             hidden_by: None,
             deleted_at: self.deleted_at,
+            disabled: self.disabled,
             updated_at: self.updated_at,
         })
     }
 }
 
 pub const ARTIFACT: &str = "SELECT a.id, a.volume_id, a.state, a.kind, a.slug, a.path, a.name, a.description, a.category, a.tags, a.version, a.hints, \
-     a.has_draft, a.head_revision_id, a.created_by, a.deleted_at, a.created_at, a.updated_at FROM artifacts a ";
+     a.has_draft, a.head_revision_id, a.created_by, a.deleted_at, a.disabled, a.created_at, a.updated_at FROM artifacts a ";
 
 /// One artifact, staged ones aside.
 pub async fn by_id<'c>(executor: impl Executor<'c, Database = Any>, id: ArtifactId) -> AppResult<Option<ArtifactRow>> {
@@ -110,6 +136,13 @@ pub async fn by_id<'c>(executor: impl Executor<'c, Database = Any>, id: Artifact
 pub async fn id_is_taken(tx: &mut Tx, id: ArtifactId) -> AppResult<bool> {
     let taken: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM artifacts WHERE id = $1").bind(id.to_string()).fetch_one(&mut **tx).await?;
     Ok(taken > 0)
+}
+
+/// What stands under a slug, the trash aside.
+pub async fn id_of_slug(tx: &mut Tx, volume: VolumeId, kind: Kind, slug: &str) -> AppResult<Option<ArtifactId>> {
+    let mut sql = Sql::new("SELECT id FROM artifacts WHERE state <> 2 AND volume_id = ");
+    sql.bind(volume.to_string()).push(" AND kind = ").bind(kind.as_str()).push(" AND slug = ").bind(slug.to_owned());
+    sql.fetch_all::<(String,)>(&mut **tx).await?.pop().map(|(id,)| parse_id(&id)).transpose()
 }
 
 /// Several, in no order; ids that name nothing are left out.

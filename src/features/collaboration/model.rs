@@ -201,6 +201,13 @@ pub enum RoomEvent {
     Notification {
         unread: i64,
     },
+    /// An installed artifact was disabled, or enabled again. To its own room, and to the workspaces of those who may decide. Only from the server.
+    Quarantine {
+        artifact_id: String,
+        name: String,
+        /// Why it was disabled; empty when it may be used again.
+        reason: String,
+    },
 }
 
 /// Rooms and documents of one report, the fullest, and people of each.
@@ -305,7 +312,12 @@ impl RoomEvent {
     pub fn from_clients(&self) -> bool {
         !matches!(
             self,
-            Self::UserJoined { .. } | Self::UserLeft {} | Self::Message { .. } | Self::Comment { .. } | Self::Notification { .. }
+            Self::UserJoined { .. }
+                | Self::UserLeft {}
+                | Self::Message { .. }
+                | Self::Comment { .. }
+                | Self::Notification { .. }
+                | Self::Quarantine { .. }
         )
     }
 

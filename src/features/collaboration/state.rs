@@ -211,6 +211,15 @@ impl Collaboration {
         });
     }
 
+    /// What is shown was disabled, or may be used again.
+    pub fn on_quarantine(self, act: impl Fn(Person) + 'static) {
+        self.on(move |sent| {
+            if matches!(sent.event, RoomEvent::Quarantine { .. }) {
+                act(Person { user_id: sent.user_id });
+            }
+        });
+    }
+
     pub fn on_comment(self, act: impl Fn(Commented) + 'static) {
         self.on(move |sent| {
             if let RoomEvent::Comment { subject_id, thread_id } = &sent.event {

@@ -57,12 +57,17 @@ pub const ATTEMPTS: i64 = 5;
 pub const LISTED: i64 = 100;
 
 const FIRST_PAUSE_MS: i64 = 2_000;
-const LONGEST_PAUSE_MS: i64 = 10 * 60_000;
+const LONGEST_PAUSE_MS: i64 = 5 * 60_000;
 
 /// How long a job waits after its `attempt`th failure (from 1), in milliseconds: doubling, and somewhere in the upper half of that, so that
 /// what failed together does not come back together. `chance` is from 0 to 1.
 pub fn pause_ms(attempt: i64, chance: f64) -> i64 {
-    let bound = FIRST_PAUSE_MS.saturating_mul(1 << attempt.clamp(1, 20)).min(LONGEST_PAUSE_MS) / 2;
+    backoff_ms(FIRST_PAUSE_MS, LONGEST_PAUSE_MS, attempt, chance)
+}
+
+/// The same for anything that is tried again: at most `first` after the first failure, and never more than `longest`.
+pub fn backoff_ms(first: i64, longest: i64, attempt: i64, chance: f64) -> i64 {
+    let bound = first.saturating_mul(1 << (attempt.clamp(1, 20) - 1)).min(longest);
     bound / 2 + (bound as f64 / 2.0 * chance.clamp(0.0, 1.0)) as i64
 }
 
@@ -148,6 +153,7 @@ mod tests {
         assert_eq!([1, 2, 3].map(|attempt| pause_ms(attempt, 0.0)), [1_000, 2_000, 4_000]);
         assert_eq!(pause_ms(60, 1.0), 300_000);
         assert_eq!(pause_ms(0, 0.5), 1_500);
+        assert_eq!(backoff_ms(2_000, 120_000, 20, 1.0), 120_000);
     }
 
     #[test]

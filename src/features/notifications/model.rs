@@ -22,19 +22,59 @@ pub const MARKED_MAX: usize = 200;
 pub enum NotificationKind {
     /// Somebody named one in a message or a comment.
     Mention,
-    /// Somebody wrote in a thread that one takes part in, or about one's message.
+    /// Somebody wrote in a thread that one takes part in, about one's message, or to one's review.
     Reply,
     /// Somebody asks one into a team.
     Invitation,
+    /// A moderator decided on what one submitted.
+    Decision,
+    /// Moderators took an item of one's own away, or gave it back.
+    Moderation,
+    /// For moderators: somebody reported an item.
+    Report,
+    /// For moderators: publishers answer a decision.
+    Appeal,
+    /// What is installed was disabled, until somebody of its volume decides.
+    Quarantine,
+    /// Newer versions of what is installed are out.
+    Update,
+    /// They were installed without being asked for, as a volume is set.
+    Updated,
+    /// Somebody made one a co-owner of a listing.
+    CoOwner,
+    /// Somebody made one its owner.
+    Owner,
 }
 
 impl NotificationKind {
-    const ALL: [Self; 3] = [Self::Mention, Self::Reply, Self::Invitation];
+    const ALL: [Self; 12] = [
+        Self::Mention,
+        Self::Reply,
+        Self::Invitation,
+        Self::Decision,
+        Self::Moderation,
+        Self::Report,
+        Self::Appeal,
+        Self::Quarantine,
+        Self::Update,
+        Self::Updated,
+        Self::CoOwner,
+        Self::Owner,
+    ];
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Mention => "mention",
             Self::Reply => "reply",
             Self::Invitation => "invitation",
+            Self::Decision => "decision",
+            Self::Moderation => "moderation",
+            Self::Report => "report",
+            Self::Appeal => "appeal",
+            Self::Quarantine => "quarantine",
+            Self::Update => "update",
+            Self::Updated => "updated",
+            Self::CoOwner => "coowner",
+            Self::Owner => "owner",
         }
     }
     pub fn parse(text: &str) -> Self {
@@ -49,15 +89,31 @@ pub enum SubjectKind {
     Session,
     Artifact,
     Team,
+    /// An item, for its owners: what they may do with it.
+    Ownership,
+    /// What moderators have to look at.
+    Moderation,
+    /// A release on its way to the public.
+    Submission,
+    /// What is installed in a volume.
+    Lock,
+    /// An item of the marketplace.
+    Listing,
 }
 
 impl SubjectKind {
-    const ALL: [Self; 3] = [Self::Session, Self::Artifact, Self::Team];
+    const ALL: [Self; 8] =
+        [Self::Session, Self::Artifact, Self::Team, Self::Ownership, Self::Moderation, Self::Submission, Self::Lock, Self::Listing];
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Session => "session",
             Self::Artifact => "artifact",
             Self::Team => "team",
+            Self::Ownership => "ownership",
+            Self::Moderation => "moderation",
+            Self::Submission => "submission",
+            Self::Lock => "lock",
+            Self::Listing => "listing",
         }
     }
     pub fn parse(text: &str) -> Self {
@@ -102,7 +158,7 @@ pub struct Notification {
 #[serde(rename_all = "camelCase")]
 pub struct NotificationGroup {
     pub subject: SubjectKind,
-    /// The session's, artifact's or team's id.
+    /// The id of the session, artifact, team, listing, submission or volume.
     pub subject_id: String,
     pub title: String,
     pub count: i64,
@@ -161,6 +217,11 @@ impl NotificationGroup {
             SubjectKind::Session => format!("/sessions/{}", self.subject_id),
             SubjectKind::Artifact => format!("/artifacts/{}", self.subject_id),
             SubjectKind::Team => format!("/teams/{}", self.subject_id),
+            SubjectKind::Listing => format!("/marketplace/{}", self.subject_id),
+            SubjectKind::Ownership => format!("/marketplace/{}/manage", self.subject_id),
+            SubjectKind::Moderation => "/marketplace/moderation".to_owned(),
+            SubjectKind::Submission => format!("/marketplace/submissions/{}", self.subject_id),
+            SubjectKind::Lock => format!("/marketplace/installed?volume={}", self.subject_id),
         }
     }
 

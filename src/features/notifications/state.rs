@@ -3,6 +3,7 @@
 use std::{future::Future, rc::Rc};
 
 use leptos::prelude::*;
+use serde::Deserialize;
 
 use super::model::{MarkAllNotifications, MarkNotifications, NotificationPage, NotificationQuery, Unread};
 use crate::{
@@ -23,11 +24,22 @@ use crate::{
     ids::{InvitationId, NotificationId},
 };
 
+/// An installed artifact that was disabled.
+#[derive(Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Quarantined {
+    pub artifact_id: String,
+    pub name: String,
+    pub reason: String,
+}
+
 /// How many are unread: read with the page, then told.
 #[derive(Clone, Copy)]
 pub struct NotificationsContext {
     read: Fetched<Unread>,
     told: RwSignal<Option<i64>>,
+    /// What was disabled last of what one has installed.
+    pub quarantined: RwSignal<Option<Quarantined>>,
     /// Counts up with everything that was told.
     pub news: RwSignal<u32>,
 }
@@ -35,7 +47,7 @@ pub struct NotificationsContext {
 /// Provides the [`NotificationsContext`] to everything below.
 pub fn provide_notifications() -> NotificationsContext {
     let read = data::fetch(|| Some("/notifications/unread".to_owned()));
-    let context = NotificationsContext { read, told: RwSignal::new(None), news: RwSignal::new(0) };
+    let context = NotificationsContext { read, told: RwSignal::new(None), quarantined: RwSignal::new(None), news: RwSignal::new(0) };
     provide_context(context);
     context
 }
@@ -67,6 +79,10 @@ impl NotificationsContext {
                         Ok(Unread { unread }) => drop(self.told.try_set(Some(unread))),
                         Err(_) => return,
                     },
+                    Told::Event(event) if json::member(event, "type") == Some(r#""quarantine""#) => {
+                        drop(self.quarantined.try_set(json::read(event).ok()));
+                        return;
+                    }
                     Told::Entered { resync: true } => {
                         self.told.try_set(None);
                         self.read.refetch();

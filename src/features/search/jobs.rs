@@ -1,4 +1,4 @@
-//! Taking a volume into the index after a commit, so that nobody's query has to wait for it.
+//! Taking a volume into the index after a commit, so that nobody's query has to wait for it; and making the whole of it anew.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +11,7 @@ use crate::{
 };
 
 pub const INDEX: &str = "search.index";
+pub const REINDEX: &str = "search.reindex";
 
 #[derive(Serialize, Deserialize)]
 struct IndexPayload {
@@ -25,6 +26,10 @@ pub async fn enqueue_index(tx: &mut Tx, volume: VolumeId, now: i64) -> AppResult
 
 pub async fn index(ctx: &Ctx, job: &Job) -> AppResult<serde_json::Value> {
     let payload: IndexPayload = serde_json::from_str(&job.payload)?;
-    service::take_in(ctx, payload.volume).await?;
+    ctx.state.search.take_in(ctx, payload.volume).await?;
     Ok(serde_json::Value::Null)
+}
+
+pub async fn reindex(ctx: &Ctx, job: &Job) -> AppResult<serde_json::Value> {
+    service::reindex(ctx, job).await
 }

@@ -4,8 +4,6 @@
 pub mod http;
 #[cfg(feature = "ssr")]
 pub mod jobs;
-#[cfg(feature = "ssr")]
-mod masking;
 pub mod model;
 #[cfg(feature = "ssr")]
 pub mod service;

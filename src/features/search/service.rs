@@ -3,36 +3,55 @@
 mod answer;
 mod embedding;
 mod index;
+mod kept;
 mod limit;
 mod model;
+mod offline;
 mod openai;
 mod query;
+mod reindex;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::model::{SUGGESTIONS_MAX, SearchHit, SearchPage, SearchQuery, SearchStatus, SimilarQuery, SuggestQuery, Suggested};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::model::{Opened, SUGGESTIONS_MAX, SearchHit, SearchPage, SearchQuery, SearchStatus, SimilarQuery, SuggestQuery, Suggested};
 use crate::{
     error::{AppError, AppResult},
     features::{
+        accounts,
+        analytics::service::{Event, record_later},
+        marketplace::{self, service::ListingText},
         sessions::{self, service::SessionScope},
         volumes::{self, service::VolumeAccess},
     },
-    ids::ArtifactId,
+    ids::{ArtifactId, ListingId},
     server::{context::Ctx, error::internal},
 };
-use llmos_search::{Answer, Filter, Id, Kind, Scope, SuggestionOf};
+use llmos_search::{Answer, Filter, Id, Kind, Scope};
 
-pub use index::{SearchIndex, take_in};
+pub use index::SearchIndex;
 pub use limit::{Allowance, SearchLimit};
 pub use model::{Model, Semantic};
+pub use offline::{manifest, model_file, records};
+pub use reindex::{reindex, request_reindex};
 
 use embedding::embed_all;
-use index::{Source, follow_sessions, scope_of, take_in_all};
+use index::{MARKET, Source, follow, scope_of};
+
+/// Listings that are ranked for one page of the catalogue.
+const LISTINGS: usize = 1_000;
+/// Passages of listings that one passage is compared with.
+const NEAREST: usize = 20;
+/// How often, and how long, vectors that are being made are waited for.
+const VECTORS_LOOKS: u32 = 600;
+const VECTORS_PAUSE: Duration = Duration::from_millis(100);
 
 /// Finds.
 pub async fn search(ctx: &Ctx, query: SearchQuery) -> AppResult<SearchPage> {
     let readable = Readable::of(ctx).await?;
-    let mut asked = query::parse(&query, readable.filter(), query::places(ctx, &query, &readable).await?)?;
+    let mut asked = query::parse(&query, readable.scopes(), query::places(ctx, &query, &readable).await?)?;
     asked.vector = ctx.state.search_model.question(ctx, &asked.text).await?.map(|vector| vector.to_vec());
     readable.bring_up_to_date(ctx).await?;
     let index = ctx.state.search.clone();
@@ -41,7 +60,23 @@ pub async fn search(ctx: &Ctx, query: SearchQuery) -> AppResult<SearchPage> {
     let found: Answer =
         tokio::task::spawn_blocking(move || index.read().search(&asked)).await.map_err(|error| internal("search", &error))?;
     let took_ms = began.elapsed().as_secs_f64() * 1_000.0;
-    answer::page(ctx, found, &readable, took_ms).await
+    let mut page = answer::page(ctx, found, &readable, took_ms).await?;
+    // What is asked while somebody types, and further pages, are no questions of their own.
+    if query.partial != Some(true) && query.offset.unwrap_or(0) == 0 {
+        let id = Uuid::now_v7();
+        let data = json!({ "found": page.total, "tookMs": page.took_ms, "semantic": page.semantic });
+        record_later(ctx, Event::new("search.queried").subject(id).data(data));
+        page.query = Some(id);
+    }
+    Ok(page)
+}
+
+/// Notes which hit somebody opened.
+pub fn opened(ctx: &Ctx, opened: &Opened) -> AppResult<()> {
+    ctx.actor_with(accounts::Scope::Read)?;
+    let data = json!({ "query": opened.query, "position": opened.position });
+    record_later(ctx, Event::new("search.opened").subject(opened.id).data(data));
+    Ok(())
 }
 
 /// What somebody may be about to type.
@@ -50,17 +85,7 @@ pub async fn suggest(ctx: &Ctx, query: SuggestQuery) -> AppResult<Vec<Suggested>
     readable.bring_up_to_date(ctx).await?;
     let limit = query.limit.unwrap_or(8).clamp(1, SUGGESTIONS_MAX) as usize;
     let found = ctx.state.search.read().suggest(&query.q, &readable.filter(), limit);
-    Ok(found
-        .into_iter()
-        .map(|suggestion| {
-            let (id, kind) = match suggestion.of {
-                // As text the ids of all that is found are alike.
-                SuggestionOf::Document { id, kind } => (Some(ArtifactId::from_bits(id.0).to_string()), answer::kind_of(kind)),
-                SuggestionOf::Tag { .. } => (None, None),
-            };
-            Suggested { text: suggestion.text, id, kind }
-        })
-        .collect())
+    Ok(found.into_iter().map(Suggested::from).collect())
 }
 
 /// What is like an artifact that the caller may read.
@@ -78,20 +103,80 @@ pub async fn similar(ctx: &Ctx, id: ArtifactId, query: SimilarQuery) -> AppResul
     Ok(answer::page(ctx, found, &readable, 0.0).await?.hits)
 }
 
+/// The listings that fit words best, the best first: for the catalogue, which narrows them.
+pub async fn listings(ctx: &Ctx, words: &str) -> AppResult<Vec<ListingId>> {
+    let Some(number) = marketplace::service::readable_number(ctx).await? else { return Ok(Vec::new()) };
+    let asked = SearchQuery { q: Some(words.to_owned()), ..SearchQuery::default() };
+    let mut query = query::parse(&asked, vec![MARKET], Vec::new())?;
+    query.limit = LISTINGS;
+    query.vector = ctx.state.search_model.question(ctx, &query.text).await?.map(|vector| vector.to_vec());
+    ctx.state.search.at_least_listings(ctx, number).await?;
+    let index = ctx.state.search.clone();
+    let found = tokio::task::spawn_blocking(move || index.read().search(&query)).await.map_err(|error| internal("search", &error))?;
+    Ok(found.hits.iter().map(|hit| ListingId::from_bits(hit.id.0)).collect())
+}
+
+/// For each passage of a text as a listing would have it, the listings with the nearest passages and how near (cosine); none without a model.
+/// What it embeds is kept: when the listing is public, its vectors are there.
+pub async fn nearest_listings(ctx: &Ctx, text: ListingText) -> AppResult<Option<Vec<Vec<(ListingId, f32)>>>> {
+    let Some(backend) = ctx.state.search_model.settled().await else { return Ok(None) };
+    ctx.state.search.at_least_listings(ctx, marketplace::service::number(ctx).await?).await?;
+    // What has just been published has no vectors yet; what waits longer is not worth holding this up.
+    for _ in 0..VECTORS_LOOKS {
+        if ctx.state.search.waiting(|waiting| waiting.len()) == 0 {
+            break;
+        }
+        tokio::time::sleep(VECTORS_PAUSE).await;
+    }
+    let Some(vectors) = embedding::vectors_of(ctx, &backend, index::taken_of_listing(text)).await? else { return Ok(None) };
+    let filter = Filter { scopes: vec![MARKET], ..Filter::default() };
+    let index = ctx.state.search.clone();
+    let nearest = tokio::task::spawn_blocking(move || {
+        let index = index.read();
+        let listings = |vector: Vec<f32>| {
+            let found = index.nearest(&vector, &filter, NEAREST).into_iter();
+            found.map(|(id, _, cosine)| (ListingId::from_bits(id.0), cosine)).collect()
+        };
+        vectors.into_iter().map(listings).collect()
+    });
+    nearest.await.map(Some).map_err(|error| internal("search", &error))
+}
+
+/// Listings like one, the most alike first: by the vectors of their texts.
+pub async fn similar_listings(ctx: &Ctx, id: ListingId, limit: usize) -> AppResult<Vec<ListingId>> {
+    let Some(number) = marketplace::service::readable_number(ctx).await? else { return Ok(Vec::new()) };
+    ctx.state.search.at_least_listings(ctx, number).await?;
+    let index = ctx.state.search.clone();
+    let filter = Filter { scopes: vec![MARKET], ..Filter::default() };
+    let similar = tokio::task::spawn_blocking(move || index.read().similar(Id(id.bits()), &filter, limit));
+    let hits = similar.await.map_err(|error| internal("search", &error))?;
+    Ok(hits.iter().map(|hit| ListingId::from_bits(hit.id.0)).collect())
+}
+
 /// What the caller may read, with the numbers of the newest changes.
 pub struct Readable {
     pub volumes: Vec<VolumeAccess>,
     pub sessions: Vec<(SessionScope, i64)>,
+    /// The marketplace's, if the caller may read it.
+    pub listings: Option<i64>,
 }
 
 impl Readable {
     async fn of(ctx: &Ctx) -> AppResult<Self> {
-        Ok(Self { volumes: volumes::service::visible(ctx).await?, sessions: sessions::service::readable_scopes(ctx).await? })
+        Ok(Self {
+            volumes: volumes::service::visible(ctx).await?,
+            sessions: sessions::service::readable_scopes(ctx).await?,
+            listings: marketplace::service::readable_number(ctx).await?,
+        })
+    }
+
+    fn scopes(&self) -> Vec<Scope> {
+        let sessions = self.sessions.iter().map(|(scope, _)| Scope(scope.bits()));
+        self.volumes.iter().map(|volume| scope_of(volume.id)).chain(sessions).chain(self.listings.map(|_| MARKET)).collect()
     }
 
     fn filter(&self) -> Filter {
-        let sessions = self.sessions.iter().map(|(scope, _)| Scope(scope.bits()));
-        Filter { scopes: self.volumes.iter().map(|volume| scope_of(volume.id)).chain(sessions).collect(), ..Filter::default() }
+        Filter { scopes: self.scopes(), ..Filter::default() }
     }
 
     /// What was committed and said before the question is found.
@@ -102,19 +187,32 @@ impl Readable {
         for (scope, number) in &self.sessions {
             ctx.state.search.at_least_sessions(ctx, *scope, *number).await?;
         }
+        if let Some(number) = self.listings {
+            ctx.state.search.at_least_listings(ctx, number).await?;
+        }
         Ok(())
     }
 }
 
-/// Until the process is asked to stop: the index is made, and its vectors.
+/// Until the process is asked to stop: the index is read or made, then its vectors, and a copy of it is left for the next process.
 pub async fn keep(ctx: &Ctx) {
+    let written = kept::read(ctx).await;
     tokio::join!(
         async {
-            take_in_all(ctx).await;
-            follow_sessions(ctx).await
+            make(ctx).await;
+            follow(ctx).await
         },
-        embed_all(ctx)
+        embed_all(ctx),
+        kept::write_often(ctx, written)
     );
+}
+
+/// Takes in everything that is not there, so that the first question does not wait for it.
+async fn make(ctx: &Ctx) {
+    match ctx.state.search.take_in_all(ctx).await {
+        Ok(()) => tracing::info!(documents = ctx.state.search.read().len(), "the search index is made"),
+        Err(error) => tracing::warn!(%error, "the search index is made at the first question"),
+    }
 }
 
 /// How search stands on this node.

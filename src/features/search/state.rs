@@ -2,15 +2,16 @@
 
 use leptos::prelude::*;
 use leptos_router::params::ParamsMap;
+use uuid::Uuid;
 
-use super::model::{Found, SearchHit, SearchPage, SearchQuery, SearchSort, values};
+use super::model::{Found, Manifest, Opened, SearchHit, SearchPage, SearchQuery, SearchSort, Standing, values};
 use crate::{
     browser::{
         data::{self, Fetched},
-        storage,
+        offline, storage,
     },
     error::AppResult,
-    ids::ArtifactId,
+    ids::{ArtifactId, UserId},
 };
 
 const RECENT: &str = "llmos-searches";
@@ -31,6 +32,7 @@ pub fn search_query(params: &ParamsMap) -> SearchQuery {
         team: text("team").and_then(|id| id.parse().ok()),
         min_version: text("minVersion"),
         max_version: text("maxVersion"),
+        min_rating: text("minRating").and_then(|rating| rating.parse().ok()).filter(|rating| (1.0..=5.0).contains(rating)),
         updated_since: text("updatedSince").and_then(|at| at.parse().ok()),
         sort: match text("sort").as_deref() {
             Some("newest") => Some(SearchSort::Newest),
@@ -53,6 +55,7 @@ pub fn hit_address(hit: &SearchHit) -> String {
     match (hit.kind, hit.entry) {
         (Found::Session, Some(entry)) => format!("/sessions/{}?entry={entry}", hit.id),
         (Found::Session, None) => format!("/sessions/{}", hit.id),
+        (Found::Listing, _) => format!("/marketplace/{}", hit.slug),
         _ => format!("/artifacts/{}", hit.id),
     }
 }
@@ -82,6 +85,32 @@ pub fn search_as_typed(text: String, limit: u32) -> impl Future<Output = AppResu
 /// What is like an artifact.
 pub fn similar_to(id: ArtifactId, limit: u32) -> impl Future<Output = AppResult<Vec<SearchHit>>> + Send + 'static {
     data::get(format!("/artifacts/{id}/similar?limit={limit}"))
+}
+
+/// Tells the server which hit was opened, and at which place. Nobody waits for it.
+pub fn tell_opened(query: Option<Uuid>, position: usize, id: &str) {
+    let (Ok(id), Ok(position)) = (id.parse(), u32::try_from(position)) else { return };
+    let told = data::post::<()>("/search/opened", &Opened { query, position, id });
+    leptos::task::spawn_local(async move { drop(told.await) });
+}
+
+/// What a device would keep: documents, their bytes, the model's.
+pub fn offline_size() -> impl Future<Output = AppResult<(i64, i64, i64)>> + Send + 'static {
+    let manifest = data::get::<Manifest>("/search/offline");
+    async move {
+        let manifest = manifest.await?;
+        Ok((manifest.documents.len() as i64, manifest.bytes as i64, manifest.model.map_or(0, |model| model.bytes as i64)))
+    }
+}
+
+/// How this device stands for an account; none when it keeps nothing of it.
+pub async fn standing_of(account: UserId) -> Option<Standing> {
+    serde_json::from_str(&offline::standing(&account.to_string()).await?).ok()
+}
+
+/// Keeps on this device what the account may read; `tell` hears the stage, how far it is, and of how much. A failure is a sentence.
+pub async fn sync_device(account: UserId, tell: impl FnMut(&str, f64, f64) + 'static) -> Result<(), String> {
+    offline::sync(&account.to_string(), tell).await
 }
 
 /// What one searched for lately on this device, the newest first.

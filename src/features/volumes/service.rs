@@ -9,7 +9,7 @@ mod publishing;
 mod system;
 mod tree;
 
-pub use access::{VolumeAccess, authorise, unattended, visible};
+pub use access::{VolumeAccess, authorise, unattended, visible, who_may};
 pub use demo::{add_demo, add_demo_if_wanted, remove_demo};
 pub use export::{Export, export_artifact, export_volume};
 pub use history::{
@@ -17,7 +17,7 @@ pub use history::{
     newest_commits, remove_old_departures,
 };
 pub use imports::{start_import_of_archive, start_import_of_parts};
-pub use publishing::{advance_held, all_ids, claim, claimed, finish, hold, ids_of_team, number_of, release};
+pub use publishing::{advance_held, all_numbers, claim, claimed, finish, hold, ids_of_team, number_of, release};
 pub use system::{SYSTEM_USER, install_system_volume};
 pub use tree::{
     artifacts_by_team, create_personal_volume, create_team_volume, create_volume, delete_personal_volume, delete_team_volumes,

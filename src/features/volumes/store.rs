@@ -201,8 +201,8 @@ pub async fn release(tx: &mut Tx, id: VolumeId, commit: CommitId) -> AppResult<(
     Ok(())
 }
 
-pub async fn all_ids(pool: &AnyPool) -> AppResult<Vec<String>> {
-    Ok(sqlx::query_scalar("SELECT id FROM volumes WHERE deleted_at IS NULL ORDER BY id").fetch_all(pool).await?)
+pub async fn all_numbers(pool: &AnyPool) -> AppResult<Vec<(String, i64)>> {
+    Ok(sqlx::query_as("SELECT id, seq FROM volumes WHERE deleted_at IS NULL ORDER BY id").fetch_all(pool).await?)
 }
 
 pub async fn ids_of_team(pool: &AnyPool, team: TeamId) -> AppResult<Vec<String>> {

@@ -1,27 +1,21 @@
 //! `llmos import`, `export`, `pull` and `demo`.
 
-use std::{
-    io::{IsTerminal as _, Write as _},
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use futures::StreamExt as _;
 
-use super::{BoxError, Client, checked, client, folders, read};
+use super::{BoxError, Client, checked, client, folders, followed, read};
 use crate::{
     browser::data::with_query,
     features::{
         accounts::model::Me,
         artifacts::model::{ArtifactSummary, Kind, LibraryPage, LibraryQuery, Sort},
-        jobs::model::{JobState, JobStatus},
         volumes::model::{ImportItem, ImportOutcome, ImportReport, Volume, VolumeKind},
     },
     server::config::Config,
 };
 
-const POLL: Duration = Duration::from_millis(100);
 /// Lines of a report on a terminal; the page of the import has all.
 const LINES: usize = 30;
 
@@ -103,31 +97,10 @@ async fn import_with(client: &Client, archive: &Path, name: Option<&str>, target
     let address = with_query(&format!("/volumes/{}/imports", volume.id), &serde_json::json!({ "name": name }));
     let request = client.http.post(client.url(&address));
     let response = request.header("content-type", "application/zip").header("content-length", length).body(body).send().await?;
-    let mut job: JobStatus = read(response).await?;
-    let bar = std::io::stderr().is_terminal();
-    while !job.state.ended() {
-        if bar {
-            eprint!("\r{} {:>5} of {:<5}", line(job.done, job.total), job.done, job.total);
-            let _ = std::io::stderr().flush();
-        }
-        tokio::time::sleep(POLL).await;
-        job = read(client.http.get(client.url(&format!("/jobs/{}", job.id))).send().await?).await?;
-    }
-    if bar {
-        eprint!("\r\x1b[K");
-    }
-    if job.state != JobState::Done {
-        return Err(job.error.unwrap_or_else(|| "the import failed".to_owned()).into());
-    }
+    let job = followed(client, read(response).await?).await?;
     let report: ImportReport = serde_json::from_value(job.report.unwrap_or_default())?;
     print_report(&volume, &report);
     Ok(())
-}
-
-fn line(done: i64, total: i64) -> String {
-    const WIDTH: usize = 30;
-    let filled = if total > 0 { usize::try_from(done * WIDTH as i64 / total).unwrap_or(0).min(WIDTH) } else { 0 };
-    format!("[{}{}]", "#".repeat(filled), ".".repeat(WIDTH - filled))
 }
 
 fn print_report(volume: &Volume, report: &ImportReport) {
@@ -150,7 +123,7 @@ fn print_report(volume: &Volume, report: &ImportReport) {
 }
 
 /// The one volume that the options name.
-async fn find_volume(client: &Client, target: &Target) -> Result<Volume, BoxError> {
+pub async fn find_volume(client: &Client, target: &Target) -> Result<Volume, BoxError> {
     let volumes: Vec<Volume> = read(client.http.get(client.url("/volumes")).send().await?).await?;
     let me: Me = read(client.http.get(client.url("/me")).send().await?).await?;
     let team = match &target.team {

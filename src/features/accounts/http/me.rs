@@ -1,8 +1,7 @@
 //! One's own account: profile, picture, password, sign-ins, tokens, export.
 
 use axum::{
-    body::Bytes,
-    extract::{DefaultBodyLimit, FromRequest as _, Multipart, Request},
+    extract::{DefaultBodyLimit, Request},
     http::{StatusCode, header},
     response::IntoResponse,
 };
@@ -10,7 +9,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::NO_STORE;
 use crate::{
-    error::{AppError, AppResult, ErrorCode},
+    error::{AppError, AppResult},
     features::accounts::{
         model::{ApiToken, ChangePassword, CreateApiToken, DeleteMe, Me, NewApiToken, SignIn, UpdateMe},
         service,
@@ -19,16 +18,15 @@ use crate::{
     server::{
         context::Ctx,
         extract::{Json, Path},
+        pictures,
         state::AppState,
     },
 };
 
-/// What multipart wraps around a picture.
-const ENVELOPE: usize = 16 * 1024;
-
 pub fn routes() -> OpenApiRouter<AppState> {
-    let avatar =
-        OpenApiRouter::new().routes(routes!(put_avatar, delete_avatar)).layer(DefaultBodyLimit::max(service::AVATAR_BYTES + ENVELOPE));
+    let avatar = OpenApiRouter::new()
+        .routes(routes!(put_avatar, delete_avatar))
+        .layer(DefaultBodyLimit::max(service::AVATAR_BYTES + pictures::ENVELOPE));
     OpenApiRouter::new()
         .routes(routes!(get_me, patch_me, delete_me))
         .merge(avatar)
@@ -69,23 +67,8 @@ async fn delete_me(ctx: Ctx, Json(input): Json<DeleteMe>) -> AppResult<StatusCod
 async fn put_avatar(ctx: Ctx, request: Request) -> AppResult<Json<Me>> {
     // What nobody sends is not even read.
     ctx.actor()?;
-    let picture = picture(request).await?;
+    let picture = pictures::upload(request, service::AVATAR_BYTES).await?;
     service::set_avatar(&ctx, picture).await.map(Json)
-}
-
-async fn picture(request: Request) -> AppResult<Bytes> {
-    let too_large = || AppError::too_large("A picture has at most 5 MB.");
-    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
-    if kind.starts_with("multipart/form-data") {
-        let unreadable = || AppError::invalid("The form has no readable file: choose a picture and send it again.");
-        let mut form = Multipart::from_request(request, &()).await.map_err(|_| unreadable())?;
-        let file = form.next_field().await.map_err(|_| unreadable())?.ok_or_else(unreadable)?;
-        file.bytes().await.map_err(|error| if error.status() == StatusCode::PAYLOAD_TOO_LARGE { too_large() } else { unreadable() })
-    } else if kind.starts_with("image/") || kind.starts_with("application/octet-stream") {
-        Bytes::from_request(request, &()).await.map_err(|_| too_large())
-    } else {
-        Err(AppError::new(ErrorCode::UnsupportedMediaType, "Send a picture: PNG, JPEG or WebP."))
-    }
 }
 
 /// Removes one's picture.

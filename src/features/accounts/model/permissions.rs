@@ -51,6 +51,8 @@ pub enum Action {
     EditDrafts,
     /// Commit, restore, move, import, delete to the trash and take back.
     Commit,
+    /// Publish in the marketplace in the workspace's name.
+    Publish,
     /// Make, rename and delete volumes; empty the trash.
     ManageVolumes,
     /// Invite people and see open invitations.
@@ -68,11 +70,12 @@ pub enum Action {
 }
 
 impl Action {
-    pub const ALL: [Action; 11] = [
+    pub const ALL: [Action; 12] = [
         Action::Read,
         Action::Converse,
         Action::EditDrafts,
         Action::Commit,
+        Action::Publish,
         Action::ManageVolumes,
         Action::Invite,
         Action::ManageMembers,
@@ -87,7 +90,7 @@ impl Action {
         match self {
             Action::Read => Role::Viewer,
             Action::Converse | Action::EditDrafts | Action::Commit => Role::Member,
-            Action::ManageVolumes | Action::Invite | Action::ManageMembers | Action::ManageAgents => Role::Maintainer,
+            Action::Publish | Action::ManageVolumes | Action::Invite | Action::ManageMembers | Action::ManageAgents => Role::Maintainer,
             Action::ManageTeam | Action::ReadAudit | Action::OwnTeam => Role::Owner,
         }
     }
@@ -97,6 +100,7 @@ impl Action {
         match self {
             Action::Read => Scope::Read,
             Action::Converse | Action::EditDrafts | Action::Commit => Scope::Write,
+            Action::Publish => Scope::Publish,
             Action::ManageVolumes
             | Action::Invite
             | Action::ManageMembers
@@ -180,11 +184,12 @@ mod tests {
     fn every_cell_of_the_matrix() {
         use Action::*;
         //                        viewer member maintainer owner
-        let matrix: [(Action, [bool; 4]); 11] = [
+        let matrix: [(Action, [bool; 4]); 12] = [
             (Read, [true, true, true, true]),
             (Converse, [false, true, true, true]),
             (EditDrafts, [false, true, true, true]),
             (Commit, [false, true, true, true]),
+            (Publish, [false, false, true, true]),
             (ManageVolumes, [false, false, true, true]),
             (Invite, [false, false, true, true]),
             (ManageMembers, [false, false, true, true]),

@@ -12,11 +12,7 @@ use crate::{
         analytics::service::{Event, record},
     },
     ids::UserId,
-    server::{
-        context::Ctx,
-        error::internal,
-        pictures::{SIDE_MAX, decode},
-    },
+    server::{context::Ctx, error::internal, pictures},
 };
 
 /// The largest upload.
@@ -28,7 +24,7 @@ const SIDE: u32 = 256;
 pub async fn set_avatar(ctx: &Ctx, upload: axum::body::Bytes) -> AppResult<Me> {
     let actor = ctx.actor_with(Scope::Write)?;
     if upload.len() > AVATAR_BYTES {
-        return Err(AppError::too_large(format!("A picture has at most {} MB.", AVATAR_BYTES / 1024 / 1024)));
+        return Err(pictures::too_large(AVATAR_BYTES));
     }
     // Decoding takes memory and a core, like hashing, so they share the bound.
     let permit = ctx.state.limits.hashing.acquire().await.map_err(|error| internal("avatar", &error))?;
@@ -75,13 +71,7 @@ pub async fn each_blob(ctx: &Ctx, see: &mut (dyn FnMut(&str) + Send)) -> AppResu
 }
 
 fn reencode(upload: &[u8]) -> AppResult<Vec<u8>> {
-    let picture = decode(upload).map_err(|error| {
-        tracing::debug!(%error, "avatar");
-        AppError::field(
-            "avatar",
-            format!("This file cannot be read as a picture. Use a PNG, JPEG or WebP of at most {SIDE_MAX} pixels a side."),
-        )
-    })?;
+    let picture = pictures::decode(upload).map_err(|error| pictures::unreadable("avatar", &error))?;
     let side = picture.width().min(picture.height());
     let (x, y) = ((picture.width() - side) / 2, (picture.height() - side) / 2);
     let square = picture.crop_imm(x, y, side, side).resize_exact(SIDE, SIDE, FilterType::CatmullRom).to_rgba8();
@@ -93,6 +83,7 @@ fn reencode(upload: &[u8]) -> AppResult<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::pictures::SIDE_MAX;
 
     fn png(width: u32, height: u32) -> Vec<u8> {
         let mut bytes = Cursor::new(Vec::new());

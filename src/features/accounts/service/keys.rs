@@ -69,6 +69,12 @@ pub async fn team_keys(ctx: &Ctx, provider: KeyProvider) -> AppResult<HashMap<Te
     Ok(keys)
 }
 
+/// The first key that one of these teams has. Nobody is asked: what calls it knows whose teams they are.
+pub async fn first_team_key(ctx: &Ctx, teams: &[TeamId], provider: KeyProvider) -> AppResult<Option<String>> {
+    let rows = store::keys::of_teams(ctx.db().read(), teams, provider).await?;
+    Ok(rows.iter().find_map(|row| open(ctx, parse_id(&row.team_id).ok()?, provider, row)))
+}
+
 async fn shown(ctx: &Ctx, team: TeamId, provider: KeyProvider) -> AppResult<TeamKey> {
     let Some(row) = store::keys::of_team(ctx.db().read(), team, provider).await? else {
         return Ok(TeamKey { provider, hint: None, added_by: None, added_at: None, usable: true });

@@ -24,6 +24,8 @@ const ADDRESS: (u32, Duration) = (100, Duration::from_secs(2));
 const SIGN_UPS: (u32, Duration) = (60, Duration::from_secs(20));
 /// Links and tokens that do not exist: a secret cannot be guessed, this only keeps the noise down.
 const SECRETS: (u32, Duration) = (100, Duration::from_secs(1));
+/// Reviews of items: 20 an hour.
+const REVIEWS: (u32, Duration) = (20, Duration::from_secs(180));
 
 /// Above this many keys the ones that are back at their full quota are dropped at once, not only every ten minutes.
 const KEYS_MAX: usize = 50_000;
@@ -37,6 +39,7 @@ pub struct Limits {
     addresses: DefaultKeyedRateLimiter<String>,
     sign_ups: DefaultKeyedRateLimiter<String>,
     secrets: DefaultKeyedRateLimiter<String>,
+    reviews: DefaultKeyedRateLimiter<String>,
     pub hashing: Semaphore,
 }
 
@@ -60,6 +63,7 @@ impl Limits {
             addresses: limiter(ADDRESS),
             sign_ups: limiter(SIGN_UPS),
             secrets: limiter(SECRETS),
+            reviews: limiter(REVIEWS),
             hashing: Semaphore::new(HASHES),
         }
     }
@@ -85,9 +89,14 @@ impl Limits {
         check(&self.secrets, address_key(address))
     }
 
+    /// One review of an account.
+    pub fn review(&self, account: &str) -> AppResult<()> {
+        check(&self.reviews, account.to_owned())
+    }
+
     /// Drops the keys that are back at their full quota.
     pub fn forget_old(&self) {
-        for limiter in [&self.accounts, &self.addresses, &self.sign_ups, &self.secrets] {
+        for limiter in [&self.accounts, &self.addresses, &self.sign_ups, &self.secrets, &self.reviews] {
             limiter.retain_recent();
             limiter.shrink_to_fit();
         }

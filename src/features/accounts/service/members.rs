@@ -36,6 +36,12 @@ pub async fn members_among(tx: &mut Tx, team: TeamId, users: &[UserId]) -> AppRe
     store::members::among(&mut **tx, team, users).await
 }
 
+/// Those of a team whose role allows something, for whoever has to tell them.
+pub async fn members_who_may(ctx: &Ctx, team: TeamId, action: Action) -> AppResult<Vec<UserId>> {
+    let roles: Vec<&str> = Role::ALL.into_iter().filter(|role| role.allows(action)).map(Role::as_str).collect();
+    store::members::with_roles(ctx.db().read(), team, &roles).await
+}
+
 /// Refuses one member too many; inside a transaction that has the team's row.
 pub(super) async fn check_room(tx: &mut Tx, team: TeamId) -> AppResult<()> {
     if store::members::count(tx, team).await? >= MEMBERS_MAX {

@@ -39,15 +39,15 @@ pub use github::{Callback, GitHubStart, finish_github, start_github, unlink_gith
 pub use invitations::{
     accept_invitation, accept_own_invitation, create_invitation, list_invitations, preview_invitation, revoke_invitation,
 };
-pub use keys::{list_team_keys, remove_team_key, set_team_key, team_keys};
+pub use keys::{first_team_key, list_team_keys, remove_team_key, set_team_key, team_keys};
 pub use limits::Limits;
-pub use members::{change_role, leave_team, list_members, members_among, remove_member, transfer_ownership};
+pub use members::{change_role, leave_team, list_members, members_among, members_who_may, remove_member, transfer_ownership};
 pub use passwords::{change_password, create_password_link, look_at_password_link, use_password_link};
-pub use people::{Own, active_people, delete_me, export_me, me, people, person_by_id, update_me};
+pub use people::{Own, active_account, active_people, delete_me, export_me, me, moderators, people, person_by_id, update_me};
 pub use samples::{add_sample_team, may_manage_samples, note_samples_given, remove_sample_team, sample_teams, samples_given};
 pub use sign_in::{COOKIE, SignedIn, end_sign_in, list_sign_ins, sign_in, sign_out, sign_out_everywhere};
 pub use sign_up::sign_up;
-pub use teams::{create_team, delete_team, list_teams, rename_team, team};
+pub use teams::{create_team, delete_team, list_teams, names_of_publishers, rename_team, team, teams_called};
 pub use tokens::{create_token, list_tokens, revoke_token};
 
 /// Ended tokens and links stay listed nowhere; their rows go after this time.

@@ -14,7 +14,7 @@ use crate::{
             store::{self, users::Account},
         },
         analytics::service::{Event, record},
-        artifacts, comments, notifications, sessions, volumes,
+        artifacts, comments, marketplace, notifications, sessions, volumes,
     },
     ids::UserId,
     server::{context::Ctx, db::Tx},
@@ -118,6 +118,7 @@ pub async fn delete_me(ctx: &Ctx, input: DeleteMe) -> AppResult<()> {
     store::tokens::revoke_all(&mut tx, id, now).await?;
     store::invitations::revoke_made_by(&mut tx, id, None, now).await?;
     store::members::delete_all_of(&mut tx, id).await?;
+    marketplace::service::leave_everything(ctx, &mut tx, id).await?;
     volumes::service::delete_personal_volume(&mut tx, id, now).await?;
     sessions::service::delete_private_sessions(&mut tx, id, now).await?;
     notifications::service::forget_account(&mut tx, id).await?;
@@ -184,6 +185,7 @@ pub async fn export_me(ctx: &Ctx) -> AppResult<Value> {
         "sessions": sessions::service::own_sessions(ctx).await?,
         "comments": comments::service::own_comments(ctx).await?,
         "favourites": artifacts::service::own_favourites(ctx).await?,
+        "marketplace": marketplace::service::own_marketplace(ctx).await?,
         "notifications": notifications::service::own_notifications(ctx).await?,
     });
     let mut tx = ctx.db().write_tx().await?;
@@ -210,6 +212,20 @@ pub async fn people(ctx: &Ctx, ids: impl IntoIterator<Item = UserId>) -> AppResu
 /// Who this account is.
 pub async fn person_by_id(ctx: &Ctx, id: UserId) -> AppResult<Person> {
     store::users::people(ctx.db().read(), &[id]).await?.pop().ok_or_else(|| AppError::not_found("person"))
+}
+
+/// Who moderates the marketplace, or administers the server, for whoever has to tell them.
+pub async fn moderators(ctx: &Ctx) -> AppResult<Vec<UserId>> {
+    store::users::moderators(ctx.db().read()).await
+}
+
+/// The account with this id or e-mail address, if it can be used.
+pub async fn active_account(ctx: &Ctx, text: &str) -> AppResult<Option<Person>> {
+    let found = match text.parse::<UserId>() {
+        Ok(id) => store::users::by_id(ctx.db().read(), id).await?,
+        Err(_) => store::users::by_email(ctx.db().read(), &text.to_lowercase()).await?,
+    };
+    found.filter(Account::active).map(|account| account.person()).transpose()
 }
 
 /// Who of the caller's teams was active since a time or is among `present`, the caller aside.

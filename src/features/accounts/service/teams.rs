@@ -10,7 +10,7 @@ use crate::{
             store,
         },
         analytics::service::{Event, record},
-        volumes,
+        marketplace, volumes,
     },
     ids::TeamId,
     server::{context::Ctx, db::Tx},
@@ -36,6 +36,16 @@ pub async fn team(ctx: &Ctx, id: TeamId) -> AppResult<Team> {
     let team = store::teams::of_member(ctx.db().read(), actor.id(), id).await?;
     allow(team.as_ref().map(|team| team.role), Action::Read)?;
     team.ok_or_else(|| AppError::not_found("team"))
+}
+
+/// What teams are called that show themselves to everybody, by publishing. Nobody is asked.
+pub async fn names_of_publishers(ctx: &Ctx, ids: &[TeamId]) -> AppResult<Vec<(TeamId, String)>> {
+    store::teams::names(ctx.db().read(), ids).await?.into_iter().map(|(id, name)| Ok((store::id(&id)?, name))).collect()
+}
+
+/// The teams whose name is this one, written as a slug.
+pub async fn teams_called(ctx: &Ctx, slug: &str) -> AppResult<Vec<TeamId>> {
+    store::teams::called(ctx.db().read(), slug).await?.iter().map(|id| store::id(id)).collect()
 }
 
 /// Makes a team with its volume; the caller owns it.
@@ -78,6 +88,7 @@ pub async fn delete_team(ctx: &Ctx, id: TeamId) -> AppResult<()> {
     let now = ctx.now();
     let mut tx = ctx.db().write_tx().await?;
     let (name, _) = lock_as(ctx, &mut tx, id, Action::OwnTeam).await?;
+    marketplace::service::refuse_while_publishing(&mut tx, id).await?;
     store::teams::delete(&mut tx, id, now).await?;
     store::tokens::revoke_of_agents(&mut tx, id, now).await?;
     store::users::deactivate_agents_of(&mut tx, id, now).await?;

@@ -6,7 +6,7 @@ use crate::{
     error::AppResult,
     features::accounts::model::KeyProvider,
     ids::{TeamId, UserId},
-    server::db::Tx,
+    server::db::{Sql, Tx},
 };
 
 crate::row! {
@@ -19,6 +19,16 @@ pub async fn of_team(pool: &AnyPool, team: TeamId, provider: KeyProvider) -> App
         .bind(provider.as_str())
         .fetch_optional(pool)
         .await?)
+}
+
+pub async fn of_teams(pool: &AnyPool, teams: &[TeamId], provider: KeyProvider) -> AppResult<Vec<KeyRow>> {
+    if teams.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut sql = Sql::new("SELECT team_id, sealed, hint, created_by, created_at FROM team_keys WHERE provider = ");
+    sql.bind(provider.as_str().to_owned()).push(" AND team_id IN ").bind_list(teams.iter().map(ToString::to_string).collect::<Vec<_>>());
+    sql.push(" ORDER BY team_id");
+    sql.fetch_all(pool).await
 }
 
 /// Those of all teams that are there.

@@ -66,6 +66,15 @@ pub async fn among<'c>(executor: impl Executor<'c, Database = Any>, team: TeamId
     rows.iter().map(|(id,)| super::id(id)).collect()
 }
 
+/// Those of a living team that have one of these roles.
+pub async fn with_roles<'c>(executor: impl Executor<'c, Database = Any>, team: TeamId, roles: &[&str]) -> AppResult<Vec<UserId>> {
+    let mut sql =
+        Sql::new("SELECT m.user_id FROM memberships m JOIN teams t ON t.id = m.team_id WHERE t.deleted_at IS NULL AND m.team_id = ");
+    sql.bind(team.to_string()).push(" AND m.role IN ").bind_list(roles);
+    let rows: Vec<(String,)> = sql.fetch_all(executor).await?;
+    rows.iter().map(|(id,)| super::id(id)).collect()
+}
+
 pub async fn owners_besides(tx: &mut Tx, team: TeamId, user: UserId) -> AppResult<i64> {
     Ok(sqlx::query_scalar("SELECT COUNT(*) FROM memberships WHERE team_id = $1 AND role = 'owner' AND user_id <> $2")
         .bind(team.to_string())

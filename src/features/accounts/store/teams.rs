@@ -122,6 +122,12 @@ crate::row! {
     pub struct AdminTeamRow { pub id: String, pub name: String, pub demo: i64, pub members: i64, pub created_at: i64 }
 }
 
+pub async fn called<'c>(executor: impl Executor<'c, Database = Any>, slug: &str) -> AppResult<Vec<String>> {
+    let mut sql = Sql::new("SELECT id FROM teams WHERE deleted_at IS NULL AND lower(replace(name, ' ', '-')) = ");
+    sql.bind(slug.to_owned());
+    Ok(sql.fetch_all::<(String,)>(executor).await?.into_iter().map(|(id,)| id).collect())
+}
+
 pub async fn names<'c>(executor: impl Executor<'c, Database = Any>, ids: &[TeamId]) -> AppResult<Vec<(String, String)>> {
     let mut sql = Sql::new("SELECT id, name FROM teams WHERE id IN ");
     sql.bind_list(ids);

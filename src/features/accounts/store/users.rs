@@ -323,6 +323,13 @@ fn admin_user(row: AdminRow) -> AppResult<AdminUser> {
     })
 }
 
+/// Moderators of the marketplace and administrators, those who are still there.
+pub async fn moderators<'c>(executor: impl Executor<'c, Database = Any>) -> AppResult<Vec<UserId>> {
+    let sql = Sql::new("SELECT id FROM users WHERE (moderator = 1 OR administrator = 1) AND deactivated_at IS NULL AND deleted_at IS NULL");
+    let rows: Vec<(String,)> = sql.fetch_all(executor).await?;
+    rows.iter().map(|(id,)| super::id(id)).collect()
+}
+
 /// Accounts as administrators see them, newest first.
 pub async fn list<'c>(executor: impl Executor<'c, Database = Any>, query: &ListUsers, limit: i64) -> AppResult<Vec<AdminUser>> {
     let mut sql = Sql::new(admin_select!());

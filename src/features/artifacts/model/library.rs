@@ -36,6 +36,9 @@ pub struct ArtifactSummary {
     /// The kind of volume whose artifact hides this one.
     pub hidden_by: Option<VolumeKind>,
     pub deleted_at: Option<i64>,
+    /// Why nobody should use it, after a quarantine in the marketplace; empty otherwise.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub disabled: String,
     /// What a commit of its draft states as the head that the person saw.
     pub head_revision_id: Option<RevisionId>,
     pub updated_at: i64,

@@ -43,8 +43,13 @@ pub async fn get_file(ctx: &Ctx, id: ArtifactId, path: &str, revision: Option<Re
     };
     let entry = files.into_iter().find(|file| file.path == path).ok_or_else(|| AppError::not_found("file"))?;
     let bytes = ctx.state.blobs.get(&entry.sha).await?;
+    Ok(file_answer(entry, bytes))
+}
+
+/// A file as a browser may have it.
+pub fn file_answer(entry: FileEntry, bytes: Vec<u8>) -> FileAnswer {
     let (content_type, inline) = safe_type(&entry.path, &bytes);
-    Ok(FileAnswer { entry, bytes, content_type, inline })
+    FileAnswer { entry, bytes, content_type, inline }
 }
 
 /// What a file may be answered as. Nothing that runs: markup and scripts are text, vector pictures are saved.

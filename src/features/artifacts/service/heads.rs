@@ -17,7 +17,7 @@ use crate::{
 pub struct ChangedHead {
     pub id: ArtifactId,
     pub seq: i64,
-    /// None when there is nothing to find: never committed, or in the trash.
+    /// None when there is nothing to find: never committed, in the trash, or disabled.
     pub head: Option<Head>,
 }
 
@@ -39,11 +39,11 @@ pub struct Head {
 /// Artifacts of a volume that changed after a number, in that order; a slice of them.
 pub async fn heads_since(ctx: &Ctx, volume: VolumeId, after: (i64, &str), limit: i64) -> AppResult<Vec<ChangedHead>> {
     let rows = store::heads_since(ctx.db().read(), volume, after, limit).await?;
-    rows.into_iter().filter(|row| row.state != store::STAGED).map(changed).collect()
+    rows.into_iter().map(changed).collect()
 }
 
 fn changed(row: store::SearchRow) -> AppResult<ChangedHead> {
-    let live = row.state == store::LIVE;
+    let live = row.state == store::LIVE && row.disabled.is_empty();
     let head = match (live, row.head) {
         (true, Some(revision)) => Some(Head {
             revision: parse_id(&revision)?,

@@ -91,7 +91,7 @@ pub async fn stage_import(ctx: &Ctx, commit: CommitId, volume: VolumeId, by: Use
                 (Some(_), Some(_)) => Change::Updated,
                 (Some(_), None) => Change::Created,
             };
-            let row = place(&item, volume);
+            let row = ArtifactRow::at(item.artifact, volume, item.kind, &item.slug, &item.path);
             let bytes = Bytes {
                 content: item.content.as_deref().or(previous).unwrap_or_default(),
                 executable: item.executable,
@@ -132,28 +132,4 @@ pub async fn stage_import(ctx: &Ctx, commit: CommitId, volume: VolumeId, by: Use
     store::insert_revisions(&mut tx, commit, &revisions, now).await?;
     tx.commit().await?;
     Ok(revisions.into_iter().map(|new| (new.path, new.tree_sha, new.change)).collect())
-}
-
-/// A row with what `revision_of` reads of it.
-fn place(item: &Staged, volume: VolumeId) -> ArtifactRow {
-    ArtifactRow {
-        id: item.artifact.to_string(),
-        volume_id: volume.to_string(),
-        state: store::STAGED,
-        kind: item.kind.as_str().to_owned(),
-        slug: item.slug.clone(),
-        path: item.path.clone(),
-        name: String::new(),
-        description: String::new(),
-        category: String::new(),
-        tags: "[]".to_owned(),
-        version: String::new(),
-        hints: 0,
-        has_draft: 0,
-        head_revision_id: item.known.as_ref().and_then(|known| known.head).map(|head| head.to_string()),
-        created_by: String::new(),
-        deleted_at: None,
-        created_at: 0,
-        updated_at: 0,
-    }
 }

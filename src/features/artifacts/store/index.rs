@@ -20,9 +20,9 @@ const COLUMNS: &str = "SELECT id, seq, state, kind, slug, name, description, cat
 
 /// Rows of `artifacts a` above a number, in that order; a slice of them, so that no reader is held for long. Rows of a commit that is still
 /// being published carry a number that the volume has not reached: they are not there yet. Only inside of one statement is the
-/// volume's number the one that the rows go with.
+/// volume's number the one that the rows go with. Rows that an import has only staged are left out here, so that a slice is as long as there is more.
 fn after_number(sql: &mut Sql, volume: VolumeId, after: (i64, &str), limit: i64) {
-    sql.push("WHERE a.volume_id = ").bind(volume.to_string());
+    sql.push("WHERE a.state <> 0 AND a.volume_id = ").bind(volume.to_string());
     sql.push(" AND (a.seq, a.id) > (").bind(after.0).push(", ").bind(after.1.to_owned()).push(")");
     sql.push(" AND a.seq <= (SELECT v.seq FROM volumes v WHERE v.id = ").bind(volume.to_string()).push(")");
     sql.push(" ORDER BY a.seq, a.id LIMIT ").number(limit);
@@ -38,14 +38,14 @@ pub async fn changed_since(pool: &AnyPool, volume: VolumeId, after: (i64, &str),
 crate::row! {
     /// The head of an artifact as search knows it.
     pub struct SearchRow {
-        pub id: String, pub volume_id: String, pub seq: i64, pub state: i64, pub created_by: String, pub head: Option<String>, pub kind: Option<String>,
+        pub id: String, pub volume_id: String, pub seq: i64, pub state: i64, pub disabled: String, pub created_by: String, pub head: Option<String>, pub kind: Option<String>,
         pub slug: Option<String>, pub name: Option<String>, pub description: Option<String>, pub category: Option<String>,
         pub tags: Option<String>, pub version: Option<String>, pub content_sha: Option<String>, pub updated_at: Option<i64>,
     }
 }
 
 const HEADS: &str =
-    "SELECT a.id, a.volume_id, a.seq, a.state, a.created_by, r.id AS head, r.kind, r.slug, r.name, r.description, r.category, r.tags,
+    "SELECT a.id, a.volume_id, a.seq, a.state, a.disabled, a.created_by, r.id AS head, r.kind, r.slug, r.name, r.description, r.category, r.tags,
        r.version, r.content_sha, r.created_at AS updated_at
      FROM artifacts a LEFT JOIN revisions r ON r.id = a.head_revision_id ";
 

@@ -35,6 +35,16 @@ pub async fn set_trashed(tx: &mut Tx, id: ArtifactId, by: Option<&str>, seq: i64
     Ok(())
 }
 
+/// Why nobody should use these, or `''` when they may again.
+pub async fn set_disabled(tx: &mut Tx, ids: &[ArtifactId], why: &str, seq: i64) -> AppResult<()> {
+    for chunk in ids.chunks(super::CHUNK) {
+        let mut sql = Sql::new("UPDATE artifacts SET disabled = ");
+        sql.bind(why.to_owned()).push(", seq = ").bind(seq).push(" WHERE id IN ").bind_list(chunk);
+        sql.execute(&mut **tx).await?;
+    }
+    Ok(())
+}
+
 /// Trash older than a time: artifact and volume.
 pub async fn old_trash(pool: &AnyPool, before: i64, limit: i64) -> AppResult<Vec<(String, String)>> {
     let mut sql = Sql::new("SELECT id, volume_id FROM artifacts WHERE state = 2 AND deleted_at < ");
@@ -63,6 +73,7 @@ pub async fn erase(tx: &mut Tx, ids: &[ArtifactId]) -> AppResult<()> {
             let mut sql = Sql::new("DELETE FROM contents WHERE sha IN ");
             sql.bind_list(shas.iter().map(|(sha,)| sha));
             sql.push(" AND NOT EXISTS (SELECT 1 FROM revisions r WHERE r.content_sha = contents.sha)");
+            sql.push(" AND NOT EXISTS (SELECT 1 FROM releases r WHERE r.content_sha = contents.sha)");
             sql.execute(&mut **tx).await?;
         }
     }

@@ -33,6 +33,7 @@ use crate::{
             state::{Collaboration, Room, use_collaboration},
             ui::Presence,
         },
+        marketplace::state::publish_address,
         volumes::{model::VolumeKind, state::use_volumes},
     },
     ids::{ArtifactId, VolumeId},
@@ -66,10 +67,22 @@ impl Shown {
     pub fn is_live(self) -> bool {
         self.detail.with(|detail| detail.volume_kind != VolumeKind::System && detail.summary.deleted_at.is_none())
     }
+    /// Whether it may become a release: it is committed, and not built in.
+    pub fn may_publish(self) -> bool {
+        self.detail.with(|detail| {
+            detail.head.is_some()
+                && detail.volume_kind != VolumeKind::System
+                && detail.summary.deleted_at.is_none()
+                && detail.role.allows(Action::Commit)
+        })
+    }
     /// Reads it again whenever somebody changes it, for as long as the calling component lives; gives who is here.
     pub fn follow(self) -> Collaboration {
         let live = use_collaboration(Signal::stored(Some(Room { id: self.id.same_as(), kind: RoomType::Artifact })));
         live.on_artifact_updated(move |_| {
+            self.reload.try_run(());
+        });
+        live.on_quarantine(move |_| {
             self.reload.try_run(());
         });
         live.on_resync(move || {
@@ -159,6 +172,7 @@ fn Artifact(detail: ArtifactDetail) -> impl IntoView {
             <Bar shown=shown tab=tab live=live/>
             <Tabs shown=shown tab=tab/>
             <TrashBanner shown=shown/>
+            <DisabledBanner shown=shown/>
             <BehindBanner shown=shown tab=tab/>
             {move || match tab.get().as_str() {
                 part @ ("edit" | "source") => view! { <TextTab shown=shown part=part.to_owned()/> }.into_any(),
@@ -348,12 +362,13 @@ fn MoreMenu(shown: Shown) -> impl IntoView {
     };
     view! {
         <details class="drop end">
-            <summary class="btn ghost icon-only" aria-label="Copy, fork, move, delete" title="Copy, fork, move, delete"><Icon name="more"/></summary>
+            <summary class="btn ghost icon-only" aria-label="Copy, publish, fork, move, delete" title="Copy, publish, fork, move, delete"><Icon name="more"/></summary>
             <div class="pop menu">
                 <a href=download download=""><Icon name="download"/>"Download as a folder (zip)"</a>
                 <button type="button" on:click=copy><Icon name="copy"/>"Copy as markdown"</button>
                 <a href=shown.tab("source")><Icon name="file"/>"Source"</a>
                 <hr/>
+                {move || shown.may_publish().then(|| view! { <a href=publish_address(id)><Icon name="market"/>"Publish"</a> })}
                 <button type="button" on:click=move |_| page::open_dialog("fork")><Icon name="branch"/>"Fork to a volume"</button>
                 {move || {
                     let delete = delete.clone();
@@ -467,6 +482,24 @@ fn TrashBanner(shown: Shown) -> impl IntoView {
                     confirm="Delete for ever"
                     act=forget
                 />
+            }
+        })
+    }
+}
+
+/// Moderators of the marketplace put what it was installed from into quarantine.
+#[component]
+fn DisabledBanner(shown: Shown) -> impl IntoView {
+    move || {
+        let why = shown.detail.with(|detail| detail.summary.disabled.clone());
+        (!why.is_empty()).then(|| {
+            let lock = format!("/marketplace/installed?volume={}", shown.detail.with(|detail| detail.summary.volume_id));
+            view! {
+                <div class="banner bad" role="status">
+                    <Icon name="shield"/>
+                    <span><b>"Disabled: what it was installed from is in quarantine."</b>" "{why}</span>
+                    <span class="push row"><a class="btn s" href=lock>"Decide"</a></span>
+                </div>
             }
         })
     }

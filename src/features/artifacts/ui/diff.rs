@@ -213,7 +213,8 @@ fn unified_row(row: &Row) -> AnyView {
     .into_any()
 }
 
-fn unified_table(diff: Diff) -> AnyView {
+/// Lines below one another, for any two texts.
+pub fn unified_table(diff: Diff) -> AnyView {
     view! {
         <table class="diff">
             <colgroup>
@@ -227,7 +228,8 @@ fn unified_table(diff: Diff) -> AnyView {
     .into_any()
 }
 
-fn split_table(diff: Diff) -> AnyView {
+/// Lines beside one another.
+pub fn split_table(diff: Diff) -> AnyView {
     view! {
         <div class="table-wrap">
             <table class="diff split">

@@ -204,6 +204,9 @@ fn LibraryList(
     }
 }
 
+/// The id of the field of words.
+const FILTER: &str = "library-q";
+
 /// The words to look for: typing waits a moment, then replaces the address. A plain form without script.
 #[component]
 fn FilterField(query: Memo<LibraryQuery>, beside: Memo<bool>) -> impl IntoView {
@@ -236,7 +239,7 @@ fn FilterField(query: Memo<LibraryQuery>, beside: Memo<bool>) -> impl IntoView {
             method="get"
             on:submit=move |event| {
                 event.prevent_default();
-                go.run(current.get_untracked());
+                go.run(page::input_value(FILTER).unwrap_or_else(|| current.get_untracked()));
             }
         >
             {move || query.with(library_fields).into_iter().filter(|(name, _)| !matches!(*name, "q" | "cursor")).map(|(name, value)| view! { <input type="hidden" name=name value=value/> }).collect_view()}
@@ -245,6 +248,7 @@ fn FilterField(query: Memo<LibraryQuery>, beside: Memo<bool>) -> impl IntoView {
                 <span class="sr">"Filter"</span>
                 <input
                     type="text"
+                    id=FILTER
                     name="q"
                     data-filter=""
                     placeholder="Filter by name, id or description"

@@ -42,6 +42,9 @@ pub fn volume_icon(kind: VolumeKind) -> &'static str {
 #[component]
 pub fn SummaryChips(artifact: ArtifactSummary) -> impl IntoView {
     let mut chips: Vec<AnyView> = Vec::new();
+    if !artifact.disabled.is_empty() {
+        chips.push(view! { <span class="chip bad" title=artifact.disabled>"Disabled"</span> }.into_any());
+    }
     if artifact.new {
         chips.push(view! { <span class="chip info">"New"</span> }.into_any());
     } else if artifact.has_draft {

@@ -46,7 +46,7 @@ pub fn ReadTab(shown: Shown) -> impl IntoView {
 }
 
 /// The copy buttons of code blocks are plain HTML in the rendered text; one listener serves all of the document.
-fn copy_buttons() {
+pub fn copy_buttons() {
     let toasts = use_toasts();
     let listens = use_volumes().copies;
     Effect::new(move |_| {

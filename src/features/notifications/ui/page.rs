@@ -107,6 +107,7 @@ fn Group(group: NotificationGroup, reload: Callback<()>) -> impl IntoView {
         SubjectKind::Session => "session",
         SubjectKind::Artifact => "artifacts",
         SubjectKind::Team => "users",
+        SubjectKind::Listing | SubjectKind::Ownership | SubjectKind::Moderation | SubjectKind::Submission | SubjectKind::Lock => "market",
     };
     let more = group.count - group.items.len() as i64;
     let (title, unread, id) = (group.title.clone(), group.unread, group.subject_id.clone());
@@ -142,7 +143,7 @@ fn Group(group: NotificationGroup, reload: Callback<()>) -> impl IntoView {
                     })}
             </header>
             <ul class="rows">
-                {items.into_iter().map(|one| view! { <Row address=group.address_of(&one.spot) one=one reload=reload/> }).collect_view()}
+                {items.into_iter().map(|one| view! { <Row address=group.address_of(&one.spot) about=group.subject one=one reload=reload/> }).collect_view()}
             </ul>
             {(more > 0).then(|| view! { <p class="hint">{format!("and {}", plural(more, "older one", "older ones"))}</p> })}
         </section>
@@ -150,20 +151,30 @@ fn Group(group: NotificationGroup, reload: Callback<()>) -> impl IntoView {
 }
 
 /// What somebody did.
-fn deed(one: &Notification) -> &'static str {
+fn deed(one: &Notification, about: SubjectKind) -> &'static str {
     match (one.kind, one.spot.thread_id.is_some()) {
+        (NotificationKind::Reply, _) if about == SubjectKind::Listing => "answered your review",
         (NotificationKind::Mention, true) => "named you in a comment",
         (NotificationKind::Mention, false) => "named you",
         (NotificationKind::Reply, _) => "commented",
         (NotificationKind::Invitation, _) => "invites you",
+        (NotificationKind::Decision, _) => "decided on what you submitted",
+        (NotificationKind::Moderation, _) => "decided about your item",
+        (NotificationKind::Report, _) => "reported an item",
+        (NotificationKind::Appeal, _) => "asks for another look",
+        (NotificationKind::Quarantine, _) => "disabled what is installed",
+        (NotificationKind::Update, _) => "published a new version",
+        (NotificationKind::Updated, _) => "set this volume to update by itself",
+        (NotificationKind::CoOwner, _) => "made you a co-owner",
+        (NotificationKind::Owner, _) => "made you the owner",
     }
 }
 
 #[component]
-fn Row(one: Notification, address: String, reload: Callback<()>) -> impl IntoView {
+fn Row(one: Notification, about: SubjectKind, address: String, reload: Callback<()>) -> impl IntoView {
     let id = one.id;
     let unread = one.read_at.is_none();
-    let words = deed(&one);
+    let words = deed(&one, about);
     let name = one.actor.name.clone();
     // The address opens at once; that it was read is told beside that.
     let opened = move |_| {

@@ -6,18 +6,18 @@ use std::{
     time::Duration,
 };
 
-use llmos_search::{Scope, passages};
+use llmos_search::{Scope, mask, passages};
 
 use super::{
-    super::{masking::mask, store},
-    index::{SearchIndex, Source, Taken, scope_of, taken_of_artifact, taken_of_session},
+    super::store,
+    index::{SearchIndex, Source, Taken, scope_of, taken_of_artifact, taken_of_listing, taken_of_session},
     model::{Backend, Wanted, name_of},
     openai::Urgency,
 };
 use crate::{
     error::AppResult,
-    features::{artifacts::service as artifacts, sessions::service as sessions, volumes},
-    ids::{ArtifactId, SessionId},
+    features::{artifacts::service as artifacts, marketplace::service as marketplace, sessions::service as sessions, volumes},
+    ids::{ArtifactId, ListingId, SessionId},
     server::{context::Ctx, error::internal},
 };
 
@@ -66,55 +66,67 @@ struct Text {
     sha: String,
 }
 
+/// What came of one step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    Done,
+    /// Nothing waits, but for what was refused.
+    Idle,
+    /// Those documents wait on.
+    Failed,
+}
+
 /// Until the process ends: the model, then the vectors of whatever comes into the index.
 pub async fn embed_all(ctx: &Ctx) {
     let search = &ctx.state.search;
     let Some(backend) = ctx.state.search_model.load().await else { return };
-    if search.set_dimension(backend.dimension()) {
-        super::take_in_all(ctx).await;
+    if search.set_model(&backend.identity(), backend.dimension()).await {
+        super::make(ctx).await;
     }
-    loop {
-        let next = search.waiting(|waiting| waiting.next());
-        let Some((sources, is_first)) = next else {
-            tokio::select! {
+    while !ctx.state.shutdown.is_cancelled() {
+        match step(ctx, search, &backend).await {
+            Step::Done => {}
+            Step::Idle => tokio::select! {
                 () = ctx.state.shutdown.cancelled() => return,
-                () = search.came() => continue,
-                () = tokio::time::sleep(REFUSED_AGAIN) => {
-                    search.waiting(|waiting| waiting.first.append(&mut waiting.refused));
-                    continue;
-                }
-            }
-        };
-        if ctx.state.shutdown.is_cancelled() {
-            return;
-        }
-        match embed(ctx, &sources, is_first).await {
-            Ok(refused) => search.waiting(|waiting| {
-                waiting.at_work = 0;
-                if is_first {
-                    waiting.others.extend(sources.iter().filter(|source| !refused.contains(source)));
-                }
-                waiting.refused.extend(refused);
-            }),
-            Err(error) => {
-                tracing::warn!(%error, "passages could not be embedded; they are tried again");
-                search.waiting(|waiting| {
-                    waiting.at_work = 0;
-                    if is_first { waiting.first.extend(&sources) } else { waiting.others.extend(&sources) }
-                });
+                () = search.came() => {}
+                () = tokio::time::sleep(REFUSED_AGAIN) => search.waiting(|waiting| waiting.first.append(&mut waiting.refused)),
+            },
+            Step::Failed => {
                 let pause = backend.paused().unwrap_or(PAUSE);
-                if ctx.state.shutdown.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
-                    return;
-                }
+                ctx.state.shutdown.run_until_cancelled(tokio::time::sleep(pause)).await;
             }
         }
     }
 }
 
+/// Embeds some passages of what waits longest.
+pub async fn step(ctx: &Ctx, search: &SearchIndex, backend: &Backend) -> Step {
+    let Some((sources, is_first)) = search.waiting(|waiting| waiting.next()) else { return Step::Idle };
+    match embed(ctx, search, backend, &sources, is_first).await {
+        Ok(refused) => {
+            search.waiting(|waiting| {
+                waiting.at_work = 0;
+                if is_first {
+                    waiting.others.extend(sources.iter().filter(|source| !refused.contains(source)));
+                }
+                waiting.refused.extend(refused);
+            });
+            Step::Done
+        }
+        Err(error) => {
+            tracing::warn!(%error, "passages could not be embedded; they are tried again");
+            search.waiting(|waiting| {
+                waiting.at_work = 0;
+                if is_first { waiting.first.extend(&sources) } else { waiting.others.extend(&sources) }
+            });
+            Step::Failed
+        }
+    }
+}
+
 /// Gives what the service refuses for as long as nobody mends its key.
-async fn embed(ctx: &Ctx, sources: &[Source], is_first: bool) -> AppResult<BTreeSet<Source>> {
+async fn embed(ctx: &Ctx, search: &SearchIndex, backend: &Backend, sources: &[Source], is_first: bool) -> AppResult<BTreeSet<Source>> {
     let mut refused = BTreeSet::new();
-    let Some(backend) = ctx.state.search_model.backend() else { return Ok(refused) };
     let model = backend.identity();
     let documents = read(ctx, sources).await?;
     let texts = tokio::task::spawn_blocking(move || texts_of(&documents, is_first)).await.map_err(|error| internal("passages", &error))?;
@@ -123,10 +135,10 @@ async fn embed(ctx: &Ctx, sources: &[Source], is_first: bool) -> AppResult<BTree
     let (old, new): (Vec<Text>, Vec<Text>) = texts.into_iter().partition(|text| known.contains_key(&text.sha));
     for text in old {
         if let Some(vector) = known.get(&text.sha) {
-            set(&ctx.state.search, &text, vector);
+            set(search, &text, vector);
         }
     }
-    let keys = keys_of_scopes(ctx, &backend).await?;
+    let keys = keys_of_scopes(ctx, backend).await?;
     // One request is paid for by one key.
     let mut by_key: BTreeMap<Option<&str>, VecDeque<Text>> = BTreeMap::new();
     for text in new {
@@ -151,11 +163,40 @@ async fn embed(ctx: &Ctx, sources: &[Source], is_first: bool) -> AppResult<BTree
             store::keep(&mut tx, &model, &kept, ctx.now()).await?;
             tx.commit().await?;
             for (text, (_, vector)) in batch.iter().zip(&kept) {
-                set(&ctx.state.search, text, vector);
+                set(search, text, vector);
             }
         }
     }
     Ok(refused)
+}
+
+/// The vectors of a text's passages, from what is kept or new; none where a service refuses. What is new is kept.
+pub async fn vectors_of(ctx: &Ctx, backend: &Backend, taken: Taken) -> AppResult<Option<Vec<Vec<f32>>>> {
+    let model = backend.identity();
+    let cut = move || {
+        let documents = [taken];
+        let mut texts = texts_of(&documents, true);
+        texts.extend(texts_of(&documents, false));
+        texts
+    };
+    let texts = tokio::task::spawn_blocking(cut).await.map_err(|error| internal("passages", &error))?;
+    let shas: Vec<String> = texts.iter().map(|text| text.sha.clone()).collect();
+    let mut known = store::vectors(ctx.db().read(), &model, &shas).await?;
+    let new: Vec<&Text> = texts.iter().filter(|text| !known.contains_key(&text.sha)).collect();
+    for batch in new.chunks(backend.batch()) {
+        let masked: Vec<&str> = batch.iter().map(|text| text.masked.as_str()).collect();
+        let vectors = match backend.embed(Wanted { texts: &masked, key: None, urgency: Urgency::Background }).await {
+            Ok(vectors) => vectors,
+            Err(failure) if !failure.may_pass() => return Ok(None),
+            Err(failure) => return Err(internal("embedding", &failure)),
+        };
+        let kept: Vec<(String, Vec<f32>)> = batch.iter().map(|text| text.sha.clone()).zip(vectors).collect();
+        let mut tx = ctx.db().write_tx().await?;
+        store::keep(&mut tx, &model, &kept, ctx.now()).await?;
+        tx.commit().await?;
+        known.extend(kept);
+    }
+    Ok(Some(texts.iter().filter_map(|text| known.get(&text.sha).cloned()).collect()))
 }
 
 /// The keys of teams, by what is theirs: their volumes, and their sessions.
@@ -171,24 +212,26 @@ async fn keys_of_scopes(ctx: &Ctx, backend: &Backend) -> AppResult<HashMap<Scope
 }
 
 /// What these are now, in any order.
-async fn read(ctx: &Ctx, sources: &[Source]) -> AppResult<Vec<Taken>> {
-    let (mut artifact_ids, mut session_ids) = (Vec::<ArtifactId>::new(), Vec::<SessionId>::new());
+pub async fn read(ctx: &Ctx, sources: &[Source]) -> AppResult<Vec<Taken>> {
+    let (mut artifact_ids, mut session_ids, mut listing_ids) = (Vec::<ArtifactId>::new(), Vec::<SessionId>::new(), Vec::<ListingId>::new());
     for source in sources {
         match source {
             Source::Artifact(id) => artifact_ids.push(*id),
             Source::Session(id) => session_ids.push(*id),
+            Source::Listing(id) => listing_ids.push(*id),
         }
     }
     let heads = artifacts::heads_of(ctx, &artifact_ids).await?;
     let bodies = artifacts::bodies(ctx, &heads.iter().map(|(.., head)| head).collect::<Vec<_>>()).await?;
     let of_artifacts = heads.into_iter().zip(bodies).map(|((id, volume, head), body)| taken_of_artifact(id, volume, head, body));
     let of_sessions = sessions::texts_of(ctx, &session_ids).await?.into_iter().map(taken_of_session);
-    Ok(of_artifacts.chain(of_sessions).collect())
+    let of_listings = marketplace::texts_of(ctx, &listing_ids).await?.into_iter().map(taken_of_listing);
+    Ok(of_artifacts.chain(of_sessions).chain(of_listings).collect())
 }
 
 fn texts_of(documents: &[Taken], is_first: bool) -> Vec<Text> {
     let mut texts = Vec::new();
-    for Taken { source, state, document } in documents {
+    for Taken { source, state, document, .. } in documents {
         for (at, passage) in passages(document).into_iter().enumerate().skip(usize::from(!is_first)) {
             let masked = mask(&passage.text).into_owned();
             texts.push(Text { source: *source, scope: document.scope, state: *state, passage: at, sha: name_of(&masked), masked });

@@ -8,12 +8,12 @@ use std::{
     time::Duration,
 };
 
-use llmos_search::embed::{Embedder, ModelFiles};
-
-use super::{
-    super::masking::mask,
-    openai::{self, Failure, OpenAi, Urgency},
+use llmos_search::{
+    embed::{Embedder, ModelFiles},
+    mask,
 };
+
+use super::openai::{self, Failure, OpenAi, Urgency};
 use crate::{
     error::AppResult,
     features::{accounts, accounts::model::KeyProvider},
@@ -28,6 +28,8 @@ use crate::{
 
 /// Questions whose vectors are kept.
 const QUESTIONS: u64 = 10_000;
+/// Between two looks at a model that is being read, which takes a third of a second.
+const LOADING: Duration = Duration::from_millis(50);
 /// Texts embedded in one go on this machine: some 50 ms of one core.
 const TEXTS: usize = 8;
 
@@ -124,10 +126,12 @@ enum Source {
 }
 
 impl Model {
-    pub fn new(config: &Config) -> Self {
+    pub fn new(config: &Config, http: &reqwest::Client) -> Self {
         let source = match config.embedding_backend {
             EmbeddingBackend::Local => Source::Folder(config.embedding_model_dir.clone()),
-            EmbeddingBackend::OpenAi => Source::OpenAi(Arc::new(OpenAi::new(&config.openai_base_url, config.openai_api_key.clone()))),
+            EmbeddingBackend::OpenAi => {
+                Source::OpenAi(Arc::new(OpenAi::new(http.clone(), &config.openai_base_url, config.openai_api_key.clone())))
+            }
         };
         Self {
             state: RwLock::new(Semantic::Loading),
@@ -145,6 +149,14 @@ impl Model {
         match self.state() {
             Semantic::Ready(backend) => Some(backend),
             Semantic::Loading | Semantic::Missing => None,
+        }
+    }
+
+    /// Where the files of this machine's model are, if it is one.
+    pub fn folder(&self) -> Option<&Path> {
+        match &self.source {
+            Source::Folder(folder) => Some(folder),
+            Source::OpenAi(_) => None,
         }
     }
 
@@ -168,6 +180,14 @@ impl Model {
             tracing::info!(model = %backend.identity(), "search goes by meaning too");
         }
         *self.state.write().unwrap_or_else(PoisonError::into_inner) = state;
+        self.backend()
+    }
+
+    /// The backend, once it is known whether there is one.
+    pub async fn settled(&self) -> Option<Backend> {
+        while matches!(self.state(), Semantic::Loading) {
+            tokio::time::sleep(LOADING).await;
+        }
         self.backend()
     }
 
@@ -199,12 +219,11 @@ impl Model {
 
 /// A key of one of the asker's teams, if there is one; without, the server's own is taken.
 async fn key_for_question(ctx: &Ctx, backend: &Backend) -> AppResult<Option<String>> {
-    let mut keys = backend.team_keys(ctx).await?;
-    if keys.is_empty() {
+    if let Backend::Local(_) = backend {
         return Ok(None);
     }
-    let teams = accounts::service::roles_of(ctx).await?;
-    Ok(teams.into_iter().find_map(|(team, _)| keys.remove(&team)))
+    let teams: Vec<TeamId> = accounts::service::roles_of(ctx).await?.into_iter().map(|(team, _)| team).collect();
+    accounts::service::first_team_key(ctx, &teams, KeyProvider::OpenAi).await
 }
 
 fn read(folder: &Path) -> Result<Embedder, String> {

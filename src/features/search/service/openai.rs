@@ -9,6 +9,8 @@ use std::{
 use reqwest::{StatusCode, header};
 use serde::{Deserialize, Serialize};
 
+use crate::features::jobs::model::backoff_ms;
+
 const MODEL: &str = "text-embedding-3-small";
 pub const DIMENSION: usize = 384;
 /// Passages in one request: some 20,000 tokens, where 300,000 are allowed.
@@ -17,8 +19,8 @@ pub const BATCH: usize = 64;
 const QUESTION: Duration = Duration::from_secs(3);
 const PASSAGES: Duration = Duration::from_secs(60);
 /// After a failure nobody asks for so long; twice as long after each further one.
-const PAUSE: Duration = Duration::from_secs(2);
-const PAUSE_MAX: Duration = Duration::from_secs(120);
+const PAUSE_MS: i64 = 2_000;
+const PAUSE_MAX_MS: i64 = 120_000;
 /// Bytes of an answer, of which 64 vectors take 600 KB.
 const ANSWER_MAX: usize = 16 * 1024 * 1024;
 
@@ -63,7 +65,7 @@ pub struct OpenAi {
 
 #[derive(Default)]
 struct Pause {
-    failures: u32,
+    failures: i64,
     until: Option<Instant>,
 }
 
@@ -88,13 +90,8 @@ struct Embedded {
 
 impl OpenAi {
     /// `base_url` is what the paths of the API are put behind, such as `https://api.openai.com/v1`.
-    pub fn new(base_url: &str, key: Option<String>) -> Self {
-        Self {
-            http: reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap_or_default(),
-            url: format!("{}/embeddings", base_url.trim_end_matches('/')),
-            key,
-            pause: Mutex::default(),
-        }
+    pub fn new(http: reqwest::Client, base_url: &str, key: Option<String>) -> Self {
+        Self { http, url: format!("{}/embeddings", base_url.trim_end_matches('/')), key, pause: Mutex::default() }
     }
 
     /// What vectors may be compared with each other.
@@ -127,8 +124,8 @@ impl OpenAi {
             Err((failure, wait)) => {
                 if failure.may_pass() {
                     pause.failures += 1;
-                    let wait = wait.unwrap_or_else(|| pause_after(pause.failures, fraction()));
-                    pause.until = Some(Instant::now() + wait.min(PAUSE_MAX));
+                    let own = || Duration::from_millis(backoff_ms(PAUSE_MS, PAUSE_MAX_MS, pause.failures, fraction()).unsigned_abs());
+                    pause.until = Some(Instant::now() + wait.unwrap_or_else(own).min(Duration::from_millis(PAUSE_MAX_MS.unsigned_abs())));
                 }
                 Err(failure)
             }
@@ -179,12 +176,6 @@ fn read(answer: &[u8], count: usize) -> Result<Vec<Vec<f32>>, Failure> {
     Ok(vectors)
 }
 
-/// Twice as long after each failure, half of it by chance: those who wait do not all come back at once.
-fn pause_after(failures: u32, fraction: f64) -> Duration {
-    let whole = PAUSE.saturating_mul(1 << failures.saturating_sub(1).min(8)).min(PAUSE_MAX);
-    whole.mul_f64(0.5 + fraction / 2.0)
-}
-
 /// From 0 to 1.
 fn fraction() -> f64 {
     let mut bytes = [0u8; 4];
@@ -218,16 +209,9 @@ mod tests {
         }
     }
 
-    #[test]
-    fn pauses_grow_to_two_minutes() {
-        let pauses = [1, 2, 3, 20].map(|failures| pause_after(failures, 1.0).as_secs());
-        assert_eq!(pauses, [2, 4, 8, 120]);
-        assert_eq!(pause_after(1, 0.0), Duration::from_secs(1));
-    }
-
     #[tokio::test]
     async fn without_a_key_nobody_is_asked() {
-        let service = OpenAi::new("http://127.0.0.1:9/v1", None);
+        let service = OpenAi::new(reqwest::Client::new(), "http://127.0.0.1:9/v1", None);
         let failure = service.embed(&["text"], None, Urgency::Question).await.expect_err("no key");
         assert!(matches!(failure, Failure::NoKey) && service.paused().is_none());
     }

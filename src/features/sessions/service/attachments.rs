@@ -1,10 +1,8 @@
 //! Files beside messages. Pictures are decoded and encoded anew, so that nothing hidden in them is kept; others stay as they are and
 //! are never shown as a page.
 
-use std::io::Cursor;
-
 use axum::body::Bytes;
-use image::{DynamicImage, ImageFormat, codecs::jpeg::JpegEncoder, imageops::FilterType};
+use image::ImageFormat;
 
 use super::{access, add_artifact};
 use crate::{
@@ -22,16 +20,11 @@ use crate::{
         },
     },
     ids::{AttachmentId, SessionId},
-    server::{
-        context::Ctx,
-        error::internal,
-        pictures::{SIDE_MAX, decode},
-    },
+    server::{context::Ctx, error::internal, pictures},
 };
 
 /// The longer side of what is stored: enough for any screen.
 const SIDE: u32 = 4_096;
-const JPEG_QUALITY: u8 = 88;
 const NAME_CHARS: usize = 200;
 
 /// An upload's bytes with what is known about them.
@@ -121,29 +114,8 @@ fn media_type(name: &str, bytes: &[u8]) -> String {
 }
 
 fn reencode(upload: &[u8]) -> AppResult<Made> {
-    let unreadable = |error: image::ImageError| {
-        tracing::debug!(%error, "attachment");
-        AppError::field(
-            "file",
-            format!("This file cannot be read as a picture. Use a PNG, JPEG or WebP of at most {SIDE_MAX} pixels a side."),
-        )
-    };
-    let photo = image::guess_format(upload).is_ok_and(|format| format == ImageFormat::Jpeg);
-    let picture = decode(upload).map_err(unreadable)?;
-    let picture = if picture.width().max(picture.height()) > SIDE { picture.resize(SIDE, SIDE, FilterType::CatmullRom) } else { picture };
-    let size = Some((picture.width(), picture.height()));
-    let mut bytes = Cursor::new(Vec::new());
-    let failed = |error: image::ImageError| internal("attachment", &error);
-    // Photographs stay photographs; what has sharp edges or is see-through keeps them.
-    let media_type = if photo {
-        let flat = DynamicImage::ImageRgb8(picture.to_rgb8());
-        flat.write_with_encoder(JpegEncoder::new_with_quality(&mut bytes, JPEG_QUALITY)).map_err(failed)?;
-        "image/jpeg"
-    } else {
-        DynamicImage::ImageRgba8(picture.to_rgba8()).write_to(&mut bytes, ImageFormat::Png).map_err(failed)?;
-        "image/png"
-    };
-    Ok(Made { bytes: bytes.into_inner(), media_type: media_type.to_owned(), size })
+    let made = pictures::encode_anew(upload, SIDE).map_err(|error| pictures::unreadable("file", &error))?;
+    Ok(Made { bytes: made.bytes, media_type: made.media_type.to_owned(), size: Some(made.size) })
 }
 
 /// An attachment's bytes, and how a browser may take them.
@@ -216,7 +188,12 @@ pub async fn each_blob(ctx: &Ctx, see: &mut (dyn FnMut(&str) + Send)) -> AppResu
 
 #[cfg(test)]
 mod tests {
+    use std::io::Cursor;
+
+    use image::DynamicImage;
+
     use super::*;
+    use crate::server::pictures::SIDE_MAX;
 
     fn encoded(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
         let mut bytes = Cursor::new(Vec::new());

@@ -13,13 +13,13 @@ use crate::{
     features::{
         accounts::Action,
         analytics::service::{Event, record},
-        notifications,
+        marketplace, notifications,
         sessions::{
             model::{ATTACHMENTS_MAX, CreateMessage, Entry, SessionArtifact, SessionStatus, UpdateMessage, length_problem},
             store::{self, EntryRow, NewEntry},
         },
     },
-    ids::{EntryId, SessionId, UserId},
+    ids::{ArtifactId, EntryId, SessionId, UserId},
     server::{context::Ctx, db::Tx},
 };
 
@@ -92,6 +92,7 @@ pub async fn send_message(ctx: &Ctx, session: SessionId, input: CreateMessage) -
     let last = newcomers(&mut tx, &access, &resolved.artifacts, actor, now).await?.unwrap_or(number);
     store::mark_read(&mut tx, session, actor, last, now).await?;
     let mentioned = others(&resolved, actor);
+    marketplace::service::note_uses(&mut tx, actor, &named(&resolved), now).await?;
     notify_mentioned(ctx, &mut tx, &access, (id, number), &resolved.text, &mentioned).await?;
     record(ctx, &mut tx, Event::new("session.message_sent").team(access.team).subject(session)).await?;
     tx.commit().await?;
@@ -105,6 +106,10 @@ pub async fn send_message(ctx: &Ctx, session: SessionId, input: CreateMessage) -
 
 fn others(resolved: &Resolved, actor: UserId) -> Vec<UserId> {
     resolved.people.iter().copied().filter(|person| *person != actor).collect()
+}
+
+fn named(resolved: &Resolved) -> Vec<ArtifactId> {
+    resolved.artifacts.iter().map(|artifact| artifact.id).collect()
 }
 
 async fn read_back(ctx: &Ctx, id: EntryId) -> AppResult<Entry> {
@@ -162,6 +167,7 @@ pub async fn edit_message(ctx: &Ctx, session: SessionId, id: EntryId, input: Upd
     }
     let last = newcomers(&mut tx, &access, &resolved.artifacts, actor, now).await?.unwrap_or(newest);
     let new: Vec<UserId> = others(&resolved, actor).into_iter().filter(|person| !before.contains(person)).collect();
+    marketplace::service::note_uses(&mut tx, actor, &named(&resolved), now).await?;
     notifications::service::reword(&mut tx, id, &resolved.text).await?;
     notify_mentioned(ctx, &mut tx, &access, (id, row.number), &resolved.text, &new).await?;
     record(ctx, &mut tx, Event::new("session.message_edited").team(access.team).subject(session)).await?;

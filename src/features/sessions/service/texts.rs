@@ -1,7 +1,5 @@
 //! What sessions say, for search, which keeps a copy and asks for what changed. Nothing here looks at rights: search does, by scope.
 
-use std::ops::Range;
-
 use crate::{
     error::AppResult,
     features::{
@@ -25,18 +23,9 @@ pub struct SessionText {
     /// The messages one after the other, those of the last time where there are many.
     pub body: String,
     /// Where each message begins in the body, and its number.
-    messages: Vec<(usize, i64)>,
+    pub messages: Vec<(usize, i64)>,
     pub active_at: i64,
     pub changed: i64,
-}
-
-impl SessionText {
-    /// The message that most of a range of the body is in.
-    pub fn message_at(&self, range: &Range<usize>) -> Option<i64> {
-        let middle = range.start + (range.end - range.start) / 2;
-        let after = self.messages.partition_point(|(at, _)| *at <= middle);
-        self.messages.get(after.checked_sub(1)?).map(|(_, number)| *number)
-    }
 }
 
 /// A session that changed: what it says now; none if it is gone.
@@ -141,21 +130,5 @@ mod tests {
         assert!(newest(&messages(132 + 40)) > first);
         assert_eq!(newest(&[]), i64::MAX);
         assert_eq!(newest(&[(7, MOST * 2)]), i64::MAX, "one that is longer than all that is searched cannot be sent");
-    }
-
-    #[test]
-    fn a_passage_leads_to_the_message_it_is_in() {
-        let text = SessionText {
-            id: SessionId::generate(),
-            scope: SessionScope::generate(),
-            owner: UserId::generate(),
-            title: String::new(),
-            goal: String::new(),
-            body: String::new(),
-            messages: vec![(0, 3), (10, 4), (30, 9)],
-            active_at: 0,
-            changed: 0,
-        };
-        assert_eq!([0..4, 8..20, 12..90].map(|range| text.message_at(&range)), [Some(3), Some(4), Some(9)]);
     }
 }

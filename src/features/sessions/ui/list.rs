@@ -92,6 +92,9 @@ pub fn SessionsPage() -> impl IntoView {
     }
 }
 
+/// The id of the field of words.
+const FILTER: &str = "sessions-q";
+
 #[component]
 fn Filters(query: Memo<SessionQuery>) -> impl IntoView {
     let navigate = use_navigate();
@@ -99,15 +102,26 @@ fn Filters(query: Memo<SessionQuery>) -> impl IntoView {
         navigate(&sessions_address(&next), NavigateOptions { replace: true, scroll: false, ..NavigateOptions::default() });
     });
     let typed = StoredValue::new(0_u32);
+    let look_for = move |text: &str| {
+        let q = Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+        go.run(SessionQuery { q, cursor: None, ..query.get_untracked() });
+    };
     let search = move |text: String| {
         typed.update_value(|typed| *typed += 1);
         let number = typed.get_value();
         page::after_forget(180, move || {
             if typed.try_get_value() == Some(number) {
-                let q = Some(text.trim().to_owned()).filter(|text| !text.is_empty());
-                go.run(SessionQuery { q, cursor: None, ..query.get_untracked() });
+                look_for(&text);
             }
         });
+    };
+    // What stands in the field counts: it may have been typed before the script was ready.
+    let submit = move |event: leptos::ev::SubmitEvent| {
+        event.prevent_default();
+        typed.update_value(|typed| *typed += 1);
+        if let Some(text) = page::input_value(FILTER) {
+            look_for(&text);
+        }
     };
     let to_view = move |view| move || query.with(|query| sessions_address(&SessionQuery { view, cursor: None, ..query.clone() }));
     let hidden = move || {
@@ -115,7 +129,7 @@ fn Filters(query: Memo<SessionQuery>) -> impl IntoView {
         fields.map(|(name, value)| view! { <input type="hidden" name=name value=value/> }).collect_view()
     };
     view! {
-        <form class="toolbar wrap" role="search" action="/sessions" method="get" on:submit=|event| event.prevent_default()>
+        <form class="toolbar wrap" role="search" action="/sessions" method="get" on:submit=submit>
             {hidden}
             <span class="seg" role="group" aria-label="Which sessions">
                 {VIEWS
@@ -129,6 +143,7 @@ fn Filters(query: Memo<SessionQuery>) -> impl IntoView {
                 <span class="sr">"Filter"</span>
                 <input
                     type="text"
+                    id=FILTER
                     name="q"
                     data-filter=""
                     placeholder="Filter by title or goal"

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     error::{AppError, AppResult},
     features::accounts::{self, Action, Role},
-    ids::{TeamId, VolumeId},
+    ids::{TeamId, UserId, VolumeId},
     server::{context::Ctx, db::parse_id},
 };
 
@@ -95,6 +95,16 @@ pub async fn authorise_whole(ctx: &Ctx, id: VolumeId) -> AppResult<VolumeAccess>
         publishing::settled(ctx, row, id).await?;
     }
     Ok(access)
+}
+
+/// The accounts that may do something in a volume, for whoever has to tell them; nobody of the built-in one.
+pub async fn who_may(ctx: &Ctx, id: VolumeId, action: Action) -> AppResult<Vec<UserId>> {
+    let Some(row) = store::by_id(ctx.db().read(), id).await? else { return Ok(Vec::new()) };
+    match row.kind() {
+        VolumeKind::System => Ok(Vec::new()),
+        VolumeKind::User => Ok(vec![parse_id(&row.owner_id)?]),
+        VolumeKind::Team => accounts::service::members_who_may(ctx, parse_id(&row.owner_id)?, action).await,
+    }
 }
 
 /// Every volume that the caller sees, strongest first: one's own, then the teams', then the built-in one.

@@ -13,7 +13,7 @@ use crate::{
         accounts,
         analytics::service::{Event, record},
         artifacts::service as artifacts,
-        sessions,
+        marketplace, sessions,
     },
     ids::{TeamId, VolumeId},
     server::context::Ctx,
@@ -79,6 +79,7 @@ async fn remove_team(ctx: &Ctx, team: TeamId) -> AppResult<()> {
     for volume in store::all_of(&mut tx, VolumeKind::Team, &team.to_string()).await? {
         artifacts::erase_volume(&mut tx, &volume).await?;
         sessions::service::forget_volume(&mut tx, &volume).await?;
+        marketplace::service::forget_volume(&mut tx, &volume).await?;
         store::erase(&mut tx, &volume).await?;
     }
     sessions::service::erase_sessions_of_team(&mut tx, team).await?;

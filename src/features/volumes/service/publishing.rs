@@ -83,9 +83,9 @@ pub async fn number_of(ctx: &Ctx, volume: VolumeId) -> AppResult<Option<i64>> {
     Ok(store::by_id(ctx.db().read(), volume).await?.map(|row| row.seq))
 }
 
-/// Every volume there is.
-pub async fn all_ids(ctx: &Ctx) -> AppResult<Vec<VolumeId>> {
-    store::all_ids(ctx.db().read()).await?.iter().map(|id| parse_id(id)).collect()
+/// Every volume there is, and the number of its newest change.
+pub async fn all_numbers(ctx: &Ctx) -> AppResult<Vec<(VolumeId, i64)>> {
+    store::all_numbers(ctx.db().read()).await?.into_iter().map(|(id, seq)| Ok((parse_id(&id)?, seq))).collect()
 }
 
 /// The volumes of a team, for background work that is the team's.

@@ -86,7 +86,11 @@ fn VolumeView(volume: Volume) -> impl IntoView {
                 </header>
                 <div class="scroll">
                     <div class="page volume-page">
-                        <p class="t2">{about} " " {(total > 0).then(|| view! { <a class="link" href=library>{format!("Open its {}", plural(total, "artifact", "artifacts"))}</a> })}</p>
+                        <p class="t2">
+                            {about} " "
+                            {(total > 0).then(|| view! { <a class="link" href=library>{format!("Open its {}", plural(total, "artifact", "artifacts"))}</a> " " })}
+                            <a class="link" href=format!("/marketplace/installed?volume={id}")>"See what came from the marketplace"</a>
+                        </p>
                         <dl class="facts">
                             {facts
                                 .into_iter()
@@ -191,6 +195,7 @@ fn VolumeMenu(volume: Volume) -> impl IntoView {
         <details class="drop end">
             <summary class="btn ghost icon-only" aria-label="More" title="More"><Icon name="more"/></summary>
             <div class="pop menu">
+                <a href=format!("/marketplace/installed?volume={id}")><Icon name="market"/>"From the marketplace"</a>
                 <a href=format!("/api/v1/volumes/{id}/export") download=""><Icon name="download"/>"Export as a zip"</a>
                 {manage
                     .then(|| {

@@ -20,7 +20,7 @@ pub fn AccountData(me: Me) -> impl IntoView {
         <section class="set">
             <header>
                 <h2>"Export"</h2>
-                <p>"One file with your account: profile, teams, sign-ins, tokens without their secrets, the audit log of what you did, your private sessions, messages, comments, favourites and notifications. Volumes have an export of their own."</p>
+                <p>"One file with your account: profile, teams, sign-ins, tokens without their secrets, the audit log of what you did, your private sessions, messages, comments, favourites and notifications, and what you published, reviewed and reported in the marketplace. Volumes have an export of their own."</p>
                 <a class="btn" href="/api/v1/me/export" rel="external" download="llmos-account.json"><Icon name="download"/>"Download"</a>
             </header>
         </section>
@@ -45,7 +45,7 @@ fn DeleteDialog(me: Me) -> impl IntoView {
         let text = typed.get_untracked();
         let wish =
             if has_password { DeleteMe { password: Some(text), email: None } } else { DeleteMe { password: None, email: Some(text) } };
-        running.run(data::send::<serde_json::Value>("DELETE", "/me", &wish), move |_| page::go("/login"));
+        running.run(data::send::<serde_json::Value>("DELETE", "/me", &wish), move |_| leptos::task::spawn_local(super::leave()));
     };
     view! {
         <Dialog id=DELETE title="Delete your account?".to_owned() alert=true>

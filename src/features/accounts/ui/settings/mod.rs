@@ -1,4 +1,4 @@
-//! One's own account: profile, security, tokens, teams, data.
+//! One's own account: profile, security, tokens, keys, teams, data.
 
 mod account_data;
 mod profile;
@@ -10,9 +10,13 @@ use leptos::prelude::*;
 
 use super::frame::{Part, PartBar, PartsPane, part_words, use_part};
 use crate::{
-    browser::response,
+    browser::{editor, offline, page, response},
     error::AppError,
-    features::accounts::state::{SettingsData, use_session},
+    features::{
+        accounts::state::{SettingsData, use_session},
+        marketplace::{state::use_keys, ui::PublisherKeys},
+        search::ui::OfflineSearch,
+    },
     ui::{ErrorView, Icon, Loading, PageTitle, Suspense, Transition, late},
 };
 use account_data::AccountData;
@@ -21,11 +25,13 @@ use security::Security;
 use teams::Teams;
 use tokens::Tokens;
 
-const PARTS: [Part; 5] = [
+const PARTS: [Part; 7] = [
     Part { slug: "profile", icon: "user", words: "Profile" },
     Part { slug: "security", icon: "lock", words: "Security" },
     Part { slug: "tokens", icon: "key", words: "API tokens" },
+    Part { slug: "keys", icon: "signed", words: "Publishing keys" },
     Part { slug: "teams", icon: "users", words: "Teams" },
+    Part { slug: "offline", icon: "offline", words: "Offline" },
     Part { slug: "data", icon: "download", words: "Your data" },
 ];
 
@@ -34,6 +40,7 @@ pub fn SettingsPage() -> impl IntoView {
     let session = use_session();
     let (part, show) = use_part("profile");
     let data = SettingsData::new(part);
+    let keys = use_keys(Memo::new(move |_| part.with(|part| part == "keys")));
     let title = Signal::derive(move || part.with(|part| part_words(&PARTS, part)).to_owned());
     view! {
         <PageTitle text=title/>
@@ -64,10 +71,12 @@ pub fn SettingsPage() -> impl IntoView {
                                             view! { <ErrorView error=error/> }.into_any()
                                         }
                                         (Ok(me), "profile") => late(|| view! { <Profile me=me/> }).into_any(),
-                                        // These two read further answers.
+                                        // These read further answers.
                                         (Ok(me), "security") => view! { <Security me=me data=data/> }.into_any(),
                                         (Ok(_), "tokens") => view! { <Tokens data=data/> }.into_any(),
+                                        (Ok(me), "keys") => view! { <PublisherKeys account=me.person.id keys=keys/> }.into_any(),
                                         (Ok(me), "teams") => late(|| view! { <Teams me=me/> }).into_any(),
+                                        (Ok(me), "offline") => late(move || view! { <OfflineSearch account=me.person.id/> }).into_any(),
                                         (Ok(me), "data") => late(|| view! { <AccountData me=me/> }).into_any(),
                                         (Ok(_), _) => {
                                             response::set_status(404);
@@ -81,4 +90,11 @@ pub fn SettingsPage() -> impl IntoView {
             </section>
         </main>
     }
+}
+
+/// Nothing of the account stays on this device.
+async fn leave() {
+    editor::forget_all().await;
+    offline::forget().await;
+    page::go("/login");
 }

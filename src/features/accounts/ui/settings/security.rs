@@ -2,8 +2,9 @@
 
 use leptos::prelude::*;
 
+use super::leave;
 use crate::{
-    browser::{data, editor, page},
+    browser::{data, page},
     features::accounts::{
         api::SignOut,
         model::{ChangePassword, Me, SignIn},
@@ -110,12 +111,6 @@ fn GitHub(me: Me) -> impl IntoView {
             }}
         </Suspense>
     }
-}
-
-/// Nothing of the account stays on this device.
-async fn leave() {
-    editor::forget_all().await;
-    page::go("/login");
 }
 
 #[component]

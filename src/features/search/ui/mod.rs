@@ -1,14 +1,17 @@
 //! The search page: the question, what was found, and how it can be narrowed. All of it is in the address.
 
+mod offline;
+
 use leptos::prelude::*;
 use leptos_router::{
     NavigateOptions,
     hooks::{use_navigate, use_query_map},
 };
+use uuid::Uuid;
 
 use super::{
     model::{Count, Found, LIMIT_DEFAULT, Piece, SearchFacets, SearchHit, SearchPage, SearchQuery, SearchSort, Why, values},
-    state::{hit_address, remember_search, search_address, search_query, similar_to, toggled, use_search},
+    state::{hit_address, remember_search, search_address, search_query, similar_to, tell_opened, toggled, use_search},
 };
 use crate::{
     browser::page,
@@ -16,13 +19,17 @@ use crate::{
         artifacts::model::{Kind, category_words},
         volumes::state::use_volumes,
     },
-    ids::ArtifactId,
-    ui::{EmptyState, ErrorView, Icon, KindMark, Loading, PageTitle, Time, Transition, count, drop_down, page_keys},
+    ids::{ArtifactId, VolumeId},
+    ui::{EmptyState, ErrorView, Icon, KindMark, Loading, PageTitle, Time, Transition, count, drop_down, kept_fields, page_keys},
 };
+
+pub use offline::OfflineSearch;
 
 const HITS: &str = ".hits a.cover";
 /// Tags beside the results.
 const TAGS: usize = 12;
+/// What a version looks like, for the browser's own check.
+const VERSION: &str = r"\s*v?\d+(\.\d+){0,2}\s*";
 const DAY_MS: i64 = 86_400_000;
 
 const SORTS: [(Option<SearchSort>, &str); 3] =
@@ -33,6 +40,7 @@ pub fn SearchPageView() -> impl IntoView {
     let params = use_query_map();
     let query = Memo::new(move |_| params.with(search_query));
     let found = use_search(query);
+    let show = RwSignal::new("list");
     page_keys(|key| {
         let step = match key.key.as_str() {
             "j" | "ArrowDown" => 1,
@@ -42,15 +50,23 @@ pub fn SearchPageView() -> impl IntoView {
         !key.command && page::step_focus(HITS, step).is_some()
     });
     let title = Signal::derive(move || query.with(|query| query.q.clone()).unwrap_or_else(|| "Search".to_owned()));
-    let facets = move || found.get().and_then(Result::ok).map(|page| view! { <Facets facets=page.facets query=query/> });
+    let facets = move || found.get().and_then(Result::ok).map(|page| view! { <Facets facets=page.facets query=query show=show/> });
     view! {
         <PageTitle text=title/>
-        <main class="main panes p-search" id="main" tabindex="-1">
-            <section class="pane wide-only" aria-label="Narrow it">
-                <header class="bar"><h2>"Narrow it"</h2></header>
+        <main class="main panes p-search" id="main" tabindex="-1" data-show=move || show.get()>
+            // Where it lies over the results, a choice closes it.
+            <section class="pane" aria-label="Narrow it" data-part="nav" on:click=move |event| {
+                if page::pressed(&event, "a") {
+                    show.set("list");
+                }
+            }>
+                <header class="bar">
+                    <h2>"Narrow it"</h2>
+                    <button type="button" class="btn ghost icon-only narrow-only push" aria-label="Close" title="Close" on:click=move |_| show.set("list")><Icon name="x"/></button>
+                </header>
                 <div class="scroll facets"><Transition>{facets}</Transition></div>
             </section>
-            <section class="pane" aria-label="Results">
+            <section class="pane" aria-label="Results" data-part="list">
                 <header class="bar">
                     <h1 class="sr">"Search"</h1>
                     <SearchField query=query/>
@@ -61,7 +77,7 @@ pub fn SearchPageView() -> impl IntoView {
                             .with(|query| query.q.is_some())
                             .then(|| found.get().and_then(Result::ok))
                             .flatten()
-                            .map(|page| view! { <Toolbar page=page query=query/> })
+                            .map(|page| view! { <Toolbar page=page query=query show=show/> })
                     }}
                 </Transition>
                 <div class="scroll">
@@ -111,21 +127,9 @@ fn SearchField(query: Memo<SearchQuery>) -> impl IntoView {
             go.run(text);
         }
     };
-    let hidden = move || {
-        // Without script the form keeps the filters.
-        let kept = query.with(|query| {
-            [
-                ("kind", query.kind.clone()),
-                ("category", query.category.clone()),
-                ("tag", query.tag.clone()),
-                ("volume", query.volume.map(|id| id.to_string())),
-            ]
-        });
-        kept.into_iter().filter_map(|(name, value)| Some(view! { <input type="hidden" name=name value=value?/> })).collect_view()
-    };
     view! {
         <form class="grow row" role="search" action="/search" method="get" on:submit=submit>
-            {hidden}
+            {move || query.with(|query| kept_fields(&first_page(query), &["q"]))}
             <label class="input grow">
                 <Icon name="search"/>
                 <span class="sr">"What do you need?"</span>
@@ -148,26 +152,19 @@ fn SearchField(query: Memo<SearchQuery>) -> impl IntoView {
 }
 
 #[component]
-fn Toolbar(page: SearchPage, query: Memo<SearchQuery>) -> impl IntoView {
+fn Toolbar(page: SearchPage, query: Memo<SearchQuery>, show: RwSignal<&'static str>) -> impl IntoView {
     let with = move |change: &dyn Fn(&mut SearchQuery)| changed_address(query, change);
     let explained = query.with_untracked(|query| query.explain.is_some());
     let sort = query.with_untracked(|query| query.sort);
     let entries = SORTS.map(|(known, words)| (with(&|query| query.sort = known), words.to_owned(), None, known == sort)).to_vec();
     let shown = SORTS.iter().find(|(known, _)| *known == sort).map_or("", |(_, words)| words).to_owned();
-    let more = page.facets.kinds.iter().map(|count| (count.value.as_str().to_owned(), count.count)).collect::<Vec<_>>();
-    let kinds = query.with_untracked(|query| query.kind.clone());
-    let of_kind = more
-        .into_iter()
-        .map(|(kind, number)| {
-            let on = values(kinds.as_deref()).contains(&kind.as_str());
-            (with(&|query| query.kind = toggled(kinds.as_deref(), &kind)), kind.clone(), Some(number as i64), on)
-        })
-        .collect();
+    let narrowed = query.with_untracked(is_narrowed);
     view! {
         <div class="toolbar">
             <span class="f12 t2" role="status">
                 <b>{count(page.total as i64)}</b>
                 {format!(" found in {}", took(page.took_ms))}
+                {page.device.then_some(", on this device")}
                 {match (page.semantic, page.waiting) {
                     (false, _) => ", by words".to_owned(),
                     (true, 0) => String::new(),
@@ -175,7 +172,7 @@ fn Toolbar(page: SearchPage, query: Memo<SearchQuery>) -> impl IntoView {
                 }}
             </span>
             <span class="push row gap-8">
-                <span class="narrow-only">{drop_down("Kind", kinds.clone().unwrap_or_else(|| "any".to_owned()), kinds.is_some(), of_kind)}</span>
+                <button type="button" class="chip line narrow-only" class:on=narrowed on:click=move |_| show.set("nav")>"Filters"</button>
                 <a class="chip line" class:on=explained href=with(&|query| query.explain = (!explained).then_some(true)) aria-current=explained.then_some("true")>"Why"</a>
                 {drop_down("Sort", shown, sort.is_some(), entries)}
             </span>
@@ -192,7 +189,7 @@ fn Hits(page: SearchPage, query: SearchQuery) -> impl IntoView {
     let before = (offset > 0).then(|| at(offset.saturating_sub(LIMIT_DEFAULT as usize)));
     let after = (next < page.total).then(|| at(next));
     view! {
-        <ol class="hits" start=(offset + 1).to_string()>{page.hits.into_iter().map(|hit| view! { <HitRow hit=hit/> }).collect_view()}</ol>
+        <ol class="hits" start=(offset + 1).to_string()>{page.hits.into_iter().zip(offset + 1..).map(|(hit, position)| view! { <HitRow hit=hit position=position query=page.query/> }).collect_view()}</ol>
         <nav class="pager" aria-label="Pages">
             <span>{format!("{} to {} of {}", count(offset as i64 + 1), count(next as i64), count(page.total as i64))}</span>
             {before.map(|address| view! { <a class="btn s" href=address><Icon name="chev-l"/>"Before"</a> })}
@@ -202,13 +199,14 @@ fn Hits(page: SearchPage, query: SearchQuery) -> impl IntoView {
 }
 
 #[component]
-fn HitRow(hit: SearchHit) -> impl IntoView {
+fn HitRow(hit: SearchHit, position: usize, query: Option<Uuid>) -> impl IntoView {
     let address = hit_address(&hit);
+    let id = hit.id.clone();
     let score = format!("{:.2}", hit.score);
     view! {
         <li class="hit">
             <FoundMark found=hit.kind/>
-            <a class="t cover" href=address><span class="trunc">{marked(hit.name_pieces)}</span></a>
+            <a class="t cover" href=address on:click=move |_| tell_opened(query, position, &id)><span class="trunc">{marked(hit.name_pieces)}</span></a>
             <span class="score" title="From 0 to 1, among these results">
                 <span class="meter" style=format!("--v:{score};--mc:var(--text-2)") aria-hidden="true"><i></i></span>
                 {score.clone()}
@@ -245,7 +243,7 @@ fn WhyRow(why: Why) -> impl IntoView {
 }
 
 #[component]
-fn Facets(facets: SearchFacets, query: Memo<SearchQuery>) -> impl IntoView {
+fn Facets(facets: SearchFacets, query: Memo<SearchQuery>, show: RwSignal<&'static str>) -> impl IntoView {
     let volumes = use_volumes();
     let now = query.get_untracked();
     let with = move |change: &dyn Fn(&mut SearchQuery)| changed_address(query, change);
@@ -268,6 +266,14 @@ fn Facets(facets: SearchFacets, query: Memo<SearchQuery>) -> impl IntoView {
             })
             .collect::<Vec<_>>()
     };
+    // Only what is in the marketplace has a rating.
+    let rated = facets.kinds.iter().any(|Count { value, count }| *value == Found::Listing && *count > 0) || now.min_rating.is_some();
+    let ratings: Vec<AnyView> = [(4.0, "4 stars and up"), (3.0, "3 stars and up")]
+        .map(|(least, words)| {
+            let on = now.min_rating == Some(least);
+            row(with(&|query| query.min_rating = (!on).then_some(least)), words.to_owned(), None, on).into_any()
+        })
+        .into();
     let kinds = facets.kinds.into_iter().map(|Count { value, count }| Count { value: value.as_str().to_owned(), count }).collect();
     let people = facets
         .authors
@@ -279,14 +285,19 @@ fn Facets(facets: SearchFacets, query: Memo<SearchQuery>) -> impl IntoView {
             row(with(&|query| query.author.clone_from(&next)), value.name.clone(), Some(*count), on).into_any()
         })
         .collect();
-    let places = facets
-        .volumes
-        .iter()
-        .map(|Count { value, count }| {
-            let on = now.volume == Some(*value);
-            row(with(&|query| query.volume = (!on).then_some(*value)), volumes.name_of(*value), Some(*count), on).into_any()
-        })
-        .collect();
+    let chosen = now.volume;
+    // Their names may come later.
+    let places = move || {
+        facets
+            .volumes
+            .iter()
+            .map(|Count { value, count }| {
+                let on = chosen == Some(*value);
+                row(with(&|query| query.volume = (!on).then_some(*value)), volumes.name_of(VolumeId::from(*value)), Some(*count), on)
+                    .into_any()
+            })
+            .collect()
+    };
     let since = [(7, "Last 7 days"), (90, "Last 90 days")]
         .map(|(days, words)| {
             let at = page::now_ms() / DAY_MS * DAY_MS - days * DAY_MS;
@@ -298,11 +309,54 @@ fn Facets(facets: SearchFacets, query: Memo<SearchQuery>) -> impl IntoView {
     tags.truncate(TAGS);
     view! {
         {group("Kind", listed(now.kind.as_deref(), kinds, kind_words, |query, list| query.kind = list))}
-        {group("Volume", places)}
+        {move || group("Volume", places())}
         {group("Category", listed(now.category.as_deref(), facets.categories, category_words, |query, list| query.category = list))}
         {group("Tag", listed(now.tag.as_deref(), tags, str::to_owned, |query, list| query.tag = list))}
         {group("Author", people)}
+        {rated.then(|| group("Rating", ratings))}
         {group("Updated", since)}
+        <Versions query=query show=show/>
+    }
+}
+
+/// From which version to which.
+#[component]
+fn Versions(query: Memo<SearchQuery>, show: RwSignal<&'static str>) -> impl IntoView {
+    let now = query.get_untracked();
+    let navigate = use_navigate();
+    let submit = move |event: leptos::ev::SubmitEvent| {
+        event.prevent_default();
+        let version = |id: &str| page::input_value(id).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+        let (least, most) = (version("min-version"), version("max-version"));
+        navigate(
+            &changed_address(query, &|query| {
+                query.min_version.clone_from(&least);
+                query.max_version.clone_from(&most);
+            }),
+            NavigateOptions { scroll: false, ..NavigateOptions::default() },
+        );
+        show.set("list");
+    };
+    let field = |id: &'static str, name: &'static str, words: &'static str, value: Option<String>| {
+        view! {
+            <label class="row gap-8">
+                <span class="t3 f12">{words}</span>
+                <span class="input grow">
+                    <input type="text" id=id name=name value=value autocomplete="off" placeholder="1.2.0" pattern=VERSION title="Up to three numbers, such as 1.2.0"/>
+                </span>
+            </label>
+        }
+    };
+    view! {
+        <section>
+            <h3>"Version"</h3>
+            <form class="versions" action="/search" method="get" on:submit=submit>
+                {kept_fields(&first_page(&now), &["minVersion", "maxVersion"])}
+                {field("min-version", "minVersion", "From", now.min_version.clone())}
+                {field("max-version", "maxVersion", "To", now.max_version.clone())}
+                <button type="submit" class="btn s">"Apply"</button>
+            </form>
+        </section>
     }
 }
 
@@ -320,8 +374,7 @@ fn Nothing() -> impl IntoView {
 #[component]
 fn NotFound(query: SearchQuery) -> impl IntoView {
     let q = query.q.clone().unwrap_or_default();
-    let narrowed =
-        SearchQuery { q: query.q.clone(), ..SearchQuery::default() } != SearchQuery { explain: None, sort: None, offset: None, ..query };
+    let narrowed = is_narrowed(&query);
     let everywhere = search_address(&SearchQuery { q: Some(q.clone()), ..SearchQuery::default() });
     let text = if narrowed {
         "The filters may leave out what you need."
@@ -337,12 +390,22 @@ fn NotFound(query: SearchQuery) -> impl IntoView {
     }
 }
 
+/// Whether filters leave something out.
+fn is_narrowed(query: &SearchQuery) -> bool {
+    let plain =
+        SearchQuery { q: query.q.clone(), explain: query.explain, sort: query.sort, offset: query.offset, ..SearchQuery::default() };
+    *query != plain
+}
+
 /// The first page of a search that differs in one thing.
 fn changed_address(query: Memo<SearchQuery>, change: &dyn Fn(&mut SearchQuery)) -> String {
-    let mut next = query.get_untracked();
-    next.offset = None;
+    let mut next = first_page(&query.get_untracked());
     change(&mut next);
     search_address(&next)
+}
+
+fn first_page(query: &SearchQuery) -> SearchQuery {
+    SearchQuery { offset: None, ..query.clone() }
 }
 
 /// What it is that was found.
@@ -356,6 +419,13 @@ pub fn FoundMark(found: Found, #[prop(optional)] small: bool) -> impl IntoView {
             <span class=if small { "kind s" } else { "kind" } title="session">
                 <Icon name="session"/>
                 <span class="sr">"session"</span>
+            </span>
+        }
+        .into_any(),
+        Found::Listing => view! {
+            <span class=if small { "kind s" } else { "kind" } title="in the marketplace">
+                <Icon name="market"/>
+                <span class="sr">"in the marketplace"</span>
             </span>
         }
         .into_any(),
@@ -422,6 +492,7 @@ fn kind_words(kind: &str) -> String {
         Some(Found::Tool) => "Tools",
         Some(Found::Agent) => "Agents",
         Some(Found::Session) => "Sessions",
+        Some(Found::Listing) => "Marketplace",
         None => "Others",
     }
     .to_owned()

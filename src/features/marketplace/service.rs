@@ -1,0 +1,63 @@
+//! Use cases of the marketplace.
+
+mod access;
+mod archive;
+mod browse;
+mod catalogue;
+mod checks;
+mod clamav;
+mod deletion;
+mod export;
+mod figures;
+mod files;
+mod item;
+mod keys;
+mod later;
+mod licences;
+mod links;
+mod log;
+mod moderation;
+mod naming;
+mod owners;
+mod plan;
+mod publishing;
+mod rating;
+mod review;
+mod reviews;
+mod screenshots;
+mod shelf;
+mod signing;
+mod submission;
+mod texts;
+mod updates;
+mod volume_lock;
+
+pub use archive::{archive_of, each_blob};
+pub use browse::{browse, items, stats};
+pub use catalogue::{Catalogue, load_catalogue};
+pub use checks::rules as scanner_rules;
+pub use deletion::{delete_listing, delete_submission};
+pub use export::own_marketplace;
+pub use figures::similar;
+pub use files::release_file;
+pub use item::{item, item_for_programs};
+pub use keys::{add_key, list_keys, revoke_key};
+pub use later::{CHECK, RESCAN, check, rescan, rescan_if_rules_changed};
+pub use licences::{check_licence, licences};
+pub use log::{Registry, RegistryInfo, checkpoint, consistency, entries, entry, registry};
+pub use moderation::{DISABLE, appeal_moderation, cases, disable_copies, enable_copy, events, moderate, report};
+pub use naming::reserve;
+pub use owners::{
+    add_owner, change_listing, leave_everything, listing_owners, management, own_listings, refuse_while_publishing, remove_owner,
+};
+pub use plan::plan;
+pub use publishing::{draft, publish};
+pub use rating::rate;
+pub use review::{appeal, review};
+pub use reviews::{delete_review, hide_review, note_uses, reply, reviews, show_review};
+pub use screenshots::{add_screenshot, arrange_screenshots, delete_screenshot, screenshot};
+pub use signing::{bundle_of, sign, withdraw};
+pub use submission::{my_submissions, submission, submissions_in_review};
+pub use texts::{ChangedListing, ListingText, changed_listings, number, readable_number, texts_of};
+pub use updates::{TELL, UPDATE, set_settings, tell, update_all};
+pub use volume_lock::{change_lock, check_updates, forget_volume, install, installed, pin, volume_lock};
