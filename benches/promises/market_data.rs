@@ -22,7 +22,8 @@ const PEOPLE: usize = 20_000;
 const DIMENSION: usize = 384;
 /// Rows written at once.
 const ROWS: usize = 500;
-const WORDS: [&str; 32] = [
+/// What texts are made of.
+pub const WORDS: [&str; 32] = [
     "incident",
     "runbook",
     "terraform",

@@ -8,28 +8,10 @@ use std::{
 use serde_json::json;
 use zip::{ZipWriter, write::SimpleFileOptions};
 
-use crate::{Figure, Result, percentile, server::Server};
+use crate::{Figure, Result, market_data::WORDS, percentile, server::Server};
 
 const ARTIFACTS: usize = 100_000;
 const CATEGORIES: [&str; 6] = ["data-analysis", "web-dev", "security", "testing", "financial", "legal"];
-const WORDS: [&str; 16] = [
-    "incident",
-    "runbook",
-    "terraform",
-    "review",
-    "postgres",
-    "latency",
-    "invoice",
-    "contract",
-    "valuation",
-    "pipeline",
-    "audit",
-    "playbook",
-    "schema",
-    "deploy",
-    "budget",
-    "research",
-];
 const ROUNDS: usize = 40;
 
 pub async fn run() -> Result<Vec<Figure>> {
@@ -140,7 +122,8 @@ pub fn archive(range: std::ops::Range<usize>) -> Result<Vec<u8>> {
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
     let options = SimpleFileOptions::default();
     for number in range {
-        let word = |step: usize| WORDS[(number * step + number / WORDS.len()) % WORDS.len()];
+        let words = &WORDS[..16];
+        let word = |step: usize| words[(number * step + number / words.len()) % words.len()];
         let (a, b, c) = (word(1), word(3), word(7));
         let tag = if number % 20_000 == 7 { "rare" } else { c };
         let text = format!(

@@ -188,7 +188,7 @@ test.describe("with something published by somebody else", () => {
     await expect(page.getByText("Trim the wicks at six.")).toBeVisible();
   });
 
-  test("catalogue, item and lock read without script @noscript", async ({ page, account, admin, playwright, baseURL }) => {
+  test("catalogue, item and lock read without script @noscript", async ({ page, account, admin, playwright, baseURL, javaScriptEnabled }) => {
     void account;
     const request = page.context().request;
     const [lamps, tag] = [unique("lamp-care"), unique("harbor")];
@@ -203,11 +203,10 @@ test.describe("with something published by somebody else", () => {
     await expect(page.getByRole("heading", { level: 1, name: /Lamp care/ }).first()).toBeVisible();
     await expect(page.getByText("Slowly, and with care.")).toBeVisible();
     await page.goto("/marketplace/installed");
-    await page.getByLabel("Volume").selectOption(volume.id);
     // With script the choice is enough, once the page listens.
-    const show = page.getByRole("button", { name: "Show" });
-    if (await show.isVisible()) await show.click();
-    else await page.goto(`/marketplace/installed?volume=${volume.id}`);
+    if (javaScriptEnabled) await ready(page);
+    await page.getByLabel("Volume").selectOption(volume.id);
+    if (!javaScriptEnabled) await page.getByRole("button", { name: "Show" }).click();
     await expect(line(page, `Lamp care ${tag}`)).toBeVisible();
   });
 });

@@ -3,6 +3,7 @@
 
 mod folders;
 mod market;
+mod market_keys;
 mod market_owners;
 mod search;
 mod user;

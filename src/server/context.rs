@@ -41,6 +41,11 @@ pub enum Via {
 }
 
 impl Actor {
+    /// An account with the rights that it has in its teams, and none of the server's.
+    pub fn member(person: Person, via: Via) -> Self {
+        Self { person, administrator: false, moderator: false, via }
+    }
+
     pub fn id(&self) -> UserId {
         self.person.id
     }

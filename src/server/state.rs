@@ -81,6 +81,7 @@ impl AppState {
         let db = Db::open(&config.database_url).await?;
         let blobs = Blobs::open(&config.data_dir)?;
         let signing_key = super::secrets::signing_key(config.secret_key.as_deref(), &config.data_dir)?;
+        let registry = Registry::open(&db, &config.public_url(), &signing_key).await?;
         let http = reqwest::Client::builder()
             .user_agent(concat!("llmos-lite/", env!("CARGO_PKG_VERSION")))
             .timeout(std::time::Duration::from_secs(15))
@@ -93,7 +94,7 @@ impl AppState {
             library: LibraryIndex::new(),
             market: Catalogue::default(),
             rules: Arc::new(scanner_rules(&config.data_dir.join("rules"))?),
-            registry: Registry::new(&config.public_url(), &signing_key),
+            registry,
             search: SearchIndex::default(),
             search_model: search::service::Model::new(&config, &http),
             usage: Later::default(),

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::{
     app::{Answer, Client, TestApp, text},
-    marketplace::{Publisher, looked_at, people, skill, with},
+    marketplace::{Publisher, ask, looked_at, people, skill, with},
     volumes::volume,
 };
 
@@ -34,11 +34,6 @@ const ITEM: [&str; 20] = [
     "updatedAt",
     "slug",
 ];
-
-async fn ask(client: &Client, method: Method, path: &str, body: Value) -> Answer {
-    let request = client.request(method, &format!("/api/marketplace{path}"));
-    client.answer(if body.is_null() { request } else { request.json(&body) }).await
-}
 
 async fn read(client: &Client, path: &str) -> Answer {
     let answer = ask(client, Method::GET, path, Value::Null).await;
@@ -255,6 +250,44 @@ app_test!(what_is_sent_without_a_version_is_the_next_patch, |app| {
         own.contains(&"lamp-care".to_owned()) && own.contains(&"harbor-dues-2026".to_owned()) && !own.contains(&"pilot".to_owned()),
         "{own:?}"
     );
+});
+
+app_test!(what_is_signed_before_it_is_sent_is_public_once_it_is_approved, |app| {
+    let (maya, ines, _) = people(app).await;
+    assert_eq!(ines.client.post("/marketplace/listings", json!({ "slug": "lamp-care" })).await.0, 201);
+    // What a program makes by itself: the statement of a release that nobody has yet.
+    let draft = ines.submit(skill("lamp-care", "1.0.0", "Trim.")).await;
+    let address = format!("/marketplace/submissions/{}", text(&draft["submission"]["id"]));
+    let (_, draft) = ines.client.get(&address).await;
+    assert_eq!(ines.client.delete(&address).await.0, 204);
+    let mut signature = ines.signature(&draft);
+    signature["payload"] = draft["payload"].clone();
+    let signed = |body: Value, signature: &Value| with(body, json!({ "signature": signature }));
+    let publish = async |body: Value| ask(&ines.client, Method::POST, "/publish", body).await;
+
+    let forged = with(signature.clone(), json!({ "signature": BASE64_STANDARD.encode([7; 64]) }));
+    let nameless = with(signature.clone(), json!({ "keyId": "0123456789abcdef" }));
+    for (body, says) in [
+        (signed(skill("lamp-care", "1.0.0", "Other words."), &signature), "digest"),
+        (signed(skill("lamp-care", "1.0.1", "Trim."), &signature), "version"),
+        (signed(skill("buoy-log", "1.0.0", "Trim."), &signature), "item"),
+        (signed(skill("lamp-care", "1.0.0", "Trim."), &forged), "not of this release"),
+        (signed(skill("lamp-care", "1.0.0", "Trim."), &nameless), "none of your publishing keys"),
+        (signed(skill("lamp-care", "1.0.0", "Trim."), &with(signature.clone(), json!({ "payload": "e30=" }))), "no statement"),
+    ] {
+        let refused = publish(body).await;
+        assert_eq!(refused.status, 400, "{says}: {}", refused.text);
+        assert!(refused.text.contains(says), "{says}: {}", refused.text);
+    }
+    assert_eq!(ines.client.get("/marketplace/mine").await.1, json!([]), "nothing half-done");
+
+    let made = publish(signed(skill("lamp-care", "1.0.0", "Trim."), &signature)).await;
+    assert_eq!((made.status, &made.json()["submission"]["signed"]), (201, &json!(true)), "{}", made.text);
+    let made = made.json();
+    looked_at(&maya, &made).await;
+    let address = format!("/marketplace/submissions/{}/review", text(&made["submission"]["id"]));
+    let (_, approved) = maya.post(&address, json!({ "verdict": "approve", "reason": "Fine." })).await;
+    assert_eq!(approved["submission"]["state"], "public", "{approved}");
 });
 
 app_test!(items_are_installed_rated_and_kept_up_to_date, |app| {

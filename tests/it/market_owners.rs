@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     app::{Client, TestApp, text},
-    marketplace::{Publisher, change, people, skill, stable, team_volume, with},
+    marketplace::{Publisher, change, looked_at, people, skill, stable, team_volume, with},
     volumes::volume,
 };
 
@@ -269,6 +269,7 @@ app_test!(an_old_name_leads_on_for_ever, |app| {
 
     // What was signed under the old name and waited is signed again, then it is public under the new one.
     let address = format!("/marketplace/submissions/{}", text(&waiting["submission"]["id"]));
+    looked_at(&maya, &waiting).await;
     let (_, approved) = maya.post(&format!("{address}/review"), json!({ "verdict": "approve" })).await;
     assert_eq!((&approved["submission"]["state"], &approved["submission"]["signed"]), (&json!("approved"), &json!(false)), "{approved}");
     assert_eq!(ines.sign(&waiting).await.1["submission"]["state"], "public");
@@ -447,6 +448,7 @@ app_test!(a_submission_is_taken_back_before_it_is_public, |app| {
     assert_eq!(ines.client.delete(&address).await.0, 409, "it was decided");
     let made = ines.submit(skill("lamp-care", "1.0.0", "Trim the wicks.")).await;
     let address = format!("/marketplace/submissions/{}", text(&made["submission"]["id"]));
+    looked_at(&maya, &made).await;
     assert_eq!(maya.post(&format!("{address}/review"), json!({ "verdict": "approve" })).await.0, 200);
     assert_eq!(ines.client.delete(&address).await.0, 204);
     let (_, queue) = maya.get("/marketplace/submissions").await;

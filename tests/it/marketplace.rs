@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use llmos_lite::features::marketplace::service::Registry;
 use llmos_trust::{
     Bundle, Envelope, Expected, PublicKey, SigningKey, TrustRoot,
     statement::{KeyAction, KeyStatement},
@@ -11,7 +12,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{
-    app::{Client, TestApp, text},
+    app::{Answer, Client, TestApp, text},
     volumes::{commit, create, head, save, volume},
 };
 
@@ -298,10 +299,15 @@ app_test!(a_skill_is_published_found_installed_rated_updated_and_rolled_back, |a
     assert_eq!((status, &lock["installations"]), (200, &json!([])), "{lock}");
 });
 
-pub async fn stable(client: &Client, method: Method, path: &str, body: Value) -> (u16, Value) {
+/// Asks the interface that stays.
+pub async fn ask(client: &Client, method: Method, path: &str, body: Value) -> Answer {
     let request = client.request(method, &format!("/api/marketplace{path}"));
-    let request = if body.is_null() { request } else { request.json(&body) };
-    let answer = client.answer(request).await;
+    client.answer(if body.is_null() { request } else { request.json(&body) }).await
+}
+
+/// The same, of which only the status and what was said matter.
+pub async fn stable(client: &Client, method: Method, path: &str, body: Value) -> (u16, Value) {
+    let answer = ask(client, method, path, body).await;
     (answer.status, answer.json())
 }
 
@@ -454,4 +460,14 @@ app_test!(the_interface_that_stays, |app| {
     for path in ["/installed", "/check-updates", "/my-items"] {
         assert_eq!(stable(&visitor, Method::GET, path, Value::Null).await.0, 401, "{path}");
     }
+});
+
+app_test!(a_log_goes_on_under_the_name_that_it_began_with_wherever_the_server_moves, |app| {
+    let (maya, ines, tom) = people(app).await;
+    let moved = async || Registry::open(&app.state.db, "https://skills.example.org", &app.state.signing_key).await.expect("a registry");
+    assert_eq!(moved().await.origin, "skills.example.org/marketplace", "nothing was logged yet");
+    ines.publish(&maya, skill("lamp-care", "1.0.0", "Trim the wicks.")).await;
+    let (_, log) = tom.get("/log").await;
+    let moved = moved().await;
+    assert_eq!((json!(moved.origin), json!(moved.public().to_string())), (log["origin"].clone(), log["key"].clone()));
 });

@@ -47,6 +47,19 @@ pub struct NewNotification<'a> {
     pub spot: Spot,
 }
 
+impl<'a> NewNotification<'a> {
+    /// One that is seen whatever one's teams are and leads to the subject as a whole; each is one of its own.
+    pub fn new(kind: NotificationKind, subject: (SubjectKind, impl ToString), title: &'a str, text: &'a str) -> Self {
+        let (subject, subject_id) = (subject.0, subject.1.to_string());
+        Self { kind, subject, subject_id, team: None, title, source: uuid::Uuid::now_v7().to_string(), text, spot: Spot::default() }
+    }
+
+    /// The same of something that nobody is told of twice.
+    pub fn source(self, source: String) -> Self {
+        Self { source, ..self }
+    }
+}
+
 /// Lets accounts know of something that the caller does, in its transaction; the caller themselves not. [`tell`] follows the commit.
 pub async fn notify(ctx: &Ctx, tx: &mut Tx, to: &[UserId], new: &NewNotification<'_>) -> AppResult<()> {
     let actor = ctx.actor()?.id();
@@ -102,6 +115,15 @@ pub async fn seen_messages(tx: &mut Tx, user: UserId, session: SessionId, number
 /// One has dealt with everything about a subject. Whether something of it was unread.
 pub async fn seen(tx: &mut Tx, user: UserId, subject: impl ToString, now: i64) -> AppResult<bool> {
     Ok(store::mark_read(tx, user, Which::About(&subject.to_string()), now).await? > 0)
+}
+
+/// Lets accounts know of something that is done already.
+pub async fn send(ctx: &Ctx, to: &[UserId], new: &NewNotification<'_>) -> AppResult<()> {
+    let mut tx = ctx.db().write_tx().await?;
+    notify(ctx, &mut tx, to, new).await?;
+    tx.commit().await?;
+    tell(ctx, to).await;
+    Ok(())
 }
 
 /// Tells accounts how many are unread now, after a commit.

@@ -55,9 +55,7 @@ pub fn staging_folder(ctx: &Ctx, job: &str) -> PathBuf {
 pub async fn import(ctx: &Ctx, job: &Job) -> AppResult<serde_json::Value> {
     let payload: ImportPayload = serde_json::from_str(&job.payload)?;
     let folder = staging_folder(ctx, &job.id);
-    let person = accounts::service::person_by_id(ctx, payload.author).await?;
-    let actor = Actor { person, administrator: false, moderator: false, via: Via::Token(Scopes(vec![Scope::Write])) };
-    let ctx = Ctx::internal(ctx.state.clone(), Some(actor));
+    let ctx = accounts::service::acting_for(ctx, payload.author, Via::Token(Scopes(vec![Scope::Write]))).await?;
     let result = import_all(&ctx, job, &payload, &folder).await;
     match &result {
         // It is tried again; everything is still there.

@@ -114,6 +114,12 @@ pub async fn operator(ctx: &Ctx) -> AppResult<Option<Actor>> {
         .transpose()
 }
 
+/// The context of a job that acts for an account: with the rights that it has in its teams now, not those of when the job was queued.
+pub async fn acting_for(ctx: &Ctx, user: UserId, via: Via) -> AppResult<Ctx> {
+    let person = super::person_by_id(ctx, user).await?;
+    Ok(Ctx::internal(ctx.state.clone(), Some(Actor::member(person, via))))
+}
+
 /// What a connection was opened with, to be looked at again while it lasts. Holds hashes, no secrets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -111,7 +111,7 @@ fn note_failure(ctx: &Ctx, account: Account, why: &'static str) {
     let ctx = ctx.clone();
     tokio::spawn(async move {
         let result = async {
-            let actor = Actor { person: account.person()?, administrator: false, moderator: false, via: Via::Operator };
+            let actor = Actor::member(account.person()?, Via::Operator);
             let mut tx = ctx.db().write_tx().await?;
             note(&ctx.on_behalf_of(actor), &mut tx, Audit::new("sign_in.failed", &account.name).detail(why)).await?;
             AppResult::Ok(tx.commit().await?)

@@ -98,9 +98,9 @@ pub struct Publish {
     /// Publish for this team, not for oneself; only for a new listing.
     #[serde(default)]
     pub team: Option<TeamId>,
-    /// The publisher's, over the statement of this release; without it, it is signed later.
+    /// Without it, it is signed later.
     #[serde(default)]
-    pub signature: Option<Signed>,
+    pub signature: Option<SignedStatement>,
 }
 
 /// A file beside the main file.
@@ -118,6 +118,15 @@ pub struct Signed {
     pub key_id: String,
     /// Base64.
     pub signature: String,
+}
+
+/// What a publisher signed before sending it: the server compares it with what it would have given to sign.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct SignedStatement {
+    #[serde(flatten)]
+    pub signed: Signed,
+    /// The statement, base64 of its JSON. Its item is a listing that is there: a new name is reserved first.
+    pub payload: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]

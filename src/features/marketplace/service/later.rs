@@ -22,7 +22,7 @@ use crate::{
         jobs::{self, Job, service::NewJob},
         notifications::{
             self,
-            model::{NotificationKind, Spot, SubjectKind},
+            model::{NotificationKind, SubjectKind},
             service::NewNotification,
         },
         search,
@@ -31,7 +31,7 @@ use crate::{
     server::{
         clock,
         config::Links,
-        context::{Actor, Ctx, Via},
+        context::{Ctx, Via},
         db::Tx,
         error::internal,
     },
@@ -85,9 +85,7 @@ pub async fn check(ctx: &Ctx, job: &Job) -> AppResult<Value> {
     let held = report.iter().any(|finding| finding.blocks);
     let clean = passes(ctx, &listing, &row, &report).await?;
 
-    let person = accounts::service::person_by_id(ctx, row.submitted_by()?).await?;
-    let actor = Actor { person, administrator: false, moderator: false, via: Via::Operator };
-    let ctx = &Ctx::internal(ctx.state.clone(), Some(actor));
+    let ctx = &accounts::service::acting_for(ctx, row.submitted_by()?, Via::Operator).await?;
     let (id, now) = (row.id()?, ctx.now());
     let mut tx = ctx.db().write_tx().await?;
     store::advance_catalogue(&mut tx).await?;
@@ -222,9 +220,7 @@ async fn scan_again(ctx: &Ctx, row: &ReleaseRow) -> AppResult<bool> {
     let (id, now) = (row.id()?, ctx.now());
     let moderators = if flag.is_empty() { Vec::new() } else { accounts::service::moderators(ctx).await? };
     // Of the release's own publisher: who else stands for what the server does by itself.
-    let person = accounts::service::person_by_id(ctx, row.submitted_by()?).await?;
-    let actor = Actor { person, administrator: false, moderator: false, via: Via::Operator };
-    let ctx = &Ctx::internal(ctx.state.clone(), Some(actor));
+    let ctx = &accounts::service::acting_for(ctx, row.submitted_by()?, Via::Operator).await?;
     let mut tx = ctx.db().write_tx().await?;
     store::set_report(&mut tx, id, &findings, held, Some(&report.rules)).await?;
     if !flag.is_empty() {
@@ -232,16 +228,8 @@ async fn scan_again(ctx: &Ctx, row: &ReleaseRow) -> AppResult<bool> {
         store::insert_decision(&mut tx, id, "rescanned", &flag, row.submitted_by()?, now).await?;
         let event = NewEvent { listing: Some(listing.id()?), slug: &listing.slug, action: "flagged", detail: &flag, actor: None };
         store::insert_event(&mut tx, &event, now).await?;
-        let new = NewNotification {
-            kind: NotificationKind::Report,
-            subject: SubjectKind::Moderation,
-            subject_id: "moderation".to_owned(),
-            team: None,
-            title: &listing.name,
-            source: format!("{id} {now}"),
-            text: &format!("Newer rules find in version {}: {flag}", row.version),
-            spot: Spot::default(),
-        };
+        let text = format!("Newer rules find in version {}: {flag}", row.version);
+        let new = NewNotification::new(NotificationKind::Report, (SubjectKind::Moderation, "moderation"), &listing.name, &text);
         notifications::service::notify(ctx, &mut tx, &moderators, &new).await?;
     }
     tx.commit().await?;

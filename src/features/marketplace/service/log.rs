@@ -1,7 +1,7 @@
 //! The transparency log of this registry: what it countersigns, everybody can see, for ever and in one order (RFC 6962, C2SP tlog-checkpoint).
 
 use llmos_trust::{
-    Checkpoint, Envelope, PublicKey, SigningKey,
+    Checkpoint, Envelope, Note, PublicKey, SigningKey,
     log::{self as tree, Hash, NodeId, Nodes},
 };
 use serde::Serialize;
@@ -9,7 +9,12 @@ use serde::Serialize;
 use super::super::store;
 use crate::{
     error::{AppError, AppResult},
-    server::{context::Ctx, db::Tx, error::internal, secrets},
+    server::{
+        context::Ctx,
+        db::{Db, Tx},
+        error::internal,
+        secrets,
+    },
 };
 
 /// Entries of one answer.
@@ -17,17 +22,25 @@ const ENTRIES: i64 = 100;
 
 /// Who this registry is.
 pub struct Registry {
-    /// Its host, and where on it the marketplace is.
+    /// Its host when its log began, and where on it the marketplace is.
     pub origin: String,
     key: SigningKey,
 }
 
 impl Registry {
-    /// The key is made from the server's own: a restored backup, and every node, signs as the same registry.
-    pub fn new(site: &str, server_key: &[u8]) -> Self {
+    /// The key is made from the server's own: a restored backup, and every node, signs as the same registry. A log goes on under the name that
+    /// it began with, wherever the server has moved since: all that was signed says that name.
+    pub async fn open(db: &Db, site: &str, server_key: &[u8]) -> AppResult<Self> {
+        let begun = match store::head(db.read()).await? {
+            Some((_, note)) => {
+                let note: Note = note.parse().map_err(|error| internal("head of the log", &error))?;
+                Some(Checkpoint::read(&note).map_err(|error| internal("head of the log", &error))?.origin)
+            }
+            None => None,
+        };
         let host = site.split_once("://").map_or(site, |(_, rest)| rest).trim_end_matches('/');
         let seed = secrets::derive(server_key, b"llmos-lite registry signing key 1");
-        Self { origin: format!("{host}/marketplace"), key: SigningKey::from_seed(&seed) }
+        Ok(Self { origin: begun.unwrap_or_else(|| format!("{host}/marketplace")), key: SigningKey::from_seed(&seed) })
     }
 
     pub fn public(&self) -> PublicKey {

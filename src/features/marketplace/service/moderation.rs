@@ -29,7 +29,7 @@ use crate::{
         jobs::{self, Job, service::NewJob},
         notifications::{
             self,
-            model::{NotificationKind, Spot, SubjectKind},
+            model::{NotificationKind, SubjectKind},
             service::NewNotification,
         },
         volumes,
@@ -37,7 +37,7 @@ use crate::{
     ids::{ArtifactId, ListingId, UserId, VolumeId},
     server::{
         clock,
-        context::{Actor, Ctx, Via},
+        context::{Ctx, Via},
         db::Tx,
     },
 };
@@ -62,18 +62,7 @@ async fn notify(
     title: &str,
     text: &str,
 ) -> AppResult<Vec<UserId>> {
-    let new = NewNotification {
-        kind,
-        subject: subject.0,
-        subject_id: subject.1,
-        team: None,
-        title,
-        // Each time is one of its own.
-        source: uuid::Uuid::now_v7().to_string(),
-        text,
-        spot: Spot::default(),
-    };
-    notifications::service::notify(ctx, tx, &to, &new).await?;
+    notifications::service::notify(ctx, tx, &to, &NewNotification::new(kind, subject, title, text)).await?;
     Ok(to)
 }
 
@@ -128,6 +117,7 @@ pub async fn cases(ctx: &Ctx) -> AppResult<Vec<ModerationCase>> {
     let ids: Vec<ListingId> = store::cases(ctx.db().read(), CASES).await?.into_iter().collect();
     let rows = store::listings_by_id(ctx.db().read(), &ids).await?;
     let publishers = access::publishers(ctx, rows.iter().map(|row| (row.owner_kind.as_str(), row.owner_id.as_str()))).await?;
+    let mut standings = store::standings(ctx.db().read(), &ids).await?;
     let mut reports: HashMap<ListingId, Vec<_>> = HashMap::new();
     for (listing, report) in store::open_reports(ctx.db().read(), None, REPORTS).await? {
         reports.entry(listing).or_default().push(report);
@@ -143,7 +133,7 @@ pub async fn cases(ctx: &Ctx) -> AppResult<Vec<ModerationCase>> {
             listing_id: id,
             author: access::publisher_in(&publishers, &row),
             kind: row.kind(),
-            standing: store::standing(ctx.db().read(), id).await?,
+            standing: standings.remove(&id).unwrap_or_default(),
             reports: reports.remove(&id).unwrap_or_default(),
             flagged: flagged.remove(&id).unwrap_or_default(),
             slug: row.slug,
@@ -210,10 +200,8 @@ struct Disable {
 /// Disables the installed copies of what was quarantined, or enables them again, volume by volume; everybody whom it concerns is told at once.
 pub async fn disable_copies(ctx: &Ctx, job: &Job) -> AppResult<serde_json::Value> {
     let payload: Disable = serde_json::from_str(&job.payload)?;
-    let person = accounts::service::person_by_id(ctx, payload.by).await?;
     // It only tells: what it may write it asks nobody for.
-    let actor = Actor { person, administrator: false, moderator: false, via: Via::Operator };
-    let ctx = &Ctx::internal(ctx.state.clone(), Some(actor));
+    let ctx = &accounts::service::acting_for(ctx, payload.by, Via::Operator).await?;
     let Some(listing) = store::listings_by_id(ctx.db().read(), &[payload.listing]).await?.pop() else { return Ok(serde_json::Value::Null) };
     let copies = store::installations_of(ctx.db().read(), payload.listing).await?;
     for (volume, artifact, disabled) in &copies {

@@ -21,7 +21,7 @@ use crate::{
         analytics::service::{Event, record},
         notifications::{
             self,
-            model::{NotificationKind, Spot, SubjectKind},
+            model::{NotificationKind, SubjectKind},
             service::NewNotification,
         },
     },
@@ -276,16 +276,7 @@ async fn hand_over(ctx: &Ctx, tx: &mut Tx, row: &ListingRow, heir: Heir, seq: i6
 
 /// Lets an account know what it has become; whom to tell after the commit.
 async fn inform(ctx: &Ctx, tx: &mut Tx, row: &ListingRow, kind: NotificationKind, account: UserId) -> AppResult<Vec<UserId>> {
-    let new = NewNotification {
-        kind,
-        subject: SubjectKind::Ownership,
-        subject_id: row.id.clone(),
-        team: None,
-        title: &row.name,
-        source: uuid::Uuid::now_v7().to_string(),
-        text: "",
-        spot: Spot::default(),
-    };
+    let new = NewNotification::new(kind, (SubjectKind::Ownership, &row.id), &row.name, "");
     notifications::service::notify(ctx, tx, &[account], &new).await?;
     Ok(vec![account])
 }

@@ -194,17 +194,20 @@ async fn solved(ctx: &Ctx, input: &ChangeLock, installed: &[InstallationRow]) ->
     if let Some(unknown) = uninstall.iter().chain(&wanted).find(|slug| !lock.contains_key(*slug)) {
         return Err(AppError::invalid(format!("“{unknown}” is not installed in this volume.")));
     }
-    let mut asked: Vec<(String, VersionReq)> = Vec::new();
-    let mut asks = Vec::new();
+    let mut asked: Vec<(String, VersionReq)> = Vec::with_capacity(input.install.len());
     for text in &input.install {
         let dependency =
             llmos_solver::parse_dependency(text.trim()).map_err(|error| AppError::field("install", format!("“{text}”: {error}")))?;
-        let listing = store::listing_named(ctx.db().read(), &dependency.slug).await?;
-        if let Some(row) = &listing {
-            asks.push(row.id()?);
-        }
-        asked.push((listing.map_or(dependency.slug, |row| row.slug), dependency.range));
+        asked.push((dependency.slug, dependency.range));
     }
+    let names = naming::current_names(ctx, asked.iter().map(|(slug, _)| slug.clone())).await?;
+    for (slug, _) in &mut asked {
+        if let Some(name) = names.get(slug) {
+            slug.clone_from(name);
+        }
+    }
+    let slugs: Vec<String> = asked.iter().map(|(slug, _)| slug.clone()).collect();
+    let asks = store::listings_by_slug(ctx.db().read(), &slugs).await?.iter().map(ListingRow::id).collect::<AppResult<Vec<ListingId>>>()?;
     let catalogue = catalogue(ctx, lock.keys().cloned().chain(asked.iter().map(|(slug, _)| slug.clone())).collect()).await?;
     let mut going = BTreeSet::new();
     for slug in &uninstall {
@@ -322,6 +325,10 @@ async fn acts(ctx: &Ctx, installed: &[InstallationRow], steps: Vec<(LockStep, Ve
     let ids = concerned.iter().map(|row| row.release()).collect::<AppResult<Vec<ReleaseId>>>()?;
     let mut old: HashMap<String, ReleaseRow> =
         store::releases_by_id(ctx.db().read(), &ids).await?.into_iter().map(|row| (row.id.clone(), row)).collect();
+    let versions: Vec<(&str, &str)> =
+        steps.iter().filter_map(|(step, _)| Some((listings.get(&step.slug)?.id.as_str(), step.to.as_deref()?))).collect();
+    let mut new: HashMap<String, ReleaseRow> =
+        store::releases_at(ctx.db().read(), &versions).await?.into_iter().map(|row| (row.listing_id.clone(), row)).collect();
     let artifacts = concerned.iter().map(|row| row.artifact()).collect::<AppResult<Vec<ArtifactId>>>()?;
     let mut folders = artifacts::service::committed_folders(ctx, &artifacts).await?;
     let mut acts = Vec::with_capacity(steps.len());
@@ -336,7 +343,7 @@ async fn acts(ctx: &Ctx, installed: &[InstallationRow], steps: Vec<(LockStep, Ve
         let from = from.and_then(|row| old.remove(&row.release_id).map(|release| ((*row).clone(), release)));
         let to = match &step.to {
             Some(version) => {
-                let row = store::releases_at(ctx.db().read(), &step.slug, version).await?;
+                let row = new.remove(&listing.id);
                 Some(row.ok_or_else(|| AppError::conflict(format!("{} {version} is no longer there.", step.slug)))?)
             }
             None => None,

@@ -365,6 +365,7 @@ pub async fn publish(ctx: &Ctx, input: Publish) -> AppResult<SubmissionDetail> {
     }
     let files = archive::files(ctx, &prepared.main_path, prepared.content.clone(), &prepared.files).await?;
     let (files, archived) = archive::pack(files).await?;
+    let digests = llmos_trust::statement::FileDigest::of(&files);
     let looked = checks::Looked {
         slug: &prepared.slug,
         name: &prepared.name,
@@ -449,12 +450,14 @@ pub async fn publish(ctx: &Ctx, input: Publish) -> AppResult<SubmissionDetail> {
     store::insert_release(&mut tx, &new).await?;
     later::enqueue_check(&mut tx, id, now).await?;
     store::insert_decision(&mut tx, id, "submitted", "", actor, now).await?;
+    if let Some(signed) = &input.signature {
+        let row = store::release(&mut *tx, id).await?.ok_or_else(|| AppError::not_found("release"))?;
+        let listing = store::listing_in(&mut tx, listing).await?.ok_or_else(|| AppError::not_found("item"))?;
+        signing::attach(ctx, &mut tx, (&listing, &row), digests, signed).await?;
+    }
     record(ctx, &mut tx, Event::new("release.submitted").subject(id).data(json!({ "findings": new.report.len(), "held": held }))).await?;
     tx.commit().await?;
     ctx.state.jobs.notify_one();
-    if let Some(signed) = input.signature {
-        signing::sign(ctx, id, signed).await?;
-    }
     super::submission(ctx, id, None).await
 }
 

@@ -14,7 +14,7 @@ use crate::{
         analytics::service::{Event, record},
         notifications::{
             self,
-            model::{NotificationKind, Spot, SubjectKind},
+            model::{NotificationKind, SubjectKind},
             service::NewNotification,
         },
     },
@@ -66,16 +66,8 @@ pub async fn review(ctx: &Ctx, id: ReleaseId, input: Review) -> AppResult<Submis
     }
     store::insert_decision(&mut tx, id, decision, &reason, actor.id(), now).await?;
     record(ctx, &mut tx, Event::new("release.reviewed").subject(id)).await?;
-    let new = NewNotification {
-        kind: NotificationKind::Decision,
-        subject: SubjectKind::Submission,
-        subject_id: id.to_string(),
-        team: None,
-        title: &format!("{} {}", row.name, row.version),
-        source: format!("{id} {now}"),
-        text: if reason.is_empty() { decided(input.verdict) } else { &reason },
-        spot: Spot::default(),
-    };
+    let (title, text) = (format!("{} {}", row.name, row.version), if reason.is_empty() { decided(input.verdict) } else { &reason });
+    let new = NewNotification::new(NotificationKind::Decision, (SubjectKind::Submission, id), &title, text);
     notifications::service::notify(ctx, &mut tx, &[row.submitted_by()?], &new).await?;
     if approves && row.envelope.is_some() {
         signing::go_public(ctx, &mut tx, &listing, &row, row.envelope.as_deref().unwrap_or_default()).await?;

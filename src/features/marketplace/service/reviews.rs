@@ -16,7 +16,7 @@ use crate::{
         analytics::service::{Event, record},
         notifications::{
             self,
-            model::{NotificationKind, Spot, SubjectKind},
+            model::{NotificationKind, SubjectKind},
             service::NewNotification,
         },
     },
@@ -103,16 +103,7 @@ pub async fn reply(ctx: &Ctx, name: &str, reviewer: UserId, input: Reply) -> App
     if text.is_empty() {
         told = notifications::service::withdraw(&mut tx, &source).await?;
     } else if review.reply.is_empty() {
-        let new = NewNotification {
-            kind: NotificationKind::Reply,
-            subject: SubjectKind::Listing,
-            subject_id: id.to_string(),
-            team: None,
-            title: &listing.name,
-            source,
-            text: &text,
-            spot: Spot::default(),
-        };
+        let new = NewNotification::new(NotificationKind::Reply, (SubjectKind::Listing, id), &listing.name, &text).source(source);
         notifications::service::notify(ctx, &mut tx, &[reviewer], &new).await?;
         told.push(reviewer);
     } else {

@@ -8,7 +8,7 @@ use llmos_trust::{
 
 use super::{
     super::{
-        model::{Reason, ReleaseState, Signed, SubmissionDetail},
+        model::{Reason, ReleaseState, Signed, SignedStatement, SubmissionDetail},
         store::{self, ListingRow, ReleaseRow},
     },
     access, archive, keys, log,
@@ -21,7 +21,7 @@ use crate::{
         analytics::service::{Event, record},
         artifacts::model::Kind,
     },
-    ids::ReleaseId,
+    ids::{ReleaseId, UserId},
     server::{clock, context::Ctx, db::Tx, error::internal},
 };
 
@@ -30,8 +30,7 @@ pub fn payload_type() -> &'static str {
 }
 
 /// What a publisher signs with a key: the same bytes each time it is asked.
-async fn statement(ctx: &Ctx, listing: &ListingRow, row: &ReleaseRow, key: PublicKey) -> AppResult<ReleaseStatement> {
-    let files = archive::files_of(ctx, row).await?;
+fn statement(ctx: &Ctx, listing: &ListingRow, row: &ReleaseRow, files: Vec<FileDigest>, key: PublicKey) -> AppResult<ReleaseStatement> {
     Ok(ReleaseStatement {
         registry: ctx.state.registry.origin.clone(),
         item: listing.id.clone(),
@@ -44,7 +43,7 @@ async fn statement(ctx: &Ctx, listing: &ListingRow, row: &ReleaseRow, key: Publi
         version: row.version.clone(),
         digest: row.digest.parse::<Digest>().map_err(|error| internal("digest", &error))?,
         size: row.size.unsigned_abs(),
-        files: FileDigest::of(&files),
+        files,
         licence: row.licence.clone(),
         dependencies: row.dependencies()?.into_iter().map(|of| Dependency { slug: of.slug, range: of.range }).collect(),
         capabilities: serde_json::to_value(row.capabilities()?)?,
@@ -60,8 +59,67 @@ pub async fn payload_for_caller(ctx: &Ctx, listing: &ListingRow, row: &ReleaseRo
     let usable = |known: &&store::KeyRow| known.revoked_at.is_none() && key.as_ref().is_none_or(|key| *key == known.id);
     let Some(known) = keys.iter().find(usable) else { return Ok(None) };
     let key: PublicKey = known.public_key.parse().map_err(|error| internal("publisher's key", &error))?;
-    let envelope = Envelope::new(&statement(ctx, listing, row, key).await?).map_err(|error| internal("statement", &error))?;
+    let files = FileDigest::of(&archive::files_of(ctx, row).await?);
+    let envelope = Envelope::new(&statement(ctx, listing, row, files, key)?).map_err(|error| internal("statement", &error))?;
     Ok(Some(envelope.payload))
+}
+
+/// A key of the caller's that signs.
+fn usable_key(known: Option<store::KeyRow>, actor: UserId) -> AppResult<PublicKey> {
+    let Some(known) = known.filter(|key| key.user_id == actor.to_string()) else {
+        return Err(AppError::field("keyId", "This is none of your publishing keys: add it first."));
+    };
+    if known.revoked_at.is_some() {
+        return Err(AppError::field("keyId", "This key was revoked: sign with another one."));
+    }
+    known.public_key.parse().map_err(|error| internal("publisher's key", &error))
+}
+
+/// The statement with its signature, as it is kept.
+fn sealed(mut envelope: Envelope, key: PublicKey, signature: &str) -> AppResult<String> {
+    let sig = BASE64_STANDARD.decode(signature.trim()).map_err(|_| AppError::field("signature", "A signature is sent in base64."))?;
+    envelope.signatures.push(Signature { keyid: key.id().to_string(), sig });
+    if envelope.verify(1, &[key]).is_err() {
+        return Err(AppError::field(
+            "signature",
+            "This signature is not of this release with that key: sign what the release's page gives.",
+        ));
+    }
+    String::from_utf8(envelope.to_bytes()).map_err(|error| internal("envelope", &error))
+}
+
+/// Keeps a signature with its release, in the transaction that submits that. When the publisher says they signed is theirs to say; all else is
+/// what the server would have given them.
+pub async fn attach(
+    ctx: &Ctx,
+    tx: &mut Tx,
+    (listing, row): (&ListingRow, &ReleaseRow),
+    files: Vec<FileDigest>,
+    input: &SignedStatement,
+) -> AppResult<()> {
+    let actor = ctx.actor()?.id();
+    let key = usable_key(store::key(&mut **tx, &input.signed.key_id).await?, actor)?;
+    let payload = BASE64_STANDARD.decode(input.payload.trim()).map_err(|_| AppError::field("payload", "A statement is sent in base64."))?;
+    let envelope = Envelope { payload, payload_type: payload_type().to_owned(), signatures: Vec::new() };
+    let given: ReleaseStatement =
+        envelope.statement().map_err(|error| AppError::field("payload", format!("This is no statement of a release: {error}.")))?;
+    let at = given.at.parse::<jiff::Timestamp>().ok().filter(|at| (at.as_millisecond() - ctx.now()).abs() <= clock::DAY);
+    if at.is_none() {
+        return Err(AppError::field("payload", "Say as “at” when it was signed: within the last day."));
+    }
+    let ours = ReleaseStatement { at: given.at.clone(), ..statement(ctx, listing, row, files, key)? };
+    if given != ours {
+        let (given, ours) = (serde_json::to_value(given)?, serde_json::to_value(ours)?);
+        let differs = |name: &&String| given.get(name.as_str()) != ours.get(name.as_str());
+        let names: Vec<&str> = ours.as_object().into_iter().flat_map(|ours| ours.keys()).filter(differs).map(String::as_str).collect();
+        return Err(AppError::field(
+            "payload",
+            format!("What was signed is another release than what was sent: see {}.", names.join(", ")),
+        ));
+    }
+    let envelope = sealed(envelope, key, &input.signed.signature)?;
+    store::set_signature(tx, row.id()?, &envelope, &key.id().to_string(), ctx.now()).await?;
+    store::insert_decision(tx, row.id()?, "signed", "", actor, ctx.now()).await
 }
 
 /// Takes the publisher's signature. What is approved goes public with it.
@@ -77,23 +135,11 @@ pub async fn sign(ctx: &Ctx, id: ReleaseId, input: Signed) -> AppResult<Submissi
     if row.envelope.is_some() || !matches!(row.state(), ReleaseState::Review | ReleaseState::Approved) {
         return Err(AppError::conflict("There is nothing to sign: look at the release again."));
     }
-    let known = store::key(ctx.db().read(), &input.key_id).await?.filter(|key| key.user_id == actor.to_string());
-    let Some(known) = known else { return Err(AppError::field("keyId", "This is none of your publishing keys: add it first.")) };
-    if known.revoked_at.is_some() {
-        return Err(AppError::field("keyId", "This key was revoked: sign with another one."));
-    }
-    let key: PublicKey = known.public_key.parse().map_err(|error| internal("publisher's key", &error))?;
-    let mut envelope = Envelope::new(&statement(ctx, &listing, &row, key).await?).map_err(|error| internal("statement", &error))?;
-    let sig = BASE64_STANDARD.decode(input.signature.trim()).map_err(|_| AppError::field("signature", "A signature is sent in base64."))?;
-    envelope.signatures.push(Signature { keyid: known.id.clone(), sig });
-    if envelope.verify(1, &[key]).is_err() {
-        return Err(AppError::field(
-            "signature",
-            "This signature is not of this release with that key: sign what the release's page gives.",
-        ));
-    }
+    let key = usable_key(store::key(ctx.db().read(), &input.key_id).await?, actor)?;
+    let files = FileDigest::of(&archive::files_of(ctx, &row).await?);
+    let envelope = Envelope::new(&statement(ctx, &listing, &row, files, key)?).map_err(|error| internal("statement", &error))?;
+    let text = sealed(envelope, key, &input.signature)?;
     let now = ctx.now();
-    let text = String::from_utf8(envelope.to_bytes()).map_err(|error| internal("envelope", &error))?;
     let mut tx = ctx.db().write_tx().await?;
     // Nobody decides in between: the state is read again with the lock.
     let seq = store::advance_catalogue(&mut tx).await?;
@@ -101,7 +147,7 @@ pub async fn sign(ctx: &Ctx, id: ReleaseId, input: Signed) -> AppResult<Submissi
         .await?
         .filter(|row| row.envelope.is_none())
         .ok_or_else(|| AppError::conflict("It was signed in between."))?;
-    store::set_signature(&mut tx, id, &text, &known.id, now).await?;
+    store::set_signature(&mut tx, id, &text, &key.id().to_string(), now).await?;
     store::insert_decision(&mut tx, id, "signed", "", actor, now).await?;
     if row.state() == ReleaseState::Approved {
         publish_now(ctx, &mut tx, &listing, &row, &text, seq).await?;

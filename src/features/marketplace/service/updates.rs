@@ -19,7 +19,7 @@ use crate::{
         jobs::{self, Job, service::NewJob},
         notifications::{
             self,
-            model::{NotificationKind, Spot, SubjectKind},
+            model::{NotificationKind, SubjectKind},
             service::NewNotification,
         },
         volumes,
@@ -27,7 +27,7 @@ use crate::{
     ids::{ListingId, ReleaseId, UserId, VolumeId},
     server::{
         clock,
-        context::{Actor, Ctx, Via},
+        context::{Ctx, Via},
         db::{Tx, parse_id},
     },
 };
@@ -53,8 +53,7 @@ pub async fn tell(ctx: &Ctx, job: &Job) -> AppResult<Value> {
     let Some(release) = store::release(ctx.db().read(), payload.release).await? else { return Ok(Value::Null) };
     let listing: ListingId = release.listing()?;
     let Ok(version) = semver::Version::parse(&release.version) else { return Ok(Value::Null) };
-    let person = accounts::service::person_by_id(ctx, release.submitted_by()?).await?;
-    let ctx = &Ctx::internal(ctx.state.clone(), Some(Actor { person, administrator: false, moderator: false, via: Via::Operator }));
+    let ctx = &accounts::service::acting_for(ctx, release.submitted_by()?, Via::Operator).await?;
     let mut told = 0;
     for row in store::installed_copies(ctx.db().read(), listing).await? {
         if row.pinned != 0 || semver::Version::parse(&row.version).is_ok_and(|here| here >= version) {
@@ -63,20 +62,10 @@ pub async fn tell(ctx: &Ctx, job: &Job) -> AppResult<Value> {
         let volume: VolumeId = parse_id(&row.volume_id)?;
         let people = volumes::service::who_may(ctx, volume, Action::Commit).await?;
         let text = if release.changelog.is_empty() { "No changelog." } else { &release.changelog };
-        let new = NewNotification {
-            kind: NotificationKind::Update,
-            subject: SubjectKind::Lock,
-            subject_id: volume.to_string(),
-            team: None,
-            title: &row.name,
-            source: format!("{} in {volume}", release.id),
-            text: &format!("{} {}: {text}", row.name, release.version),
-            spot: Spot::default(),
-        };
-        let mut tx = ctx.db().write_tx().await?;
-        notifications::service::notify(ctx, &mut tx, &people, &new).await?;
-        tx.commit().await?;
-        notifications::service::tell(ctx, &people).await;
+        let text = format!("{} {}: {text}", row.name, release.version);
+        let new = NewNotification::new(NotificationKind::Update, (SubjectKind::Lock, volume), &row.name, &text)
+            .source(format!("{} in {volume}", release.id));
+        notifications::service::send(ctx, &people, &new).await?;
         told += people.len();
     }
     Ok(json!({ "told": told }))
@@ -113,9 +102,7 @@ pub async fn update_all(ctx: &Ctx) -> AppResult<Value> {
 async fn update_volume(ctx: &Ctx, settings: &SettingsRow) -> AppResult<usize> {
     let volume: VolumeId = parse_id(&settings.volume_id)?;
     let by: UserId = parse_id(&settings.set_by)?;
-    let person = accounts::service::person_by_id(ctx, by).await?;
-    let actor = Actor { person, administrator: false, moderator: false, via: Via::Token(Scopes(vec![Scope::Read, Scope::Write])) };
-    let ctx = &Ctx::internal(ctx.state.clone(), Some(actor));
+    let ctx = &accounts::service::acting_for(ctx, by, Via::Token(Scopes(vec![Scope::Read, Scope::Write]))).await?;
     let before = ctx.now() - settings.cool_down_days * clock::DAY;
     let mut updated = Vec::new();
     for row in store::installations(ctx.db().read(), volume).await? {
@@ -157,19 +144,7 @@ async fn may_update(ctx: &Ctx, volume: VolumeId, row: &InstallationRow, before: 
 
 async fn tell_updated(ctx: &Ctx, volume: VolumeId, updated: &[String]) -> AppResult<()> {
     let people = volumes::service::who_may(ctx, volume, Action::Commit).await?;
-    let new = NewNotification {
-        kind: NotificationKind::Updated,
-        subject: SubjectKind::Lock,
-        subject_id: volume.to_string(),
-        team: None,
-        title: "Updates",
-        source: uuid::Uuid::now_v7().to_string(),
-        text: &updated.join(", "),
-        spot: Spot::default(),
-    };
-    let mut tx = ctx.db().write_tx().await?;
-    notifications::service::notify(ctx, &mut tx, &people, &new).await?;
-    tx.commit().await?;
-    notifications::service::tell(ctx, &people).await;
-    Ok(())
+    let text = updated.join(", ");
+    let new = NewNotification::new(NotificationKind::Updated, (SubjectKind::Lock, volume), "Updates", &text);
+    notifications::service::send(ctx, &people, &new).await
 }

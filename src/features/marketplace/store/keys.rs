@@ -30,10 +30,10 @@ pub async fn keys_of(pool: &AnyPool, user: UserId) -> AppResult<Vec<KeyRow>> {
     sql.fetch_all(pool).await
 }
 
-pub async fn key(pool: &AnyPool, id: &str) -> AppResult<Option<KeyRow>> {
+pub async fn key<'c>(executor: impl Executor<'c, Database = Any>, id: &str) -> AppResult<Option<KeyRow>> {
     let mut sql = Sql::new(KEY);
     sql.push("id = ").bind(id.to_owned());
-    Ok(sql.fetch_all(pool).await?.pop())
+    Ok(sql.fetch_all(executor).await?.pop())
 }
 
 /// False if there is a key with this id.

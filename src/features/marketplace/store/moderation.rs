@@ -1,9 +1,10 @@
 //! Reports, and how items stand with the moderators.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use sqlx::{Any, AnyPool, Executor};
 
+use super::CHUNK;
 use crate::{
     error::AppResult,
     features::{
@@ -74,6 +75,19 @@ pub async fn standing<'c>(executor: impl Executor<'c, Database = Any>, listing: 
     sql.bind(listing.to_string());
     let row = sql.fetch_all::<(String, String, String)>(executor).await?.pop();
     Ok(row.map(|(state, reason, appeal)| ListingStanding { state, reason, appeal }).unwrap_or_default())
+}
+
+/// The same of many, by the listing's id.
+pub async fn standings(pool: &AnyPool, listings: &[ListingId]) -> AppResult<HashMap<ListingId, ListingStanding>> {
+    let mut found = HashMap::with_capacity(listings.len());
+    for chunk in listings.chunks(CHUNK) {
+        let mut sql = Sql::new("SELECT id, state, state_reason, appeal FROM listings WHERE id IN ");
+        sql.bind_list(chunk);
+        for (id, state, reason, appeal) in sql.fetch_all::<(String, String, String, String)>(pool).await? {
+            found.insert(parse_id(&id)?, ListingStanding { state, reason, appeal });
+        }
+    }
+    Ok(found)
 }
 
 /// Puts a listing into a state; what its publishers said to the one before is settled.

@@ -144,12 +144,20 @@ pub async fn release_states(tx: &mut Tx, ids: &[ReleaseId]) -> AppResult<HashMap
     Ok(states)
 }
 
-/// Releases by slug and version.
-pub async fn releases_at(pool: &AnyPool, slug: &str, version: &str) -> AppResult<Option<ReleaseRow>> {
-    let mut sql = Sql::new(RELEASE);
-    sql.push("JOIN listings l ON l.id = r.listing_id WHERE r.state IN ('public', 'withdrawn') AND l.slug = ").bind(slug.to_owned());
-    sql.push(" AND r.version = ").bind(version.to_owned());
-    Ok(sql.fetch_all(pool).await?.pop())
+/// Releases that are out, by the ids of their listings and their versions.
+pub async fn releases_at(pool: &AnyPool, versions: &[(&str, &str)]) -> AppResult<Vec<ReleaseRow>> {
+    let mut found = Vec::with_capacity(versions.len());
+    for chunk in versions.chunks(CHUNK / 2) {
+        let mut sql = Sql::new(RELEASE);
+        sql.push("WHERE r.state IN ('public', 'withdrawn') AND (");
+        for (at, (listing, version)) in chunk.iter().enumerate() {
+            sql.push(if at == 0 { "(r.listing_id = " } else { " OR (r.listing_id = " }).bind((*listing).to_owned());
+            sql.push(" AND r.version = ").bind((*version).to_owned()).push(")");
+        }
+        sql.push(")");
+        found.extend(sql.fetch_all::<ReleaseRow>(pool).await?);
+    }
+    Ok(found)
 }
 
 /// Which listings need this one in the release that they show: slug and name.

@@ -3,10 +3,7 @@
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
-use super::{
-    parts::Places,
-    publish::{Lines, Refused},
-};
+use super::{parts::Places, publish::Lines};
 use crate::{
     browser::{page, response},
     error::AppError,
@@ -20,7 +17,7 @@ use crate::{
             },
         },
     },
-    ui::{EmptyState, ErrorView, Icon, KindMark, Loading, PageTitle, Time, Transition, late, plural, toast, use_toasts},
+    ui::{EmptyState, ErrorView, FieldError, Icon, KindMark, Loading, PageTitle, Time, Transition, late, plural, toast, use_toasts},
 };
 
 /// The moderators' list of items that somebody complained about.
@@ -168,7 +165,7 @@ pub fn Act(
     view! {
         <form class="form" aria-label=format!("Decide about {name}") on:submit=|event| event.prevent_default()>
             <Lines id=field label="Your reason" name="reason" value=reason rows=2 hint="It is part of the public record." error=running.error/>
-            <Refused error=running.error/>
+            <FieldError error=running.error/>
             <footer class="row wrap">
                 <button type="button" class="btn" class:busy=move || running.busy.get() on:click=move |_| decide.run(ModerationAct::Dismiss)>
                     <Icon name="check"/>

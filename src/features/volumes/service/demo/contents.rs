@@ -44,8 +44,7 @@ const SLUGS: [&str; 12] = [
 
 /// Fills the team and its volume, on behalf of the sample people.
 pub async fn fill(ctx: &Ctx, team: TeamId, volume: VolumeId, people: &[Person]) -> AppResult<()> {
-    let acting =
-        |person: &Person| ctx.on_behalf_of(Actor { person: person.clone(), administrator: false, moderator: false, via: Via::Operator });
+    let acting = |person: &Person| ctx.on_behalf_of(Actor::member(person.clone(), Via::Operator));
     let (Some(first), Some(second)) = (people.first(), people.last()) else { return Ok(()) };
     let (rosa, tomasz) = (acting(first), acting(second));
     let ids = copy_built_in(&rosa, volume).await?;
