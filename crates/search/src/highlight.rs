@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use crate::lexical::Lexical;
+use crate::lexical::{Group, Lexical, is_stop_word};
 use crate::words::words;
 
 /// Knows the words that a query matched, and how much each says. The index keeps no bodies, so who shows a hit brings its text.
@@ -26,7 +26,11 @@ const SNIPPET: usize = 32;
 
 impl Highlighter {
     pub(crate) fn new(lexical: &Lexical) -> Self {
-        let terms = lexical.groups.iter().flat_map(|group| group.variants.iter().map(|variant| (variant.term.clone(), group.weight)));
+        // A page full of marked “a” and “to” shows nothing; a query of nothing else has them marked.
+        let says = |group: &&Group| !is_stop_word(&group.word);
+        let any = !lexical.groups.iter().any(|group| says(&group));
+        let shown = lexical.groups.iter().filter(|group| any || says(group));
+        let terms = shown.flat_map(|group| group.variants.iter().map(|variant| (variant.term.clone(), group.weight)));
         Self { terms: terms.filter(|(_, weight)| *weight > 0.0).collect() }
     }
 

@@ -310,7 +310,7 @@ fn distance(word: &[char], term: &str, most: usize, is_partial: bool) -> Option<
 }
 
 /// Words that carry grammar or politeness, not meaning: they weigh little beside others, yet a query of nothing else is answered.
-fn is_stop_word(word: &str) -> bool {
+pub(crate) fn is_stop_word(word: &str) -> bool {
     const WORDS: &str = " a about after all also am an and any are as at be because been before being between both but by can could did do does \
         doing dont each for from get give had has have having he help her here him his how i if im in into is it its just let like make me more most my \
         need no not of off on once one only or other our out over own please same she should show so some such than that the their them then there \

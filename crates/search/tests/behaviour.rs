@@ -144,3 +144,15 @@ fn suggestions_complete_names_and_tags() {
     assert!(of("").is_empty() && index.suggest("rev", &Filter::default(), 10).is_empty());
     assert!(matches!(index.suggest("coding", &readable(), 1)[0].of, SuggestionOf::Tag { documents: 1 }));
 }
+
+#[test]
+fn small_words_are_marked_only_where_nothing_else_was_asked_for() {
+    let index = index();
+    let text = "Value a company by its discounted cash flow, and say what you think of it";
+    let marked = |asked: &str| {
+        let answer = index.search(&Query { text: asked.to_owned(), filter: readable(), limit: 10, ..Query::default() });
+        answer.highlighter.marks(text).into_iter().map(|mark| text[mark].to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(marked("how do I value a company by its cash"), ["Value", "company", "cash"]);
+    assert_eq!(marked("what by it"), ["by", "what", "it"]);
+}

@@ -25,7 +25,7 @@ use crate::{
     },
     ids::{CommitId, UserId, VolumeId},
     server::{
-        context::{Actor, Ctx, Via},
+        context::{Ctx, Via},
         error::internal,
     },
     ui::plural,

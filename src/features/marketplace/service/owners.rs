@@ -266,7 +266,13 @@ async fn hand_over(ctx: &Ctx, tx: &mut Tx, row: &ListingRow, heir: Heir, seq: i6
     if stays {
         store::insert_co_owner(tx, id, actor, actor, now).await?;
     }
-    note(ctx, tx, (id, &row.slug), "transferred", &format!("to the {kind} {owner}")).await?;
+    let name = match &heir {
+        Heir::Team(team) => {
+            accounts::service::names_of_publishers(ctx, &[*team]).await?.into_iter().map(|(_, name)| format!("the team {name}")).collect()
+        }
+        Heir::Account(account) => accounts::service::person_by_id(ctx, *account).await?.name,
+    };
+    note(ctx, tx, (id, &row.slug), "transferred", &format!("to {name}")).await?;
     record(ctx, tx, Event::new("listing.transferred").subject(id).data(json!({ "to": kind }))).await?;
     match heir {
         Heir::Account(account) => inform(ctx, tx, row, NotificationKind::Owner, account).await,
@@ -357,7 +363,7 @@ pub async fn remove_owner(ctx: &Ctx, name: &str, account: UserId) -> AppResult<L
         };
         store::remove_co_owner(&mut tx, id, heir.person.id).await?;
         store::set_owner(&mut tx, id, (USER, &heir.person.id.to_string()), seq, now).await?;
-        note(ctx, &mut tx, (id, &row.slug), "transferred", &format!("to the user {}", heir.person.id)).await?;
+        note(ctx, &mut tx, (id, &row.slug), "transferred", &format!("to {}", heir.person.name)).await?;
         told = inform(ctx, &mut tx, &row, NotificationKind::Owner, heir.person.id).await?;
     } else if !store::remove_co_owner(&mut tx, id, account).await? {
         return Err(AppError::not_found("co-owner"));
@@ -388,7 +394,7 @@ pub async fn leave_everything(ctx: &Ctx, tx: &mut Tx, account: UserId) -> AppRes
         let Some(heir) = store::co_owners(&mut **tx, id).await?.into_iter().next() else { continue };
         store::remove_co_owner(tx, id, heir.person.id).await?;
         store::set_owner(tx, id, (USER, &heir.person.id.to_string()), seq, ctx.now()).await?;
-        note(ctx, tx, (id, &row.slug), "transferred", &format!("to the user {}", heir.person.id)).await?;
+        note(ctx, tx, (id, &row.slug), "transferred", &format!("to {}", heir.person.name)).await?;
     }
     Ok(())
 }

@@ -380,15 +380,17 @@ pub async fn publish(ctx: &Ctx, input: Publish) -> AppResult<SubmissionDetail> {
             return Err(invalid("dependencies", "It cannot depend on itself, under the name that it had before either."));
         }
     }
-    let missing = unknown_dependencies(ctx, &prepared.dependencies).await?;
-    if let Some(slug) = missing {
-        return Err(invalid("dependencies", format!("There is no “{slug}” in this marketplace.")));
-    }
 
     let now = ctx.now();
     let id = ReleaseId::generate();
     let mut tx = ctx.db().write_tx().await?;
     let seq = store::advance_catalogue(&mut tx).await?;
+    // With the catalogue's number: nobody deletes one of them in between.
+    let needed: Vec<String> = prepared.dependencies.iter().map(|of| of.slug.clone()).collect();
+    let offered = store::offered(&mut tx, &needed).await?;
+    if let Some(slug) = needed.iter().find(|slug| !offered.contains(*slug)) {
+        return Err(invalid("dependencies", format!("There is no “{slug}” in this marketplace.")));
+    }
     let listing = match &before.listing {
         Some(row) => super::owners::unchanged(&mut tx, row).await?.id()?,
         None => {
@@ -467,17 +469,6 @@ fn a(kind: Kind) -> &'static str {
         Kind::Tool => "a tool",
         Kind::Agent => "an agent",
     }
-}
-
-async fn unknown_dependencies(ctx: &Ctx, dependencies: &[Dependency]) -> AppResult<Option<String>> {
-    let slugs: Vec<String> = dependencies.iter().map(|dependency| dependency.slug.clone()).collect();
-    if slugs.is_empty() {
-        return Ok(None);
-    }
-    let names = naming::current_names(ctx, slugs.iter().cloned()).await?;
-    let current = |slug: &String| names.get(slug).unwrap_or(slug).clone();
-    let known = store::listings_by_slug(ctx.db().read(), &slugs.iter().map(current).collect::<Vec<_>>()).await?;
-    Ok(slugs.into_iter().find(|slug| !known.iter().any(|row| row.slug == current(slug) && row.is_listed())))
 }
 
 /// What the checks said, with the version of their rules.

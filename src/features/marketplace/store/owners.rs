@@ -1,6 +1,6 @@
 //! Names that a listing has had, and who has it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use sqlx::{Any, AnyPool, Executor};
 
@@ -52,6 +52,21 @@ pub async fn current_names(pool: &AnyPool, slugs: &[String]) -> AppResult<HashMa
         names.extend(sql.fetch_all::<(String, String)>(pool).await?);
     }
     Ok(names)
+}
+
+/// Which of these names everybody may use, as they are called now or were before.
+pub async fn offered(tx: &mut Tx, slugs: &[String]) -> AppResult<HashSet<String>> {
+    let mut found = HashSet::with_capacity(slugs.len());
+    for chunk in slugs.chunks(CHUNK) {
+        let mut sql = Sql::new("SELECT slug FROM listings WHERE state = 'listed' AND slug IN ");
+        sql.bind_list(chunk);
+        sql.push(
+            " UNION SELECT r.slug FROM listing_redirects r JOIN listings l ON l.id = r.listing_id WHERE l.state = 'listed' AND r.slug IN ",
+        );
+        sql.bind_list(chunk);
+        found.extend(sql.fetch_all::<(String,)>(&mut **tx).await?.into_iter().map(|(slug,)| slug));
+    }
+    Ok(found)
 }
 
 /// Names that lead on to a listing, with the entry of the log that says so, in its order.
