@@ -34,7 +34,7 @@ pub fn ModerationPage() -> impl IntoView {
                     <h1>"Reports"</h1>
                     <span class="push"><a class="btn" href=RECORD><Icon name="log"/>"Record"</a></span>
                 </header>
-                <div class="toolbar"><Places here=MODERATION/></div>
+                <div class="toolbar"><Places here=SUBMISSIONS/></div>
                 <div class="scroll" tabindex="0">
                     <div class="page subs-page">
                         <ModeratorViews here=MODERATION/>

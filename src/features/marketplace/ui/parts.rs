@@ -22,7 +22,7 @@ pub fn CapabilityList(
     let compared = new.is_some();
     let new = new.unwrap_or_default();
     if capabilities.is_empty() {
-        return view! { <p class="t2"><Icon name="check"/>" It declares nothing: no hosts, no paths outside its folder, no commands, no variables, no tools."</p> }
+        return view! { <p class="t2 row gap-4"><Icon name="check"/><span>"It declares nothing: no hosts, no paths outside its folder, no commands, no variables, no tools."</span></p> }
             .into_any();
     }
     let row = |icon: &'static str, words: &'static str, values: Vec<String>, is_new: bool| {
