@@ -51,3 +51,4 @@ mod socket_shutdown;
 mod tree;
 mod usage;
 mod volumes;
+mod webhooks;
