@@ -52,3 +52,4 @@ mod tree;
 mod usage;
 mod volumes;
 mod webhooks;
+mod webhooks_github;

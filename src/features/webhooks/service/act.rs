@@ -35,7 +35,7 @@ use crate::{
 pub const DELIVER: &str = "webhooks.deliver";
 
 /// Read at once.
-const SLICE: i64 = 20;
+const SLICE: i64 = 100;
 /// What was done is written so often at least: several that took no time share a commit.
 const NOTED_WITHIN: Duration = Duration::from_millis(50);
 /// Afterwards it goes to the end of the queue.
@@ -152,7 +152,8 @@ async fn later(ctx: &Ctx, spent: &Job, repository: &str, error: AppError, attemp
 }
 
 async fn act_on(ctx: &Ctx, waiting: &Waiting) -> AppResult<Done> {
-    let event = read_event(&waiting.event, &unpack(&waiting.data)?).map_err(AppError::invalid)?;
+    let payload = unpack(&store::payload(ctx.db().read(), &waiting.id).await?)?;
+    let event = read_event(&waiting.event, &payload).map_err(AppError::invalid)?;
     act(ctx, &event).await
 }
 

@@ -5,11 +5,11 @@ use serde_json::Value;
 use super::{
     super::{
         model::{DeliveriesQuery, Delivery, DeliveryDetail, DeliveryPage, Fixture, WebhooksReport, without_secrets},
-        store::{deliveries as store, networks as networks_store, secrets as secrets_store},
+        store::{deliveries as store, networks as networks_store},
     },
     act,
     intake::unpack,
-    networks,
+    networks, secrets,
 };
 use crate::{
     error::{AppError, AppResult},
@@ -90,7 +90,7 @@ pub async fn report(ctx: &Ctx) -> AppResult<WebhooksReport> {
     let counts = store::counts(pool, first_at(ctx.now() - clock::DAY)).await?;
     let config = &ctx.state.config;
     Ok(WebhooksReport {
-        secret: !config.webhook_secrets.is_empty() || secrets_store::any(pool).await?,
+        secret: secrets::any(ctx).await?,
         day: counts.day,
         waiting: counts.waiting,
         failed: counts.failed,

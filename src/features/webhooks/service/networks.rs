@@ -9,7 +9,10 @@ use ipnet::IpNet;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::{model::AllowList, store::networks as store};
+use super::{
+    super::{model::AllowList, store::networks as store},
+    secrets,
+};
 use crate::{
     error::{AppError, AppResult, ErrorCode},
     features::jobs::service::{NewJob, enqueue},
@@ -93,10 +96,14 @@ pub async fn count(ctx: &Ctx) -> i64 {
     ctx.state.networks.known(ctx).await.len() as i64
 }
 
+/// Nobody is asked where no deliveries are taken.
+async fn is_wanted(ctx: &Ctx) -> AppResult<bool> {
+    Ok(ctx.state.config.webhook_allow_list != AllowList::Off && secrets::any(ctx).await?)
+}
+
 /// At start: they are fetched, if they never were.
 pub async fn refresh_if_unknown(ctx: &Ctx) -> AppResult<()> {
-    let secret = !ctx.state.config.webhook_secrets.is_empty();
-    if ctx.state.config.webhook_allow_list == AllowList::Off || !secret || !store::all(ctx.db().read()).await?.is_empty() {
+    if !is_wanted(ctx).await? || !store::all(ctx.db().read()).await?.is_empty() {
         return Ok(());
     }
     let now = ctx.now();
@@ -112,8 +119,8 @@ struct Meta {
 
 /// Asks GitHub for the ranges. Where it cannot be reached, or says nothing sensible, the old ones stay.
 pub async fn refresh_networks(ctx: &Ctx) -> AppResult<Value> {
-    if ctx.state.config.webhook_allow_list == AllowList::Off {
-        return Ok(json!({ "off": true }));
+    if !is_wanted(ctx).await? {
+        return Ok(json!({ "wanted": false }));
     }
     let url = format!("{}/meta", ctx.state.config.github_api_url.trim_end_matches('/'));
     let mut request = ctx.state.http.get(url).header("accept", "application/vnd.github+json");

@@ -112,17 +112,19 @@ pub async fn note_repeat(tx: &mut Tx, guid: &str, now: i64) -> AppResult<Option<
 
 crate::row! {
     /// A delivery whose turn it is.
-    pub struct Waiting { pub id: String, pub event: String, pub attempts: i64, pub received_at: i64, pub data: Vec<u8> }
+    pub struct Waiting { pub id: String, pub event: String, pub attempts: i64, pub received_at: i64 }
 }
 
 /// The oldest that wait of a repository.
 pub async fn waiting(pool: &AnyPool, repository: &str, limit: i64) -> AppResult<Vec<Waiting>> {
-    let mut sql = Sql::new(
-        "SELECT d.id, d.event, d.attempts, d.received_at, p.data FROM deliveries d JOIN delivery_payloads p ON p.id = d.id
-         WHERE d.state = 'received' AND d.repository = ",
-    );
-    sql.bind(repository.to_owned()).push(" ORDER BY d.id LIMIT ").number(limit);
+    let mut sql = Sql::new("SELECT id, event, attempts, received_at FROM deliveries WHERE state = 'received' AND repository = ");
+    sql.bind(repository.to_owned()).push(" ORDER BY id LIMIT ").number(limit);
     sql.fetch_all(pool).await
+}
+
+/// The payload, compressed.
+pub async fn payload(pool: &AnyPool, id: &str) -> AppResult<Vec<u8>> {
+    Ok(sqlx::query_scalar("SELECT data FROM delivery_payloads WHERE id = $1").bind(id).fetch_one(pool).await?)
 }
 
 /// Repositories of which any waits.
