@@ -15,6 +15,7 @@ use crate::{
     features::{
         accounts::state::provide_session, accounts::ui as accounts, artifacts::ui as artifacts, marketplace::ui as marketplace,
         notifications::ui as notifications, search::ui as search, sessions::ui as sessions, volumes::ui as volumes,
+        webhooks::ui as webhooks,
     },
     lazy_pages,
     ui::{Frame, NotFound, preload_overlays, toast::ToastsContext},
@@ -58,6 +59,7 @@ lazy_pages! {
         Team => accounts::TeamPage;
         Settings => accounts::SettingsPage;
         Admin => accounts::AdminPage;
+        Deliveries => webhooks::DeliveriesPage;
     }
 }
 
@@ -140,6 +142,7 @@ pub fn App() -> impl IntoView {
                     <Route path=at(path!("/teams/:id/:part?")) view=Manage::Team.page()/>
                     <Route path=at(path!("/settings/:part?")) view=Manage::Settings.page()/>
                     <Route path=at(path!("/admin/:part?")) view=Manage::Admin.page()/>
+                    <Route path=at(path!("/deliveries/:id?")) view=Manage::Deliveries.page()/>
                     <Route path=at(path!("/*any")) view=LazyPage::here(|| NotFound().into_any())/>
                 </ParentRoute>
             </Routes>

@@ -95,6 +95,8 @@ ids! {
     ReleaseId;
     /// A picture of a listing.
     ScreenshotId;
+    /// One webhook call received from GitHub.
+    DeliveryId;
     /// A team, a user (their own workspace), a session or an artifact, as a place where people meet: the same id.
     RoomId;
 }

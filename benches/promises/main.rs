@@ -16,6 +16,7 @@ mod search;
 mod server;
 mod sessions;
 mod socket;
+mod webhooks;
 
 use std::path::PathBuf;
 
@@ -87,6 +88,9 @@ fn main() -> Result<()> {
     }
     if wanted("jobs") {
         figures.extend(runtime.block_on(jobs::run())?);
+    }
+    if wanted("webhooks") {
+        figures.extend(runtime.block_on(webhooks::run())?);
     }
     println!("\n| figure | goal | measured | |\n|---|---|---|---|");
     for Figure { what, goal, measured, met } in figures {

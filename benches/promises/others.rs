@@ -147,20 +147,26 @@ fn write_bytes(to: &mut Vec<u8>, bytes: &[u8]) {
 }
 
 /// A server of Node's, in memory.
-struct NodeServer {
+/// A server of npm, as it comes.
+pub struct NodeServer {
     process: Child,
     address: String,
 }
 
 impl NodeServer {
-    /// None where it is not installed.
     async fn start(script: &str) -> Result<Option<Self>> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/yjs-servers");
+        Self::start_in("benches/yjs-servers", script, &[]).await
+    }
+
+    /// None where it is not installed.
+    pub async fn start_in(folder: &str, script: &str, arguments: &[&str]) -> Result<Option<Self>> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
         if !folder.join("node_modules").exists() {
             return Ok(None);
         }
         let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let process = Command::new("node").arg(script).arg(port.to_string()).current_dir(folder).stdout(Stdio::null()).spawn()?;
+        let process =
+            Command::new("node").arg(script).arg(port.to_string()).args(arguments).current_dir(folder).stdout(Stdio::null()).spawn()?;
         let server = Self { process, address: format!("127.0.0.1:{port}") };
         for _ in 0..500 {
             if TcpStream::connect(&server.address).await.is_ok() {
@@ -169,6 +175,15 @@ impl NodeServer {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         Err(format!("{script} did not start").into())
+    }
+
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Of its process.
+    pub fn id(&self) -> u32 {
+        self.process.id()
     }
 }
 

@@ -11,3 +11,4 @@ pub mod notifications;
 pub mod search;
 pub mod sessions;
 pub mod volumes;
+pub mod webhooks;

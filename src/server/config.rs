@@ -10,7 +10,7 @@ use std::{
 
 use serde::Deserialize;
 
-use crate::features::{accounts::model::KeyProvider, collaboration::service::limits::SocketLimits};
+use crate::features::{accounts::model::KeyProvider, collaboration::service::limits::SocketLimits, webhooks::model::AllowList};
 
 const EMBEDDED: &str = include_str!("../../Leptos.toml");
 const FILE: &str = "Leptos.toml";
@@ -41,6 +41,15 @@ pub struct Config {
     pub github: Option<GitHub>,
     pub github_url: String,
     pub github_api_url: String,
+    /// What this server asks GitHub with on its own behalf.
+    pub github_token: Option<String>,
+    /// What GitHub signs its deliveries with; several while it is changed.
+    pub webhook_secrets: Vec<String>,
+    /// A listener of its own for GitHub's deliveries, beside the first one.
+    pub webhook_addr: Option<SocketAddr>,
+    pub webhook_allow_list: AllowList,
+    /// Those whose deliveries are looked for at GitHub, beside those that have a secret of their own.
+    pub webhook_repositories: Vec<String>,
     /// Peers whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<std::net::IpAddr>,
     pub log_format: LogFormat,
@@ -204,8 +213,15 @@ impl Config {
                 });
             }
         };
+        let webhook_allow_list = match source.get("WEBHOOK_ALLOW_LIST")? {
+            None => AllowList::default(),
+            Some(text) => AllowList::parse(&text).ok_or_else(|| ConfigError {
+                name: "WEBHOOK_ALLOW_LIST".to_owned(),
+                problem: format!("“{text}” is neither shadow, nor enforce, nor off"),
+            })?,
+        };
         let mut trusted_proxies = Vec::new();
-        for text in source.get("TRUSTED_PROXIES")?.unwrap_or_default().split(',').map(str::trim).filter(|text| !text.is_empty()) {
+        for text in listed(source.get("TRUSTED_PROXIES")?) {
             trusted_proxies.push(
                 text.parse()
                     .map_err(|_| ConfigError {
@@ -248,6 +264,11 @@ impl Config {
             github,
             github_url: source.get("GITHUB_URL")?.unwrap_or_else(|| "https://github.com".to_owned()),
             github_api_url: source.get("GITHUB_API_URL")?.unwrap_or_else(|| "https://api.github.com".to_owned()),
+            github_token: source.get("GITHUB_TOKEN")?,
+            webhook_secrets: listed(source.get("GITHUB_WEBHOOK_SECRET")?),
+            webhook_addr: source.parse("WEBHOOK_ADDR", "an address such as 127.0.0.1:3002")?,
+            webhook_allow_list,
+            webhook_repositories: listed(source.get("WEBHOOK_REPOSITORIES")?),
             trusted_proxies,
             log_format,
             secret_key: source.get("SECRET_KEY")?,
@@ -292,6 +313,11 @@ impl Config {
     pub fn public_url(&self) -> String {
         self.site_url.clone().unwrap_or_else(|| format!("http://{}", self.addr))
     }
+}
+
+/// The parts of `a, b`.
+fn listed(text: Option<String>) -> Vec<String> {
+    text.unwrap_or_default().split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
 }
 
 /// In the data folder, or else where `scripts/setup` puts it.

@@ -6,7 +6,7 @@ use axum::{
     http::Method,
     middleware::{from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
-    routing::{any, get},
+    routing::{MethodRouter, any, get, post},
 };
 use tower_http::{
     catch_panic::CatchPanicLayer,
@@ -21,7 +21,7 @@ use utoipa_axum::router::OpenApiRouter;
 use super::{assets, context::Ctx, docs, drain, idempotency, middleware, pages, state::AppState};
 use crate::{
     error::{AppError, ErrorCode},
-    features::{accounts, artifacts, collaboration, comments, jobs, marketplace, notifications, search, sessions, volumes},
+    features::{accounts, artifacts, collaboration, comments, jobs, marketplace, notifications, search, sessions, volumes, webhooks},
 };
 
 /// JSON and text bodies; archives and files have limits of their own.
@@ -49,6 +49,7 @@ fn api_v1() -> OpenApiRouter<AppState> {
         .merge(search::http::routes())
         .merge(sessions::http::routes())
         .merge(volumes::http::routes())
+        .merge(webhooks::http::routes())
 }
 
 /// What others are written against.
@@ -88,6 +89,7 @@ pub fn router(state: AppState) -> Router {
         .route("/readyz", get(ready))
         .route("/ws", get(collaboration::ws::room_socket))
         .route("/ws/doc/{artifact_id}", get(collaboration::ws::document_socket))
+        .route("/webhook/github", webhook())
         .route("/auth/github", get(accounts::http::github_start))
         .route("/auth/github/callback", get(accounts::http::github_callback))
         .route("/avatars/{user_id}/{sha}", get(accounts::http::avatar))
@@ -123,6 +125,24 @@ pub fn sockets(state: AppState) -> Router {
         .layer(CatchPanicLayer::custom(middleware::on_panic))
         .layer(from_fn_with_state(state.clone(), middleware::observe))
         .with_state(state)
+}
+
+/// The webhook alone, for a listener of its own (`WEBHOOK_ADDR`).
+pub fn webhooks(state: AppState) -> Router {
+    Router::<AppState>::new()
+        .route("/", webhook())
+        .route("/webhook/github", webhook())
+        .fallback(|| async { AppError::new(ErrorCode::NotFound, "Only /webhook/github is here.") })
+        .layer(from_fn_with_state(state.clone(), middleware::authenticate))
+        .layer(from_fn(middleware::time_limit))
+        .layer(CatchPanicLayer::custom(middleware::on_panic))
+        .layer(from_fn_with_state(state.clone(), middleware::observe))
+        .with_state(state)
+}
+
+fn webhook() -> MethodRouter<AppState> {
+    post(webhooks::http::github)
+        .fallback(|| async { AppError::new(ErrorCode::MethodNotAllowed, "GitHub sends its deliveries here with POST.") })
 }
 
 /// Whether the process serves and its database answers.

@@ -16,7 +16,7 @@ use axum::{
 use tokio::net::{TcpListener, TcpStream, UnixListener};
 
 use super::{config::Config, context::Ctx, middleware::LocalSocket, router, state::AppState, telemetry, worker};
-use crate::features::{artifacts, collaboration, jobs, marketplace, volumes};
+use crate::features::{artifacts, collaboration, jobs, marketplace, volumes, webhooks};
 
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -51,6 +51,7 @@ pub async fn prepare(config: Config) -> Result<AppState, BoxError> {
     volumes::service::install_system_volume(&ctx).await?;
     jobs::service::take_over(&ctx).await?;
     marketplace::service::rescan_if_rules_changed(&ctx).await?;
+    webhooks::service::start(&ctx).await?;
     Ok(state)
 }
 
@@ -65,14 +66,10 @@ pub async fn serve(config: Config) -> Result<(), BoxError> {
     let app = router::router(state.clone());
     let local = local_socket(&state, app.clone())?;
     if let Some(addr) = state.config.ws_addr {
-        let listener = listen(addr).await.map_err(|error| format!("cannot listen on {addr} (WS_ADDR): {error}"))?;
-        let sockets = router::sockets(state.clone()).into_make_service_with_connect_info::<SocketAddr>();
-        let stopped = state.shutdown.clone().cancelled_owned();
-        tokio::spawn(async move {
-            if let Err(error) = axum::serve(listener, sockets).with_graceful_shutdown(stopped).await {
-                tracing::error!(%error, "the listener of WS_ADDR failed");
-            }
-        });
+        serve_beside(&state, addr, "WS_ADDR", router::sockets(state.clone())).await?;
+    }
+    if let Some(addr) = state.config.webhook_addr {
+        serve_beside(&state, addr, "WEBHOOK_ADDR", router::webhooks(state.clone())).await?;
     }
     let worker = tokio::spawn(worker::work(state.clone()));
     println!("LLMos-Lite is ready: {}", state.config.public_url());
@@ -98,6 +95,19 @@ pub async fn serve(config: Config) -> Result<(), BoxError> {
     let _ = tokio::time::timeout(GRACE, worker).await;
     let _ = std::fs::remove_file(socket_path(&state.config.data_dir));
     state.db.close().await;
+    Ok(())
+}
+
+/// A second listener, which the variable `name` asks for.
+async fn serve_beside(state: &AppState, addr: SocketAddr, name: &'static str, router: Router) -> Result<(), BoxError> {
+    let listener = listen(addr).await.map_err(|error| format!("cannot listen on {addr} ({name}): {error}"))?;
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let stopped = state.shutdown.clone().cancelled_owned();
+    tokio::spawn(async move {
+        if let Err(error) = axum::serve(listener, service).with_graceful_shutdown(stopped).await {
+            tracing::error!(%error, "the listener of {name} failed");
+        }
+    });
     Ok(())
 }
 

@@ -23,6 +23,7 @@ use crate::features::{
         self,
         service::{SearchIndex, SearchLimit},
     },
+    webhooks::service::{Intake, Networks},
 };
 
 /// Shared by all tasks of the process; cheap to clone.
@@ -59,6 +60,10 @@ pub struct Inner {
     /// Signs what lasts a minute.
     pub signing_key: Vec<u8>,
     pub http: reqwest::Client,
+    /// Deliveries that wait to be stored.
+    pub intake: Intake,
+    /// Where GitHub's deliveries come from.
+    pub networks: Networks,
     /// Wakes the worker when a job was queued.
     pub jobs: Notify,
     /// Cancelled when the process is asked to stop.
@@ -108,6 +113,8 @@ impl AppState {
             signing_key,
             http,
             config,
+            intake: Intake::default(),
+            networks: Networks::default(),
             jobs: Notify::new(),
             shutdown: CancellationToken::new(),
             api: OnceLock::new(),

@@ -11,7 +11,7 @@ use crate::{
             self, Job,
             service::{Kind, Outcome, Schedule},
         },
-        marketplace, notifications, search, sessions, volumes,
+        marketplace, notifications, search, sessions, volumes, webhooks,
     },
 };
 
@@ -24,7 +24,7 @@ const fn kind(name: &'static str, at_once: usize, minutes: u64) -> Kind {
 }
 
 /// What is run, how many of it at once, and how many minutes one may take.
-const KINDS: [Kind; 10] = [
+const KINDS: [Kind; 13] = [
     kind(volumes::jobs::IMPORT, 2, 60),
     kind(search::jobs::INDEX, 2, 30),
     kind(search::jobs::REINDEX, 1, 24 * 60),
@@ -33,14 +33,19 @@ const KINDS: [Kind; 10] = [
     kind(marketplace::service::TELL, 1, 30),
     kind(marketplace::service::UPDATE, 1, 60),
     kind(marketplace::service::RESCAN, 1, 24 * 60),
+    kind(webhooks::service::DELIVER, 4, 30),
+    kind(webhooks::service::NETWORKS, 1, 2),
+    kind(webhooks::service::CHECK, 1, 30),
     kind(sweep::FIND, 1, 30),
     kind(sweep::REMOVE, 1, 30),
 ];
 
 /// What comes back.
-const SCHEDULES: [Schedule; 2] = [
+const SCHEDULES: [Schedule; 4] = [
     Schedule { kind: sweep::FIND, cron: "40 3 * * *", zone: "UTC" },
     Schedule { kind: marketplace::service::UPDATE, cron: "15 * * * *", zone: "UTC" },
+    Schedule { kind: webhooks::service::NETWORKS, cron: "20 2 * * *", zone: "UTC" },
+    Schedule { kind: webhooks::service::CHECK, cron: "35 * * * *", zone: "UTC" },
 ];
 
 /// Runs one job to its end; its report is JSON.
@@ -55,6 +60,9 @@ fn run(ctx: Ctx, job: Job) -> Pin<Box<dyn Future<Output = Outcome> + Send>> {
             marketplace::service::TELL => marketplace::service::tell(&ctx, &job).await,
             marketplace::service::UPDATE => marketplace::service::update_all(&ctx).await,
             marketplace::service::RESCAN => marketplace::service::rescan(&ctx).await,
+            webhooks::service::DELIVER => webhooks::service::deliver(&ctx, &job).await,
+            webhooks::service::NETWORKS => webhooks::service::refresh_networks(&ctx).await,
+            webhooks::service::CHECK => webhooks::service::check_missing(&ctx).await,
             sweep::FIND => sweep::find(&ctx).await,
             sweep::REMOVE => sweep::remove(&ctx, &job).await,
             other => Err(AppError::invalid(format!("This version does not know the job “{other}”."))),
@@ -108,6 +116,7 @@ async fn keep_house(ctx: &Ctx) {
         ("notifications", notifications::service::remove_old(ctx).await),
         ("events of rooms", collaboration::service::remove_old_events(ctx).await),
         ("uploads", volumes::jobs::sweep_staging(ctx).await),
+        ("deliveries", webhooks::service::keep_house(ctx).await),
         ("jobs", jobs::service::remove_old(ctx).await),
         ("idempotency keys", remove_old_keys(ctx, now - idempotency::KEPT_MS).await),
     ] {

@@ -45,6 +45,9 @@ const TABS: [(&str, &str, &str); 4] = [
 const MORE: [(&str, &str, &str); 3] =
     [("/search", "Search", "search"), ("/changes", "Changes", "commit"), ("/settings", "Settings", "settings")];
 
+/// For administrators.
+const DELIVERIES: (&str, &str, &str) = ("/deliveries", "Deliveries", "deliveries");
+
 /// "Library · LLMos-Lite" in the window's title.
 #[component]
 pub fn PageTitle(#[prop(into)] text: Signal<String>) -> impl IntoView {
@@ -191,6 +194,22 @@ fn Rail(session: SessionContext) -> impl IntoView {
                         }
                     })
                     .collect_view()}
+                <Suspense>
+                    {move || {
+                        session
+                            .account()
+                            .filter(|me| me.administrator)
+                            .map(|_| late(move || {
+                                let (address, label, icon) = DELIVERIES;
+                                view! {
+                                    <a href=address title=label aria-current=move || current(&path.get(), address)>
+                                        <Icon name=icon/>
+                                        <span class="label">{label}</span>
+                                    </a>
+                                }
+                            }))
+                    }}
+                </Suspense>
             </nav>
             <Suspense>
                 {move || {
@@ -276,6 +295,7 @@ fn tab(path: Memo<String>, (address, label, icon): (&'static str, &'static str, 
 
 #[component]
 fn TabBar() -> impl IntoView {
+    let session = use_session();
     let path = use_location().pathname;
     view! {
         <nav class="tabbar" aria-label="Main, phone">
@@ -286,7 +306,12 @@ fn TabBar() -> impl IntoView {
                     <Icon name="more"/>
                     "More"
                 </summary>
-                <div class="pop menu">{MORE.map(|place| tab(path, place)).collect_view()}</div>
+                <div class="pop menu">
+                    {MORE.map(|place| tab(path, place)).collect_view()}
+                    <Suspense>
+                        {move || session.account().filter(|me| me.administrator).map(|_| late(move || tab(path, DELIVERIES)))}
+                    </Suspense>
+                </div>
             </details>
         </nav>
     }

@@ -51,3 +51,5 @@ mod socket_shutdown;
 mod tree;
 mod usage;
 mod volumes;
+mod webhooks;
+mod webhooks_github;

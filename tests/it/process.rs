@@ -29,8 +29,13 @@ impl Disk {
 
     /// Starts a server that goes on with what is there; see [`Process::start`].
     pub async fn start(&self, wrapper: &[&str]) -> Process {
+        self.start_with(wrapper, &[]).await
+    }
+
+    /// The same with more in its environment.
+    pub async fn start_with(&self, wrapper: &[&str], environment: &[(&str, &str)]) -> Process {
         let url = self.database.as_ref().map(PostgresDatabase::url);
-        let environment: Vec<_> = url.as_deref().map(|url| ("DATABASE_URL", url)).into_iter().collect();
+        let environment: Vec<_> = url.as_deref().map(|url| ("DATABASE_URL", url)).into_iter().chain(environment.iter().copied()).collect();
         Process::start_with(self.folder.path(), wrapper, &environment).await
     }
 }

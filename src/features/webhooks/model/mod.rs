@@ -1,0 +1,9 @@
+//! Deliveries as administrators see them, and events as the rest of the server reads them.
+
+mod delivery;
+mod events;
+mod headers;
+
+pub use delivery::*;
+pub use events::*;
+pub use headers::*;

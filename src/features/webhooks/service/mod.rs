@@ -1,0 +1,32 @@
+//! Taking deliveries in, acting on them, and showing them.
+
+mod act;
+mod admin;
+mod intake;
+mod missing;
+mod networks;
+mod secrets;
+mod signature;
+
+pub use act::{DELIVER, Done, deliver};
+pub use admin::{export_fixture, get_delivery, list_deliveries, replay, report};
+pub use intake::{Intake, Received, admit, receive, too_large};
+pub use missing::{CHECK, ask_to_check, check_missing};
+pub use networks::{NETWORKS, Networks, refresh_networks};
+pub use secrets::{list_secrets, remove_secret, set_secret};
+pub use signature::sign;
+
+use crate::{error::AppResult, server::context::Ctx};
+
+/// Before the process serves: what waited goes on, and what GitHub sent meanwhile is asked for.
+pub async fn start(ctx: &Ctx) -> AppResult<()> {
+    act::take_up(ctx).await?;
+    networks::refresh_if_unknown(ctx).await?;
+    missing::check_at_start(ctx).await
+}
+
+/// Now and then: what waits has a job, what had its time is removed.
+pub async fn keep_house(ctx: &Ctx) -> AppResult<()> {
+    act::take_up(ctx).await?;
+    admin::remove_old(ctx).await
+}

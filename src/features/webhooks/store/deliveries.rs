@@ -1,0 +1,279 @@
+//! Deliveries and their payloads.
+
+use sqlx::AnyPool;
+
+use super::super::model::{DeliveriesQuery, Delivery, DeliveryState};
+use crate::{
+    error::AppResult,
+    ids::DeliveryId,
+    server::db::{Sql, Tx, flag, parse_id},
+};
+
+/// A delivery on its way to the disk.
+#[derive(Clone, Debug)]
+pub struct New {
+    pub id: DeliveryId,
+    pub guid: String,
+    pub event: String,
+    pub action: String,
+    pub repository: String,
+    pub about: String,
+    /// JSON.
+    pub headers: String,
+    pub address: String,
+    pub listed: Option<bool>,
+    pub signed_by: String,
+    pub size: i64,
+    pub state: DeliveryState,
+    /// JSON.
+    pub done: String,
+    pub error: Option<String>,
+    pub received_at: i64,
+    /// Compressed.
+    pub payload: Vec<u8>,
+}
+
+/// Rows of one statement at most: each takes 16 placeholders.
+const ROWS: usize = 64;
+
+/// Writes those that are not there yet; their ids. The statements are of few lengths, so that each is prepared once.
+pub async fn insert(tx: &mut Tx, mut new: &[New]) -> AppResult<Vec<String>> {
+    let mut inserted = Vec::with_capacity(new.len());
+    while !new.is_empty() {
+        let length = (1 << new.len().ilog2()).min(ROWS);
+        let (rows, rest) = new.split_at(length);
+        inserted.extend(insert_rows(tx, rows).await?);
+        new = rest;
+    }
+    Ok(inserted)
+}
+
+async fn insert_rows(tx: &mut Tx, new: &[New]) -> AppResult<Vec<String>> {
+    let mut sql = Sql::new(
+        "INSERT INTO deliveries (id, guid, event, action, repository, about, headers, address, listed, signed_by, size, state, done, error,
+           received_at, updated_at) VALUES ",
+    );
+    sql.rows(new, |row, new| {
+        row.bind(new.id.to_string())
+            .bind(new.guid.clone())
+            .bind(new.event.clone())
+            .bind(new.action.clone())
+            .bind(new.repository.clone())
+            .bind(new.about.clone())
+            .bind(new.headers.clone())
+            .bind(new.address.clone())
+            .bind(new.listed.map(flag))
+            .bind(new.signed_by.clone())
+            .bind(new.size)
+            .bind(new.state.as_str())
+            .bind(new.done.clone())
+            .bind(new.error.clone())
+            .bind(new.received_at)
+            .bind(new.received_at);
+    });
+    sql.push(" ON CONFLICT (guid) DO NOTHING RETURNING id");
+    let inserted: Vec<(String,)> = sql.fetch_all(&mut **tx).await?;
+    let inserted: Vec<String> = inserted.into_iter().map(|(id,)| id).collect();
+    if inserted.len() == new.len() {
+        insert_payloads(tx, new).await?;
+    } else {
+        for new in new.iter().filter(|new| inserted.contains(&new.id.to_string())) {
+            insert_payloads(tx, std::slice::from_ref(new)).await?;
+        }
+    }
+    Ok(inserted)
+}
+
+async fn insert_payloads(tx: &mut Tx, new: &[New]) -> AppResult<()> {
+    let mut sql = Sql::new("INSERT INTO delivery_payloads (id, data) VALUES ");
+    sql.rows(new, |row, new| {
+        row.bind(new.id.to_string()).bind(new.payload.clone());
+    });
+    sql.execute(&mut **tx).await?;
+    Ok(())
+}
+
+/// It came again. What failed waits for another try: somebody at GitHub asked for one. Its repository, if so.
+pub async fn note_repeat(tx: &mut Tx, guid: &str, now: i64) -> AppResult<Option<String>> {
+    let failed: Option<String> = sqlx::query_scalar("SELECT repository FROM deliveries WHERE guid = $1 AND state = 'failed'")
+        .bind(guid)
+        .fetch_optional(&mut **tx)
+        .await?;
+    sqlx::query(
+        "UPDATE deliveries SET repeats = repeats + 1, attempts = CASE WHEN state = 'failed' THEN 0 ELSE attempts END,
+           state = CASE WHEN state = 'failed' THEN 'received' ELSE state END, updated_at = $2 WHERE guid = $1",
+    )
+    .bind(guid)
+    .bind(now)
+    .execute(&mut **tx)
+    .await?;
+    Ok(failed)
+}
+
+crate::row! {
+    /// A delivery whose turn it is.
+    pub struct Waiting { pub id: String, pub event: String, pub attempts: i64, pub received_at: i64 }
+}
+
+/// The oldest that wait of a repository.
+pub async fn waiting(pool: &AnyPool, repository: &str, limit: i64) -> AppResult<Vec<Waiting>> {
+    let mut sql = Sql::new("SELECT id, event, attempts, received_at FROM deliveries WHERE state = 'received' AND repository = ");
+    sql.bind(repository.to_owned()).push(" ORDER BY id LIMIT ").number(limit);
+    sql.fetch_all(pool).await
+}
+
+/// The payload, compressed.
+pub async fn payload(pool: &AnyPool, id: &str) -> AppResult<Vec<u8>> {
+    Ok(sqlx::query_scalar("SELECT data FROM delivery_payloads WHERE id = $1").bind(id).fetch_one(pool).await?)
+}
+
+/// Repositories of which any waits.
+pub async fn repositories_waiting(pool: &AnyPool) -> AppResult<Vec<String>> {
+    Ok(sqlx::query_scalar("SELECT DISTINCT repository FROM deliveries WHERE state = 'received'").fetch_all(pool).await?)
+}
+
+/// How acting on a delivery ended.
+pub struct Ended {
+    pub id: String,
+    pub state: DeliveryState,
+    /// JSON list of sentences.
+    pub done: String,
+    pub error: Option<String>,
+    pub attempts: i64,
+    pub took: Option<i64>,
+}
+
+/// A delivery that was replayed meanwhile waits on.
+pub async fn end(tx: &mut Tx, ended: &Ended, now: i64) -> AppResult<()> {
+    sqlx::query(
+        "UPDATE deliveries SET state = $2, done = $3, error = $4, attempts = $5, took = COALESCE($6, took), updated_at = $7
+         WHERE id = $1 AND state = 'received'",
+    )
+    .bind(&ended.id)
+    .bind(ended.state.as_str())
+    .bind(&ended.done)
+    .bind(ended.error.as_deref())
+    .bind(ended.attempts)
+    .bind(ended.took)
+    .bind(now)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Has a delivery wait again; its repository, if there is such a delivery.
+pub async fn replay(tx: &mut Tx, id: DeliveryId, now: i64) -> AppResult<Option<String>> {
+    Ok(sqlx::query_scalar("UPDATE deliveries SET state = 'received', attempts = 0, updated_at = $2 WHERE id = $1 RETURNING repository")
+        .bind(id.to_string())
+        .bind(now)
+        .fetch_optional(&mut **tx)
+        .await?)
+}
+
+crate::row! {
+    pub struct DeliveryRow {
+        id: String, guid: String, event: String, action: String, repository: String, about: String, state: String, done: String,
+        error: Option<String>, repeats: i64, took: Option<i64>, received_at: i64, updated_at: i64,
+    }
+}
+
+const COLUMNS: &str = "id, guid, event, action, repository, about, state, done, error, repeats, took, received_at, updated_at";
+
+impl DeliveryRow {
+    pub fn read(self) -> AppResult<Delivery> {
+        Ok(Delivery {
+            id: parse_id(&self.id)?,
+            guid: self.guid,
+            event: self.event,
+            action: self.action,
+            repository: self.repository,
+            about: self.about,
+            // What no version of ours wrote can only be looked at.
+            state: DeliveryState::parse(&self.state).unwrap_or(DeliveryState::Failed),
+            done: serde_json::from_str(&self.done)?,
+            error: self.error,
+            repeats: self.repeats,
+            took: self.took,
+            received_at: self.received_at,
+            updated_at: self.updated_at,
+        })
+    }
+}
+
+/// The newest of those that are asked for. `since` as the first id of its time.
+pub async fn list(pool: &AnyPool, query: &DeliveriesQuery, since: Option<DeliveryId>, limit: i64) -> AppResult<Vec<DeliveryRow>> {
+    let mut sql = Sql::new("SELECT ");
+    sql.push(COLUMNS).push(" FROM deliveries WHERE id >= ").bind(since.map(|id| id.to_string()).unwrap_or_default());
+    if let Some(before) = query.before {
+        sql.push(" AND id < ").bind(before.to_string());
+    }
+    if let Some(state) = query.state {
+        sql.push(" AND state = ").bind(state.as_str());
+    }
+    if let Some(event) = &query.event {
+        sql.push(" AND event = ").bind(event.clone());
+    }
+    if let Some(repository) = &query.repository {
+        sql.push(" AND repository = ").bind(repository.to_ascii_lowercase());
+    }
+    sql.push(" ORDER BY id DESC LIMIT ").number(limit);
+    sql.fetch_all(pool).await
+}
+
+pub async fn get(pool: &AnyPool, id: DeliveryId) -> AppResult<Option<DeliveryRow>> {
+    let mut sql = Sql::new("SELECT ");
+    sql.push(COLUMNS).push(" FROM deliveries WHERE id = ").bind(id.to_string());
+    Ok(sql.fetch_all(pool).await?.pop())
+}
+
+crate::row! {
+    pub struct RestRow { pub headers: String, pub address: String, pub listed: Option<i64>, pub signed_by: String, pub size: i64, pub attempts: i64, pub data: Vec<u8> }
+}
+
+/// What a list leaves out.
+pub async fn rest(pool: &AnyPool, id: DeliveryId) -> AppResult<Option<RestRow>> {
+    Ok(sqlx::query_as(
+        "SELECT d.headers, d.address, d.listed, d.signed_by, d.size, d.attempts, p.data FROM deliveries d
+         JOIN delivery_payloads p ON p.id = d.id WHERE d.id = $1",
+    )
+    .bind(id.to_string())
+    .fetch_optional(pool)
+    .await?)
+}
+
+crate::row! {
+    pub struct Counts { pub day: i64, pub outside: i64, pub waiting: i64, pub failed: i64 }
+}
+
+/// `since`: the first id of the day.
+pub async fn counts(pool: &AnyPool, since: DeliveryId) -> AppResult<Counts> {
+    Ok(sqlx::query_as(
+        "SELECT (SELECT COUNT(*) FROM deliveries WHERE id >= $1) AS day,
+           (SELECT COUNT(*) FROM deliveries WHERE id >= $1 AND listed = 0) AS outside,
+           (SELECT COUNT(*) FROM deliveries WHERE state = 'received') AS waiting,
+           (SELECT COUNT(*) FROM deliveries WHERE state = 'failed') AS failed",
+    )
+    .bind(since.to_string())
+    .fetch_one(pool)
+    .await?)
+}
+
+/// Those of `guids` that are here.
+pub async fn known(pool: &AnyPool, guids: &[String]) -> AppResult<Vec<String>> {
+    const CHUNK: usize = 500;
+    let mut known = Vec::with_capacity(guids.len());
+    for chunk in guids.chunks(CHUNK) {
+        let mut sql = Sql::new("SELECT guid FROM deliveries WHERE guid IN ");
+        sql.bind_list(chunk);
+        let rows: Vec<(String,)> = sql.fetch_all(pool).await?;
+        known.extend(rows.into_iter().map(|(guid,)| guid));
+    }
+    Ok(known)
+}
+
+/// Removes up to `limit` of those before `first`, with their payloads; how many.
+pub async fn remove_before(tx: &mut Tx, first: DeliveryId, limit: i64) -> AppResult<u64> {
+    let mut sql = Sql::new("DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries WHERE id < ");
+    sql.bind(first.to_string()).push(" AND state <> 'received' ORDER BY id LIMIT ").number(limit).push(")");
+    Ok(sql.execute(&mut **tx).await?.rows_affected())
+}

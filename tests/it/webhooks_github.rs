@@ -1,0 +1,315 @@
+//! What is asked of GitHub, against a stand-in that answers as its API documents it: what it sent that is not here, and where it sends from. And the
+//! payloads that were recorded of it.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{
+    extract::{Path, Query, Request, State},
+    http::{HeaderMap, StatusCode, header},
+    middleware::{Next, from_fn_with_state},
+    response::{IntoResponse as _, Response},
+    routing::{get, post},
+};
+use llmos_lite::{
+    features::webhooks::{
+        model::{AllowList, Event, read_event},
+        service::{admit, check_missing, refresh_networks},
+    },
+    server::{context::Ctx, state::AppState},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    app::{TestApp, skipped, text},
+    webhooks::{SECRET, guid, push, send, send_as, until, with_secret},
+};
+
+/// What GitHub's API says, as it documents it, and what it was asked.
+#[derive(Clone, Default)]
+struct Stand {
+    asked: Arc<Mutex<Vec<String>>>,
+    /// Deliveries of the hook: the newest first.
+    sent: Arc<Mutex<Vec<Value>>>,
+    limited: Arc<AtomicUsize>,
+    broken: Arc<AtomicUsize>,
+}
+
+impl Stand {
+    fn start(&self) -> String {
+        async fn ask(State(stand): State<Stand>, request: Request, next: Next) -> Response {
+            stand.asked.lock().expect("not poisoned").push(format!("{} {}", request.method(), request.uri()));
+            let wants = |count: &AtomicUsize| count.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
+            if request.uri().path() != "/meta" && request.headers().get("authorization").is_none_or(|value| value != "Bearer ghs_token") {
+                return StatusCode::UNAUTHORIZED.into_response();
+            }
+            if wants(&stand.limited) {
+                return (StatusCode::FORBIDDEN, [("retry-after", "1")], "{\"message\":\"secondary rate limit\"}").into_response();
+            }
+            if wants(&stand.broken) {
+                return StatusCode::BAD_GATEWAY.into_response();
+            }
+            next.run(request).await
+        }
+        async fn hooks(Path((_, name)): Path<(String, String)>) -> Response {
+            if name == "gone" {
+                return StatusCode::NOT_FOUND.into_response();
+            }
+            axum::Json(json!([
+                { "id": 1, "active": true, "config": { "url": "https://elsewhere.example/webhook/github" } },
+                { "id": 2, "active": true, "config": { "url": "https://hooks.harbor.example/webhook/github" } },
+            ]))
+            .into_response()
+        }
+        async fn deliveries(State(stand): State<Stand>, Query(query): Query<HashMap<String, String>>, headers: HeaderMap) -> Response {
+            let sent = stand.sent.lock().expect("not poisoned").clone();
+            let from: usize = query.get("cursor").map_or(0, |cursor| cursor.parse().expect("a cursor"));
+            let page: Vec<Value> = sent.iter().skip(from).take(2).cloned().collect();
+            let host = headers[header::HOST].to_str().expect("a host");
+            let more = from + 2 < sent.len();
+            let link = format!("<http://{host}/repos/harbor/skills/hooks/2/deliveries?per_page=100&cursor={}>; rel=\"next\"", from + 2);
+            let mut response = axum::Json(page).into_response();
+            if more {
+                response.headers_mut().insert(header::LINK, link.parse().expect("a header"));
+            }
+            response
+        }
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        listener.set_nonblocking(true).expect("non-blocking");
+        let address = format!("http://{}", listener.local_addr().expect("an address"));
+        let router = axum::Router::new()
+            .route(
+                "/meta",
+                get(|| async { axum::Json(json!({ "hooks": ["192.30.252.0/22", "127.0.0.0/8", "2a0a:a440::/29"], "web": [] })) }),
+            )
+            .route("/repos/{owner}/{name}/hooks", get(hooks))
+            .route("/repos/{owner}/{name}/hooks/2/deliveries", get(deliveries))
+            .route("/repos/{owner}/{name}/hooks/2/deliveries/{id}/attempts", post(|| async { StatusCode::ACCEPTED }))
+            .layer(from_fn_with_state(self.clone(), ask))
+            .with_state(self.clone());
+        tokio::spawn(async move {
+            let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
+            axum::serve(listener, router).await
+        });
+        address
+    }
+
+    fn asked(&self, part: &str) -> Vec<String> {
+        self.asked.lock().expect("not poisoned").iter().filter(|asked| asked.contains(part)).cloned().collect()
+    }
+}
+
+/// A server that asks a stand-in for GitHub's API.
+async fn asked_stand(app: &TestApp, stand: &Stand, repositories: &[&str]) -> Ctx {
+    let mut config = app.state.config.clone();
+    config.github_api_url = stand.start();
+    config.github_token = Some("ghs_token".to_owned());
+    config.site_url = Some("https://hooks.harbor.example".to_owned());
+    config.webhook_repositories = repositories.iter().map(|name| (*name).to_owned()).collect();
+    // The same database, with another configuration.
+    let state = AppState::open(config).await.expect("opens");
+    Ctx::internal(state, None)
+}
+
+app_test!(what_github_sent_and_is_not_here_is_asked_for_again, |config| { with_secret(config) }, |app| {
+    let stand = Stand::default();
+    let ctx = asked_stand(app, &stand, &["Harbor/Skills", "harbor/gone"]).await;
+    let maya = app.sign_up_first().await;
+    let here = send(&app.visitor(), "push", &push("harbor/skills", 1)).await;
+    let at = |hours: i64| {
+        let millis = ctx.now() - hours * 3_600_000;
+        json!(jiff_text(millis))
+    };
+    let lost = guid();
+    let refused_often = guid();
+    let mut sent = vec![
+        json!({ "id": 900, "guid": guid(), "delivered_at": at(0), "status": "OK" }),
+        json!({ "id": 800, "guid": lost, "delivered_at": at(2), "redelivery": true }),
+        json!({ "id": 700, "guid": here, "delivered_at": at(3) }),
+        json!({ "id": 600, "guid": lost, "delivered_at": at(20) }),
+    ];
+    sent.extend((0..5).map(|time| json!({ "id": 500 - time, "guid": refused_often, "delivered_at": at(30) })));
+    sent.extend((0..20).map(|time| json!({ "id": 100 - time, "guid": guid(), "delivered_at": at(100) })));
+    *stand.sent.lock().expect("not poisoned") = sent;
+    stand.limited.store(1, Ordering::SeqCst);
+    stand.broken.store(1, Ordering::SeqCst);
+    check_missing(&ctx).await.expect("checked");
+    assert_eq!(stand.asked("POST"), ["POST /repos/harbor/skills/hooks/2/deliveries/800/attempts"], "the last attempt of what is lost");
+    assert_eq!(stand.asked("cursor=").len(), 4, "no further than three days back: {:?}", stand.asked("cursor="));
+    let (_, report) = maya.get("/webhooks/report").await;
+    let checks = report["checks"].as_array().expect("checks");
+    assert_eq!([&checks[0]["repository"], &checks[0]["sent"], &checks[0]["missing"]], [&json!("harbor/gone"), &json!(0), &json!(0)]);
+    assert!(text(&checks[0]["error"]).contains("does not show"), "{report}");
+    assert_eq!([&checks[1]["sent"], &checks[1]["missing"], &checks[1]["askedAgain"]], [&json!(3), &json!(2), &json!(1)], "{report}");
+
+    // It came; what was refused so often is no longer asked for, but it is missing.
+    assert_eq!(send_as(&app.visitor(), &lost, "push", &push("harbor/skills", 2), SECRET).await.status, 202);
+    check_missing(&ctx).await.expect("checked");
+    assert_eq!(stand.asked("POST").len(), 1);
+    let (_, report) = maya.get("/webhooks/report").await;
+    assert_eq!([&report["checks"][1]["missing"], &report["checks"][1]["askedAgain"]], [&json!(1), &json!(0)], "{report}");
+    stand.sent.lock().expect("not poisoned").retain(|sent| sent["guid"] != refused_often.as_str());
+    check_missing(&ctx).await.expect("checked");
+    assert_eq!(maya.get("/webhooks/report").await.1["checks"][1]["missing"], 0);
+    ctx.state.db.close().await;
+});
+
+/// RFC 3339, in whole seconds.
+fn jiff_text(millis: i64) -> String {
+    let text = llmos_lite::ui::utc_time(millis);
+    format!("{}:00Z", text.trim_end_matches(" UTC").replace(' ', "T"))
+}
+
+app_test!(addresses_that_are_not_githubs_are_noted_or_refused, |config| { with_secret(config) }, |app| {
+    let stand = Stand::default();
+    let mut ctx = asked_stand(app, &stand, &[]).await;
+    let maya = app.sign_up_first().await;
+    let headers = || {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("content-type", "application/json"),
+            ("x-github-event", "push"),
+            ("x-github-delivery", "72d3162e-cc78-11e3-81ab-4c9367dc0958"),
+            ("x-hub-signature-256", "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"),
+        ] {
+            headers.insert(name, value.parse().expect("a header"));
+        }
+        headers
+    };
+    refresh_networks(&ctx).await.expect("refreshed");
+    ctx.address = "198.51.100.7".into();
+    assert!(admit(&ctx, &headers()).await.is_ok(), "in shadow it is let in");
+    let enforcing = |address: &str| {
+        let mut ctx = ctx.clone();
+        ctx.address = address.into();
+        ctx
+    };
+    let mut config = ctx.state.config.clone();
+    config.webhook_allow_list = AllowList::Enforce;
+    let state = AppState::open(config.clone()).await.expect("opens");
+    let enforce = |address: &str| {
+        let mut ctx = enforcing(address);
+        ctx.state = state.clone();
+        ctx
+    };
+    for address in ["192.30.252.9", "127.0.0.1", "::ffff:192.30.255.1", "2a0a:a440::7"] {
+        assert!(admit(&enforce(address), &headers()).await.is_ok(), "{address}");
+    }
+    for address in ["198.51.100.7", "2001:db8::1"] {
+        let refused = admit(&enforce(address), &headers()).await.err().expect("refused");
+        assert!(refused.code.status() == 403 && refused.message.contains(address), "{}", refused.message);
+    }
+    // The app's own server has read the list by now, or reads it with its first delivery.
+    let id = send(&app.visitor(), "star", &json!({ "action": "created" })).await;
+    let found = until(&maya, &id, "ignored").await;
+    assert_eq!(
+        maya.get(&format!("/webhooks/deliveries/{}", text(&found["id"]))).await.1["listed"],
+        true,
+        "127.0.0.0/8 is in the list here"
+    );
+
+    // What is no answer leaves the list as it was; an empty one lets nobody in where it is enforced.
+    stand.broken.store(1, Ordering::SeqCst);
+    assert_eq!(refresh_networks(&ctx).await.expect_err("broken").code.status(), 503);
+    assert_eq!(maya.get("/webhooks/report").await.1["networks"], 3);
+    let mut tx = app.state.db.write_tx().await.expect("a transaction");
+    sqlx::query("DELETE FROM webhook_networks").execute(&mut *tx).await.expect("deletes");
+    tx.commit().await.expect("committed");
+    let unknowing = AppState::open(config).await.expect("opens");
+    let mut nobody = enforcing("192.30.252.9");
+    nobody.state = unknowing.clone();
+    assert_eq!(admit(&nobody, &headers()).await.err().expect("refused").code.status(), 503);
+    for state in [ctx.state, state, unknowing] {
+        state.db.close().await;
+    }
+});
+
+/// The payloads that GitHub's own clients are tested with: event and payload.
+fn recorded() -> Option<Vec<(String, Value)>> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/end2end/node_modules/@octokit/webhooks-examples/api.github.com/index.json");
+    let Ok(file) = std::fs::read(path) else {
+        skipped("the recorded payloads of GitHub", "scripts/setup --test fetches them");
+        return None;
+    };
+    let events: Vec<Value> = serde_json::from_slice(&file).expect("JSON");
+    let mut payloads: Vec<(String, Value)> = Vec::new();
+    for event in events {
+        payloads.extend(event["examples"].as_array().expect("examples").iter().map(|payload| (text(&event["name"]), payload.clone())));
+    }
+    assert_eq!(payloads.len(), 329);
+    Some(payloads)
+}
+
+/// Those that are not among the recorded ones, made from them: a merged pull request, a push of several commits, a closed issue.
+fn derived(recorded: &[(String, Value)]) -> Vec<(String, Value)> {
+    let find = |event: &str, fits: &dyn Fn(&Value) -> bool| {
+        recorded.iter().find(|(name, payload)| name == event && fits(payload)).map(|(_, payload)| payload.clone()).expect("recorded")
+    };
+    let mut merged = find("pull_request", &|payload| payload["action"] == "closed");
+    merged["pull_request"]["merged"] = json!(true);
+    merged["pull_request"]["merge_commit_sha"] = json!("6113728f27ae82c7b1a177c8d03f9e96e0adf246");
+    let mut several = find("push", &|payload| payload["commits"].as_array().is_some_and(|commits| !commits.is_empty()));
+    let commit = several["commits"][0].clone();
+    let more = (0..3).map(|number| {
+        let mut commit = commit.clone();
+        commit["id"] = json!(format!("{number:040}"));
+        commit["modified"] = json!([format!("skills/{number}/SKILL.md")]);
+        commit
+    });
+    several["commits"] = more.collect();
+    let mut closed = find("issues", &|payload| payload["action"] == "reopened");
+    closed["action"] = json!("closed");
+    closed["issue"]["state"] = json!("closed");
+    vec![("pull_request".to_owned(), merged), ("push".to_owned(), several), ("issues".to_owned(), closed)]
+}
+
+#[test]
+fn recorded_payloads_are_read() {
+    let Some(recorded) = recorded() else { return };
+    let derived = derived(&recorded);
+    let mut read = 0;
+    for (event, payload) in recorded.iter().chain(&derived) {
+        match read_event(event, payload.to_string().as_bytes()) {
+            Ok(Event::Other) => {}
+            Ok(_) => read += 1,
+            Err(sentence) => panic!("{event}: {sentence}"),
+        }
+    }
+    assert!(read > 80, "{read}");
+    let of = |number: usize| read_event(&derived[number].0, derived[number].1.to_string().as_bytes()).expect("readable");
+    assert!(
+        matches!(of(0), Event::PullRequest(event) if event.pull_request.merged && event.action == "closed" && event.pull_request.merge_commit_sha.is_some())
+    );
+    assert!(
+        matches!(of(1), Event::Push(push) if push.commits.len() == 3 && push.commits[2].modified == ["skills/2/SKILL.md"] && push.branch().is_some())
+    );
+    assert!(
+        matches!(of(2), Event::Issues(event) if event.issue.state == "closed" && event.issue.number > 0 && !event.repository.clone_url.is_empty())
+    );
+}
+
+app_test!(recorded_payloads_are_accepted_and_stored, |config| { with_secret(config) }, |app| {
+    let Some(mut payloads) = recorded() else { return };
+    payloads.extend(derived(&payloads));
+    let maya = app.sign_up_first().await;
+    let github = app.visitor();
+    for (event, payload) in &payloads {
+        let answer = send_as(&github, &guid(), event, payload, SECRET).await;
+        assert!([200, 202].contains(&answer.status), "{event}: {}", answer.text);
+    }
+    let mut waiting = Value::Null;
+    for _ in 0..1_000 {
+        waiting = maya.get("/webhooks/report").await.1;
+        if waiting["waiting"] == 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!([&waiting["day"], &waiting["waiting"], &waiting["failed"]], [&json!(payloads.len()), &json!(0), &json!(0)], "{waiting}");
+});
