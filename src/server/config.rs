@@ -10,6 +10,7 @@ use std::{
 
 use serde::Deserialize;
 
+use super::outgoing::GitRules;
 use crate::features::{accounts::model::KeyProvider, collaboration::service::limits::SocketLimits};
 
 const EMBEDDED: &str = include_str!("../../Leptos.toml");
@@ -73,6 +74,8 @@ pub struct Config {
     pub market_links: Links,
     /// Where ClamAV's daemon is: `host:port`, or the path of its socket.
     pub clamd_addr: Option<String>,
+    /// Which servers of Git are talked to.
+    pub git: GitRules,
     /// Log in people's sample team and volume at the first start.
     pub demo: bool,
 }
@@ -271,6 +274,11 @@ impl Config {
                 .parse("MARKETPLACE_HIDE_AFTER", "a number of reports above 0")?
                 .filter(|count| *count > 0)
                 .unwrap_or(HIDE_AFTER),
+            git: GitRules {
+                hosts: git_hosts(&source.get("GIT_HOSTS")?.unwrap_or_default()),
+                private: source.parse("GIT_PRIVATE", "true or false")?.unwrap_or(false),
+                ..GitRules::default()
+            },
             demo: source.parse("LLMOS_DEMO", "true or false")?.unwrap_or(false),
         })
     }
@@ -292,6 +300,11 @@ impl Config {
     pub fn public_url(&self) -> String {
         self.site_url.clone().unwrap_or_else(|| format!("http://{}", self.addr))
     }
+}
+
+/// Names with commas between them.
+fn git_hosts(text: &str) -> Vec<String> {
+    text.split(',').map(|name| name.trim().to_ascii_lowercase()).filter(|name| !name.is_empty()).collect()
 }
 
 /// In the data folder, or else where `scripts/setup` puts it.

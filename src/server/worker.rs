@@ -6,7 +6,7 @@ use super::{context::Ctx, idempotency, state::AppState, sweep};
 use crate::{
     error::{AppError, AppResult},
     features::{
-        accounts, analytics, artifacts, collaboration,
+        accounts, analytics, artifacts, collaboration, git,
         jobs::{
             self, Job,
             service::{Kind, Outcome, Schedule},
@@ -24,7 +24,7 @@ const fn kind(name: &'static str, at_once: usize, minutes: u64) -> Kind {
 }
 
 /// What is run, how many of it at once, and how many minutes one may take.
-const KINDS: [Kind; 10] = [
+const KINDS: [Kind; 13] = [
     kind(volumes::jobs::IMPORT, 2, 60),
     kind(search::jobs::INDEX, 2, 30),
     kind(search::jobs::REINDEX, 1, 24 * 60),
@@ -33,6 +33,9 @@ const KINDS: [Kind; 10] = [
     kind(marketplace::service::TELL, 1, 30),
     kind(marketplace::service::UPDATE, 1, 60),
     kind(marketplace::service::RESCAN, 1, 24 * 60),
+    kind(git::jobs::PULL, 2, 60),
+    kind(git::jobs::PUSH, 2, 60),
+    kind(git::jobs::IMPORT, 1, 60),
     kind(sweep::FIND, 1, 30),
     kind(sweep::REMOVE, 1, 30),
 ];
@@ -55,6 +58,9 @@ fn run(ctx: Ctx, job: Job) -> Pin<Box<dyn Future<Output = Outcome> + Send>> {
             marketplace::service::TELL => marketplace::service::tell(&ctx, &job).await,
             marketplace::service::UPDATE => marketplace::service::update_all(&ctx).await,
             marketplace::service::RESCAN => marketplace::service::rescan(&ctx).await,
+            git::jobs::PULL => git::jobs::pull(&ctx, &job).await,
+            git::jobs::PUSH => git::jobs::push(&ctx, &job).await,
+            git::jobs::IMPORT => git::jobs::import(&ctx, &job).await,
             sweep::FIND => sweep::find(&ctx).await,
             sweep::REMOVE => sweep::remove(&ctx, &job).await,
             other => Err(AppError::invalid(format!("This version does not know the job “{other}”."))),

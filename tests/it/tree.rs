@@ -51,7 +51,7 @@ fn sql_is_only_in_stores_and_the_server_core() {
 }
 
 /// Which feature writes a table. Others may join it to read, and ask that feature's service to write.
-const WRITERS: [(&str, &[&str]); 12] = [
+const WRITERS: [(&str, &[&str]); 13] = [
     (
         "accounts",
         &[
@@ -74,6 +74,7 @@ const WRITERS: [(&str, &[&str]); 12] = [
         "sessions",
         &["sessions", "session_entries", "session_people", "session_artifacts", "session_attachments", "session_records", "session_scopes"],
     ),
+    ("git", &["git_links"]),
     ("comments", &["comment_threads", "comments"]),
     ("notifications", &["notifications"]),
     ("search", &["embeddings"]),

@@ -4,6 +4,8 @@
 
 mod reading;
 
+pub use reading::store_blobs;
+
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -25,7 +27,7 @@ use crate::{
     },
     ids::{CommitId, UserId, VolumeId},
     server::{
-        context::{Actor, Ctx, Via},
+        context::{Ctx, Via},
         error::internal,
     },
     ui::plural,
