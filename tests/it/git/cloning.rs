@@ -86,6 +86,6 @@ app_test!(an_empty_volume_is_an_empty_repository, |app| {
     let url = app.url.replace("http://", &format!("http://x:{token}@")) + &format!("/git/me/{own}.git");
     git(folder.path(), &["clone", "-q", &url, "clone"]);
     committed(&maya, &own, "One").await;
-    git(&folder.path().join("clone"), &["pull", "-q"]);
+    git(&folder.path().join("clone"), &["pull", "-q", "origin", "main"]);
     assert!(folder.path().join("clone/skills/one/SKILL.md").exists());
 });

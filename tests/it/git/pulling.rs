@@ -148,7 +148,8 @@ app_test!(both_sides_are_joined_and_a_conflict_loses_neither, |config| { allow_p
         "{view}"
     );
     let body = json!({ "text": lines("both", "four"), "saves": view["saves"], "headRevisionId": view["head"]["id"] });
-    assert_eq!(maya.post(&format!("/artifacts/{}/merge", ids[1]), body).await.0, 200);
+    let (status, saved) = maya.json(reqwest::Method::PUT, &format!("/artifacts/{}/merge", ids[1]), body).await;
+    assert_eq!(status, 200, "{saved}");
     let now = head(&maya, &ids[1]).await;
     commit(&maya, &[(&ids[1], Some(&now))], "Joined").await;
     assert_eq!(settled(&maya, &volume).await["state"], "synced");
