@@ -60,6 +60,12 @@ app_test!(what_a_repository_has_comes_as_one_commit, |config| { allow_private(co
     assert_eq!(file("skills/wide/data.csv").1.len(), 1024 * 1024 + 1);
     assert_eq!(file("agents/Über Prüfer.md").1, skill("p", "Prüft.\n").as_bytes());
 
+    // The page of the volume says so, also without a script.
+    let page = maya.answer(maya.request(reqwest::Method::GET, &format!("/volumes/{volume}"))).await;
+    assert_eq!(page.status, 200);
+    assert!(page.text.contains("Both sides have the same.") && page.text.contains(&server.url), "{}", page.text);
+    assert!(page.text.contains("Pull now") && page.text.contains("git clone"));
+
     // Nothing new is nothing done.
     assert_eq!(run(&maya, &volume, "pull").await, json!(null));
     assert_eq!(commits(&maya, &volume).await.len(), 1);
