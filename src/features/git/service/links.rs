@@ -30,16 +30,17 @@ pub(super) const SOURCE: &str = "git";
 /// The link of a volume that the caller may read; none when there is none.
 pub async fn get_link(ctx: &Ctx, volume: VolumeId) -> AppResult<Option<GitLink>> {
     volumes::service::authorise(ctx, volume, Action::Read).await?;
+    // Before the link: what ends in between is not shown as it was at its beginning.
+    let working = jobs::service::is_at_work(ctx, &[PULL, PUSH], volume).await?;
     match store::link(ctx.db().read(), volume).await? {
-        Some(row) => shown(ctx, volume, row).await.map(Some),
+        Some(row) => shown(ctx, volume, row, working).await.map(Some),
         None => Ok(None),
     }
 }
 
-async fn shown(ctx: &Ctx, volume: VolumeId, row: LinkRow) -> AppResult<GitLink> {
+async fn shown(ctx: &Ctx, volume: VolumeId, row: LinkRow, working: bool) -> AppResult<GitLink> {
     let line = volumes::service::line_since(ctx, volume, row.last_commit()?).await?;
     let waiting = artifacts::service::waiting_for_merge(ctx, &row.conflicts()?).await?;
-    let working = jobs::service::is_at_work(ctx, &[PULL, PUSH], volume).await?;
     let state = match () {
         () if working => LinkState::Working,
         () if row.last_error.is_some() => LinkState::Failed,
