@@ -5,6 +5,7 @@ pub mod analytics;
 pub mod artifacts;
 pub mod collaboration;
 pub mod comments;
+pub mod git;
 pub mod jobs;
 pub mod marketplace;
 pub mod notifications;

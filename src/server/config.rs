@@ -10,6 +10,7 @@ use std::{
 
 use serde::Deserialize;
 
+use super::outgoing::GitRules;
 use crate::features::{accounts::model::KeyProvider, collaboration::service::limits::SocketLimits, webhooks::model::AllowList};
 
 const EMBEDDED: &str = include_str!("../../Leptos.toml");
@@ -82,6 +83,8 @@ pub struct Config {
     pub market_links: Links,
     /// Where ClamAV's daemon is: `host:port`, or the path of its socket.
     pub clamd_addr: Option<String>,
+    /// Which servers of Git are talked to.
+    pub git: GitRules,
     /// Log in people's sample team and volume at the first start.
     pub demo: bool,
 }
@@ -292,6 +295,11 @@ impl Config {
                 .parse("MARKETPLACE_HIDE_AFTER", "a number of reports above 0")?
                 .filter(|count| *count > 0)
                 .unwrap_or(HIDE_AFTER),
+            git: GitRules {
+                hosts: listed(source.get("GIT_HOSTS")?.map(|hosts| hosts.to_lowercase())),
+                private: source.parse("GIT_PRIVATE", "true or false")?.unwrap_or(false),
+                ..GitRules::default()
+            },
             demo: source.parse("LLMOS_DEMO", "true or false")?.unwrap_or(false),
         })
     }

@@ -67,7 +67,9 @@ pub struct RequestId(pub Arc<str>);
 
 /// An answer that takes too long is ended; the transaction in it rolls back.
 pub async fn time_limit(request: Request, next: Next) -> Response {
-    let long = request.uri().path().ends_with("/imports") || request.uri().path().ends_with("/export");
+    let path = request.uri().path();
+    // A clone is made ready first.
+    let long = path.ends_with("/imports") || path.ends_with("/export") || path.starts_with("/git/");
     if long {
         return next.run(request).await;
     }

@@ -15,6 +15,7 @@ pub mod extract;
 pub mod forms;
 pub mod idempotency;
 pub mod middleware;
+pub mod outgoing;
 pub mod pages;
 pub mod pictures;
 pub mod router;

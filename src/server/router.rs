@@ -21,7 +21,7 @@ use utoipa_axum::router::OpenApiRouter;
 use super::{assets, context::Ctx, docs, drain, idempotency, middleware, pages, state::AppState};
 use crate::{
     error::{AppError, ErrorCode},
-    features::{accounts, artifacts, collaboration, comments, jobs, marketplace, notifications, search, sessions, volumes, webhooks},
+    features::{accounts, artifacts, collaboration, comments, git, jobs, marketplace, notifications, search, sessions, volumes, webhooks},
 };
 
 /// JSON and text bodies; archives and files have limits of their own.
@@ -43,6 +43,7 @@ fn api_v1() -> OpenApiRouter<AppState> {
         .merge(artifacts::http::routes())
         .merge(collaboration::http::routes())
         .merge(comments::http::routes())
+        .merge(git::http::routes())
         .merge(jobs::http::routes())
         .merge(marketplace::http::routes())
         .merge(notifications::http::routes())
@@ -92,6 +93,8 @@ pub fn router(state: AppState) -> Router {
         .route("/webhook/github", webhook())
         .route("/auth/github", get(accounts::http::github_start))
         .route("/auth/github/callback", get(accounts::http::github_callback))
+        .route("/git/{team}/{volume}/info/refs", get(git::http::info_refs))
+        .route("/git/{team}/{volume}/git-upload-pack", post(git::http::upload_pack))
         .route("/avatars/{user_id}/{sha}", get(accounts::http::avatar))
         .route("/fn/{*name}", any(pages::server_functions))
         .fallback(file_or_page)
@@ -108,7 +111,8 @@ pub fn router(state: AppState) -> Router {
                 DefaultPredicate::new()
                     .and(NotForContentType::const_new("application/zip"))
                     .and(NotForContentType::const_new("application/wasm"))
-                    .and(NotForContentType::const_new("application/octet-stream")),
+                    .and(NotForContentType::const_new("application/octet-stream"))
+                    .and(NotForContentType::const_new("application/x-git-upload-pack-result")),
             ),
         )
         .with_state(state)

@@ -18,6 +18,7 @@ use crate::features::{
         service::{LibraryIndex, Visits},
     },
     collaboration::service::{Rooms, documents::Documents},
+    git::service::Clones,
     marketplace::service::{Catalogue, Registry, scanner_rules},
     search::{
         self,
@@ -45,6 +46,8 @@ pub struct Inner {
     pub registry: Registry,
     /// Seals what others gave us to say again.
     pub vault: super::secrets::Vault,
+    /// Volumes that are being made into repositories.
+    pub clones: Clones,
     /// What search ranks, in memory.
     pub search: SearchIndex,
     pub search_model: search::service::Model,
@@ -109,6 +112,7 @@ impl AppState {
             actors: ActorCache::default(),
             rooms: Rooms::new(config.sockets),
             documents: Documents::default(),
+            clones: Clones::default(),
             vault: super::secrets::Vault::new(&signing_key),
             signing_key,
             http,

@@ -6,7 +6,7 @@ use super::{context::Ctx, idempotency, state::AppState, sweep};
 use crate::{
     error::{AppError, AppResult},
     features::{
-        accounts, analytics, artifacts, collaboration,
+        accounts, analytics, artifacts, collaboration, git,
         jobs::{
             self, Job,
             service::{Kind, Outcome, Schedule},
@@ -36,6 +36,9 @@ const KINDS: [Kind; 13] = [
     kind(webhooks::service::DELIVER, 4, 30),
     kind(webhooks::service::NETWORKS, 1, 2),
     kind(webhooks::service::CHECK, 1, 30),
+    kind(git::jobs::PULL, 2, 60),
+    kind(git::jobs::PUSH, 2, 60),
+    kind(git::jobs::IMPORT, 1, 60),
     kind(sweep::FIND, 1, 30),
     kind(sweep::REMOVE, 1, 30),
 ];
@@ -63,6 +66,9 @@ fn run(ctx: Ctx, job: Job) -> Pin<Box<dyn Future<Output = Outcome> + Send>> {
             webhooks::service::DELIVER => webhooks::service::deliver(&ctx, &job).await,
             webhooks::service::NETWORKS => webhooks::service::refresh_networks(&ctx).await,
             webhooks::service::CHECK => webhooks::service::check_missing(&ctx).await,
+            git::jobs::PULL => git::jobs::pull(&ctx, &job).await,
+            git::jobs::PUSH => git::jobs::push(&ctx, &job).await,
+            git::jobs::IMPORT => git::jobs::import(&ctx, &job).await,
             sweep::FIND => sweep::find(&ctx).await,
             sweep::REMOVE => sweep::remove(&ctx, &job).await,
             other => Err(AppError::invalid(format!("This version does not know the job “{other}”."))),

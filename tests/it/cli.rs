@@ -160,3 +160,17 @@ app_test!(the_marketplace_by_command_line, |app| {
     }
     assert!(!market(&["show", "lamps"]).0);
 });
+
+app_test!(a_repository_goes_in, |config| { crate::git::allow_private(config) }, |app| {
+    let _lock = llmos_lite::server::serve::lock_data_dir(&app.state.config.data_dir).expect("lockable").expect("free");
+    let server = crate::git::GitServer::start().await;
+    server.write("skills/tide/SKILL.md", crate::git::skill("tide", "Ebb and flow.\n"));
+    server.commit("First");
+    let maya = app.sign_up_first().await;
+    maya.team("Harbor").await;
+    let (ok, said, error) = llmos(app, &["import", "--git", &server.url, "--team", "Harbor"]);
+    assert!(ok && said.starts_with("Harbor: 1 created"), "{said} {error}");
+    let (ok, _, error) = llmos(app, &["import", "--git", &server.url, "--branch", "nowhere", "--team", "Harbor"]);
+    assert!(!ok && error.contains("nowhere"), "{error}");
+    assert!(!llmos(app, &["import"]).0, "neither a folder nor a repository");
+});

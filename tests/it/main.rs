@@ -18,6 +18,7 @@ mod durability;
 mod editor;
 mod faults;
 mod fuzz;
+mod git;
 mod idempotency;
 mod import;
 mod jobs;

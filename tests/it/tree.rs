@@ -74,6 +74,7 @@ const WRITERS: [(&str, &[&str]); 13] = [
         "sessions",
         &["sessions", "session_entries", "session_people", "session_artifacts", "session_attachments", "session_records", "session_scopes"],
     ),
+    ("git", &["git_links"]),
     ("comments", &["comment_threads", "comments"]),
     ("notifications", &["notifications"]),
     ("search", &["embeddings"]),

@@ -9,6 +9,7 @@ mod drafts;
 mod facts;
 mod files;
 mod folders;
+mod following;
 mod heads;
 mod history;
 mod home;
@@ -37,6 +38,7 @@ pub use folders::{
     Folder, Placed, committed_folder, committed_folders, folders_placed, keep_contents, place_folders, set_disabled, slugs_taken, text_of,
     with_text,
 };
+pub use following::{follow_with_drafts, keep_for_merge, revision_of_tree, waiting_for_merge};
 pub use heads::{ChangedHead, Head, bodies, bodies_of, heads_of, heads_since};
 pub use history::{changes_of_commit, diff_revisions, list_history, restore_revision};
 pub use home::{home, own_favourites, set_favourite};
@@ -50,4 +52,4 @@ pub use naming::{Named, complete, find_by_slug, named};
 pub use publishing::{publish_import, settle_all, unstage_import};
 pub use transfer::{fork_artifact, move_artifact};
 pub use trash::{delete_artifact, delete_forever, empty_old_trash, erase_volume, undelete_artifact};
-pub use tree::{clean_path, content_of_revision, contents_of, export_slice, read_export_file, tree_sha};
+pub use tree::{State, TreeChange, clean_path, content_of_revision, contents_of, export_slice, read_export_file, tree_changes, tree_sha};

@@ -100,6 +100,11 @@ pub async fn exists(ctx: &Ctx, id: JobId) -> AppResult<bool> {
     store::exists(ctx.db().read(), id).await
 }
 
+/// Whether a job of one of these kinds waits or runs for a key.
+pub async fn is_at_work(ctx: &Ctx, kinds: &[&'static str], key: impl ToString) -> AppResult<bool> {
+    store::is_at_work(ctx.db().read(), kinds, &key.to_string()).await
+}
+
 /// A job of one's own.
 pub async fn status(ctx: &Ctx, id: JobId) -> AppResult<JobStatus> {
     let owner = ctx.actor()?.id().to_string();

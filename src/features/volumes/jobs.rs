@@ -4,6 +4,8 @@
 
 mod reading;
 
+pub use reading::store_blobs;
+
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};

@@ -13,8 +13,8 @@ pub use access::{VolumeAccess, authorise, unattended, visible, who_may};
 pub use demo::{add_demo, add_demo_if_wanted, remove_demo};
 pub use export::{Export, export_artifact, export_volume};
 pub use history::{
-    Appended, append_commit, append_hashed, author_and_time, departures_since, get_commit, hash_ahead, leave, list_commits, lock,
-    newest_commits, remove_old_departures,
+    Appended, append_commit, append_hashed, author_and_time, departures_since, get_commit, hash_ahead, leave, line_since, list_commits,
+    lock, newest_commits, remove_old_departures,
 };
 pub use imports::{start_import_of_archive, start_import_of_parts};
 pub use publishing::{advance_held, all_numbers, claim, claimed, finish, hold, ids_of_team, number_of, release};

@@ -59,6 +59,9 @@ impl CommitRow {
             created_at: self.created_at,
         })
     }
+    pub fn id(&self) -> &str {
+        &self.id
+    }
     pub fn parent(&self) -> AppResult<Option<CommitId>> {
         self.parent_id.as_deref().map(parse_id).transpose()
     }
@@ -292,6 +295,15 @@ pub async fn commits_of(pool: &AnyPool, volumes: &[VolumeId], before: Option<Com
     }
     sql.push(") ORDER BY c.id DESC LIMIT ").number(limit);
     sql.fetch_all(pool).await
+}
+
+/// The head of a volume, and every commit of it in no order.
+pub async fn line(pool: &AnyPool, volume: VolumeId) -> AppResult<(Option<String>, Vec<CommitRow>)> {
+    let head: Option<Option<String>> =
+        sqlx::query_scalar("SELECT head_commit_id FROM volumes WHERE id = $1").bind(volume.to_string()).fetch_optional(pool).await?;
+    let mut sql = Sql::new(COMMIT);
+    sql.push("WHERE c.volume_id = ").bind(volume.to_string());
+    Ok((head.flatten(), sql.fetch_all(pool).await?))
 }
 
 /// Notes that artifacts are no longer in a volume.

@@ -11,6 +11,7 @@ use crate::{
     features::{
         accounts::model::Me,
         artifacts::model::{ArtifactSummary, Kind, LibraryPage, LibraryQuery, Sort},
+        git::model::ImportFromGit,
         volumes::model::{ImportItem, ImportOutcome, ImportReport, Volume, VolumeKind},
     },
     server::config::Config,
@@ -32,7 +33,20 @@ pub struct Target {
 #[derive(Args)]
 pub struct Import {
     /// A folder, or a zip.
-    source: PathBuf,
+    #[arg(required_unless_present = "git")]
+    source: Option<PathBuf>,
+    /// The address of a repository, in place of a folder.
+    #[arg(long, value_name = "URL", conflicts_with = "source")]
+    git: Option<String>,
+    /// Of that repository; not given: the one that it shows first.
+    #[arg(long, requires = "git")]
+    branch: Option<String>,
+    /// Only this folder of it.
+    #[arg(long, requires = "git")]
+    folder: Option<String>,
+    /// What opens it, if it is private.
+    #[arg(long, env = "GIT_TOKEN", hide_env_values = true)]
+    token: Option<String>,
     #[command(flatten)]
     target: Target,
 }
@@ -66,14 +80,35 @@ pub enum Demo {
 }
 
 pub async fn import(config: Config, command: Import) -> Result<(), BoxError> {
+    let Some(source) = &command.source else {
+        let client = client(config).await?;
+        let result = import_from_git(&client, command).await;
+        client.close().await;
+        return result;
+    };
     // Before a server is started for nothing.
-    let (archive, _kept) = archive_of(&command.source)?;
+    let (archive, _kept) = archive_of(source)?;
     let client = client(config).await?;
     // A folder as "." has its name only on disk.
-    let name = command.source.canonicalize().ok().and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
+    let name = source.canonicalize().ok().and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
     let result = import_with(&client, &archive, name.as_deref(), &command.target).await;
     client.close().await;
     result
+}
+
+async fn import_from_git(client: &Client, command: Import) -> Result<(), BoxError> {
+    let volume = find_volume(client, &command.target).await?;
+    let input = ImportFromGit {
+        id: None,
+        url: command.git.unwrap_or_default(),
+        branch: command.branch,
+        folder: command.folder,
+        token: command.token,
+    };
+    let request = client.http.post(client.url(&format!("/volumes/{}/git/import", volume.id))).json(&input);
+    let job = followed(client, read(request.send().await?).await?).await?;
+    print_report(&volume, &serde_json::from_value(job.report.unwrap_or_default())?);
+    Ok(())
 }
 
 /// The zip to send, and what keeps a temporary one alive.

@@ -43,7 +43,9 @@ pub use keys::{first_team_key, list_team_keys, remove_team_key, set_team_key, te
 pub use limits::Limits;
 pub use members::{change_role, leave_team, list_members, members_among, members_who_may, remove_member, transfer_ownership};
 pub use passwords::{change_password, create_password_link, look_at_password_link, use_password_link};
-pub use people::{Own, active_account, active_people, delete_me, export_me, me, moderators, people, person_by_id, update_me};
+pub use people::{
+    Own, active_account, active_people, delete_me, export_me, mail_addresses, me, moderators, people, person_by_id, update_me,
+};
 pub use samples::{add_sample_team, may_manage_samples, note_samples_given, remove_sample_team, sample_teams, samples_given};
 pub use sign_in::{COOKIE, SignedIn, end_sign_in, list_sign_ins, sign_in, sign_out, sign_out_everywhere};
 pub use sign_up::sign_up;

@@ -214,6 +214,18 @@ pub async fn person_by_id(ctx: &Ctx, id: UserId) -> AppResult<Person> {
     store::users::people(ctx.db().read(), &[id]).await?.pop().ok_or_else(|| AppError::not_found("person"))
 }
 
+/// The e-mail addresses of accounts that have one, for what is sent in their name. Nobody is asked: what calls it knows who may see them.
+pub async fn mail_addresses(ctx: &Ctx, ids: impl IntoIterator<Item = UserId>) -> AppResult<HashMap<UserId, String>> {
+    let mut ids: Vec<UserId> = ids.into_iter().collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let mut addresses = HashMap::new();
+    for chunk in ids.chunks(CHUNK) {
+        addresses.extend(store::users::mail_addresses(ctx.db().read(), chunk).await?);
+    }
+    Ok(addresses)
+}
+
 /// Who moderates the marketplace, or administers the server, for whoever has to tell them.
 pub async fn moderators(ctx: &Ctx) -> AppResult<Vec<UserId>> {
     store::users::moderators(ctx.db().read()).await

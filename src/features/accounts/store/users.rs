@@ -288,6 +288,12 @@ pub async fn people<'c>(executor: impl Executor<'c, Database = Any>, ids: &[User
     rows.into_iter().map(|row| person(&row.user_id, &row.user_kind, row.user_name, row.user_color, row.user_avatar.as_deref())).collect()
 }
 
+pub async fn mail_addresses<'c>(executor: impl Executor<'c, Database = Any>, ids: &[UserId]) -> AppResult<Vec<(UserId, String)>> {
+    let mut sql = Sql::new("SELECT u.id, u.email FROM users u WHERE u.email IS NOT NULL AND u.id IN ");
+    sql.bind_list(ids);
+    sql.fetch_all::<(String, String)>(executor).await?.into_iter().map(|(user, email)| Ok((super::id(&user)?, email))).collect()
+}
+
 crate::row! {
     struct AdminRow {
         user_id: String, user_kind: String, user_name: String, user_color: i64, user_avatar: Option<String>,

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// What the draft began with: nothing, if it was never committed.
-async fn base(ctx: &Ctx, current: &Current) -> AppResult<Option<RevisionRow>> {
+pub async fn base(ctx: &Ctx, current: &Current) -> AppResult<Option<RevisionRow>> {
     let Some(base) = drafts::base_of(current)? else { return Ok(None) };
     store::revision(ctx.db().read(), current.row.id()?, base).await
 }
@@ -62,7 +62,7 @@ pub async fn save_merge(ctx: &Ctx, id: ArtifactId, input: SaveMerge) -> AppResul
     drafts::write(ctx, &current, draft, Expected::Saves(input.saves), Event::new("draft.merged")).await
 }
 
-fn merge_files(base: &[FileEntry], ours: &[FileEntry], theirs: &[FileEntry]) -> Vec<FileEntry> {
+pub fn merge_files(base: &[FileEntry], ours: &[FileEntry], theirs: &[FileEntry]) -> Vec<FileEntry> {
     fn by_path(files: &[FileEntry]) -> BTreeMap<&str, &FileEntry> {
         files.iter().map(|file| (file.path.as_str(), file)).collect()
     }

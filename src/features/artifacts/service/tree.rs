@@ -19,9 +19,9 @@ use crate::{
             model::FileEntry,
             store::{self, ExportRow, RevisionRow},
         },
-        volumes::model::limits,
+        volumes::model::{Change, limits},
     },
-    ids::{ArtifactId, RevisionId, VolumeId},
+    ids::{ArtifactId, CommitId, RevisionId, VolumeId},
     server::{blobs::Blobs, context::Ctx, secrets},
 };
 
@@ -110,6 +110,47 @@ pub async fn export_slice(
                 AppError::internal()
             })?;
             Ok((row, bytes))
+        })
+        .collect()
+}
+
+/// An artifact's files in one commit: the main file's path, and what is beside it.
+pub struct State {
+    pub path: String,
+    pub content_sha: String,
+    pub executable: bool,
+    pub files: Vec<FileEntry>,
+}
+
+/// What a commit did to the files of one artifact in its volume.
+pub struct TreeChange {
+    pub artifact: ArtifactId,
+    pub before: Option<State>,
+    pub after: Option<State>,
+}
+
+/// A slice of what a commit did to the files of its volume, after an artifact; an empty one: there is no more.
+pub async fn tree_changes(ctx: &Ctx, volume: VolumeId, commit: CommitId, after: Option<ArtifactId>) -> AppResult<Vec<TreeChange>> {
+    let state = |path: String, content_sha: String, executable: i64, files: &str| {
+        AppResult::Ok(State { path, content_sha, executable: executable != 0, files: serde_json::from_str(files)? })
+    };
+    let after = after.map(|id| id.to_string()).unwrap_or_default();
+    let rows = store::tree_changes(ctx.db().read(), commit, &after, store::CHUNK as i64).await?;
+    rows.into_iter()
+        .map(|row| {
+            // What came from another volume was not in this one before; what was in the trash was not either.
+            let was_here = row.old_volume.as_deref() == Some(volume.to_string().as_str()) && row.old_change.as_deref() != Some("deleted");
+            let is_here = match Change::parse(&row.change) {
+                Change::Deleted => false,
+                Change::Moved => !was_here,
+                _ => true,
+            };
+            let before = match (row.old_path, row.old_content_sha, row.old_executable, row.old_files) {
+                (Some(path), Some(sha), Some(executable), Some(files)) if was_here => Some(state(path, sha, executable, &files)?),
+                _ => None,
+            };
+            let after = if is_here { Some(state(row.path, row.content_sha, row.executable, &row.files)?) } else { None };
+            Ok(TreeChange { artifact: crate::server::db::parse_id(&row.artifact_id)?, before, after })
         })
         .collect()
 }

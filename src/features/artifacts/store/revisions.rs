@@ -220,3 +220,31 @@ pub async fn named_files(pool: &AnyPool, of_drafts: bool, after: &str, limit: i6
     sql.bind(after.to_owned()).push(" ORDER BY 1 LIMIT ").number(limit);
     sql.fetch_all(pool).await
 }
+
+crate::row! {
+    /// A revision of a commit, with the one before it.
+    pub struct TreeChangeRow {
+        pub artifact_id: String, pub change: String, pub path: String, pub content_sha: String, pub executable: i64, pub files: String,
+        pub old_change: Option<String>, pub old_path: Option<String>, pub old_content_sha: Option<String>, pub old_executable: Option<i64>,
+        pub old_files: Option<String>, pub old_volume: Option<String>,
+    }
+}
+
+/// What a commit did, in the order of artifacts, after one of them.
+pub async fn tree_changes(pool: &AnyPool, commit: CommitId, after: &str, limit: i64) -> AppResult<Vec<TreeChangeRow>> {
+    let mut sql = Sql::new(
+        "SELECT r.artifact_id, r.change, r.path, r.content_sha, r.executable, r.files, p.change AS old_change, p.path AS old_path, \
+         p.content_sha AS old_content_sha, p.executable AS old_executable, p.files AS old_files, c.volume_id AS old_volume \
+         FROM revisions r LEFT JOIN revisions p ON p.id = r.parent_id LEFT JOIN commits c ON c.id = p.commit_id WHERE r.commit_id = ",
+    );
+    sql.bind(commit.to_string()).push(" AND r.artifact_id > ").bind(after.to_owned());
+    sql.push(" ORDER BY r.artifact_id LIMIT ").number(limit);
+    sql.fetch_all(pool).await
+}
+
+/// The newest revision of an artifact with a tree.
+pub async fn revision_of_tree(pool: &AnyPool, artifact: ArtifactId, tree_sha: &str) -> AppResult<Option<RevisionId>> {
+    let mut sql = Sql::new("SELECT r.id FROM revisions r JOIN commits c ON c.id = r.commit_id WHERE r.artifact_id = ");
+    sql.bind(artifact.to_string()).push(" AND r.tree_sha = ").bind(tree_sha.to_owned()).push(" ORDER BY r.id DESC LIMIT 1");
+    sql.fetch_all::<(String,)>(pool).await?.pop().map(|(id,)| parse_id(&id)).transpose()
+}

@@ -1,23 +1,16 @@
 //! Whether the addresses that a release's texts lead to are still there. Only what a server says for certain counts: that it has no such page.
 
-use std::{
-    collections::BTreeMap,
-    io,
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use futures::{StreamExt as _, stream};
 use llmos_trust::archive::File;
-use reqwest::{
-    Client, Method, StatusCode, Url,
-    dns::{Addrs, Name, Resolve, Resolving},
-    redirect::Policy,
-};
+use reqwest::{Client, Method, StatusCode, Url};
 
 use super::super::model::Finding;
-use crate::server::config::Links;
+use crate::server::{
+    config::Links,
+    outgoing::{self, is_public, number_of},
+};
 
 /// Addresses of one release that are asked; the first of its files.
 const ASKED: usize = 30;
@@ -25,7 +18,6 @@ const AT_ONCE: usize = 4;
 const LIMIT: Duration = Duration::from_secs(10);
 /// For all of a release.
 const IN_ALL: Duration = Duration::from_secs(60);
-const REDIRECTS: usize = 3;
 /// Longer ones are no links that somebody follows.
 const ADDRESS: usize = 500;
 /// Hosts that stand for any (RFC 2606, RFC 6761).
@@ -34,55 +26,16 @@ const EXAMPLES: [&str; 8] = ["example.com", "example.org", "example.net", "examp
 /// The client that asks: without cookies, and, unless an operator wants otherwise, only ever in the public network.
 pub fn client(links: Links) -> Result<Client, reqwest::Error> {
     let any = links == Links::Any;
-    let policy = Policy::custom(move |attempt| {
-        if attempt.previous().len() > REDIRECTS || !(any || is_outside(attempt.url())) { attempt.stop() } else { attempt.follow() }
-    });
-    let client = Client::builder().redirect(policy).timeout(LIMIT).user_agent("llmos-lite (checks the links of a release)");
-    if any { client } else { client.dns_resolver(Arc::new(Public)) }.build()
-}
-
-/// Resolves names, but none to an address inside of a network.
-struct Public;
-
-impl Resolve for Public {
-    fn resolve(&self, name: Name) -> Resolving {
-        Box::pin(async move {
-            let found: Vec<SocketAddr> =
-                tokio::net::lookup_host((name.as_str(), 0)).await?.filter(|address| is_public(address.ip())).collect();
-            if found.is_empty() {
-                return Err(io::Error::other("no public address").into());
-            }
-            Ok(Box::new(found.into_iter()) as Addrs)
-        })
-    }
-}
-
-/// Whether an address is one that anybody on the internet may be asked at.
-fn is_public(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(ip) => {
-            let [a, b, ..] = ip.octets();
-            let shared = a == 100 && (64..128).contains(&b);
-            let reserved = a == 0 || a >= 240 || (a == 192 && b == 0) || (a == 198 && (18..20).contains(&b));
-            !(ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_documentation() || ip.is_multicast() || shared || reserved)
-        }
-        IpAddr::V6(ip) => match ip.to_ipv4_mapped() {
-            Some(ip) => is_public(IpAddr::V4(ip)),
-            // Global unicast, without documentation, Teredo and 6to4, which hide another address.
-            None => {
-                let segments = ip.segments();
-                segments[0] & 0xe000 == 0x2000 && !matches!((segments[0], segments[1]), (0x2001, 0 | 0x0db8) | (0x2002, _))
-            }
-        },
-    }
+    let client = outgoing::client(any, move |url| any || is_outside(url));
+    client.timeout(LIMIT).user_agent("llmos-lite (checks the links of a release)").build()
 }
 
 /// Whether an address may be asked: on the web, at its usual port, and not by a number that is inside of a network.
 fn is_outside(url: &Url) -> bool {
     let Some(host) = url.host_str() else { return false };
-    let is_outside = match host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
-        Ok(ip) => is_public(ip),
-        Err(_) => !EXAMPLES.iter().any(|example| host == *example || host.ends_with(&format!(".{example}"))),
+    let is_outside = match number_of(url) {
+        Some(ip) => is_public(ip),
+        None => !EXAMPLES.iter().any(|example| host == *example || host.ends_with(&format!(".{example}"))),
     };
     is_outside && url.port().is_none() && matches!(url.scheme(), "http" | "https")
 }

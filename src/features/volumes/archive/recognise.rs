@@ -3,7 +3,7 @@
 //! `…/SKILL.md`, `TOOL.md` and `AGENT.md` make a folder with everything below it an artifact; a markdown file below `skills/`,
 //! `tools/` or `agents/` is one by itself; any other markdown file is one if its frontmatter says so.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::Entry;
 use crate::features::artifacts::model::{Kind, document::Document, frontmatter::Frontmatter, slug::slugify};
@@ -105,8 +105,9 @@ pub fn recognise(entries: &[Entry], known: &HashMap<String, Kind>, mut text: imp
     let folders = main_files(&files);
     let mut beside: BTreeMap<&str, Vec<(String, usize)>> = BTreeMap::new();
     let mut loose = Vec::new();
+    let mains: HashSet<usize> = folders.values().copied().collect();
     for (index, path) in &files {
-        if folders.values().any(|main| main == index) {
+        if mains.contains(index) {
             continue;
         }
         match owner(path, &folders) {

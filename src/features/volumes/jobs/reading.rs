@@ -219,7 +219,7 @@ pub fn sessions(folder: PathBuf, known: HashMap<String, Known>) -> mpsc::Receive
 }
 
 /// Writes blobs side by side: each waits for the disk, and disks take many at once.
-fn store_blobs(blobs: &Blobs, all: &[&[u8]]) -> std::io::Result<()> {
+pub fn store_blobs(blobs: &Blobs, all: &[&[u8]]) -> std::io::Result<()> {
     let next = AtomicUsize::new(0);
     let work = || -> std::io::Result<()> {
         while let Some(bytes) = all.get(next.fetch_add(1, Ordering::Relaxed)) {

@@ -13,7 +13,7 @@ use crate::{
         accounts,
         analytics::service::{Event, record},
         artifacts::service as artifacts,
-        marketplace, sessions,
+        git, marketplace, sessions,
     },
     ids::{TeamId, VolumeId},
     server::context::Ctx,
@@ -80,6 +80,7 @@ async fn remove_team(ctx: &Ctx, team: TeamId) -> AppResult<()> {
         artifacts::erase_volume(&mut tx, &volume).await?;
         sessions::service::forget_volume(&mut tx, &volume).await?;
         marketplace::service::forget_volume(&mut tx, &volume).await?;
+        git::service::forget_volume(&mut tx, &volume).await?;
         store::erase(&mut tx, &volume).await?;
     }
     sessions::service::erase_sessions_of_team(&mut tx, team).await?;

@@ -12,7 +12,7 @@
 //! <message>
 //! ```
 
-use std::fmt::Write as _;
+use std::{collections::HashMap, fmt::Write as _};
 
 use super::{
     super::{
@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     error::{AppError, AppResult},
-    features::{accounts::Action, artifacts, search, sessions},
+    features::{accounts::Action, artifacts, git, search, sessions},
     ids::{ArtifactId, CommitId, UserId, VolumeId},
     server::{clock, context::Ctx, db::Tx, secrets},
 };
@@ -36,7 +36,7 @@ pub struct Appended<'a> {
     pub volume: VolumeId,
     pub author: UserId,
     pub message: &'a str,
-    /// edit, import, restore, move, fork, delete or system
+    /// edit, import, restore, move, fork, delete, market, git or system
     pub source: &'static str,
     /// Path, tree hash and kind of each change, in any order.
     pub changes: Vec<(String, String, Change)>,
@@ -88,6 +88,7 @@ pub async fn append_hashed(tx: &mut Tx, head: Option<&str>, commit: &Appended<'_
         now: commit.now,
     };
     store::insert_commit(tx, &new).await?;
+    git::service::enqueue_push(tx, commit.volume, commit.source, commit.now).await?;
     search::jobs::enqueue_index(tx, commit.volume, commit.now).await
 }
 
@@ -119,6 +120,22 @@ pub async fn list_commits(ctx: &Ctx, volume: VolumeId, before: Option<CommitId>)
 /// The newest commits of volumes that the caller is known to see.
 pub async fn newest_commits(ctx: &Ctx, volumes: &[VolumeId], before: Option<CommitId>, limit: i64) -> AppResult<Vec<Commit>> {
     store::commits_of(ctx.db().read(), volumes, before, limit).await?.into_iter().map(store::CommitRow::commit).collect()
+}
+
+/// The commits of a volume after one, or all of it, the oldest first: along their parents, whatever their ids say. One that is no commit of the volume
+/// is the same as none.
+pub async fn line_since(ctx: &Ctx, volume: VolumeId, after: Option<CommitId>) -> AppResult<Vec<Commit>> {
+    let (head, rows) = store::line(ctx.db().read(), volume).await?;
+    let mut rows: HashMap<String, store::CommitRow> = rows.into_iter().map(|row| (row.id().to_owned(), row)).collect();
+    let after = after.map(|id| id.to_string());
+    let (mut next, mut line) = (head, Vec::new());
+    while let Some(id) = next.filter(|id| Some(id) != after.as_ref()) {
+        let Some(row) = rows.remove(&id) else { break };
+        next = row.parent()?.map(|id| id.to_string());
+        line.push(row.commit()?);
+    }
+    line.reverse();
+    Ok(line)
 }
 
 pub async fn get_commit(ctx: &Ctx, id: CommitId) -> AppResult<CommitDetail> {

@@ -12,6 +12,7 @@ use crate::{
     error::AppError,
     features::{
         accounts::model::Action,
+        git::ui::RepositoryCard,
         volumes::{
             model::{Commit, CommitPage, Volume, VolumeKind},
             state::{delete_volume, rename_volume, use_commits, use_volumes},
@@ -97,6 +98,7 @@ fn VolumeView(volume: Volume) -> impl IntoView {
                                 .map(|(words, number, address)| view! { <div><dt>{words}</dt><dd><a href=address>{count(number)}</a></dd></div> })
                                 .collect_view()}
                         </dl>
+                        <RepositoryCard volume=volume.clone()/>
                         <h2 class="med">"Commits"</h2>
                         <Transition fallback=|| view! { <Loading rows=4/> }>
                             {move || {

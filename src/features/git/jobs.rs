@@ -1,0 +1,52 @@
+//! Pulls and pushes as background jobs, in the order of their volume. One that died begins again and comes to the same end: what both sides have is
+//! compared, not what was planned.
+
+use serde::{Deserialize, Serialize};
+
+use super::{service, store};
+use crate::{
+    error::AppResult,
+    features::jobs::Job,
+    ids::{CommitId, VolumeId},
+    server::context::Ctx,
+};
+
+pub const PULL: &str = "git.pull";
+pub const PUSH: &str = "git.push";
+pub const IMPORT: &str = "git.import";
+
+/// Which volume, and the id of the commit that a pull makes: what a process before this one staged for it is found again.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SyncPayload {
+    pub volume: VolumeId,
+    pub commit: CommitId,
+}
+
+/// The report is a `PullReport`, or null when nothing was new.
+pub async fn pull(ctx: &Ctx, job: &Job) -> AppResult<serde_json::Value> {
+    let payload: SyncPayload = serde_json::from_str(&job.payload)?;
+    let result = service::pull(ctx, job, &payload).await;
+    Ok(serde_json::to_value(noted(ctx, payload.volume, result).await?)?)
+}
+
+/// The report is a `PushReport`.
+pub async fn push(ctx: &Ctx, job: &Job) -> AppResult<serde_json::Value> {
+    let payload: SyncPayload = serde_json::from_str(&job.payload)?;
+    let result = service::push(ctx, job, &payload).await;
+    Ok(serde_json::to_value(noted(ctx, payload.volume, result).await?)?)
+}
+
+/// The report is an `ImportReport`.
+pub async fn import(ctx: &Ctx, job: &Job) -> AppResult<serde_json::Value> {
+    service::import(ctx, job).await
+}
+
+/// Why it failed stands with the link.
+async fn noted<T>(ctx: &Ctx, volume: VolumeId, result: AppResult<T>) -> AppResult<T> {
+    if let Err(error) = &result {
+        let mut tx = ctx.db().write_tx().await?;
+        store::set_failed(&mut tx, volume, &error.message, ctx.now()).await?;
+        tx.commit().await?;
+    }
+    result
+}

@@ -1,0 +1,286 @@
+//! A link of a volume to a repository, and what came of it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    error::{AppError, AppResult},
+    features::{accounts::model::Person, volumes::model::ImportItem},
+    ids::{ArtifactId, CommitId, JobId, VolumeId},
+};
+
+const URL_CHARS: usize = 500;
+const BRANCH_CHARS: usize = 200;
+const FOLDER_CHARS: usize = 300;
+const TOKEN_CHARS: usize = 512;
+
+/// A linked volume, and how far both sides are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct GitLink {
+    pub volume_id: VolumeId,
+    pub url: String,
+    pub branch: String,
+    /// The folder of the repository that holds `skills/`, `tools/` and `agents/`; empty: its top.
+    pub folder: String,
+    pub has_token: bool,
+    /// Whether each commit of the volume is pushed by itself.
+    pub push: bool,
+    pub state: LinkState,
+    /// The commit of the repository that the volume has everything of.
+    pub last_sha: Option<String>,
+    /// Commits of the volume that the repository lacks.
+    pub ahead: i64,
+    /// Commits of the repository that the volume lacked when it was looked at last.
+    pub behind: i64,
+    /// One sentence about the history, such as that it was rewritten.
+    pub notice: Option<String>,
+    /// One sentence, when the last time did not go well.
+    pub last_error: Option<String>,
+    /// Artifacts that were changed on both sides: the repository's text is committed, the volume's is a draft that waits for a merge.
+    pub conflicts: Vec<Conflict>,
+    /// Of the last pull that changed something.
+    pub report: Option<PullReport>,
+    /// In whose name it is pulled and pushed.
+    pub linked_by: Person,
+    pub last_sync_at: Option<i64>,
+    pub created_at: i64,
+    pub updated_at: i64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LinkState {
+    /// Linked, and nothing came yet.
+    New,
+    /// A pull or a push waits or runs.
+    Working,
+    Synced,
+    /// Artifacts wait for a merge.
+    Conflict,
+    Failed,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Conflict {
+    pub artifact_id: ArtifactId,
+    pub name: String,
+}
+
+/// What a pull did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PullReport {
+    /// The commit of the repository.
+    pub sha: String,
+    pub created: i64,
+    pub updated: i64,
+    pub renamed: i64,
+    pub deleted: i64,
+    /// Changed on both sides and joined line by line.
+    pub merged: i64,
+    pub conflicts: i64,
+    /// Files and artifacts left aside.
+    pub skipped: i64,
+    pub commit_id: Option<CommitId>,
+    /// At most `REPORT_LINES`.
+    pub items: Vec<ImportItem>,
+    pub more: i64,
+}
+
+pub const REPORT_LINES: usize = 200;
+
+/// What a push did.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PushReport {
+    /// The head of the branch afterwards.
+    pub sha: Option<String>,
+    /// Commits that were made there.
+    pub commits: i64,
+    /// What was pulled before.
+    pub pulled: Option<PullReport>,
+}
+
+/// Linking a volume.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LinkVolume {
+    /// `https://…`
+    pub url: String,
+    /// Without: the one that the repository shows first.
+    #[serde(default)]
+    pub branch: Option<String>,
+    #[serde(default)]
+    pub folder: Option<String>,
+    /// A personal access token, or that of an installation of an app. Without: the one that is kept already, for the same address.
+    #[serde(default)]
+    pub token: Option<String>,
+    /// Whether each commit of the volume is pushed by itself.
+    #[serde(default)]
+    pub push: bool,
+}
+
+/// Asking for a pull or a push.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StartSync {
+    /// Of the job; made by the client, so that a retry starts it once.
+    #[serde(default)]
+    pub id: Option<JobId>,
+}
+
+/// Importing from a repository once.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ImportFromGit {
+    /// Of the job.
+    #[serde(default)]
+    pub id: Option<JobId>,
+    /// `https://…`
+    pub url: String,
+    #[serde(default)]
+    pub branch: Option<String>,
+    #[serde(default)]
+    pub folder: Option<String>,
+    /// Used once and not kept.
+    #[serde(default)]
+    pub token: Option<String>,
+}
+
+/// Where a repository is, checked as far as that goes without asking it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub url: String,
+    pub branch: Option<String>,
+    pub folder: String,
+    pub token: Option<String>,
+}
+
+impl Place {
+    pub fn checked(url: &str, branch: Option<&str>, folder: Option<&str>, token: Option<&str>) -> AppResult<Self> {
+        let url = url.trim().trim_end_matches('/');
+        let (scheme, rest) = url.split_once("://").unwrap_or(("", ""));
+        let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let graphic = url.bytes().all(|byte| byte.is_ascii_graphic());
+        if !matches!(scheme, "http" | "https") || host.is_empty() || path.is_empty() || !graphic || url.len() > URL_CHARS {
+            return Err(AppError::field("url", "The address of a repository looks like https://github.com/team/repository.git."));
+        }
+        if host.contains('@') {
+            return Err(AppError::field(
+                "url",
+                "Leave name and password out of the address: a token has its own field, where it is kept sealed.",
+            ));
+        }
+        if url.contains(['?', '#']) {
+            return Err(AppError::field("url", "The address of a repository has neither “?” nor “#”."));
+        }
+        let branch = branch.map(str::trim).filter(|branch| !branch.is_empty());
+        if branch.is_some_and(|branch| !is_branch(branch)) {
+            return Err(AppError::field("branch", "This cannot be the name of a branch."));
+        }
+        let folder = folder.unwrap_or_default().trim().trim_matches('/');
+        let clean = folder.is_empty()
+            || folder.split('/').all(|part| !part.is_empty() && part != "." && part != ".." && !part.eq_ignore_ascii_case(".git"));
+        if !clean || folder.chars().any(|c| c.is_control() || c == '\\') || folder.chars().count() > FOLDER_CHARS {
+            return Err(AppError::field("folder", "A folder is a path inside of the repository, such as docs/skills."));
+        }
+        let token = token.map(str::trim).filter(|token| !token.is_empty());
+        if token.is_some_and(|token| token.len() > TOKEN_CHARS || !token.bytes().all(|byte| byte.is_ascii_graphic())) {
+            return Err(AppError::field("token", "A token is letters, digits and signs without spaces: copy it whole."));
+        }
+        Ok(Self { url: url.to_owned(), branch: branch.map(str::to_owned), folder: folder.to_owned(), token: token.map(str::to_owned) })
+    }
+}
+
+/// Whether Git takes it as the name of a branch (git check-ref-format).
+fn is_branch(name: &str) -> bool {
+    let bad = |c: char| c.is_control() || c.is_whitespace() || "~^:?*[\\".contains(c);
+    name.chars().count() <= BRANCH_CHARS
+        && !name.contains(bad)
+        && !["..", "@{", "//"].iter().any(|part| name.contains(part))
+        && !name.starts_with(['-', '/'])
+        && !name.ends_with(['/', '.'])
+        && name != "@"
+        && name.split('/').all(|part| !part.starts_with('.') && !part.ends_with(".lock"))
+}
+
+/// Whether two addresses are of the same repository: with or without `.git`, by https or by ssh, in whatever case.
+pub fn same_repository(one: &str, other: &str) -> bool {
+    let plain = |address: &str| {
+        let address = address.trim().to_ascii_lowercase();
+        let address = match address.split_once("://") {
+            Some((_, rest)) => rest.to_owned(),
+            // git@github.com:team/repository.git
+            None => address.replacen(':', "/", 1),
+        };
+        let address = address.split_once('@').map_or(address.as_str(), |(_, rest)| rest).to_owned();
+        address.trim_end_matches('/').trim_end_matches(".git").to_owned()
+    };
+    plain(one) == plain(other)
+}
+
+/// The message of the commit that a pull makes: that of the commit at the head, and whose it was.
+pub fn pulled_message(message: &str, author: &str, sha: &str, behind: Option<usize>) -> String {
+    use crate::features::volumes::model::limits::MESSAGE_CHARS;
+    let mut end = format!("\n\nGit-Author: {author}\nGit-Commit: {sha}");
+    if let Some(more) = behind.filter(|behind| *behind > 1) {
+        end = format!("\n\nWith {} before it.{end}", crate::ui::plural(more as i64 - 1, "commit", "commits"));
+    }
+    let clean = |text: &str| text.chars().filter(|c| *c == '\n' || !c.is_control()).collect::<String>();
+    let (message, end) = (clean(message.trim()), clean(&end));
+    let room = MESSAGE_CHARS.saturating_sub(end.chars().count());
+    let message = if message.is_empty() { "A commit without a message".to_owned() } else { message };
+    let cut: String = message.chars().take(room).collect();
+    format!("{}{end}", cut.trim_end())
+}
+
+/// The name of a volume or a team as it stands in the address to clone from.
+pub fn name_in_address(name: &str) -> String {
+    crate::features::artifacts::model::slug::slugify(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_checked_before_anybody_is_asked() {
+        let place = Place::checked(" https://a.dev/x.git/ ", Some("main"), Some("/docs/skills/"), Some(" t ")).expect("fits");
+        assert_eq!((place.url.as_str(), place.folder.as_str(), place.token.as_deref()), ("https://a.dev/x.git", "docs/skills", Some("t")));
+        for (url, field) in
+            [("git@github.com:a/b", "url"), ("https://u:p@a.dev/x", "url"), ("https://a.dev", "url"), ("https://a.dev/x?y", "url")]
+        {
+            let error = Place::checked(url, None, None, None).expect_err(url);
+            assert!(error.fields.contains_key(field), "{url}");
+        }
+        for branch in ["a..b", "-a", "a b", "a.lock", "a~1", "/a", "a/", "@"] {
+            assert!(Place::checked("https://a.dev/x", Some(branch), None, None).is_err(), "{branch}");
+        }
+        for folder in ["../a", "a//b", "a/.git", "a\\b"] {
+            assert!(Place::checked("https://a.dev/x", None, Some(folder), None).is_err(), "{folder}");
+        }
+        assert!(Place::checked("https://a.dev/x", Some("feature/é-1"), None, None).is_ok());
+    }
+
+    #[test]
+    fn a_repository_has_many_addresses() {
+        for address in [
+            "https://github.com/Team/Skills",
+            "git@github.com:team/skills.git",
+            "ssh://git@github.com/team/skills.git",
+            "git://github.com/team/skills/",
+        ] {
+            assert!(same_repository("https://github.com/team/skills.git", address), "{address}");
+        }
+        assert!(!same_repository("https://github.com/team/skills.git", "https://github.com/team/skills-2.git"));
+    }
+
+    #[test]
+    fn the_message_of_a_pull_keeps_the_original_and_says_whose_it_was() {
+        let message = pulled_message("Better words\n\nMore.\n", "Ana <ana@a.dev>", "abc", Some(3));
+        assert_eq!(message, "Better words\n\nMore.\n\nWith 2 commits before it.\n\nGit-Author: Ana <ana@a.dev>\nGit-Commit: abc");
+        let long = pulled_message(&"x".repeat(5_000), "A <a@b>", "abc", None);
+        assert!(long.chars().count() <= 2_000 && long.ends_with("Git-Commit: abc"));
+    }
+}

@@ -1,0 +1,189 @@
+//! Linking a volume, and what is shown of it.
+
+use serde_json::json;
+
+use super::{
+    super::{
+        jobs::{PULL, PUSH, SyncPayload},
+        model::{Conflict, GitLink, LinkState, LinkVolume, Place, PullReport, StartSync, same_repository},
+        store::{self, LinkRow, NewLink},
+        wire::{Remote, Service},
+    },
+    no_branch, purpose, repository_of,
+};
+use crate::{
+    error::{AppError, AppResult},
+    features::{
+        accounts::Action,
+        analytics::service::{Event, record},
+        artifacts,
+        jobs::{self, model::JobStatus, service::NewJob},
+        volumes::{self, model::VolumeKind},
+    },
+    ids::{CommitId, JobId, VolumeId},
+    server::{context::Ctx, db::Tx},
+};
+
+/// The source of commits that came from a repository: they are not pushed to it.
+pub(super) const SOURCE: &str = "git";
+
+/// The link of a volume that the caller may read; none when there is none.
+pub async fn get_link(ctx: &Ctx, volume: VolumeId) -> AppResult<Option<GitLink>> {
+    volumes::service::authorise(ctx, volume, Action::Read).await?;
+    // Before the link: what ends in between is not shown as it was at its beginning.
+    let working = jobs::service::is_at_work(ctx, &[PULL, PUSH], volume).await?;
+    match store::link(ctx.db().read(), volume).await? {
+        Some(row) => shown(ctx, volume, row, working).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+async fn shown(ctx: &Ctx, volume: VolumeId, row: LinkRow, working: bool) -> AppResult<GitLink> {
+    let line = volumes::service::line_since(ctx, volume, row.last_commit()?).await?;
+    let waiting = artifacts::service::waiting_for_merge(ctx, &row.conflicts()?).await?;
+    let state = match () {
+        () if working => LinkState::Working,
+        () if row.last_error.is_some() => LinkState::Failed,
+        () if !waiting.is_empty() => LinkState::Conflict,
+        () if row.last_sync_at.is_none() => LinkState::New,
+        () => LinkState::Synced,
+    };
+    Ok(GitLink {
+        volume_id: volume,
+        linked_by: row.linked_by()?,
+        has_token: row.token.is_some(),
+        push: row.push != 0,
+        state,
+        ahead: line.iter().filter(|commit| commit.source != SOURCE).count() as i64,
+        behind: row.behind,
+        conflicts: waiting.into_iter().map(|(artifact_id, name)| Conflict { artifact_id, name }).collect(),
+        report: row.report.as_deref().map(serde_json::from_str::<PullReport>).transpose()?,
+        url: row.url,
+        branch: row.branch,
+        folder: row.folder,
+        last_sha: row.last_sha,
+        notice: row.notice,
+        last_error: row.last_error,
+        last_sync_at: row.last_sync_at,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+    })
+}
+
+/// Links a volume, or changes its link, after asking the repository whether address, token and branch are right; then it is pulled.
+pub async fn link_volume(ctx: &Ctx, volume: VolumeId, input: LinkVolume) -> AppResult<GitLink> {
+    let access = volumes::service::authorise(ctx, volume, Action::ManageVolumes).await?;
+    if access.kind == VolumeKind::System {
+        return Err(AppError::forbidden("The built-in volume comes with the server: link one of your own."));
+    }
+    let place = Place::checked(&input.url, input.branch.as_deref(), input.folder.as_deref(), input.token.as_deref())?;
+    let before = store::link(ctx.db().read(), volume).await?;
+    let kept = before.as_ref().filter(|link| link.url == place.url && place.token.is_none()).and_then(|link| link.token.as_deref());
+    let token = match (place.token, kept) {
+        (Some(token), _) => Some(token),
+        (None, Some(sealed)) => ctx.state.vault.open(&purpose(volume), sealed),
+        (None, None) => None,
+    };
+    let remote = Remote::new(&ctx.state.config.git, &place.url, token.clone())?;
+    let at = remote.advertised(Service::UploadPack).await?;
+    let branch = match place.branch.or_else(|| at.default_branch().map(str::to_owned)) {
+        Some(branch) if at.branch(&branch).is_some() || at.is_empty() => branch,
+        Some(branch) => return Err(no_branch(&at, &branch)),
+        None => "main".to_owned(),
+    };
+    let elsewhere = before.is_none_or(|link| link.url != place.url || link.branch != branch || link.folder != place.folder);
+    let (actor, now) = (ctx.actor()?.id(), ctx.now());
+    let new = NewLink {
+        volume,
+        url: &place.url,
+        branch: &branch,
+        folder: &place.folder,
+        token: token.map(|token| ctx.state.vault.seal(&purpose(volume), &token)),
+        push: input.push,
+        by: actor,
+        now,
+        elsewhere,
+    };
+    let mut tx = ctx.db().write_tx().await?;
+    store::put(&mut tx, new).await?;
+    enqueue(&mut tx, PULL, volume, now).await?;
+    let data = json!({ "branch": branch, "push": input.push });
+    record(ctx, &mut tx, Event::new("git.linked").team(access.team).volume(volume).data(data)).await?;
+    tx.commit().await?;
+    ctx.state.jobs.notify_one();
+    get_link(ctx, volume).await?.ok_or_else(|| AppError::not_found("link"))
+}
+
+/// The volume and the repository stay as they are, and go their own ways.
+pub async fn unlink_volume(ctx: &Ctx, volume: VolumeId) -> AppResult<()> {
+    let access = volumes::service::authorise(ctx, volume, Action::ManageVolumes).await?;
+    let mut tx = ctx.db().write_tx().await?;
+    if !store::remove(&mut tx, &volume.to_string()).await? {
+        return Err(AppError::not_found("link"));
+    }
+    record(ctx, &mut tx, Event::new("git.unlinked").team(access.team).volume(volume)).await?;
+    tx.commit().await?;
+    if let Err(error) = tokio::fs::remove_dir_all(repository_of(ctx, volume)).await
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        tracing::warn!(%error, %volume, "what was fetched for a volume could not be removed");
+    }
+    Ok(())
+}
+
+/// A volume goes for good.
+pub async fn forget_volume(tx: &mut Tx, volume: &str) -> AppResult<()> {
+    store::remove(tx, volume).await.map(drop)
+}
+
+fn job(kind: &'static str, volume: VolumeId) -> AppResult<NewJob> {
+    Ok(NewJob::new(kind, &SyncPayload { volume, commit: CommitId::generate() })?.in_order_of(volume))
+}
+
+/// Unless one waits already: that one will see what this one would.
+async fn enqueue(tx: &mut Tx, kind: &'static str, volume: VolumeId, now: i64) -> AppResult<()> {
+    jobs::service::enqueue(tx, job(kind, volume)?.once(), now).await
+}
+
+/// A volume that is linked is to be pulled, such as after a push to its repository: in the caller's transaction. Call `ctx.state.jobs.notify_one()`
+/// then.
+pub async fn pull_soon(tx: &mut Tx, volume: VolumeId, now: i64) -> AppResult<()> {
+    enqueue(tx, PULL, volume, now).await
+}
+
+/// The volumes that are linked to a repository, however its address is written, and to this branch of it: for whoever is told that something was
+/// pushed there.
+pub async fn volumes_linked_to(ctx: &Ctx, address: &str, branch: &str) -> AppResult<Vec<VolumeId>> {
+    let links = store::links(ctx.db().read()).await?;
+    links.iter().filter(|link| link.branch == branch && same_repository(&link.url, address)).map(LinkRow::volume).collect()
+}
+
+/// A commit was made: it is pushed, if the volume is linked so. In the transaction of the commit.
+pub async fn enqueue_push(tx: &mut Tx, volume: VolumeId, source: &str, now: i64) -> AppResult<()> {
+    if source != SOURCE && store::pushes(tx, volume).await? { enqueue(tx, PUSH, volume, now).await } else { Ok(()) }
+}
+
+/// Starts a pull for somebody who waits for it.
+pub async fn pull_now(ctx: &Ctx, volume: VolumeId, input: StartSync) -> AppResult<JobStatus> {
+    start(ctx, PULL, volume, input).await
+}
+
+pub async fn push_now(ctx: &Ctx, volume: VolumeId, input: StartSync) -> AppResult<JobStatus> {
+    start(ctx, PUSH, volume, input).await
+}
+
+async fn start(ctx: &Ctx, kind: &'static str, volume: VolumeId, input: StartSync) -> AppResult<JobStatus> {
+    volumes::service::authorise(ctx, volume, Action::ManageVolumes).await?;
+    if store::link(ctx.db().read(), volume).await?.is_none() {
+        return Err(AppError::conflict("This volume is not linked to a repository: link it first."));
+    }
+    let now = ctx.now();
+    let id = JobId::chosen(input.id, now)?;
+    if !jobs::service::exists(ctx, id).await? {
+        let mut tx = ctx.db().write_tx().await?;
+        jobs::service::enqueue(&mut tx, job(kind, volume)?.asked_by(ctx.actor()?.id(), id), now).await?;
+        tx.commit().await?;
+        ctx.state.jobs.notify_one();
+    }
+    jobs::service::status(ctx, id).await
+}

@@ -1,0 +1,413 @@
+//! A pull: what changed in the repository becomes one commit of the volume. What was changed on both sides is joined line by line; where that is not
+//! possible, the repository's text is committed and the volume's waits beside it as a draft, so that the merge view shows both.
+
+use git2::Oid;
+use serde_json::json;
+use tokio::sync::mpsc;
+
+use super::{
+    super::{
+        jobs::SyncPayload,
+        model::{PullReport, REPORT_LINES, pulled_message},
+        repository::Bare,
+        store::{self, Synced},
+        wire::{Advertised, Service},
+    },
+    Work, begin, blocking,
+    comparing::{Act, Base, Comparison, Incoming, Left, Slice},
+    fetch,
+    links::SOURCE,
+    no_branch,
+};
+use crate::{
+    error::{AppError, AppResult, ErrorCode},
+    features::{
+        analytics::service::{Event, record},
+        artifacts::{
+            self,
+            model::{
+                FileEntry,
+                document::Document,
+                merge::{Choice, merge},
+            },
+            service::{Staging, with_text},
+        },
+        jobs::{self, Job},
+        volumes::{
+            self,
+            archive::Skipped,
+            model::{ImportItem, ImportOutcome},
+            service::Appended,
+        },
+    },
+    ids::{ArtifactId, CommitId},
+    server::{context::Ctx, error::internal},
+};
+
+/// Somebody may commit the same artifacts meanwhile; then everything is compared once more.
+const TRIES: usize = 3;
+
+/// Brings a volume up to its repository. None: there was nothing new.
+pub async fn pull(ctx: &Ctx, job: &Job, payload: &SyncPayload) -> AppResult<Option<PullReport>> {
+    let work = begin(ctx, payload.volume).await?;
+    let at = work.remote.advertised(Service::UploadPack).await?;
+    pull_in(&work, &at, job, payload.commit).await
+}
+
+/// The head of the linked branch; none when the repository is empty.
+pub(super) fn head_of(work: &Work, at: &Advertised) -> AppResult<Option<Oid>> {
+    match at.branch(&work.link.branch) {
+        Some(head) => Ok(Some(head)),
+        None if at.is_empty() => Ok(None),
+        None => Err(no_branch(at, &work.link.branch)),
+    }
+}
+
+/// What both sides are known to have.
+pub(super) fn last_of(work: &Work) -> Option<Oid> {
+    work.link.last_sha.as_deref().and_then(|sha| Oid::from_str(sha).ok())
+}
+
+pub(super) async fn pull_in(work: &Work, at: &Advertised, job: &Job, commit: CommitId) -> AppResult<Option<PullReport>> {
+    let (ctx, volume) = (&work.ctx, work.access.id);
+    let last = last_of(work);
+    let Some(head) = head_of(work, at)? else {
+        let notice = Some("The repository is empty: it begins with the first push.");
+        finish(work, None, work.link.last_commit()?, notice, &[], None).await?;
+        return Ok(None);
+    };
+    if last == Some(head) {
+        // What was fetched is a copy that may have been deleted.
+        fetch(&work.remote, at, work.folder.clone(), head, last).await?;
+        let conflicts = work.link.conflicts()?;
+        finish(work, Some(head), work.link.last_commit()?, work.link.notice.as_deref(), &conflicts, None).await?;
+        return Ok(None);
+    }
+    fetch(&work.remote, at, work.folder.clone(), head, last).await?;
+    let path = work.folder.clone();
+    let (base, distance, about) = blocking(move || {
+        let bare = Bare::open(&path)?;
+        let base = last.filter(|last| bare.has(*last));
+        Ok((base, base.and_then(|base| bare.distance(base, head)), bare.about(head)?))
+    })
+    .await?;
+    let notice = match last {
+        None => None,
+        Some(_) if distance.is_some() => None,
+        Some(last) if base.is_some() => Some(format!(
+            "The history of the branch was rewritten: {} is no longer in it. Both sides were compared file by file, and nothing of the volume was dropped.",
+            &last.to_string()[..7]
+        )),
+        Some(last) => Some(format!(
+            "What both sides had in common ({}) is gone from the repository and from this server, so each difference waits to be merged.",
+            &last.to_string()[..7]
+        )),
+    };
+    let mut tx = ctx.db().write_tx().await?;
+    store::set_behind(&mut tx, volume, distance.unwrap_or(1) as i64).await?;
+    tx.commit().await?;
+    let unpushed = volumes::service::line_since(ctx, volume, work.link.last_commit()?).await?.iter().any(|commit| commit.source != SOURCE);
+
+    let mut commit = commit;
+    let mut tried = 0;
+    let pulled = loop {
+        if artifacts::service::unstage_import(ctx, volume, commit).await?.is_some() {
+            // A process before this one published it: what is new since then is another commit.
+            commit = CommitId::generate();
+        }
+        tried += 1;
+        match take_in(work, job, head, base, commit, &pulled_message(&about.message, &about.author, &head.to_string(), distance)).await {
+            Err(error) if error.code == ErrorCode::Conflict && tried < TRIES => {
+                tracing::info!(%error, %volume, "the volume changed during a pull: once more");
+            }
+            result => break result?,
+        }
+    };
+    let mut conflicts = work.link.conflicts()?;
+    conflicts.extend(pulled.conflicts.iter().copied());
+    conflicts.sort_unstable();
+    conflicts.dedup();
+    // What was never pushed still has to be; otherwise the repository has everything up to here.
+    let in_step = if unpushed { work.link.last_commit()? } else { head_commit(ctx, work).await? };
+    finish(work, Some(head), in_step, notice.as_deref(), &conflicts, Some(&pulled.report)).await?;
+    Ok(Some(pulled.report))
+}
+
+/// The newest commit of the volume.
+pub(super) async fn head_commit(ctx: &Ctx, work: &Work) -> AppResult<Option<CommitId>> {
+    Ok(volumes::service::line_since(ctx, work.access.id, None).await?.last().map(|commit| commit.id))
+}
+
+pub(super) async fn finish(
+    work: &Work,
+    head: Option<Oid>,
+    commit: Option<CommitId>,
+    notice: Option<&str>,
+    conflicts: &[ArtifactId],
+    report: Option<&PullReport>,
+) -> AppResult<()> {
+    let (ctx, volume) = (&work.ctx, work.access.id);
+    let sha = head.map(|head| head.to_string());
+    let synced = Synced {
+        volume,
+        sha: sha.as_deref(),
+        commit,
+        notice,
+        conflicts,
+        report: report.map(serde_json::to_string).transpose()?,
+        now: ctx.now(),
+    };
+    let mut tx = ctx.db().write_tx().await?;
+    store::set_synced(&mut tx, &synced).await?;
+    Ok(tx.commit().await?)
+}
+
+struct Pulled {
+    report: PullReport,
+    conflicts: Vec<ArtifactId>,
+}
+
+async fn take_in(work: &Work, job: &Job, head: Oid, base: Option<Oid>, commit: CommitId, message: &str) -> AppResult<Pulled> {
+    let (ctx, volume) = (&work.ctx, work.access.id);
+    let known = artifacts::service::volume_places(ctx, volume).await?;
+    // Two slices at most wait for the database: memory stays bounded whatever comes.
+    let (sender, mut slices) = mpsc::channel::<Slice>(2);
+    let comparison = Comparison {
+        repository: work.folder.clone(),
+        folder: work.link.folder.clone(),
+        head,
+        base,
+        known,
+        blobs: ctx.state.blobs.clone(),
+        sender,
+    };
+    let comparing = tokio::task::spawn_blocking(move || comparison.run());
+    let mut taking = Taking {
+        work,
+        commit,
+        report: PullReport { sha: head.to_string(), ..PullReport::default() },
+        changes: Vec::new(),
+        conflicts: Vec::new(),
+        touched: Vec::new(),
+    };
+    let mut failed = None;
+    while let Some(slice) = slices.recv().await {
+        let (done, total) = (slice.done, slice.total);
+        let taken = match taking.take(slice).await {
+            Ok(()) => jobs::service::progress(ctx, job, done, total).await,
+            error => error,
+        };
+        if let Err(error) = taken {
+            failed = Some(error);
+            break;
+        }
+    }
+    // Closing the channel ends a comparison that is still at it.
+    drop(slices);
+    let left = comparing.await.map_err(|error| internal("pull", &error))?;
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    let Taking { mut report, changes, conflicts, touched, .. } = taking;
+    note_left(&mut report, left?);
+    report.conflicts = conflicts.len() as i64;
+    if !changes.is_empty() {
+        report.commit_id = Some(commit);
+        let data =
+            json!({ "created": report.created, "updated": report.updated, "deleted": report.deleted, "conflicts": report.conflicts });
+        let event = Event::new("git.pulled").team(work.access.team).volume(volume).subject(commit).data(data);
+        let author = ctx.actor()?.id();
+        let appended = Appended { id: commit, volume, author, message, source: SOURCE, changes, now: ctx.now() };
+        artifacts::service::publish_import(ctx, appended, event).await?;
+        artifacts::service::follow_with_drafts(ctx, &touched).await?;
+    } else {
+        let mut tx = ctx.db().write_tx().await?;
+        record(ctx, &mut tx, Event::new("git.pulled").team(work.access.team).volume(volume).data(json!({ "updated": 0 }))).await?;
+        tx.commit().await?;
+    }
+    Ok(Pulled { report, conflicts })
+}
+
+struct Taking<'a> {
+    work: &'a Work,
+    commit: CommitId,
+    report: PullReport,
+    changes: Vec<Staging>,
+    conflicts: Vec<ArtifactId>,
+    /// Artifacts that were here before.
+    touched: Vec<ArtifactId>,
+}
+
+impl Taking<'_> {
+    async fn take(&mut self, slice: Slice) -> AppResult<()> {
+        let ctx = &self.work.ctx;
+        let mut staged = Vec::with_capacity(slice.incoming.len());
+        for mut incoming in slice.incoming {
+            let id = incoming.staged.artifact;
+            let mut outcome = ImportOutcome::Updated;
+            match incoming.act {
+                Act::Create => {
+                    self.report.created += 1;
+                    outcome = ImportOutcome::Created;
+                }
+                Act::Update => self.report.updated += 1,
+                Act::Rename => self.report.renamed += 1,
+                Act::Delete => {
+                    self.report.deleted += 1;
+                    incoming.note = Some("It was deleted there: it is in the trash.".to_owned());
+                }
+                Act::Join => match join(ctx, &mut incoming).await? {
+                    Joined::Same => continue,
+                    Joined::Clean => {
+                        self.report.merged += 1;
+                        incoming.note = Some("It was changed on both sides: the changes were joined.".to_owned());
+                    }
+                    Joined::Conflict => {
+                        self.conflicts.push(id);
+                        incoming.note = Some(
+                            "It was changed on both sides in the same lines: the text from here waits as a draft to be merged.".to_owned(),
+                        );
+                    }
+                },
+            }
+            if incoming.act != Act::Create {
+                self.touched.push(id);
+            }
+            let item = ImportItem {
+                path: incoming.staged.path.clone(),
+                outcome,
+                artifact_id: Some(id),
+                session_id: None,
+                reason: incoming.note,
+                line: None,
+            };
+            note(&mut self.report, item);
+            staged.push(incoming.staged);
+        }
+        if !staged.is_empty() {
+            let author = ctx.actor()?.id();
+            self.changes.extend(artifacts::service::stage_import(ctx, self.commit, self.work.access.id, author, staged).await?);
+        }
+        Ok(())
+    }
+}
+
+enum Joined {
+    /// What is here has theirs in it already.
+    Same,
+    Clean,
+    Conflict,
+}
+
+/// Joins what was changed here with what came; what comes of it is staged. In a conflict theirs is, and ours becomes a draft first, so that it is
+/// never without a place.
+async fn join(ctx: &Ctx, incoming: &mut Incoming) -> AppResult<Joined> {
+    let id = incoming.staged.artifact;
+    let gone = || AppError::conflict("Somebody moved or deleted an artifact during the pull.");
+    let ours = artifacts::service::committed_folders(ctx, &[id]).await?.remove(&id).ok_or_else(gone)?;
+    let theirs = incoming.staged.content.clone().unwrap_or_default();
+    if let Some(base) = incoming.base.take() {
+        let (ours_content, their_files) = (ours.content.clone(), incoming.staged.files.clone());
+        let ours_files = ours.files.clone();
+        let tree = base.tree_sha.clone();
+        let joined = blocking(move || Ok(join_all(&base, (&ours_content, &ours_files), (&theirs, &their_files)))).await?;
+        if let Some((content, files)) = joined {
+            let same = content == ours.content && files == ours.files;
+            let mode = incoming.staged.known.as_ref().is_some_and(|known| known.executable == incoming.staged.executable);
+            let stays = mode && !incoming.moves;
+            incoming.staged.content = Some(content);
+            incoming.staged.files = files;
+            return Ok(if same && stays { Joined::Same } else { Joined::Clean });
+        }
+        let revision = artifacts::service::revision_of_tree(ctx, id, &tree).await?;
+        artifacts::service::keep_for_merge(ctx, id, revision).await?;
+        return Ok(Joined::Conflict);
+    }
+    artifacts::service::keep_for_merge(ctx, id, None).await?;
+    Ok(Joined::Conflict)
+}
+
+/// Content and files of both; none where the same lines or the same file were changed differently.
+pub(super) fn join_all(base: &Base, ours: (&[u8], &[FileEntry]), theirs: (&[u8], &[FileEntry])) -> Option<(Vec<u8>, Vec<FileEntry>)> {
+    Some((join_texts(&base.content, ours.0, theirs.0)?, join_files(&base.files, ours.1, theirs.1)?))
+}
+
+/// Three main files in one.
+pub(super) fn join_texts(base: &[u8], ours: &[u8], theirs: &[u8]) -> Option<Vec<u8>> {
+    match () {
+        () if ours == theirs || ours == base => return Some(theirs.to_vec()),
+        () if theirs == base => return Some(ours.to_vec()),
+        () => {}
+    }
+    let [before, here, there] = [base, ours, theirs].map(Document::decode);
+    if before.lossy || here.lossy || there.lossy {
+        return None;
+    }
+    let merged = merge(&before.text, &here.text, &there.text);
+    merged.is_clean().then(|| with_text(ours, &merged.resolve(&[Choice::Ours])))
+}
+
+fn join_files(base: &[FileEntry], ours: &[FileEntry], theirs: &[FileEntry]) -> Option<Vec<FileEntry>> {
+    let at = |files: &[FileEntry], path: &str| files.iter().find(|file| file.path == path).cloned();
+    let mut paths: Vec<&str> = ours.iter().chain(theirs).map(|file| file.path.as_str()).collect();
+    paths.sort_unstable();
+    paths.dedup();
+    let mut joined = Vec::new();
+    for path in paths {
+        let (before, here, there) = (at(base, path), at(ours, path), at(theirs, path));
+        joined.extend(match () {
+            () if here == there || here == before => there,
+            () if there == before => here,
+            () => return None,
+        });
+    }
+    joined.sort();
+    Some(joined)
+}
+
+fn note(report: &mut PullReport, item: ImportItem) {
+    if report.items.len() < REPORT_LINES { report.items.push(item) } else { report.more += 1 }
+}
+
+fn note_left(report: &mut PullReport, left: Left) {
+    report.skipped = left.skipped.len() as i64;
+    let item = |Skipped { path, reason }: Skipped| ImportItem {
+        path,
+        outcome: ImportOutcome::Skipped,
+        artifact_id: None,
+        session_id: None,
+        reason: Some(reason),
+        line: None,
+    };
+    for skipped in left.kept.into_iter().chain(left.skipped) {
+        note(report, item(skipped));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(path: &str, sha: &str) -> FileEntry {
+        FileEntry { path: path.into(), sha: sha.into(), size: 1, executable: false }
+    }
+
+    #[test]
+    fn files_of_both_sides_are_kept_and_the_same_one_twice_is_a_conflict() {
+        let base = [file("a", "1"), file("b", "1"), file("c", "1")];
+        let ours = [file("a", "2"), file("b", "1"), file("mine", "1")];
+        let theirs = [file("a", "1"), file("b", "3"), file("c", "1"), file("theirs", "1")];
+        assert_eq!(join_files(&base, &ours, &theirs), Some(vec![file("a", "2"), file("b", "3"), file("mine", "1"), file("theirs", "1")]));
+        assert_eq!(join_files(&base, &[file("a", "2")], &[file("a", "3")]), None);
+        assert_eq!(join_files(&base, &[], &[file("a", "3")]), None, "deleted here and changed there");
+    }
+
+    #[test]
+    fn texts_are_joined_where_both_fit() {
+        let base = b"one\ntwo\nthree\n";
+        assert_eq!(join_texts(base, b"ONE\ntwo\nthree\n", b"one\ntwo\nTHREE\n").as_deref(), Some(&b"ONE\ntwo\nTHREE\n"[..]));
+        assert_eq!(join_texts(base, b"ONE\ntwo\nthree\n", b"uno\ntwo\nthree\n"), None);
+        assert_eq!(join_texts(base, b"\xff\n", b"uno\n"), None, "bytes that are no text are never joined");
+        assert_eq!(join_texts(base, base, b"\xff").as_deref(), Some(&b"\xff"[..]));
+    }
+}

@@ -1,0 +1,28 @@
+//! The link of a volume, as its page reads and changes it.
+
+use std::future::Future;
+
+use super::model::{GitLink, LinkVolume, StartSync};
+use crate::{
+    browser::data::{self, Fetched},
+    error::AppResult,
+    features::{jobs::model::JobStatus, volumes::state::tell},
+    ids::{JobId, VolumeId},
+};
+
+pub fn use_link(id: VolumeId) -> Fetched<Option<GitLink>> {
+    data::fetch(move || Some(format!("/volumes/{id}/git")))
+}
+
+pub fn link(id: VolumeId, input: LinkVolume) -> impl Future<Output = AppResult<()>> + Send + 'static {
+    tell("PUT", format!("/volumes/{id}/git"), input)
+}
+
+pub fn unlink(id: VolumeId) -> impl Future<Output = AppResult<()>> + Send + 'static {
+    tell("DELETE", format!("/volumes/{id}/git"), ())
+}
+
+/// Starts a pull or a push.
+pub async fn start(id: VolumeId, what: &'static str) -> AppResult<JobStatus> {
+    data::send("POST", format!("/volumes/{id}/git/{what}"), &StartSync { id: Some(JobId::generate()) }).await
+}

@@ -1,0 +1,171 @@
+//! The only SQL on `git_links`.
+
+use sqlx::{Any, Executor};
+
+use crate::{
+    error::AppResult,
+    features::accounts::model::Person,
+    ids::{ArtifactId, CommitId, UserId, VolumeId},
+    server::db::{Sql, Tx, flag, parse_id},
+};
+
+crate::row! {
+    /// A link with the account that made it.
+    #[derive(Clone)]
+    pub struct LinkRow {
+        pub volume_id: String,
+        pub url: String,
+        pub branch: String,
+        pub folder: String,
+        /// Sealed.
+        pub token: Option<Vec<u8>>,
+        pub push: i64,
+        pub last_sha: Option<String>,
+        pub last_commit: Option<String>,
+        pub behind: i64,
+        pub notice: Option<String>,
+        pub last_error: Option<String>,
+        pub conflicts: String,
+        pub report: Option<String>,
+        pub last_sync_at: Option<i64>,
+        pub created_at: i64,
+        pub updated_at: i64,
+        author_id: String,
+        author_name: String,
+        author_kind: String,
+        author_color: i64,
+        author_avatar: Option<String>,
+    }
+}
+
+impl LinkRow {
+    pub fn volume(&self) -> AppResult<VolumeId> {
+        parse_id(&self.volume_id)
+    }
+    pub fn linked_by(&self) -> AppResult<Person> {
+        let id = parse_id(&self.author_id)?;
+        Ok(Person::from_columns(id, self.author_name.clone(), &self.author_kind, self.author_color, self.author_avatar.clone()))
+    }
+    pub fn last_commit(&self) -> AppResult<Option<CommitId>> {
+        self.last_commit.as_deref().map(parse_id).transpose()
+    }
+    pub fn conflicts(&self) -> AppResult<Vec<ArtifactId>> {
+        Ok(serde_json::from_str(&self.conflicts)?)
+    }
+}
+
+const LINK: &str = "SELECT l.volume_id, l.url, l.branch, l.folder, l.token, l.push, l.last_sha, l.last_commit, l.behind, l.notice, l.last_error, l.conflicts, \
+     l.report, l.last_sync_at, l.created_at, l.updated_at, l.linked_by AS author_id, u.name AS author_name, u.kind AS author_kind, u.color AS author_color, \
+     u.avatar_sha AS author_avatar FROM git_links l JOIN users u ON u.id = l.linked_by ";
+
+pub async fn link<'c>(executor: impl Executor<'c, Database = Any>, volume: VolumeId) -> AppResult<Option<LinkRow>> {
+    let mut sql = Sql::new(LINK);
+    sql.push("WHERE l.volume_id = ").bind(volume.to_string());
+    Ok(sql.fetch_all(executor).await?.pop())
+}
+
+/// Every link, of volumes that are there.
+pub async fn links<'c>(executor: impl Executor<'c, Database = Any>) -> AppResult<Vec<LinkRow>> {
+    let mut sql = Sql::new(LINK);
+    sql.push("JOIN volumes v ON v.id = l.volume_id WHERE v.deleted_at IS NULL ORDER BY l.volume_id");
+    sql.fetch_all(executor).await
+}
+
+/// Whether commits of a volume are pushed by themselves.
+pub async fn pushes(tx: &mut Tx, volume: VolumeId) -> AppResult<bool> {
+    Ok(sqlx::query_scalar::<_, i64>("SELECT push FROM git_links WHERE volume_id = $1")
+        .bind(volume.to_string())
+        .fetch_optional(&mut **tx)
+        .await?
+        .is_some_and(|push| push != 0))
+}
+
+pub struct NewLink<'a> {
+    pub volume: VolumeId,
+    pub url: &'a str,
+    pub branch: &'a str,
+    pub folder: &'a str,
+    pub token: Option<Vec<u8>>,
+    pub push: bool,
+    pub by: UserId,
+    pub now: i64,
+    /// Another place than before: what is known of both sides is of no use any more.
+    pub elsewhere: bool,
+}
+
+pub async fn put(tx: &mut Tx, new: NewLink<'_>) -> AppResult<()> {
+    sqlx::query(
+        "INSERT INTO git_links (volume_id, url, branch, folder, token, push, linked_by, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) \
+         ON CONFLICT (volume_id) DO UPDATE SET url = $2, branch = $3, folder = $4, token = $5, push = $6, linked_by = $7, last_error = NULL, updated_at = $8",
+    )
+    .bind(new.volume.to_string())
+    .bind(new.url)
+    .bind(new.branch)
+    .bind(new.folder)
+    .bind(new.token)
+    .bind(flag(new.push))
+    .bind(new.by.to_string())
+    .bind(new.now)
+    .execute(&mut **tx)
+    .await?;
+    if new.elsewhere {
+        sqlx::query(
+            "UPDATE git_links SET last_sha = NULL, last_commit = NULL, behind = 0, notice = NULL, conflicts = '[]', report = NULL, last_sync_at = NULL \
+             WHERE volume_id = $1",
+        )
+        .bind(new.volume.to_string())
+        .execute(&mut **tx)
+        .await?;
+    }
+    Ok(())
+}
+
+/// Whether there was one.
+pub async fn remove(tx: &mut Tx, volume: &str) -> AppResult<bool> {
+    Ok(sqlx::query("DELETE FROM git_links WHERE volume_id = $1").bind(volume).execute(&mut **tx).await?.rows_affected() > 0)
+}
+
+/// How far both sides are after a pull or a push.
+pub struct Synced<'a> {
+    pub volume: VolumeId,
+    pub sha: Option<&'a str>,
+    pub commit: Option<CommitId>,
+    pub notice: Option<&'a str>,
+    pub conflicts: &'a [ArtifactId],
+    /// None: the one before stays.
+    pub report: Option<String>,
+    pub now: i64,
+}
+
+pub async fn set_synced(tx: &mut Tx, synced: &Synced<'_>) -> AppResult<()> {
+    sqlx::query(
+        "UPDATE git_links SET last_sha = $2, last_commit = $3, notice = $4, conflicts = $5, report = COALESCE($6, report), behind = 0, last_error = NULL, \
+         last_sync_at = $7, updated_at = $7 WHERE volume_id = $1",
+    )
+    .bind(synced.volume.to_string())
+    .bind(synced.sha)
+    .bind(synced.commit.map(|id| id.to_string()))
+    .bind(synced.notice)
+    .bind(serde_json::to_string(synced.conflicts)?)
+    .bind(synced.report.as_deref())
+    .bind(synced.now)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// What was seen there before it is taken in.
+pub async fn set_behind(tx: &mut Tx, volume: VolumeId, behind: i64) -> AppResult<()> {
+    sqlx::query("UPDATE git_links SET behind = $2 WHERE volume_id = $1").bind(volume.to_string()).bind(behind).execute(&mut **tx).await?;
+    Ok(())
+}
+
+pub async fn set_failed(tx: &mut Tx, volume: VolumeId, why: &str, now: i64) -> AppResult<()> {
+    sqlx::query("UPDATE git_links SET last_error = $2, updated_at = $3 WHERE volume_id = $1")
+        .bind(volume.to_string())
+        .bind(why)
+        .bind(now)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,162 @@
+//! Requests to addresses that somebody outside chose: where they may go, in one place.
+//!
+//! Names are resolved by [`Public`], which gives no address inside of a network, at the moment of connecting: a name that leads elsewhere the
+//! second time leads nowhere. Each redirect is looked at again.
+
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use reqwest::{
+    Client, ClientBuilder, Url,
+    dns::{Addrs, Name, Resolve, Resolving},
+    redirect::Policy,
+};
+
+const REDIRECTS: usize = 3;
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// Resolves names, but none to an address inside of a network.
+pub struct Public;
+
+/// Why a name leads nowhere.
+#[derive(Debug, thiserror::Error)]
+#[error("no public address")]
+pub struct Inside;
+
+impl Resolve for Public {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            let found: Vec<SocketAddr> =
+                tokio::net::lookup_host((name.as_str(), 0)).await?.filter(|address| is_public(address.ip())).collect();
+            if found.is_empty() {
+                return Err(io::Error::other(Inside).into());
+            }
+            Ok(Box::new(found.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// Whether an address is one that anybody on the internet may be asked at.
+pub fn is_public(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => {
+            let [a, b, ..] = ip.octets();
+            let shared = a == 100 && (64..128).contains(&b);
+            let reserved = a == 0 || a >= 240 || (a == 192 && b == 0) || (a == 198 && (18..20).contains(&b));
+            !(ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_documentation() || ip.is_multicast() || shared || reserved)
+        }
+        IpAddr::V6(ip) => match ip.to_ipv4_mapped() {
+            Some(ip) => is_public(IpAddr::V4(ip)),
+            // Global unicast, without documentation, Teredo and 6to4, which hide another address.
+            None => {
+                let segments = ip.segments();
+                segments[0] & 0xe000 == 0x2000 && !matches!((segments[0], segments[1]), (0x2001, 0 | 0x0db8) | (0x2002, _))
+            }
+        },
+    }
+}
+
+/// The address that stands in a URL as a number.
+pub fn number_of(url: &Url) -> Option<IpAddr> {
+    url.host_str()?.trim_start_matches('[').trim_end_matches(']').parse().ok()
+}
+
+/// A client that goes only where `allowed` says, also when it is sent on, and by name only to public addresses unless `private`.
+pub fn client(private: bool, allowed: impl Fn(&Url) -> bool + Send + Sync + 'static) -> ClientBuilder {
+    let policy = Policy::custom(move |attempt| {
+        if attempt.previous().len() > REDIRECTS || !allowed(attempt.url()) { attempt.error(Elsewhere) } else { attempt.follow() }
+    });
+    let client = Client::builder().redirect(policy).connect_timeout(CONNECT);
+    if private { client } else { client.dns_resolver(Arc::new(Public)) }
+}
+
+/// Why a redirect is not followed.
+#[derive(Debug, thiserror::Error)]
+#[error("redirected to an address that this server does not go to")]
+pub struct Elsewhere;
+
+/// Where a server of Git may be.
+#[derive(Clone, Debug)]
+pub struct GitRules {
+    /// Names that may be asked; none: any.
+    pub hosts: Vec<String>,
+    /// Addresses inside of a network, and plain http, too.
+    pub private: bool,
+    /// How long a server may say nothing.
+    pub idle: Duration,
+}
+
+impl Default for GitRules {
+    fn default() -> Self {
+        Self { hosts: Vec::new(), private: false, idle: Duration::from_secs(30) }
+    }
+}
+
+impl GitRules {
+    /// Says in a sentence why an address is not asked.
+    pub fn check(&self, url: &Url) -> Result<(), String> {
+        let host = url.host_str().unwrap_or_default().to_ascii_lowercase();
+        if !(url.scheme() == "https" || (self.private && url.scheme() == "http")) {
+            return Err("The address of a repository begins with https://.".to_owned());
+        }
+        let listed = |name: &String| host == *name || name.strip_prefix("*.").is_some_and(|name| host.ends_with(&format!(".{name}")));
+        if host.is_empty() || !(self.hosts.is_empty() || self.hosts.iter().any(listed)) {
+            return Err(format!("This server does not go to “{host}”: its operator lists the allowed hosts in GIT_HOSTS."));
+        }
+        if !self.private && (number_of(url).is_some_and(|ip| !is_public(ip)) || host == "localhost") {
+            return Err(format!("“{host}” is inside of a network: its operator allows that with GIT_PRIVATE=true."));
+        }
+        Ok(())
+    }
+
+    /// The client for servers of Git; how long a whole answer may take is said with each request.
+    pub fn client(&self) -> Result<Client, reqwest::Error> {
+        let rules = self.clone();
+        client(self.private, move |url| rules.check(url).is_ok())
+            .read_timeout(self.idle)
+            .user_agent(concat!("git/2 (llmos-lite ", env!("CARGO_PKG_VERSION"), ")"))
+            .build()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> Url {
+        Url::parse(text).expect("an address")
+    }
+
+    #[test]
+    fn servers_of_git_are_outside_unless_the_operator_wants_otherwise() {
+        let rules = GitRules::default();
+        for inside in ["https://127.0.0.1/a", "https://[::1]/a", "https://localhost/a", "https://169.254.169.254/a", "https://10.1.2.3/a"] {
+            assert!(rules.check(&url(inside)).is_err_and(|why| why.contains("GIT_PRIVATE")), "{inside}");
+        }
+        for wrong in ["http://github.com/a", "ssh://git@github.com/a", "file:///etc"] {
+            assert!(rules.check(&url(wrong)).is_err_and(|why| why.contains("https")), "{wrong}");
+        }
+        assert_eq!(rules.check(&url("https://github.com/a/b.git")), Ok(()));
+        let own = GitRules { private: true, ..GitRules::default() };
+        assert_eq!(own.check(&url("http://10.1.2.3:3000/a.git")), Ok(()));
+    }
+
+    #[test]
+    fn a_list_of_hosts_is_kept_to() {
+        let rules = GitRules { hosts: vec!["github.com".to_owned(), "*.corp.example".to_owned()], ..GitRules::default() };
+        for (address, allowed) in [
+            ("https://github.com/a", true),
+            ("https://GITHUB.com/a", true),
+            ("https://git.corp.example/a", true),
+            ("https://corp.example/a", false),
+            ("https://github.com.evil.dev/a", false),
+            ("https://evilcorp.example/a", false),
+        ] {
+            assert_eq!(rules.check(&url(address)).is_ok(), allowed, "{address}");
+        }
+    }
+}
