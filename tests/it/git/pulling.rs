@@ -5,6 +5,7 @@ use crate::{
     app::text,
     import::{export, unpack},
     volumes::{commit, head, save},
+    webhooks::{push, send, until, with_secret},
 };
 
 app_test!(what_a_repository_has_comes_as_one_commit, |config| { allow_private(config) }, |app| {
@@ -251,3 +252,51 @@ app_test!(many_files_come_in_slices, |config| { allow_private(config) }, |app| {
     println!("one change among them: {:.2} s", started.elapsed().as_secs_f64());
     assert_eq!((&report["updated"], &report["created"]), (&json!(1), &json!(0)), "{report}");
 });
+
+app_test!(
+    a_push_at_github_is_in_the_volume_and_found,
+    |config| {
+        allow_private(config);
+        with_secret(config);
+    },
+    |app| {
+        let server = GitServer::start().await;
+        server.write("skills/pdf/SKILL.md", skill("pdf", "One\n"));
+        server.commit("Before");
+        let (maya, volume) = shared(app).await;
+        link(&maya, &volume, json!({ "url": server.url })).await;
+        let mut socket = app.socket_of(&maya).await;
+        let team = text(&maya.get("/teams").await.1[0]["id"]);
+        socket.join(&team, "workspace", None).await;
+
+        server.write("skills/lanterns/SKILL.md", skill("lanterns", "Trim the wicks before dusk.\n"));
+        let sha = server.commit("Add the lanterns");
+        let mut push = push("harbor/skills", 1);
+        push["after"] = json!(sha);
+        push["repository"]["clone_url"] = json!(server.url);
+        let delivery = until(&maya, &send(&maya, "push", &push).await, "done").await;
+        assert_eq!(delivery["done"], json!(["1 volume is pulled."]), "{delivery}");
+        let event = loop {
+            let frame = socket.until("event").await;
+            if frame["event"]["type"] == "commit" {
+                break frame;
+            }
+        };
+        assert_eq!(settled(&maya, &volume).await["lastSha"], json!(sha), "{event}");
+        assert!(text_of(&maya, &volume, "lanterns").await.contains("Trim the wicks"));
+        for _ in 0..200 {
+            if maya.get("/search?q=wicks&kind=skill").await.1["total"] == 1 {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        assert_eq!(maya.get("/search?q=wicks&kind=skill").await.1["total"], 1, "it is found");
+        let before = commits(&maya, &volume).await.len();
+        // What comes again, or is about another branch or repository, changes nothing.
+        until(&maya, &send(&maya, "push", &push).await, "done").await;
+        settled(&maya, &volume).await;
+        push["ref"] = json!("refs/heads/other");
+        until(&maya, &send(&maya, "push", &push).await, "ignored").await;
+        assert_eq!(commits(&maya, &volume).await.len(), before);
+    }
+);

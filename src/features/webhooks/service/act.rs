@@ -14,22 +14,26 @@ use serde_json::{Value, json};
 
 use super::{
     super::{
-        model::{DeliveryState, Event, read_event},
+        model::{DeliveryState, Event, Push, read_event},
         store::deliveries::{self as store, Ended, Waiting},
     },
     intake::unpack,
 };
 use crate::{
     error::{AppError, AppResult, ErrorCode},
-    features::jobs::{
-        self, Job,
-        model::{ATTEMPTS, pause_ms},
-        service::NewJob,
+    features::{
+        git,
+        jobs::{
+            self, Job,
+            model::{ATTEMPTS, pause_ms},
+            service::NewJob,
+        },
     },
     server::{
         context::Ctx,
         db::{Engine, Tx},
     },
+    ui::plural,
 };
 
 pub const DELIVER: &str = "webhooks.deliver";
@@ -61,13 +65,29 @@ impl Done {
 /// Whatever acts on an event has its arm here. It may be begun more than once for the same delivery, and has to come to the same end.
 /// An error of the moment ([`ErrorCode::Unavailable`], [`ErrorCode::Internal`]) is tried again before the next delivery of the repository has its
 /// turn; any other is kept with the delivery, which an administrator may replay.
-async fn act(_ctx: &Ctx, event: &Event) -> AppResult<Done> {
-    Ok(match event {
-        Event::Ping(_) => Done::one("Answered."),
-        Event::Push(_) | Event::PullRequest(_) | Event::PullRequestReview(_) | Event::Issues(_) | Event::Release(_) | Event::Other => {
-            Done::default()
-        }
-    })
+async fn act(ctx: &Ctx, event: &Event) -> AppResult<Done> {
+    match event {
+        Event::Ping(_) => Ok(Done::one("Answered.")),
+        Event::Push(push) => pull(ctx, push).await,
+        Event::PullRequest(_) | Event::PullRequestReview(_) | Event::Issues(_) | Event::Release(_) | Event::Other => Ok(Done::default()),
+    }
+}
+
+/// Has the volumes that follow the branch pulled. What is pulled is what the branch has then, so that an old or a repeated push does no harm.
+async fn pull(ctx: &Ctx, push: &Push) -> AppResult<Done> {
+    let Some(branch) = push.branch() else { return Ok(Done::default()) };
+    let volumes = git::service::volumes_linked_to(ctx, &push.repository.clone_url, branch).await?;
+    if volumes.is_empty() {
+        return Ok(Done::default());
+    }
+    let now = ctx.now();
+    let mut tx = ctx.db().write_tx().await?;
+    for volume in &volumes {
+        git::service::pull_soon(&mut tx, *volume, now).await?;
+    }
+    tx.commit().await?;
+    ctx.state.jobs.notify_one();
+    Ok(Done::one(format!("{}.", plural(volumes.len() as i64, "volume is pulled", "volumes are pulled"))))
 }
 
 fn job(repository: &str) -> AppResult<NewJob> {
