@@ -7,7 +7,7 @@ mod links;
 mod pulling;
 mod pushing;
 
-pub use cloning::{Advertisement, Clones, advertise, find_volume, upload_pack};
+pub use cloning::{Advertisement, Clones, advertise, find_volume, forget_clone, upload_pack};
 pub use importing::{import, start_import};
 pub use links::{enqueue_push, forget_volume, get_link, link_volume, pull_now, pull_soon, push_now, unlink_volume, volumes_linked_to};
 pub use pulling::pull;

@@ -56,6 +56,11 @@ app_test!(every_volume_is_cloned_with_a_token, |app| {
     let again = git(folder.path(), &["ls-remote", &url(&token, &shared)]);
     assert!(again.starts_with(sha.trim()), "{again}");
 
+    // What is deleted forever is in no clone any more.
+    assert_eq!(maya.delete(&format!("/artifacts/{id}/forever")).await.0, 204);
+    git(folder.path(), &["clone", "-q", &url(&token, &address), "without"]);
+    assert!(!git(&folder.path().join("without"), &["log", "-p"]).contains("Three"));
+
     // Not for others, and not to be pushed to.
     assert!(try_git(folder.path(), &["ls-remote", &url("wrong", &address)]).is_err());
     assert!(try_git(folder.path(), &["ls-remote", &format!("{}/git/harbor/{address}.git", app.url)]).is_err());

@@ -20,7 +20,7 @@ use crate::{
             model::TRASH_DAYS,
             store::{self, ArtifactRow, RevisionRow},
         },
-        comments,
+        comments, git,
         notifications::{self, model::SubjectKind},
         volumes::{
             model::Change,
@@ -126,6 +126,7 @@ pub async fn delete_forever(ctx: &Ctx, id: ArtifactId) -> AppResult<()> {
     leave(&mut tx, access.id, seq, &[id], ctx.now()).await?;
     record(ctx, &mut tx, Event::new("artifact.erased").team(access.team).volume(access.id).subject(id)).await?;
     tx.commit().await?;
+    git::service::forget_clone(ctx, access.id).await;
     Ok(())
 }
 

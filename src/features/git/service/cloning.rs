@@ -87,6 +87,16 @@ fn folder_of(ctx: &Ctx, volume: VolumeId) -> PathBuf {
     ctx.state.config.data_dir.join("derived").join("clones").join(volume.to_string())
 }
 
+/// Something of the volume's history is gone for good: the copy that has it goes as well, and the next one is made without it.
+pub async fn forget_clone(ctx: &Ctx, volume: VolumeId) {
+    let _only = ctx.state.clones.only(volume).await;
+    if let Err(error) = tokio::fs::remove_dir_all(folder_of(ctx, volume)).await
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        tracing::warn!(%error, %volume, "the copy of a volume for clones could not be removed");
+    }
+}
+
 /// Brings the repository up to the volume; its head.
 async fn make(ctx: &Ctx, volume: VolumeId) -> AppResult<Option<Oid>> {
     let _only = ctx.state.clones.only(volume).await;
