@@ -24,7 +24,7 @@ const fn kind(name: &'static str, at_once: usize, minutes: u64) -> Kind {
 }
 
 /// What is run, how many of it at once, and how many minutes one may take.
-const KINDS: [Kind; 13] = [
+const KINDS: [Kind; 16] = [
     kind(volumes::jobs::IMPORT, 2, 60),
     kind(search::jobs::INDEX, 2, 30),
     kind(search::jobs::REINDEX, 1, 24 * 60),
