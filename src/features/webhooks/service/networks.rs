@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn an_address_is_in_a_range_of_its_own_version() {
-        let networks: Vec<IpNet> = ["192.30.252.0/22", "2a0a:a440::/29"].map(|text| text.parse().expect("a range")).into();
+        let networks: Vec<IpNet> = ["192.30.252.0/22", "2a0a:a440::/29"].map(|text| text.parse::<IpNet>().expect("a range")).into();
         for inside in ["192.30.252.1", "192.30.255.255", "::ffff:192.30.253.7", "2a0a:a440::1"] {
             assert!(is_in(&networks, inside.parse().expect("an address")), "{inside}");
         }
