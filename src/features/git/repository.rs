@@ -1,7 +1,7 @@
 //! Bare repositories below DATA_DIR: what was fetched, what is to be pushed, and what others clone. Blocking: to be called off the async threads.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet, VecDeque},
+    collections::{BTreeMap, HashMap, HashSet, VecDeque, btree_map::Entry},
     fs,
     io::Write as _,
     path::Path,
@@ -191,11 +191,16 @@ impl Bare {
                             let (size, _) = odb.read_header(entry.id()).map_err(fault)?;
                             if size as u64 > limits::FILE_BYTES {
                                 listing.skip(path, &format!("It is over {} MB.", limits::FILE_BYTES / 1024 / 1024));
-                            } else if listing.files.contains_key(&clean) {
-                                listing.skip(path, "Another file has the same name, written with other characters; the first one counts.");
-                            } else {
-                                let file = GitFile { path, id: entry.id(), executable: mode == EXECUTABLE, size: size as u64 };
-                                listing.files.insert(clean, file);
+                                continue;
+                            }
+                            match listing.files.entry(clean) {
+                                Entry::Vacant(place) => {
+                                    place.insert(GitFile { path, id: entry.id(), executable: mode == EXECUTABLE, size: size as u64 });
+                                }
+                                Entry::Occupied(_) => {
+                                    listing
+                                        .skip(path, "Another file has the same name, written with other characters; the first one counts.");
+                                }
                             }
                         }
                     },

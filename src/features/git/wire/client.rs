@@ -240,16 +240,13 @@ impl Remote {
                 }
             }
         }
-        loop {
-            let payload = incoming.line().await?.ok_or_else(|| self.nonsense())?;
-            let text = String::from_utf8_lossy(trimmed(&payload)).into_owned();
-            if let Some(why) = text.strip_prefix("ERR ") {
-                return Err(self.refused(why));
-            }
-            // Without the more talkative ways of acknowledging there is one of these, then the pack.
-            if text == "NAK" || text.starts_with("ACK ") {
-                break;
-            }
+        let payload = incoming.line().await?.ok_or_else(|| self.nonsense())?;
+        let text = String::from_utf8_lossy(trimmed(&payload)).into_owned();
+        if let Some(why) = text.strip_prefix("ERR ") {
+            return Err(self.refused(why));
+        }
+        // Without the more talkative ways of acknowledging there is one of these, then the pack.
+        if text != "NAK" && !text.starts_with("ACK ") {
             return Err(self.nonsense());
         }
         let mut file = tokio::fs::File::create(pack).await?;
