@@ -28,10 +28,11 @@ pub fn RepositoryCard(volume: Volume) -> impl IntoView {
     let id = volume.id;
     let manage = volume.role.allows(Action::ManageVolumes) && volume.kind != VolumeKind::System;
     let found = use_link(id);
-    let working = move || matches!(found.get_untracked(), Some(Ok(Some(GitLink { state: LinkState::Working, .. }))));
+    let working = StoredValue::new(false);
+    Effect::new(move |_| working.set_value(matches!(found.get(), Some(Ok(Some(GitLink { state: LinkState::Working, .. }))))));
     Effect::new(move |_| {
         let ticker = StoredValue::new_local(Some(socket::every(POLL, move || {
-            if page::is_visible() && working() {
+            if page::is_visible() && working.get_value() {
                 found.refetch();
             }
         })));

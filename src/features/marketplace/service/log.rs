@@ -1,7 +1,7 @@
 //! The transparency log of this registry: what it countersigns, everybody can see, for ever and in one order (RFC 6962, C2SP tlog-checkpoint).
 
 use llmos_trust::{
-    Checkpoint, Envelope, Note, PublicKey, SigningKey,
+    Checkpoint, Envelope, PublicKey, SigningKey,
     log::{self as tree, Hash, NodeId, Nodes},
 };
 use serde::Serialize;
@@ -32,10 +32,8 @@ impl Registry {
     /// it began with, wherever the server has moved since: all that was signed says that name.
     pub async fn open(db: &Db, site: &str, server_key: &[u8]) -> AppResult<Self> {
         let begun = match store::head(db.read()).await? {
-            Some((_, note)) => {
-                let note: Note = note.parse().map_err(|error| internal("head of the log", &error))?;
-                Some(Checkpoint::read(&note).map_err(|error| internal("head of the log", &error))?.origin)
-            }
+            // The name of a log is the first line of its checkpoints.
+            Some((_, note)) => note.lines().next().filter(|name| !name.is_empty()).map(str::to_owned),
             None => None,
         };
         let host = site.split_once("://").map_or(site, |(_, rest)| rest).trim_end_matches('/');
