@@ -224,15 +224,15 @@ async fn proofs(server: &Server, figures: &mut Vec<Figure>, entries: usize) -> R
     Ok(())
 }
 
-/// Skills of four files, each a new name.
+/// Versions of one skill of four files, none of them like the one before.
 async fn publish(server: &Server, figures: &mut Vec<Figure>, tag: &str) -> Result<()> {
     let paragraph =
         "Read the ledger of the month, compare each line with the contract, and write down what differs. Ask before anything is sent.\n\n";
     let run = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_millis();
     let mut times = Vec::new();
+    let slug = format!("bench-{run}");
     for number in 0..PUBLISHED {
         let file = |name: &str| json!({ "path": format!("references/{name}.md"), "content": BASE64_STANDARD.encode(paragraph.repeat(30 + number)) });
-        let slug = format!("bench-{run}-{number}");
         let body = json!({
             "type": "skill", "slug": slug, "name": format!("Bench {number}"), "description": "How the month is closed, for whoever closes it.",
             "content": format!("---\nname: {slug}\ndescription: How the month is closed.\n---\n\n# Month {number}\n\n{}", paragraph.repeat(20)),

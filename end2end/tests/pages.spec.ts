@@ -92,12 +92,14 @@ test("the administration stands on its own @phone", async ({ page, browser, prob
   watch(theirs, problems);
   await useTheme(theirs, baseURL!);
   for (const part of ["users", "teams", "invitations", "settings", "audit"]) await stands(theirs, `/admin/${part}`);
+  await stands(theirs, "/deliveries");
   await context.close();
 });
 
 test("administration is for administrators", async ({ page, account }) => {
   void account;
   await stands(page, "/admin", 403);
+  await stands(page, "/deliveries", 403);
 });
 
 test("a violation of the policy does not go unnoticed here", async ({ page }) => {
