@@ -40,7 +40,8 @@ async function stands(page: Page, address: string, status = 200) {
 }
 
 test("every page stands on its own @phone", async ({ page, team, baseURL }) => {
-  test.slow();
+  // There are forty of them.
+  test.setTimeout(480_000);
   await useTheme(page, baseURL!);
   const request = page.context().request;
   const { id } = await createArtifact(request, team.volumeId, "Harbor pilotage", TEXT);
