@@ -4,12 +4,16 @@
 
 mod clients;
 mod documents;
+mod git;
 mod import;
 mod jobs;
 mod market;
 mod market_data;
 mod others;
 mod process;
+#[expect(dead_code, reason = "tests make it misbehave")]
+#[path = "../../tests/it/git/server.rs"]
+mod repository;
 mod rooms;
 mod scale;
 mod search;
@@ -91,6 +95,9 @@ fn main() -> Result<()> {
     }
     if wanted("webhooks") {
         figures.extend(runtime.block_on(webhooks::run())?);
+    }
+    if wanted("git") {
+        figures.extend(runtime.block_on(git::run())?);
     }
     println!("\n| figure | goal | measured | |\n|---|---|---|---|");
     for Figure { what, goal, measured, met } in figures {

@@ -324,8 +324,12 @@ impl Config {
 }
 
 /// The parts of `a, b`.
+pub fn parts(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|part| !part.is_empty())
+}
+
 fn listed(text: Option<String>) -> Vec<String> {
-    text.unwrap_or_default().split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+    parts(&text.unwrap_or_default()).map(str::to_owned).collect()
 }
 
 /// In the data folder, or else where `scripts/setup` puts it.

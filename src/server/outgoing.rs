@@ -15,6 +15,7 @@ use reqwest::{
     dns::{Addrs, Name, Resolve, Resolving},
     redirect::Policy,
 };
+use tokio::net::{TcpStream, lookup_host};
 
 const REDIRECTS: usize = 3;
 const CONNECT: Duration = Duration::from_secs(10);
@@ -29,15 +30,14 @@ pub struct Inside;
 
 impl Resolve for Public {
     fn resolve(&self, name: Name) -> Resolving {
-        Box::pin(async move {
-            let found: Vec<SocketAddr> =
-                tokio::net::lookup_host((name.as_str(), 0)).await?.filter(|address| is_public(address.ip())).collect();
-            if found.is_empty() {
-                return Err(io::Error::other(Inside).into());
-            }
-            Ok(Box::new(found.into_iter()) as Addrs)
-        })
+        Box::pin(async move { Ok(Box::new(public(name.as_str(), 0).await?.into_iter()) as Addrs) })
     }
+}
+
+/// Where a name leads to outside of our network.
+async fn public(name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    let found: Vec<SocketAddr> = lookup_host((name, port)).await?.filter(|address| is_public(address.ip())).collect();
+    if found.is_empty() { Err(io::Error::other(Inside)) } else { Ok(found) }
 }
 
 /// Whether an address is one that anybody on the internet may be asked at.
@@ -100,8 +100,8 @@ impl GitRules {
     /// Says in a sentence why an address is not asked.
     pub fn check(&self, url: &Url) -> Result<(), String> {
         let host = url.host_str().unwrap_or_default().to_ascii_lowercase();
-        if !(url.scheme() == "https" || (self.private && url.scheme() == "http")) {
-            return Err("The address of a repository begins with https://.".to_owned());
+        if !(matches!(url.scheme(), "https" | "ssh") || (self.private && url.scheme() == "http")) {
+            return Err("The address of a repository begins with https:// or ssh://.".to_owned());
         }
         let listed = |name: &String| host == *name || name.strip_prefix("*.").is_some_and(|name| host.ends_with(&format!(".{name}")));
         if host.is_empty() || !(self.hosts.is_empty() || self.hosts.iter().any(listed)) {
@@ -111,6 +111,16 @@ impl GitRules {
             return Err(format!("“{host}” is inside of a network: its operator allows that with GIT_PRIVATE=true."));
         }
         Ok(())
+    }
+
+    /// A connection that is not HTTP, to a host that was checked.
+    ///
+    /// # Errors
+    /// Nobody listens there, or ([`Inside`]) the name leads to no public address.
+    pub async fn connect(&self, host: &str, port: u16) -> io::Result<TcpStream> {
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let found: Vec<SocketAddr> = if self.private { lookup_host((host, port)).await?.collect() } else { public(host, port).await? };
+        tokio::time::timeout(CONNECT, TcpStream::connect(&found[..])).await?
     }
 
     /// The client for servers of Git; how long a whole answer may take is said with each request.
@@ -137,10 +147,12 @@ mod tests {
         for inside in ["https://127.0.0.1/a", "https://[::1]/a", "https://localhost/a", "https://169.254.169.254/a", "https://10.1.2.3/a"] {
             assert!(rules.check(&url(inside)).is_err_and(|why| why.contains("GIT_PRIVATE")), "{inside}");
         }
-        for wrong in ["http://github.com/a", "ssh://git@github.com/a", "file:///etc"] {
+        for wrong in ["http://github.com/a", "git://github.com/a", "file:///etc"] {
             assert!(rules.check(&url(wrong)).is_err_and(|why| why.contains("https")), "{wrong}");
         }
         assert_eq!(rules.check(&url("https://github.com/a/b.git")), Ok(()));
+        assert_eq!(rules.check(&url("ssh://git@github.com/a/b.git")), Ok(()));
+        assert!(rules.check(&url("ssh://git@10.1.2.3/a/b.git")).is_err_and(|why| why.contains("GIT_PRIVATE")));
         let own = GitRules { private: true, ..GitRules::default() };
         assert_eq!(own.check(&url("http://10.1.2.3:3000/a.git")), Ok(()));
     }

@@ -15,6 +15,7 @@ mod history;
 mod home;
 mod importing;
 mod index;
+mod joining;
 mod library;
 mod live;
 mod marks;
@@ -44,6 +45,7 @@ pub use history::{changes_of_commit, diff_revisions, list_history, restore_revis
 pub use home::{home, own_favourites, set_favourite};
 pub use importing::{Known, Staged, Staging, stage_import, volume_places};
 pub use index::{Counts, LibraryIndex, counts};
+pub use joining::{join_files, join_texts};
 pub use library::{facets, in_order, list_library};
 pub use live::{LiveText, announce_live_draft, live_text, prepare_live_draft, save_live_draft};
 pub use marks::Marks;

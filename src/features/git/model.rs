@@ -12,6 +12,7 @@ const URL_CHARS: usize = 500;
 const BRANCH_CHARS: usize = 200;
 const FOLDER_CHARS: usize = 300;
 const TOKEN_CHARS: usize = 512;
+const KEY_CHARS: usize = 8_000;
 
 /// A linked volume, and how far both sides are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -22,10 +23,17 @@ pub struct GitLink {
     pub branch: String,
     /// The folder of the repository that holds `skills/`, `tools/` and `agents/`; empty: its top.
     pub folder: String,
+    /// Whether a token, or a private key of SSH, is kept.
     pub has_token: bool,
+    /// What the host showed itself with when the volume was linked, over SSH: `SHA256:…`. It has to show the same each time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_key: Option<String>,
     /// Whether each commit of the volume is pushed by itself.
     pub push: bool,
     pub state: LinkState,
+    /// While it is at work.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<SyncProgress>,
     /// The commit of the repository that the volume has everything of.
     pub last_sha: Option<String>,
     /// Commits of the volume that the repository lacks.
@@ -58,6 +66,15 @@ pub enum LinkState {
     /// Artifacts wait for a merge.
     Conflict,
     Failed,
+}
+
+/// How far a pull or a push is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SyncProgress {
+    /// Artifacts that were looked at; bytes that came, while `total` is 0.
+    pub done: i64,
+    pub total: i64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -106,14 +123,15 @@ pub struct PushReport {
 #[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LinkVolume {
-    /// `https://…`
+    /// `https://…`, `ssh://git@…` or `git@host:path`.
     pub url: String,
     /// Without: the one that the repository shows first.
     #[serde(default)]
     pub branch: Option<String>,
     #[serde(default)]
     pub folder: Option<String>,
-    /// A personal access token, or that of an installation of an app. Without: the one that is kept already, for the same address.
+    /// A personal access token, or that of an installation of an app; for SSH a private key without a passphrase. Without: what is kept already, for
+    /// the same address.
     #[serde(default)]
     pub token: Option<String>,
     /// Whether each commit of the volume is pushed by itself.
@@ -137,13 +155,13 @@ pub struct ImportFromGit {
     /// Of the job.
     #[serde(default)]
     pub id: Option<JobId>,
-    /// `https://…`
+    /// `https://…`, `ssh://git@…` or `git@host:path`.
     pub url: String,
     #[serde(default)]
     pub branch: Option<String>,
     #[serde(default)]
     pub folder: Option<String>,
-    /// Used once and not kept.
+    /// A token, or a private key of SSH: used once and not kept.
     #[serde(default)]
     pub token: Option<String>,
 }
@@ -159,14 +177,15 @@ pub struct Place {
 
 impl Place {
     pub fn checked(url: &str, branch: Option<&str>, folder: Option<&str>, token: Option<&str>) -> AppResult<Self> {
-        let url = url.trim().trim_end_matches('/');
+        let url = with_scheme(url.trim().trim_end_matches('/'));
         let (scheme, rest) = url.split_once("://").unwrap_or(("", ""));
         let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
         let graphic = url.bytes().all(|byte| byte.is_ascii_graphic());
-        if !matches!(scheme, "http" | "https") || host.is_empty() || path.is_empty() || !graphic || url.len() > URL_CHARS {
+        if !matches!(scheme, "http" | "https" | "ssh") || host.is_empty() || path.is_empty() || !graphic || url.len() > URL_CHARS {
             return Err(AppError::field("url", "The address of a repository looks like https://github.com/team/repository.git."));
         }
-        if host.contains('@') {
+        // Of SSH the name belongs to the address.
+        if host.split_once('@').is_some_and(|(name, _)| scheme != "ssh" || name.contains(':')) {
             return Err(AppError::field(
                 "url",
                 "Leave name and password out of the address: a token has its own field, where it is kept sealed.",
@@ -186,11 +205,37 @@ impl Place {
             return Err(AppError::field("folder", "A folder is a path inside of the repository, such as docs/skills."));
         }
         let token = token.map(str::trim).filter(|token| !token.is_empty());
-        if token.is_some_and(|token| token.len() > TOKEN_CHARS || !token.bytes().all(|byte| byte.is_ascii_graphic())) {
+        let fits = |token: &str| match scheme {
+            "ssh" => token.len() <= KEY_CHARS,
+            _ => token.len() <= TOKEN_CHARS && token.bytes().all(|byte| byte.is_ascii_graphic()),
+        };
+        if !token.is_none_or(fits) {
             return Err(AppError::field("token", "A token is letters, digits and signs without spaces: copy it whole."));
         }
-        Ok(Self { url: url.to_owned(), branch: branch.map(str::to_owned), folder: folder.to_owned(), token: token.map(str::to_owned) })
+        let token = token.map(|token| if scheme == "ssh" { key_lines(token) } else { token.to_owned() });
+        Ok(Self { branch: branch.map(str::to_owned), folder: folder.to_owned(), token, url })
     }
+}
+
+/// `git@host:team/repository.git`, as servers show it, with its scheme.
+fn with_scheme(url: &str) -> String {
+    match url.split_once(':') {
+        Some((host, path)) if !path.starts_with("//") && host.contains('@') && !host.contains('/') => {
+            format!("ssh://{host}/{}", path.trim_start_matches('/'))
+        }
+        _ => url.to_owned(),
+    }
+}
+
+/// A private key as its file has it: a field of one line takes the line ends out of what is pasted.
+fn key_lines(key: &str) -> String {
+    const MARK: &str = "-----";
+    const WIDTH: usize = 70;
+    let parts: Vec<&str> = key.split(MARK).collect();
+    let [_, begin, body, end, _] = parts[..] else { return key.to_owned() };
+    let body: Vec<u8> = body.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    let lines: Vec<_> = body.chunks(WIDTH).map(String::from_utf8_lossy).collect();
+    format!("{MARK}{begin}{MARK}\n{}\n{MARK}{end}{MARK}\n", lines.join("\n"))
 }
 
 /// Whether Git takes it as the name of a branch (git check-ref-format).
@@ -249,11 +294,17 @@ mod tests {
         let place = Place::checked(" https://a.dev/x.git/ ", Some("main"), Some("/docs/skills/"), Some(" t ")).expect("fits");
         assert_eq!((place.url.as_str(), place.folder.as_str(), place.token.as_deref()), ("https://a.dev/x.git", "docs/skills", Some("t")));
         for (url, field) in
-            [("git@github.com:a/b", "url"), ("https://u:p@a.dev/x", "url"), ("https://a.dev", "url"), ("https://a.dev/x?y", "url")]
+            [("ssh://u:p@github.com/a/b", "url"), ("https://u:p@a.dev/x", "url"), ("https://a.dev", "url"), ("https://a.dev/x?y", "url")]
         {
             let error = Place::checked(url, None, None, None).expect_err(url);
             assert!(error.fields.contains_key(field), "{url}");
         }
+        let ssh = Place::checked("git@github.com:team/skills.git", None, None, Some("-----BEGIN A KEY-----AA AA-----END A KEY-----"))
+            .expect("fits");
+        let key = "-----BEGIN A KEY-----\nAAAA\n-----END A KEY-----\n";
+        assert_eq!((ssh.url.as_str(), ssh.token.as_deref()), ("ssh://git@github.com/team/skills.git", Some(key)));
+        assert_eq!(key_lines(key), key);
+        assert!(Place::checked("https://a.dev/x", None, None, Some("two words")).is_err());
         for branch in ["a..b", "-a", "a b", "a.lock", "a~1", "/a", "a/", "@"] {
             assert!(Place::checked("https://a.dev/x", Some(branch), None, None).is_err(), "{branch}");
         }

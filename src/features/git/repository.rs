@@ -1,7 +1,7 @@
 //! Bare repositories below DATA_DIR: what was fetched, what is to be pushed, and what others clone. Blocking: to be called off the async threads.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet, VecDeque, btree_map::Entry},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque, btree_map::Entry},
     fs,
     io::Write as _,
     path::Path,
@@ -24,6 +24,8 @@ use crate::{
 
 /// Commits that are walked to find how far both sides are apart.
 const WALKED: usize = 10_000;
+/// Packs that are left as they are.
+const PACKS: usize = 50;
 /// Folders in folders.
 const DEPTH: usize = 40;
 const RENAMES: usize = 1_000;
@@ -131,6 +133,39 @@ impl Bare {
         Ok(())
     }
 
+    /// Each fetch leaves a pack: when there are many, they become one.
+    pub fn repack(&self) -> AppResult<()> {
+        let folder = self.repository.path().join("objects/pack");
+        let mut old = Vec::new();
+        for entry in fs::read_dir(&folder)? {
+            old.push(entry?.path());
+        }
+        if old.iter().filter(|path| path.extension().is_some_and(|extension| extension == "pack")).count() < PACKS {
+            return Ok(());
+        }
+        let mut ids = Vec::new();
+        self.repository
+            .odb()
+            .and_then(|odb| {
+                odb.foreach(|id| {
+                    ids.push(*id);
+                    true
+                })
+            })
+            .map_err(fault)?;
+        let mut builder = self.repository.packbuilder().map_err(fault)?;
+        for id in ids {
+            builder.insert_object(id, None).map_err(fault)?;
+        }
+        builder.write(&folder, 0).map_err(fault)?;
+        // The new one is named after what is in it: if nothing came since, it is one of these.
+        let name = builder.name().map_err(fault)?.map(|name| format!("pack-{name}")).unwrap_or_default();
+        for path in old.iter().filter(|path| path.file_stem().is_some_and(|stem| stem != name.as_str())) {
+            fs::remove_file(path)?;
+        }
+        Ok(())
+    }
+
     fn commit(&self, id: Oid) -> AppResult<Commit<'_>> {
         self.repository.find_commit(id).map_err(fault)
     }
@@ -158,6 +193,31 @@ impl Bare {
         self.list(commit, folder, |_| true)
     }
 
+    /// Files below `folder` whose content is not here.
+    pub fn missing_files(&self, commit: Oid, folder: &str) -> AppResult<Vec<Oid>> {
+        let Some(root) = self.folder(commit, folder)? else { return Ok(Vec::new()) };
+        let odb = self.repository.odb().map_err(fault)?;
+        let mut missing = BTreeSet::new();
+        let mut waiting = vec![(root, 0)];
+        while let Some((tree, depth)) = waiting.pop() {
+            for entry in &tree {
+                match entry.kind() {
+                    Some(ObjectType::Tree) if depth < DEPTH => {
+                        waiting.push((self.repository.find_tree(entry.id()).map_err(fault)?, depth + 1));
+                    }
+                    Some(ObjectType::Blob) if !odb.exists(entry.id()) => {
+                        missing.insert(entry.id());
+                    }
+                    _ => {}
+                }
+            }
+            if missing.len() > limits::FILES {
+                return Err(too_many());
+            }
+        }
+        Ok(missing.into_iter().collect())
+    }
+
     fn list(&self, commit: Oid, folder: &str, wanted: impl Fn(&str) -> bool) -> AppResult<Listing> {
         let mut listing = Listing::default();
         let Some(root) = self.folder(commit, folder)? else { return Ok(listing) };
@@ -168,7 +228,7 @@ impl Bare {
             for entry in &tree {
                 seen += 1;
                 if seen > limits::FILES {
-                    return Err(AppError::too_large(format!("The repository has more than {} files in this folder.", limits::FILES)));
+                    return Err(too_many());
                 }
                 let Ok(name) = entry.name() else {
                     listing.skip(format!("{prefix}{}", String::from_utf8_lossy(entry.name_bytes())), "Its name is no UTF-8.");
@@ -398,6 +458,10 @@ impl Listing {
         let path = path.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).take(limits::PATH_CHARS).collect();
         self.skipped.push(Skipped { path, reason: reason.to_owned() });
     }
+}
+
+fn too_many() -> AppError {
+    AppError::too_large(format!("The repository has more than {} files in this folder.", limits::FILES))
 }
 
 /// How many objects a pack says it has.

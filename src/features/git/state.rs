@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use super::model::{GitLink, LinkVolume, StartSync};
+use super::model::{GitLink, ImportFromGit, LinkVolume, StartSync};
 use crate::{
     browser::data::{self, Fetched},
     error::AppResult,
@@ -25,4 +25,9 @@ pub fn unlink(id: VolumeId) -> impl Future<Output = AppResult<()>> + Send + 'sta
 /// Starts a pull or a push.
 pub async fn start(id: VolumeId, what: &'static str) -> AppResult<JobStatus> {
     data::send("POST", format!("/volumes/{id}/git/{what}"), &StartSync { id: Some(JobId::generate()) }).await
+}
+
+/// Imports from a repository once; the job.
+pub async fn import(id: VolumeId, input: ImportFromGit) -> AppResult<JobStatus> {
+    data::send("POST", format!("/volumes/{id}/git/import"), &input).await
 }

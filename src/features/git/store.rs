@@ -19,6 +19,7 @@ crate::row! {
         pub folder: String,
         /// Sealed.
         pub token: Option<Vec<u8>>,
+        pub host_key: Option<String>,
         pub push: i64,
         pub last_sha: Option<String>,
         pub last_commit: Option<String>,
@@ -54,7 +55,7 @@ impl LinkRow {
     }
 }
 
-const LINK: &str = "SELECT l.volume_id, l.url, l.branch, l.folder, l.token, l.push, l.last_sha, l.last_commit, l.behind, l.notice, l.last_error, l.conflicts, \
+const LINK: &str = "SELECT l.volume_id, l.url, l.branch, l.folder, l.token, l.host_key, l.push, l.last_sha, l.last_commit, l.behind, l.notice, l.last_error, l.conflicts, \
      l.report, l.last_sync_at, l.created_at, l.updated_at, l.linked_by AS author_id, u.name AS author_name, u.kind AS author_kind, u.color AS author_color, \
      u.avatar_sha AS author_avatar FROM git_links l JOIN users u ON u.id = l.linked_by ";
 
@@ -86,6 +87,8 @@ pub struct NewLink<'a> {
     pub branch: &'a str,
     pub folder: &'a str,
     pub token: Option<Vec<u8>>,
+    /// What the host showed itself with, over SSH.
+    pub host_key: Option<String>,
     pub push: bool,
     pub by: UserId,
     pub now: i64,
@@ -95,8 +98,9 @@ pub struct NewLink<'a> {
 
 pub async fn put(tx: &mut Tx, new: NewLink<'_>) -> AppResult<()> {
     sqlx::query(
-        "INSERT INTO git_links (volume_id, url, branch, folder, token, push, linked_by, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) \
-         ON CONFLICT (volume_id) DO UPDATE SET url = $2, branch = $3, folder = $4, token = $5, push = $6, linked_by = $7, last_error = NULL, updated_at = $8",
+        "INSERT INTO git_links (volume_id, url, branch, folder, token, push, linked_by, created_at, updated_at, host_key) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9) \
+         ON CONFLICT (volume_id) DO UPDATE SET url = $2, branch = $3, folder = $4, token = $5, push = $6, linked_by = $7, last_error = NULL, updated_at = $8, \
+         host_key = $9",
     )
     .bind(new.volume.to_string())
     .bind(new.url)
@@ -106,6 +110,7 @@ pub async fn put(tx: &mut Tx, new: NewLink<'_>) -> AppResult<()> {
     .bind(flag(new.push))
     .bind(new.by.to_string())
     .bind(new.now)
+    .bind(new.host_key)
     .execute(&mut **tx)
     .await?;
     if new.elsewhere {

@@ -3,18 +3,24 @@
 use leptos::prelude::*;
 
 use super::{
-    model::{GitLink, LinkState, LinkVolume, PullReport},
-    state::{link, start, unlink, use_link},
+    model::{GitLink, ImportFromGit, LinkState, LinkVolume, PullReport, SyncProgress, name_in_address},
+    state::{import, link, start, unlink, use_link},
 };
 use crate::{
     browser::{page, socket},
     error::AppError,
     features::{
-        accounts::model::Action,
+        accounts::{
+            model::Action,
+            state::{Running, use_session},
+        },
+        jobs::model::JobStatus,
         volumes::model::{Volume, VolumeKind},
     },
-    ids::VolumeId,
-    ui::{ConfirmDialog, Dialog, ErrorView, Field, FieldError, Icon, Time, Transition, plural, toast, toast_error, use_toasts},
+    ids::{JobId, TeamId, VolumeId},
+    ui::{
+        ConfirmDialog, Dialog, ErrorView, Field, FieldError, Icon, Time, Transition, bytes, count, plural, toast, toast_error, use_toasts,
+    },
 };
 
 /// How often a pull or a push that is under way is looked at, in milliseconds.
@@ -65,18 +71,25 @@ pub fn RepositoryCard(volume: Volume) -> impl IntoView {
 /// Every volume is a repository of its own.
 #[component]
 fn CloneAddress(volume: Volume) -> impl IntoView {
-    let owner = match (volume.kind, volume.team) {
-        (VolumeKind::System, _) => "system".to_owned(),
-        (_, Some(team)) => team.to_string(),
-        (_, None) => "me".to_owned(),
+    let session = use_session();
+    let path = move || {
+        let team = |id: TeamId| {
+            let teams = session.account().map(|me| me.teams).unwrap_or_default();
+            teams.into_iter().find(|team| team.id == id).map(|team| name_in_address(&team.name))
+        };
+        let owner = match (volume.kind, volume.team) {
+            (VolumeKind::System, _) => "system".to_owned(),
+            (_, Some(id)) => team(id).unwrap_or_else(|| id.to_string()),
+            (_, None) => "me".to_owned(),
+        };
+        format!("/git/{owner}/{}.git", name_in_address(&volume.name))
     };
-    let path = format!("/git/{owner}/{}.git", volume.id);
     // Only the browser knows under which name people come here.
     let origin = RwSignal::new(String::new());
     Effect::new(move |_| origin.set(page::origin()));
     view! {
         <p class="t2">
-            "Read it with Git, with an API token as the password: " <code>{move || format!("git clone {}{path}", origin.get())}</code>
+            "Read it with Git, with an API token as the password: " <code>{move || format!("git clone {}{}", origin.get(), path())}</code>
         </p>
     }
 }
@@ -130,6 +143,10 @@ fn Linked(known: GitLink, manage: bool, changed: Callback<()>) -> impl IntoView 
             {state_words(&known)}
             {known.last_sync_at.map(|at| view! { <span class="t3">" In step "<Time at=at/></span> })}
         </p>
+        {known
+            .host_key
+            .clone()
+            .map(|key| view! { <p class="t3">"Over SSH. The host is known by its key, "<code>{key}</code>": another one is not talked to."</p> })}
         {known.last_error.clone().map(|why| view! { <p class="banner bad inset"><Icon name="alert"/><span>{why}</span></p> })}
         {known.notice.clone().map(|words| view! { <p class="banner warn inset"><Icon name="alert"/><span>{words}</span></p> })}
         {(!known.conflicts.is_empty())
@@ -164,7 +181,7 @@ fn Linked(known: GitLink, manage: bool, changed: Callback<()>) -> impl IntoView 
                     <ConfirmDialog
                         id=UNLINK
                         title="Unlink the repository?"
-                        text="The volume and the repository stay as they are and go their own ways. The token is forgotten."
+                        text="The volume and the repository stay as they are and go their own ways. The token or key is forgotten."
                         confirm="Unlink"
                         act=end
                     />
@@ -184,13 +201,21 @@ fn state_words(known: &GitLink) -> String {
     };
     let words = match known.state {
         LinkState::New => "Linked; nothing came yet.",
-        LinkState::Working => "Working on it.",
+        LinkState::Working => return known.progress.map_or_else(|| "Working on it.".to_owned(), progress_words),
         LinkState::Synced if ahead.is_empty() && behind.is_empty() => "Both sides have the same.",
         LinkState::Synced => "In step, as far as was asked.",
         LinkState::Conflict => "Some artifacts wait to be merged.",
         LinkState::Failed => "The last time did not go well.",
     };
     format!("{words}{ahead}{behind}")
+}
+
+fn progress_words(progress: SyncProgress) -> String {
+    match progress {
+        SyncProgress { done: 0, total: 0 } => "Working on it.".to_owned(),
+        SyncProgress { done, total: 0 } => format!("Fetching: {} so far.", bytes(done)),
+        SyncProgress { done, total } => format!("Comparing: {} of {}.", count(done), plural(total, "artifact", "artifacts")),
+    }
 }
 
 fn report_view(report: PullReport) -> AnyView {
@@ -217,13 +242,78 @@ fn report_view(report: PullReport) -> AnyView {
     .into_any()
 }
 
+/// Imports from a repository once, into the volume that `target` gives when it is sent; `started` gets the job.
+#[component]
+pub fn ImportForm(target: Callback<(), Option<VolumeId>>, started: Callback<(VolumeId, JobId)>) -> impl IntoView {
+    let place = PlaceFields::empty();
+    let running = Running::new();
+    let send = move |event: leptos::ev::SubmitEvent| {
+        event.prevent_default();
+        let Some(volume) = target.run(()) else {
+            running.error.set(Some(AppError::invalid("Choose the volume first.")));
+            return;
+        };
+        let input = ImportFromGit {
+            id: Some(JobId::generate()),
+            url: place.url.get_untracked(),
+            branch: some(place.branch),
+            folder: some(place.folder),
+            token: some(place.token),
+        };
+        running.run(import(volume, input), move |job: JobStatus| started.run((volume, job.id)));
+    };
+    view! {
+        <details class="repository-source">
+            <summary><Icon name="commit"/><b>"From a repository"</b><span>" once, without linking it"</span></summary>
+            <form class="stack gap-12" on:submit=send>
+                <FieldError error=running.error/>
+                <PlaceInputs place=place token_hint="Needed for a private repository. It is used once and not kept." error=running.error/>
+                <div class="row"><button type="submit" class="btn primary" disabled=move || running.busy.get()>{move || if running.busy.get() { "Asking the repository" } else { "Import" }}</button></div>
+            </form>
+        </details>
+    }
+}
+
+/// Where a repository is, as it is typed.
+#[derive(Clone, Copy)]
+struct PlaceFields {
+    url: RwSignal<String>,
+    branch: RwSignal<String>,
+    folder: RwSignal<String>,
+    token: RwSignal<String>,
+}
+
+impl PlaceFields {
+    fn empty() -> Self {
+        let field = || RwSignal::new(String::new());
+        Self { url: field(), branch: field(), folder: field(), token: field() }
+    }
+
+    fn of(known: &GitLink) -> Self {
+        let field = |text: &String| RwSignal::new(text.clone());
+        Self { url: field(&known.url), branch: field(&known.branch), folder: field(&known.folder), token: RwSignal::new(String::new()) }
+    }
+}
+
+fn some(text: RwSignal<String>) -> Option<String> {
+    Some(text.get_untracked()).filter(|text| !text.trim().is_empty())
+}
+
+#[component]
+fn PlaceInputs(place: PlaceFields, token_hint: &'static str, #[prop(into)] error: Signal<Option<AppError>>) -> impl IntoView {
+    view! {
+        <Field id="git-url" name="url" label="Address" value=place.url hint="Such as https://github.com/team/skills.git, or git@github.com:team/skills.git for SSH." required=true error=error/>
+        <Field id="git-branch" name="branch" label="Branch" value=place.branch hint="Empty: the one that the repository shows first." error=error/>
+        <Field id="git-folder" name="folder" label="Folder" value=place.folder hint="The one that holds skills, tools and agents. Empty: the top." error=error/>
+        <Field id="git-token" name="token" label="Token or SSH key" kind="password" autocomplete="off" value=place.token hint=token_hint error=error/>
+    }
+}
+
 #[component]
 fn LinkForm(id: VolumeId, known: Option<GitLink>, changed: Callback<()>) -> impl IntoView {
     let toasts = use_toasts();
     let has_token = known.as_ref().is_some_and(|known| known.has_token);
-    let field = |of: fn(&GitLink) -> &String| RwSignal::new(known.as_ref().map(of).cloned().unwrap_or_default());
-    let (url, branch, folder) = (field(|known| &known.url), field(|known| &known.branch), field(|known| &known.folder));
-    let token = RwSignal::new(String::new());
+    let place = known.as_ref().map_or_else(PlaceFields::empty, PlaceFields::of);
     let push = RwSignal::new(known.as_ref().is_some_and(|known| known.push));
     let error = RwSignal::new(None::<AppError>);
     let busy = RwSignal::new(false);
@@ -233,12 +323,11 @@ fn LinkForm(id: VolumeId, known: Option<GitLink>, changed: Callback<()>) -> impl
         }
         busy.set(true);
         error.set(None);
-        let some = |text: RwSignal<String>| Some(text.get_untracked()).filter(|text| !text.trim().is_empty());
         let input = LinkVolume {
-            url: url.get_untracked(),
-            branch: some(branch),
-            folder: some(folder),
-            token: some(token),
+            url: place.url.get_untracked(),
+            branch: some(place.branch),
+            folder: some(place.folder),
+            token: some(place.token),
             push: push.get_untracked(),
         };
         let answer = link(id, input);
@@ -267,17 +356,13 @@ fn LinkForm(id: VolumeId, known: Option<GitLink>, changed: Callback<()>) -> impl
             >
                 <div class="body">
                     <FieldError error=error/>
-                    <Field id="git-url" name="url" label="Address" value=url hint="Such as https://github.com/team/skills.git" required=true error=error/>
-                    <Field id="git-branch" name="branch" label="Branch" value=branch hint="Empty: the one that the repository shows first." error=error/>
-                    <Field id="git-folder" name="folder" label="Folder" value=folder hint="The one that holds skills, tools and agents. Empty: the top." error=error/>
-                    <Field
-                        id="git-token"
-                        name="token"
-                        label="Token"
-                        kind="password"
-                        autocomplete="off"
-                        value=token
-                        hint=if has_token { "One is kept. Empty: it stays." } else { "Needed for private repositories and for pushing. It is kept sealed." }
+                    <PlaceInputs
+                        place=place
+                        token_hint=if has_token {
+                            "One is kept. Empty: it stays."
+                        } else {
+                            "Needed for private repositories and for pushing. For SSH the private key of a deploy key, without a passphrase. It is kept sealed."
+                        }
                         error=error
                     />
                     <label class="check">

@@ -1,7 +1,9 @@
-//! Git's smart HTTP protocol, version 0: as a client of servers elsewhere, and as a small server for those who clone from here.
+//! Git's protocol, version 0: as a client of servers elsewhere, over smart HTTP and SSH, and as a small server for those who clone from here.
 
 mod client;
+mod http;
 mod packets;
 pub mod serving;
+mod ssh;
 
 pub use client::{Advertised, Fetch, Remote, Service, Shallow};

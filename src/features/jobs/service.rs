@@ -100,9 +100,9 @@ pub async fn exists(ctx: &Ctx, id: JobId) -> AppResult<bool> {
     store::exists(ctx.db().read(), id).await
 }
 
-/// Whether a job of one of these kinds waits or runs for a key.
-pub async fn is_at_work(ctx: &Ctx, kinds: &[&'static str], key: impl ToString) -> AppResult<bool> {
-    store::is_at_work(ctx.db().read(), kinds, &key.to_string()).await
+/// How far a job of one of these kinds is that runs or waits for a key: done, of a total that is 0 while nobody knows it. None: there is none.
+pub async fn at_work(ctx: &Ctx, kinds: &[&'static str], key: impl ToString) -> AppResult<Option<(i64, i64)>> {
+    store::at_work(ctx.db().read(), kinds, &key.to_string()).await
 }
 
 /// A job of one's own.

@@ -116,10 +116,10 @@ pub async fn claim(tx: &mut Tx, kind: &str, limit: i64, now: i64, lease: i64) ->
 }
 
 /// Whether a job of one of these kinds waits or runs for a key.
-pub async fn is_at_work(pool: &AnyPool, kinds: &[&'static str], key: &str) -> AppResult<bool> {
-    let mut sql = Sql::new("SELECT COUNT(*) FROM jobs WHERE state IN ('queued', 'running') AND key = ");
-    sql.bind(key.to_owned()).push(" AND kind IN ").bind_list(kinds);
-    Ok(sql.fetch_all::<(i64,)>(pool).await?.first().is_some_and(|(jobs,)| *jobs > 0))
+pub async fn at_work(pool: &AnyPool, kinds: &[&'static str], key: &str) -> AppResult<Option<(i64, i64)>> {
+    let mut sql = Sql::new("SELECT done, total FROM jobs WHERE state IN ('queued', 'running') AND key = ");
+    sql.bind(key.to_owned()).push(" AND kind IN ").bind_list(kinds).push(" ORDER BY state DESC, seq LIMIT 1");
+    Ok(sql.fetch_all(pool).await?.pop())
 }
 
 /// Whether anything is due.

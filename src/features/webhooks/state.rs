@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use leptos_router::params::ParamsMap;
 
-use super::model::{DeliveriesQuery, DeliveryDetail, DeliveryPage, DeliveryState, WebhooksReport};
+use super::model::{DeliveriesQuery, DeliveryDetail, DeliveryPage, DeliveryState, SetWebhookSecret, WebhookSecret, WebhooksReport};
 use crate::{
     browser::data::{self, Fetched},
     error::AppResult,
@@ -63,4 +63,18 @@ pub fn check_missing() -> impl Future<Output = AppResult<()>> + Send + 'static {
 /// Where a delivery is downloaded as a fixture.
 pub fn fixture_address(id: DeliveryId) -> String {
     format!("/api/v1/webhooks/deliveries/{id}/fixture")
+}
+
+pub fn use_secrets() -> Fetched<Vec<WebhookSecret>> {
+    data::fetch(|| Some(SECRETS.to_owned()))
+}
+
+const SECRETS: &str = "/webhooks/secrets";
+
+pub fn set_secret(repository: &str, secret: String) -> impl Future<Output = AppResult<()>> + Send + use<> {
+    tell("PUT", format!("{SECRETS}/{repository}"), SetWebhookSecret { secret })
+}
+
+pub fn remove_secret(repository: &str) -> impl Future<Output = AppResult<()>> + Send + use<> {
+    tell("DELETE", format!("{SECRETS}/{repository}"), ())
 }

@@ -16,7 +16,7 @@ app_test!(what_cannot_be_linked_says_why, |config| { allow_private(config) }, |a
     assert!(status == 400 && fields["branch"].is_string() && message.contains("“main”"), "{message}");
     let (status, fields, _) = put(json!({ "url": server.url.replace("playbook", "other") })).await;
     assert!(status == 400 && fields["url"].is_string());
-    for url in ["ftp://a.dev/x", "https://user:pass@a.dev/x.git", "git@github.com:a/b.git", "file:///etc/passwd"] {
+    for url in ["ftp://a.dev/x", "https://user:pass@a.dev/x.git", "ssh://git:pass@a.dev/x.git", "file:///etc/passwd"] {
         let (status, fields, _) = put(json!({ "url": url })).await;
         assert!(status == 400 && fields["url"].is_string(), "{url}");
     }

@@ -5,6 +5,7 @@ mod faults;
 mod pulling;
 mod pushing;
 mod server;
+mod ssh;
 
 use std::time::Duration;
 

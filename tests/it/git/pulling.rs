@@ -3,6 +3,7 @@ use serde_json::json;
 use super::{GitServer, allow_private, artifact, commits, git, link, run, settled, shared, skill, text_of};
 use crate::{
     app::text,
+    editor::Editor,
     import::{export, unpack},
     volumes::{commit, head, save},
     webhooks::{push, send, until, with_secret},
@@ -223,6 +224,83 @@ app_test!(a_draft_follows_a_pull_where_it_can, |config| { allow_private(config) 
     assert_eq!(text_of(&maya, &volume, "x").await, lines("ours", "theirs"));
     let now = head(&maya, &id).await;
     commit(&maya, &[(&id, Some(&now))], "On top").await;
+});
+
+app_test!(of_a_large_repository_only_the_linked_folder_is_fetched, |config| { allow_private(config) }, |app| {
+    let server = GitServer::start().await;
+    server.allow_filter();
+    let noise: Vec<u8> = std::iter::repeat_with(|| fastrand::u8(..)).take(4 * 1024 * 1024).collect();
+    server.write("film.bin", &noise);
+    server.write("docs/skills/a/SKILL.md", skill("a", "One\n"));
+    server.write("docs/skills/a/data.txt", "beside");
+    server.commit("First");
+    let (maya, volume) = shared(app).await;
+    let found = link(&maya, &volume, json!({ "url": server.url, "folder": "docs", "push": true })).await;
+    assert_eq!((&found["state"], &found["report"]["created"]), (&json!("synced"), &json!(1)), "{found}");
+    let fetched = app.state.config.data_dir.join("git").join(&volume);
+    let size = |path: &std::path::Path| -> u64 {
+        std::fs::read_dir(path.join("objects/pack"))
+            .expect("packs")
+            .map(|entry| entry.expect("a file").metadata().expect("its size").len())
+            .sum()
+    };
+    assert!(size(&fetched) < 100_000, "{} bytes", size(&fetched));
+
+    // What changes later comes, and what is changed here goes back.
+    server.write("docs/skills/b/SKILL.md", skill("b", "New\n"));
+    server.write("film.bin", &noise[1..]);
+    server.commit("Second");
+    assert_eq!(run(&maya, &volume, "pull").await["created"], 1);
+    let id = artifact(&maya, &volume, "a").await.expect("it came");
+    let before = head(&maya, &id).await;
+    save(&maya, &id, &skill("a", "Two\n"), 0).await;
+    commit(&maya, &[(&id, Some(&before))], "From here").await;
+    run(&maya, &volume, "push").await;
+    assert_eq!(server.shown("docs/skills/a/SKILL.md"), skill("a", "Two\n"));
+    assert_eq!(git(&server.bare(), &["cat-file", "-s", "main:film.bin"]).trim(), (noise.len() - 1).to_string());
+    assert!(size(&fetched) < 100_000, "{} bytes", size(&fetched));
+
+    // Another folder of what is here already.
+    let found = link(&maya, &volume, json!({ "url": server.url, "folder": "" })).await;
+    assert_eq!((&found["state"], &found["lastError"]), (&json!("synced"), &json!(null)), "{found}");
+});
+
+app_test!(many_pulls_leave_few_packs, |config| { allow_private(config) }, |app| {
+    let server = GitServer::start().await;
+    server.write("skills/a/SKILL.md", skill("a", "Zero\n"));
+    server.commit("First");
+    let (maya, volume) = shared(app).await;
+    link(&maya, &volume, json!({ "url": server.url })).await;
+    for number in 0..60 {
+        server.write("skills/a/SKILL.md", skill("a", &format!("{number}\n")));
+        server.commit("Another");
+        assert_eq!(run(&maya, &volume, "pull").await["updated"], 1);
+    }
+    let packs = app.state.config.data_dir.join("git").join(&volume).join("objects/pack");
+    let packs = std::fs::read_dir(packs)
+        .expect("packs")
+        .filter(|entry| entry.as_ref().is_ok_and(|entry| entry.path().extension().is_some_and(|end| end == "pack")));
+    assert!(packs.count() < 55);
+    assert_eq!(text_of(&maya, &volume, "a").await, skill("a", "59\n"));
+});
+
+app_test!(a_pull_reaches_an_open_editor, |config| { allow_private(config) }, |app| {
+    let server = GitServer::start().await;
+    let lines = |first: &str, last: &str| skill("x", &format!("{first}\n\ntwo\n\nthree\n\n{last}\n"));
+    server.write("skills/x/SKILL.md", lines("one", "four"));
+    server.commit("First");
+    let (maya, volume) = shared(app).await;
+    link(&maya, &volume, json!({ "url": server.url })).await;
+    let id = artifact(&maya, &volume, "x").await.expect("it came");
+    let mut editor = Editor::open(app, &maya, &id).await;
+    editor.until_text("four").await;
+    editor.write("one", " of mine").await;
+    editor.until_saved().await;
+    server.write("skills/x/SKILL.md", lines("one", "theirs"));
+    server.commit("Theirs");
+    run(&maya, &volume, "pull").await;
+    editor.until_text("theirs").await;
+    assert_eq!(editor.text(), lines("one of mine", "theirs"));
 });
 
 // `LLMOS_GIT_FILES=10000` measures the promise of ten seconds, on a release build.

@@ -109,6 +109,12 @@ impl GitServer {
         self.behaviour.lock().expect("no panic").token = Some(token.to_owned());
     }
 
+    /// Sends trees without what is in files, and single files, as GitHub does.
+    pub fn allow_filter(&self) {
+        git(&self.bare(), &["config", "uploadpack.allowFilter", "true"]);
+        git(&self.bare(), &["config", "uploadpack.allowAnySHA1InWant", "true"]);
+    }
+
     pub fn asked(&self) -> usize {
         self.behaviour.lock().expect("no panic").asked
     }

@@ -15,7 +15,7 @@ use super::{
         repository::Bare,
         wire::{Remote, Service},
     },
-    blocking, fetch, no_branch,
+    Told, blocking, fetch, no_branch,
 };
 use crate::{
     error::{AppError, AppResult},
@@ -60,7 +60,7 @@ pub async fn start_import(ctx: &Ctx, volume: VolumeId, input: ImportFromGit) -> 
     if jobs::service::exists(ctx, id).await? {
         return jobs::service::status(ctx, id).await;
     }
-    let at = Remote::new(&ctx.state.config.git, &place.url, place.token.clone())?.advertised(Service::UploadPack).await?;
+    let at = Remote::new(&ctx.state.config.git, &place.url, place.token.clone(), None)?.advertised(Service::UploadPack).await?;
     let branch = place.branch.or_else(|| at.default_branch().map(str::to_owned)).unwrap_or_else(|| "main".to_owned());
     if at.branch(&branch).is_none() {
         return Err(no_branch(&at, &branch));
@@ -89,12 +89,12 @@ pub async fn import(ctx: &Ctx, job: &Job) -> AppResult<serde_json::Value> {
     let mut skipped = Vec::new();
     if !staging.join(MANIFEST_FILE).exists() {
         let token = from.token.as_deref().and_then(|sealed| ctx.state.vault.open(&purpose(&job.id), sealed));
-        let remote = Remote::new(&ctx.state.config.git, &from.url, token)?;
+        let remote = Remote::new(&ctx.state.config.git, &from.url, token, None)?;
         let at = remote.advertised(Service::UploadPack).await?;
         let head = at.branch(&from.branch).ok_or_else(|| no_branch(&at, &from.branch))?;
         tokio::fs::create_dir_all(&staging).await?;
         let repository = tempfile::tempdir_in(&staging)?;
-        fetch(&remote, &at, repository.path().to_owned(), head, None).await?;
+        fetch(&remote, &at, repository.path(), &from.folder, (head, None), &Told { ctx, job }).await?;
         let folder = from.folder.clone();
         skipped = blocking(move || stage(repository.path(), head, &folder, &staging)).await?;
     }

@@ -5,10 +5,11 @@ use serde_json::json;
 use super::{
     super::{
         jobs::{PULL, PUSH, SyncPayload},
-        model::{Conflict, GitLink, LinkState, LinkVolume, Place, PullReport, StartSync, same_repository},
+        model::{Conflict, GitLink, LinkState, LinkVolume, Place, PullReport, StartSync, SyncProgress, same_repository},
         store::{self, LinkRow, NewLink},
         wire::{Remote, Service},
     },
+    cloning::forget_clone,
     no_branch, purpose, repository_of,
 };
 use crate::{
@@ -31,18 +32,18 @@ pub(super) const SOURCE: &str = "git";
 pub async fn get_link(ctx: &Ctx, volume: VolumeId) -> AppResult<Option<GitLink>> {
     volumes::service::authorise(ctx, volume, Action::Read).await?;
     // Before the link: what ends in between is not shown as it was at its beginning.
-    let working = jobs::service::is_at_work(ctx, &[PULL, PUSH], volume).await?;
+    let working = jobs::service::at_work(ctx, &[PULL, PUSH], volume).await?;
     match store::link(ctx.db().read(), volume).await? {
         Some(row) => shown(ctx, volume, row, working).await.map(Some),
         None => Ok(None),
     }
 }
 
-async fn shown(ctx: &Ctx, volume: VolumeId, row: LinkRow, working: bool) -> AppResult<GitLink> {
+async fn shown(ctx: &Ctx, volume: VolumeId, row: LinkRow, working: Option<(i64, i64)>) -> AppResult<GitLink> {
     let line = volumes::service::line_since(ctx, volume, row.last_commit()?).await?;
     let waiting = artifacts::service::waiting_for_merge(ctx, &row.conflicts()?).await?;
     let state = match () {
-        () if working => LinkState::Working,
+        () if working.is_some() => LinkState::Working,
         () if row.last_error.is_some() => LinkState::Failed,
         () if !waiting.is_empty() => LinkState::Conflict,
         () if row.last_sync_at.is_none() => LinkState::New,
@@ -52,8 +53,10 @@ async fn shown(ctx: &Ctx, volume: VolumeId, row: LinkRow, working: bool) -> AppR
         volume_id: volume,
         linked_by: row.linked_by()?,
         has_token: row.token.is_some(),
+        host_key: row.host_key,
         push: row.push != 0,
         state,
+        progress: working.map(|(done, total)| SyncProgress { done, total }),
         ahead: line.iter().filter(|commit| commit.source != SOURCE).count() as i64,
         behind: row.behind,
         conflicts: waiting.into_iter().map(|(artifact_id, name)| Conflict { artifact_id, name }).collect(),
@@ -84,7 +87,8 @@ pub async fn link_volume(ctx: &Ctx, volume: VolumeId, input: LinkVolume) -> AppR
         (None, Some(sealed)) => ctx.state.vault.open(&purpose(volume), sealed),
         (None, None) => None,
     };
-    let remote = Remote::new(&ctx.state.config.git, &place.url, token.clone())?;
+    // Whoever links it anew takes the host as it shows itself now.
+    let remote = Remote::new(&ctx.state.config.git, &place.url, token.clone(), None)?;
     let at = remote.advertised(Service::UploadPack).await?;
     let branch = match place.branch.or_else(|| at.default_branch().map(str::to_owned)) {
         Some(branch) if at.branch(&branch).is_some() || at.is_empty() => branch,
@@ -99,6 +103,7 @@ pub async fn link_volume(ctx: &Ctx, volume: VolumeId, input: LinkVolume) -> AppR
         branch: &branch,
         folder: &place.folder,
         token: token.map(|token| ctx.state.vault.seal(&purpose(volume), &token)),
+        host_key: remote.host_key(),
         push: input.push,
         by: actor,
         now,
@@ -123,12 +128,22 @@ pub async fn unlink_volume(ctx: &Ctx, volume: VolumeId) -> AppResult<()> {
     }
     record(ctx, &mut tx, Event::new("git.unlinked").team(access.team).volume(volume)).await?;
     tx.commit().await?;
+    forget_fetched(ctx, volume).await;
+    Ok(())
+}
+
+async fn forget_fetched(ctx: &Ctx, volume: VolumeId) {
     if let Err(error) = tokio::fs::remove_dir_all(repository_of(ctx, volume)).await
         && error.kind() != std::io::ErrorKind::NotFound
     {
         tracing::warn!(%error, %volume, "what was fetched for a volume could not be removed");
     }
-    Ok(())
+}
+
+/// After a volume went for good: what was fetched for it, and what others cloned, goes as well.
+pub async fn forget_repositories(ctx: &Ctx, volume: VolumeId) {
+    forget_fetched(ctx, volume).await;
+    forget_clone(ctx, volume).await;
 }
 
 /// A volume goes for good.

@@ -13,7 +13,7 @@ use super::{
         store::{self, Synced},
         wire::{Advertised, Service},
     },
-    Work, begin, blocking,
+    Told, Work, begin, blocking,
     comparing::{Act, Base, Comparison, Incoming, Left, Slice},
     fetch,
     links::SOURCE,
@@ -25,12 +25,8 @@ use crate::{
         analytics::service::{Event, record},
         artifacts::{
             self,
-            model::{
-                FileEntry,
-                document::Document,
-                merge::{Choice, merge},
-            },
-            service::{Staging, with_text},
+            model::{FileEntry, merge::Choice},
+            service::Staging,
         },
         jobs::{self, Job},
         volumes::{
@@ -63,6 +59,11 @@ pub(super) fn head_of(work: &Work, at: &Advertised) -> AppResult<Option<Oid>> {
     }
 }
 
+async fn fetch_head(work: &Work, at: &Advertised, job: &Job, head: Oid, last: Option<Oid>) -> AppResult<()> {
+    let told = Told { ctx: &work.ctx, job };
+    fetch(&work.remote, at, &work.repository, &work.link.folder, (head, last), &told).await
+}
+
 /// What both sides are known to have.
 pub(super) fn last_of(work: &Work) -> Option<Oid> {
     work.link.last_sha.as_deref().and_then(|sha| Oid::from_str(sha).ok())
@@ -78,13 +79,13 @@ pub(super) async fn pull_in(work: &Work, at: &Advertised, job: &Job, commit: Com
     };
     if last == Some(head) {
         // What was fetched is a copy that may have been deleted.
-        fetch(&work.remote, at, work.folder.clone(), head, last).await?;
+        fetch_head(work, at, job, head, last).await?;
         let conflicts = work.link.conflicts()?;
         finish(work, Some(head), work.link.last_commit()?, work.link.notice.as_deref(), &conflicts, None).await?;
         return Ok(None);
     }
-    fetch(&work.remote, at, work.folder.clone(), head, last).await?;
-    let path = work.folder.clone();
+    fetch_head(work, at, job, head, last).await?;
+    let path = work.repository.clone();
     let (base, distance, about) = blocking(move || {
         let bare = Bare::open(&path)?;
         let base = last.filter(|last| bare.has(*last));
@@ -173,7 +174,7 @@ async fn take_in(work: &Work, job: &Job, head: Oid, base: Option<Oid>, commit: C
     // Two slices at most wait for the database: memory stays bounded whatever comes.
     let (sender, mut slices) = mpsc::channel::<Slice>(2);
     let comparison = Comparison {
-        repository: work.folder.clone(),
+        repository: work.repository.clone(),
         folder: work.link.folder.clone(),
         head,
         base,
@@ -328,41 +329,10 @@ async fn join(ctx: &Ctx, incoming: &mut Incoming) -> AppResult<Joined> {
 }
 
 /// Content and files of both; none where the same lines or the same file were changed differently.
-pub(super) fn join_all(base: &Base, ours: (&[u8], &[FileEntry]), theirs: (&[u8], &[FileEntry])) -> Option<(Vec<u8>, Vec<FileEntry>)> {
-    Some((join_texts(&base.content, ours.0, theirs.0)?, join_files(&base.files, ours.1, theirs.1)?))
-}
-
-/// Three main files in one.
-pub(super) fn join_texts(base: &[u8], ours: &[u8], theirs: &[u8]) -> Option<Vec<u8>> {
-    match () {
-        () if ours == theirs || ours == base => return Some(theirs.to_vec()),
-        () if theirs == base => return Some(ours.to_vec()),
-        () => {}
-    }
-    let [before, here, there] = [base, ours, theirs].map(Document::decode);
-    if before.lossy || here.lossy || there.lossy {
-        return None;
-    }
-    let merged = merge(&before.text, &here.text, &there.text);
-    merged.is_clean().then(|| with_text(ours, &merged.resolve(&[Choice::Ours])))
-}
-
-fn join_files(base: &[FileEntry], ours: &[FileEntry], theirs: &[FileEntry]) -> Option<Vec<FileEntry>> {
-    let at = |files: &[FileEntry], path: &str| files.iter().find(|file| file.path == path).cloned();
-    let mut paths: Vec<&str> = ours.iter().chain(theirs).map(|file| file.path.as_str()).collect();
-    paths.sort_unstable();
-    paths.dedup();
-    let mut joined = Vec::new();
-    for path in paths {
-        let (before, here, there) = (at(base, path), at(ours, path), at(theirs, path));
-        joined.extend(match () {
-            () if here == there || here == before => there,
-            () if there == before => here,
-            () => return None,
-        });
-    }
-    joined.sort();
-    Some(joined)
+fn join_all(base: &Base, ours: (&[u8], &[FileEntry]), theirs: (&[u8], &[FileEntry])) -> Option<(Vec<u8>, Vec<FileEntry>)> {
+    let (content, clean) = artifacts::service::join_texts(&base.content, ours.0, theirs.0, Choice::Ours);
+    let (files, conflicts) = artifacts::service::join_files(&base.files, ours.1, theirs.1, Choice::Ours);
+    (clean && conflicts.is_empty()).then_some((content, files))
 }
 
 fn note(report: &mut PullReport, item: ImportItem) {
@@ -381,33 +351,5 @@ fn note_left(report: &mut PullReport, left: Left) {
     };
     for skipped in left.kept.into_iter().chain(left.skipped) {
         note(report, item(skipped));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn file(path: &str, sha: &str) -> FileEntry {
-        FileEntry { path: path.into(), sha: sha.into(), size: 1, executable: false }
-    }
-
-    #[test]
-    fn files_of_both_sides_are_kept_and_the_same_one_twice_is_a_conflict() {
-        let base = [file("a", "1"), file("b", "1"), file("c", "1")];
-        let ours = [file("a", "2"), file("b", "1"), file("mine", "1")];
-        let theirs = [file("a", "1"), file("b", "3"), file("c", "1"), file("theirs", "1")];
-        assert_eq!(join_files(&base, &ours, &theirs), Some(vec![file("a", "2"), file("b", "3"), file("mine", "1"), file("theirs", "1")]));
-        assert_eq!(join_files(&base, &[file("a", "2")], &[file("a", "3")]), None);
-        assert_eq!(join_files(&base, &[], &[file("a", "3")]), None, "deleted here and changed there");
-    }
-
-    #[test]
-    fn texts_are_joined_where_both_fit() {
-        let base = b"one\ntwo\nthree\n";
-        assert_eq!(join_texts(base, b"ONE\ntwo\nthree\n", b"one\ntwo\nTHREE\n").as_deref(), Some(&b"ONE\ntwo\nTHREE\n"[..]));
-        assert_eq!(join_texts(base, b"ONE\ntwo\nthree\n", b"uno\ntwo\nthree\n"), None);
-        assert_eq!(join_texts(base, b"\xff\n", b"uno\n"), None, "bytes that are no text are never joined");
-        assert_eq!(join_texts(base, base, b"\xff").as_deref(), Some(&b"\xff"[..]));
     }
 }

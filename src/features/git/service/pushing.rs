@@ -19,7 +19,7 @@ use super::{
     Work, begin, blocking,
     cloning::{files_of, write},
     links::SOURCE,
-    pulling::{finish, head_of, join_texts, pull_in},
+    pulling::{finish, head_of, pull_in},
 };
 use crate::{
     error::{AppError, AppResult, ErrorCode},
@@ -27,6 +27,7 @@ use crate::{
         accounts,
         artifacts::{
             self,
+            model::merge::Choice,
             service::{State, TreeChange},
         },
         jobs::Job,
@@ -66,7 +67,7 @@ pub async fn push(ctx: &Ctx, job: &Job, payload: &SyncPayload) -> AppResult<Push
         if at.branch(&work.link.branch) != head {
             continue;
         }
-        let (path, commits) = (work.folder.clone(), made.clone());
+        let (path, commits) = (work.repository.clone(), made.clone());
         let pack = blocking(move || Bare::open(&path)?.pack_of(&commits)).await?;
         match work.remote.push(&at, &work.link.branch, head.unwrap_or(Oid::ZERO_SHA1), new, pack).await {
             Ok(()) => {
@@ -99,7 +100,7 @@ async fn make(work: &Work, head: Option<Oid>, line: &[Commit]) -> AppResult<Vec<
     let ctx = &work.ctx;
     let mut making = Making { work, tip: head, tree: None, made: Vec::new() };
     if let Some(head) = head {
-        let path = work.folder.clone();
+        let path = work.repository.clone();
         making.tree = Some(blocking(move || Bare::open(&path)?.tree_of(head)).await?);
     }
     if head.is_some() && work.link.last_commit.is_none() {
@@ -184,7 +185,7 @@ impl Making<'_> {
             after.extend(change.after.iter().flat_map(named));
         }
         let replay = Replay {
-            repository: self.work.folder.clone(),
+            repository: self.work.repository.clone(),
             folder: self.work.link.folder.clone(),
             tree: self.tree,
             blobs: self.work.ctx.state.blobs.clone(),
@@ -213,7 +214,7 @@ impl Making<'_> {
             }
             let shas: Vec<String> = slice.iter().map(|state| state.content_sha.clone()).collect();
             let contents = artifacts::service::contents_of(ctx, &shas).await?;
-            let (path, blobs) = (self.work.folder.clone(), ctx.state.blobs.clone());
+            let (path, blobs) = (self.work.repository.clone(), ctx.state.blobs.clone());
             let put = blocking(move || {
                 let bare = Bare::open(&path)?;
                 let all = slice.iter().flat_map(named);
@@ -222,7 +223,7 @@ impl Making<'_> {
             });
             edits.extend(put.await?);
         }
-        let (path, folder, tree) = (self.work.folder.clone(), self.work.link.folder.clone(), self.tree);
+        let (path, folder, tree) = (self.work.repository.clone(), self.work.link.folder.clone(), self.tree);
         let tree = blocking(move || {
             let bare = Bare::open(&path)?;
             let edits: Vec<Edit> = edits.into_iter().map(|(path, file)| (below(&folder, &path), file)).collect();
@@ -237,7 +238,7 @@ impl Making<'_> {
 
     /// Unless nothing differs.
     async fn commit(&mut self, tree: Oid, name: String, mail: String, at_ms: i64, message: String) -> AppResult<()> {
-        let path = self.work.folder.clone();
+        let path = self.work.repository.clone();
         let (tip, before) = (self.tip, self.tree);
         let made = blocking(move || {
             let bare = Bare::open(&path)?;
@@ -317,7 +318,8 @@ impl Replay {
             }
             // It is another one there: both changes, if they fit.
             if let (Some(there), Some(new), Some(before), Some(after)) = (there, new, self.before.get(path), self.after.get(path))
-                && let Some(joined) = join_texts(&self.bytes_of(before)?, &self.bytes_of(after)?, &bare.read(there.0)?)
+                && let (joined, true) =
+                    artifacts::service::join_texts(&self.bytes_of(before)?, &self.bytes_of(after)?, &bare.read(there.0)?, Choice::Ours)
             {
                 edits.push((place, Some((bare.write(&joined)?, new.1))));
             }

@@ -1,31 +1,30 @@
 //! Asking a server of Git: what it has, a pack of what is lacking here, and taking what is new from here.
 //!
 //! libgit2 has this as well, but its transports are set up for the whole process, by an unsafe call, and say little of why something failed. Here it
-//! is an ordinary request of the guarded client (docs/decisions/git.md).
+//! is an ordinary request of a guarded connection (docs/decisions/git.md), over HTTP or SSH.
 
-use std::{path::Path, time::Duration};
+use std::path::Path;
 
 use git2::Oid;
-use reqwest::{RequestBuilder, Response, StatusCode, Url};
-use tokio::io::AsyncWriteExt as _;
+use reqwest::Url;
+use tokio::{io::AsyncWriteExt as _, sync::watch};
 
-use super::packets::{self, Packet, flush, line, trimmed};
+use super::{
+    http::Http,
+    packets::{self, Packet, flush, line, trimmed},
+    ssh::{self, Ssh},
+};
 use crate::{
     error::{AppError, AppResult, ErrorCode},
-    server::{
-        error::chain,
-        outgoing::{Elsewhere, GitRules, Inside},
-    },
+    server::outgoing::GitRules,
 };
 
-/// What a server has, in names and ids.
-const ADVERTISED_BYTES: usize = 32 * 1024 * 1024;
 /// A pack; a shallow one of a large repository is some hundred megabytes.
 const PACK_BYTES: u64 = 1024 * 1024 * 1024;
 const ANSWER_BYTES: usize = 1024 * 1024;
-const ADVERTISED_TIME: Duration = Duration::from_secs(60);
-const PACK_TIME: Duration = Duration::from_secs(20 * 60);
-const NOBODY: &str = "x-access-token";
+/// Files that one request names.
+const WANTED: usize = 10_000;
+const SIDE_BAND: &str = "side-band-64k";
 const OURS: &str = concat!("agent=llmos-lite/", env!("CARGO_PKG_VERSION"));
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +36,7 @@ pub enum Service {
 }
 
 impl Service {
-    fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Service::UploadPack => "git-upload-pack",
             Service::ReceivePack => "git-receive-pack",
@@ -45,12 +44,48 @@ impl Service {
     }
 }
 
+/// What a host is said to have done, in sentences.
+#[derive(Clone, Debug)]
+pub struct Host(pub String);
+
+impl Host {
+    pub fn nonsense(&self) -> AppError {
+        AppError::field("url", format!("What {} answered is not what a server of Git says: look at the address.", self.0))
+    }
+
+    pub fn broken_off(&self) -> AppError {
+        AppError::new(ErrorCode::Unavailable, format!("{} broke off in the middle. It is tried again.", self.0))
+    }
+
+    pub fn unreachable(&self, timed_out: bool) -> AppError {
+        let what = if timed_out { "did not answer in time" } else { "cannot be reached" };
+        AppError::new(ErrorCode::Unavailable, format!("{} {what}. It is tried again.", self.0))
+    }
+
+    pub fn is_inside(&self) -> AppError {
+        AppError::field("url", format!("“{}” is inside of a network: its operator allows that with GIT_PRIVATE=true.", self.0))
+    }
+
+    pub fn refused(&self, why: &str) -> AppError {
+        AppError::conflict(format!("{} refused: {}", self.0, said(why)))
+    }
+}
+
+/// What a server says, as far as it is shown.
+pub fn said(text: &str) -> String {
+    text.trim().chars().filter(|c| !c.is_control()).take(200).collect()
+}
+
+/// How a repository elsewhere is reached.
+enum Way {
+    Http(Http),
+    Ssh(Ssh),
+}
+
 /// A repository elsewhere, and what opens it.
 pub struct Remote {
-    client: reqwest::Client,
-    url: Url,
-    host: String,
-    token: Option<String>,
+    way: Way,
+    host: Host,
 }
 
 /// What it has.
@@ -81,6 +116,19 @@ impl Advertised {
         })
     }
 
+    /// Whether it sends commits and trees without what is in files, and those files later.
+    fn can_leave_files(&self) -> bool {
+        self.can("filter") && self.can("allow-reachable-sha1-in-want")
+    }
+
+    /// What is asked of it, of what it can.
+    fn asked_of(&self, more: Option<&'static str>) -> String {
+        let mut asked = vec![OURS];
+        asked.extend([SIDE_BAND, "ofs-delta", "shallow", "deepen-since", "no-progress"].into_iter().filter(|wanted| self.can(wanted)));
+        asked.extend(more);
+        asked.join(" ")
+    }
+
     pub fn is_empty(&self) -> bool {
         !self.refs.iter().any(|(name, _)| name.starts_with("refs/heads/"))
     }
@@ -95,121 +143,55 @@ pub struct Fetch {
     pub shallow: Vec<Oid>,
     /// Commits from this time on, in seconds; without: only the newest.
     pub since: Option<i64>,
+    /// Without what is in files: [`Remote::fetch_files`] gets that of some.
+    pub without_files: bool,
 }
 
 impl Remote {
-    pub fn new(rules: &GitRules, url: &str, token: Option<String>) -> AppResult<Self> {
+    /// `credential` is a token, or the private key of SSH; `host_key` what the host has to show then, if that is known.
+    pub fn new(rules: &GitRules, url: &str, credential: Option<String>, host_key: Option<String>) -> AppResult<Self> {
         let wrong = || AppError::field("url", "The address of a repository looks like https://github.com/team/repository.git.");
         let url = Url::parse(url).map_err(|_| wrong())?;
         rules.check(&url).map_err(|why| AppError::field("url", why))?;
-        let host = url.host_str().ok_or_else(wrong)?.to_owned();
-        let client = rules.client().map_err(|error| crate::server::error::internal("client for Git", &error))?;
-        Ok(Self { client, url, host, token })
+        let host = Host(url.host_str().ok_or_else(wrong)?.to_owned());
+        let way = match url.scheme() {
+            ssh::SCHEME => Way::Ssh(Ssh::new(rules, url, host.clone(), credential.as_deref(), host_key)?),
+            _ => Way::Http(Http::new(rules, url, host.clone(), credential)?),
+        };
+        Ok(Self { way, host })
     }
 
-    fn authorised(&self, request: RequestBuilder, url: &Url) -> RequestBuilder {
-        match &self.token {
-            // Not to whom we were sent on.
-            Some(token) if url.host_str() == self.url.host_str() && url.scheme() == self.url.scheme() => {
-                request.basic_auth(NOBODY, Some(token))
-            }
-            _ => request,
+    /// What the host showed itself with, once it was asked over SSH.
+    pub fn host_key(&self) -> Option<String> {
+        match &self.way {
+            Way::Http(_) => None,
+            Way::Ssh(ssh) => ssh.host_key(),
         }
-    }
-
-    async fn send(&self, request: RequestBuilder) -> AppResult<Response> {
-        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
-        let host = &self.host;
-        match response.status() {
-            status if status.is_success() => Ok(response),
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(AppError::field(
-                "token",
-                if self.token.is_some() {
-                    format!("{host} does not take this token for the repository: make one that may read and write its contents.")
-                } else {
-                    format!("{host} shows this repository to nobody without a token: add one.")
-                },
-            )),
-            StatusCode::NOT_FOUND | StatusCode::GONE => {
-                Err(AppError::field("url", format!("{host} has no such repository, or shows it only to those with a token for it.")))
-            }
-            status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => Err(AppError::new(
-                ErrorCode::Unavailable,
-                format!("{host} has trouble at the moment (it answered {}). It is tried again.", status.as_u16()),
-            )),
-            status => Err(AppError::field("url", format!("{host} answered {}: that is no server of Git.", status.as_u16()))),
-        }
-    }
-
-    fn unreachable(&self, error: &reqwest::Error) -> AppError {
-        let (host, why) = (&self.host, chain(error));
-        tracing::info!(host, error = %why, "a server of Git");
-        let ends_with = |reason: String| why.ends_with(&reason);
-        if ends_with(Elsewhere.to_string()) {
-            return AppError::field("url", format!("{host} sent us on to an address that this server does not go to."));
-        }
-        if ends_with(Inside.to_string()) {
-            return AppError::field("url", format!("“{host}” is inside of a network: its operator allows that with GIT_PRIVATE=true."));
-        }
-        let what = if error.is_timeout() { "did not answer in time" } else { "cannot be reached" };
-        AppError::new(ErrorCode::Unavailable, format!("{host} {what}. It is tried again."))
-    }
-
-    fn nonsense(&self) -> AppError {
-        AppError::field("url", format!("What {} answered is not what a server of Git says: look at the address.", self.host))
-    }
-
-    fn broken_off(&self) -> AppError {
-        AppError::new(ErrorCode::Unavailable, format!("{} broke off in the middle. It is tried again.", self.host))
     }
 
     /// What is there; also the way to find out whether the address and the token are right.
     pub async fn advertised(&self, service: Service) -> AppResult<Advertised> {
-        let base = self.url.as_str().trim_end_matches('/');
-        let asked = Url::parse(&format!("{base}/info/refs?service={}", service.name())).map_err(|_| self.nonsense())?;
-        let request = self.authorised(self.client.get(asked.clone()), &asked).timeout(ADVERTISED_TIME);
-        let response = self.send(request).await?;
-        let base =
-            response.url().as_str().split_once("/info/refs").and_then(|(base, _)| Url::parse(base).ok()).ok_or_else(|| self.nonsense())?;
-        let bytes = self.whole(response, ADVERTISED_BYTES).await?;
-        parse_advertised(&bytes, service, base).ok_or_else(|| self.nonsense())
+        let (bytes, url) = match &self.way {
+            Way::Http(http) => http.advertised(service).await?,
+            Way::Ssh(ssh) => ssh.advertised(service).await?,
+        };
+        parse_advertised(&bytes, url).ok_or_else(|| self.host.nonsense())
     }
 
-    async fn whole(&self, mut response: Response, most: usize) -> AppResult<Vec<u8>> {
-        let mut bytes = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| self.unreachable(&error))? {
-            if bytes.len() + chunk.len() > most {
-                return Err(AppError::too_large(format!(
-                    "{} answered more than is read of it: over {} MB.",
-                    self.host,
-                    most / 1024 / 1024
-                )));
-            }
-            bytes.extend_from_slice(&chunk);
-        }
-        Ok(bytes)
+    async fn ask(&self, at: &Advertised, service: Service, body: Vec<u8>) -> AppResult<Incoming<'_>> {
+        let source = match &self.way {
+            Way::Http(http) => Source::Http(http.post(&at.url, service, body).await?),
+            Way::Ssh(ssh) => Source::Ssh(Box::new(ssh.ask(service, body).await?)),
+        };
+        Ok(Incoming { remote: self, source, buffer: Vec::new(), at: 0, read: 0 })
     }
 
-    fn post(&self, at: &Advertised, service: Service, body: Vec<u8>) -> AppResult<RequestBuilder> {
-        let base = at.url.as_str().trim_end_matches('/');
-        let url = Url::parse(&format!("{base}/{}", service.name())).map_err(|_| self.nonsense())?;
-        let request = self.client.post(url.clone()).timeout(PACK_TIME);
-        let request = request.header("content-type", format!("application/x-{}-request", service.name()));
-        let request = request.header("accept", format!("application/x-{}-result", service.name()));
-        Ok(self.authorised(request, &url).body(body))
-    }
-
-    /// Writes a pack of what is lacking to `pack`; the commits that have no parents here from now on, and those that have them again.
-    pub async fn fetch(&self, at: &Advertised, fetch: &Fetch, pack: &Path) -> AppResult<Shallow> {
+    /// Writes a pack of what is lacking to `pack`; the commits that have no parents here from now on, and those that have them again. `received`
+    /// is told of each byte.
+    pub async fn fetch(&self, at: &Advertised, fetch: &Fetch, pack: &Path, received: &watch::Sender<u64>) -> AppResult<Shallow> {
+        let filters = fetch.without_files && at.can_leave_files();
         let mut body = Vec::new();
-        let mut capabilities = vec![OURS];
-        for wanted in ["side-band-64k", "ofs-delta", "shallow", "deepen-since", "no-progress"] {
-            if at.can(wanted) {
-                capabilities.push(wanted);
-            }
-        }
-        let banded = at.can("side-band-64k");
-        line(&mut body, format!("want {} {}\n", fetch.want, capabilities.join(" ")));
+        line(&mut body, format!("want {} {}\n", fetch.want, at.asked_of(if filters { Some("filter") } else { None })));
         for id in &fetch.shallow {
             line(&mut body, format!("shallow {id}\n"));
         }
@@ -220,13 +202,15 @@ impl Remote {
                 None => line(&mut body, "deepen 1\n"),
             }
         }
+        if filters {
+            line(&mut body, "filter blob:none\n");
+        }
         flush(&mut body);
         for id in &fetch.haves {
             line(&mut body, format!("have {id}\n"));
         }
         line(&mut body, "done\n");
-        let response = self.send(self.post(at, Service::UploadPack, body)?).await?;
-        let mut incoming = Incoming { remote: self, response, buffer: Vec::new(), at: 0, read: 0 };
+        let mut incoming = self.ask(at, Service::UploadPack, body).await?;
         let mut shallow = Shallow::default();
         if deepens {
             loop {
@@ -235,31 +219,34 @@ impl Remote {
                 match text.split_once(' ') {
                     Some(("shallow", id)) => shallow.now.extend(Oid::from_str(id).ok()),
                     Some(("unshallow", id)) => shallow.no_longer.extend(Oid::from_str(id).ok()),
-                    Some(("ERR", why)) => return Err(self.refused(why)),
-                    _ => return Err(self.nonsense()),
+                    Some(("ERR", why)) => return Err(self.host.refused(why)),
+                    _ => return Err(self.host.nonsense()),
                 }
             }
         }
-        let payload = incoming.line().await?.ok_or_else(|| self.nonsense())?;
-        let text = String::from_utf8_lossy(trimmed(&payload)).into_owned();
-        if let Some(why) = text.strip_prefix("ERR ") {
-            return Err(self.refused(why));
-        }
-        // Without the more talkative ways of acknowledging there is one of these, then the pack.
-        if text != "NAK" && !text.starts_with("ACK ") {
-            return Err(self.nonsense());
-        }
-        let mut file = tokio::fs::File::create(pack).await?;
-        while let Some(bytes) = if banded { incoming.banded().await? } else { incoming.rest().await? } {
-            file.write_all(&bytes).await?;
-        }
-        file.flush().await?;
+        incoming.pack(at, pack, received).await?;
         Ok(shallow)
     }
 
-    fn refused(&self, why: &str) -> AppError {
-        let why: String = why.chars().filter(|c| !c.is_control()).take(200).collect();
-        AppError::conflict(format!("{} refused: {why}", self.host))
+    /// Writes packs of these files, each to a path that `place` gives.
+    pub async fn fetch_files(
+        &self,
+        at: &Advertised,
+        files: &[Oid],
+        mut place: impl FnMut() -> AppResult<std::path::PathBuf>,
+        received: &watch::Sender<u64>,
+    ) -> AppResult<()> {
+        for some in files.chunks(WANTED) {
+            let mut body = Vec::with_capacity(some.len() * 50);
+            for (number, id) in some.iter().enumerate() {
+                let asked = if number == 0 { format!(" {}", at.asked_of(None)) } else { String::new() };
+                line(&mut body, format!("want {id}{asked}\n"));
+            }
+            flush(&mut body);
+            line(&mut body, "done\n");
+            self.ask(at, Service::UploadPack, body).await?.pack(at, &place()?, received).await?;
+        }
+        Ok(())
     }
 
     /// Moves a branch from `old` to `new`, which `pack` has what is lacking for. A conflict: somebody moved it in between, or it may not be moved.
@@ -268,23 +255,23 @@ impl Remote {
         line(&mut body, format!("{old} {new} refs/heads/{branch}\0report-status {OURS}\n"));
         flush(&mut body);
         body.extend_from_slice(&pack);
-        let response = self.send(self.post(at, Service::ReceivePack, body)?).await?;
-        let bytes = self.whole(response, ANSWER_BYTES).await?;
-        let mut rest = bytes.as_slice();
-        let (mut unpacked, mut moved) = (false, false);
-        while let Ok(Some((packet, more))) = packets::split(rest) {
-            rest = more;
-            let Packet::Line(payload) = packet else { continue };
-            let text = String::from_utf8_lossy(trimmed(payload)).into_owned();
+        let mut incoming = self.ask(at, Service::ReceivePack, body).await?;
+        let (mut unpacked, mut moved, mut length) = (false, false, 0);
+        while let Some(payload) = incoming.line().await? {
+            length += payload.len();
+            if length > ANSWER_BYTES {
+                return Err(self.host.nonsense());
+            }
+            let text = String::from_utf8_lossy(trimmed(&payload)).into_owned();
             match text.split_once(' ') {
                 Some(("unpack", "ok")) => unpacked = true,
-                Some(("unpack", why)) => return Err(self.refused(why)),
+                Some(("unpack", why)) => return Err(self.host.refused(why)),
                 Some(("ok", _)) => moved = true,
-                Some(("ng", why)) => return Err(self.refused(why.split_once(' ').map_or(why, |(_, why)| why))),
+                Some(("ng", why)) => return Err(self.host.refused(why.split_once(' ').map_or(why, |(_, why)| why))),
                 _ => {}
             }
         }
-        if unpacked && moved { Ok(()) } else { Err(self.broken_off()) }
+        if unpacked && moved { Ok(()) } else { Err(self.host.broken_off()) }
     }
 }
 
@@ -295,10 +282,16 @@ pub struct Shallow {
     pub no_longer: Vec<Oid>,
 }
 
+/// The other side's bytes, in whatever pieces they come.
+enum Source {
+    Http(reqwest::Response),
+    Ssh(Box<ssh::Running>),
+}
+
 /// An answer that is read packet by packet.
 struct Incoming<'a> {
     remote: &'a Remote,
-    response: Response,
+    source: Source,
     buffer: Vec<u8>,
     at: usize,
     read: u64,
@@ -306,7 +299,12 @@ struct Incoming<'a> {
 
 impl Incoming<'_> {
     async fn more(&mut self) -> AppResult<bool> {
-        let Some(chunk) = self.response.chunk().await.map_err(|error| self.remote.unreachable(&error))? else { return Ok(false) };
+        let chunk = match (&mut self.source, &self.remote.way) {
+            (Source::Http(response), Way::Http(http)) => response.chunk().await.map_err(|error| http.unreachable(&error))?,
+            (Source::Http(_), Way::Ssh(_)) => None,
+            (Source::Ssh(running), _) => running.chunk().await?,
+        };
+        let Some(chunk) = chunk else { return Ok(false) };
         self.read += chunk.len() as u64;
         if self.read > PACK_BYTES {
             return Err(AppError::too_large(format!("The repository is over {} MB, even without its history.", PACK_BYTES / 1024 / 1024)));
@@ -317,10 +315,31 @@ impl Incoming<'_> {
         Ok(true)
     }
 
+    /// The acknowledgement, and the pack after it.
+    async fn pack(&mut self, at: &Advertised, path: &Path, received: &watch::Sender<u64>) -> AppResult<()> {
+        let host = &self.remote.host;
+        let payload = self.line().await?.ok_or_else(|| host.nonsense())?;
+        let text = String::from_utf8_lossy(trimmed(&payload)).into_owned();
+        if let Some(why) = text.strip_prefix("ERR ") {
+            return Err(host.refused(why));
+        }
+        // Without the more talkative ways of acknowledging there is one of these, then the pack.
+        if text != "NAK" && !text.starts_with("ACK ") {
+            return Err(host.nonsense());
+        }
+        let banded = at.can(SIDE_BAND);
+        let mut file = tokio::fs::File::create(path).await?;
+        while let Some(bytes) = if banded { self.banded().await? } else { self.rest().await? } {
+            file.write_all(&bytes).await?;
+            received.send_modify(|received| *received += bytes.len() as u64);
+        }
+        Ok(file.flush().await?)
+    }
+
     /// None: a flush.
     async fn line(&mut self) -> AppResult<Option<Vec<u8>>> {
         loop {
-            if let Some((packet, rest)) = packets::split(&self.buffer[self.at..]).map_err(|_| self.remote.nonsense())? {
+            if let Some((packet, rest)) = packets::split(&self.buffer[self.at..]).map_err(|_| self.remote.host.nonsense())? {
                 let payload = match packet {
                     Packet::Flush => None,
                     Packet::Line(payload) => Some(payload.to_vec()),
@@ -329,7 +348,7 @@ impl Incoming<'_> {
                 return Ok(payload);
             }
             if !self.more().await? {
-                return Err(self.remote.broken_off());
+                return Err(self.remote.host.broken_off());
             }
         }
     }
@@ -341,8 +360,8 @@ impl Incoming<'_> {
             match payload.first() {
                 Some(1) => return Ok(Some(payload.split_off(1))),
                 Some(2) => {}
-                Some(3) => return Err(self.remote.refused(&String::from_utf8_lossy(&payload[1..]))),
-                _ => return Err(self.remote.nonsense()),
+                Some(3) => return Err(self.remote.host.refused(&String::from_utf8_lossy(&payload[1..]))),
+                _ => return Err(self.remote.host.nonsense()),
             }
         }
     }
@@ -358,12 +377,9 @@ impl Incoming<'_> {
     }
 }
 
-fn parse_advertised(bytes: &[u8], service: Service, url: Url) -> Option<Advertised> {
-    let (Packet::Line(first), rest) = packets::split(bytes).ok()?? else { return None };
-    if trimmed(first) != format!("# service={}", service.name()).as_bytes() {
-        return None;
-    }
-    let (Packet::Flush, mut rest) = packets::split(rest).ok()?? else { return None };
+/// The names and ids that a server begins with.
+fn parse_advertised(bytes: &[u8], url: Url) -> Option<Advertised> {
+    let mut rest = bytes;
     let mut found = Advertised { refs: Vec::new(), capabilities: Vec::new(), url };
     let mut is_first = true;
     loop {
@@ -396,19 +412,17 @@ mod tests {
     fn what_a_server_has_is_read() {
         let id = "1234567890123456789012345678901234567890";
         let mut bytes = Vec::new();
-        line(&mut bytes, "# service=git-upload-pack\n");
-        flush(&mut bytes);
         line(&mut bytes, format!("{id} HEAD\0shallow symref=HEAD:refs/heads/trunk\n"));
         line(&mut bytes, format!("{id} refs/heads/trunk\n"));
         flush(&mut bytes);
         let url = Url::parse("https://a.dev/x").expect("an address");
-        let found = parse_advertised(&bytes, Service::UploadPack, url.clone()).expect("an answer");
+        let found = parse_advertised(&bytes, url.clone()).expect("an answer");
         assert_eq!((found.default_branch(), found.can("shallow"), found.can("thin-pack")), (Some("trunk"), true, false));
         assert_eq!(found.branch("trunk").map(|id| id.to_string()).as_deref(), Some(id));
         assert!(found.branch("main").is_none() && !found.is_empty());
         for cut in 0..bytes.len() {
-            assert!(parse_advertised(&bytes[..cut], Service::UploadPack, url.clone()).is_none(), "{cut}");
+            assert!(parse_advertised(&bytes[..cut], url.clone()).is_none(), "{cut}");
         }
-        assert!(parse_advertised(b"<html>", Service::UploadPack, url).is_none());
+        assert!(parse_advertised(b"<html>", url).is_none());
     }
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    super::store::{self, ListingRow},
+    super::store::{self, ShelfRow},
     figures::Tops,
     shelf::{Entry, Shelf},
 };
@@ -55,12 +55,12 @@ impl Catalogue {
             // The first time each slice would be sorted in, again and again: a million listings took minutes.
             let mut first = (following.0 == 0).then(Shelf::default);
             loop {
-                let rows = store::listings_since(ctx.db().read(), (after.0, &after.1), SLICE).await?;
+                let rows = store::shelf_since(ctx.db().read(), (after.0, &after.1), SLICE).await?;
                 let more = rows.len() as i64 == SLICE;
                 if let Some(last) = rows.last() {
                     after = (last.seq, last.id.clone());
                 }
-                let entries = rows.iter().map(entry).collect::<AppResult<Vec<Entry>>>()?;
+                let entries = rows.into_iter().map(entry).collect::<AppResult<Vec<Entry>>>()?;
                 match &mut first {
                     Some(shelf) => shelf.load(entries),
                     None => self.write(move |shelf| shelf.apply(entries)).await?,
@@ -101,21 +101,21 @@ pub async fn load_catalogue(ctx: &Ctx) {
     }
 }
 
-fn entry(row: &ListingRow) -> AppResult<Entry> {
+fn entry(row: ShelfRow) -> AppResult<Entry> {
     Ok(Entry {
-        id: row.id()?,
-        listed: row.is_listed(),
-        kind: row.kind(),
-        category: row.category.clone(),
+        id: parse_id(&row.id)?,
+        listed: row.listed,
+        kind: row.kind,
+        category: row.category,
         tags: serde_json::from_str(&row.tags)?,
-        licence: row.licence.clone(),
-        author: row.owner_id.clone(),
-        signed: row.signed != 0,
+        licence: row.licence,
+        author: row.owner_id,
+        signed: row.signed,
         stars: row.stars,
         ratings: row.ratings,
         installs: row.installs,
         downloads: row.downloads,
-        published_at: row.published_at.unwrap_or(0),
+        published_at: row.published_at,
     })
 }
 

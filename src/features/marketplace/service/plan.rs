@@ -20,11 +20,8 @@ use crate::{
         accounts::Action,
         artifacts::{
             self,
-            model::{
-                FileEntry,
-                merge::{Choice, merge},
-            },
-            service::{Folder, text_of, with_text},
+            model::{FileEntry, merge::Choice},
+            service::Folder,
         },
         volumes::{self, service::VolumeAccess},
     },
@@ -367,8 +364,9 @@ async fn join(ctx: &Ctx, act: &Act, new: &ReleaseRow, conflicts: OnConflict) -> 
     }
     let (ours, main, ours_files) = (here.content.clone(), new.main_path.clone(), here.files.clone());
     let joined = tokio::task::spawn_blocking(move || {
-        let (content, clean) = join_texts(&base, &ours, &content, conflicts);
-        let (files, mut touched) = join_files(&base_files, &ours_files, &theirs, conflicts);
+        let side = if conflicts == OnConflict::Theirs { Choice::Theirs } else { Choice::Ours };
+        let (content, clean) = artifacts::service::join_texts(&base, &ours, &content, side);
+        let (files, mut touched) = artifacts::service::join_files(&base_files, &ours_files, &theirs, side);
         if !clean {
             touched.insert(0, main);
         }
@@ -383,43 +381,6 @@ fn same_files(a: &[FileEntry], b: &[FileEntry]) -> bool {
     a.sort();
     b.sort();
     a == b
-}
-
-/// Both sides' changes to a main file, and whether they keep clear of one another.
-fn join_texts(base: &[u8], ours: &[u8], theirs: &[u8], conflicts: OnConflict) -> (Vec<u8>, bool) {
-    if ours == base || ours == theirs {
-        return (theirs.to_vec(), true);
-    }
-    if theirs == base {
-        return (ours.to_vec(), true);
-    }
-    let merged = merge(&text_of(base), &text_of(ours), &text_of(theirs));
-    let choice = if conflicts == OnConflict::Theirs { Choice::Theirs } else { Choice::Ours };
-    let text = merged.resolve(&vec![choice; merged.conflicts()]);
-    (with_text(ours, &text), merged.is_clean())
-}
-
-fn join_files(base: &[FileEntry], ours: &[FileEntry], theirs: &[FileEntry], conflicts: OnConflict) -> (Vec<FileEntry>, Vec<String>) {
-    fn by_path(files: &[FileEntry]) -> BTreeMap<&str, &FileEntry> {
-        files.iter().map(|file| (file.path.as_str(), file)).collect()
-    }
-    let (base, ours, theirs) = (by_path(base), by_path(ours), by_path(theirs));
-    let paths: BTreeSet<&str> = ours.keys().chain(theirs.keys()).copied().collect();
-    let (mut files, mut touched) = (Vec::new(), Vec::new());
-    for path in paths {
-        let sha = |side: &BTreeMap<&str, &FileEntry>| side.get(path).map(|file| file.sha.clone());
-        let (was, here, there) = (sha(&base), sha(&ours), sha(&theirs));
-        let takes_ours = if here == was {
-            false
-        } else if there == was || there == here {
-            true
-        } else {
-            touched.push(path.to_owned());
-            conflicts != OnConflict::Theirs
-        };
-        files.extend(if takes_ours { ours.get(path) } else { theirs.get(path) }.map(|file| (*file).clone()));
-    }
-    (files, touched)
 }
 
 /// Checks from the bytes on this disk that a release is what its publisher signed and the registry logged.
@@ -469,22 +430,6 @@ fn differs(signed: &ReleaseStatement, row: &ReleaseRow) -> AppResult<Option<&'st
 mod tests {
     use super::*;
 
-    fn file(path: &str, sha: &str) -> FileEntry {
-        FileEntry { path: path.into(), sha: sha.into(), size: 1, executable: false }
-    }
-
-    #[test]
-    fn what_was_changed_here_stays_and_the_rest_follows_the_release() {
-        let base = [file("a", "1"), file("b", "1"), file("c", "1"), file("d", "1"), file("e", "1")];
-        let ours = [file("a", "2"), file("b", "1"), file("d", "1"), file("e", "2"), file("own", "1")];
-        let theirs = [file("a", "1"), file("b", "2"), file("c", "1"), file("e", "3"), file("new", "1")];
-        let (files, touched) = join_files(&base, &ours, &theirs, OnConflict::Refuse);
-        assert_eq!(files, [file("a", "2"), file("b", "2"), file("e", "2"), file("new", "1"), file("own", "1")]);
-        assert_eq!(touched, ["e"]);
-        let (files, _) = join_files(&base, &ours, &theirs, OnConflict::Theirs);
-        assert!(files.contains(&file("e", "3")));
-    }
-
     #[test]
     fn what_is_needed_under_an_old_and_a_new_name_satisfies_both() {
         let need = |slug: &str, range: &str| Dependency { slug: slug.into(), range: range.into() };
@@ -492,15 +437,5 @@ mod tests {
         let needs = under_current_names(vec![need("lamps", "^1"), need("ropes", "*"), need("lamp-care", "<1.5")], &names);
         let words: Vec<String> = needs.iter().map(ToString::to_string).collect();
         assert_eq!(words, ["lamp-care@^1, <1.5", "ropes"]);
-    }
-
-    #[test]
-    fn texts_are_joined_line_by_line() {
-        let base = b"one\ntwo\nthree\n";
-        let join = |ours: &[u8], theirs: &[u8], conflicts| join_texts(base, ours, theirs, conflicts);
-        assert_eq!(join(b"ONE\ntwo\nthree\n", b"one\ntwo\nTHREE\n", OnConflict::Refuse), (b"ONE\ntwo\nTHREE\n".to_vec(), true));
-        assert_eq!(join(b"ONE\ntwo\nthree\n", b"uno\ntwo\nthree\n", OnConflict::Ours), (b"ONE\ntwo\nthree\n".to_vec(), false));
-        assert_eq!(join(b"ONE\ntwo\nthree\n", b"uno\ntwo\nthree\n", OnConflict::Theirs), (b"uno\ntwo\nthree\n".to_vec(), false));
-        assert_eq!(join(base, b"new\r\n", OnConflict::Refuse), (b"new\r\n".to_vec(), true));
     }
 }

@@ -7,7 +7,10 @@ use crate::{
     error::AppResult,
     features::artifacts::model::Kind,
     ids::{ListingId, UserId},
-    server::db::{Sql, Tx, parse_id},
+    server::{
+        db::{Sql, Tx, parse_id},
+        error::internal,
+    },
 };
 
 crate::row! {
@@ -34,12 +37,67 @@ impl ListingRow {
     }
 }
 
+/// What filters and orders of the catalogue go by.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ShelfRow {
+    pub id: String,
+    pub seq: i64,
+    pub listed: bool,
+    pub kind: Kind,
+    pub category: String,
+    pub owner_id: String,
+    pub signed: bool,
+    pub stars: i64,
+    pub ratings: i64,
+    pub installs: i64,
+    pub downloads: i64,
+    pub published_at: i64,
+    /// JSON.
+    pub tags: String,
+    pub licence: String,
+}
+
+impl ShelfRow {
+    /// A line of [`ON_SHELF`].
+    fn parse(line: &str) -> Option<Self> {
+        let mut fields = line.splitn(14, '\t');
+        let mut text = || fields.next();
+        let (id, seq, state, kind, category, owner_id) = (text()?, text()?, text()?, text()?, text()?, text()?);
+        let mut numbers = [0; 6];
+        for number in &mut numbers {
+            *number = text()?.parse().ok()?;
+        }
+        let [signed, stars, ratings, installs, downloads, published_at] = numbers;
+        Some(Self {
+            id: id.to_owned(),
+            seq: seq.parse().ok()?,
+            listed: state == LISTED,
+            kind: kind.parse().unwrap_or(Kind::Skill),
+            category: category.to_owned(),
+            owner_id: owner_id.to_owned(),
+            signed: signed != 0,
+            stars,
+            ratings,
+            installs,
+            downloads,
+            published_at,
+            tags: text()?.to_owned(),
+            licence: text()?.to_owned(),
+        })
+    }
+}
+
 /// The state of a listing that everybody sees.
 pub const LISTED: &str = "listed";
 
 pub(super) const LISTING: &str = "SELECT id, slug, kind, owner_kind, owner_id, name, description, category, tags, licence, capabilities, latest_release_id, \
      latest_version, signed, state, deprecated, successor, deprecation, downloads, installs, ratings, stars, seq, published_at, \
      created_at, updated_at FROM listings ";
+/// A slice as one text, a line for each: at start all listings are read, and each row of a driver costs more than what is in it.
+const ON_SHELF: &str = "SELECT string_agg(line, '\n') FROM (SELECT id || '\t' || CAST(seq AS TEXT) || '\t' || state || '\t' || kind || '\t' || category \
+     || '\t' || owner_id || '\t' || CAST(signed AS TEXT) || '\t' || CAST(stars AS TEXT) || '\t' || CAST(ratings AS TEXT) || '\t' || CAST(installs AS TEXT) \
+     || '\t' || CAST(downloads AS TEXT) || '\t' || CAST(COALESCE(published_at, 0) AS TEXT) || '\t' || tags || '\t' || REPLACE(licence, '\n', ' ') AS line \
+     FROM listings ";
 
 /// By slug, by a slug it had before, or by id.
 pub async fn listing_named<'c>(executor: impl Executor<'c, Database = Any>, name: &str) -> AppResult<Option<ListingRow>> {
@@ -70,11 +128,27 @@ pub async fn listings_by_slug<'c>(executor: impl Executor<'c, Database = Any>, s
 
 /// What changed after a number, in that order.
 pub async fn listings_since(pool: &AnyPool, after: (i64, &str), limit: i64) -> AppResult<Vec<ListingRow>> {
-    let mut sql = Sql::new(LISTING);
+    since(LISTING, after, limit).fetch_all(pool).await
+}
+
+/// The same for the catalogue in memory.
+pub async fn shelf_since(pool: &AnyPool, after: (i64, &str), limit: i64) -> AppResult<Vec<ShelfRow>> {
+    let mut sql = since(ON_SHELF, after, limit);
+    sql.push(") AS slice");
+    let text = sql.fetch_all::<(Option<String>,)>(pool).await?.pop().and_then(|(text,)| text).unwrap_or_default();
+    let unread = |line: &str| internal("catalogue", &std::io::Error::other(format!("a listing that cannot be read: {line}")));
+    let mut rows: Vec<ShelfRow> = text.lines().map(|line| ShelfRow::parse(line).ok_or_else(|| unread(line))).collect::<AppResult<_>>()?;
+    // The order of what is put together is a promise of neither engine.
+    rows.sort_unstable_by(|a, b| (a.seq, &a.id).cmp(&(b.seq, &b.id)));
+    Ok(rows)
+}
+
+fn since(select: &'static str, after: (i64, &str), limit: i64) -> Sql {
+    let mut sql = Sql::new(select);
     // As a pair, so that both engines go on in the index where the slice before ended.
     sql.push("WHERE (seq, id) > (").bind(after.0).push(", ").bind(after.1.to_owned());
     sql.push(") ORDER BY seq, id LIMIT ").number(limit);
-    sql.fetch_all(pool).await
+    sql
 }
 
 /// The number of the newest change.
@@ -184,4 +258,20 @@ pub async fn recent_days(pool: &AnyPool, from: i64) -> AppResult<Vec<(String, i6
     let mut sql = Sql::new("SELECT listing_id, day, installs + downloads FROM listing_days WHERE day >= ");
     sql.bind(from);
     sql.fetch_all(pool).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_the_shelf_is_read_whole_or_not_at_all() {
+        let line = "0193\t7\tlisted\ttool\tsecurity\t0194\t1\t9\t2\t30\t40\t50\t[\"a\"]\tMIT\tOR Apache-2.0";
+        let row = ShelfRow::parse(line).expect("a row");
+        assert_eq!((row.seq, row.listed, row.kind, row.signed, row.stars), (7, true, Kind::Tool, true, 9));
+        assert_eq!((row.published_at, row.tags.as_str(), row.licence.as_str()), (50, "[\"a\"]", "MIT\tOR Apache-2.0"));
+        for wrong in ["", "0193\t7", &line.replace("\t30", "\tx")] {
+            assert_eq!(ShelfRow::parse(wrong), None, "{wrong}");
+        }
+    }
 }

@@ -16,7 +16,7 @@ use crate::{
         git, marketplace, sessions,
     },
     ids::{TeamId, VolumeId},
-    server::context::Ctx,
+    server::{context::Ctx, db::parse_id},
 };
 
 const VOLUME: &str = "Demo volume";
@@ -76,17 +76,21 @@ async fn remove(ctx: &Ctx) -> AppResult<()> {
 async fn remove_team(ctx: &Ctx, team: TeamId) -> AppResult<()> {
     let now = ctx.now();
     let mut tx = ctx.db().write_tx().await?;
-    for volume in store::all_of(&mut tx, VolumeKind::Team, &team.to_string()).await? {
-        artifacts::erase_volume(&mut tx, &volume).await?;
-        sessions::service::forget_volume(&mut tx, &volume).await?;
-        marketplace::service::forget_volume(&mut tx, &volume).await?;
-        git::service::forget_volume(&mut tx, &volume).await?;
-        store::erase(&mut tx, &volume).await?;
+    let volumes = store::all_of(&mut tx, VolumeKind::Team, &team.to_string()).await?;
+    for volume in &volumes {
+        artifacts::erase_volume(&mut tx, volume).await?;
+        sessions::service::forget_volume(&mut tx, volume).await?;
+        marketplace::service::forget_volume(&mut tx, volume).await?;
+        git::service::forget_volume(&mut tx, volume).await?;
+        store::erase(&mut tx, volume).await?;
     }
     sessions::service::erase_sessions_of_team(&mut tx, team).await?;
     accounts::service::remove_sample_team(&mut tx, team, now).await?;
     record(ctx, &mut tx, Event::new("demo.removed").team(Some(team))).await?;
     tx.commit().await?;
     ctx.state.actors.forget();
+    for volume in volumes {
+        git::service::forget_repositories(ctx, parse_id(&volume)?).await;
+    }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Import of a folder or a zip: choose, watch, read the report. The job is in the address, so that a reload loses nothing.
+//! Import of a folder, a zip or a repository: choose, watch, read the report. The job is in the address, so that a reload loses nothing.
 
 use leptos::prelude::*;
 use leptos_router::{
@@ -12,6 +12,7 @@ use crate::{
     error::AppError,
     features::{
         accounts::model::Action,
+        git::ui::ImportForm,
         jobs::{
             model::{JobState, JobStatus},
             state::cancel_job,
@@ -45,7 +46,7 @@ pub fn ImportPage() -> impl IntoView {
                 <header class="bar">
                     <a class="btn ghost icon-only phone-only" href="/artifacts" aria-label="Back to the library"><Icon name="chev-l"/></a>
                     <h1>"Import"</h1>
-                    <span class="count wide-only">"Skills, tools and agents from a folder or a zip"</span>
+                    <span class="count wide-only">"Skills, tools and agents from a folder, a zip or a repository"</span>
                 </header>
                 <div class="scroll">
                     <div class="import">
@@ -108,6 +109,11 @@ fn Source(asked: Option<VolumeId>) -> impl IntoView {
         });
     });
     let idle = move || sending.with(Option::is_none);
+    let target = Callback::new(move |()| volume.with_untracked(|volume| volume.parse::<VolumeId>().ok()));
+    let navigate = use_navigate();
+    let started = Callback::new(move |(target, job): (VolumeId, JobId)| {
+        navigate(&address(Some(target), Some(job)), NavigateOptions { replace: true, ..NavigateOptions::default() });
+    });
     view! {
         <FieldError error=error/>
         <Suspense>
@@ -140,6 +146,8 @@ fn Source(asked: Option<VolumeId>) -> impl IntoView {
                 <span>"Everything in it is sent."</span>
                 <input type="file" multiple="" aria-label="Folder" {..leptos::attr::custom::custom_attribute("webkitdirectory", "")} on:change=move |event| send.run(upload::Picked::from_event(&event))/>
             </label>
+            <div class="or">"or"</div>
+            <ImportForm target=target started=started/>
         </div>
         {move || {
             sending
@@ -219,7 +227,11 @@ fn Progress(status: JobStatus, volume: Option<VolumeId>, again: String) -> impl 
             <section class="job" aria-live="polite">
                 <div class="row">
                     <b>{if state == JobState::Queued { "Waiting to start" } else { "Importing" }}</b>
-                    <span class="push num f12 t2">{(total > 0).then(|| format!("{} of {}", count(done), count(total)))}</span>
+                    <span class="push num f12 t2">{match (done, total) {
+                        (0, 0) => String::new(),
+                        (received, 0) => format!("{} so far", bytes(received)),
+                        (done, total) => format!("{} of {}", count(done), count(total)),
+                    }}</span>
                 </div>
                 {if total > 0 {
                     view! { <progress class="progress" max=total.to_string() value=done.to_string()></progress> }.into_any()

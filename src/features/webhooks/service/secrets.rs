@@ -12,7 +12,8 @@ use super::{
 use crate::{
     error::{AppError, AppResult, ErrorCode},
     features::accounts::service::{Audit, note, require_administrator},
-    server::{clock, context::Ctx, db::Tx},
+    // Two parts are the old and the new one, while a secret is changed.
+    server::{clock, config::parts, context::Ctx, db::Tx},
 };
 
 const SECRET_MAX: usize = 1_000;
@@ -21,11 +22,6 @@ const SECRET_MIN: usize = 16;
 
 fn purpose(repository: &str) -> String {
     format!("webhook secret of {repository}")
-}
-
-/// The parts of `a, b`: the old and the new one, while a secret is changed.
-pub fn parts(text: &str) -> impl Iterator<Item = &str> {
-    text.split(',').map(str::trim).filter(|part| !part.is_empty())
 }
 
 /// Whether there is anything to verify with.

@@ -1,6 +1,7 @@
 //! The page of deliveries: the list, and one of them beside it. For administrators.
 
 mod detail;
+mod secrets;
 
 use leptos::prelude::*;
 use leptos_router::{
@@ -19,6 +20,7 @@ use crate::{
     ui::{EmptyState, ErrorView, FieldError, Icon, Loading, PageTitle, Polled, Time, Transition, count, late, plural, toast, use_toasts},
 };
 use detail::DeliveryPane;
+use secrets::SecretsButton;
 
 /// Those that something acts on come first, then what a hook sends often.
 const EVENTS: [&str; 12] = [
@@ -57,7 +59,7 @@ pub fn DeliveriesPage() -> impl IntoView {
                 <header class="bar">
                     <h1>"Deliveries"</h1>
                     <span class="count wide-only">"GitHub webhooks"</span>
-                    <span class="push row gap-4"><CheckButton/></span>
+                    <span class="push row gap-4"><SecretsButton changed=Callback::new(move |()| report.refetch())/><CheckButton/></span>
                 </header>
                 <Transition>
                     {move || report.arrived().map(|report| late(move || report.read().ok().map(|report| view! { <Strip report=report/> })))}

@@ -1,0 +1,133 @@
+// A volume in step with a repository: linked, pushed to, edited here, and told of in the open browsers of the team.
+import { ADMIN, api, checkAccessible, createTeam, expect, ready, test, watch, write } from "../fixtures/index.js";
+import { Repository, deliver } from "../fixtures/repository.js";
+import { Server } from "../fixtures/server.js";
+
+const SECRET = "lantern wick harbor pilot";
+const TEXT = (line: string) => `---\nname: harbor-lights\ndescription: When the lights are lit.\n---\n\n# Lights\n\n${line}\n`;
+
+test("what is pushed is here at once, and what is committed here is in the repository", async ({ browser, problems }) => {
+  test.slow();
+  const repository = await Repository.start();
+  const server = await Server.start({ GITHUB_WEBHOOK_SECRET: SECRET, WEBHOOK_ALLOW_LIST: "off", GIT_PRIVATE: "true" });
+  const context = await browser.newContext({ baseURL: `http://${server.address}` });
+  const pushed = (sha: string) => ({
+    ref: "refs/heads/main",
+    before: "0".repeat(40),
+    after: sha,
+    created: false,
+    deleted: false,
+    forced: false,
+    commits: [],
+    repository: { id: 1, full_name: "harbor/skills", clone_url: repository.url },
+    pusher: { name: "kenji" },
+    sender: { login: "kenji", id: 7 },
+  });
+  try {
+    repository.write("skills/harbor-lights/SKILL.md", TEXT("Lit at dusk."));
+    repository.commit("Add the lights");
+    await api(context.request, "POST", "/sign-up", ADMIN);
+    const team = await createTeam(context.request, "Harbor Platform");
+
+    // Linked on the volume's page.
+    const page = await context.newPage();
+    watch(page, problems);
+    await page.goto(`/volumes/${team.volumeId}`);
+    await ready(page);
+    await page.getByRole("button", { name: "Link a repository" }).click();
+    const form = page.getByRole("dialog", { name: "Link a repository" });
+    await form.getByLabel("Address").fill(repository.url.replace("skills.git", "nothing.git"));
+    await form.getByLabel("Push each commit").check();
+    await form.getByRole("button", { name: "Link", exact: true }).click();
+    await expect(form.getByText("has no such repository")).toBeVisible();
+    await checkAccessible(page);
+    await form.getByLabel("Address").fill(repository.url);
+    await form.getByRole("button", { name: "Link", exact: true }).click();
+    const card = page.getByRole("region", { name: "Git" });
+    await expect(card.getByText("Both sides have the same.")).toBeVisible();
+    await expect(card.getByText(/git clone .*\/git\/harbor-platform\//)).toBeVisible();
+
+    // A push is told of where somebody has the library open, and found.
+    const library = await context.newPage();
+    watch(library, problems);
+    await library.goto(`/library?volume=${team.volumeId}`);
+    await ready(library);
+    await expect(library.getByText("harbor-lights").first()).toBeVisible();
+    repository.write("skills/tide-table/SKILL.md", "---\nname: tide-table\ndescription: When ships may come in.\n---\n\nSlack water, mostly.\n");
+    repository.write("skills/harbor-lights/SKILL.md", TEXT("Lit at nightfall."));
+    const sha = repository.commit("Say when ships may come in");
+    expect(await deliver(server.address, "another secret altogether", "push", pushed(sha))).toBe(401);
+    expect(await deliver(server.address, SECRET, "push", pushed(sha))).toBe(202);
+    await expect(library.getByText("tide-table").first()).toBeVisible();
+    await expect
+      .poll(async () => (await api<{ total: number }>(context.request, "GET", "/search?q=%22slack%20water%22&kind=skill")).total)
+      .toBe(1);
+
+    // Edited here, it is there.
+    await library.getByText("harbor-lights").first().click();
+    await library.waitForURL(/\/artifacts\//);
+    const id = new URL(library.url()).pathname.split("/").pop();
+    await page.goto(`/artifacts/${id}?tab=edit`);
+    await ready(page);
+    await write(page, TEXT("Lit at nightfall, out at dawn."));
+    await expect(page.getByText("Saved on disk")).toBeVisible();
+    await page.getByRole("button", { name: "Commit", exact: true }).click();
+    await expect(page.getByText(/^Committed/)).toBeVisible();
+    await expect.poll(() => repository.log()[0], { timeout: 30_000 }).toContain(ADMIN.name);
+    expect(repository.shown("skills/harbor-lights/SKILL.md")).toBe(TEXT("Lit at nightfall, out at dawn."));
+
+    // The delivery stands where administrators look.
+    await page.goto("/deliveries?event=push");
+    await ready(page);
+    await expect(page.getByRole("list").getByText("harbor/skills").first()).toBeVisible();
+    await page.getByRole("button", { name: "Secrets" }).click();
+    const secrets = page.getByRole("dialog", { name: "Webhook secrets" });
+    await secrets.getByLabel("Repository").fill("harbor/skills");
+    await secrets.getByLabel("Secret").fill("too short");
+    await secrets.getByRole("button", { name: "Set the secret" }).click();
+    await expect(secrets.getByText(/16 characters or more/)).toBeVisible();
+    await secrets.getByLabel("Secret").fill("a secret of its own");
+    await secrets.getByRole("button", { name: "Set the secret" }).click();
+    await expect(secrets.getByRole("button", { name: "Remove the secret of harbor/skills" })).toBeVisible();
+    await checkAccessible(page);
+    expect(await deliver(server.address, "a secret of its own", "push", pushed(sha))).toBe(202);
+    await secrets.getByRole("button", { name: "Remove the secret of harbor/skills" }).click();
+    await expect(secrets.getByText("None yet")).toBeVisible();
+    expect(await deliver(server.address, "a secret of its own", "push", pushed(sha))).toBe(401);
+  } finally {
+    await context.close();
+    await server.end();
+    repository.end();
+  }
+});
+
+test("a repository is imported once from the import page", async ({ browser, problems }) => {
+  const repository = await Repository.start();
+  const server = await Server.start({ GIT_PRIVATE: "true" });
+  const context = await browser.newContext({ baseURL: `http://${server.address}` });
+  try {
+    repository.write("docs/skills/harbor-lights/SKILL.md", TEXT("Lit at dusk."));
+    repository.commit("Add the lights");
+    await api(context.request, "POST", "/sign-up", ADMIN);
+    const team = await createTeam(context.request, "Harbor Platform");
+    const page = await context.newPage();
+    watch(page, problems);
+    await page.goto(`/import?volume=${team.volumeId}`);
+    await ready(page);
+    await page.getByText("From a repository").click();
+    await page.getByLabel("Address").fill(repository.url);
+    await page.getByLabel("Branch").fill("nowhere");
+    await page.getByRole("button", { name: "Import", exact: true }).click();
+    await expect(page.getByText("The repository has no branch “nowhere”. It has “main”.")).toBeVisible();
+    await checkAccessible(page);
+    await page.getByLabel("Branch").fill("");
+    await page.getByLabel("Folder").fill("docs");
+    await page.getByRole("button", { name: "Import", exact: true }).click();
+    await page.waitForURL(/job=/);
+    await expect(page.getByText("skills/harbor-lights/SKILL.md").first()).toBeVisible();
+  } finally {
+    await context.close();
+    await server.end();
+    repository.end();
+  }
+});

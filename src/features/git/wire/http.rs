@@ -1,0 +1,145 @@
+//! Git over HTTP: each exchange is a request.
+
+use std::time::Duration;
+
+use reqwest::{RequestBuilder, Response, StatusCode, Url};
+
+use super::{
+    client::{Host, Service},
+    packets::{self, Packet, trimmed},
+};
+use crate::{
+    error::{AppError, AppResult, ErrorCode},
+    server::{
+        error::{chain, internal},
+        outgoing::{Elsewhere, GitRules, Inside},
+    },
+};
+
+/// What a server has, in names and ids.
+pub const ADVERTISED_BYTES: usize = 32 * 1024 * 1024;
+const ADVERTISED_TIME: Duration = Duration::from_secs(60);
+pub const PACK_TIME: Duration = Duration::from_secs(20 * 60);
+const NOBODY: &str = "x-access-token";
+
+pub struct Http {
+    client: reqwest::Client,
+    url: Url,
+    host: Host,
+    token: Option<String>,
+}
+
+impl Http {
+    pub fn new(rules: &GitRules, url: Url, host: Host, token: Option<String>) -> AppResult<Self> {
+        let client = rules.client().map_err(|error| internal("client for Git", &error))?;
+        Ok(Self { client, url, host, token })
+    }
+
+    fn authorised(&self, request: RequestBuilder, url: &Url) -> RequestBuilder {
+        match &self.token {
+            // Not to whom we were sent on.
+            Some(token) if url.host_str() == self.url.host_str() && url.scheme() == self.url.scheme() => {
+                request.basic_auth(NOBODY, Some(token))
+            }
+            _ => request,
+        }
+    }
+
+    async fn send(&self, request: RequestBuilder) -> AppResult<Response> {
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        let host = &self.host.0;
+        match response.status() {
+            status if status.is_success() => Ok(response),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(AppError::field(
+                "token",
+                if self.token.is_some() {
+                    format!("{host} does not take this token for the repository: make one that may read and write its contents.")
+                } else {
+                    format!("{host} shows this repository to nobody without a token: add one.")
+                },
+            )),
+            StatusCode::NOT_FOUND | StatusCode::GONE => {
+                Err(AppError::field("url", format!("{host} has no such repository, or shows it only to those with a token for it.")))
+            }
+            status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => Err(AppError::new(
+                ErrorCode::Unavailable,
+                format!("{host} has trouble at the moment (it answered {}). It is tried again.", status.as_u16()),
+            )),
+            status => Err(AppError::field("url", format!("{host} answered {}: that is no server of Git.", status.as_u16()))),
+        }
+    }
+
+    pub fn unreachable(&self, error: &reqwest::Error) -> AppError {
+        let (host, why) = (&self.host.0, chain(error));
+        tracing::info!(host, error = %why, "a server of Git");
+        let ends_with = |reason: String| why.ends_with(&reason);
+        if ends_with(Elsewhere.to_string()) {
+            return AppError::field("url", format!("{host} sent us on to an address that this server does not go to."));
+        }
+        if ends_with(Inside.to_string()) {
+            return self.host.is_inside();
+        }
+        self.host.unreachable(error.is_timeout())
+    }
+
+    /// What the server begins with, and where it is by now: it may have sent us on.
+    pub async fn advertised(&self, service: Service) -> AppResult<(Vec<u8>, Url)> {
+        let base = self.url.as_str().trim_end_matches('/');
+        let asked = Url::parse(&format!("{base}/info/refs?service={}", service.name())).map_err(|_| self.host.nonsense())?;
+        let request = self.authorised(self.client.get(asked.clone()), &asked).timeout(ADVERTISED_TIME);
+        let response = self.send(request).await?;
+        let base = response.url().as_str().split_once("/info/refs").and_then(|(base, _)| Url::parse(base).ok());
+        let base = base.ok_or_else(|| self.host.nonsense())?;
+        let bytes = self.whole(response).await?;
+        let rest = without_heading(&bytes, service).ok_or_else(|| self.host.nonsense())?;
+        Ok((rest.to_vec(), base))
+    }
+
+    async fn whole(&self, mut response: Response) -> AppResult<Vec<u8>> {
+        let mut bytes = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.unreachable(&error))? {
+            if bytes.len() + chunk.len() > ADVERTISED_BYTES {
+                let (host, most) = (&self.host.0, ADVERTISED_BYTES / 1024 / 1024);
+                return Err(AppError::too_large(format!("{host} answered more than is read of it: over {most} MB.")));
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(bytes)
+    }
+
+    /// The answer to a request, whose body is still to be read.
+    pub async fn post(&self, base: &Url, service: Service, body: Vec<u8>) -> AppResult<Response> {
+        let base = base.as_str().trim_end_matches('/');
+        let url = Url::parse(&format!("{base}/{}", service.name())).map_err(|_| self.host.nonsense())?;
+        let request = self.client.post(url.clone()).timeout(PACK_TIME);
+        let request = request.header("content-type", format!("application/x-{}-request", service.name()));
+        let request = request.header("accept", format!("application/x-{}-result", service.name()));
+        self.send(self.authorised(request, &url).body(body)).await
+    }
+}
+
+/// Over HTTP a line with the name of the service comes first.
+fn without_heading(bytes: &[u8], service: Service) -> Option<&[u8]> {
+    let (Packet::Line(first), rest) = packets::split(bytes).ok()?? else { return None };
+    let (Packet::Flush, rest) = packets::split(rest).ok()?? else { return None };
+    (trimmed(first) == format!("# service={}", service.name()).as_bytes()).then_some(rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::packets::{flush, line},
+        *,
+    };
+
+    #[test]
+    fn an_answer_begins_with_the_name_of_the_service() {
+        let mut bytes = Vec::new();
+        line(&mut bytes, "# service=git-upload-pack\n");
+        flush(&mut bytes);
+        bytes.extend_from_slice(b"rest");
+        assert_eq!(without_heading(&bytes, Service::UploadPack), Some(&b"rest"[..]));
+        assert_eq!(without_heading(&bytes, Service::ReceivePack), None);
+        assert_eq!(without_heading(b"<html>", Service::UploadPack), None);
+    }
+}
