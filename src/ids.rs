@@ -89,6 +89,8 @@ ids! {
     ThreadId;
     CommentId;
     NotificationId;
+    /// A browser that is told by Web Push.
+    PushDeviceId;
     /// What is published in the marketplace under one slug.
     ListingId;
     /// One version of a listing.
@@ -97,6 +99,8 @@ ids! {
     ScreenshotId;
     /// One webhook call received from GitHub.
     DeliveryId;
+    /// Something that a team has to do.
+    TaskId;
     /// A team, a user (their own workspace), a session or an artifact, as a place where people meet: the same id.
     RoomId;
 }

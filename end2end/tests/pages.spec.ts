@@ -70,8 +70,8 @@ test("every page stands on its own @phone", async ({ page, team, baseURL }) => {
     "/import",
     `/volumes/${team.volumeId}`,
     `/commits/${commits.commits[0].id}`,
-    ...["members", "invitations", "agents", "audit", "settings"].map((part) => `/teams/${team.id}/${part}`),
-    ...["profile", "security", "tokens", "teams", "data"].map((part) => `/settings/${part}`),
+    ...["members", "tasks", "invitations", "agents", "audit", "settings"].map((part) => `/teams/${team.id}/${part}`),
+    ...["profile", "security", "notifications", "tokens", "teams", "data"].map((part) => `/settings/${part}`),
   ]) {
     await stands(page, address);
   }

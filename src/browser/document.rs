@@ -9,6 +9,7 @@ pub struct Links {
     pub editor: String,
     pub offline: String,
     pub signing: String,
+    pub push: String,
 }
 
 /// The name under which the document says where the sockets are, when that is not where it came from.

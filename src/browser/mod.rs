@@ -8,6 +8,7 @@ pub mod json;
 mod lazy;
 pub mod offline;
 pub mod page;
+pub mod push;
 pub mod response;
 pub mod scroll;
 pub mod signing;

@@ -11,5 +11,6 @@ pub mod marketplace;
 pub mod notifications;
 pub mod search;
 pub mod sessions;
+pub mod tasks;
 pub mod volumes;
 pub mod webhooks;

@@ -14,6 +14,9 @@ use rust_embed::RustEmbed;
 
 use crate::browser::document::Links;
 
+/// What shows push messages (`public/sw.js`).
+const SERVICE_WORKER: &str = "sw.js";
+
 #[derive(RustEmbed)]
 #[folder = "target/site"]
 #[allow_missing = true]
@@ -27,7 +30,13 @@ pub fn links() -> Cow<'static, Links> {
 
 fn find_links() -> Links {
     let script = |name| vendor(name).unwrap_or_default();
-    let mut links = Links { editor: script("editor"), offline: script("offline"), signing: script("signing"), ..Links::default() };
+    let mut links = Links {
+        editor: script("editor"),
+        offline: script("offline"),
+        signing: script("signing"),
+        push: script("push"),
+        ..Links::default()
+    };
     for name in Site::iter() {
         let Some(file) = name.strip_prefix("pkg/llmos.") else { continue };
         let address = format!("/{name}");
@@ -61,6 +70,8 @@ pub fn serve(request: &Request) -> Option<Response> {
         header::CACHE_CONTROL,
         HeaderValue::from_static(if path.starts_with("pkg/") || path.starts_with("fonts/") || path.starts_with("vendor/") {
             "public, max-age=31536000, immutable"
+        } else if path == SERVICE_WORKER {
+            "no-cache"
         } else {
             "public, max-age=3600"
         }),
@@ -73,7 +84,7 @@ pub fn serve(request: &Request) -> Option<Response> {
         headers.insert(header::ETAG, value);
     }
     // A worker keeps to the policy that its script came with; without one of its own it could do nothing (`csp::NOTHING`).
-    if path.starts_with("vendor/") && path.ends_with(".js") {
+    if path == SERVICE_WORKER || path.starts_with("vendor/") && path.ends_with(".js") {
         headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(super::csp::WORKER));
     }
     if let Some(encoding) = encoding {

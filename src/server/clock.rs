@@ -16,3 +16,8 @@ pub const DAY: i64 = 24 * HOUR;
 pub fn rfc3339(millis: i64) -> String {
     jiff::Timestamp::from_millisecond(millis).map(|time| format!("{time:.3}")).unwrap_or_default()
 }
+
+/// Such a time, also one with an offset, in UTC milliseconds.
+pub fn parse_rfc3339(text: &str) -> Option<i64> {
+    text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond)
+}

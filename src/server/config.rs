@@ -10,7 +10,7 @@ use std::{
 
 use serde::Deserialize;
 
-use super::outgoing::GitRules;
+use super::outgoing::{GitRules, PushRules};
 use crate::features::{accounts::model::KeyProvider, collaboration::service::limits::SocketLimits, webhooks::model::AllowList};
 
 const EMBEDDED: &str = include_str!("../../Leptos.toml");
@@ -85,8 +85,41 @@ pub struct Config {
     pub clamd_addr: Option<String>,
     /// Which servers of Git are talked to.
     pub git: GitRules,
+    /// The server that takes our mail; without one there is no mail.
+    pub smtp: Option<Smtp>,
+    /// What push services know this server by; without one it is made from the server's own key.
+    pub vapid_private_key: Option<String>,
+    /// Whom push services write to: `mailto:…` or `https://…`.
+    pub vapid_subject: Option<String>,
+    /// Which push services are talked to.
+    pub push: PushRules,
+    /// Times of what goes out beside the bell; not configurable from outside.
+    pub delivery: DeliveryTimes,
     /// Log in people's sample team and volume at the first start.
     pub demo: bool,
+}
+
+/// A server that takes mail.
+#[derive(Clone)]
+pub struct Smtp {
+    /// With credentials, as the crate that speaks to it reads it.
+    pub url: String,
+    pub from: String,
+}
+
+/// In milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub struct DeliveryTimes {
+    /// For so long what is about the same is gathered into one message.
+    pub gather_ms: i64,
+    /// Before the second try; later ones wait longer.
+    pub first_pause_ms: i64,
+}
+
+impl Default for DeliveryTimes {
+    fn default() -> Self {
+        Self { gather_ms: 45_000, first_pause_ms: 30_000 }
+    }
 }
 
 /// A GitHub OAuth application.
@@ -216,6 +249,21 @@ impl Config {
                 });
             }
         };
+        let smtp = match (source.get("SMTP_URL")?, source.get("SMTP_FROM")?) {
+            (Some(url), Some(from)) => Some(Smtp { url: smtp_url(&url)?, from }),
+            (Some(_), None) => {
+                let problem = "the address that mail comes from is missing, such as “Harbor <llmos@example.org>”".to_owned();
+                return Err(ConfigError { name: "SMTP_FROM".to_owned(), problem });
+            }
+            (None, _) => None,
+        };
+        let vapid_subject = source.get("VAPID_SUBJECT")?;
+        if let Some(subject) =
+            vapid_subject.as_deref().filter(|subject| !(subject.starts_with("mailto:") || subject.starts_with("https://")))
+        {
+            let problem = format!("“{subject}” begins neither with mailto: nor with https://");
+            return Err(ConfigError { name: "VAPID_SUBJECT".to_owned(), problem });
+        }
         let webhook_allow_list = match source.get("WEBHOOK_ALLOW_LIST")? {
             None => AllowList::default(),
             Some(text) => AllowList::parse(&text).ok_or_else(|| ConfigError {
@@ -300,6 +348,14 @@ impl Config {
                 private: source.parse("GIT_PRIVATE", "true or false")?.unwrap_or(false),
                 ..GitRules::default()
             },
+            smtp,
+            vapid_private_key: source.get("VAPID_PRIVATE_KEY")?,
+            vapid_subject,
+            push: PushRules {
+                hosts: listed(source.get("PUSH_HOSTS")?.map(|hosts| hosts.to_lowercase())),
+                private: source.parse("PUSH_PRIVATE", "true or false")?.unwrap_or(false),
+            },
+            delivery: DeliveryTimes::default(),
             demo: source.parse("LLMOS_DEMO", "true or false")?.unwrap_or(false),
         })
     }
@@ -355,6 +411,30 @@ fn socket_url(text: &str) -> Result<String, ConfigError> {
     Err(ConfigError { name: "WS_URL".to_owned(), problem })
 }
 
+/// The address of a server of mail. What it does not say about encryption is what is safest: STARTTLS where it is offered, and in any case
+/// where a password goes over a network.
+fn smtp_url(text: &str) -> Result<String, ConfigError> {
+    let wrong = |problem: String| ConfigError { name: "SMTP_URL".to_owned(), problem };
+    // The address may have a password in it: it is not shown.
+    let mut url = reqwest::Url::parse(text.trim()).map_err(|error| wrong(format!("it is not an address: {error}")))?;
+    let tls = url.query_pairs().find(|(name, _)| name == "tls").map(|(_, value)| value.into_owned());
+    let here = url.host_str().is_some_and(|host| matches!(host, "localhost" | "127.0.0.1" | "[::1]"));
+    let tls = match (url.scheme(), tls.as_deref()) {
+        ("smtps", None) => None,
+        ("smtp", None) if url.password().is_some() && !here => Some("required"),
+        ("smtp", None) => Some("opportunistic"),
+        ("smtp", Some("none")) => None,
+        ("smtp", Some(known @ ("required" | "opportunistic"))) => Some(if known == "required" { "required" } else { "opportunistic" }),
+        _ => {
+            return Err(wrong(
+                "it is smtps://host or smtp://host, the latter with tls=required, opportunistic or none behind a ?".to_owned(),
+            ));
+        }
+    };
+    url.set_query(tls.map(|tls| format!("tls={tls}")).as_deref());
+    Ok(url.to_string())
+}
+
 /// Takes `[package.metadata.leptos]` and `[app]` out of a Leptos.toml.
 fn leptos_table(text: &str) -> Result<File, String> {
     let mut table: toml::Table = text.parse().map_err(|error: toml::de::Error| error.to_string())?;
@@ -407,6 +487,23 @@ mod tests {
         ] {
             assert!(read("WS_URL", wrong).is_err_and(|error| error.to_string().contains("WS_URL")), "{wrong}");
         }
+    }
+
+    #[test]
+    fn mail_goes_encrypted_unless_somebody_says_otherwise() {
+        let read = |url: &str| smtp_url(url).map_err(|error| error.to_string());
+        assert_eq!(read("smtps://u:p@mail.example").as_deref(), Ok("smtps://u:p@mail.example"));
+        assert_eq!(read("smtp://u:p@mail.example:587").as_deref(), Ok("smtp://u:p@mail.example:587?tls=required"));
+        assert_eq!(read("smtp://mail.example").as_deref(), Ok("smtp://mail.example?tls=opportunistic"));
+        assert_eq!(read("smtp://u:p@localhost:25").as_deref(), Ok("smtp://u:p@localhost:25?tls=opportunistic"));
+        assert_eq!(read("smtp://10.0.0.1:25?tls=none").as_deref(), Ok("smtp://10.0.0.1:25"));
+        for wrong in ["mail.example", "http://mail.example", "smtp://mail.example?tls=maybe", "smtps://mail.example?tls=none"] {
+            assert!(read(wrong).is_err_and(|error| error.starts_with("SMTP_URL")), "{wrong}");
+        }
+        let alone = Config::from_sources(&|name| (name == "SMTP_URL").then(|| "smtp://mail.example".to_owned()), "");
+        assert!(alone.is_err_and(|error| error.to_string().contains("SMTP_FROM")));
+        let subject = Config::from_sources(&|name| (name == "VAPID_SUBJECT").then(|| "me".to_owned()), "");
+        assert!(subject.is_err_and(|error| error.to_string().contains("VAPID_SUBJECT")));
     }
 
     #[test]

@@ -41,12 +41,19 @@ pub fn context() -> AppResult<Ctx> {
 /// Ends a form: sets the cookie and leads to `next`, or hands the error back with its own status. `typed` are the fields that
 /// the form is shown with again then, by name; a password is never one of them.
 pub fn lead_on(cookie: AppResult<HeaderValue>, next: &str, typed: &[(&str, &str)]) -> AppResult<()> {
+    let done = cookie.map(|cookie| {
+        if let Some(response) = use_context::<ResponseOptions>() {
+            response.append_header(header::SET_COOKIE, cookie);
+        }
+    });
+    end(done, next, typed)
+}
+
+/// The same of a form that changes nothing about signing in.
+pub fn end(done: AppResult<()>, next: &str, typed: &[(&str, &str)]) -> AppResult<()> {
     let response = use_context::<ResponseOptions>();
-    match cookie {
-        Ok(cookie) => {
-            if let Some(response) = response {
-                response.append_header(header::SET_COOKIE, cookie);
-            }
+    match done {
+        Ok(()) => {
             leptos_axum::redirect(&header_safe(safe_next(next)));
             Ok(())
         }
@@ -68,6 +75,15 @@ pub fn lead_on(cookie: AppResult<HeaderValue>, next: &str, typed: &[(&str, &str)
             }
             Err(error)
         }
+    }
+}
+
+/// Ends a form whose page stays: only a browser without JavaScript has to be led back to it.
+pub fn stay(done: AppResult<()>, page: &str) -> AppResult<()> {
+    let plain = use_context::<Parts>().is_some_and(|parts| wants_page(&parts.headers));
+    match done {
+        Ok(()) if !plain => Ok(()),
+        done => end(done, page, &[]),
     }
 }
 

@@ -13,6 +13,7 @@ pub mod drain;
 pub mod error;
 pub mod extract;
 pub mod forms;
+pub mod github;
 pub mod idempotency;
 pub mod middleware;
 pub mod outgoing;

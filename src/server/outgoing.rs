@@ -79,6 +79,43 @@ pub fn client(private: bool, allowed: impl Fn(&Url) -> bool + Send + Sync + 'sta
 #[error("redirected to an address that this server does not go to")]
 pub struct Elsewhere;
 
+/// What an address of `what` has to be like; the operator's variables about it begin with `prefix`.
+fn check(url: &Url, schemes: &[&str], hosts: &[String], private: bool, (what, prefix): (&str, &str)) -> Result<(), String> {
+    let host = url.host_str().unwrap_or_default().to_ascii_lowercase();
+    if !(schemes.contains(&url.scheme()) || (private && url.scheme() == "http")) {
+        return Err(format!("The address of a {what} begins with {}://.", schemes.join(":// or ")));
+    }
+    let listed = |name: &String| host == *name || name.strip_prefix("*.").is_some_and(|name| host.ends_with(&format!(".{name}")));
+    if host.is_empty() || !(hosts.is_empty() || hosts.iter().any(listed)) {
+        return Err(format!("This server does not go to “{host}”: its operator lists the allowed hosts in {prefix}_HOSTS."));
+    }
+    if !private && (number_of(url).is_some_and(|ip| !is_public(ip)) || host == "localhost") {
+        return Err(format!("“{host}” is inside of a network: its operator allows that with {prefix}_PRIVATE=true."));
+    }
+    Ok(())
+}
+
+/// Where a push service may be.
+#[derive(Clone, Debug, Default)]
+pub struct PushRules {
+    /// Names that may be asked; none: any.
+    pub hosts: Vec<String>,
+    /// Addresses inside of a network, and plain http, too.
+    pub private: bool,
+}
+
+impl PushRules {
+    /// Says in a sentence why an address is not asked.
+    pub fn check(&self, url: &Url) -> Result<(), String> {
+        check(url, &["https"], &self.hosts, self.private, ("push service", "PUSH"))
+    }
+
+    /// The client for push services, which send nobody on.
+    pub fn client(&self) -> Result<Client, reqwest::Error> {
+        client(self.private, |_| false).user_agent(concat!("llmos-lite/", env!("CARGO_PKG_VERSION"))).build()
+    }
+}
+
 /// Where a server of Git may be.
 #[derive(Clone, Debug)]
 pub struct GitRules {
@@ -99,18 +136,7 @@ impl Default for GitRules {
 impl GitRules {
     /// Says in a sentence why an address is not asked.
     pub fn check(&self, url: &Url) -> Result<(), String> {
-        let host = url.host_str().unwrap_or_default().to_ascii_lowercase();
-        if !(matches!(url.scheme(), "https" | "ssh") || (self.private && url.scheme() == "http")) {
-            return Err("The address of a repository begins with https:// or ssh://.".to_owned());
-        }
-        let listed = |name: &String| host == *name || name.strip_prefix("*.").is_some_and(|name| host.ends_with(&format!(".{name}")));
-        if host.is_empty() || !(self.hosts.is_empty() || self.hosts.iter().any(listed)) {
-            return Err(format!("This server does not go to “{host}”: its operator lists the allowed hosts in GIT_HOSTS."));
-        }
-        if !self.private && (number_of(url).is_some_and(|ip| !is_public(ip)) || host == "localhost") {
-            return Err(format!("“{host}” is inside of a network: its operator allows that with GIT_PRIVATE=true."));
-        }
-        Ok(())
+        check(url, &["https", "ssh"], &self.hosts, self.private, ("repository", "GIT"))
     }
 
     /// A connection that is not HTTP, to a host that was checked.
@@ -155,6 +181,14 @@ mod tests {
         assert!(rules.check(&url("ssh://git@10.1.2.3/a/b.git")).is_err_and(|why| why.contains("GIT_PRIVATE")));
         let own = GitRules { private: true, ..GitRules::default() };
         assert_eq!(own.check(&url("http://10.1.2.3:3000/a.git")), Ok(()));
+    }
+
+    #[test]
+    fn push_services_are_outside_too() {
+        let rules = PushRules::default();
+        assert_eq!(rules.check(&url("https://fcm.googleapis.com/fcm/send/a")), Ok(()));
+        assert!(rules.check(&url("https://169.254.169.254/a")).is_err_and(|why| why.contains("PUSH_PRIVATE")));
+        assert!(rules.check(&url("http://push.example/a")).is_err());
     }
 
     #[test]

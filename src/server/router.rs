@@ -21,7 +21,9 @@ use utoipa_axum::router::OpenApiRouter;
 use super::{assets, context::Ctx, docs, drain, idempotency, middleware, pages, state::AppState};
 use crate::{
     error::{AppError, ErrorCode},
-    features::{accounts, artifacts, collaboration, comments, git, jobs, marketplace, notifications, search, sessions, volumes, webhooks},
+    features::{
+        accounts, artifacts, collaboration, comments, git, jobs, marketplace, notifications, search, sessions, tasks, volumes, webhooks,
+    },
 };
 
 /// JSON and text bodies; archives and files have limits of their own.
@@ -49,6 +51,7 @@ fn api_v1() -> OpenApiRouter<AppState> {
         .merge(notifications::http::routes())
         .merge(search::http::routes())
         .merge(sessions::http::routes())
+        .merge(tasks::http::routes())
         .merge(volumes::http::routes())
         .merge(webhooks::http::routes())
 }
@@ -95,6 +98,7 @@ pub fn router(state: AppState) -> Router {
         .route("/auth/github/callback", get(accounts::http::github_callback))
         .route("/git/{team}/{volume}/info/refs", get(git::http::info_refs))
         .route("/git/{team}/{volume}/git-upload-pack", post(git::http::upload_pack))
+        .route("/unsubscribe", get(notifications::http::unsubscribe_page).post(notifications::http::unsubscribe))
         .route("/avatars/{user_id}/{sha}", get(accounts::http::avatar))
         .route("/fn/{*name}", any(pages::server_functions))
         .fallback(file_or_page)

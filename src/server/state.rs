@@ -20,6 +20,7 @@ use crate::features::{
     collaboration::service::{Rooms, documents::Documents},
     git::service::Clones,
     marketplace::service::{Catalogue, Registry, scanner_rules},
+    notifications::service::{Mailer, PushSender},
     search::{
         self,
         service::{SearchIndex, SearchLimit},
@@ -63,6 +64,9 @@ pub struct Inner {
     /// Signs what lasts a minute.
     pub signing_key: Vec<u8>,
     pub http: reqwest::Client,
+    /// The way to the server that takes mail, if there is one.
+    pub mailer: Option<Mailer>,
+    pub push: PushSender,
     /// Deliveries that wait to be stored.
     pub intake: Intake,
     /// Where GitHub's deliveries come from.
@@ -95,6 +99,8 @@ impl AppState {
             .timeout(std::time::Duration::from_secs(15))
             .redirect(reqwest::redirect::Policy::none())
             .build()?;
+        let mailer = config.smtp.as_ref().map(|smtp| Mailer::new(smtp, &config.public_url())).transpose()?;
+        let push = PushSender::new(&config, &signing_key)?;
         Ok(Self(Arc::new(Inner {
             db,
             blobs,
@@ -115,6 +121,8 @@ impl AppState {
             clones: Clones::default(),
             vault: super::secrets::Vault::new(&signing_key),
             signing_key,
+            mailer,
+            push,
             http,
             config,
             intake: Intake::default(),

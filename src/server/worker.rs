@@ -24,7 +24,7 @@ const fn kind(name: &'static str, at_once: usize, minutes: u64) -> Kind {
 }
 
 /// What is run, how many of it at once, and how many minutes one may take.
-const KINDS: [Kind; 16] = [
+const KINDS: &[Kind] = &[
     kind(volumes::jobs::IMPORT, 2, 60),
     kind(search::jobs::INDEX, 2, 30),
     kind(search::jobs::REINDEX, 1, 24 * 60),
@@ -39,16 +39,25 @@ const KINDS: [Kind; 16] = [
     kind(git::jobs::PULL, 2, 60),
     kind(git::jobs::PUSH, 2, 60),
     kind(git::jobs::IMPORT, 1, 60),
+    kind(notifications::jobs::SEND_MAIL, 1, 10),
+    kind(notifications::jobs::SEND_PUSH, 1, 10),
+    kind(notifications::jobs::SEND_TEST, 2, 2),
+    kind(git::jobs::PREVIEW, 2, 30),
+    kind(git::jobs::TELL, 2, 10),
+    kind(webhooks::service::RELEASE, 2, 30),
     kind(sweep::FIND, 1, 30),
     kind(sweep::REMOVE, 1, 30),
 ];
 
 /// What comes back.
-const SCHEDULES: [Schedule; 4] = [
+const SCHEDULES: &[Schedule] = &[
     Schedule { kind: sweep::FIND, cron: "40 3 * * *", zone: "UTC" },
     Schedule { kind: marketplace::service::UPDATE, cron: "15 * * * *", zone: "UTC" },
     Schedule { kind: webhooks::service::NETWORKS, cron: "20 2 * * *", zone: "UTC" },
     Schedule { kind: webhooks::service::CHECK, cron: "35 * * * *", zone: "UTC" },
+    // Each notification queues the job that sends it; this is for those whose job has failed for good.
+    Schedule { kind: notifications::jobs::SEND_MAIL, cron: "*/15 * * * *", zone: "UTC" },
+    Schedule { kind: notifications::jobs::SEND_PUSH, cron: "*/15 * * * *", zone: "UTC" },
 ];
 
 /// Runs one job to its end; its report is JSON.
@@ -69,6 +78,12 @@ fn run(ctx: Ctx, job: Job) -> Pin<Box<dyn Future<Output = Outcome> + Send>> {
             git::jobs::PULL => git::jobs::pull(&ctx, &job).await,
             git::jobs::PUSH => git::jobs::push(&ctx, &job).await,
             git::jobs::IMPORT => git::jobs::import(&ctx, &job).await,
+            notifications::jobs::SEND_MAIL => notifications::jobs::send_mail(&ctx).await,
+            notifications::jobs::SEND_PUSH => notifications::jobs::send_push(&ctx).await,
+            notifications::jobs::SEND_TEST => notifications::jobs::send_test(&ctx, &job).await,
+            git::jobs::PREVIEW => git::jobs::preview(&ctx, &job).await,
+            git::jobs::TELL => git::jobs::tell(&ctx, &job).await,
+            webhooks::service::RELEASE => webhooks::service::take_release(&ctx, &job).await,
             sweep::FIND => sweep::find(&ctx).await,
             sweep::REMOVE => sweep::remove(&ctx, &job).await,
             other => Err(AppError::invalid(format!("This version does not know the job “{other}”."))),
@@ -80,7 +95,7 @@ fn run(ctx: Ctx, job: Job) -> Pin<Box<dyn Future<Output = Outcome> + Send>> {
 pub async fn work(state: AppState) {
     let ctx = Ctx::internal(state.clone(), None);
     tokio::join!(
-        jobs::service::run_jobs(&ctx, &KINDS, &SCHEDULES, run),
+        jobs::service::run_jobs(&ctx, KINDS, SCHEDULES, run),
         keep_house_often(state.clone()),
         search::service::keep(&ctx),
         marketplace::service::load_catalogue(&ctx),

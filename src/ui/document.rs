@@ -6,6 +6,7 @@ use crate::browser::{
     document::{SOCKETS, links, sockets},
     editor::EDITOR,
     offline::OFFLINE,
+    push::PUSH,
     signing::SIGNING,
 };
 
@@ -29,7 +30,7 @@ pub fn Assets() -> impl IntoView {
     let nonce = leptos::nonce::use_nonce();
     let start = format!("import('{}').then(m => m.default({{module_or_path: '{}'}}).then(() => m.hydrate()))", links.js, links.wasm);
     // The WebAssembly loads it by this name, when a page needs it.
-    let scripts = [(EDITOR, &links.editor), (OFFLINE, &links.offline), (SIGNING, &links.signing)];
+    let scripts = [(EDITOR, &links.editor), (OFFLINE, &links.offline), (SIGNING, &links.signing), (PUSH, &links.push)];
     let names: Vec<String> =
         scripts.iter().filter(|(_, address)| !address.is_empty()).map(|(name, address)| format!(r#""{name}":"{address}""#)).collect();
     let names = (!names.is_empty()).then(|| format!(r#"{{"imports":{{{}}}}}"#, names.join(",")));

@@ -51,7 +51,7 @@ fn sql_is_only_in_stores_and_the_server_core() {
 }
 
 /// Which feature writes a table. Others may join it to read, and ask that feature's service to write.
-const WRITERS: [(&str, &[&str]); 14] = [
+const WRITERS: [(&str, &[&str]); 15] = [
     (
         "accounts",
         &[
@@ -74,9 +74,20 @@ const WRITERS: [(&str, &[&str]); 14] = [
         "sessions",
         &["sessions", "session_entries", "session_people", "session_artifacts", "session_attachments", "session_records", "session_scopes"],
     ),
-    ("git", &["git_links"]),
+    ("git", &["git_links", "pull_requests", "pull_request_reviews"]),
+    ("tasks", &["tasks", "task_artifacts"]),
     ("comments", &["comment_threads", "comments"]),
-    ("notifications", &["notifications"]),
+    (
+        "notifications",
+        &[
+            "notifications",
+            "notification_settings",
+            "notification_choices",
+            "notification_teams",
+            "notification_deliveries",
+            "push_devices",
+        ],
+    ),
     ("search", &["embeddings"]),
     ("jobs", &["jobs", "schedules"]),
     ("analytics", &["usage_events"]),

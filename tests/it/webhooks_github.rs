@@ -28,7 +28,7 @@ use serde_json::{Value, json};
 
 use crate::{
     app::{TestApp, skipped, text},
-    webhooks::{SECRET, guid, push, send, send_as, until, with_secret},
+    webhooks::{SECRET, guid, list, push, send, send_as, until, with_secret},
 };
 
 /// What GitHub's API says, as it documents it, and what it was asked.
@@ -312,4 +312,50 @@ app_test!(recorded_payloads_are_accepted_and_stored, |config| { with_secret(conf
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert_eq!([&waiting["day"], &waiting["waiting"], &waiting["failed"]], [&json!(payloads.len()), &json!(0), &json!(0)], "{waiting}");
+});
+
+app_test!(recorded_payloads_of_a_linked_repository_are_acted_on, |config| { with_secret(config) }, |app| {
+    let Some(mut payloads) = recorded() else { return };
+    payloads.extend(derived(&payloads));
+    let maya = app.sign_up_first().await;
+    let team = maya.team("Harbor").await;
+    let volume = crate::marketplace::team_volume(&maya, &team).await;
+    // Linked as it would be, without asking a server that is not there.
+    let mut tx = app.state.db.write_tx().await.expect("a transaction");
+    sqlx::query(
+        "INSERT INTO git_links (volume_id, url, branch, folder, push, linked_by, created_at, updated_at) \
+         VALUES ($1, 'https://github.com/Codertocat/Hello-World', 'master', '', 0, $2, 1, 1)",
+    )
+    .bind(volume.clone())
+    .bind(maya.id.clone())
+    .execute(&mut *tx)
+    .await
+    .expect("inserts");
+    tx.commit().await.expect("committed");
+    let ours = |payload: &Value| payload["repository"]["full_name"] == "Codertocat/Hello-World";
+    let acts = ["issues", "pull_request", "pull_request_review", "release"];
+    let sent: Vec<&(String, Value)> = payloads.iter().filter(|(event, payload)| acts.contains(&event.as_str()) && ours(payload)).collect();
+    assert!(sent.len() > 30, "{}", sent.len());
+    let mut told = String::new();
+    for (event, payload) in &sent {
+        let id = send(&app.visitor(), event, payload).await;
+        let mut found = Value::Null;
+        for _ in 0..1_000 {
+            found = list(&maya, "limit=200").await.into_iter().find(|delivery| delivery["guid"] == id.as_str()).unwrap_or_default();
+            if found["state"] != "received" {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let quiet = event == "release" && payload["action"] != "published";
+        let says = found["done"].as_array().is_some_and(|done| !done.is_empty());
+        assert!(found["error"].is_null() && (says || quiet), "{event} {}: {found}", payload["action"]);
+        told.push_str(&found["done"].to_string());
+    }
+    // The recorded issue is deleted in one of them: what comes late of the same second does not bring it back.
+    for part in ["A task follows issue #1.", "is closed.", "was removed with it.", "is kept with 1 volume.", "comes from this repository"] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    let (_, pulls) = maya.get(&format!("/volumes/{volume}/git/pull-requests")).await;
+    assert!(pulls.as_array().is_some_and(|pulls| !pulls.is_empty()), "{pulls}");
 });

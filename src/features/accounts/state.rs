@@ -30,6 +30,10 @@ use crate::{
             model::{JobState, JobsQuery, JobsReport},
             state::jobs_address,
         },
+        tasks::{
+            model::TaskPage,
+            state::{tasks_path, tasks_query},
+        },
     },
 };
 
@@ -140,6 +144,7 @@ pub struct TeamData {
     pub agent_tokens: Fetched<Vec<ApiToken>>,
     pub audit: Fetched<AuditPage>,
     pub keys: Fetched<Vec<TeamKey>>,
+    pub tasks: Fetched<TaskPage>,
 }
 
 impl TeamData {
@@ -148,7 +153,7 @@ impl TeamData {
         Self {
             team: data::fetch(move || Some(format!("/teams/{}", data::encode(&id.get())))),
             members: data::fetch(move || {
-                matches!(part.get().as_str(), "members" | "agents").then(|| format!("/teams/{}/members", data::encode(&id.get())))
+                matches!(part.get().as_str(), "members" | "agents" | "tasks").then(|| format!("/teams/{}/members", data::encode(&id.get())))
             }),
             invitations: data::fetch(move || {
                 (part.get() == "invitations").then(|| format!("/teams/{}/invitations", data::encode(&id.get())))
@@ -161,6 +166,7 @@ impl TeamData {
                 let before = query.read().get("before");
                 (part.get() == "audit").then(|| paged(&format!("/teams/{}/audit", data::encode(&id.get())), None, before))
             }),
+            tasks: data::fetch(move || (part.get() == "tasks").then(|| query.with(|query| tasks_path(&id.get(), &tasks_query(query))))),
             keys: data::fetch(move || (part.get() == "settings").then(|| format!("/teams/{}/keys", data::encode(&id.get())))),
         }
     }

@@ -278,7 +278,8 @@ fn put_back(html: &str, blocks: &[String]) -> String {
     out
 }
 
-fn escape(text: &str) -> String {
+/// Text as it stands in HTML, also between double quotes.
+pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 16);
     escape_into(text, &mut out);
     out

@@ -208,6 +208,10 @@ pub enum RoomEvent {
         /// Why it was disabled; empty when it may be used again.
         reason: String,
     },
+    /// A team's tasks changed; sent to its workspace. Only from the server.
+    Task {
+        task_id: String,
+    },
 }
 
 /// Rooms and documents of one report, the fullest, and people of each.
@@ -318,6 +322,7 @@ impl RoomEvent {
                 | Self::Comment { .. }
                 | Self::Notification { .. }
                 | Self::Quarantine { .. }
+                | Self::Task { .. }
         )
     }
 

@@ -220,6 +220,15 @@ impl Collaboration {
         });
     }
 
+    /// A task of the team changed.
+    pub fn on_task(self, act: impl Fn(Person) + 'static) {
+        self.on(move |sent| {
+            if matches!(sent.event, RoomEvent::Task { .. }) {
+                act(Person { user_id: sent.user_id });
+            }
+        });
+    }
+
     pub fn on_comment(self, act: impl Fn(Commented) + 'static) {
         self.on(move |sent| {
             if let RoomEvent::Comment { subject_id, thread_id } = &sent.event {

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    model::{GitLink, ImportFromGit, LinkVolume, StartSync},
+    model::{GitLink, ImportFromGit, LinkVolume, PullRequest, StartSync},
     service,
 };
 use crate::{
@@ -37,6 +37,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(pull_now))
         .routes(routes!(push_now))
         .routes(routes!(import_from_git))
+        .routes(routes!(list_pull_requests))
 }
 
 /// How a volume and its repository stand; null when it is not linked.
@@ -73,6 +74,13 @@ async fn push_now(ctx: Ctx, Path(id): Path<VolumeId>, Json(input): Json<StartSyn
 #[utoipa::path(post, path = "/volumes/{id}/git/import", tag = "git", params(("id" = VolumeId, Path)), request_body = ImportFromGit, responses((status = 202, body = JobStatus), (status = "4XX", body = AppError)))]
 async fn import_from_git(ctx: Ctx, Path(id): Path<VolumeId>, Json(input): Json<ImportFromGit>) -> AppResult<(StatusCode, Json<JobStatus>)> {
     Ok((StatusCode::ACCEPTED, Json(service::start_import(&ctx, id, input).await?)))
+}
+
+/// Pull requests to the branch that a volume is linked to, with what they would change and what the scanner says of that: the open ones, then those that
+/// changed last. They come with GitHub's webhook.
+#[utoipa::path(get, path = "/volumes/{id}/git/pull-requests", tag = "git", params(("id" = VolumeId, Path)), responses((status = 200, body = Vec<PullRequest>), (status = "4XX", body = AppError)))]
+async fn list_pull_requests(ctx: Ctx, Path(id): Path<VolumeId>) -> AppResult<Json<Vec<PullRequest>>> {
+    service::list_pull_requests(&ctx, id).await.map(Json)
 }
 
 /// What Git says it wants.

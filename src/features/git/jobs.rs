@@ -14,6 +14,10 @@ use crate::{
 pub const PULL: &str = "git.pull";
 pub const PUSH: &str = "git.push";
 pub const IMPORT: &str = "git.import";
+/// Looks at a pull request.
+pub const PREVIEW: &str = "git.preview";
+/// Tells GitHub what was seen in it.
+pub const TELL: &str = "git.tell";
 
 /// Which volume, and the id of the commit that a pull makes: what a process before this one staged for it is found again.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -39,6 +43,16 @@ pub async fn push(ctx: &Ctx, job: &Job) -> AppResult<serde_json::Value> {
 /// The report is an `ImportReport`.
 pub async fn import(ctx: &Ctx, job: &Job) -> AppResult<serde_json::Value> {
     service::import(ctx, job).await
+}
+
+/// The report says what was seen.
+pub async fn preview(ctx: &Ctx, job: &Job) -> AppResult<serde_json::Value> {
+    service::preview(ctx, job).await
+}
+
+/// The report says how.
+pub async fn tell(ctx: &Ctx, job: &Job) -> AppResult<serde_json::Value> {
+    service::tell_github(ctx, job).await
 }
 
 /// Why it failed stands with the link.

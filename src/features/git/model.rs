@@ -1,6 +1,10 @@
 //! A link of a volume to a repository, and what came of it.
 
+mod pull_request;
+
 use serde::{Deserialize, Serialize};
+
+pub use pull_request::*;
 
 use crate::{
     error::{AppError, AppResult},

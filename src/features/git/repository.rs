@@ -303,6 +303,17 @@ impl Bare {
         found.then_some(between)
     }
 
+    /// The newest commit that leads to both, as far as that is known here.
+    pub fn merge_base(&self, one: Oid, other: Oid) -> Option<Oid> {
+        self.repository.merge_base(one, other).ok().filter(|base| self.has(*base))
+    }
+
+    /// The commit that a tag stands for; a commit itself.
+    pub fn peeled(&self, id: Oid) -> Option<Oid> {
+        let commit = self.repository.find_object(id, None).ok()?.peel_to_commit().ok()?;
+        Some(commit.id())
+    }
+
     pub fn about(&self, commit: Oid) -> AppResult<About> {
         let commit = self.commit(commit)?;
         let author = commit.author();

@@ -2,49 +2,47 @@
 
 mod cloning;
 mod comparing;
+mod fetching;
 mod importing;
 mod links;
+mod previewing;
+mod pull_requests;
 mod pulling;
 mod pushing;
+mod telling;
+mod trees;
 
 pub use cloning::{Advertisement, Clones, advertise, find_volume, forget_clone, upload_pack};
 pub use importing::{import, start_import};
 pub use links::{
-    enqueue_push, forget_repositories, forget_volume, get_link, link_volume, pull_now, pull_soon, push_now, unlink_volume,
-    volumes_linked_to,
+    LinkedVolume, enqueue_push, forget_repositories, forget_volume, get_link, link_volume, links_to, pull_now, pull_soon, push_now,
+    unlink_volume, volumes_linked_to,
 };
+pub use previewing::{Asked, preview, preview_soon};
+pub use pull_requests::{PullNews, ReviewNews, follow_pull_request, follow_review, list_pull_requests, retarget};
 pub use pulling::pull;
 pub use pushing::push;
+pub use telling::tell_github;
+pub use trees::{AtTag, Taken, artifacts_at};
 
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::path::PathBuf;
 
 use super::{
-    repository::Bare,
     store::{self, LinkRow},
-    wire::{Advertised, Fetch, Remote, Shallow},
+    wire::{Advertised, Remote},
 };
 use crate::{
     error::{AppError, AppResult, ErrorCode},
     features::{
         accounts::{self, Action, Scope, model::Scopes},
-        jobs::{self, Job},
         volumes::{self, service::VolumeAccess},
     },
     ids::VolumeId,
     server::{
-        clock,
         context::{Ctx, Via},
         error::internal,
     },
 };
-use git2::Oid;
-use tokio::sync::watch;
-
-/// Clocks of those who commit differ.
-const SLACK_SECONDS: i64 = clock::HOUR / clock::SECOND;
 
 /// A link that is being worked on, in the name of who made it.
 struct Work {
@@ -81,121 +79,20 @@ async fn begin(ctx: &Ctx, volume: VolumeId) -> AppResult<Work> {
         }
         _ => error,
     })?;
-    let token = match &link.token {
-        None => None,
-        Some(sealed) => Some(
-            ctx.state
-                .vault
-                .open(&purpose(volume), sealed)
-                .ok_or_else(|| AppError::conflict("The token was sealed under another SECRET_KEY: add it again."))?,
-        ),
-    };
+    let token = token_of(ctx, volume, &link)?;
     let remote = Remote::new(&ctx.state.config.git, &link.url, token, link.host_key.clone())?;
     Ok(Work { repository: repository_of(ctx, volume), ctx: acting, link, access, remote })
+}
+
+/// The token of a link, if it has one.
+fn token_of(ctx: &Ctx, volume: VolumeId, link: &LinkRow) -> AppResult<Option<String>> {
+    let Some(sealed) = &link.token else { return Ok(None) };
+    let token = ctx.state.vault.open(&purpose(volume), sealed);
+    token.map(Some).ok_or_else(|| AppError::conflict("The token was sealed under another SECRET_KEY: add it again."))
 }
 
 /// What is told where the branch is not there.
 fn no_branch(at: &Advertised, branch: &str) -> AppError {
     let other = at.default_branch().map(|name| format!(" It has “{name}”.")).unwrap_or_default();
     AppError::field("branch", format!("The repository has no branch “{branch}”.{other}"))
-}
-
-/// Somebody who is told how much came, and can stop it.
-struct Told<'a> {
-    ctx: &'a Ctx,
-    job: &'a Job,
-}
-
-/// Between two notes of how much came.
-const NOTED_EVERY: Duration = Duration::from_millis(500);
-
-impl Told<'_> {
-    /// The job says how many bytes came, as done of an unknown total, until it is to stop.
-    async fn until_stopped(&self, received: watch::Receiver<u64>) -> AppError {
-        loop {
-            tokio::time::sleep(NOTED_EVERY).await;
-            let bytes = *received.borrow() as i64;
-            if let Err(error) = jobs::service::progress(self.ctx, self.job, bytes, 0).await {
-                return error;
-            }
-        }
-    }
-}
-
-/// Brings the commit `want` of a repository to `path`, with all that comes after `known`; of the files only those in `folder`, where the server
-/// can do that.
-async fn fetch(
-    remote: &Remote,
-    at: &Advertised,
-    path: &Path,
-    folder: &str,
-    (want, known): (Oid, Option<Oid>),
-    told: &Told<'_>,
-) -> AppResult<()> {
-    let (sender, receiver) = watch::channel(0);
-    tokio::select! {
-        fetched = fetch_all(remote, at, path, folder, (want, known), &sender) => fetched,
-        stopped = told.until_stopped(receiver) => Err(stopped),
-    }
-}
-
-async fn fetch_all(
-    remote: &Remote,
-    at: &Advertised,
-    path: &Path,
-    folder: &str,
-    (want, known): (Oid, Option<Oid>),
-    received: &watch::Sender<u64>,
-) -> AppResult<()> {
-    let opened = path.to_owned();
-    let (here, shallow, since) = blocking(move || {
-        let bare = Bare::open(&opened)?;
-        let known = known.filter(|known| bare.has(*known));
-        let since = known.and_then(|known| bare.about(known).ok()).map(|about| about.time - SLACK_SECONDS);
-        Ok((bare.has(want), bare.shallow(), known.zip(since)))
-    })
-    .await?;
-    if !here {
-        let pack = tempfile::NamedTempFile::new_in(path)?.into_temp_path();
-        let asked = Fetch {
-            want,
-            haves: since.iter().map(|(known, _)| *known).collect(),
-            shallow,
-            since: since.map(|(_, since)| since),
-            without_files: !folder.is_empty(),
-        };
-        let shallow = match remote.fetch(at, &asked, &pack, received).await {
-            // Nothing is that new, which some servers say by breaking off: the history begins anew.
-            Err(error) if asked.since.is_some() && matches!(error.code, ErrorCode::Conflict | ErrorCode::Unavailable) => {
-                remote.fetch(at, &Fetch { since: None, ..asked }, &pack, received).await?
-            }
-            result => result?,
-        };
-        let opened = path.to_owned();
-        blocking(move || {
-            let bare = Bare::open(&opened)?;
-            bare.take(&pack, &shallow)?;
-            bare.repack()
-        })
-        .await?;
-    }
-    let (opened, below) = (path.to_owned(), folder.to_owned());
-    let missing = blocking(move || Bare::open(&opened)?.missing_files(want, &below)).await?;
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let mut packs = Vec::new();
-    let place = || {
-        let pack = tempfile::NamedTempFile::new_in(path)?.into_temp_path();
-        let at = pack.to_path_buf();
-        packs.push(pack);
-        Ok(at)
-    };
-    remote.fetch_files(at, &missing, place, received).await?;
-    let opened = path.to_owned();
-    blocking(move || {
-        let bare = Bare::open(&opened)?;
-        packs.iter().try_for_each(|pack| bare.take(pack, &Shallow::default()))
-    })
-    .await
 }

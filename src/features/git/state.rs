@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use super::model::{GitLink, ImportFromGit, LinkVolume, StartSync};
+use super::model::{GitLink, ImportFromGit, LinkVolume, PullRequest, StartSync};
 use crate::{
     browser::data::{self, Fetched},
     error::AppResult,
@@ -12,6 +12,10 @@ use crate::{
 
 pub fn use_link(id: VolumeId) -> Fetched<Option<GitLink>> {
     data::fetch(move || Some(format!("/volumes/{id}/git")))
+}
+
+pub fn use_pull_requests(id: VolumeId) -> Fetched<Vec<PullRequest>> {
+    data::fetch(move || Some(format!("/volumes/{id}/git/pull-requests")))
 }
 
 pub fn link(id: VolumeId, input: LinkVolume) -> impl Future<Output = AppResult<()>> + Send + 'static {

@@ -1,4 +1,6 @@
-//! The only SQL on `git_links`.
+//! The only SQL on links, and on pull requests.
+
+pub mod pull_requests;
 
 use sqlx::{Any, Executor};
 

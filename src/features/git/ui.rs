@@ -3,8 +3,11 @@
 use leptos::prelude::*;
 
 use super::{
-    model::{GitLink, ImportFromGit, LinkState, LinkVolume, PullReport, SyncProgress, name_in_address},
-    state::{import, link, start, unlink, use_link},
+    model::{
+        ChangeKind, GitLink, ImportFromGit, LinkState, LinkVolume, PullReport, PullRequest, PullState, ReviewStatus, SyncProgress,
+        name_in_address, preview_words,
+    },
+    state::{import, link, start, unlink, use_link, use_pull_requests},
 };
 use crate::{
     browser::{page, socket},
@@ -19,7 +22,8 @@ use crate::{
     },
     ids::{JobId, TeamId, VolumeId},
     ui::{
-        ConfirmDialog, Dialog, ErrorView, Field, FieldError, Icon, Time, Transition, bytes, count, plural, toast, toast_error, use_toasts,
+        ConfirmDialog, Dialog, ErrorView, Field, FieldError, Icon, Time, Transition, bytes, count, late, plural, toast, toast_error,
+        use_toasts,
     },
 };
 
@@ -62,10 +66,90 @@ pub fn RepositoryCard(volume: Volume) -> impl IntoView {
                             })
                     }}
                 </Transition>
+                <PullRequests id=id/>
                 <CloneAddress volume=volume/>
             </div>
         </section>
     }
+}
+
+/// The pull requests to the branch, with what they would change here.
+#[component]
+fn PullRequests(id: VolumeId) -> impl IntoView {
+    let found = use_pull_requests(id);
+    view! {
+        <Transition>
+            {move || {
+                found
+                    .arrived()
+                    .map(|answer| late(move || match answer.read() {
+                        Ok(pulls) if pulls.is_empty() => ().into_any(),
+                        Ok(pulls) => {
+                            view! {
+                                <section class="pulls" aria-label="Pull requests">
+                                    <h3 class="med">"Pull requests"</h3>
+                                    <ul class="rows">{pulls.into_iter().map(pull_row).collect_view()}</ul>
+                                </section>
+                            }
+                                .into_any()
+                        }
+                        Err(error) => view! { <ErrorView error=error/> }.into_any(),
+                    }))
+            }}
+        </Transition>
+    }
+}
+
+fn pull_row(pull: PullRequest) -> AnyView {
+    let state = match pull.state {
+        PullState::Open if pull.draft => "Draft",
+        PullState::Open => "Open",
+        PullState::Closed => "Closed",
+        PullState::Merged => "Merged",
+    };
+    let review = match pull.review {
+        ReviewStatus::None => None,
+        ReviewStatus::Approved => Some(("chip ok", "Approved")),
+        ReviewStatus::ChangesRequested => Some(("chip warn", "Changes requested")),
+    };
+    let blocks = pull.findings.iter().any(|finding| finding.blocks);
+    let words = match (&pull.problem, &pull.looked_sha) {
+        (Some(problem), _) => problem.clone(),
+        (None, Some(_)) => preview_words(&pull.changes, &pull.findings),
+        (None, None) => "The preview is not there yet.".to_owned(),
+    };
+    let changes = pull.changes.into_iter().map(|change| {
+        let verb = match change.change {
+            ChangeKind::Created => "new",
+            ChangeKind::Updated => "changed",
+            ChangeKind::Deleted => "deleted",
+        };
+        view! { <li><code>{change.path}</code>" "{verb}</li> }
+    });
+    let findings = pull
+        .findings
+        .into_iter()
+        .map(|finding| view! { <li><code>{format!("{}:{}", finding.path, finding.line)}</code>" "{finding.why}" "{finding.fix}</li> });
+    view! {
+        <li>
+            <Icon name=if pull.state == PullState::Merged { "merge" } else { "pr" }/>
+            <div class="tx">
+                <a class="link" href=pull.url target="_blank" rel="noopener noreferrer external">{format!("#{} {}", pull.number, pull.title)}</a>
+                <small>{format!("@{}. {words}", pull.author)}</small>
+                <details>
+                    <summary>"What it would change"</summary>
+                    <ul class="t2">{changes.collect_view()} {findings.collect_view()}</ul>
+                    {pull.checked.map(|how| view! { <p class="t3">{how}</p> })}
+                </details>
+            </div>
+            <span class="tail">
+                {blocks.then(|| view! { <span class="chip bad">"Findings"</span> })}
+                {review.map(|(look, words)| view! { <span class=look>{words}</span> })}
+                <span class="chip line">{state}</span>
+            </span>
+        </li>
+    }
+    .into_any()
 }
 
 /// Every volume is a repository of its own.

@@ -118,7 +118,7 @@ pub async fn claim(tx: &mut Tx, kind: &str, limit: i64, now: i64, lease: i64) ->
 /// Whether a job of one of these kinds waits or runs for a key.
 pub async fn at_work(pool: &AnyPool, kinds: &[&'static str], key: &str) -> AppResult<Option<(i64, i64)>> {
     let mut sql = Sql::new("SELECT done, total FROM jobs WHERE state IN ('queued', 'running') AND key = ");
-    sql.bind(key.to_owned()).push(" AND kind IN ").bind_list(kinds).push(" ORDER BY state DESC, seq LIMIT 1");
+    sql.bind(key.to_owned()).push(" AND kind IN ").bind_list(kinds).push(" ORDER BY state DESC, id LIMIT 1");
     Ok(sql.fetch_all(pool).await?.pop())
 }
 

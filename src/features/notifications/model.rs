@@ -1,5 +1,11 @@
 //! Notifications as pages and programs see them.
 
+mod kinds;
+mod preferences;
+
+pub use kinds::{KindGroup, NotificationKind};
+pub use preferences::*;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -16,71 +22,6 @@ pub const PAGE_MAX: u32 = 100;
 pub const SHOWN: i64 = 5;
 /// Notifications that one request marks as read.
 pub const MARKED_MAX: usize = 200;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum NotificationKind {
-    /// Somebody named one in a message or a comment.
-    Mention,
-    /// Somebody wrote in a thread that one takes part in, about one's message, or to one's review.
-    Reply,
-    /// Somebody asks one into a team.
-    Invitation,
-    /// A moderator decided on what one submitted.
-    Decision,
-    /// Moderators took an item of one's own away, or gave it back.
-    Moderation,
-    /// For moderators: somebody reported an item.
-    Report,
-    /// For moderators: publishers answer a decision.
-    Appeal,
-    /// What is installed was disabled, until somebody of its volume decides.
-    Quarantine,
-    /// Newer versions of what is installed are out.
-    Update,
-    /// They were installed without being asked for, as a volume is set.
-    Updated,
-    /// Somebody made one a co-owner of a listing.
-    CoOwner,
-    /// Somebody made one its owner.
-    Owner,
-}
-
-impl NotificationKind {
-    const ALL: [Self; 12] = [
-        Self::Mention,
-        Self::Reply,
-        Self::Invitation,
-        Self::Decision,
-        Self::Moderation,
-        Self::Report,
-        Self::Appeal,
-        Self::Quarantine,
-        Self::Update,
-        Self::Updated,
-        Self::CoOwner,
-        Self::Owner,
-    ];
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Mention => "mention",
-            Self::Reply => "reply",
-            Self::Invitation => "invitation",
-            Self::Decision => "decision",
-            Self::Moderation => "moderation",
-            Self::Report => "report",
-            Self::Appeal => "appeal",
-            Self::Quarantine => "quarantine",
-            Self::Update => "update",
-            Self::Updated => "updated",
-            Self::CoOwner => "coowner",
-            Self::Owner => "owner",
-        }
-    }
-    pub fn parse(text: &str) -> Self {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == text).unwrap_or(Self::Mention)
-    }
-}
 
 /// What a notification is about; they are grouped by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
@@ -99,11 +40,25 @@ pub enum SubjectKind {
     Lock,
     /// An item of the marketplace.
     Listing,
+    /// A volume, with its repository.
+    Volume,
+    /// What a team has to do.
+    Tasks,
 }
 
 impl SubjectKind {
-    const ALL: [Self; 8] =
-        [Self::Session, Self::Artifact, Self::Team, Self::Ownership, Self::Moderation, Self::Submission, Self::Lock, Self::Listing];
+    const ALL: [Self; 10] = [
+        Self::Session,
+        Self::Artifact,
+        Self::Team,
+        Self::Ownership,
+        Self::Moderation,
+        Self::Submission,
+        Self::Lock,
+        Self::Listing,
+        Self::Volume,
+        Self::Tasks,
+    ];
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Session => "session",
@@ -114,6 +69,8 @@ impl SubjectKind {
             Self::Submission => "submission",
             Self::Lock => "lock",
             Self::Listing => "listing",
+            Self::Volume => "volume",
+            Self::Tasks => "tasks",
         }
     }
     pub fn parse(text: &str) -> Self {
@@ -213,20 +170,44 @@ pub struct MarkAllNotifications {
 impl NotificationGroup {
     /// Where the subject is.
     pub fn address(&self) -> String {
-        match self.subject {
-            SubjectKind::Session => format!("/sessions/{}", self.subject_id),
-            SubjectKind::Artifact => format!("/artifacts/{}", self.subject_id),
-            SubjectKind::Team => format!("/teams/{}", self.subject_id),
-            SubjectKind::Listing => format!("/marketplace/{}", self.subject_id),
-            SubjectKind::Ownership => format!("/marketplace/{}/manage", self.subject_id),
-            SubjectKind::Moderation => "/marketplace/moderation".to_owned(),
-            SubjectKind::Submission => format!("/marketplace/submissions/{}", self.subject_id),
-            SubjectKind::Lock => format!("/marketplace/installed?volume={}", self.subject_id),
-        }
+        self.subject.address(&self.subject_id)
+    }
+
+    /// What its push messages are shown under; a later one takes the place of the one before.
+    pub fn tag(&self) -> String {
+        self.subject.tag(&self.subject_id)
     }
 
     /// Where that is which one of its notifications tells of.
     pub fn address_of(&self, spot: &Spot) -> String {
+        self.subject.address_of(&self.subject_id, spot)
+    }
+}
+
+impl SubjectKind {
+    /// One name for all that is about the subject with this id.
+    pub fn tag(self, id: &str) -> String {
+        format!("{}-{id}", self.as_str())
+    }
+
+    /// Where the subject with this id is.
+    pub fn address(self, id: &str) -> String {
+        match self {
+            Self::Session => format!("/sessions/{id}"),
+            Self::Artifact => format!("/artifacts/{id}"),
+            Self::Team => format!("/teams/{id}"),
+            Self::Listing => format!("/marketplace/{id}"),
+            Self::Ownership => format!("/marketplace/{id}/manage"),
+            Self::Moderation => "/marketplace/moderation".to_owned(),
+            Self::Submission => format!("/marketplace/submissions/{id}"),
+            Self::Lock => format!("/marketplace/installed?volume={id}"),
+            Self::Volume => format!("/volumes/{id}"),
+            Self::Tasks => format!("/teams/{id}/tasks"),
+        }
+    }
+
+    /// Where exactly in it something is.
+    pub fn address_of(self, id: &str, spot: &Spot) -> String {
         let mut fields = Vec::new();
         if let Some(number) = spot.number {
             fields.push(format!("entry={number}"));
@@ -235,12 +216,12 @@ impl NotificationGroup {
             fields.push(format!("comments={entry}"));
         }
         if let Some(thread) = spot.thread_id {
-            if self.subject == SubjectKind::Artifact {
+            if self == Self::Artifact {
                 fields.push("tab=comments".to_owned());
             }
             fields.push(format!("thread={thread}"));
         }
-        let address = self.address();
+        let address = self.address(id);
         if fields.is_empty() { address } else { format!("{address}?{}", fields.join("&")) }
     }
 }

@@ -1,4 +1,13 @@
-//! Use cases of notifications: other features write them in their own transactions, accounts read them.
+//! Use cases of notifications: other features write them in their own transactions, accounts read them; jobs take them further.
+
+mod delivery;
+mod encryption;
+mod mail;
+mod preferences;
+mod push;
+mod timing;
+mod unsubscribe;
+mod words;
 
 use std::collections::HashMap;
 
@@ -25,6 +34,36 @@ use crate::{
     ids::{NotificationId, SessionId, TeamId, UserId},
     server::{clock, context::Ctx, db::Tx},
 };
+
+pub use delivery::{SEND_MAIL, SEND_PUSH, send_due};
+pub use mail::Mailer;
+pub use preferences::{
+    SEND_TEST, add_device, change_preferences, list_devices, own_settings, preferences, remove_device, run_test, send_test,
+};
+pub use push::PushSender;
+pub use unsubscribe::{Link, MailScope, link, resubscribe, unsubscribe};
+
+/// Why a message was not handed over, in a sentence for the log and for whoever sent a test.
+#[derive(Debug)]
+enum Failure {
+    /// The device is no more.
+    Gone,
+    /// It is refused, and would be again.
+    Never { sentence: String },
+    /// Not now; `after` so many milliseconds, if that was said.
+    Later { sentence: String, after: Option<i64> },
+    /// The server that takes all of them is not there.
+    Down { sentence: String },
+}
+
+impl Failure {
+    fn sentence(&self) -> &str {
+        match self {
+            Self::Gone => "The browser takes no messages any more: turn them off and on again there.",
+            Self::Never { sentence } | Self::Later { sentence, .. } | Self::Down { sentence } => sentence,
+        }
+    }
+}
 
 /// Read ones are kept so long …
 const READ_KEPT_MS: i64 = 90 * clock::DAY;
@@ -82,7 +121,8 @@ pub async fn notify(ctx: &Ctx, tx: &mut Tx, to: &[UserId], new: &NewNotification
         entry_number,
         now: ctx.now(),
     };
-    store::insert(tx, &to, &row).await
+    let written = store::insert(tx, &to, &row).await?;
+    delivery::queue(ctx, tx, &written, new.kind, new.team).await
 }
 
 /// What was told of is gone; whom [`tell`] has to tell after the commit.
@@ -103,6 +143,7 @@ pub async fn forget_subjects(tx: &mut Tx, kind: SubjectKind, ids: &[impl ToStrin
 
 /// An account is deleted.
 pub async fn forget_account(tx: &mut Tx, user: UserId) -> AppResult<()> {
+    store::preferences::delete_all_of(tx, user).await?;
     store::delete_of_user(tx, user).await
 }
 

@@ -5,13 +5,15 @@ use std::{future::Future, rc::Rc};
 use leptos::prelude::*;
 use serde::Deserialize;
 
-use super::model::{MarkAllNotifications, MarkNotifications, NotificationPage, NotificationQuery, Unread};
+use super::model::{
+    AddPushDevice, MarkAllNotifications, MarkNotifications, NotificationPage, NotificationQuery, Preferences, PushDevice, SendTest, Unread,
+};
 use crate::{
     browser::{
         data::{self, Fetched},
-        json,
+        json, page, push,
     },
-    error::AppResult,
+    error::{AppError, AppResult},
     features::{
         accounts::{model::Team, state::use_session},
         collaboration::{
@@ -19,9 +21,10 @@ use crate::{
             link::Link,
             model::RoomType,
         },
+        jobs::model::{JobState, JobStatus},
         volumes::state::tell,
     },
-    ids::{InvitationId, NotificationId},
+    ids::{InvitationId, NotificationId, PushDeviceId},
 };
 
 /// An installed artifact that was disabled.
@@ -117,4 +120,49 @@ pub fn mark_all_read(up_to: Option<NotificationId>) -> impl Future<Output = AppR
 
 pub async fn accept_invitation(id: InvitationId) -> AppResult<Team> {
     data::post(format!("/me/invitations/{id}/accept"), &()).await
+}
+
+/// What the settings' part about notifications reads.
+#[derive(Clone, Copy)]
+pub struct NotificationSettingsData {
+    pub preferences: Fetched<Preferences>,
+    pub devices: Fetched<Vec<PushDevice>>,
+}
+
+/// Read while `open`.
+pub fn use_notification_settings(open: Memo<bool>) -> NotificationSettingsData {
+    let read = move |path: &'static str| move || open.get().then(|| path.to_owned());
+    NotificationSettingsData {
+        preferences: data::fetch(read("/notifications/preferences")),
+        devices: data::fetch(read("/notifications/devices")),
+    }
+}
+
+/// Asks this browser to take messages, and tells the server where they go.
+pub async fn turn_on_push(key: String) -> AppResult<PushDevice> {
+    let push::Subscribed { endpoint, p256dh, auth } = push::subscribe(&key).await?;
+    data::post("/notifications/devices", &AddPushDevice { endpoint, p256dh, auth, name: None }).await
+}
+
+pub async fn remove_device(id: PushDeviceId) -> AppResult<()> {
+    tell("DELETE", format!("/notifications/devices/{id}"), ()).await
+}
+
+/// Sends a test, and waits until it was taken or refused.
+pub async fn send_test(what: SendTest) -> AppResult<()> {
+    const LOOKS: usize = 40;
+    const PAUSE_MS: u32 = 700;
+    let mut job: JobStatus = data::post("/notifications/test", &what).await?;
+    for _ in 0..LOOKS {
+        if job.state.ended() {
+            break;
+        }
+        page::pause(PAUSE_MS).await;
+        job = data::get(format!("/jobs/{}", job.id)).await?;
+    }
+    match job.state {
+        JobState::Done => Ok(()),
+        JobState::Failed | JobState::Cancelled => Err(AppError::invalid(job.error.unwrap_or_default())),
+        JobState::Queued | JobState::Running => Err(AppError::invalid("It is still on its way: look whether it arrives.")),
+    }
 }

@@ -1,5 +1,8 @@
 //! The only SQL on notifications.
 
+pub mod deliveries;
+pub mod preferences;
+
 use std::collections::HashMap;
 
 use sqlx::AnyPool;
@@ -34,8 +37,9 @@ pub struct NewRow<'a> {
     pub now: i64,
 }
 
-/// Writes one for each account; who has one of the same source keeps that.
-pub async fn insert(tx: &mut Tx, to: &[UserId], new: &NewRow<'_>) -> AppResult<()> {
+/// Writes one for each account; who has one of the same source keeps that. Those that are new, with whose they are.
+pub async fn insert(tx: &mut Tx, to: &[UserId], new: &NewRow<'_>) -> AppResult<Vec<(NotificationId, UserId)>> {
+    let mut written = Vec::with_capacity(to.len());
     for chunk in to.chunks(CHUNK) {
         let mut sql = Sql::new(
             "INSERT INTO notifications (id, user_id, kind, subject_kind, subject_id, team_id, source_id, actor_id, title, excerpt, data, entry_number, created_at) VALUES ",
@@ -55,10 +59,12 @@ pub async fn insert(tx: &mut Tx, to: &[UserId], new: &NewRow<'_>) -> AppResult<(
                 .bind(new.entry_number)
                 .bind(new.now);
         });
-        sql.push(" ON CONFLICT (source_id, user_id) DO NOTHING");
-        sql.execute(&mut **tx).await?;
+        sql.push(" ON CONFLICT (source_id, user_id) DO NOTHING RETURNING id, user_id");
+        for (id, user) in sql.fetch_all::<(String, String)>(&mut **tx).await? {
+            written.push((parse_id(&id)?, parse_id(&user)?));
+        }
     }
-    Ok(())
+    Ok(written)
 }
 
 /// Removes what tells of something that is gone; whose they were.

@@ -1,4 +1,5 @@
-//! The account that the built-in volume's commits are by: an agent that no team owns and that cannot sign in.
+//! Accounts that no team owns and that cannot sign in: the one that the built-in volume's commits are by, and the one in whose name is told what
+//! happened at GitHub.
 
 use crate::{
     error::AppResult,
@@ -6,21 +7,30 @@ use crate::{
         model::UserKind,
         store::{self, users::NewAccount},
     },
-    ids::UserId,
-    server::db::Tx,
+    ids::{TeamId, UserId},
+    server::{
+        context::{Actor, Ctx, Via},
+        db::{Tx, parse_id},
+    },
 };
 
 const NAME: &str = "LLMos-Lite";
+const GITHUB: &str = "GitHub";
+const GITHUB_USER: &str = "00000000-0000-7000-8000-000000000003";
 
 /// Makes the account unless it is there.
 pub async fn ensure_built_in_author(tx: &mut Tx, id: UserId, now: i64) -> AppResult<()> {
+    ensure(tx, id, NAME, now).await
+}
+
+async fn ensure(tx: &mut Tx, id: UserId, name: &str, now: i64) -> AppResult<()> {
     if store::users::by_id(&mut **tx, id).await?.is_some() {
         return Ok(());
     }
     let new = NewAccount {
         id,
         kind: UserKind::Agent,
-        name: NAME,
+        name,
         email: None,
         password_hash: None,
         github_id: None,
@@ -29,4 +39,26 @@ pub async fn ensure_built_in_author(tx: &mut Tx, id: UserId, now: i64) -> AppRes
         administrator: false,
     };
     store::users::insert(tx, &new, now).await
+}
+
+/// The context in which a team is told what somebody did at GitHub: that of the member who is linked to the account there, or of GitHub itself. It is
+/// who did it, and allows nothing by that.
+pub async fn acting_at_github(ctx: &Ctx, team: Option<TeamId>, github_id: Option<i64>) -> AppResult<Ctx> {
+    let pool = ctx.db().read();
+    let linked = match github_id {
+        Some(id) => store::users::by_github(pool, &id.to_string()).await?.filter(store::users::Account::active),
+        None => None,
+    };
+    if let (Some(account), Some(team)) = (linked, team)
+        && store::members::role(pool, team, account.id()?).await?.is_some()
+    {
+        return Ok(Ctx::internal(ctx.state.clone(), Some(Actor::member(account.person()?, Via::Operator))));
+    }
+    let id: UserId = parse_id(GITHUB_USER)?;
+    if store::users::by_id(pool, id).await?.is_none() {
+        let mut tx = ctx.db().write_tx().await?;
+        ensure(&mut tx, id, GITHUB, ctx.now()).await?;
+        tx.commit().await?;
+    }
+    super::acting_for(ctx, id, Via::Operator).await
 }

@@ -34,7 +34,7 @@ pub use admin::{change_settings, change_user, instance, list_all_teams, list_use
 pub use agents::{create_agent, create_agent_token, list_agent_tokens, revoke_agent_token};
 pub use audit::{Audit, instance_audit, note, team_audit};
 pub use avatars::{AVATAR_BYTES, avatar, each_blob, remove_avatar, set_avatar};
-pub use built_in::ensure_built_in_author;
+pub use built_in::{acting_at_github, ensure_built_in_author};
 pub use github::{Callback, GitHubStart, finish_github, start_github, unlink_github};
 pub use invitations::{
     accept_invitation, accept_own_invitation, create_invitation, list_invitations, preview_invitation, revoke_invitation,
@@ -44,7 +44,7 @@ pub use limits::Limits;
 pub use members::{change_role, leave_team, list_members, members_among, members_who_may, remove_member, transfer_ownership};
 pub use passwords::{change_password, create_password_link, look_at_password_link, use_password_link};
 pub use people::{
-    Own, active_account, active_people, delete_me, export_me, mail_addresses, me, moderators, people, person_by_id, update_me,
+    Own, active_account, active_people, delete_me, export_me, mail_addresses, me, moderators, people, person_by_id, time_zone, update_me,
 };
 pub use samples::{add_sample_team, may_manage_samples, note_samples_given, remove_sample_team, sample_teams, samples_given};
 pub use sign_in::{COOKIE, SignedIn, end_sign_in, list_sign_ins, sign_in, sign_out, sign_out_everywhere};

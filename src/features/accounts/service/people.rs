@@ -14,7 +14,7 @@ use crate::{
             store::{self, users::Account},
         },
         analytics::service::{Event, record},
-        artifacts, comments, marketplace, notifications, sessions, volumes,
+        artifacts, comments, marketplace, notifications, sessions, tasks, volumes,
     },
     ids::UserId,
     server::{context::Ctx, db::Tx},
@@ -70,7 +70,7 @@ pub async fn me(ctx: &Ctx) -> AppResult<Me> {
 }
 
 /// An IANA name from the built-in database, in its own spelling.
-fn time_zone(text: &str) -> AppResult<String> {
+pub fn time_zone(text: &str) -> AppResult<String> {
     let zone = jiff::tz::TimeZone::get(text.trim()).ok();
     let name = zone.as_ref().and_then(jiff::tz::TimeZone::iana_name);
     name.map(str::to_owned).ok_or_else(|| AppError::field("timeZone", "This time zone is not known: choose one such as Europe/Berlin."))
@@ -187,6 +187,8 @@ pub async fn export_me(ctx: &Ctx) -> AppResult<Value> {
         "favourites": artifacts::service::own_favourites(ctx).await?,
         "marketplace": marketplace::service::own_marketplace(ctx).await?,
         "notifications": notifications::service::own_notifications(ctx).await?,
+        "notificationSettings": notifications::service::own_settings(ctx).await?,
+        "tasks": tasks::service::own_tasks(ctx).await?,
     });
     let mut tx = ctx.db().write_tx().await?;
     note(ctx, &mut tx, Audit::new("account.exported", &account.name)).await?;

@@ -13,11 +13,14 @@ mod settings;
 mod sign_up;
 mod team;
 mod tokens;
+mod zone;
 
 pub use admin::AdminPage;
 pub use invite::InvitePage;
 pub use login::LoginPage;
+pub use parts::{FormError, Submit, shown};
 pub use reset::ResetPage;
 pub use settings::SettingsPage;
 pub use sign_up::SignUpPage;
 pub use team::TeamPage;
+pub use zone::ZoneSelect;

@@ -18,6 +18,7 @@ use crate::{
             state::use_newest,
         },
         search::ui::MoreLikeThis,
+        tasks::ui::TasksAbout,
         volumes::{model::VolumeKind, state::use_volumes},
     },
     ui::{Icon, LineCounts, Time, count, late, short_sha, toast, use_toasts},
@@ -123,6 +124,7 @@ fn Meta(shown: Shown) -> impl IntoView {
                     }))}
                 </Transition>
             </section>
+            <TasksAbout id=shown.id/>
             <section>
                 <h2>"Where"</h2>
                 <p class="f12 t2 wrap-any">

@@ -86,11 +86,11 @@ pub struct Comparison {
 
 /// An artifact in a tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Version {
-    kind: Kind,
-    slug: String,
-    main: GitFile,
-    files: Vec<(String, GitFile)>,
+pub struct Version {
+    pub kind: Kind,
+    pub slug: String,
+    pub main: GitFile,
+    pub files: Vec<(String, GitFile)>,
 }
 
 /// Its bytes; those of the files beside it are only named.
@@ -223,20 +223,8 @@ impl Comparison {
         Ok(left)
     }
 
-    /// The artifacts among the files of a tree, by the path of their main file, and what is none.
     fn versions(&self, bare: &Bare, listing: &Listing) -> (BTreeMap<String, Version>, Vec<Skipped>) {
-        let files: Vec<(&String, &GitFile)> = listing.files.iter().collect();
-        let entry =
-            |(path, file): &(&String, &GitFile)| Entry { path: (*path).clone(), size: file.size, executable: Some(file.executable) };
-        let entries: Vec<Entry> = files.iter().map(entry).collect();
-        let kinds: HashMap<String, Kind> = self.known.iter().map(|(path, known)| (path.clone(), known.kind)).collect();
-        let text = |index: usize| (entries[index].size <= limits::MAIN_FILE_BYTES).then(|| bare.read(files[index].1.id).ok()).flatten();
-        let plan = recognise(&entries, &kinds, text);
-        let version = |candidate: Candidate| {
-            let beside = candidate.files.into_iter().map(|(name, index)| (name, files[index].1.clone())).collect();
-            (candidate.path, Version { kind: candidate.kind, slug: candidate.slug, main: files[candidate.main].1.clone(), files: beside })
-        };
-        (plan.candidates.into_iter().map(version).collect(), plan.skipped)
+        versions(bare, listing, &self.known.iter().map(|(path, known)| (path.clone(), known.kind)).collect())
     }
 
     /// Reads a version whole; the files beside it are to be stored if there is a batch for them.
@@ -262,7 +250,22 @@ impl Comparison {
     }
 }
 
-fn beyond_limits(version: &Version) -> Option<String> {
+/// The artifacts among the files of a tree, by the path of their main file, and what is none. `kinds`: of paths that are artifacts already.
+pub fn versions(bare: &Bare, listing: &Listing, kinds: &HashMap<String, Kind>) -> (BTreeMap<String, Version>, Vec<Skipped>) {
+    let files: Vec<(&String, &GitFile)> = listing.files.iter().collect();
+    let entry = |(path, file): &(&String, &GitFile)| Entry { path: (*path).clone(), size: file.size, executable: Some(file.executable) };
+    let entries: Vec<Entry> = files.iter().map(entry).collect();
+    let text = |index: usize| (entries[index].size <= limits::MAIN_FILE_BYTES).then(|| bare.read(files[index].1.id).ok()).flatten();
+    let plan = recognise(&entries, kinds, text);
+    let version = |candidate: Candidate| {
+        let beside = candidate.files.into_iter().map(|(name, index)| (name, files[index].1.clone())).collect();
+        (candidate.path, Version { kind: candidate.kind, slug: candidate.slug, main: files[candidate.main].1.clone(), files: beside })
+    };
+    (plan.candidates.into_iter().map(version).collect(), plan.skipped)
+}
+
+/// Why a version is not taken, if it is too large.
+pub fn beyond_limits(version: &Version) -> Option<String> {
     if version.main.size > limits::MAIN_FILE_BYTES {
         return Some(format!("The main file is over {} KB.", limits::MAIN_FILE_BYTES / 1024));
     }

@@ -15,7 +15,9 @@ use super::{
         repository::Bare,
         wire::{Remote, Service},
     },
-    Told, blocking, fetch, no_branch,
+    blocking,
+    fetching::Fetching,
+    no_branch,
 };
 use crate::{
     error::{AppError, AppResult},
@@ -94,7 +96,8 @@ pub async fn import(ctx: &Ctx, job: &Job) -> AppResult<serde_json::Value> {
         let head = at.branch(&from.branch).ok_or_else(|| no_branch(&at, &from.branch))?;
         tokio::fs::create_dir_all(&staging).await?;
         let repository = tempfile::tempdir_in(&staging)?;
-        fetch(&remote, &at, repository.path(), &from.folder, (head, None), &Told { ctx, job }).await?;
+        let fetching = Fetching { remote: &remote, at: &at, path: repository.path(), folder: &from.folder, told: Some((ctx, job)) };
+        fetching.commit(head, None).await?;
         let folder = from.folder.clone();
         skipped = blocking(move || stage(repository.path(), head, &folder, &staging)).await?;
     }

@@ -21,7 +21,7 @@ use crate::{
         jobs::{self, model::JobStatus, service::NewJob},
         volumes::{self, model::VolumeKind},
     },
-    ids::{CommitId, JobId, VolumeId},
+    ids::{CommitId, JobId, TeamId, UserId, VolumeId},
     server::{context::Ctx, db::Tx},
 };
 
@@ -110,6 +110,9 @@ pub async fn link_volume(ctx: &Ctx, volume: VolumeId, input: LinkVolume) -> AppR
         elsewhere,
     };
     let mut tx = ctx.db().write_tx().await?;
+    if elsewhere {
+        store::pull_requests::remove_all(&mut tx, &volume.to_string()).await?;
+    }
     store::put(&mut tx, new).await?;
     enqueue(&mut tx, PULL, volume, now).await?;
     let data = json!({ "branch": branch, "push": input.push });
@@ -126,6 +129,7 @@ pub async fn unlink_volume(ctx: &Ctx, volume: VolumeId) -> AppResult<()> {
     if !store::remove(&mut tx, &volume.to_string()).await? {
         return Err(AppError::not_found("link"));
     }
+    store::pull_requests::remove_all(&mut tx, &volume.to_string()).await?;
     record(ctx, &mut tx, Event::new("git.unlinked").team(access.team).volume(volume)).await?;
     tx.commit().await?;
     forget_fetched(ctx, volume).await;
@@ -148,6 +152,7 @@ pub async fn forget_repositories(ctx: &Ctx, volume: VolumeId) {
 
 /// A volume goes for good.
 pub async fn forget_volume(tx: &mut Tx, volume: &str) -> AppResult<()> {
+    store::pull_requests::remove_all(tx, volume).await?;
     store::remove(tx, volume).await.map(drop)
 }
 
@@ -171,6 +176,38 @@ pub async fn pull_soon(tx: &mut Tx, volume: VolumeId, now: i64) -> AppResult<()>
 pub async fn volumes_linked_to(ctx: &Ctx, address: &str, branch: &str) -> AppResult<Vec<VolumeId>> {
     let links = store::links(ctx.db().read()).await?;
     links.iter().filter(|link| link.branch == branch && same_repository(&link.url, address)).map(LinkRow::volume).collect()
+}
+
+/// A volume that is linked to a repository.
+#[derive(Clone, Debug)]
+pub struct LinkedVolume {
+    pub volume: VolumeId,
+    pub name: String,
+    /// None: it is somebody's own.
+    pub team: Option<TeamId>,
+    pub branch: String,
+    /// The folder of the repository that it is.
+    pub folder: String,
+    pub linked_by: UserId,
+}
+
+/// Every volume that is linked to a repository, whatever the branch: nobody else is told of what happens there.
+pub async fn links_to(ctx: &Ctx, address: &str) -> AppResult<Vec<LinkedVolume>> {
+    let mut found = Vec::new();
+    for link in store::links(ctx.db().read()).await? {
+        if same_repository(&link.url, address) {
+            let access = volumes::service::unattended(ctx, link.volume()?).await?;
+            found.push(LinkedVolume {
+                volume: access.id,
+                name: access.name,
+                team: access.team,
+                linked_by: link.linked_by()?.id,
+                branch: link.branch,
+                folder: link.folder,
+            });
+        }
+    }
+    Ok(found)
 }
 
 /// A commit was made: it is pushed, if the volume is linked so. In the transaction of the commit.

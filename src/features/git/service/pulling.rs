@@ -13,15 +13,16 @@ use super::{
         store::{self, Synced},
         wire::{Advertised, Service},
     },
-    Told, Work, begin, blocking,
+    Work, begin, blocking,
     comparing::{Act, Base, Comparison, Incoming, Left, Slice},
-    fetch,
+    fetching::Fetching,
     links::SOURCE,
     no_branch,
 };
 use crate::{
     error::{AppError, AppResult, ErrorCode},
     features::{
+        accounts::{self, Action},
         analytics::service::{Event, record},
         artifacts::{
             self,
@@ -29,6 +30,11 @@ use crate::{
             service::Staging,
         },
         jobs::{self, Job},
+        notifications::{
+            self,
+            model::{NotificationKind, SubjectKind},
+            service::NewNotification,
+        },
         volumes::{
             self,
             archive::Skipped,
@@ -38,6 +44,7 @@ use crate::{
     },
     ids::{ArtifactId, CommitId},
     server::{context::Ctx, error::internal},
+    ui::plural,
 };
 
 /// Somebody may commit the same artifacts meanwhile; then everything is compared once more.
@@ -59,11 +66,6 @@ pub(super) fn head_of(work: &Work, at: &Advertised) -> AppResult<Option<Oid>> {
     }
 }
 
-async fn fetch_head(work: &Work, at: &Advertised, job: &Job, head: Oid, last: Option<Oid>) -> AppResult<()> {
-    let told = Told { ctx: &work.ctx, job };
-    fetch(&work.remote, at, &work.repository, &work.link.folder, (head, last), &told).await
-}
-
 /// What both sides are known to have.
 pub(super) fn last_of(work: &Work) -> Option<Oid> {
     work.link.last_sha.as_deref().and_then(|sha| Oid::from_str(sha).ok())
@@ -77,14 +79,15 @@ pub(super) async fn pull_in(work: &Work, at: &Advertised, job: &Job, commit: Com
         finish(work, None, work.link.last_commit()?, notice, &[], None).await?;
         return Ok(None);
     };
+    let fetching = Fetching::of(work, at, Some((&work.ctx, job)));
     if last == Some(head) {
         // What was fetched is a copy that may have been deleted.
-        fetch_head(work, at, job, head, last).await?;
+        fetching.commit(head, last).await?;
         let conflicts = work.link.conflicts()?;
         finish(work, Some(head), work.link.last_commit()?, work.link.notice.as_deref(), &conflicts, None).await?;
         return Ok(None);
     }
-    fetch_head(work, at, job, head, last).await?;
+    fetching.commit(head, last).await?;
     let path = work.repository.clone();
     let (base, distance, about) = blocking(move || {
         let bare = Bare::open(&path)?;
@@ -131,7 +134,30 @@ pub(super) async fn pull_in(work: &Work, at: &Advertised, job: &Job, commit: Com
     // What was never pushed still has to be; otherwise the repository has everything up to here.
     let in_step = if unpushed { work.link.last_commit()? } else { head_commit(ctx, work).await? };
     finish(work, Some(head), in_step, notice.as_deref(), &conflicts, Some(&pulled.report)).await?;
+    // What came with the link itself nobody pushed. What is pulled is pulled, whoever hears of it.
+    if last.is_some()
+        && let Err(error) = tell_team(work, &pulled.report, &about.message).await
+    {
+        tracing::warn!(%error, %volume, "a team was not told of a push");
+    }
     Ok(Some(pulled.report))
+}
+
+/// Tells everybody who reads the volume what came with a push: once for each commit that was made of it.
+async fn tell_team(work: &Work, report: &PullReport, message: &str) -> AppResult<()> {
+    let (volume, Some(commit)) = (work.access.id, report.commit_id) else { return Ok(()) };
+    let changed = report.created + report.updated + report.renamed + report.deleted + report.merged + report.conflicts;
+    let merge = match report.conflicts {
+        0 => String::new(),
+        conflicts => format!(" {} to be merged.", plural(conflicts, "artifact waits", "artifacts wait")),
+    };
+    let subject = message.lines().next().unwrap_or_default();
+    let text = format!("{subject}: {} changed.{merge}", plural(changed, "artifact", "artifacts"));
+    let ctx = &accounts::service::acting_at_github(&work.ctx, work.access.team, None).await?;
+    let people = volumes::service::who_may(ctx, volume, Action::Read).await?;
+    let new = NewNotification::new(NotificationKind::Push, (SubjectKind::Volume, volume), &work.access.name, &text)
+        .source(format!("pulled {commit}"));
+    notifications::service::send(ctx, &people, &NewNotification { team: work.access.team, ..new }).await
 }
 
 /// The newest commit of the volume.

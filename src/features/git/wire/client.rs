@@ -107,6 +107,16 @@ impl Advertised {
         self.refs.iter().find(|(known, _)| *known == full).map(|(_, id)| *id)
     }
 
+    /// What a whole name, such as `refs/pull/7/head`, stands for.
+    pub fn reference(&self, name: &str) -> Option<Oid> {
+        self.refs.iter().find(|(known, _)| known == name).map(|(_, id)| *id)
+    }
+
+    /// Whether it shows this commit under any name.
+    pub fn offers(&self, commit: Oid) -> bool {
+        self.refs.iter().any(|(_, id)| *id == commit)
+    }
+
     /// The branch that is shown first.
     pub fn default_branch(&self) -> Option<&str> {
         let said = self.capabilities.iter().find_map(|capability| capability.strip_prefix("symref=HEAD:refs/heads/"));

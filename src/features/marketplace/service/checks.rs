@@ -114,6 +114,17 @@ pub async fn look(ctx: &Ctx, looked: Looked<'_>, files: Vec<File>) -> AppResult<
     Ok((Report { findings, rules: report.rules }, seen))
 }
 
+/// What is about a release, and not about the text alone.
+const OF_RELEASES: [&str; 3] = ["undeclared", "licence", "typosquat"];
+
+/// What the rules find in an artifact that nobody publishes yet, such as one that a pull request would change.
+pub async fn findings_in(ctx: &Ctx, slug: &str, files: Vec<File>) -> AppResult<Vec<Finding>> {
+    let looked = Looked { slug, name: slug, licence: "", capabilities: &Capabilities::default(), owner: None };
+    let (mut report, _) = look(ctx, looked, files).await?;
+    report.findings.retain(|finding| !OF_RELEASES.contains(&finding.class.as_str()));
+    Ok(report.findings)
+}
+
 fn finding(found: llmos_scanner::Finding) -> AppResult<Finding> {
     // Both are the same JSON.
     Ok(serde_json::from_value(serde_json::to_value(found)?)?)

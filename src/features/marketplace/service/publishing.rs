@@ -61,12 +61,12 @@ struct Prepared {
 }
 
 /// What is published: from an artifact, or as it was sent.
-struct Source {
-    kind: Kind,
-    slug: String,
-    main_path: String,
-    content: Vec<u8>,
-    files: Vec<FileEntry>,
+pub(super) struct Source {
+    pub kind: Kind,
+    pub slug: String,
+    pub main_path: String,
+    pub content: Vec<u8>,
+    pub files: Vec<FileEntry>,
 }
 
 async fn source(ctx: &Ctx, input: &Publish) -> AppResult<Source> {
@@ -95,7 +95,7 @@ async fn source(ctx: &Ctx, input: &Publish) -> AppResult<Source> {
 }
 
 /// The main file's name in a release: the same wherever it was published from.
-fn main_path(kind: Kind, slug: &str) -> String {
+pub(super) fn main_path(kind: Kind, slug: &str) -> String {
     match kind {
         Kind::Skill => "SKILL.md".to_owned(),
         Kind::Tool => "TOOL.md".to_owned(),
@@ -342,8 +342,14 @@ pub async fn draft(ctx: &Ctx, artifact: crate::ids::ArtifactId) -> AppResult<Pub
 /// # Errors
 /// One sentence for each field that is wrong; a conflict for a name or a version that is taken.
 pub async fn publish(ctx: &Ctx, input: Publish) -> AppResult<SubmissionDetail> {
-    let actor = ctx.actor_with(Scope::Publish)?.id();
+    ctx.actor_with(Scope::Publish)?;
     let source = source(ctx, &input).await?;
+    publish_source(ctx, input, source).await
+}
+
+/// The same of what is read already, whose blobs are stored.
+pub(super) async fn publish_source(ctx: &Ctx, input: Publish, source: Source) -> AppResult<SubmissionDetail> {
+    let actor = ctx.actor_with(Scope::Publish)?.id();
     let wanted = input.slug.as_deref().map(str::trim).filter(|slug| !slug.is_empty()).unwrap_or(&source.slug);
     let before = Before::of(ctx, wanted).await?;
     if let Some(row) = &before.listing {

@@ -120,6 +120,19 @@ pub async fn listings_by_id(pool: &AnyPool, ids: &[ListingId]) -> AppResult<Vec<
     Ok(found)
 }
 
+crate::row! {
+    /// A listing with the repository that it says it comes from.
+    pub struct SourceRow { pub id: String, pub repository: String }
+}
+
+/// Those whose repository may be this one: `part` is of its address, in lower case. What else they have in common is for the caller to see.
+pub async fn listings_from(pool: &AnyPool, part: &str, limit: i64) -> AppResult<Vec<SourceRow>> {
+    let part = part.replace('!', "!!").replace('%', "!%").replace('_', "!_");
+    let mut sql = Sql::new("SELECT id, repository FROM listings WHERE latest_release_id IS NOT NULL AND LOWER(repository) LIKE ");
+    sql.bind(format!("%{part}%")).push(" ESCAPE '!' ORDER BY id LIMIT ").number(limit);
+    sql.fetch_all(pool).await
+}
+
 pub async fn listings_by_slug<'c>(executor: impl Executor<'c, Database = Any>, slugs: &[String]) -> AppResult<Vec<ListingRow>> {
     let mut sql = Sql::new(LISTING);
     sql.push("WHERE slug IN ").bind_list(slugs);

@@ -8,11 +8,11 @@ use leptos_router::{
 
 use super::bell::ADDRESS;
 use crate::{
-    browser::data,
+    browser::{data, push},
     features::{
         accounts::state::use_session,
         notifications::{
-            model::{Notification, NotificationGroup, NotificationKind, NotificationPage, NotificationQuery, SubjectKind},
+            model::{Notification, NotificationGroup, NotificationPage, NotificationQuery, SubjectKind},
             state::{accept_invitation, mark_all_read, mark_read, mark_subject_read, use_notification_page, use_notifications},
         },
         volumes::state::use_volumes,
@@ -48,6 +48,7 @@ pub fn NotificationsPage() -> impl IntoView {
                         <Transition>
                             {move || page.get().and_then(Result::ok).filter(|page| page.unread > 0).map(|page| view! { <ReadAll page=page reload=reload/> })}
                         </Transition>
+                        <a class="btn ghost icon-only" href="/settings/notifications" title="How you are told" aria-label="How you are told"><Icon name="settings"/></a>
                     </span>
                 </header>
                 <div class="scroll">
@@ -78,7 +79,10 @@ fn ReadAll(page: NotificationPage, reload: Callback<()>) -> impl IntoView {
         let answer = mark_all_read(newest);
         leptos::task::spawn_local(async move {
             match answer.await {
-                Ok(()) => drop(reload.try_run(())),
+                Ok(()) => {
+                    reload.try_run(());
+                    push::close(String::new()).await;
+                }
                 Err(error) => toast_error(toasts, &error),
             }
         });
@@ -108,9 +112,12 @@ fn Group(group: NotificationGroup, reload: Callback<()>) -> impl IntoView {
         SubjectKind::Artifact => "artifacts",
         SubjectKind::Team => "users",
         SubjectKind::Listing | SubjectKind::Ownership | SubjectKind::Moderation | SubjectKind::Submission | SubjectKind::Lock => "market",
+        SubjectKind::Volume => "branch",
+        SubjectKind::Tasks => "list",
     };
     let more = group.count - group.items.len() as i64;
     let (title, unread, id) = (group.title.clone(), group.unread, group.subject_id.clone());
+    let tag = group.tag();
     // Somebody who is only invited sees nothing of a team yet.
     let heading = if group.subject == SubjectKind::Team {
         view! { <h2 class="trunc">{title.clone()}</h2> }.into_any()
@@ -118,10 +125,13 @@ fn Group(group: NotificationGroup, reload: Callback<()>) -> impl IntoView {
         view! { <h2 class="trunc"><a href=group.address()>{title.clone()}</a></h2> }.into_any()
     };
     let read = move |_| {
-        let answer = mark_subject_read(id.clone());
+        let (answer, tag) = (mark_subject_read(id.clone()), tag.clone());
         leptos::task::spawn_local(async move {
             match answer.await {
-                Ok(()) => drop(reload.try_run(())),
+                Ok(()) => {
+                    reload.try_run(());
+                    push::close(tag).await;
+                }
                 Err(error) => toast_error(toasts, &error),
             }
         });
@@ -143,45 +153,26 @@ fn Group(group: NotificationGroup, reload: Callback<()>) -> impl IntoView {
                     })}
             </header>
             <ul class="rows">
-                {items.into_iter().map(|one| view! { <Row address=group.address_of(&one.spot) about=group.subject one=one reload=reload/> }).collect_view()}
+                {items.into_iter().map(|one| view! { <Row address=group.address_of(&one.spot) about=group.subject tag=group.tag() one=one reload=reload/> }).collect_view()}
             </ul>
             {(more > 0).then(|| view! { <p class="hint">{format!("and {}", plural(more, "older one", "older ones"))}</p> })}
         </section>
     }
 }
 
-/// What somebody did.
-fn deed(one: &Notification, about: SubjectKind) -> &'static str {
-    match (one.kind, one.spot.thread_id.is_some()) {
-        (NotificationKind::Reply, _) if about == SubjectKind::Listing => "answered your review",
-        (NotificationKind::Mention, true) => "named you in a comment",
-        (NotificationKind::Mention, false) => "named you",
-        (NotificationKind::Reply, _) => "commented",
-        (NotificationKind::Invitation, _) => "invites you",
-        (NotificationKind::Decision, _) => "decided on what you submitted",
-        (NotificationKind::Moderation, _) => "decided about your item",
-        (NotificationKind::Report, _) => "reported an item",
-        (NotificationKind::Appeal, _) => "asks for another look",
-        (NotificationKind::Quarantine, _) => "disabled what is installed",
-        (NotificationKind::Update, _) => "published a new version",
-        (NotificationKind::Updated, _) => "set this volume to update by itself",
-        (NotificationKind::CoOwner, _) => "made you a co-owner",
-        (NotificationKind::Owner, _) => "made you the owner",
-    }
-}
-
 #[component]
-fn Row(one: Notification, about: SubjectKind, address: String, reload: Callback<()>) -> impl IntoView {
+fn Row(one: Notification, about: SubjectKind, tag: String, address: String, reload: Callback<()>) -> impl IntoView {
     let id = one.id;
     let unread = one.read_at.is_none();
-    let words = deed(&one, about);
+    let words = one.kind.deed(about, &one.spot);
     let name = one.actor.name.clone();
     // The address opens at once; that it was read is told beside that.
     let opened = move |_| {
         if unread {
-            let answer = mark_read(vec![id]);
+            let (answer, tag) = (mark_read(vec![id]), tag.clone());
             leptos::task::spawn_local(async move {
                 let _ = answer.await;
+                push::close(tag).await;
             });
         }
     };

@@ -66,6 +66,9 @@ pub struct Repository {
 pub struct Account {
     #[serde(default, deserialize_with = "or_default")]
     pub login: String,
+    /// 0 where the event does not say.
+    #[serde(default, deserialize_with = "or_default")]
+    pub id: i64,
 }
 
 /// Who made a commit, or pushed it.
@@ -160,8 +163,14 @@ pub struct PullRequest {
     pub state: String,
     #[serde(default, deserialize_with = "or_default")]
     pub draft: bool,
+    /// Not said where the event is about a review.
     #[serde(default, deserialize_with = "or_default")]
     pub merged: bool,
+    #[serde(default)]
+    pub merged_at: Option<String>,
+    /// RFC 3339, as all times of GitHub.
+    #[serde(default, deserialize_with = "or_default")]
+    pub updated_at: String,
     #[serde(default)]
     pub merge_commit_sha: Option<String>,
     #[serde(default, deserialize_with = "or_default")]
@@ -190,6 +199,8 @@ pub struct Review {
     pub user: Account,
     #[serde(default, deserialize_with = "or_default")]
     pub html_url: String,
+    #[serde(default, deserialize_with = "or_default")]
+    pub submitted_at: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -217,6 +228,16 @@ pub struct Issue {
     pub user: Account,
     #[serde(default)]
     pub assignee: Option<Account>,
+    #[serde(default, deserialize_with = "or_default")]
+    pub labels: Vec<Label>,
+    #[serde(default, deserialize_with = "or_default")]
+    pub updated_at: String,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Label {
+    #[serde(default, deserialize_with = "or_default")]
+    pub name: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -252,6 +273,13 @@ pub struct ReleaseEvent {
     pub release: Release,
     #[serde(default, deserialize_with = "or_default")]
     pub sender: Account,
+}
+
+impl Account {
+    /// The id there, as accounts here are linked to it.
+    pub fn github(&self) -> Option<i64> {
+        (self.id != 0).then_some(self.id)
+    }
 }
 
 /// GitHub writes null for what is not there.

@@ -3,7 +3,9 @@
 mod delivery;
 mod events;
 mod headers;
+mod tags;
 
 pub use delivery::*;
 pub use events::*;
 pub use headers::*;
+pub use tags::*;

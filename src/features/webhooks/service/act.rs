@@ -3,6 +3,10 @@
 //! One job works off what waits of its repository, however many came: a queue of its own for each delivery would be read again and again
 //! for the one whose turn it is.
 
+mod issues;
+mod pull_requests;
+mod releases;
+
 use std::{
     collections::BTreeSet,
     mem,
@@ -14,7 +18,7 @@ use serde_json::{Value, json};
 
 use super::{
     super::{
-        model::{DeliveryState, Event, Push, read_event},
+        model::{DeliveryState, Event, Push, Repository, read_event, repository_name},
         store::deliveries::{self as store, Ended, Waiting},
     },
     intake::unpack,
@@ -30,11 +34,14 @@ use crate::{
         },
     },
     server::{
+        clock,
         context::Ctx,
         db::{Engine, Tx},
     },
     ui::plural,
 };
+
+pub use releases::{RELEASE, take_release};
 
 pub const DELIVER: &str = "webhooks.deliver";
 
@@ -50,26 +57,59 @@ struct Turn {
     repository: String,
 }
 
-/// What was done because of a delivery, in sentences; none: nothing acts on it.
+/// What was done because of a delivery, in sentences; or why nothing was.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Done {
     pub sentences: Vec<String>,
+    pub acted: bool,
 }
 
 impl Done {
     pub fn one(sentence: impl Into<String>) -> Self {
-        Self { sentences: vec![sentence.into()] }
+        Self { sentences: vec![sentence.into()], acted: true }
+    }
+
+    /// Nothing, and why.
+    pub fn nothing(why: impl Into<String>) -> Self {
+        Self { sentences: vec![why.into()], acted: false }
+    }
+}
+
+/// Whoever has no volume that is linked to a repository is told nothing of it.
+fn none_linked(repository: &str) -> Done {
+    Done::nothing(format!("No volume is linked to {repository}."))
+}
+
+/// How an event came.
+pub struct Heard<'a> {
+    /// The id of its delivery, in the order in which they were stored.
+    delivery: &'a str,
+    received_at: i64,
+}
+
+impl Heard<'_> {
+    /// A time that the event says; when it came, where it says none.
+    fn at(&self, said: &str) -> i64 {
+        clock::parse_rfc3339(said).unwrap_or(self.received_at)
+    }
+
+    fn repository(&self, repository: &Repository) -> Option<String> {
+        repository_name(&repository.full_name)
     }
 }
 
 /// Whatever acts on an event has its arm here. It may be begun more than once for the same delivery, and has to come to the same end.
 /// An error of the moment ([`ErrorCode::Unavailable`], [`ErrorCode::Internal`]) is tried again before the next delivery of the repository has its
 /// turn; any other is kept with the delivery, which an administrator may replay.
-async fn act(ctx: &Ctx, event: &Event) -> AppResult<Done> {
+async fn act(ctx: &Ctx, event: &Event, heard: &Heard<'_>) -> AppResult<Done> {
     match event {
         Event::Ping(_) => Ok(Done::one("Answered.")),
         Event::Push(push) => pull(ctx, push).await,
-        Event::PullRequest(_) | Event::PullRequestReview(_) | Event::Issues(_) | Event::Release(_) | Event::Other => Ok(Done::default()),
+        Event::PullRequest(event) => pull_requests::follow(ctx, event, heard).await,
+        Event::PullRequestReview(event) => pull_requests::review(ctx, event, heard).await,
+        Event::Issues(event) => issues::follow(ctx, event, heard).await,
+        Event::Release(event) => releases::publish(ctx, event, heard).await,
+        Event::Other => Ok(Done::default()),
     }
 }
 
@@ -78,7 +118,7 @@ async fn pull(ctx: &Ctx, push: &Push) -> AppResult<Done> {
     let Some(branch) = push.branch() else { return Ok(Done::default()) };
     let volumes = git::service::volumes_linked_to(ctx, &push.repository.clone_url, branch).await?;
     if volumes.is_empty() {
-        return Ok(Done::default());
+        return Ok(Done::nothing(format!("No volume is linked to the branch “{branch}” of {}.", push.repository.full_name)));
     }
     let now = ctx.now();
     let mut tx = ctx.db().write_tx().await?;
@@ -174,7 +214,7 @@ async fn later(ctx: &Ctx, spent: &Job, repository: &str, error: AppError, attemp
 async fn act_on(ctx: &Ctx, waiting: &Waiting) -> AppResult<Done> {
     let payload = unpack(&store::payload(ctx.db().read(), &waiting.id).await?)?;
     let event = read_event(&waiting.event, &payload).map_err(AppError::invalid)?;
-    act(ctx, &event).await
+    act(ctx, &event, &Heard { delivery: &waiting.id, received_at: waiting.received_at }).await
 }
 
 /// What became of deliveries, on its way to the database.
@@ -190,8 +230,8 @@ impl Notes<'_> {
         let attempts = waiting.attempts + 1;
         let again = |error: &AppError| matches!(error.code, ErrorCode::Unavailable | ErrorCode::Internal) && attempts < ATTEMPTS;
         let (state, sentences, error) = match outcome {
-            Ok(Done { sentences }) if sentences.is_empty() => (DeliveryState::Ignored, sentences, None),
-            Ok(Done { sentences }) => (DeliveryState::Done, sentences, None),
+            Ok(Done { sentences, acted: false }) => (DeliveryState::Ignored, sentences, None),
+            Ok(Done { sentences, acted: true }) => (DeliveryState::Done, sentences, None),
             Err(error) if again(&error) => (DeliveryState::Received, Vec::new(), Some(error)),
             Err(error) => (DeliveryState::Failed, Vec::new(), Some(error)),
         };

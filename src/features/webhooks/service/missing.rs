@@ -1,7 +1,7 @@
 //! Looking for what GitHub sent and is not here, and asking for it again: it keeps deliveries for three days, and does not send one a second
 //! time by itself.
 
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
 
 use reqwest::{Method, Response, StatusCode, header};
 use serde::{Deserialize, de::DeserializeOwned};
@@ -17,7 +17,7 @@ use crate::{
         accounts::service::require_administrator,
         jobs::service::{NewJob, enqueue},
     },
-    server::{clock, context::Ctx},
+    server::{clock, context::Ctx, github::Api},
 };
 
 /// The job that looks, at start and hourly.
@@ -33,9 +33,6 @@ const LOOK_AGAIN_MS: i64 = 5 * clock::MINUTE;
 const SENT_MAX: i64 = 5;
 const ASKED_MAX: usize = 200;
 const PAGES_MAX: usize = 200;
-const TRIES: u32 = 3;
-/// A limit of requests that lasts longer is waited for by the next check.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 #[derive(Deserialize)]
 struct Hook {
@@ -85,7 +82,7 @@ async fn check_soon(ctx: &Ctx) -> AppResult<()> {
 pub async fn check_missing(ctx: &Ctx) -> AppResult<Value> {
     let config = &ctx.state.config;
     let Some(token) = &config.github_token else { return Ok(json!({ "token": false })) };
-    let api = Api { ctx, token, base: config.github_api_url.trim_end_matches('/') };
+    let api = Api::new(config, token.clone())?;
     let mut repositories: Vec<String> = config.webhook_repositories.iter().filter_map(|name| repository_name(name)).collect();
     repositories.extend(secrets::list(ctx.db().read()).await?.into_iter().map(|secret| secret.repository));
     repositories.sort();
@@ -95,7 +92,7 @@ pub async fn check_missing(ctx: &Ctx) -> AppResult<Value> {
     for repository in &repositories {
         let mut check =
             MissingCheck { repository: repository.clone(), sent: 0, missing: 0, asked_again: 0, error: None, updated_at: ctx.now() };
-        if let Err(error) = look(&api, &mut check).await {
+        if let Err(error) = look(ctx, &api, &mut check).await {
             tracing::info!(%error, repository, "it could not be found out which deliveries are missing");
             check.error = Some(error.message);
         }
@@ -114,14 +111,14 @@ pub async fn check_missing(ctx: &Ctx) -> AppResult<Value> {
     Ok(json!({ "repositories": repositories.len(), "askedAgain": asked_again }))
 }
 
-async fn look(api: &Api<'_>, check: &mut MissingCheck) -> AppResult<()> {
-    let Some(site) = &api.ctx.state.config.site_url else {
+async fn look(ctx: &Ctx, api: &Api, check: &mut MissingCheck) -> AppResult<()> {
+    let Some(site) = &ctx.state.config.site_url else {
         return Err(AppError::invalid("Set SITE_URL: it tells which of the repository's webhooks is this server's."));
     };
     let ours = format!("{site}/webhook/github");
     let hooks_path = format!("/repos/{}/hooks", check.repository);
     let mut hooks = Vec::new();
-    api.pages(&format!("{hooks_path}?per_page=100"), |page: Vec<Hook>| {
+    pages(api, &format!("{hooks_path}?per_page=100"), |page: Vec<Hook>| {
         hooks.extend(page.into_iter().filter(|hook| hook.active && hook.config.url.trim_end_matches('/') == ours));
         true
     })
@@ -130,11 +127,11 @@ async fn look(api: &Api<'_>, check: &mut MissingCheck) -> AppResult<()> {
         return Err(AppError::invalid(format!("The repository has no active webhook to {ours}.")));
     }
     for hook in hooks {
-        let now = api.ctx.now();
+        let now = ctx.now();
         // The newest comes first: of each delivery the last attempt, and how often it was sent.
         let mut sent: HashMap<String, (i64, i64)> = HashMap::new();
         let deliveries_path = format!("{hooks_path}/{}/deliveries", hook.id);
-        api.pages(&format!("{deliveries_path}?per_page=100"), |page: Vec<Sent>| {
+        pages(api, &format!("{deliveries_path}?per_page=100"), |page: Vec<Sent>| {
             let mut goes_on = true;
             for one in page {
                 let at = one.delivered_at.parse::<jiff::Timestamp>().map_or(now, jiff::Timestamp::as_millisecond);
@@ -150,7 +147,7 @@ async fn look(api: &Api<'_>, check: &mut MissingCheck) -> AppResult<()> {
         })
         .await?;
         let guids: Vec<String> = sent.keys().cloned().collect();
-        for known in store::known(api.ctx.db().read(), &guids).await? {
+        for known in store::known(ctx.db().read(), &guids).await? {
             sent.remove(&known);
         }
         check.sent += guids.len() as i64;
@@ -159,96 +156,53 @@ async fn look(api: &Api<'_>, check: &mut MissingCheck) -> AppResult<()> {
         let mut missing: Vec<i64> = sent.into_values().filter(|(_, times)| *times < SENT_MAX).map(|(id, _)| id).collect();
         missing.sort_unstable();
         for id in missing.into_iter().take(ASKED_MAX) {
-            api.ask(Method::POST, &format!("{}{deliveries_path}/{id}/attempts", api.base)).await?;
+            ask(api, Method::POST, &format!("{}{deliveries_path}/{id}/attempts", api.base)).await?;
             check.asked_again += 1;
         }
     }
     Ok(())
 }
 
-/// GitHub's API, as far as it is needed here.
-struct Api<'a> {
-    ctx: &'a Ctx,
-    token: &'a str,
-    base: &'a str,
+/// Reads page after page, until there is none or `take` has enough.
+async fn pages<T: DeserializeOwned>(api: &Api, path: &str, mut take: impl FnMut(Vec<T>) -> bool) -> AppResult<()> {
+    let mut next = Some(format!("{}{path}", api.base));
+    for _ in 0..PAGES_MAX {
+        let Some(url) = next else { return Ok(()) };
+        let response = ask(api, Method::GET, &url).await?;
+        // Nowhere else: the token goes along.
+        next = response
+            .headers()
+            .get(header::LINK)
+            .and_then(|link| next_of(link.to_str().ok()?))
+            .filter(|url| url.starts_with(&format!("{}/", api.base)));
+        let page = response.json().await.map_err(|error| unexpected(&error))?;
+        if !take(page) {
+            return Ok(());
+        }
+    }
+    Ok(())
 }
 
-impl Api<'_> {
-    /// Reads page after page, until there is none or `take` has enough.
-    async fn pages<T: DeserializeOwned>(&self, path: &str, mut take: impl FnMut(Vec<T>) -> bool) -> AppResult<()> {
-        let mut next = Some(format!("{}{path}", self.base));
-        for _ in 0..PAGES_MAX {
-            let Some(url) = next else { return Ok(()) };
-            let response = self.ask(Method::GET, &url).await?;
-            // Nowhere else: the token goes along.
-            next = response
-                .headers()
-                .get(header::LINK)
-                .and_then(|link| next_of(link.to_str().ok()?))
-                .filter(|url| url.starts_with(&format!("{}/", self.base)));
-            let page = response.json().await.map_err(|error| unexpected(&error))?;
-            if !take(page) {
-                return Ok(());
-            }
-        }
-        Ok(())
-    }
-
-    /// Asks, and waits where GitHub says so or has a fault of the moment.
-    async fn ask(&self, method: Method, url: &str) -> AppResult<Response> {
-        let mut attempt = 1;
-        loop {
-            let request = self.ctx.state.http.request(method.clone(), url).bearer_auth(self.token);
-            let request = request.header("accept", "application/vnd.github+json").header("x-github-api-version", "2022-11-28");
-            let wait = match request.send().await {
-                Ok(response) if response.status().is_success() => return Ok(response),
-                Ok(response) => wait_of(&response, attempt)?,
-                Err(error) => {
-                    tracing::info!(error = %crate::server::error::chain(&error), "GitHub's API");
-                    Duration::from_secs(u64::from(attempt))
+/// Asks; what GitHub refuses is said in a sentence.
+async fn ask(api: &Api, method: Method, url: &str) -> AppResult<Response> {
+    api.ask(method, url, None)
+        .await
+        .map_err(|error| AppError { message: format!("{} It is asked again within the hour.", error.message), ..error })?
+        .map_err(|status| {
+            AppError::invalid(match status {
+                StatusCode::NOT_FOUND => {
+                    "GitHub does not show the webhooks of this repository to GITHUB_TOKEN: it needs the right to read and write them."
+                        .to_owned()
                 }
-            };
-            if attempt == TRIES {
-                return Err(AppError::new(ErrorCode::Unavailable, "GitHub's API does not answer now; it is asked again within the hour."));
-            }
-            attempt += 1;
-            tokio::time::sleep(wait).await;
-        }
-    }
+                StatusCode::UNAUTHORIZED => "GitHub does not know GITHUB_TOKEN: make a new one.".to_owned(),
+                status => format!("GitHub refused to say what it has sent ({}).", status.as_u16()),
+            })
+        })
 }
 
 fn unexpected(error: &reqwest::Error) -> AppError {
     tracing::info!(error = %crate::server::error::chain(error), "GitHub's API");
     AppError::new(ErrorCode::Unavailable, "GitHub's API answered something else than it documents.")
-}
-
-/// How long to wait before the next try; an error where there is no use in one.
-fn wait_of(response: &Response, attempt: u32) -> AppResult<Duration> {
-    let number = |name: &str| response.headers().get(name)?.to_str().ok()?.parse::<u64>().ok();
-    let status = response.status();
-    let limited = status == StatusCode::TOO_MANY_REQUESTS
-        || status == StatusCode::FORBIDDEN && (number("retry-after").is_some() || number("x-ratelimit-remaining") == Some(0));
-    if limited {
-        let wait = number("retry-after").map_or(LONGEST_WAIT * 2, Duration::from_secs);
-        return if wait <= LONGEST_WAIT {
-            Ok(wait)
-        } else {
-            Err(AppError::new(
-                ErrorCode::Unavailable,
-                "GitHub's API has had enough requests of this token; it is asked again within the hour.",
-            ))
-        };
-    }
-    if status.is_server_error() {
-        return Ok(Duration::from_secs(u64::from(attempt)));
-    }
-    Err(AppError::invalid(match status {
-        StatusCode::NOT_FOUND => {
-            "GitHub does not show the webhooks of this repository to GITHUB_TOKEN: it needs the right to read and write them.".to_owned()
-        }
-        StatusCode::UNAUTHORIZED => "GitHub does not know GITHUB_TOKEN: make a new one.".to_owned(),
-        status => format!("GitHub refused to say what it has sent ({}).", status.as_u16()),
-    }))
 }
 
 /// The address behind `rel="next"`.

@@ -60,6 +60,9 @@ fn Detail(detail: DeliveryDetail, back: String, again: Fetched<DeliveryDetail>) 
     };
     let about = if delivery.repository.is_empty() { String::new() } else { format!(" to {}", delivery.repository) };
     let effect = |words: String| view! { <li><Icon name="check"/><span>{words}</span></li> };
+    // Why nothing was done stands there in place of what was.
+    let (done, why) = if state == DeliveryState::Ignored { (Vec::new(), delivery.done.join(" ")) } else { (delivery.done, String::new()) };
+    let why = if why.is_empty() { "Nothing acts on it".to_owned() } else { why };
     let from = match listed {
         Some(true) => " in GitHub’s list",
         Some(false) => " not in GitHub’s list",
@@ -88,8 +91,8 @@ fn Detail(detail: DeliveryDetail, back: String, again: Fetched<DeliveryDetail>) 
                 <ul class="effects">
                     <li><Icon name="check"/><span>"Signature matched"<small>{signed_by}</small></span></li>
                     <li><Icon name="check"/><span>"Stored before it was answered"<small><Time at=delivery.received_at/></small></span></li>
-                    {delivery.done.into_iter().map(effect).collect_view()}
-                    {(state == DeliveryState::Ignored).then(|| view! { <li><Icon name="dashed"/><span>"Nothing acts on it"</span></li> })}
+                    {done.into_iter().map(effect).collect_view()}
+                    {(state == DeliveryState::Ignored).then(|| view! { <li><Icon name="dashed"/><span>{why}</span></li> })}
                     {(state == DeliveryState::Received).then(|| view! { <li><Icon name="half"/><span>"It waits for its turn"</span></li> })}
                     {delivery
                         .error

@@ -279,7 +279,8 @@ fn result_words(delivery: &Delivery) -> String {
             Some(error) => format!("{error} It is tried again."),
             None => "It waits for its turn.".to_owned(),
         },
-        DeliveryState::Ignored => "Stored, not acted on".to_owned(),
+        DeliveryState::Ignored if delivery.done.is_empty() => "Stored, not acted on".to_owned(),
+        DeliveryState::Ignored => delivery.done.join(" "),
         DeliveryState::Done => delivery.done.join(" "),
     };
     match delivery.repeats {

@@ -1,4 +1,4 @@
-//! One's own account: profile, security, tokens, keys, teams, data.
+//! One's own account: profile, security, notifications, tokens, keys, teams, data.
 
 mod account_data;
 mod profile;
@@ -10,11 +10,12 @@ use leptos::prelude::*;
 
 use super::frame::{Part, PartBar, PartsPane, part_words, use_part};
 use crate::{
-    browser::{editor, offline, page, response},
+    browser::{editor, offline, page, push, response},
     error::AppError,
     features::{
         accounts::state::{SettingsData, use_session},
         marketplace::{state::use_keys, ui::PublisherKeys},
+        notifications::{state::use_notification_settings, ui::NotificationSettings},
         search::ui::OfflineSearch,
     },
     ui::{ErrorView, Icon, Loading, PageTitle, Suspense, Transition, late},
@@ -25,9 +26,10 @@ use security::Security;
 use teams::Teams;
 use tokens::Tokens;
 
-const PARTS: [Part; 7] = [
+const PARTS: [Part; 8] = [
     Part { slug: "profile", icon: "user", words: "Profile" },
     Part { slug: "security", icon: "lock", words: "Security" },
+    Part { slug: "notifications", icon: "bell", words: "Notifications" },
     Part { slug: "tokens", icon: "key", words: "API tokens" },
     Part { slug: "keys", icon: "signed", words: "Publishing keys" },
     Part { slug: "teams", icon: "users", words: "Teams" },
@@ -41,6 +43,7 @@ pub fn SettingsPage() -> impl IntoView {
     let (part, show) = use_part("profile");
     let data = SettingsData::new(part);
     let keys = use_keys(Memo::new(move |_| part.with(|part| part == "keys")));
+    let told = use_notification_settings(Memo::new(move |_| part.with(|part| part == "notifications")));
     let title = Signal::derive(move || part.with(|part| part_words(&PARTS, part)).to_owned());
     view! {
         <PageTitle text=title/>
@@ -73,6 +76,7 @@ pub fn SettingsPage() -> impl IntoView {
                                         (Ok(me), "profile") => late(|| view! { <Profile me=me/> }).into_any(),
                                         // These read further answers.
                                         (Ok(me), "security") => view! { <Security me=me data=data/> }.into_any(),
+                                        (Ok(me), "notifications") => view! { <NotificationSettings account_zone=me.time_zone settings=told/> }.into_any(),
                                         (Ok(_), "tokens") => view! { <Tokens data=data/> }.into_any(),
                                         (Ok(me), "keys") => view! { <PublisherKeys account=me.person.id keys=keys/> }.into_any(),
                                         (Ok(me), "teams") => late(|| view! { <Teams me=me/> }).into_any(),
@@ -96,5 +100,6 @@ pub fn SettingsPage() -> impl IntoView {
 async fn leave() {
     editor::forget_all().await;
     offline::forget().await;
+    push::forget().await;
     page::go("/login");
 }

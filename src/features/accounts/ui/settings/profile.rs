@@ -10,7 +10,10 @@ use crate::{
     features::accounts::{
         model::{Me, UpdateMe},
         state::{Running, use_session},
-        ui::parts::{FormError, Submit},
+        ui::{
+            parts::{FormError, Submit},
+            zone::ZoneSelect,
+        },
     },
     ui::{Avatar, Field, Icon, SingleKeysSwitch, toast, use_toasts},
 };
@@ -113,61 +116,11 @@ fn NameAndZone(me: Me) -> impl IntoView {
                 <FormError error=running.error beside=&["name"]/>
                 <div class="form-2">
                     <Field id="profile-name" name="name" label="Name" value=name autocomplete="name" required=true error=running.error/>
-                    <ZoneSelect zone=zone/>
+                    <ZoneSelect zone=zone hint="Times in sessions are shown in it. With UTC they follow each device."/>
                 </div>
                 <footer class="row"><Submit busy=running.busy words="Save" running="Saving"/></footer>
             </form>
         </section>
-    }
-}
-
-/// The zones are the browser's own list: it knows them all, and we need not carry them.
-#[component]
-fn ZoneSelect(zone: RwSignal<String>) -> impl IntoView {
-    let zones = RwSignal::new(vec![zone.get_untracked()]);
-    let here = RwSignal::new(None::<String>);
-    Effect::new(move |_| {
-        let mut known = page::time_zones();
-        let own = zone.get_untracked();
-        // Such as UTC, which not every browser lists.
-        for extra in [own, "UTC".to_owned()] {
-            if !known.contains(&extra) {
-                known.insert(0, extra);
-            }
-        }
-        zones.set(known);
-        here.set(page::time_zone());
-    });
-    view! {
-        <div class="field">
-            <label for="time-zone">"Time zone"</label>
-            <span class="select">
-                <select class="input" id="time-zone" name="timeZone" aria-describedby="time-zone-hint" on:change=move |event| zone.set(event_target_value(&event))>
-                    {move || {
-                        let own = zone.get();
-                        zones
-                            .get()
-                            .into_iter()
-                            .map(|name| {
-                                let chosen = name == own;
-                                let words = name.replace('_', " ");
-                                view! { <option value=name prop:selected=chosen selected=chosen>{words}</option> }
-                            })
-                            .collect_view()
-                    }}
-                </select>
-                <Icon name="chev-d"/>
-            </span>
-            <span class="hint" id="time-zone-hint">"Times in sessions are shown in it. With UTC they follow each device."</span>
-            {move || {
-                here.get()
-                    .filter(|here| *here != zone.get())
-                    .map(|here| {
-                        let words = format!("This device is in {}: use it", here.replace('_', " "));
-                        view! { <span class="hint"><button type="button" class="link" on:click=move |_| zone.set(here.clone())>{words}</button></span> }
-                    })
-            }}
-        </div>
     }
 }
 

@@ -17,9 +17,12 @@ use super::{
 use crate::{
     browser::response,
     error::AppError,
-    features::accounts::{
-        model::{Action, Role, Team},
-        state::TeamData,
+    features::{
+        accounts::{
+            model::{Action, Role, Team},
+            state::TeamData,
+        },
+        tasks::ui::Tasks,
     },
     ui::{ErrorView, Loading, PageError, PageTitle},
 };
@@ -27,8 +30,9 @@ use agents::Agents;
 use members::Members;
 use settings::TeamSettings;
 
-const PARTS: [(Part, Action); 5] = [
+const PARTS: [(Part, Action); 6] = [
     (Part { slug: "members", icon: "users", words: "Members" }, Action::Read),
+    (Part { slug: "tasks", icon: "list", words: "Tasks" }, Action::Read),
     (Part { slug: "invitations", icon: "link", words: "Invitations" }, Action::Invite),
     (Part { slug: "agents", icon: "agent", words: "Agents" }, Action::ManageAgents),
     (Part { slug: "audit", icon: "log", words: "Audit log" }, Action::ReadAudit),
@@ -84,6 +88,7 @@ fn TeamFrame(team: Team, part: Memo<String>, show: Memo<&'static str>, data: Tea
                             let team = team.get_value();
                             match part.get().as_str() {
                                 "members" => view! { <Members team=team data=data/> }.into_any(),
+                                "tasks" => view! { <Tasks team=team tasks=data.tasks members=data.members/> }.into_any(),
                                 "invitations" if team.role.allows(Action::Invite) => {
                                     view! { <Invitations path=format!("/teams/{}/invitations", team.id) own=Some(team.role) invitations=data.invitations/> }.into_any()
                                 }
@@ -126,8 +131,8 @@ mod tests {
     #[test]
     fn each_role_sees_what_it_may_do() {
         let slugs = |role| parts_for(role).into_iter().map(|part| part.slug).collect::<Vec<_>>();
-        assert_eq!(slugs(Role::Viewer), ["members", "settings"]);
-        assert_eq!(slugs(Role::Maintainer), ["members", "invitations", "agents", "settings"]);
+        assert_eq!(slugs(Role::Viewer), ["members", "tasks", "settings"]);
+        assert_eq!(slugs(Role::Maintainer), ["members", "tasks", "invitations", "agents", "settings"]);
         assert_eq!(slugs(Role::Owner).len(), PARTS.len());
     }
 }

@@ -1,0 +1,91 @@
+// How one is told, set by keyboard; and what a browser that may not show messages says.
+import { api, checkAccessible, createTeam, expect, ready, test } from "../fixtures/index.js";
+
+type Preferences = { kinds: { kind: string; push: boolean }[]; teams: { team: string; level: string }[]; quiet?: { from: number; to: number }; timeZone?: string };
+
+test("what one is told is chosen by keyboard and is there after a reload @phone", async ({ page, account }) => {
+  void account;
+  const request = page.context().request;
+  const team = await createTeam(request, "Harbor");
+  await page.goto("/notifications");
+  await ready(page);
+  await page.getByRole("link", { name: "How you are told" }).focus();
+  await page.keyboard.press("Enter");
+  await page.waitForURL("**/settings/notifications");
+  await expect(page.getByRole("heading", { name: "What you are told" })).toBeVisible();
+  await checkAccessible(page);
+  expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
+
+  const answers = page.getByLabel("Push: Somebody answers you");
+  await answers.focus();
+  await expect(answers).toBeChecked();
+  await page.keyboard.press("Space");
+  const level = page.getByLabel("From Harbor");
+  await level.focus();
+  await level.press("o");
+  await expect(level).toHaveValue(`${team.id}:mentions`);
+  await page.getByLabel("Keep quiet at night").focus();
+  await page.keyboard.press("Space");
+  await page.getByLabel("From", { exact: true }).fill("21:30");
+  // Without a choice it is that of the device.
+  const zone = await page.evaluate(() => Intl.DateTimeFormat().resolvedOptions().timeZone);
+  await expect(page.getByLabel("Time zone")).toHaveValue(zone);
+  await page.getByRole("button", { name: "Save" }).focus();
+  await page.keyboard.press("Enter");
+  await expect(page.getByText("Saved", { exact: true })).toBeVisible();
+
+  await page.reload();
+  await ready(page);
+  await expect(page.getByLabel("Push: Somebody answers you")).not.toBeChecked();
+  await expect(page.getByLabel("Push: Somebody names you")).toBeChecked();
+  await expect(page.getByLabel("From Harbor")).toHaveValue(`${team.id}:mentions`);
+  await expect(page.getByLabel("Keep quiet at night")).toBeChecked();
+  await expect(page.getByLabel("From", { exact: true })).toHaveValue("21:30");
+  const preferences = await api<Preferences>(request, "GET", "/notifications/preferences");
+  expect(preferences.quiet).toEqual({ from: 21 * 60 + 30, to: 7 * 60 });
+  expect(preferences.timeZone).toBe(zone);
+});
+
+test("devices are listed, and one that is gone is removed", async ({ page, account }) => {
+  void account;
+  const request = page.context().request;
+  // A browser without a screen subscribes to no push service: here is one that somebody else's did.
+  const device = { endpoint: "https://push.example/a", p256dh: "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4", auth: "BTBZMqHH6r4Tts7J_aSIgg" };
+  await api(request, "POST", "/notifications/devices", { ...device, name: "Old phone" });
+  await page.goto("/settings/notifications");
+  await ready(page);
+  await expect(page.getByText("Old phone")).toBeVisible();
+  await checkAccessible(page);
+  await page.getByRole("button", { name: "Remove Old phone" }).click();
+  await expect(page.getByText("No device yet")).toBeVisible();
+});
+
+test("what cannot take messages says why", async ({ page, account }) => {
+  void account;
+  await page.addInitScript(() => Object.defineProperty(Notification, "permission", { get: () => "denied" }));
+  await page.goto("/settings/notifications");
+  await ready(page);
+  await expect(page.getByText("You have told this browser not to show messages")).toBeVisible();
+  await expect(page.getByRole("button", { name: "Turn on" })).toHaveCount(0);
+});
+
+test("the service worker shows what comes, and is never an old one", async ({ page, account }) => {
+  void account;
+  const worker = await page.context().request.get("/sw.js");
+  expect(worker.headers()["cache-control"]).toBe("no-cache");
+  expect(worker.headers()["content-type"]).toContain("javascript");
+  await page.goto("/settings/notifications");
+  await page.evaluate(async () => {
+    await navigator.serviceWorker.register("/sw.js");
+    await navigator.serviceWorker.ready;
+  });
+});
+
+test("the choices work without JavaScript @noscript", async ({ page, account }) => {
+  void account;
+  await page.goto("/settings/notifications");
+  await page.getByLabel("Push: Somebody names you").uncheck();
+  await page.getByRole("button", { name: "Save" }).click();
+  await page.waitForURL("**/settings/notifications");
+  await expect(page.getByLabel("Push: Somebody names you")).not.toBeChecked();
+});

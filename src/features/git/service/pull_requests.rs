@@ -1,0 +1,95 @@
+//! Pull requests as their events tell of them, kept with each volume that is linked to the branch that they go to.
+
+use super::super::{
+    model::{PULLS_SHOWN, PullRequest, PullState},
+    store::pull_requests::{self as store, Pull, Which},
+};
+use crate::{
+    error::AppResult,
+    features::{accounts::Action, volumes},
+    ids::VolumeId,
+    server::{context::Ctx, db::Tx},
+};
+
+/// What an event says of a pull request.
+pub struct PullNews<'a> {
+    /// `owner/name` in lower case.
+    pub repository: &'a str,
+    pub number: i64,
+    pub title: &'a str,
+    pub author: &'a str,
+    pub url: &'a str,
+    pub state: PullState,
+    pub draft: bool,
+    pub head_sha: &'a str,
+    /// When it last changed, in UTC milliseconds, and the delivery that says so: of the same second the later one counts.
+    pub at: i64,
+    pub delivery: &'a str,
+}
+
+/// What an event says of a review.
+pub struct ReviewNews<'a> {
+    /// GitHub's number of it.
+    pub id: i64,
+    pub reviewer: &'a str,
+    /// `approved`, `changes_requested` or `dismissed`; what only comments decides nothing.
+    pub state: &'a str,
+    pub at: i64,
+}
+
+/// The pull requests of a volume that the caller may read: the open ones, then those that changed last.
+pub async fn list_pull_requests(ctx: &Ctx, volume: VolumeId) -> AppResult<Vec<PullRequest>> {
+    volumes::service::authorise(ctx, volume, Action::Read).await?;
+    let pool = ctx.db().read();
+    let rows = store::list(pool, volume, PULLS_SHOWN).await?;
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let numbers: Vec<i64> = rows.iter().map(|row| row.number).collect();
+    let reviews = store::reviews(pool, volume, &numbers).await?;
+    rows.into_iter()
+        .map(|row| {
+            let review = reviews.get(&(row.repository.clone(), row.number)).copied().unwrap_or_default();
+            row.shown(review)
+        })
+        .collect()
+}
+
+/// Keeps what an event says, in the caller's transaction. False: something newer is known, or the same.
+pub async fn follow_pull_request(ctx: &Ctx, tx: &mut Tx, volume: VolumeId, news: &PullNews<'_>) -> AppResult<bool> {
+    if let Some(known) = store::get(&mut **tx, volume, news.repository, news.number).await?
+        && (news.at, news.delivery) <= (known.event_at, known.delivery.as_str())
+    {
+        return Ok(false);
+    }
+    let pull = Pull {
+        volume,
+        repository: news.repository,
+        number: news.number,
+        title: news.title,
+        author: news.author,
+        url: news.url,
+        state: news.state,
+        draft: news.draft,
+        head_sha: news.head_sha,
+        event_at: news.at,
+        delivery: news.delivery,
+        now: ctx.now(),
+    };
+    store::put(tx, &pull).await?;
+    Ok(true)
+}
+
+/// It goes to another branch than the volume's now.
+pub async fn retarget(tx: &mut Tx, volume: VolumeId, repository: &str, number: i64) -> AppResult<()> {
+    store::remove(tx, Which { volume, repository, number }).await
+}
+
+/// Keeps a review, with the pull request where that is not known yet. The same review again changes nothing.
+pub async fn follow_review(ctx: &Ctx, tx: &mut Tx, volume: VolumeId, news: &PullNews<'_>, review: &ReviewNews<'_>) -> AppResult<()> {
+    if store::get(&mut **tx, volume, news.repository, news.number).await?.is_none() {
+        follow_pull_request(ctx, tx, volume, news).await?;
+    }
+    let which = Which { volume, repository: news.repository, number: news.number };
+    store::put_review(tx, which, review.id, review.reviewer, review.state, review.at).await
+}

@@ -1,0 +1,182 @@
+//! Telling GitHub what was seen in a pull request: as a check run where the link's token is an app's, as a commit status where it may write those, as
+//! a comment where it may write that.
+
+use reqwest::{Method, StatusCode, Url};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{
+    super::{
+        jobs::TELL,
+        model::{ChangeKind, PullChange, preview_words},
+        store::{
+            self,
+            pull_requests::{self, PullRow, Which},
+        },
+    },
+    previewing::is_of_the_moment,
+    token_of,
+};
+use crate::{
+    error::{AppError, AppResult},
+    features::{
+        jobs::{self, Job, model::ATTEMPTS, service::NewJob},
+        marketplace::model::Finding,
+    },
+    ids::VolumeId,
+    server::{clock, context::Ctx, db::Tx, github::Api},
+    ui::plural,
+};
+
+const NAME: &str = "LLMos";
+/// What GitHub takes as the description of a status.
+const DESCRIPTION_CHARS: usize = 140;
+/// Findings that a comment lists.
+const LISTED: usize = 20;
+/// A limit that lasts longer is tried again after this.
+const LONGEST_WAIT_MS: i64 = clock::HOUR;
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Payload {
+    volume: VolumeId,
+    repository: String,
+    number: i64,
+}
+
+/// Queues it, in the transaction that keeps the preview.
+pub async fn enqueue(tx: &mut Tx, which: Which<'_>, now: i64) -> AppResult<()> {
+    jobs::service::enqueue(tx, job(&which)?, now).await
+}
+
+fn job(which: &Which<'_>) -> AppResult<NewJob> {
+    let payload = Payload { volume: which.volume, repository: which.repository.to_owned(), number: which.number };
+    // In a queue of its own: what GitHub does not take keeps neither pulls nor deliveries waiting.
+    Ok(NewJob::new(TELL, &payload)?.in_order_of(format!("check {} {}", which.volume, which.repository)))
+}
+
+/// How it was told, with the id of a comment.
+struct Told {
+    how: String,
+    comment: Option<i64>,
+}
+
+impl Told {
+    fn one(how: &str) -> Self {
+        Self { how: how.to_owned(), comment: None }
+    }
+}
+
+/// The job. Each commit is told of once; without a token of GitHub's nothing is.
+pub async fn tell_github(ctx: &Ctx, job: &Job) -> AppResult<Value> {
+    let payload: Payload = serde_json::from_str(&job.payload)?;
+    let which = Which { volume: payload.volume, repository: &payload.repository, number: payload.number };
+    let pool = ctx.db().read();
+    let Some(row) = pull_requests::get(pool, which.volume, which.repository, which.number).await? else { return Ok(Value::Null) };
+    let Some(sha) = row.looked_sha.clone().filter(|sha| row.checked_sha.as_deref() != Some(sha)) else { return Ok(Value::Null) };
+    let Some(link) = store::link(pool, which.volume).await? else { return Ok(Value::Null) };
+    if !is_at_github(ctx, &link.url) {
+        return Ok(Value::Null);
+    }
+    let Some(token) = token_of(ctx, which.volume, &link)? else { return Ok(Value::Null) };
+    let api = Api::new(&ctx.state.config, token)?;
+    let result = tell(ctx, &api, &row, &sha, which.volume).await;
+    let now = ctx.now();
+    let mut tx = ctx.db().write_tx().await?;
+    let report = match &result {
+        Ok(told) => {
+            pull_requests::set_checked(&mut tx, which, Some(&sha), &told.how, told.comment, now).await?;
+            json!({ "told": told.how })
+        }
+        Err(error) => {
+            pull_requests::set_checked(&mut tx, which, None, &error.message, None, now).await?;
+            if let Some(seconds) = error.retry_after {
+                let wait = (i64::from(seconds) * clock::SECOND).min(LONGEST_WAIT_MS);
+                jobs::service::enqueue(&mut tx, self::job(&which)?.at(now + wait), now).await?;
+            }
+            json!({ "later": error.message })
+        }
+    };
+    tx.commit().await?;
+    match result {
+        Err(error) if error.retry_after.is_none() && is_of_the_moment(&error) && job.attempts < ATTEMPTS => Err(error),
+        _ => Ok(report),
+    }
+}
+
+/// The token is GitHub's own: it is shown to nobody else.
+fn is_at_github(ctx: &Ctx, address: &str) -> bool {
+    let host = |text: &str| Url::parse(text).ok().and_then(|url| url.host_str().map(str::to_ascii_lowercase));
+    host(address).is_some_and(|there| Some(there) == host(&ctx.state.config.github_url))
+}
+
+async fn tell(ctx: &Ctx, api: &Api, row: &PullRow, sha: &str, volume: VolumeId) -> AppResult<Told> {
+    let (changes, findings) = (row.changes()?, row.findings()?);
+    let holds = findings.iter().any(|finding| finding.blocks);
+    let words = preview_words(&changes, &findings);
+    let text = in_full(&changes, &findings);
+    let address = ctx.state.config.site_url.as_ref().map(|site| format!("{site}/volumes/{volume}"));
+    let at = format!("{}/repos/{}", api.base, row.repository);
+
+    let run = json!({
+        "name": NAME, "head_sha": sha, "status": "completed", "conclusion": if holds { "failure" } else { "success" },
+        "external_id": format!("{volume} {sha}"), "details_url": address, "output": { "title": words, "summary": text },
+    });
+    if refused(api.ask(Method::POST, &format!("{at}/check-runs"), Some(&run)).await?)?.is_some() {
+        return Ok(Told::one("A check run says so at GitHub."));
+    }
+    let description: String = words.chars().take(DESCRIPTION_CHARS).collect();
+    let status = json!({
+        "state": if holds { "failure" } else { "success" }, "context": NAME, "description": description, "target_url": address,
+    });
+    if refused(api.ask(Method::POST, &format!("{at}/statuses/{sha}"), Some(&status)).await?)?.is_some() {
+        return Ok(Told::one("A commit status says so at GitHub."));
+    }
+    let comment = json!({ "body": format!("**{NAME}**, commit {}: {words}\n\n{text}", sha.get(..7).unwrap_or(sha)) });
+    // The one that is there is changed, so that a pull request has one.
+    if let Some(id) = row.comment_id
+        && refused(api.ask(Method::PATCH, &format!("{at}/issues/comments/{id}"), Some(&comment)).await?)?.is_some()
+    {
+        return Ok(Told { how: "A comment says so at GitHub.".to_owned(), comment: Some(id) });
+    }
+    if let Some(response) = refused(api.ask(Method::POST, &format!("{at}/issues/{}/comments", row.number), Some(&comment)).await?)? {
+        let made: Value = response.json().await.unwrap_or_default();
+        return Ok(Told { how: "A comment says so at GitHub.".to_owned(), comment: made["id"].as_i64() });
+    }
+    Ok(Told::one("GitHub lets the token of the link write neither checks nor statuses nor comments: give it one of these rights."))
+}
+
+/// The answer; none where this token may not do that, so that the next way is tried.
+fn refused(answer: Result<reqwest::Response, StatusCode>) -> AppResult<Option<reqwest::Response>> {
+    match answer {
+        Ok(response) => Ok(Some(response)),
+        Err(StatusCode::UNAUTHORIZED) => Err(AppError::invalid("GitHub does not know the token of the link (any more): add another one.")),
+        Err(status) => {
+            tracing::info!(status = status.as_u16(), "GitHub does not take what was seen in a pull request in this way");
+            Ok(None)
+        }
+    }
+}
+
+/// The whole result, as markdown. What the texts say is not repeated: only where something was found.
+fn in_full(changes: &[PullChange], findings: &[Finding]) -> String {
+    let quoted = |text: &str| format!("`{}`", text.replace('`', "'"));
+    let mut lines: Vec<String> = changes
+        .iter()
+        .map(|change| {
+            let verb = match change.change {
+                ChangeKind::Created => "new",
+                ChangeKind::Updated => "changed",
+                ChangeKind::Deleted => "deleted",
+            };
+            format!("- {} {verb}: {}", change.kind, quoted(&change.path))
+        })
+        .collect();
+    if !findings.is_empty() {
+        lines.push(String::new());
+        lines.push(format!("{}:", plural(findings.len() as i64, "finding", "findings")));
+    }
+    for finding in findings.iter().take(LISTED) {
+        lines.push(format!("- **{}** {}:{} {} {}", finding.severity, quoted(&finding.path), finding.line, finding.why, finding.fix));
+    }
+    if lines.is_empty() { "Nothing that is an artifact.".to_owned() } else { lines.join("\n") }
+}

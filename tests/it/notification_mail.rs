@@ -1,0 +1,477 @@
+//! Notifications by mail, against a server that speaks SMTP, with its failures.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU16, Ordering},
+    },
+    time::Duration,
+};
+
+use llmos_lite::{
+    features::notifications::{model::Channel, service::send_due},
+    server::{
+        config::{Config, DeliveryTimes, Smtp},
+        context::Ctx,
+    },
+};
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
+    net::TcpStream,
+};
+
+use crate::{
+    app::{Client, Engine, TestApp, run, text},
+    notifications::unread,
+    sessions::{begin, say},
+};
+
+/// A server of mail: what it took, and what it says to the next ones.
+#[derive(Clone, Default)]
+pub struct MailServer {
+    mails: Arc<Mutex<Vec<Received>>>,
+    /// Its answer to a recipient; 0 hangs up on everybody at once.
+    answer: Arc<AtomicU16>,
+    port: Arc<AtomicU16>,
+}
+
+#[derive(Clone, Debug)]
+struct Received {
+    to: String,
+    /// Folded headers in one line, without the soft line breaks of quoted-printable.
+    text: String,
+}
+
+impl Received {
+    fn header(&self, name: &str) -> &str {
+        let start = format!("{name}: ");
+        self.text.lines().find_map(|line| line.strip_prefix(start.as_str())).unwrap_or_default().trim()
+    }
+    fn link(&self) -> String {
+        let link = self.header("List-Unsubscribe").trim_start_matches('<').trim_end_matches('>');
+        link.split_once("://").and_then(|(_, rest)| rest.split_once('/')).map(|(_, path)| format!("/{path}")).unwrap_or_default()
+    }
+}
+
+const DOWN: u16 = 0;
+const FINE: u16 = 250;
+
+impl MailServer {
+    /// Starts, and points the configuration to it.
+    fn start(&self, config: &mut Config) {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        listener.set_nonblocking(true).expect("non-blocking");
+        let port = listener.local_addr().expect("an address").port();
+        self.port.store(port, Ordering::SeqCst);
+        self.answer_with(FINE);
+        config.smtp =
+            Some(Smtp { url: format!("smtp://127.0.0.1:{port}?tls=opportunistic"), from: "Harbor <llmos@harbor.example>".to_owned() });
+        config.delivery = DeliveryTimes { gather_ms: 300, first_pause_ms: 200 };
+        let server = self.clone();
+        tokio::spawn(async move {
+            let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
+            while let Ok((stream, _)) = listener.accept().await {
+                let server = server.clone();
+                tokio::spawn(async move { server.talk(stream).await });
+            }
+        });
+    }
+
+    fn answer_with(&self, answer: u16) {
+        self.answer.store(answer, Ordering::SeqCst);
+    }
+
+    /// RFC 5321, as far as it goes here.
+    async fn talk(&self, stream: TcpStream) -> std::io::Result<()> {
+        if self.answer.load(Ordering::SeqCst) == DOWN {
+            return Ok(());
+        }
+        let (reader, mut writer) = stream.into_split();
+        let mut lines = BufReader::new(reader).lines();
+        writer.write_all(b"220 mail.example ESMTP\r\n").await?;
+        let mut to = String::new();
+        while let Some(line) = lines.next_line().await? {
+            let verb = line.get(..4).unwrap_or_default().to_ascii_uppercase();
+            let answer = match verb.as_str() {
+                "EHLO" => "250-mail.example\r\n250 8BITMIME\r\n".to_owned(),
+                "RCPT" => {
+                    to = line.split(['<', '>']).nth(1).unwrap_or_default().to_owned();
+                    match self.answer.load(Ordering::SeqCst) {
+                        550 if to.starts_with("gone") => "550 5.1.1 no such user\r\n".to_owned(),
+                        FINE | 550 => "250 2.1.5 fine\r\n".to_owned(),
+                        code => format!("{code} 4.0.0 later\r\n"),
+                    }
+                }
+                "DATA" => {
+                    writer.write_all(b"354 go on\r\n").await?;
+                    let mut text = String::new();
+                    while let Some(line) = lines.next_line().await? {
+                        if line == "." {
+                            break;
+                        }
+                        text.push_str(line.strip_prefix("..").map_or(line.as_str(), |_| &line[1..]));
+                        text.push('\n');
+                    }
+                    let (head, body) = text.split_once("\n\n").unwrap_or((&text, ""));
+                    let text = format!("{}\n\n{}", head.replace("\n ", " "), body.replace("=\n", "").replace("=3D", "="));
+                    self.mails.lock().expect("not poisoned").push(Received { to: to.clone(), text });
+                    "250 2.0.0 taken\r\n".to_owned()
+                }
+                "QUIT" => {
+                    writer.write_all(b"221 bye\r\n").await?;
+                    return Ok(());
+                }
+                _ => "250 fine\r\n".to_owned(),
+            };
+            writer.write_all(answer.as_bytes()).await?;
+        }
+        Ok(())
+    }
+
+    fn mails(&self) -> Vec<Received> {
+        self.mails.lock().expect("not poisoned").clone()
+    }
+
+    /// Waits until so many have come, and looks a moment longer whether more do.
+    async fn until(&self, count: usize) -> Vec<Received> {
+        for _ in 0..400 {
+            if self.mails().len() >= count {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        let mails = self.mails();
+        assert_eq!(mails.len(), count, "{mails:#?}");
+        mails
+    }
+}
+
+macro_rules! mail_test {
+    ($name:ident, |$app:ident, $server:ident| $body:block) => {
+        mod $name {
+            use super::*;
+
+            fn on(engine: Engine) {
+                let server = MailServer::default();
+                let started = server.clone();
+                run(engine, move |config| started.start(config), async |app| test(app, &server).await);
+            }
+            async fn test($app: &TestApp, $server: &MailServer) {
+                $body
+            }
+            #[test]
+            fn sqlite() {
+                on(Engine::Sqlite);
+            }
+            #[test]
+            fn postgres() {
+                on(Engine::Postgres);
+            }
+        }
+    };
+}
+
+/// Maya, her team, Tom in it, and a session.
+async fn people(app: &TestApp) -> (Client, String, Client, String) {
+    let maya = app.sign_up_first().await;
+    let team = maya.team("Harbor").await;
+    let tom = app.join(&maya, &team, "member", "tom@x.example").await;
+    let session = begin(&maya, Some(&team), "Api review").await;
+    (maya, team, tom, session)
+}
+
+async fn prefer(client: &Client, change: Value) -> Value {
+    let (status, preferences) = client.patch("/notifications/preferences", change).await;
+    assert_eq!(status, 200, "{preferences}");
+    preferences
+}
+
+/// Quiet hours that have begun and last for some hours.
+fn quiet_now() -> Value {
+    let minutes = llmos_lite::server::clock::now_ms() / 60_000;
+    json!({ "quiet": { "from": (minutes + 1_380) % 1_440, "to": (minutes + 180) % 1_440 }, "timeZone": "UTC" })
+}
+
+/// State, when it is due, and the error of everything that is to go out.
+async fn deliveries(app: &TestApp) -> Vec<(String, i64, Option<String>)> {
+    sqlx::query_as("SELECT state, due_at, error FROM notification_deliveries ORDER BY notification_id")
+        .fetch_all(app.state.db.read())
+        .await
+        .expect("reads")
+}
+
+async fn sql(app: &TestApp, statement: &'static str) {
+    let mut tx = app.state.db.write_tx().await.expect("a transaction");
+    sqlx::query(statement).execute(&mut *tx).await.expect("runs");
+    tx.commit().await.expect("stored");
+}
+
+async fn posted(client: &Client, address: &str, body: &'static str) -> (u16, String) {
+    let request = client.request(Method::POST, address).header("content-type", "application/x-www-form-urlencoded").body(body);
+    let answer = client.answer(request).await;
+    (answer.status, answer.text)
+}
+
+mail_test!(a_mention_is_mailed_once_and_the_link_in_it_ends_that, |app, server| {
+    let (maya, _, tom, session) = people(app).await;
+    let entry = say(&maya, &session, "@tom look <b>here</b>").await;
+    let mail = server.until(1).await.remove(0);
+    assert_eq!(mail.to, "tom@x.example");
+    assert!(mail.header("Subject").starts_with("Maya Chen named you"), "{}", mail.text);
+    assert!(mail.text.contains(&format!("{}/sessions/{session}?entry=1", app.url)), "{}", mail.text);
+    assert_eq!(mail.header("References"), format!("<session-{session}@127.0.0.1>"));
+    assert_eq!(
+        (mail.header("From"), mail.header("List-Unsubscribe-Post")),
+        ("Harbor <llmos@harbor.example>", "List-Unsubscribe=One-Click")
+    );
+    assert!(!mail.text.contains("<b>here"), "{}", mail.text);
+    // The same once more, or edited, says nothing new.
+    assert_eq!(maya.post(&format!("/sessions/{session}/messages"), json!({ "id": entry["id"], "text": "@tom" })).await.0, 201);
+    server.until(1).await;
+
+    // Scanners of mail open links: that changes nothing.
+    let nobody = app.visitor();
+    let link = mail.link();
+    let page = nobody.answer(nobody.request(Method::GET, &link)).await;
+    assert!(page.status == 200 && page.text.contains("Somebody names you") && !page.text.contains("tom@x.example"), "{}", page.text);
+    assert_eq!(page.header("cache-control"), "no-store");
+    say(&maya, &session, "@tom again").await;
+    server.until(2).await;
+    let (status, page) = posted(&nobody, &link, "List-Unsubscribe=One-Click").await;
+    assert!(status == 200 && page.contains("Take it back"), "{page}");
+    let kind =
+        |preferences: &Value, kind: &str| preferences["kinds"].as_array().expect("kinds").iter().find(|one| one["kind"] == kind).cloned();
+    assert_eq!(kind(&tom.get("/notifications/preferences").await.1, "mention").expect("a kind")["mail"], "off");
+    say(&maya, &session, "@tom and again").await;
+    server.until(2).await;
+    assert_eq!(unread(&tom).await, 3, "the bell has all");
+    let (status, _) = posted(&nobody, &link, "act=on&was=mention_digest").await;
+    assert_eq!(status, 200);
+    assert_eq!(kind(&tom.get("/notifications/preferences").await.1, "mention").expect("a kind")["mail"], "digest");
+    let changed = link.replace("mention", "reply");
+    assert_eq!(posted(&nobody, &changed, "List-Unsubscribe=One-Click").await.0, 400, "another kind's is not signed");
+    assert_eq!(nobody.answer(nobody.request(Method::GET, "/unsubscribe")).await.status, 400);
+});
+
+mail_test!(what_happens_meanwhile_in_one_place_goes_in_one_mail, |app, server| {
+    let (maya, team, tom, session) = people(app).await;
+    let other = begin(&maya, Some(&team), "Other").await;
+    // Quiet hours hold it all back, and their end lets it go.
+    prefer(&tom, quiet_now()).await;
+    for words in ["@tom one", "@tom two"] {
+        say(&maya, &session, words).await;
+    }
+    say(&maya, &other, "@tom three").await;
+    server.until(0).await;
+    assert_eq!(unread(&tom).await, 3, "the bell does not wait");
+    prefer(&tom, json!({ "quiet": { "from": 0, "to": 0 } })).await;
+    let mut mails = server.until(2).await;
+    mails.sort_by_key(|mail| mail.header("Subject").to_owned());
+    assert!(mails[0].header("Subject").starts_with("2 new"), "{mails:#?}");
+    assert!(mails[1].header("Subject").starts_with("Maya Chen named you"), "{mails:#?}");
+});
+
+mail_test!(what_was_read_or_is_not_theirs_any_more_is_not_mailed, |app, server| {
+    let (maya, team, tom, session) = people(app).await;
+    let ines = app.join(&maya, &team, "member", "ines@x.example").await;
+    let noor = app.join(&maya, &team, "member", "noor@x.example").await;
+    for client in [&tom, &ines, &noor] {
+        prefer(client, quiet_now()).await;
+    }
+    say(&maya, &session, "@tom @ines @noor look").await;
+    assert_eq!(tom.post("/notifications/read-all", json!({})).await.0, 200);
+    assert_eq!(maya.delete(&format!("/teams/{team}/members/{}", ines.id)).await.0, 204);
+    assert_eq!(maya.patch(&format!("/admin/users/{}", noor.id), json!({ "deactivated": true })).await.0, 200);
+    // As if the hours were over.
+    sql(app, "UPDATE notification_settings SET quiet_from = NULL, quiet_to = NULL").await;
+    sql(app, "UPDATE notification_deliveries SET due_at = 0").await;
+    let ctx = Ctx::internal(app.state.clone(), None);
+    send_due(&ctx, Channel::Mail).await.expect("runs");
+    server.until(0).await;
+    assert!(deliveries(app).await.iter().all(|(state, ..)| state == "skipped"), "{:?}", deliveries(app).await);
+});
+
+mail_test!(while_the_mail_server_is_down_nothing_is_lost_and_the_bell_goes_on, |app, server| {
+    let (maya, _, tom, session) = people(app).await;
+    server.answer_with(DOWN);
+    say(&maya, &session, "@tom look").await;
+    assert_eq!(unread(&tom).await, 1);
+    let mut error = None;
+    for _ in 0..200 {
+        error = deliveries(app).await.first().and_then(|(_, _, error)| error.clone());
+        if error.is_some() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(error.as_deref().is_some_and(|error| error.contains("mail server")), "{error:?}");
+    server.until(0).await;
+    // Then it is there, but busy.
+    server.answer_with(451);
+    server.until(0).await;
+    server.answer_with(FINE);
+    server.until(1).await;
+    assert_eq!(deliveries(app).await.iter().map(|(state, ..)| state.as_str()).collect::<Vec<_>>(), ["sent"]);
+});
+
+mail_test!(an_address_that_is_refused_holds_nobody_else_up, |app, server| {
+    let (maya, team, _, session) = people(app).await;
+    app.join(&maya, &team, "member", "gone@x.example").await;
+    server.answer_with(550);
+    say(&maya, &session, "@gone @tom look").await;
+    let mails = server.until(1).await;
+    assert_eq!(mails[0].to, "tom@x.example");
+    let mut states: Vec<String> = deliveries(app).await.into_iter().map(|(state, ..)| state).collect();
+    states.sort();
+    assert_eq!(states, ["failed", "sent"]);
+});
+
+mail_test!(a_mail_that_was_begun_is_sent_again_under_its_name_and_by_one_alone, |app, server| {
+    let (maya, _, tom, session) = people(app).await;
+    prefer(&tom, quiet_now()).await;
+    say(&maya, &session, "@tom look").await;
+    sql(app, "UPDATE notification_settings SET quiet_from = NULL, quiet_to = NULL").await;
+    // A process that died between sending and noting left it so.
+    sql(app, "UPDATE notification_deliveries SET state = 'sending', attempts = 1, batch = 'begun-before', due_at = 1").await;
+    let ctx = Ctx::internal(app.state.clone(), None);
+    let (one, other) = tokio::join!(send_due(&ctx, Channel::Mail), send_due(&ctx, Channel::Mail));
+    assert!(one.is_ok() && other.is_ok());
+    let mails = server.until(1).await;
+    assert_eq!(mails[0].header("Message-ID"), "<begun-before@127.0.0.1>");
+    send_due(&ctx, Channel::Mail).await.expect("runs");
+    server.until(1).await;
+});
+
+mail_test!(a_digest_has_everything_in_one_mail, |app, server| {
+    let (maya, team, tom, session) = people(app).await;
+    let other = begin(&maya, Some(&team), "Other").await;
+    let digest = json!([{ "kind": "mention", "mail": "digest", "push": false }]);
+    prefer(&tom, json!({ "kinds": digest, "digest": "daily", "digestHour": 6, "timeZone": "Europe/Berlin" })).await;
+    say(&maya, &session, "@tom one").await;
+    say(&maya, &other, "@tom two").await;
+    let now = Ctx::internal(app.state.clone(), None).now();
+    let due: Vec<i64> = deliveries(app).await.into_iter().map(|(_, due, _)| due).collect();
+    assert!(due.len() == 2 && due[0] == due[1] && due[0] > now && due[0] <= now + 25 * 3_600_000, "{due:?}");
+    // As if it were the next day.
+    sql(app, "UPDATE notifications SET created_at = created_at - 90000000").await;
+    sql(app, "UPDATE notification_deliveries SET due_at = 1").await;
+    send_due(&Ctx::internal(app.state.clone(), None), Channel::Mail).await.expect("runs");
+    let mail = server.until(1).await.remove(0);
+    assert!(mail.header("Subject").starts_with("2 new in 2 places"), "{}", mail.text);
+    assert!(mail.header("References").is_empty() && mail.text.contains("Api review") && mail.text.contains("Other"), "{}", mail.text);
+    let (status, page) = posted(&app.visitor(), &mail.link(), "act=off").await;
+    assert!(status == 200 && page.contains("mention_digest"), "{page}");
+    let (_, preferences) = tom.get("/notifications/preferences").await;
+    assert!(preferences["kinds"].as_array().expect("kinds").iter().all(|kind| kind["mail"] != "digest"), "{preferences}");
+});
+
+mail_test!(a_test_says_whether_the_server_takes_mail, |app, server| {
+    let maya = app.sign_up_first().await;
+    let test = async |expected: &str| {
+        let (status, job) = maya.post("/notifications/test", json!({ "channel": "mail" })).await;
+        assert_eq!(status, 202, "{job}");
+        for _ in 0..200 {
+            let (_, now) = maya.get(&format!("/jobs/{}", text(&job["id"]))).await;
+            if now["state"] == expected {
+                return now;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("{:?}", maya.get(&format!("/jobs/{}", text(&job["id"]))).await);
+    };
+    test("done").await;
+    let mail = server.until(1).await.remove(0);
+    assert_eq!((mail.to.as_str(), mail.header("Auto-Submitted")), ("maya@harbor.internal", "auto-generated"));
+    server.answer_with(DOWN);
+    assert!(text(&test("failed").await["error"]).contains("mail server"));
+});
+
+mail_test!(preferences_are_ones_own_and_checked, |app, _server| {
+    let (maya, team, tom, session) = people(app).await;
+    let (_, preferences) = tom.get("/notifications/preferences").await;
+    assert_eq!((&preferences["mailTo"], &preferences["teams"][0]["name"]), (&json!("tom@x.example"), &json!("Harbor")));
+    let kinds =
+        |preferences: &Value| preferences["kinds"].as_array().expect("kinds").iter().map(|one| text(&one["kind"])).collect::<Vec<_>>();
+    assert!(
+        !kinds(&preferences).contains(&"report".to_owned())
+            && kinds(&maya.get("/notifications/preferences").await.1).contains(&"report".to_owned())
+    );
+    let teams = |level: &str| json!({ "teams": [{ "team": team, "level": level }] });
+    assert_eq!(prefer(&tom, teams("nothing")).await["teams"][0]["level"], "nothing");
+    say(&maya, &session, "@tom look").await;
+    assert!(deliveries(app).await.is_empty());
+    prefer(&tom, teams("mentions")).await;
+    say(&maya, &session, "@tom look").await;
+    assert_eq!(deliveries(app).await.len(), 1);
+
+    let mine = maya.team("Mine").await;
+    for (wrong, status, field) in [
+        (json!({ "timeZone": "Europe/Nowhere" }), 400, "timeZone"),
+        (json!({ "digestHour": 24 }), 400, "digestHour"),
+        (json!({ "quiet": { "from": -1, "to": 5 } }), 400, "quiet"),
+        (json!({ "teams": [{ "team": mine, "level": "nothing" }] }), 404, ""),
+        (json!({ "kinds": [{ "kind": "nonsense", "mail": "off", "push": false }] }), 400, ""),
+    ] {
+        let (answered, error) = tom.patch("/notifications/preferences", wrong).await;
+        assert_eq!(answered, status, "{error}");
+        assert!(field.is_empty() || error["fields"][field].is_string(), "{error}");
+    }
+    let twice = json!([{ "kind": "reply", "mail": "off", "push": false }, { "kind": "reply", "mail": "once", "push": false }]);
+    let changed = prefer(&tom, json!({ "kinds": twice })).await;
+    let reply = changed["kinds"].as_array().expect("kinds").iter().find(|one| one["kind"] == "reply").cloned();
+    assert_eq!(reply.expect("a kind"), json!({ "kind": "reply", "mail": "once", "push": false }));
+    let reads = app.client_with_token(&tom, &["read"]).await;
+    assert_eq!((reads.get("/notifications/preferences").await.0, reads.patch("/notifications/preferences", json!({})).await.0), (200, 403));
+    assert_eq!(app.visitor().get("/notifications/preferences").await.0, 401);
+
+    // The form without JavaScript.
+    let form = format!(
+        "form[mail][]=mention:off&form[mail][]=reply:digest&form[push][]=mention&form[teams][]={team}:usual&form[mailed]=on&form[digest]=hourly&form[digest_hour]=7&form[quiet]=on&form[quiet_from]=22:30&form[quiet_to]=06:00&form[time_zone]=Europe/Berlin"
+    );
+    let request = tom
+        .request(Method::POST, "/fn/save-notifications")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .header("accept", "text/html")
+        .body(form);
+    let answer = tom.answer(request).await;
+    assert_eq!((answer.status, answer.header("location")), (302, "/settings/notifications"), "{}", answer.text);
+    let (_, preferences) = tom.get("/notifications/preferences").await;
+    assert_eq!(
+        (&preferences["quiet"], &preferences["digest"], &preferences["timeZone"]),
+        (&json!({ "from": 1350, "to": 360 }), &json!("hourly"), &json!("Europe/Berlin"))
+    );
+    assert_eq!((&preferences["kinds"][0]["mail"], &preferences["kinds"][1]["mail"]), (&json!("off"), &json!("digest")));
+
+    // It is in the export, and goes with the account.
+    let (_, export) = tom.get("/me/export").await;
+    assert_eq!(export["notificationSettings"]["preferences"]["digest"], "hourly", "{export}");
+    let (status, answer) = tom.json(Method::DELETE, "/me", json!({ "password": crate::app::PASSWORD })).await;
+    assert_eq!(status, 204, "{answer}");
+    for table in [
+        "SELECT COUNT(*) FROM notification_settings",
+        "SELECT COUNT(*) FROM notification_choices",
+        "SELECT COUNT(*) FROM notification_teams",
+        "SELECT COUNT(*) FROM notification_deliveries",
+    ] {
+        let left: i64 = sqlx::query_scalar(table).fetch_one(app.state.db.read()).await.expect("reads");
+        assert_eq!(left, 0, "{table}");
+    }
+});
+
+app_test!(without_a_mail_server_there_is_no_mail, |app| {
+    let maya = app.sign_up_first().await;
+    let team = maya.team("Harbor").await;
+    let tom = app.join(&maya, &team, "member", "tom@x.y").await;
+    let session = begin(&maya, Some(&team), "Api review").await;
+    say(&maya, &session, "@tom look").await;
+    assert_eq!(unread(&tom).await, 1);
+    assert!(deliveries(app).await.is_empty());
+    let (_, preferences) = tom.get("/notifications/preferences").await;
+    assert!(preferences["mailTo"].is_null(), "{preferences}");
+    let page = tom.answer(tom.request(Method::GET, "/settings/notifications")).await;
+    assert!(page.status == 200 && page.text.contains("What you are told") && !page.text.contains("The digest"), "{}", page.status);
+    assert_eq!(tom.post("/notifications/test", json!({ "channel": "mail" })).await.0, 400);
+});
