@@ -50,7 +50,7 @@ test("what is pushed is here at once, and what is committed here is in the repos
     // A push is told of where somebody has the library open, and found.
     const library = await context.newPage();
     watch(library, problems);
-    await library.goto(`/library?volume=${team.volumeId}`);
+    await library.goto(`/artifacts?volume=${team.volumeId}`);
     await ready(library);
     await expect(library.getByText("harbor-lights").first()).toBeVisible();
     repository.write("skills/tide-table/SKILL.md", "---\nname: tide-table\ndescription: When ships may come in.\n---\n\nSlack water, mostly.\n");
@@ -121,7 +121,7 @@ test("a repository is imported once from the import page", async ({ browser, pro
     await expect(page.getByText("The repository has no branch “nowhere”. It has “main”.")).toBeVisible();
     await checkAccessible(page);
     await page.getByLabel("Branch").fill("");
-    await page.getByLabel("Folder").fill("docs");
+    await page.getByRole("textbox", { name: "Folder" }).fill("docs");
     await page.getByRole("button", { name: "Import", exact: true }).click();
     await page.waitForURL(/job=/);
     await expect(page.getByText("skills/harbor-lights/SKILL.md").first()).toBeVisible();
