@@ -318,6 +318,11 @@ mod inner {
         }
     }
 
+    /// How far down something is scrolled, in CSS pixels; 0 where it is not there.
+    pub fn scrolled(selector: &str) -> i32 {
+        document().query_selector(selector).ok().flatten().map_or(0, |element| element.scroll_top())
+    }
+
     pub fn width_of(selector: &str) -> i32 {
         document().query_selector(selector).ok().flatten().map_or(0, |element| element.client_width())
     }
@@ -506,6 +511,9 @@ mod inner {
     }
     pub fn reveal(_: &str) {}
     pub fn scroll_to_top(_: &str) {}
+    pub fn scrolled(_: &str) -> i32 {
+        0
+    }
     pub fn width_of(_: &str) -> i32 {
         0
     }

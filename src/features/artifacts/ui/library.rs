@@ -13,6 +13,7 @@ use leptos_router::{
 use super::{
     library_bulk::BulkBar,
     library_nav::LibraryNav,
+    library_news::LibraryNews,
     library_rows::{Chosen, LibraryRows},
     parts::{artifact_address, page_keys},
 };
@@ -29,7 +30,7 @@ use crate::{
     ui::{ErrorView, Icon, Loading, PageTitle, Transition, count, drop_down, late},
 };
 
-const ROWS: &str = ".lib > li > a";
+pub(super) const ROWS: &str = ".lib > li > a";
 /// Keys that repeat go past many: only the one they stay at is read. In milliseconds.
 const STEP: u32 = 120;
 
@@ -189,6 +190,7 @@ fn LibraryList(
             </header>
             <FilterField query=query beside=beside/>
             <Filters query=query facets=facets selecting=selecting chosen=chosen/>
+            <LibraryNews chosen=chosen/>
             <Transition fallback=|| view! { <div class="scroll"><Loading/></div> }>
                 {move || {
                     list.arrived()

@@ -14,6 +14,7 @@ mod home;
 mod library;
 mod library_bulk;
 mod library_nav;
+mod library_news;
 mod library_rows;
 mod merge;
 mod new;
