@@ -30,6 +30,7 @@ pub use lexical::TermPart;
 pub use mask::mask;
 pub use query::{Filter, Order, Query};
 pub use search::{Answer, Explanation, Facets, Hit};
+pub use stem::stem;
 pub use suggest::{Suggestion, SuggestionOf};
 pub use terms::Field;
 pub use tuning::Tuning;
