@@ -79,7 +79,7 @@ test("what is pushed is here at once, and what is committed here is in the repos
     // The delivery stands where administrators look.
     await page.goto("/deliveries?event=push");
     await ready(page);
-    await expect(page.getByRole("list").getByText("harbor/skills").first()).toBeVisible();
+    await expect(page.getByRole("cell", { name: "harbor/skills" }).first()).toBeVisible();
     await page.getByRole("button", { name: "Secrets" }).click();
     const secrets = page.getByRole("dialog", { name: "Webhook secrets" });
     await secrets.getByLabel("Repository").fill("harbor/skills");

@@ -283,8 +283,8 @@ app_test!(what_cannot_be_read_is_kept_and_replayed, |config| { with_secret(confi
     assert_eq!(github.answer(delivery(&github, &id, "push", body, &signature)).await.status, 200);
     for _ in 0..500 {
         let (_, detail) = maya.get(&format!("/webhooks/deliveries/{}", text(&detail["deliveries"][0]["id"]))).await;
-        if detail["attempts"] == 1 {
-            assert_eq!([&detail["state"], &detail["repeats"]], [&json!("failed"), &json!(1)]);
+        if detail["attempts"] == 1 && detail["state"] == "failed" {
+            assert_eq!(detail["repeats"], 1);
             return;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;

@@ -334,8 +334,12 @@ app_test!(recorded_payloads_of_a_linked_repository_are_acted_on, |config| { with
     tx.commit().await.expect("committed");
     let ours = |payload: &Value| payload["repository"]["full_name"] == "Codertocat/Hello-World";
     let acts = ["issues", "pull_request", "pull_request_review", "release"];
-    let sent: Vec<&(String, Value)> = payloads.iter().filter(|(event, payload)| acts.contains(&event.as_str()) && ours(payload)).collect();
+    let mut sent: Vec<&(String, Value)> =
+        payloads.iter().filter(|(event, payload)| acts.contains(&event.as_str()) && ours(payload)).collect();
     assert!(sent.len() > 30, "{}", sent.len());
+    // The recorded issue is deleted in one of them, all of the same second: what comes late does not bring it back.
+    sent.sort_by_key(|(event, payload)| event == "issues" && ["deleted", "transferred"].iter().any(|gone| payload["action"] == *gone));
+    sent.extend(sent.iter().find(|(event, payload)| event == "issues" && payload["issue"]["number"] == 1).copied());
     let mut told = String::new();
     for (event, payload) in &sent {
         let id = send(&app.visitor(), event, payload).await;
@@ -352,8 +356,14 @@ app_test!(recorded_payloads_of_a_linked_repository_are_acted_on, |config| { with
         assert!(found["error"].is_null() && (says || quiet), "{event} {}: {found}", payload["action"]);
         told.push_str(&found["done"].to_string());
     }
-    // The recorded issue is deleted in one of them: what comes late of the same second does not bring it back.
-    for part in ["A task follows issue #1.", "is closed.", "was removed with it.", "is kept with 1 volume.", "comes from this repository"] {
+    for part in [
+        "A task follows issue #1.",
+        "The task of issue #1 is closed.",
+        "The task of issue #1 was removed with it.",
+        "Nothing newer than what is known of issue #1.",
+        "is kept with 1 volume.",
+        "comes from this repository",
+    ] {
         assert!(told.contains(part), "{part}: {told}");
     }
     let (_, pulls) = maya.get(&format!("/volumes/{volume}/git/pull-requests")).await;

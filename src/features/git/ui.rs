@@ -255,7 +255,7 @@ fn Linked(known: GitLink, manage: bool, changed: Callback<()>) -> impl IntoView 
         {manage
             .then(|| {
                 view! {
-                    <p class="row gap-4">
+                    <p class="row gap-4 wrap">
                         <button type="button" class="btn" disabled=busy on:click=move |_| run("pull")><Icon name="download"/>"Pull now"</button>
                         <button type="button" class="btn" disabled=busy on:click=move |_| run("push")><Icon name="upload"/>"Push now"</button>
                         <button type="button" class="btn ghost" on:click=move |_| page::open_dialog(FORM)>"Change"</button>
