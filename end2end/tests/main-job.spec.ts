@@ -22,7 +22,7 @@ test("a team imports a folder, edits, commits, and shares with a viewer", async 
   let seen = () => {};
   const bar = new Promise<void>((resolve) => { seen = resolve; });
   await page.route("**/api/v1/volumes/*/imports", async (route) => { await bar; await route.continue(); });
-  await page.getByLabel("Folder").setInputFiles(SAMPLE);
+  await page.locator("input[webkitdirectory]").setInputFiles(SAMPLE);
   await expect(page.locator(".job", { hasText: "Sending" }).getByRole("progressbar")).toBeVisible();
   seen();
   await expect(page.getByText(/^Imported \d+ artifacts$/)).toBeVisible({ timeout: 60_000 });
