@@ -62,6 +62,34 @@ macro_rules! app_test {
     };
 }
 
+/// The same beside a stand-in for a service elsewhere: `$service` begins as its default and changes the configuration with its `start`.
+#[macro_export]
+macro_rules! app_test_beside {
+    ($service:ty, $name:ident, |$app:ident, $beside:ident| $body:block) => {
+        mod $name {
+            #[allow(unused_imports)]
+            use super::*;
+
+            fn on(engine: $crate::app::Engine) {
+                let service = <$service>::default();
+                let started = service.clone();
+                $crate::app::run(engine, move |config| started.start(config), async |app| test(app, &service).await);
+            }
+            async fn test($app: &$crate::app::TestApp, $beside: &$service) {
+                $body
+            }
+            #[test]
+            fn sqlite() {
+                on($crate::app::Engine::Sqlite);
+            }
+            #[test]
+            fn postgres() {
+                on($crate::app::Engine::Postgres);
+            }
+        }
+    };
+}
+
 /// Says that a test had nothing to test with, loudly; `scripts/test` counts what is in the file that it names.
 pub fn skipped(without: &str, advice: &str) {
     eprintln!("\n!!! SKIPPED: there is no {without} to test with: {advice}\n");

@@ -23,7 +23,7 @@ use tokio::{
 };
 
 use crate::{
-    app::{Client, Engine, TestApp, run, text},
+    app::{Client, TestApp, text},
     notifications::unread,
     sessions::{begin, say},
 };
@@ -150,27 +150,8 @@ impl MailServer {
 }
 
 macro_rules! mail_test {
-    ($name:ident, |$app:ident, $server:ident| $body:block) => {
-        mod $name {
-            use super::*;
-
-            fn on(engine: Engine) {
-                let server = MailServer::default();
-                let started = server.clone();
-                run(engine, move |config| started.start(config), async |app| test(app, &server).await);
-            }
-            async fn test($app: &TestApp, $server: &MailServer) {
-                $body
-            }
-            #[test]
-            fn sqlite() {
-                on(Engine::Sqlite);
-            }
-            #[test]
-            fn postgres() {
-                on(Engine::Postgres);
-            }
-        }
+    ($($test:tt)*) => {
+        app_test_beside!(MailServer, $($test)*);
     };
 }
 

@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 
 use crate::{
-    app::{Client, Engine, TestApp, run, text},
+    app::{Client, TestApp, text},
     notifications::unread,
     sessions::{begin, say},
 };
@@ -156,27 +156,8 @@ impl Browser {
 }
 
 macro_rules! push_test {
-    ($name:ident, |$app:ident, $service:ident| $body:block) => {
-        mod $name {
-            use super::*;
-
-            fn on(engine: Engine) {
-                let service = PushService::default();
-                let started = service.clone();
-                run(engine, move |config| started.start(config), async |app| test(app, &service).await);
-            }
-            async fn test($app: &TestApp, $service: &PushService) {
-                $body
-            }
-            #[test]
-            fn sqlite() {
-                on(Engine::Sqlite);
-            }
-            #[test]
-            fn postgres() {
-                on(Engine::Postgres);
-            }
-        }
+    ($($test:tt)*) => {
+        app_test_beside!(PushService, $($test)*);
     };
 }
 
