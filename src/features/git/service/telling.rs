@@ -74,7 +74,7 @@ pub async fn tell_github(ctx: &Ctx, job: &Job) -> AppResult<Value> {
     let Some(row) = pull_requests::get(pool, which.volume, which.repository, which.number).await? else { return Ok(Value::Null) };
     let Some(sha) = row.looked_sha.clone().filter(|sha| row.checked_sha.as_deref() != Some(sha)) else { return Ok(Value::Null) };
     let Some(link) = store::link(pool, which.volume).await? else { return Ok(Value::Null) };
-    if !is_at_github(ctx, &link.url) {
+    if !is_of(&ctx.state.config.github_url, &link.url) {
         return Ok(Value::Null);
     }
     let Some(token) = token_of(ctx, which.volume, &link)? else { return Ok(Value::Null) };
@@ -103,10 +103,13 @@ pub async fn tell_github(ctx: &Ctx, job: &Job) -> AppResult<Value> {
     }
 }
 
-/// The token is GitHub's own: it is shown to nobody else.
-fn is_at_github(ctx: &Ctx, address: &str) -> bool {
-    let host = |text: &str| Url::parse(text).ok().and_then(|url| url.host_str().map(str::to_ascii_lowercase));
-    host(address).is_some_and(|there| Some(there) == host(&ctx.state.config.github_url))
+/// Whether a link has a token of GitHub's, which is shown to nobody else: one over SSH has a private key in its place, which is shown to nobody at all.
+fn is_of(github: &str, address: &str) -> bool {
+    let host = |text: &str| {
+        let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
+        url.host_str().map(str::to_ascii_lowercase)
+    };
+    host(address).is_some_and(|there| Some(there) == host(github))
 }
 
 async fn tell(ctx: &Ctx, api: &Api, row: &PullRow, sha: &str, volume: VolumeId) -> AppResult<Told> {
@@ -179,4 +182,19 @@ fn in_full(changes: &[PullChange], findings: &[Finding]) -> String {
         lines.push(format!("- **{}** {}:{} {} {}", finding.severity, quoted(&finding.path), finding.line, finding.why, finding.fix));
     }
     if lines.is_empty() { "Nothing that is an artifact.".to_owned() } else { lines.join("\n") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_private_key_of_ssh_is_no_token_of_githubs() {
+        assert!(is_of("https://github.com", "https://GitHub.com/harbor/skills.git"));
+        for other in
+            ["ssh://git@github.com/harbor/skills.git", "https://github.com.evil.example/harbor/skills.git", "https://git.example/a.git"]
+        {
+            assert!(!is_of("https://github.com", other), "{other}");
+        }
+    }
 }
