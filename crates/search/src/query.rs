@@ -30,6 +30,9 @@ pub struct Query {
 pub enum Order {
     #[default]
     Relevance,
+    /// What listings of the marketplace are comes after everything else, both by relevance: whoever publishes does not come before what the
+    /// asker's teams hold themselves.
+    Own,
     /// Last updated first.
     Newest,
     /// Best rated first, unrated last.

@@ -168,7 +168,7 @@ impl Index {
                 found.push(Found { slot, entry, score: score + name_boost, lexical: words, semantic, agreement, name_boost });
             }
         }
-        let order = if is_browsing && query.order == Order::Relevance { Order::Newest } else { query.order };
+        let order = if is_browsing && matches!(query.order, Order::Relevance | Order::Own) { Order::Newest } else { query.order };
         let page = top(&mut found, query.offset, query.limit, |a, b| compare(order, a, b));
         let hits = found[page].iter().map(|hit| self.hit(hit, &found, query.explain.then_some(&lexical))).collect();
         Answer {
@@ -488,6 +488,7 @@ fn compare(order: Order, a: &Found<'_>, b: &Found<'_>) -> Ordering {
     let by_score = || b.score.total_cmp(&a.score);
     let by = match order {
         Order::Relevance => by_score(),
+        Order::Own => (a.entry.kind == Kind::Listing).cmp(&(b.entry.kind == Kind::Listing)).then_with(by_score),
         Order::Newest => b.entry.updated_at.cmp(&a.entry.updated_at).then_with(by_score),
         Order::Rating => b.entry.rating.unwrap_or(f32::MIN).total_cmp(&a.entry.rating.unwrap_or(f32::MIN)).then_with(by_score),
         Order::Name => key(&a.entry.name).cmp(&key(&b.entry.name)),

@@ -75,6 +75,8 @@ impl Found {
 pub enum SearchSort {
     #[default]
     Relevance,
+    /// What one's teams hold, then the marketplace; both by relevance.
+    Own,
     Newest,
     Name,
 }
@@ -201,6 +203,7 @@ impl SearchQuery {
             },
             order: match self.sort.unwrap_or_default() {
                 SearchSort::Relevance => Order::Relevance,
+                SearchSort::Own => Order::Own,
                 SearchSort::Newest => Order::Newest,
                 SearchSort::Name => Order::Name,
             },

@@ -98,6 +98,18 @@ fn no_text_browses_and_no_words_find_nothing() {
 }
 
 #[test]
+fn whoever_publishes_does_not_come_before_what_is_ones_own() {
+    let mut index = index();
+    index.put(&Document { kind: Kind::Listing, ..document(6, "Review", "Review", "Review, review.") });
+    let ask = |order| {
+        let query = Query { text: "review".to_owned(), filter: readable(), order, limit: 10, ..Query::default() };
+        index.search(&query).hits.iter().map(|hit| hit.id.0).collect::<Vec<_>>()
+    };
+    assert_eq!(ask(Order::Relevance)[0], 6);
+    assert_eq!(ask(Order::Own), [4, 5, 6]);
+}
+
+#[test]
 fn meaning_finds_what_words_do_not_and_says_where() {
     let mut index = index();
     index.set_vector(Id(1), 0, &[1.0, 0.1]).unwrap();

@@ -103,7 +103,7 @@ fn query() -> impl Strategy<Value = Query> {
         1 => (text(3), select(&WORDS[..])).prop_map(|(text, word)| format!("{text} -{word}")),
         1 => select(vec!["valuatoin", "kubernets", "kub", "revi", "cashflow", "companny flow", ""]).prop_map(str::to_owned),
     ];
-    let order = select(vec![Order::Relevance, Order::Relevance, Order::Newest, Order::Rating, Order::Name]);
+    let order = select(vec![Order::Relevance, Order::Relevance, Order::Own, Order::Newest, Order::Rating, Order::Name]);
     (typed, prop::option::of(vector()), any::<bool>(), filter(), order).prop_map(|(text, vector, is_partial, filter, order)| Query {
         text,
         vector,

@@ -77,9 +77,10 @@ pub fn use_search(query: Memo<SearchQuery>) -> Fetched<SearchPage> {
     })
 }
 
-/// While somebody types.
+/// While somebody types: what is one's own comes first.
 pub fn search_as_typed(text: String, limit: u32) -> impl Future<Output = AppResult<SearchPage>> + Send + 'static {
-    data::get(search_address(&SearchQuery { q: Some(text), partial: Some(true), limit: Some(limit), ..SearchQuery::default() }))
+    let (partial, sort) = (Some(true), Some(SearchSort::Own));
+    data::get(search_address(&SearchQuery { q: Some(text), partial, sort, limit: Some(limit), ..SearchQuery::default() }))
 }
 
 /// What is like an artifact.
