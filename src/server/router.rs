@@ -22,7 +22,7 @@ use super::{assets, context::Ctx, docs, drain, idempotency, middleware, pages, s
 use crate::{
     error::{AppError, ErrorCode},
     features::{
-        accounts, artifacts, collaboration, comments, git, jobs, marketplace, notifications, search, sessions, tasks, volumes, webhooks,
+        accounts, artifacts, collaboration, comments, git, jobs, marketplace, notifications, search, sessions, tasks, traces, volumes, webhooks,
     },
 };
 
@@ -52,6 +52,7 @@ fn api_v1() -> OpenApiRouter<AppState> {
         .merge(search::http::routes())
         .merge(sessions::http::routes())
         .merge(tasks::http::routes())
+        .merge(traces::http::routes())
         .merge(volumes::http::routes())
         .merge(webhooks::http::routes())
 }
