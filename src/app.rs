@@ -13,7 +13,7 @@ use leptos_router::{
 use crate::{
     browser::{LazyPage, storage},
     features::{
-        accounts::state::provide_session, accounts::ui as accounts, artifacts::ui as artifacts, marketplace::ui as marketplace,
+        accounts::state::provide_session, accounts::ui as accounts, artifacts::ui as artifacts, evolution::ui as evolution, marketplace::ui as marketplace,
         notifications::ui as notifications, search::ui as search, sessions::ui as sessions, traces::ui as traces, volumes::ui as volumes,
         webhooks::ui as webhooks,
     },
@@ -63,6 +63,7 @@ lazy_pages! {
     }
     load_evolve (__preload_load_evolve) as Evolve {
         Traces => traces::TracesPage;
+        Evolution => evolution::EvolutionPage;
     }
 }
 
@@ -139,6 +140,7 @@ pub fn App() -> impl IntoView {
                     <Route path=at(path!("/marketplace/:slug/manage")) view=Market::ManageItem.page()/>
                     <Route path=at(path!("/marketplace/:slug")) view=Market::Item.page()/>
                     <Route path=at(path!("/changes")) view=Browse::Changes.page()/>
+                    <Route path=at(path!("/evolution/:id?")) view=Evolve::Evolution.page()/>
                     <Route path=at(path!("/traces/:id?")) view=Evolve::Traces.page()/>
                     <Route path=at(path!("/import")) view=Work::Import.page()/>
                     <Route path=at(path!("/volumes/:id")) view=Browse::Volume.page()/>

@@ -22,7 +22,7 @@ use super::{assets, context::Ctx, docs, drain, idempotency, middleware, pages, s
 use crate::{
     error::{AppError, ErrorCode},
     features::{
-        accounts, artifacts, collaboration, comments, git, jobs, marketplace, notifications, search, sessions, tasks, traces, volumes, webhooks,
+        accounts, artifacts, collaboration, comments, evolution, git, jobs, marketplace, notifications, search, sessions, tasks, traces, volumes, webhooks,
     },
 };
 
@@ -45,6 +45,7 @@ fn api_v1() -> OpenApiRouter<AppState> {
         .merge(artifacts::http::routes())
         .merge(collaboration::http::routes())
         .merge(comments::http::routes())
+        .merge(evolution::http::routes())
         .merge(git::http::routes())
         .merge(jobs::http::routes())
         .merge(marketplace::http::routes())

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    features::{accounts::model::Person, traces::model::TraceSummary},
-    ids::{ArtifactId, JobId, PatternId, ProposalId, TeamId, TraceId, UserId, VolumeId},
+    features::{accounts::model::Person, marketplace::model::Finding, traces::model::TraceSummary},
+    ids::{ArtifactId, JobId, PatternId, ProposalId, TeamId, UserId, VolumeId},
 };
 
 /// Patterns, proposals and passes that a list shows at most.
@@ -370,15 +370,6 @@ pub struct ProposalArtifact {
     pub text: String,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Finding {
-    pub rule: String,
-    pub line: usize,
-    /// What it is and what to do.
-    pub sentence: String,
-}
-
 /// Another text of a proposal.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -408,17 +399,6 @@ pub enum Decide {
     /// Asks again after so many days.
     Snooze { days: i64 },
     Reopen,
-}
-
-/// Takes an accepted skill of one level to the next.
-#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Promote {
-    /// To this team; without it, to the system, for administrators.
-    #[serde(default)]
-    pub team_id: Option<TeamId>,
-    /// Kept with it.
-    pub reason: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -484,15 +464,6 @@ pub struct PassSummary {
 #[serde(rename_all = "camelCase")]
 pub struct Begun {
     pub id: JobId,
-}
-
-/// The traces of a pattern, for whoever links to them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct PatternOf {
-    pub trace_id: TraceId,
-    pub pattern_id: PatternId,
-    pub name: String,
 }
 
 /// The difference of two shares with its bounds: Newcombe's method 10 (R. G. Newcombe, "Interval estimation for the difference between independent

@@ -1,10 +1,12 @@
 //! Use cases of traces: members bring in what their agents did, everybody in the team reads it, whoever may converse rates it.
 
+mod grouped;
 mod labels;
 mod taking;
 
 use serde_json::{Value, json};
 
+pub use grouped::{Judged, judged, skill_of_most, summaries, to_group, total};
 pub use taking::{Arrival, record, take};
 
 use super::{
@@ -19,6 +21,7 @@ use crate::{
     features::{
         accounts::{self, Action, Scope},
         analytics::service::{Event, record as record_event},
+        evolution::{self, model::Ground},
         sessions,
     },
     ids::{TeamId, TraceId, UserId},
@@ -29,6 +32,16 @@ use crate::{
 };
 
 pub use store::Place;
+
+impl Place {
+    /// Where its patterns are.
+    fn ground(self) -> Ground {
+        match self {
+            Self::Team(team) => Ground::Team(team),
+            Self::Own(user) => Ground::Own(user),
+        }
+    }
+}
 
 /// Whose traces are meant, if the caller may do this there.
 async fn authorise(ctx: &Ctx, team: Option<TeamId>, action: Action) -> AppResult<(Place, bool)> {
@@ -205,9 +218,11 @@ pub async fn rate_trace(ctx: &Ctx, id: TraceId, input: RateTrace) -> AppResult<T
         rating.into_iter().chain([(Label::Outcome, outcome.to_owned())]).collect::<Vec<_>>()
     };
     store::relabel(&mut tx, &place.id(), id, &named(row.rating, &row.outcome), &named(rating, &outcome)).await?;
+    evolution::service::traces_came(ctx, &mut tx, place.ground(), &[id]).await?;
     let data = json!({ "rating": rating, "outcome": outcome });
     record_event(ctx, &mut tx, Event::new("trace.rated").team(place.team()).subject(id).data(data)).await?;
     tx.commit().await?;
+    ctx.state.jobs.notify_one();
     get_trace(ctx, id).await
 }
 
@@ -223,21 +238,29 @@ pub async fn delete_trace(ctx: &Ctx, id: TraceId) -> AppResult<()> {
     let labels = labels::of_row(&row, &steps)?;
     let mut tx = ctx.db().write_tx().await?;
     store::relabel(&mut tx, &place.id(), id, &labels, &[]).await?;
+    evolution::service::trace_leaves(ctx, &mut tx, place.ground(), id).await?;
     if store::delete(&mut tx, id).await? {
         record_event(ctx, &mut tx, Event::new("trace.deleted").team(place.team()).subject(id)).await?;
     }
     tx.commit().await?;
+    evolution::service::let_go(ctx, place.ground());
+    ctx.state.jobs.notify_one();
     Ok(())
 }
 
 /// A team is removed for good.
-pub async fn forget_team(tx: &mut Tx, team: TeamId) -> AppResult<()> {
-    store::delete_place(tx, Place::Team(team)).await
+pub async fn forget_team(ctx: &Ctx, tx: &mut Tx, team: TeamId) -> AppResult<()> {
+    forget(ctx, tx, Place::Team(team)).await
 }
 
 /// An account is removed: what it kept for itself goes with it.
-pub async fn forget_own(tx: &mut Tx, user: UserId) -> AppResult<()> {
-    store::delete_place(tx, Place::Own(user)).await
+pub async fn forget_own(ctx: &Ctx, tx: &mut Tx, user: UserId) -> AppResult<()> {
+    forget(ctx, tx, Place::Own(user)).await
+}
+
+async fn forget(ctx: &Ctx, tx: &mut Tx, place: Place) -> AppResult<()> {
+    evolution::service::forget(ctx, tx, place.ground()).await?;
+    store::delete_place(tx, place).await
 }
 
 /// What the caller brought in.

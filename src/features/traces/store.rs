@@ -337,10 +337,25 @@ pub async fn get<'c>(executor: impl Executor<'c, Database = Any>, id: TraceId) -
 }
 
 /// The steps of traces, compressed.
-pub async fn steps(pool: &AnyPool, ids: &[TraceId]) -> AppResult<Vec<(String, Vec<u8>)>> {
-    let mut sql = Sql::new("SELECT trace_id, steps FROM trace_steps WHERE trace_id IN ");
-    sql.bind_list(ids);
-    sql.fetch_all(pool).await
+pub async fn steps<T: ToString>(pool: &AnyPool, ids: &[T]) -> AppResult<Vec<(String, Vec<u8>)>> {
+    let mut found = Vec::with_capacity(ids.len());
+    for part in ids.chunks(ROWS) {
+        let mut sql = Sql::new("SELECT trace_id, steps FROM trace_steps WHERE trace_id IN ");
+        sql.bind_list(part.iter().map(ToString::to_string));
+        found.extend(sql.fetch_all::<(String, Vec<u8>)>(pool).await?);
+    }
+    Ok(found)
+}
+
+/// Rows by id, the latest first.
+pub async fn by_ids(pool: &AnyPool, ids: &[&str]) -> AppResult<Vec<TraceRow>> {
+    let mut found = Vec::with_capacity(ids.len());
+    for part in ids.chunks(ROWS) {
+        let mut sql = Sql::new(TRACE);
+        sql.push("t.id IN ").bind_list(part).push(" ORDER BY t.id DESC");
+        found.extend(sql.fetch_all::<TraceRow>(pool).await?);
+    }
+    Ok(found)
 }
 
 /// Writes what a person says of a run.
@@ -379,4 +394,10 @@ pub async fn own(pool: &AnyPool, user: UserId) -> AppResult<Vec<(String, String,
     let mut sql = Sql::new("SELECT goal, source, outcome, started_at FROM traces WHERE user_id = ");
     sql.bind(user.to_string()).push(" ORDER BY id");
     sql.fetch_all(pool).await
+}
+
+/// How many traces all teams have together.
+pub async fn total_of_teams(pool: &AnyPool) -> AppResult<i64> {
+    let sql = Sql::new("SELECT CAST(COALESCE(SUM(l.runs), 0) AS BIGINT) FROM trace_labels l JOIN teams t ON t.id = l.place_id WHERE l.kind = 'all'");
+    Ok(sql.fetch_all::<(i64,)>(pool).await?.first().map_or(0, |(total,)| *total))
 }

@@ -121,7 +121,7 @@ pub async fn delete_me(ctx: &Ctx, input: DeleteMe) -> AppResult<()> {
     marketplace::service::leave_everything(ctx, &mut tx, id).await?;
     volumes::service::delete_personal_volume(&mut tx, id, now).await?;
     sessions::service::delete_private_sessions(&mut tx, id, now).await?;
-    traces::service::forget_own(&mut tx, id).await?;
+    traces::service::forget_own(ctx, &mut tx, id).await?;
     notifications::service::forget_account(&mut tx, id).await?;
     store::users::erase(&mut tx, id, DELETED, now).await?;
     tx.commit().await?;

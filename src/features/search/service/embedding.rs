@@ -17,7 +17,7 @@ use super::{
 use crate::{
     error::AppResult,
     features::{artifacts::service as artifacts, marketplace::service as marketplace, sessions::service as sessions, volumes},
-    ids::{ArtifactId, ListingId, SessionId},
+    ids::{ArtifactId, ListingId, SessionId, TeamId},
     server::{context::Ctx, error::internal},
 };
 

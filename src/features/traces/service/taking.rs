@@ -16,6 +16,7 @@ use crate::{
     features::{
         accounts::{self, Action, model::UserKind},
         analytics::service::{Event, record as record_event},
+        evolution,
     },
     ids::{SessionId, TeamId, TraceId},
     server::{context::Ctx, db::Tx, error::internal},
@@ -81,6 +82,7 @@ pub async fn take(ctx: &Ctx, arrival: &Arrival, mut traces: Vec<Trace>, taken: &
             record_event(ctx, &mut tx, Event::new("trace.taken").team(arrival.place.team()).data(data)).await?;
         }
         tx.commit().await?;
+        ctx.state.jobs.notify_one();
         taken.accepted += ids.len();
         taken.known += part.len() - ids.len();
     }
@@ -115,6 +117,9 @@ async fn write(ctx: &Ctx, tx: &mut Tx, arrival: &Arrival, traces: &[Trace]) -> A
     if !new.is_empty() {
         let origin = Origin { place: arrival.place, user: actor.id(), source, session: arrival.session, now: ctx.now() };
         store::insert(tx, &origin, &new).await?;
+        let ids: Vec<TraceId> = new.iter().map(|new| new.id).collect();
+        evolution::service::keep_place(ctx, tx, arrival.place.ground()).await?;
+        evolution::service::traces_came(ctx, tx, arrival.place.ground(), &ids).await?;
     }
     Ok(new.into_iter().map(|new| new.id).collect())
 }

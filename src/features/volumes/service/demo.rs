@@ -86,7 +86,7 @@ async fn remove_team(ctx: &Ctx, team: TeamId) -> AppResult<()> {
     }
     sessions::service::erase_sessions_of_team(&mut tx, team).await?;
     tasks::service::forget_team(&mut tx, team).await?;
-    traces::service::forget_team(&mut tx, team).await?;
+    traces::service::forget_team(ctx, &mut tx, team).await?;
     accounts::service::remove_sample_team(&mut tx, team, now).await?;
     record(ctx, &mut tx, Event::new("demo.removed").team(Some(team))).await?;
     tx.commit().await?;
