@@ -13,9 +13,9 @@ use leptos_router::{
 use crate::{
     browser::{LazyPage, storage},
     features::{
-        accounts::state::provide_session, accounts::ui as accounts, artifacts::ui as artifacts, evolution::ui as evolution, marketplace::ui as marketplace,
-        notifications::ui as notifications, search::ui as search, sessions::ui as sessions, traces::ui as traces, volumes::ui as volumes,
-        webhooks::ui as webhooks,
+        accounts::state::provide_session, accounts::ui as accounts, artifacts::ui as artifacts, evolution::ui as evolution,
+        marketplace::ui as marketplace, notifications::ui as notifications, search::ui as search, sessions::ui as sessions,
+        traces::ui as traces, volumes::ui as volumes, webhooks::ui as webhooks,
     },
     lazy_pages,
     ui::{Frame, NotFound, preload_overlays, toast::ToastsContext},

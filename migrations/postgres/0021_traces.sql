@@ -53,3 +53,11 @@ CREATE TABLE trace_postings (
   trace BYTEA NOT NULL,                     -- the 16 bytes of the id
   PRIMARY KEY (tag, trace)
 );
+
+-- Spans of OpenTelemetry of runs that may not be whole yet: what comes later is put together with them.
+CREATE TABLE trace_runs (
+  trace_id TEXT COLLATE "C" PRIMARY KEY REFERENCES traces (id) ON DELETE CASCADE,
+  run BYTEA NOT NULL,                        -- JSON, compressed by lz4
+  updated_at BIGINT NOT NULL
+);
+CREATE INDEX trace_runs_updated ON trace_runs (updated_at);

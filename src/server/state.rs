@@ -18,10 +18,10 @@ use crate::features::{
         service::{LibraryIndex, Visits},
     },
     collaboration::service::{Rooms, documents::Documents},
+    evolution::service::Engines,
     git::service::Clones,
     marketplace::service::{Catalogue, Registry, scanner_rules},
     notifications::service::{Mailer, PushSender},
-    evolution::service::Engines,
     search::{
         self,
         service::{SearchIndex, SearchLimit},

@@ -11,7 +11,7 @@ use crate::{
             self, Job,
             service::{Kind, Outcome, Schedule},
         },
-        marketplace, notifications, search, sessions, volumes, webhooks,
+        marketplace, notifications, search, sessions, traces, volumes, webhooks,
     },
 };
 
@@ -146,6 +146,7 @@ async fn keep_house(ctx: &Ctx) {
         ("events of rooms", collaboration::service::remove_old_events(ctx).await),
         ("uploads", volumes::jobs::sweep_staging(ctx).await),
         ("deliveries", webhooks::service::keep_house(ctx).await),
+        ("spans", traces::service::close_runs(ctx).await),
         ("jobs", jobs::service::remove_old(ctx).await),
         ("idempotency keys", remove_old_keys(ctx, now - idempotency::KEPT_MS).await),
     ] {

@@ -391,13 +391,17 @@ pub enum Decide {
     },
     /// Makes it another text of this skill.
     #[serde(rename_all = "camelCase")]
-    Merge { artifact_id: ArtifactId },
+    Merge {
+        artifact_id: ArtifactId,
+    },
     Ignore {
         #[serde(default)]
         reason: Option<String>,
     },
     /// Asks again after so many days.
-    Snooze { days: i64 },
+    Snooze {
+        days: i64,
+    },
     Reopen,
 }
 

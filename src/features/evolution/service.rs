@@ -223,7 +223,8 @@ fn why(row: &PatternRow, now: i64) -> Why {
     let failures = (row.runs - row.successes).max(0) as u32;
     let success = wilson_lower(row.successes.max(0) as u32, failures);
     // Without failures and with endless successes only the rest is left.
-    let alone = |cohesion: f64, people: u32, age_ms: i64| confidence(&Evidence { successes: u32::MAX, failures: 0, cohesion, people, age_ms });
+    let alone =
+        |cohesion: f64, people: u32, age_ms: i64| confidence(&Evidence { successes: u32::MAX, failures: 0, cohesion, people, age_ms });
     Why {
         success,
         cohesion: alone(row.cohesion, u32::MAX, 0),
@@ -274,11 +275,17 @@ pub async fn set_settings(ctx: &Ctx, query: GroundQuery, input: Settings) -> App
     }
     let now = ctx.now();
     let next = schedule(&input, now).ok_or_else(|| {
-        AppError::field("cron", "Write a schedule as minute, hour, day, month, weekday, such as 0 3 * * 0, with a time zone such as Europe/Berlin.")
+        AppError::field(
+            "cron",
+            "Write a schedule as minute, hour, day, month, weekday, such as 0 3 * * 0, with a time zone such as Europe/Berlin.",
+        )
     })?;
     let is_share = |value: f64| (0.0..=1.0).contains(&value);
     if !is_share(input.listed) || !is_share(input.proposed) || input.listed > input.proposed {
-        return Err(AppError::field("proposed", "Both are numbers from 0 to 1, and what is proposed is at least as sure as what is listed."));
+        return Err(AppError::field(
+            "proposed",
+            "Both are numbers from 0 to 1, and what is proposed is at least as sure as what is listed.",
+        ));
     }
     if !(2..=1_000).contains(&input.shown_runs) || !(1..=100_000).contains(&input.after) {
         return Err(AppError::field("shownRuns", "A pattern is shown from 2 to 1,000 runs, and looked for after 1 to 100,000 new traces."));

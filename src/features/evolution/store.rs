@@ -61,11 +61,11 @@ impl PlaceRow {
     }
 }
 
-const PATTERN: &str =
-    "SELECT id, place_id, level, number, name, slug, runs, successes, people, cohesion, confidence, last_at, summary, gone_at, into_id FROM patterns WHERE ";
+const PATTERN: &str = "SELECT id, place_id, level, number, name, slug, runs, successes, people, cohesion, confidence, last_at, summary, gone_at, into_id FROM patterns WHERE ";
 const PROPOSAL: &str = "SELECT o.id, o.place_id, o.pattern_id, o.kind, o.state, o.slug, o.text, o.artifact_id, o.confidence, o.runs, o.author, o.saves, o.reason, \
      o.decided_by, o.decided_at, o.created_at, p.name FROM proposals o JOIN patterns p ON p.id = o.pattern_id WHERE ";
-const PLACE: &str = "SELECT place_id, level, paused, cron, zone, after_new, shown_runs, listed, proposed, next_at FROM evolution_places WHERE ";
+const PLACE: &str =
+    "SELECT place_id, level, paused, cron, zone, after_new, shown_runs, listed, proposed, next_at FROM evolution_places WHERE ";
 
 // ── Places ──
 
@@ -86,12 +86,23 @@ pub async fn set_place(tx: &mut Tx, ground: Ground, settings: &Settings, next_at
     write_place(tx, ground, settings, next_at, now, change).await
 }
 
-async fn write_place(tx: &mut Tx, ground: Ground, settings: &Settings, next_at: Option<i64>, now: i64, conflict: &'static str) -> AppResult<()> {
+async fn write_place(
+    tx: &mut Tx,
+    ground: Ground,
+    settings: &Settings,
+    next_at: Option<i64>,
+    now: i64,
+    conflict: &'static str,
+) -> AppResult<()> {
     let mut sql = Sql::new(
         "INSERT INTO evolution_places (place_id, level, paused, cron, zone, after_new, shown_runs, listed, proposed, next_at, updated_at) VALUES ",
     );
     sql.rows(&[()], |row, ()| {
-        row.bind(ground.id()).bind(ground.level().as_str()).bind(flag(settings.paused)).bind(settings.cron.clone()).bind(settings.zone.clone());
+        row.bind(ground.id())
+            .bind(ground.level().as_str())
+            .bind(flag(settings.paused))
+            .bind(settings.cron.clone())
+            .bind(settings.zone.clone());
         row.bind(settings.after).bind(settings.shown_runs).bind(settings.listed).bind(settings.proposed).bind(next_at).bind(now);
     });
     sql.push(conflict);
@@ -151,9 +162,20 @@ pub async fn assign(tx: &mut Tx, ground: Ground, assigned: &[(String, u64)]) -> 
         sql.push("SELECT v.place_id, v.trace_id, v.number FROM (SELECT ");
         for (at, (trace, number)) in part.iter().enumerate() {
             if at == 0 {
-                sql.bind(ground.id()).push(" AS place_id, ").bind(trace.clone()).push(" AS trace_id, CAST(").bind(*number as i64).push(" AS BIGINT) AS number");
+                sql.bind(ground.id())
+                    .push(" AS place_id, ")
+                    .bind(trace.clone())
+                    .push(" AS trace_id, CAST(")
+                    .bind(*number as i64)
+                    .push(" AS BIGINT) AS number");
             } else {
-                sql.push(" UNION ALL SELECT ").bind(ground.id()).push(", ").bind(trace.clone()).push(", CAST(").bind(*number as i64).push(" AS BIGINT)");
+                sql.push(" UNION ALL SELECT ")
+                    .bind(ground.id())
+                    .push(", ")
+                    .bind(trace.clone())
+                    .push(", CAST(")
+                    .bind(*number as i64)
+                    .push(" AS BIGINT)");
             }
         }
         sql.push(") v WHERE EXISTS (SELECT 1 FROM traces t WHERE t.id = v.trace_id) ON CONFLICT (place_id, trace_id) DO UPDATE SET number = excluded.number");
@@ -240,13 +262,15 @@ pub async fn write_patterns(tx: &mut Tx, ground: Ground, patterns: &[PatternNow<
 
 /// They have no trace left; most of what they had is in another one.
 pub async fn end_pattern(tx: &mut Tx, ground: Ground, number: u64, into: Option<&str>, now: i64) -> AppResult<()> {
-    sqlx::query("UPDATE patterns SET gone_at = $3, into_id = $4, runs = 0, updated_at = $3 WHERE place_id = $1 AND number = $2 AND gone_at IS NULL")
-        .bind(ground.id())
-        .bind(number as i64)
-        .bind(now)
-        .bind(into)
-        .execute(&mut **tx)
-        .await?;
+    sqlx::query(
+        "UPDATE patterns SET gone_at = $3, into_id = $4, runs = 0, updated_at = $3 WHERE place_id = $1 AND number = $2 AND gone_at IS NULL",
+    )
+    .bind(ground.id())
+    .bind(number as i64)
+    .bind(now)
+    .bind(into)
+    .execute(&mut **tx)
+    .await?;
     Ok(())
 }
 
@@ -265,7 +289,11 @@ pub async fn pattern<'c>(executor: impl Executor<'c, Database = Any>, id: Patter
 }
 
 /// By their numbers.
-pub async fn by_numbers<'c>(executor: impl Executor<'c, Database = Any>, place: &str, numbers: &[i64]) -> AppResult<HashMap<i64, PatternRow>> {
+pub async fn by_numbers<'c>(
+    executor: impl Executor<'c, Database = Any>,
+    place: &str,
+    numbers: &[i64],
+) -> AppResult<HashMap<i64, PatternRow>> {
     let mut sql = Sql::new(PATTERN);
     sql.push("place_id = ").bind(place.to_owned()).push(" AND number IN (");
     for (at, number) in numbers.iter().enumerate() {
@@ -337,7 +365,10 @@ pub async fn propose(tx: &mut Tx, new: &NewProposal<'_>) -> AppResult<bool> {
 /// Open ones come first, then the latest; snoozed ones whose time has come are open.
 pub async fn proposals(pool: &AnyPool, ground: Ground, limit: i64) -> AppResult<Vec<ProposalRow>> {
     let mut sql = Sql::new(PROPOSAL);
-    sql.push("o.place_id = ").bind(ground.id()).push(" ORDER BY CASE o.state WHEN 'open' THEN 0 WHEN 'snoozed' THEN 1 ELSE 2 END, o.id DESC LIMIT ").number(limit);
+    sql.push("o.place_id = ")
+        .bind(ground.id())
+        .push(" ORDER BY CASE o.state WHEN 'open' THEN 0 WHEN 'snoozed' THEN 1 ELSE 2 END, o.id DESC LIMIT ")
+        .number(limit);
     sql.fetch_all(pool).await
 }
 
@@ -360,13 +391,15 @@ pub async fn proposals_of(pool: &AnyPool, patterns: &[&str]) -> AppResult<Vec<Pr
 
 /// Another text, if nobody wrote one in between.
 pub async fn edit(tx: &mut Tx, id: ProposalId, text: &str, saves: i64, now: i64) -> AppResult<bool> {
-    let written = sqlx::query("UPDATE proposals SET text = $2, saves = saves + 1, updated_at = $4 WHERE id = $1 AND saves = $3 AND state IN ('open', 'snoozed')")
-        .bind(id.to_string())
-        .bind(text)
-        .bind(saves)
-        .bind(now)
-        .execute(&mut **tx)
-        .await?;
+    let written = sqlx::query(
+        "UPDATE proposals SET text = $2, saves = saves + 1, updated_at = $4 WHERE id = $1 AND saves = $3 AND state IN ('open', 'snoozed')",
+    )
+    .bind(id.to_string())
+    .bind(text)
+    .bind(saves)
+    .bind(now)
+    .execute(&mut **tx)
+    .await?;
     Ok(written.rows_affected() > 0)
 }
 
@@ -384,16 +417,31 @@ pub struct Decision<'a> {
 pub async fn decide(tx: &mut Tx, decision: &Decision<'_>) -> AppResult<bool> {
     let from = if decision.state == ProposalState::Open { "('snoozed', 'ignored')" } else { "('open', 'snoozed')" };
     let mut sql = Sql::new("UPDATE proposals SET state = ");
-    sql.bind(decision.state.as_str()).push(", artifact_id = COALESCE(").bind(decision.artifact.map(|id| id.to_string())).push(", artifact_id), until = ");
-    sql.bind(decision.until).push(", reason = ").bind(decision.reason.map(str::to_owned)).push(", decided_by = ").bind(decision.by.to_string());
-    sql.push(", decided_at = ").bind(decision.now).push(", updated_at = ").bind(decision.now).push(" WHERE id = ").bind(decision.id.to_string());
+    sql.bind(decision.state.as_str())
+        .push(", artifact_id = COALESCE(")
+        .bind(decision.artifact.map(|id| id.to_string()))
+        .push(", artifact_id), until = ");
+    sql.bind(decision.until)
+        .push(", reason = ")
+        .bind(decision.reason.map(str::to_owned))
+        .push(", decided_by = ")
+        .bind(decision.by.to_string());
+    sql.push(", decided_at = ")
+        .bind(decision.now)
+        .push(", updated_at = ")
+        .bind(decision.now)
+        .push(" WHERE id = ")
+        .bind(decision.id.to_string());
     sql.push(" AND state IN ").push(from);
     Ok(sql.execute(&mut **tx).await?.rows_affected() > 0)
 }
 
 /// Those whose time has come are open again.
 pub async fn wake(tx: &mut Tx, now: i64) -> AppResult<()> {
-    sqlx::query("UPDATE proposals SET state = 'open', until = NULL, updated_at = $1 WHERE state = 'snoozed' AND until <= $1").bind(now).execute(&mut **tx).await?;
+    sqlx::query("UPDATE proposals SET state = 'open', until = NULL, updated_at = $1 WHERE state = 'snoozed' AND until <= $1")
+        .bind(now)
+        .execute(&mut **tx)
+        .await?;
     Ok(())
 }
 
@@ -443,8 +491,9 @@ pub async fn note_run(tx: &mut Tx, run: &RunNow<'_>) -> AppResult<()> {
 }
 
 pub async fn runs(pool: &AnyPool, ground: Ground, limit: i64) -> AppResult<Vec<PassRow>> {
-    let mut sql =
-        Sql::new("SELECT id, cause, asked_by, state, traces, patterns, proposals, log, error, started_at, ended_at FROM evolution_runs WHERE place_id = ");
+    let mut sql = Sql::new(
+        "SELECT id, cause, asked_by, state, traces, patterns, proposals, log, error, started_at, ended_at FROM evolution_runs WHERE place_id = ",
+    );
     sql.bind(ground.id()).push(" ORDER BY id DESC LIMIT ").number(limit);
     sql.fetch_all(pool).await
 }

@@ -13,6 +13,8 @@ pub const PAGE: i64 = 50;
 pub const PAGE_MAX: i64 = 200;
 /// What a filter offers of each kind at most: the most frequent.
 pub const OFFERED: i64 = 30;
+/// Reasons that one answer gives.
+pub const PROBLEMS: usize = 20;
 /// Bytes of one request that brings traces.
 pub const BODY_BYTES: usize = 20 * 1024 * 1024;
 
@@ -246,6 +248,19 @@ pub struct RateTrace {
     pub rating: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<TraceOutcome>,
+}
+
+/// Where traces that are sent go.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::IntoParams)]
+#[serde(rename_all = "camelCase", default)]
+#[into_params(parameter_in = Query, rename_all = "camelCase")]
+pub struct SendTraces {
+    /// To this team; without it, an agent's to its only team, everybody else's to themselves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub team: Option<TeamId>,
+    /// The name of the file that they come from, which may tell its form.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
 }
 
 /// What came of traces that were sent.

@@ -7,12 +7,12 @@ mod taking;
 use serde_json::{Value, json};
 
 pub use grouped::{Judged, judged, skill_of_most, summaries, to_group, total};
-pub use taking::{Arrival, record, take};
+pub use taking::{Arrival, close_runs, take, take_runs};
 
 use super::{
     model::{
-        OFFERED, PAGE, PAGE_MAX, RateTrace, Trace, TraceLabels, TraceOutcome, TracePage, TraceSession, TraceSource, TraceStep, TraceSummary,
-        TracesQuery,
+        OFFERED, PAGE, PAGE_MAX, RateTrace, Trace, TraceLabels, TraceOutcome, TracePage, TraceSession, TraceSource, TraceStep,
+        TraceSummary, TracesQuery,
     },
     store::{self, Label, List, TraceRow},
 };
@@ -85,9 +85,7 @@ pub async fn list_traces(ctx: &Ctx, query: TracesQuery) -> AppResult<TracePage> 
 async fn offered(ctx: &Ctx, place: Place) -> AppResult<TraceLabels> {
     use Label::{All, Model, Outcome, Person, Skill, Source, Tool};
     let mut labels = TraceLabels::default();
-    for (kind, name, runs) in
-        store::labels(ctx.db().read(), place, &[All, Outcome, Source, Tool, Skill, Person, Model], OFFERED).await?
-    {
+    for (kind, name, runs) in store::labels(ctx.db().read(), place, &[All, Outcome, Source, Tool, Skill, Person, Model], OFFERED).await? {
         let of = |kind: Label| kind.as_str();
         let list = match kind.as_str() {
             kind if kind == of(Outcome) => &mut labels.outcomes,

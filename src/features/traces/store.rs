@@ -111,7 +111,8 @@ impl Label {
 /// The number of a label: the first 63 bits of a SHA-256, so that nobody has to look it up before a posting is written. Of a million labels two have the
 /// same number with a probability of 1 in 18 million; a list would then show a run too many.
 fn tag(place: &str, kind: Label, name: &str) -> i64 {
-    let digest = Sha256::new().chain_update(place).chain_update([0]).chain_update(kind.as_str()).chain_update([0]).chain_update(name).finalize();
+    let digest =
+        Sha256::new().chain_update(place).chain_update([0]).chain_update(kind.as_str()).chain_update([0]).chain_update(name).finalize();
     let mut first = [0; 8];
     first.copy_from_slice(&digest[..8]);
     i64::from_be_bytes(first) & i64::MAX
@@ -162,9 +163,15 @@ pub async fn insert(tx: &mut Tx, origin: &Origin<'_>, new: &[NewTrace<'_>]) -> A
         );
         sql.rows(part, |row, new| {
             let trace = new.trace;
-            row.bind(new.id.to_string()).bind(place.clone()).bind(origin.place.team().map(|id| id.to_string())).bind(origin.user.to_string());
+            row.bind(new.id.to_string())
+                .bind(place.clone())
+                .bind(origin.place.team().map(|id| id.to_string()))
+                .bind(origin.user.to_string());
             row.bind(origin.source.to_owned()).bind(trace.id.clone()).bind(trace.user.clone());
-            row.bind(origin.session.map(|id| id.to_string())).bind(trace.session.clone()).bind(trace.model.clone()).bind(trace.goal.clone());
+            row.bind(origin.session.map(|id| id.to_string()))
+                .bind(trace.session.clone())
+                .bind(trace.model.clone())
+                .bind(trace.goal.clone());
             row.bind(super::model::TraceOutcome::of(trace.success).as_str()).bind(trace.rating.map(i64::from));
             row.bind(whole(trace.tokens_in)).bind(whole(trace.tokens_out)).bind(trace.cost_usd).bind(trace.steps.len() as i64);
             let failed = trace.steps.iter().filter(|step| step.outcome == llmos_traces::Outcome::Error).count();
@@ -227,7 +234,11 @@ pub async fn relabel(tx: &mut Tx, place: &str, id: TraceId, gone: &[(Label, Stri
     let trace = id.bits().to_be_bytes().to_vec();
     for (kind, name) in gone {
         let tag = tag(place, *kind, name);
-        let deleted = sqlx::query("DELETE FROM trace_postings WHERE tag = $1 AND trace = $2").bind(tag).bind(trace.clone()).execute(&mut **tx).await?;
+        let deleted = sqlx::query("DELETE FROM trace_postings WHERE tag = $1 AND trace = $2")
+            .bind(tag)
+            .bind(trace.clone())
+            .execute(&mut **tx)
+            .await?;
         if deleted.rows_affected() > 0 {
             sqlx::query("UPDATE trace_labels SET runs = runs - 1 WHERE tag = $1").bind(tag).execute(&mut **tx).await?;
             sqlx::query("DELETE FROM trace_labels WHERE tag = $1 AND runs <= 0").bind(tag).execute(&mut **tx).await?;
@@ -371,6 +382,75 @@ pub async fn rate(tx: &mut Tx, id: TraceId, rating: Option<i64>, outcome: &str, 
     Ok(())
 }
 
+/// Traces of a place by what their source calls them.
+pub async fn by_source(pool: &AnyPool, place: Place, source_ids: &[&str]) -> AppResult<Vec<TraceRow>> {
+    let mut found = Vec::new();
+    for part in source_ids.chunks(ROWS) {
+        let mut sql = Sql::new(TRACE);
+        sql.push("t.place_id = ").bind(place.id()).push(" AND t.source_id IN ").bind_list(part);
+        found.extend(sql.fetch_all::<TraceRow>(pool).await?);
+    }
+    Ok(found)
+}
+
+/// What is known of a run that is not whole yet.
+pub async fn run(pool: &AnyPool, id: TraceId) -> AppResult<Option<Vec<u8>>> {
+    let mut sql = Sql::new("SELECT run FROM trace_runs WHERE trace_id = ");
+    sql.bind(id.to_string());
+    Ok(sql.fetch_all::<(Vec<u8>,)>(pool).await?.pop().map(|(run,)| run))
+}
+
+pub async fn keep_run(tx: &mut Tx, id: TraceId, run: &[u8], now: i64) -> AppResult<()> {
+    sqlx::query("INSERT INTO trace_runs (trace_id, run, updated_at) VALUES ($1, $2, $3) ON CONFLICT (trace_id) DO UPDATE SET run = $2, updated_at = $3")
+        .bind(id.to_string())
+        .bind(run.to_vec())
+        .bind(now)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+/// Runs of which nothing came for so long are whole.
+pub async fn close_runs(tx: &mut Tx, before: i64) -> AppResult<()> {
+    sqlx::query("DELETE FROM trace_runs WHERE updated_at < $1").bind(before).execute(&mut **tx).await?;
+    Ok(())
+}
+
+/// More is known of a trace: its labels are changed besides.
+pub async fn extend(tx: &mut Tx, id: TraceId, trace: &llmos_traces::Trace, steps: &[u8], now: i64) -> AppResult<()> {
+    let failed = trace.steps.iter().filter(|step| step.outcome == llmos_traces::Outcome::Error).count();
+    // What a person said of it stays.
+    sqlx::query(
+        "UPDATE traces SET goal = $2, model = $3, person = $4, conversation = $5, outcome = CASE WHEN rated_by IS NULL THEN $6 ELSE outcome END, \
+         tokens_in = $7, tokens_out = $8, cost = $9, steps = $10, failed_steps = $11, skills = $12, notices = $13, started_at = $14, ended_at = $15, \
+         updated_at = $16 WHERE id = $1",
+    )
+    .bind(id.to_string())
+    .bind(&trace.goal)
+    .bind(trace.model.as_deref())
+    .bind(trace.user.as_deref())
+    .bind(trace.session.as_deref())
+    .bind(super::model::TraceOutcome::of(trace.success).as_str())
+    .bind(whole(trace.tokens_in))
+    .bind(whole(trace.tokens_out))
+    .bind(trace.cost_usd)
+    .bind(trace.steps.len() as i64)
+    .bind(failed as i64)
+    .bind(serde_json::to_string(&trace.skills_used)?)
+    .bind(serde_json::to_string(&trace.notices)?)
+    .bind(trace.started_at)
+    .bind(trace.ended_at)
+    .bind(now)
+    .execute(&mut **tx)
+    .await?;
+    sqlx::query("UPDATE trace_steps SET steps = $2 WHERE trace_id = $1")
+        .bind(id.to_string())
+        .bind(steps.to_vec())
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
 /// Deletes a trace; its labels are taken from it before.
 pub async fn delete(tx: &mut Tx, id: TraceId) -> AppResult<bool> {
     let deleted = sqlx::query("DELETE FROM traces WHERE id = $1").bind(id.to_string()).execute(&mut **tx).await?;
@@ -398,6 +478,8 @@ pub async fn own(pool: &AnyPool, user: UserId) -> AppResult<Vec<(String, String,
 
 /// How many traces all teams have together.
 pub async fn total_of_teams(pool: &AnyPool) -> AppResult<i64> {
-    let sql = Sql::new("SELECT CAST(COALESCE(SUM(l.runs), 0) AS BIGINT) FROM trace_labels l JOIN teams t ON t.id = l.place_id WHERE l.kind = 'all'");
+    let sql = Sql::new(
+        "SELECT CAST(COALESCE(SUM(l.runs), 0) AS BIGINT) FROM trace_labels l JOIN teams t ON t.id = l.place_id WHERE l.kind = 'all'",
+    );
     Ok(sql.fetch_all::<(i64,)>(pool).await?.first().map_or(0, |(total,)| *total))
 }

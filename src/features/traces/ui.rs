@@ -49,7 +49,10 @@ mod tests {
     #[test]
     fn durations_and_costs_are_short() {
         let words = |ms| duration_words(ms);
-        assert_eq!([words(380), words(12_400), words(6 * 60_000 + 1), words(3_600_000), words(7_500_000)], ["0.4 s", "12 s", "6 min", "1 h", "2 h 5 min"]);
+        assert_eq!(
+            [words(380), words(12_400), words(6 * 60_000 + 1), words(3_600_000), words(7_500_000)],
+            ["0.4 s", "12 s", "6 min", "1 h", "2 h 5 min"]
+        );
         assert_eq!([cost_words(0.0), cost_words(0.004), cost_words(1.239)], ["$0", "< $0.01", "$1.24"]);
     }
 }

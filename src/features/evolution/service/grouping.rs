@@ -256,7 +256,8 @@ async fn group_anew(ctx: &Ctx, job: &Job, ground: Ground, log: &mut Log<'_>) -> 
     })
     .await?;
     let events = events.map_err(|error| internal("a pass", &error))?;
-    let moved: Vec<(String, u64)> = after.iter().filter(|(trace, number)| before.get(*trace) != Some(number)).map(|(trace, number)| (trace.clone(), *number)).collect();
+    let moved: Vec<(String, u64)> =
+        after.iter().filter(|(trace, number)| before.get(*trace) != Some(number)).map(|(trace, number)| (trace.clone(), *number)).collect();
     for part in moved.chunks(500) {
         let mut tx = ctx.db().write_tx().await?;
         store::assign(&mut tx, ground, part).await?;

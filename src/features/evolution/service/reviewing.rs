@@ -51,7 +51,9 @@ pub fn summary(row: &ProposalRow) -> AppResult<ProposalSummary> {
 async fn find(ctx: &Ctx, id: ProposalId, action: Action) -> AppResult<(ProposalRow, Ground)> {
     let row = store::proposal(ctx.db().read(), id).await?.ok_or_else(|| AppError::not_found("proposal"))?;
     let ground = ground_of(&row.place_id, ctx).await.map_err(|_| AppError::not_found("proposal"))?;
-    authorise(ctx, ground, action).await.map_err(|error| if error.code == ErrorCode::NotFound { AppError::not_found("proposal") } else { error })?;
+    authorise(ctx, ground, action)
+        .await
+        .map_err(|error| if error.code == ErrorCode::NotFound { AppError::not_found("proposal") } else { error })?;
     Ok((row, ground))
 }
 
@@ -169,7 +171,9 @@ async fn findings(ctx: &Ctx, row: &ProposalRow) -> AppResult<Vec<Finding>> {
 async fn refuse_dangerous(ctx: &Ctx, row: &ProposalRow) -> AppResult<()> {
     let findings = findings(ctx, row).await?;
     match findings.iter().find(|finding| finding.blocks) {
-        Some(finding) => Err(AppError::conflict(format!("Line {}: {} {} Edit the text, then accept it.", finding.line, finding.why, finding.fix))),
+        Some(finding) => {
+            Err(AppError::conflict(format!("Line {}: {} {} Edit the text, then accept it.", finding.line, finding.why, finding.fix)))
+        }
         None => Ok(()),
     }
 }
@@ -189,8 +193,13 @@ async fn accept(ctx: &Ctx, row: &ProposalRow, ground: Ground, volume: Option<Vol
     };
     let volume = volume.ok_or_else(|| AppError::field("volumeId", "Choose a volume of this workspace that you may commit to."))?.id;
     let id: ProposalId = parse_id(&row.id)?;
-    let new =
-        CreateArtifact { id: Some(id.same_as()), volume_id: volume, kind: Kind::Skill, name: row.slug.clone(), text: Some(row.text.clone()) };
+    let new = CreateArtifact {
+        id: Some(id.same_as()),
+        volume_id: volume,
+        kind: Kind::Skill,
+        name: row.slug.clone(),
+        text: Some(row.text.clone()),
+    };
     let created = artifacts::service::create_artifact(ctx, new).await?;
     if created.head.is_none() {
         commit(ctx, row, created.summary.id, None).await?;

@@ -23,7 +23,12 @@ use crate::{
 };
 
 #[component]
-pub fn EvidencePane(open: Memo<Option<PatternId>>, query: Memo<GroundQuery>, pattern: Fetched<Pattern>, changed: Callback<()>) -> impl IntoView {
+pub fn EvidencePane(
+    open: Memo<Option<PatternId>>,
+    query: Memo<GroundQuery>,
+    pattern: Fetched<Pattern>,
+    changed: Callback<()>,
+) -> impl IntoView {
     view! {
         <section class="pane side" data-part="side" aria-label="Pattern" hidden=move || open.get().is_none()>
             <Transition fallback=|| view! { <div class="scroll"><Loading/></div> }>

@@ -5,7 +5,9 @@ use leptos_router::hooks::{use_params_map, use_query_map};
 
 use super::{
     super::{
-        model::{Evolution, GroundQuery, Level, PassSummary, PatternSummary, ProposalKind, ProposalState, ProposalSummary, Settings, Standing},
+        model::{
+            Evolution, GroundQuery, Level, PassSummary, PatternSummary, ProposalKind, ProposalState, ProposalSummary, Settings, Standing,
+        },
         state::{begin_pass, evolution_address, ground_query, read_evolution, set_settings, use_evolution, use_pattern},
     },
     evidence::EvidencePane,
@@ -16,8 +18,8 @@ use crate::{
     features::accounts::state::{Running, use_session},
     ids::PatternId,
     ui::{
-        Dialog, EmptyState, ErrorView, FieldError, Icon, Loading, PageTitle, Polled, Time, Transition, count, drop_down, late, page_keys, plural,
-        toast, use_toasts,
+        Dialog, EmptyState, ErrorView, FieldError, Icon, Loading, PageTitle, Polled, Time, Transition, count, drop_down, late, page_keys,
+        plural, toast, use_toasts,
     },
 };
 
@@ -117,7 +119,8 @@ fn List(first: Evolution, query: GroundQuery, open: Memo<Option<PatternId>>, aga
     let toasts = use_toasts();
     let begin = move |_| running.run(begin_pass(&query), move |()| toast(toasts, "Patterns are looked for"));
     let is_at_work = Memo::new(move |_| report.with(|page| page.runs.iter().any(|run| run.state == "running")));
-    let waiting = Memo::new(move |_| report.with(|page| page.proposals.iter().filter(|one| one.state == ProposalState::Open).count() as i64));
+    let waiting =
+        Memo::new(move |_| report.with(|page| page.proposals.iter().filter(|one| one.state == ProposalState::Open).count() as i64));
     let tab_of = move |this: Tab, words: &'static str, number: Signal<i64>, unread: bool| {
         view! {
             <button type="button" role="tab" aria-selected=move || (tab.get() == this).to_string() on:click=move |_| tab.set(this)>

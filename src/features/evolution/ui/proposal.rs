@@ -7,7 +7,10 @@ use super::super::{
     state::{decide, edit_proposal},
 };
 use crate::{
-    features::{accounts::state::Running, artifacts::ui::Diff},
+    features::{
+        accounts::state::Running,
+        artifacts::{model::diff::diff, ui::unified_table},
+    },
     ui::{FieldError, Icon, Time, plural, toast, use_toasts},
 };
 
@@ -59,7 +62,11 @@ pub fn ProposalPart(proposal: Proposal, changed: Callback<()>) -> impl IntoView 
         ProposalKind::Improves => "Improves a skill",
         ProposalKind::Retire => "Retires a skill",
     };
-    let author = if author == "generator" { "Written from the runs alone: every step is one of theirs".to_owned() } else { format!("Written by {author}") };
+    let author = if author == "generator" {
+        "Written from the runs alone: every step is one of theirs".to_owned()
+    } else {
+        format!("Written by {author}")
+    };
     let decided = decided_by.map(|person| format!("{} by {}.", state.1, person.name));
     view! {
         <section class="evo-draft" aria-label="Proposal">
@@ -87,7 +94,7 @@ pub fn ProposalPart(proposal: Proposal, changed: Callback<()>) -> impl IntoView 
                 <button type="button" class="btn" class:busy=move || running.busy.get() on:click=save><Icon name="disk"/>"Save"</button>
             </div>
             <div hidden=move || part.get() != Part::Compare>
-                {before.map(|before| view! { <Diff before=before after=text/> })}
+                {before.map(|before| view! { <div class="diff-file">{unified_table(diff(&before, &text))}</div> })}
             </div>
             <div hidden=move || part.get() != Part::Scan>
                 {if findings.is_empty() {

@@ -203,7 +203,12 @@ pub async fn vectors_of_texts(ctx: &Ctx, team: Option<TeamId>, texts: &[String])
 }
 
 /// The vectors of masked texts, by their hashes; none where a service refuses.
-async fn kept_or_new(ctx: &Ctx, backend: &Backend, texts: &[(&str, &str)], key: Option<&str>) -> AppResult<Option<HashMap<String, Vec<f32>>>> {
+async fn kept_or_new(
+    ctx: &Ctx,
+    backend: &Backend,
+    texts: &[(&str, &str)],
+    key: Option<&str>,
+) -> AppResult<Option<HashMap<String, Vec<f32>>>> {
     let model = backend.identity();
     let shas: Vec<String> = texts.iter().map(|(sha, _)| (*sha).to_owned()).collect();
     let mut known = store::vectors(ctx.db().read(), &model, &shas).await?;

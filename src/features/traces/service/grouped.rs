@@ -31,7 +31,12 @@ pub async fn to_group(ctx: &Ctx, ids: &[&str]) -> AppResult<Vec<llmos_patterns::
             let steps = steps.remove(&row.id).map(|packed| unpack(&packed)).transpose()?.unwrap_or_default();
             let ends_in_error = steps.last().is_some_and(|step| step.outcome == llmos_traces::Outcome::Error);
             let success = is_success(&row, ends_in_error);
-            let steps = steps.into_iter().map(|step| llmos_patterns::Step { name: step.name, kind: step.kind, input: step.input, outcome: step.outcome });
+            let steps = steps.into_iter().map(|step| llmos_patterns::Step {
+                name: step.name,
+                kind: step.kind,
+                input: step.input,
+                outcome: step.outcome,
+            });
             let user = match row.person {
                 Some(person) => person,
                 None => row.by()?.id.to_string(),
@@ -52,7 +57,11 @@ pub async fn judged(ctx: &Ctx, ids: &[String]) -> AppResult<Vec<Judged>> {
     let rows = store::by_ids(ctx.db().read(), &ids.iter().map(String::as_str).collect::<Vec<_>>()).await?;
     let judged = |row: TraceRow| {
         let skills = serde_json::from_str(&row.skills)?;
-        Ok(Judged { skills, is_success: is_success(&row, row.failed_steps > 0 && row.failed_steps == row.steps), started_at: row.started_at })
+        Ok(Judged {
+            skills,
+            is_success: is_success(&row, row.failed_steps > 0 && row.failed_steps == row.steps),
+            started_at: row.started_at,
+        })
     };
     rows.into_iter().map(judged).collect()
 }

@@ -1,13 +1,14 @@
 //! Traces on their way in: put in order, masked, and written once.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use llmos_traces::{Step, Trace};
+use llmos_traces::{Trace, otlp::Run};
+use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
     super::{
-        model::{Taken, TraceSource},
-        store::{self, NewTrace, Origin, Place},
+        model::{Taken, TraceOutcome, TraceSource},
+        store::{self, Label, NewTrace, Origin, Place, TraceRow},
     },
     authorise, labels,
 };
@@ -19,7 +20,7 @@ use crate::{
         evolution,
     },
     ids::{SessionId, TeamId, TraceId},
-    server::{context::Ctx, db::Tx, error::internal},
+    server::{clock, context::Ctx, db::Tx, error::internal},
 };
 
 /// Traces that are written in one transaction: few enough that nobody waits for the writer.
@@ -27,11 +28,11 @@ const BATCH: usize = 200;
 /// Bytes that the steps of one trace may have when they are read again.
 const STEPS_BYTES: usize = 64 * 1024 * 1024;
 
-pub fn pack(steps: &[Step]) -> AppResult<Vec<u8>> {
-    Ok(lz4_flex::compress_prepend_size(&serde_json::to_vec(steps)?))
+fn pack<T: Serialize + ?Sized>(value: &T) -> AppResult<Vec<u8>> {
+    Ok(lz4_flex::compress_prepend_size(&serde_json::to_vec(value)?))
 }
 
-pub fn unpack(packed: &[u8]) -> AppResult<Vec<Step>> {
+pub fn unpack<T: DeserializeOwned>(packed: &[u8]) -> AppResult<T> {
     let (size, rest) = lz4_flex::block::uncompressed_size(packed).map_err(|error| internal("steps of a trace", &error))?;
     if size > STEPS_BYTES {
         tracing::error!(size, "steps of a trace are larger than any that are written");
@@ -89,16 +90,86 @@ pub async fn take(ctx: &Ctx, arrival: &Arrival, mut traces: Vec<Trace>, taken: &
     Ok(())
 }
 
-/// Keeps the record of a run of our own assistant, in the transaction of what it led to. The caller has authorised it.
-pub async fn record(ctx: &Ctx, tx: &mut Tx, team: Option<TeamId>, session: SessionId, mut trace: Trace) -> AppResult<TraceId> {
-    clean(&mut trace);
-    let place = match team {
-        Some(team) => Place::Team(team),
-        None => Place::Own(ctx.actor()?.id()),
-    };
-    let arrival = Arrival { place, source: TraceSource::Assistant, session: Some(session) };
-    let written = write(ctx, tx, &arrival, std::slice::from_ref(&trace)).await?;
-    written.into_iter().next().ok_or_else(|| AppError::conflict("This run is kept already."))
+/// Days for which the spans of a run are kept apart: what comes later than that is not waited for.
+const RUN_DAYS: i64 = 2;
+
+/// Takes spans of OpenTelemetry. Those of one run come in several requests, in any order: it grows with each.
+pub async fn take_runs(ctx: &Ctx, arrival: &Arrival, runs: Vec<Run>, taken: &mut Taken) -> AppResult<()> {
+    let pool = ctx.db().read();
+    let ids: Vec<&str> = runs.iter().map(|run| run.id.as_str()).collect();
+    let mut rows: HashMap<String, TraceRow> =
+        store::by_source(pool, arrival.place, &ids).await?.into_iter().map(|row| (row.source_id.clone(), row)).collect();
+    let mut fresh: Vec<(Run, Trace)> = Vec::new();
+    for mut run in runs {
+        let Some(row) = rows.remove(&run.id) else {
+            let mut trace = run.trace();
+            clean(&mut trace);
+            fresh.push((run, trace));
+            continue;
+        };
+        let id = row.id()?;
+        taken.known += 1;
+        let Some(packed) = store::run(pool, id).await? else { continue };
+        let mut whole: Run = unpack(&packed)?;
+        run = {
+            whole.merge(run);
+            whole
+        };
+        let mut trace = run.trace();
+        clean(&mut trace);
+        let steps: Vec<llmos_traces::Step> = match store::steps(pool, &[id]).await?.pop() {
+            Some((_, steps)) => unpack(&steps)?,
+            None => Vec::new(),
+        };
+        let old = labels::of_row(&row, &steps)?;
+        let mut new = labels::of_trace(&trace, &row.source, row.session_id.as_deref(), &row.by()?.name);
+        // What a person said of it stays.
+        let said = |label: &(Label, String)| matches!(label.0, Label::Outcome | Label::Rating);
+        if row.rating.is_some() || row.outcome != TraceOutcome::Unknown.as_str() && trace.success.is_none() {
+            new.retain(|label| !said(label));
+            new.extend(old.iter().filter(|label| said(label)).cloned());
+            trace.success = match TraceOutcome::parse(&row.outcome) {
+                Some(TraceOutcome::Succeeded) => Some(true),
+                Some(TraceOutcome::Failed) => Some(false),
+                _ => None,
+            };
+        }
+        let gone: Vec<_> = old.iter().filter(|label| !new.contains(label)).cloned().collect();
+        let added: Vec<_> = new.iter().filter(|label| !old.contains(label)).cloned().collect();
+        let mut tx = ctx.db().write_tx().await?;
+        store::extend(&mut tx, id, &trace, &pack(&trace.steps)?, ctx.now()).await?;
+        store::relabel(&mut tx, &row.place_id, id, &gone, &added).await?;
+        store::keep_run(&mut tx, id, &pack(&run)?, ctx.now()).await?;
+        evolution::service::traces_came(ctx, &mut tx, arrival.place.ground(), &[id]).await?;
+        tx.commit().await?;
+    }
+    for part in fresh.chunks(BATCH) {
+        let traces: Vec<Trace> = part.iter().map(|(_, trace)| trace.clone()).collect();
+        let mut tx = ctx.db().write_tx().await?;
+        let written = write(ctx, &mut tx, arrival, &traces).await?;
+        // They are written in their order; one that came twice in between is not written again.
+        if written.len() == part.len() {
+            for (id, (run, _)) in written.iter().zip(part) {
+                store::keep_run(&mut tx, *id, &pack(run)?, ctx.now()).await?;
+            }
+        }
+        if !written.is_empty() {
+            let data = serde_json::json!({ "traces": written.len(), "source": arrival.source.as_str() });
+            record_event(ctx, &mut tx, Event::new("trace.taken").team(arrival.place.team()).data(data)).await?;
+        }
+        tx.commit().await?;
+        taken.accepted += written.len();
+        taken.known += part.len() - written.len();
+    }
+    ctx.state.jobs.notify_one();
+    Ok(())
+}
+
+/// Runs of which nothing came for days are whole: their spans need not be kept apart any more.
+pub async fn close_runs(ctx: &Ctx) -> AppResult<()> {
+    let mut tx = ctx.db().write_tx().await?;
+    store::close_runs(&mut tx, ctx.now() - RUN_DAYS * clock::DAY).await?;
+    Ok(tx.commit().await?)
 }
 
 /// Writes those that are new.

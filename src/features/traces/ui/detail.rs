@@ -185,7 +185,10 @@ fn Steps(steps: Vec<TraceStep>, total: i64) -> impl IntoView {
     if steps.is_empty() {
         return view! { <p class="hint">"The source tells no steps."</p> }.into_any();
     }
-    let total = u64::try_from(total).unwrap_or(0).max(steps.iter().map(|step| step.offset_ms.unwrap_or(0) + step.duration_ms).max().unwrap_or(0)).max(1);
+    let total = u64::try_from(total)
+        .unwrap_or(0)
+        .max(steps.iter().map(|step| step.offset_ms.unwrap_or(0) + step.duration_ms).max().unwrap_or(0))
+        .max(1);
     let more = steps.len().saturating_sub(SHOWN);
     let all = RwSignal::new(false);
     let steps = StoredValue::new(steps);
@@ -223,7 +226,9 @@ fn step_view(at: usize, step: TraceStep, total: u64) -> AnyView {
     let tokens = (tokens > 0).then(|| format!("{} tokens", count(i64::try_from(tokens).unwrap_or(i64::MAX))));
     let took = (step.duration_ms > 0).then(|| duration_words(i64::try_from(step.duration_ms).unwrap_or(i64::MAX)));
     let small = [Some(kind.to_owned()), took, tokens].into_iter().flatten().collect::<Vec<_>>().join(", ");
-    let part = |words: &'static str, text: String| (!text.is_empty()).then(|| view! { <b class="f12">{words}</b><pre class="json" tabindex="0">{text}</pre> });
+    let part = |words: &'static str, text: String| {
+        (!text.is_empty()).then(|| view! { <b class="f12">{words}</b><pre class="json" tabindex="0">{text}</pre> })
+    };
     let head = view! {
         <span class="num t3">{at + 1}</span>
         <span class=look title=words><Icon name=icon/><span class="sr">{words}</span></span>

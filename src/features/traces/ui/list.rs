@@ -19,7 +19,9 @@ use crate::{
     browser::{page, response},
     features::accounts::state::use_session,
     ids::TraceId,
-    ui::{Avatar, EmptyState, ErrorView, Icon, Loading, PageTitle, Time, Transition, count, drop_down, kept_fields, late, page_keys, plural},
+    ui::{
+        Avatar, EmptyState, ErrorView, Icon, Loading, PageTitle, Time, Transition, count, drop_down, kept_fields, late, page_keys, plural,
+    },
 };
 
 /// What the keys go along.
@@ -201,7 +203,12 @@ fn Filters(labels: TraceLabels, query: TracesQuery) -> impl IntoView {
         let mut entries = vec![(to(&|query| query.source = None), "any".to_owned(), None, query.source.is_none())];
         for source in TraceSource::ALL.iter().copied().filter(|one| of(&labels.sources, one.as_str()) > 0) {
             let is_chosen = query.source == Some(source);
-            entries.push((to(&|query| query.source = Some(source)), source.words().to_owned(), Some(of(&labels.sources, source.as_str())), is_chosen));
+            entries.push((
+                to(&|query| query.source = Some(source)),
+                source.words().to_owned(),
+                Some(of(&labels.sources, source.as_str())),
+                is_chosen,
+            ));
         }
         let shown = query.source.map_or("any", TraceSource::words).to_owned();
         (entries.len() > 2 || query.source.is_some()).then(|| drop_down("Source", shown, query.source.is_some(), entries))
