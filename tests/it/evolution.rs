@@ -13,19 +13,49 @@ use crate::{
 /// Runs of two tasks, by three people, as they would be typed; in some of the first a step is left out, and they fail.
 fn runs(from: usize, count: usize, skill: Option<&str>) -> Vec<Value> {
     let people = ["kenji", "ines", "tomas"];
-    let value = ["Value {} with a DCF, five years", "what is {} worth? do a discounted cash flow", "DCF valuation for {}", "discounted cash flow for {}, need a company value"];
-    let rotate = ["Rotate the TLS certificates of {}", "renew tls certificate on {}", "certificates of {} expire, rotate them", "rotate cert for {} before it expires"];
+    let value = [
+        "Value {} with a DCF, five years",
+        "what is {} worth? do a discounted cash flow",
+        "DCF valuation for {}",
+        "discounted cash flow for {}, need a company value",
+    ];
+    let rotate = [
+        "Rotate the TLS certificates of {}",
+        "renew tls certificate on {}",
+        "certificates of {} expire, rotate them",
+        "rotate cert for {} before it expires",
+    ];
     let names = ["Acme", "Globex", "Initech", "Umbra", "Hooli", "Stark", "Wayne", "Wonka"];
     let mut all = Vec::new();
     for at in from..from + count {
         for (task, goals, tools) in [
-            ("value", value, [("read_reports", "annual reports revenue"), ("project_cash", "free cash flow forecast"), ("discount", "wacc terminal growth"), ("write_page", "valuation range")]),
-            ("rotate", rotate, [("list_certs", "openssl expiry"), ("issue_cert", "acme challenge dns"), ("reload_proxy", "nginx reload"), ("check_tls", "handshake chain")]),
+            (
+                "value",
+                value,
+                [
+                    ("read_reports", "annual reports revenue"),
+                    ("project_cash", "free cash flow forecast"),
+                    ("discount", "wacc terminal growth"),
+                    ("write_page", "valuation range"),
+                ],
+            ),
+            (
+                "rotate",
+                rotate,
+                [
+                    ("list_certs", "openssl expiry"),
+                    ("issue_cert", "acme challenge dns"),
+                    ("reload_proxy", "nginx reload"),
+                    ("check_tls", "handshake chain"),
+                ],
+            ),
         ] {
             let fails = task == "rotate" && at % 5 == 4;
             let kept = if fails { &tools[..3] } else { &tools[..] };
-            let steps: Vec<Value> =
-                kept.iter().map(|(name, input)| json!({ "name": name, "kind": "tool", "input": input, "outcome": "ok", "duration_ms": 900 })).collect();
+            let steps: Vec<Value> = kept
+                .iter()
+                .map(|(name, input)| json!({ "name": name, "kind": "tool", "input": input, "outcome": "ok", "duration_ms": 900 }))
+                .collect();
             all.push(json!({
                 "id": format!("{task}-{at}"), "goal": goals[at % 4].replace("{}", names[at % 8]), "started_at": lately(at), "ended_at": lately(at),
                 "user": people[at % 3], "success": !fails, "steps": steps, "skills_used": skill.filter(|_| task == "value").into_iter().collect::<Vec<_>>(),
@@ -60,7 +90,10 @@ async fn until(client: &Client, team: &str, is_so: impl Fn(&Value) -> bool) -> V
 }
 
 fn grouped(page: &Value) -> bool {
-    page["waiting"] == 0 && page["runs"].as_array().is_some_and(|runs| runs.iter().any(|run| run["state"] == "done") && runs.iter().all(|run| run["state"] != "running"))
+    page["waiting"] == 0
+        && page["runs"]
+            .as_array()
+            .is_some_and(|runs| runs.iter().any(|run| run["state"] == "done") && runs.iter().all(|run| run["state"] != "running"))
 }
 
 /// With the model that `scripts/setup` fetches.
@@ -132,7 +165,11 @@ app_test!(runs_become_patterns_a_proposal_and_a_used_skill, |config| { with_mode
     later.iter_mut().for_each(|run| run["started_at"] = json!(now));
     later.iter_mut().for_each(|run| run["ended_at"] = json!(now));
     bring(&maya, &team, &later).await;
-    until(&maya, &team, |page| page["waiting"] == 0 && page["patterns"].as_array().is_some_and(|patterns| patterns.iter().any(|one| one["id"] == json!(id) && one["runs"] == 26))).await;
+    until(&maya, &team, |page| {
+        page["waiting"] == 0
+            && page["patterns"].as_array().is_some_and(|patterns| patterns.iter().any(|one| one["id"] == json!(id) && one["runs"] == 26))
+    })
+    .await;
     let (_, pattern) = maya.get(&format!("/evolution/patterns/{id}")).await;
     assert_eq!((&pattern["effect"]["with"], &pattern["effect"]["without"]), (&json!([6, 6]), &json!([20, 20])), "{pattern}");
 });

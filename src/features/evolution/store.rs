@@ -18,7 +18,7 @@ crate::row! {
     #[derive(Clone, Debug)]
     pub struct PatternRow {
         pub id: String, pub place_id: String, pub level: String, pub number: i64, pub name: String, pub slug: String, pub runs: i64, pub successes: i64,
-        pub people: i64, pub cohesion: f64, pub confidence: f64, pub last_at: i64, pub summary: String, pub gone_at: Option<i64>, pub into_id: Option<String>,
+        pub people: i64, pub cohesion: f64, pub confidence: f64, pub last_at: i64, pub summary: String,
     }
 }
 
@@ -61,7 +61,8 @@ impl PlaceRow {
     }
 }
 
-const PATTERN: &str = "SELECT id, place_id, level, number, name, slug, runs, successes, people, cohesion, confidence, last_at, summary, gone_at, into_id FROM patterns WHERE ";
+const PATTERN: &str =
+    "SELECT id, place_id, level, number, name, slug, runs, successes, people, cohesion, confidence, last_at, summary FROM patterns WHERE ";
 const PROPOSAL: &str = "SELECT o.id, o.place_id, o.pattern_id, o.kind, o.state, o.slug, o.text, o.artifact_id, o.confidence, o.runs, o.author, o.saves, o.reason, \
      o.decided_by, o.decided_at, o.created_at, p.name FROM proposals o JOIN patterns p ON p.id = o.pattern_id WHERE ";
 const PLACE: &str =
@@ -496,12 +497,6 @@ pub async fn runs(pool: &AnyPool, ground: Ground, limit: i64) -> AppResult<Vec<P
     );
     sql.bind(ground.id()).push(" ORDER BY id DESC LIMIT ").number(limit);
     sql.fetch_all(pool).await
-}
-
-pub async fn run(pool: &AnyPool, id: JobId) -> AppResult<Option<(String,)>> {
-    let mut sql = Sql::new("SELECT place_id FROM evolution_runs WHERE id = ");
-    sql.bind(id.to_string());
-    Ok(sql.fetch_all(pool).await?.pop())
 }
 
 /// All of a place is removed for good.

@@ -47,12 +47,9 @@ async fn propose_one(ctx: &Ctx, ground: Ground, pattern: &PatternRow) -> AppResu
     let used = traces::service::skill_of_most(ctx, &sources).await?;
     let slug = used.unwrap_or_else(|| pattern.slug.clone());
     let now = ctx.now();
-    let origin = Origin {
-        slug: &slug,
-        confidence: pattern.confidence,
-        created_at: clock::rfc3339(now).get(..10).unwrap_or_default(),
-        source_traces: &sources,
-    };
+    let time = clock::rfc3339(now);
+    let origin =
+        Origin { slug: &slug, confidence: pattern.confidence, created_at: time.get(..10).unwrap_or_default(), source_traces: &sources };
     let text = draft(&summary, &origin);
     let mut tx = ctx.db().write_tx().await?;
     let new = NewProposal {

@@ -125,7 +125,7 @@ fn List(first: Evolution, query: GroundQuery, open: Memo<Option<PatternId>>, aga
         view! {
             <button type="button" role="tab" aria-selected=move || (tab.get() == this).to_string() on:click=move |_| tab.set(this)>
                 {words}" "
-                <span class="count" class:unread=move || unread && number.get() > 0>{move || count(number.get())}</span>
+                <span class="count" class:unread=move || { unread && number.get() > 0 }>{move || count(number.get())}</span>
             </button>
         }
     };

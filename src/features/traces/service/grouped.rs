@@ -28,7 +28,7 @@ pub async fn to_group(ctx: &Ctx, ids: &[&str]) -> AppResult<Vec<llmos_patterns::
     let mut steps: HashMap<String, Vec<u8>> = store::steps(pool, ids).await?.into_iter().collect();
     rows.into_iter()
         .map(|row| {
-            let steps = steps.remove(&row.id).map(|packed| unpack(&packed)).transpose()?.unwrap_or_default();
+            let steps: Vec<llmos_traces::Step> = steps.remove(&row.id).map(|packed| unpack(&packed)).transpose()?.unwrap_or_default();
             let ends_in_error = steps.last().is_some_and(|step| step.outcome == llmos_traces::Outcome::Error);
             let success = is_success(&row, ends_in_error);
             let steps = steps.into_iter().map(|step| llmos_patterns::Step {

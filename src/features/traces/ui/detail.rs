@@ -91,7 +91,7 @@ fn Detail(trace: Trace, back: String, again: Fetched<Trace>, changed: Callback<(
                         .then(|| {
                             let links = skills
                                 .into_iter()
-                                .map(|skill| view! { <a class="chip line" href=format!("/search?q={skill}")>{skill}</a> })
+                                .map(|skill| view! { <a class="chip line" href=format!("/search?q={skill}")>{skill.clone()}</a> })
                                 .collect_view();
                             view! { <dt>"Skills"</dt><dd class="row wrap gap-4">{links}</dd> }
                         })}
