@@ -14,13 +14,12 @@ pub const RUNS_SHOWN: i64 = 20;
 /// Bytes of a proposal's text.
 pub const TEXT_BYTES: usize = 256 * 1024;
 
-/// Whose traces are grouped: an account's own, a team's, or those of all teams.
+/// Whose traces are grouped: an account's own, or a team's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     User,
     Team,
-    System,
 }
 
 impl Level {
@@ -28,14 +27,13 @@ impl Level {
         match self {
             Self::User => "user",
             Self::Team => "team",
-            Self::System => "system",
         }
     }
     /// People whose runs a pattern needs before anybody else sees it.
     pub fn least_people(self) -> i64 {
         match self {
             Self::User => 1,
-            Self::Team | Self::System => 2,
+            Self::Team => 2,
         }
     }
 }
@@ -45,7 +43,6 @@ impl Level {
 pub enum Ground {
     Own(UserId),
     Team(TeamId),
-    System,
 }
 
 impl Ground {
@@ -53,7 +50,6 @@ impl Ground {
         match self {
             Self::Own(_) => Level::User,
             Self::Team(_) => Level::Team,
-            Self::System => Level::System,
         }
     }
     /// As it is stored.
@@ -61,27 +57,23 @@ impl Ground {
         match self {
             Self::Own(id) => id.to_string(),
             Self::Team(id) => id.to_string(),
-            Self::System => "system".to_owned(),
         }
     }
     pub fn team(self) -> Option<TeamId> {
         match self {
             Self::Team(id) => Some(id),
-            _ => None,
+            Self::Own(_) => None,
         }
     }
 }
 
-/// What is asked for: of a team, of the system, or without either, of the caller's own.
+/// What is asked for: of a team, or without one, of the caller's own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::IntoParams)]
 #[serde(rename_all = "camelCase", default)]
 #[into_params(parameter_in = Query, rename_all = "camelCase")]
 pub struct GroundQuery {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub team: Option<TeamId>,
-    /// The patterns of all teams, for administrators.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub system: bool,
 }
 
 /// How evolution runs in a place.
@@ -103,12 +95,11 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// An account's own daily, a team's and the system's weekly; all in the night.
+    /// An account's own daily, a team's weekly, in the night.
     pub fn of(level: Level) -> Self {
         let cron = match level {
             Level::User => "0 3 * * *",
             Level::Team => "0 3 * * 0",
-            Level::System => "0 4 * * 0",
         };
         Self { paused: false, cron: cron.to_owned(), zone: "UTC".to_owned(), after: 50, shown_runs: 3, listed: 0.70, proposed: 0.85 }
     }

@@ -45,16 +45,12 @@ const COUNTED: i64 = 5_000;
 fn asked(ctx: &Ctx, query: GroundQuery) -> AppResult<Ground> {
     Ok(match query.team {
         Some(team) => Ground::Team(team),
-        None if query.system => Ground::System,
         None => Ground::Own(ctx.actor()?.id()),
     })
 }
 
-/// The place with this id: the caller's own, a team's, or the system's.
-async fn ground_of(place: &str, ctx: &Ctx) -> AppResult<Ground> {
-    if place == Ground::System.id() {
-        return Ok(Ground::System);
-    }
+/// The place with this id: the caller's own, or a team's.
+fn ground_of(ctx: &Ctx, place: &str) -> AppResult<Ground> {
     let own = ctx.actor()?.id();
     if place == own.to_string() { Ok(Ground::Own(own)) } else { Ok(Ground::Team(parse_id::<TeamId>(place)?)) }
 }
@@ -73,10 +69,6 @@ async fn authorise(ctx: &Ctx, ground: Ground, action: Action) -> AppResult<(bool
             let role = accounts::service::authorise_team(ctx, team, action).await?;
             let may = |action: Action| ctx.actor().is_ok_and(|actor| actor.has_scope(action.scope())) && role.allows(action);
             Ok((may(Action::Commit), may(Action::ManageVolumes)))
-        }
-        Ground::System => {
-            accounts::service::require_administrator(ctx)?;
-            Ok((false, true))
         }
     }
 }
@@ -158,7 +150,7 @@ fn summary(row: &PatternRow, settings: &Settings, proposals: &[ProposalRow]) -> 
 pub async fn get_pattern(ctx: &Ctx, id: PatternId) -> AppResult<Pattern> {
     let missing = || AppError::not_found("pattern");
     let row = store::pattern(ctx.db().read(), id).await?.ok_or_else(missing)?;
-    let ground = ground_of(&row.place_id, ctx).await.map_err(|_| missing())?;
+    let ground = ground_of(ctx, &row.place_id).map_err(|_| missing())?;
     let hidden = |error: AppError| if error.code == ErrorCode::NotFound { missing() } else { error };
     authorise(ctx, ground, Action::Read).await.map_err(hidden)?;
     if row.people < ground.level().least_people() {
@@ -308,8 +300,7 @@ pub async fn begin_due(ctx: &Ctx) -> AppResult<usize> {
         let Some(from) = place.next_at else { continue };
         let ground = match place.level.as_str() {
             "user" => Ground::Own(parse_id(&place.place_id)?),
-            "team" => Ground::Team(parse_id(&place.place_id)?),
-            _ => Ground::System,
+            _ => Ground::Team(parse_id(&place.place_id)?),
         };
         let mut tx = ctx.db().write_tx().await?;
         if store::advance(&mut tx, &place.place_id, from, schedule(&place.settings(), now)).await? {

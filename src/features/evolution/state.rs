@@ -17,10 +17,7 @@ pub const EVOLUTION: &str = "/evolution";
 
 /// What the address asks for.
 pub fn ground_query(params: &ParamsMap) -> GroundQuery {
-    GroundQuery {
-        team: params.get("team").and_then(|id| id.parse().ok()),
-        system: params.get("system").is_some_and(|system| system == "true"),
-    }
+    GroundQuery { team: params.get("team").and_then(|id| id.parse().ok()) }
 }
 
 /// The page, with one of its patterns open.

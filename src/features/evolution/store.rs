@@ -7,7 +7,7 @@ use sqlx::{Any, AnyPool, Executor};
 use super::model::{Ground, ProposalKind, ProposalState, Settings};
 use crate::{
     error::AppResult,
-    ids::{ArtifactId, JobId, PatternId, ProposalId, TraceId, UserId},
+    ids::{ArtifactId, PatternId, ProposalId, TraceId, UserId},
     server::db::{Sql, Tx, flag},
 };
 

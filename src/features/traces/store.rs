@@ -475,11 +475,3 @@ pub async fn own(pool: &AnyPool, user: UserId) -> AppResult<Vec<(String, String,
     sql.bind(user.to_string()).push(" ORDER BY id");
     sql.fetch_all(pool).await
 }
-
-/// How many traces all teams have together.
-pub async fn total_of_teams(pool: &AnyPool) -> AppResult<i64> {
-    let sql = Sql::new(
-        "SELECT CAST(COALESCE(SUM(l.runs), 0) AS BIGINT) FROM trace_labels l JOIN teams t ON t.id = l.place_id WHERE l.kind = 'all'",
-    );
-    Ok(sql.fetch_all::<(i64,)>(pool).await?.first().map_or(0, |(total,)| *total))
-}

@@ -50,7 +50,7 @@ pub fn summary(row: &ProposalRow) -> AppResult<ProposalSummary> {
 
 async fn find(ctx: &Ctx, id: ProposalId, action: Action) -> AppResult<(ProposalRow, Ground)> {
     let row = store::proposal(ctx.db().read(), id).await?.ok_or_else(|| AppError::not_found("proposal"))?;
-    let ground = ground_of(&row.place_id, ctx).await.map_err(|_| AppError::not_found("proposal"))?;
+    let ground = ground_of(ctx, &row.place_id).map_err(|_| AppError::not_found("proposal"))?;
     authorise(ctx, ground, action)
         .await
         .map_err(|error| if error.code == ErrorCode::NotFound { AppError::not_found("proposal") } else { error })?;
@@ -63,7 +63,6 @@ async fn volumes_of(ctx: &Ctx, ground: Ground) -> AppResult<Vec<VolumeAccess>> {
     volumes.retain(|volume| match ground {
         Ground::Team(team) => volume.team == Some(team),
         Ground::Own(_) => volume.kind == VolumeKind::User,
-        Ground::System => false,
     });
     Ok(volumes)
 }

@@ -87,14 +87,9 @@ fn Workspace(query: Memo<GroundQuery>) -> impl IntoView {
         let to = |query: GroundQuery| evolution_address(&query, None);
         let own = GroundQuery::default();
         let mut entries = vec![(to(own), "my own".to_owned(), None, chosen == own)];
-        let system = GroundQuery { team: None, system: true };
-        let is_administrator = me.as_ref().is_some_and(|me| me.administrator);
         for team in me.map(|me| me.teams).unwrap_or_default() {
-            let of = GroundQuery { team: Some(team.id), system: false };
+            let of = GroundQuery { team: Some(team.id) };
             entries.push((to(of), team.name, None, chosen == of));
-        }
-        if is_administrator {
-            entries.push((to(system), "all teams".to_owned(), None, chosen == system));
         }
         let shown = entries.iter().find(|entry| entry.3).map(|entry| entry.1.clone()).unwrap_or_default();
         late(move || drop_down("Of", shown, chosen != own, entries))

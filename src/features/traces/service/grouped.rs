@@ -84,7 +84,6 @@ pub async fn total(ctx: &Ctx, ground: Ground) -> AppResult<i64> {
     let place = match ground {
         Ground::Team(team) => Place::Team(team),
         Ground::Own(user) => Place::Own(user),
-        Ground::System => return store::total_of_teams(ctx.db().read()).await,
     };
     Ok(store::labels(ctx.db().read(), place, &[Label::All], 1).await?.first().map_or(0, |(.., runs)| *runs))
 }

@@ -20,7 +20,7 @@ use crate::{
         evolution,
     },
     ids::{SessionId, TeamId, TraceId},
-    server::{clock, context::Ctx, db::Tx, error::internal},
+    server::{clock, context::Ctx, db::Tx, error::internal, secrets},
 };
 
 /// Traces that are written in one transaction: few enough that nobody waits for the writer.
@@ -67,14 +67,23 @@ impl Arrival {
     }
 }
 
-/// Puts a trace in order before anything is kept of it.
-fn clean(trace: &mut Trace) {
+/// Puts a trace in order before anything is kept of it. One without an id is known by what it says, one without a time began when it came.
+fn clean(trace: &mut Trace, now: i64) -> AppResult<()> {
+    if trace.id.is_empty() {
+        trace.id = format!("sha256:{}", secrets::sha256(&serde_json::to_vec(trace)?));
+    }
+    if trace.started_at <= 0 || trace.started_at > now {
+        let took = (trace.ended_at - trace.started_at).clamp(0, clock::DAY);
+        (trace.started_at, trace.ended_at) = (now - took, now);
+    }
     trace.tidy(llmos_search::mask, llmos_patterns::suspicious);
+    Ok(())
 }
 
 /// Keeps traces, those that are there already excepted. Each part of them is there as a whole or not at all.
 pub async fn take(ctx: &Ctx, arrival: &Arrival, mut traces: Vec<Trace>, taken: &mut Taken) -> AppResult<()> {
-    traces.iter_mut().for_each(clean);
+    let now = ctx.now();
+    traces.iter_mut().try_for_each(|trace| clean(trace, now))?;
     for part in traces.chunks(BATCH) {
         let mut tx = ctx.db().write_tx().await?;
         let ids = write(ctx, &mut tx, arrival, part).await?;
@@ -103,7 +112,7 @@ pub async fn take_runs(ctx: &Ctx, arrival: &Arrival, runs: Vec<Run>, taken: &mut
     for mut run in runs {
         let Some(row) = rows.remove(&run.id) else {
             let mut trace = run.trace();
-            clean(&mut trace);
+            clean(&mut trace, ctx.now())?;
             fresh.push((run, trace));
             continue;
         };
@@ -116,7 +125,7 @@ pub async fn take_runs(ctx: &Ctx, arrival: &Arrival, runs: Vec<Run>, taken: &mut
             whole
         };
         let mut trace = run.trace();
-        clean(&mut trace);
+        clean(&mut trace, ctx.now())?;
         let steps: Vec<llmos_traces::Step> = match store::steps(pool, &[id]).await?.pop() {
             Some((_, steps)) => unpack(&steps)?,
             None => Vec::new(),
