@@ -234,6 +234,12 @@ impl Patterns {
         })
     }
 
+    /// Traces that came, went or changed since the last pass.
+    #[must_use]
+    pub fn changes(&self) -> usize {
+        self.changes
+    }
+
     /// Whether so much has changed since the last pass (a tenth of the traces, and sixteen) that another is worth its time.
     #[must_use]
     pub fn is_pass_due(&self) -> bool {

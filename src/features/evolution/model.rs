@@ -101,7 +101,7 @@ impl Settings {
             Level::User => "0 3 * * *",
             Level::Team => "0 3 * * 0",
         };
-        Self { paused: false, cron: cron.to_owned(), zone: "UTC".to_owned(), after: 50, shown_runs: 3, listed: 0.70, proposed: 0.85 }
+        Self { paused: false, cron: cron.to_owned(), zone: "UTC".to_owned(), after: 20, shown_runs: 3, listed: 0.70, proposed: 0.85 }
     }
 }
 

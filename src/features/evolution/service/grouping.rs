@@ -82,8 +82,8 @@ pub async fn assign(ctx: &Ctx, job: &Job) -> AppResult<Value> {
     let AssignPayload { ground, touched } = serde_json::from_str(&job.payload)?;
     let grouped = assign_waiting(ctx, ground, touched).await?;
     let settings = settings_of(ctx, ground).await?;
-    let is_due = engine::with(ctx, ground, |patterns| patterns.is_pass_due()).await?;
-    if is_due && !settings.paused && grouped as i64 >= settings.after.min(1 + grouped as i64) {
+    let changes = engine::with(ctx, ground, |patterns| patterns.changes()).await?;
+    if !settings.paused && changes as i64 >= settings.after {
         let mut tx = ctx.db().write_tx().await?;
         ask_for_pass(ctx, &mut tx, &PassPayload { ground, cause: PassCause::Traces, asked_by: None }, None).await?;
         tx.commit().await?;
