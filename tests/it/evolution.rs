@@ -162,11 +162,11 @@ app_test!(runs_become_patterns_a_proposal_and_a_used_skill, |config| { with_mode
     let (status, edited) = maya.patch(&proposal, json!({ "text": format!("{draft}\nAsk for the growth rate first.\n"), "saves": 0 })).await;
     assert_eq!((status, &edited["saves"]), (200, &json!(1)), "{edited}");
     assert_eq!(maya.patch(&proposal, json!({ "text": "late", "saves": 0 })).await.0, 409);
-    let (status, accepted) = maya.post(&format!("{proposal}/decision"), json!({ "decision": "Accept", "volumeId": volume })).await;
+    let (status, accepted) = maya.post(&format!("{proposal}/decision"), json!({ "decision": "accept", "volumeId": volume })).await;
     assert_eq!((status, &accepted["state"]), (200, &json!("accepted")), "{accepted}");
     let (_, skill) = maya.get(&format!("/artifacts/{}", text(&accepted["artifact"]["id"]))).await;
     assert!(skill["head"]["message"].as_str().is_some_and(|message| message.contains("20 runs")), "{skill}");
-    assert_eq!(maya.post(&format!("{proposal}/decision"), json!({ "decision": "Ignore" })).await.0, 409);
+    assert_eq!(maya.post(&format!("{proposal}/decision"), json!({ "decision": "ignore" })).await.0, 409);
 
     // Runs that use it are counted against it.
     let slug = text(&accepted["slug"]);

@@ -206,7 +206,7 @@ app_test!(bad_traces_are_refused_one_by_one, |app| {
     let team = maya.team("Harbor").await;
     let path = format!("/traces?team={team}");
     let good = run("good", "Value Acme", "2026-10-01T10:00:00Z").to_string();
-    let (status, taken) = send(&maya, &path, "application/x-ndjson", format!("{good}\nno json\n{{\"goal\": 5}}\n")).await;
+    let (status, taken) = send(&maya, &path, "application/x-ndjson", format!("{good}\nno json\n\"a text\"\n")).await;
     assert_eq!((status, &taken["accepted"], &taken["refused"]), (200, &json!(1), &json!(2)), "{taken}");
     assert_eq!(taken["problems"][0]["at"], 2, "{taken}");
     assert!(taken["problems"][0]["sentence"].as_str().is_some_and(|sentence| sentence.ends_with('.')), "{taken}");
