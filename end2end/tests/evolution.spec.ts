@@ -68,7 +68,7 @@ test("runs become a pattern, a proposal and a used skill @phone", async ({ page,
     await checkAccessible(page);
     await pattern.click();
     await expect(page.getByRole("heading", { name: /^Why 0\.8/ })).toBeVisible();
-    await expect(page.locator(".steps li").first()).toContainText("read_reports");
+    await expect(page.locator(".evo-steps li").first()).toContainText("read_reports");
     await checkAccessible(page);
   });
 

@@ -142,6 +142,20 @@ app_test!(runs_become_patterns_a_proposal_and_a_used_skill, |config| { with_mode
     let (_, other) = maya.get(&format!("/evolution/patterns/{}", text(&patterns[1]["id"]))).await;
     assert!(other["pitfalls"].to_string().contains("check_tls"), "{}", other["pitfalls"]);
 
+    // What is not sure enough is drafted for whoever asks, once.
+    let path = format!("/evolution/patterns/{}/proposal", text(&patterns[1]["id"]));
+    assert_eq!(vera.post(&path, json!({})).await.0, 403);
+    let (status, drafted) = maya.post(&path, json!({})).await;
+    assert!(
+        status == 200 && drafted["proposalText"]["text"].as_str().is_some_and(|text| text.contains("Do not leave out `check_tls`")),
+        "{drafted}"
+    );
+    let (_, ignored) = maya
+        .post(&format!("/evolution/proposals/{}/decision", text(&drafted["proposalText"]["id"])), json!({ "decision": "ignore" }))
+        .await;
+    assert_eq!(ignored["state"], "ignored", "{ignored}");
+    assert_eq!(maya.post(&path, json!({})).await.0, 403);
+
     // Nothing is proposed twice.
     let proposals = page["proposals"].as_array().expect("a list").clone();
     assert_eq!(proposals.len(), 1, "{page}");
@@ -151,7 +165,7 @@ app_test!(runs_become_patterns_a_proposal_and_a_used_skill, |config| { with_mode
     assert_eq!(vera.post(&format!("/evolution/passes?team={team}"), json!({})).await.0, 403);
     assert_eq!(maya.post(&format!("/evolution/passes?team={team}"), json!({})).await.0, 202);
     let page = until(&maya, &team, |page| done(page) > before && grouped(page)).await;
-    assert_eq!(page["proposals"].as_array().map(Vec::len), Some(1), "{page}");
+    assert_eq!(page["proposals"].as_array().map(Vec::len), Some(2), "one was drafted by hand: {page}");
     assert_eq!(page["patterns"][0]["id"], json!(id), "a pattern keeps its id");
 
     // Edited, accepted, committed, found.

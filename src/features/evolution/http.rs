@@ -23,6 +23,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(begin_pass))
         .routes(routes!(set_settings))
         .routes(routes!(get_pattern))
+        .routes(routes!(draft_proposal))
         .routes(routes!(get_proposal, edit_proposal))
         .routes(routes!(decide))
 }
@@ -49,6 +50,12 @@ async fn set_settings(ctx: Ctx, Query(query): Query<GroundQuery>, Json(input): J
 #[utoipa::path(get, path = "/evolution/patterns/{id}", tag = "evolution", params(("id" = PatternId, Path)), responses((status = 200, body = Pattern), (status = "4XX", body = AppError)))]
 async fn get_pattern(ctx: Ctx, Path(id): Path<PatternId>) -> AppResult<Json<Pattern>> {
     service::get_pattern(&ctx, id).await.map(Json)
+}
+
+/// Have a skill drafted from a pattern that is not sure enough to be proposed by itself.
+#[utoipa::path(post, path = "/evolution/patterns/{id}/proposal", tag = "evolution", params(("id" = PatternId, Path)), responses((status = 200, body = Pattern), (status = "4XX", body = AppError)))]
+async fn draft_proposal(ctx: Ctx, Path(id): Path<PatternId>) -> AppResult<Json<Pattern>> {
+    service::draft_proposal(&ctx, id).await.map(Json)
 }
 
 /// A proposal with its text and what the scanner finds in it.

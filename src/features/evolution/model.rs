@@ -287,6 +287,8 @@ pub struct Pattern {
     pub effect: Option<Effect>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proposal_text: Option<Proposal>,
+    /// Whether the caller may have a skill drafted from it.
+    pub can_draft: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]

@@ -152,7 +152,7 @@ pub async fn get_pattern(ctx: &Ctx, id: PatternId) -> AppResult<Pattern> {
     let row = store::pattern(ctx.db().read(), id).await?.ok_or_else(missing)?;
     let ground = ground_of(ctx, &row.place_id).map_err(|_| missing())?;
     let hidden = |error: AppError| if error.code == ErrorCode::NotFound { missing() } else { error };
-    authorise(ctx, ground, Action::Read).await.map_err(hidden)?;
+    let (can_decide, _) = authorise(ctx, ground, Action::Read).await.map_err(hidden)?;
     if row.people < ground.level().least_people() {
         return Err(missing());
     }
@@ -196,8 +196,19 @@ pub async fn get_pattern(ctx: &Ctx, id: PatternId) -> AppResult<Pattern> {
             .map(|(kind, others, at)| Ok(PatternEvent { kind, others: serde_json::from_str(&others)?, at }))
             .collect::<AppResult<_>>()?,
         effect,
+        can_draft: can_decide && proposal_text.is_none(),
         proposal_text,
     })
+}
+
+/// Drafts a skill from a pattern that is not sure enough to be proposed by itself.
+pub async fn draft_proposal(ctx: &Ctx, id: PatternId) -> AppResult<Pattern> {
+    if !get_pattern(ctx, id).await?.can_draft {
+        return Err(AppError::forbidden("Whoever may commit in this workspace has a skill drafted, once for each pattern."));
+    }
+    let row = store::pattern(ctx.db().read(), id).await?.ok_or_else(|| AppError::not_found("pattern"))?;
+    proposing::propose_one(ctx, ground_of(ctx, &row.place_id)?, &row).await?;
+    get_pattern(ctx, id).await
 }
 
 fn pitfall(pitfall: &llmos_patterns::Pitfall) -> String {

@@ -50,6 +50,10 @@ pub fn set_settings(query: &GroundQuery, settings: Settings) -> impl Future<Outp
     tell("PUT", data::with_query("/evolution/settings", query), settings)
 }
 
+pub fn draft_proposal(pattern: PatternId) -> impl Future<Output = AppResult<()>> + Send + 'static {
+    tell("POST", format!("{EVOLUTION}/patterns/{pattern}/proposal"), ())
+}
+
 pub fn edit_proposal(id: ProposalId, input: EditProposal) -> impl Future<Output = AppResult<()>> + Send + 'static {
     tell("PATCH", format!("{EVOLUTION}/proposals/{id}"), input)
 }

@@ -40,7 +40,8 @@ pub async fn propose(ctx: &Ctx, ground: Ground) -> AppResult<i64> {
     Ok(proposed)
 }
 
-async fn propose_one(ctx: &Ctx, ground: Ground, pattern: &PatternRow) -> AppResult<bool> {
+/// Drafts one; false where the pattern has an open one already.
+pub async fn propose_one(ctx: &Ctx, ground: Ground, pattern: &PatternRow) -> AppResult<bool> {
     let summary: Summary = serde_json::from_str(&pattern.summary)?;
     let sources = store::traces_of(ctx.db().read(), &ground.id(), pattern.number, SOURCES).await?;
     // Runs that already follow a skill show how to better that one.

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use super::{
     super::{
         model::{Effect, GroundQuery, Pattern, Why},
-        state::evolution_address,
+        state::{draft_proposal, evolution_address},
     },
     percent,
     proposal::ProposalPart,
@@ -13,13 +13,14 @@ use super::{
 };
 use crate::{
     browser::{data::Fetched, response},
+    features::accounts::state::Running,
     features::traces::{
         model::TraceSummary,
         state::trace_address,
         ui::{duration_words, outcome_mark},
     },
     ids::PatternId,
-    ui::{ErrorView, Icon, Loading, Time, Transition, count, late, plural},
+    ui::{ErrorView, FieldError, Icon, Loading, Time, Transition, count, late, plural, toast, use_toasts},
 };
 
 #[component]
@@ -39,7 +40,7 @@ pub fn EvidencePane(
                         .arrived()
                         .filter(|_| open.get().is_some())
                         .map(|arrived| late(move || match arrived.read() {
-                            Ok(pattern) => view! { <Detail pattern=pattern back=back query=query changed=changed/> }.into_any(),
+                            Ok(pattern) => view! { <Detail pattern=pattern back=back changed=changed/> }.into_any(),
                             Err(error) => {
                                 response::set_status(error.code.status());
                                 view! {
@@ -56,8 +57,15 @@ pub fn EvidencePane(
 }
 
 #[component]
-fn Detail(pattern: Pattern, back: String, query: GroundQuery, changed: Callback<()>) -> impl IntoView {
-    let Pattern { summary, why, steps, ways, pitfalls, goals, flagged, latest, history, effect, proposal_text, .. } = pattern;
+fn Detail(pattern: Pattern, back: String, changed: Callback<()>) -> impl IntoView {
+    let Pattern { summary, why, steps, ways, pitfalls, goals, flagged, latest, history, effect, proposal_text, can_draft, .. } = pattern;
+    let (id, running, toasts) = (summary.id, Running::new(), use_toasts());
+    let draft = move |_| {
+        running.run(draft_proposal(id), move |()| {
+            toast(toasts, "A skill is drafted");
+            changed.run(());
+        });
+    };
     let failed = summary.runs - summary.successes;
     let rows = steps
         .iter()
@@ -90,10 +98,13 @@ fn Detail(pattern: Pattern, back: String, query: GroundQuery, changed: Callback<
             <a class="btn ghost icon-only phone-only" href=back.clone() aria-label="Back"><Icon name="chev-l"/></a>
             <h1>{summary.name.clone()}</h1>
             <span class="push row gap-4">
+                {can_draft
+                    .then(|| view! { <button type="button" class="btn s" class:busy=move || running.busy.get() on:click=draft><Icon name="skill"/>"Draft a skill"</button> })}
                 <span class="chip accent">"Confidence "{sure(summary.confidence)}</span>
                 <a class="btn ghost icon-only wide-only" href=back aria-label="Close" title="Close"><Icon name="x"/></a>
             </span>
         </header>
+        <FieldError error=running.error/>
         <div class="scroll evo-detail" tabindex="0">
             <div class="evo-evidence">
                 {effect.map(|effect| view! { <EffectPart effect=effect/> })}
@@ -103,7 +114,7 @@ fn Detail(pattern: Pattern, back: String, query: GroundQuery, changed: Callback<
                     {if steps.is_empty() {
                         view! { <p class="hint">"The runs have no step in common: their goals alone are alike."</p> }.into_any()
                     } else {
-                        view! { <ol class="steps">{rows}</ol> <ul class="hint ways">{other_ways}</ul> }.into_any()
+                        view! { <ol class="evo-steps">{rows}</ol> <ul class="hint ways">{other_ways}</ul> }.into_any()
                     }}
                 </section>
                 {(!pitfalls.is_empty())
@@ -121,7 +132,7 @@ fn Detail(pattern: Pattern, back: String, query: GroundQuery, changed: Callback<
                 </section>
                 <section class="evi">
                     <h2>"Latest runs"<span class="f12 t3 push">{format!("{} succeeded, {} failed", count(summary.successes), count(failed))}</span></h2>
-                    <ul class="rows">{latest.into_iter().map(|trace| run(trace, query)).collect_view()}</ul>
+                    <ul class="rows">{latest.into_iter().map(run).collect_view()}</ul>
                 </section>
                 {(!history.is_empty())
                     .then(|| {
@@ -159,7 +170,7 @@ fn WhyPart(why: Why, people: i64, last_at: i64) -> impl IntoView {
     }
 }
 
-fn run(trace: TraceSummary, _query: GroundQuery) -> impl IntoView {
+fn run(trace: TraceSummary) -> impl IntoView {
     let took = duration_words(trace.duration_ms());
     let who = trace.person.clone().unwrap_or_else(|| trace.by.name.clone());
     let team = trace.team_id.map(|team| format!("?team={team}")).unwrap_or_default();

@@ -19,7 +19,7 @@ use crate::{
     ids::PatternId,
     ui::{
         Dialog, EmptyState, ErrorView, FieldError, Icon, Loading, PageTitle, Polled, Time, Transition, count, drop_down, late, page_keys,
-        plural, toast, use_toasts,
+        plural, toast, use_toasts, utc_time,
     },
 };
 
@@ -81,7 +81,7 @@ pub fn EvolutionPage() -> impl IntoView {
 #[component]
 fn Workspace(query: Memo<GroundQuery>) -> impl IntoView {
     let session = use_session();
-    move || {
+    let teams = move || {
         let chosen = query.get();
         let me = session.account();
         let to = |query: GroundQuery| evolution_address(&query, None);
@@ -93,7 +93,8 @@ fn Workspace(query: Memo<GroundQuery>) -> impl IntoView {
         }
         let shown = entries.iter().find(|entry| entry.3).map(|entry| entry.1.clone()).unwrap_or_default();
         late(move || drop_down("Of", shown, chosen != own, entries))
-    }
+    };
+    view! { <Transition>{teams}</Transition> }
 }
 
 #[component]
@@ -151,7 +152,7 @@ fn List(first: Evolution, query: GroundQuery, open: Memo<Option<PatternId>>, aga
             <span>
                 <Icon name="clock"/>
                 {move || report.with(|page| match page.next_at {
-                    Some(at) => view! { "Next: "<Time at=at/> }.into_any(),
+                    Some(at) => format!("Next: {}", utc_time(at)).into_any(),
                     None if page.settings.paused => "Paused".into_any(),
                     None => "It begins with the first traces".into_any(),
                 })}

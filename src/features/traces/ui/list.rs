@@ -76,7 +76,7 @@ pub fn TracesPage() -> impl IntoView {
 #[component]
 fn Workspace(query: Memo<TracesQuery>) -> impl IntoView {
     let session = use_session();
-    move || {
+    let teams = move || {
         let chosen = query.with(|query| query.team);
         let teams = session.account().map(|me| me.teams).unwrap_or_default();
         let to = |team| traces_address(&TracesQuery { team, ..TracesQuery::default() }, None);
@@ -84,7 +84,8 @@ fn Workspace(query: Memo<TracesQuery>) -> impl IntoView {
         entries.extend(teams.into_iter().map(|team| (to(Some(team.id)), team.name, None, chosen == Some(team.id))));
         let shown = entries.iter().find(|entry| entry.3).map(|entry| entry.1.clone()).unwrap_or_default();
         late(move || drop_down("Of", shown, chosen.is_some(), entries))
-    }
+    };
+    view! { <Transition>{teams}</Transition> }
 }
 
 #[component]
