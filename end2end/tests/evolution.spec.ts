@@ -52,7 +52,7 @@ test("runs become a pattern, a proposal and a used skill @phone", async ({ page,
     await expect(page.locator(".traces tbody tr")).toHaveCount(3);
     await page.locator(".traces .main-cell a").first().click();
     await expect(page.getByRole("heading", { level: 2, name: /Steps/ })).toBeVisible();
-    await page.getByText("project_cash").click();
+    await page.locator(".trace-steps summary", { hasText: "project_cash" }).click();
     await expect(page.getByText("free cash flow forecast")).toBeVisible();
     await checkAccessible(page);
     await page.getByRole("button", { name: "4 of 5" }).click();
