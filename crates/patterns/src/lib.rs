@@ -36,7 +36,7 @@ mod suspicious;
 mod text;
 mod trace;
 
-pub use confidence::{Evidence, Standing, Thresholds, confidence, wilson_lower};
+pub use confidence::{Evidence, Standing, Thresholds, confidence, difference, wilson_lower};
 pub use draft::{Origin, draft};
 pub use features::Weights;
 pub use pass::Pass;

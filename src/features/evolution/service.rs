@@ -5,7 +5,7 @@ mod grouping;
 mod proposing;
 mod reviewing;
 
-use llmos_patterns::{Evidence, PitfallKind, Summary, confidence, wilson_lower};
+use llmos_patterns::{Evidence, PitfallKind, Summary, confidence, difference, wilson_lower};
 
 pub use engine::Engines;
 pub use grouping::{assign, pass, trace_leaves, traces_came};
@@ -15,7 +15,7 @@ use super::{
     jobs::PASS,
     model::{
         Begun, Effect, Evolution, Ground, GroundQuery, LISTED, PassCause, PassSummary, Pattern, PatternEvent, PatternStep, PatternSummary,
-        PatternWay, ProposalMark, ProposalState, RUNS_SHOWN, Settings, Standing, Why, difference,
+        PatternWay, ProposalMark, ProposalState, RUNS_SHOWN, Settings, Standing, Why,
     },
     store::{self, PatternRow, ProposalRow},
 };

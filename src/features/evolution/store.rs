@@ -212,11 +212,11 @@ pub async fn traces_of(pool: &AnyPool, place: &str, number: i64, limit: i64) -> 
     Ok(sql.fetch_all::<(String,)>(pool).await?.into_iter().map(|(id,)| id).collect())
 }
 
-/// The places and numbers of a trace.
-pub async fn places_of_trace<'c>(executor: impl Executor<'c, Database = Any>, trace: TraceId) -> AppResult<Vec<(String, i64)>> {
-    let mut sql = Sql::new("SELECT place_id, number FROM pattern_traces WHERE trace_id = ");
-    sql.bind(trace.to_string());
-    sql.fetch_all(executor).await
+/// The number of the pattern that a trace is in.
+pub async fn number_of(tx: &mut Tx, ground: Ground, trace: TraceId) -> AppResult<Option<u64>> {
+    let mut sql = Sql::new("SELECT number FROM pattern_traces WHERE place_id = ");
+    sql.bind(ground.id()).push(" AND trace_id = ").bind(trace.to_string());
+    Ok(sql.fetch_all::<(i64,)>(&mut **tx).await?.first().map(|(number,)| *number as u64))
 }
 
 // ── Patterns ──

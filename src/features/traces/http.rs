@@ -96,7 +96,7 @@ async fn send_traces(ctx: Ctx, Query(query): Query<SendTraces>, headers: HeaderM
     }
     let name = query.name.unwrap_or_default();
     // Before anything of it is read.
-    Arrival::authorised(&ctx, query.team, TraceSource::Api).await?;
+    let mut arrival = Arrival::authorised(&ctx, query.team, TraceSource::Api).await?;
     let bytes = whole(body).await?;
     let unknown = || {
         AppError::invalid(
@@ -104,7 +104,7 @@ async fn send_traces(ctx: Ctx, Query(query): Query<SendTraces>, headers: HeaderM
         )
     };
     let format = detect(&name, content_type, &bytes).ok_or_else(unknown)?;
-    let arrival = Arrival::authorised(&ctx, query.team, source_of(format)).await?;
+    arrival.source = source_of(format);
     if let Format::OtlpJson | Format::OtlpProtobuf = format {
         let encoding = if format == Format::OtlpJson { otlp::Encoding::Json } else { otlp::Encoding::Protobuf };
         let read = otlp::read(&bytes, encoding).map_err(|fault| AppError::invalid(fault.to_string()))?;

@@ -118,10 +118,7 @@ async fn find(ctx: &Ctx, id: TraceId, action: Action) -> AppResult<(TraceRow, Pl
 
 pub async fn get_trace(ctx: &Ctx, id: TraceId) -> AppResult<Trace> {
     let (row, place, can_rate) = find(ctx, id, Action::Read).await?;
-    let steps = match store::steps(ctx.db().read(), &[id]).await?.pop() {
-        Some((_, steps)) => taking::unpack(&steps)?,
-        None => Vec::new(),
-    };
+    let steps = taking::steps_of(ctx, id).await?;
     let session = match row.session_id.as_deref().map(parse_id).transpose()? {
         // A title that the reader may not see stays hidden.
         Some(id) => sessions::service::titles(ctx, &[id]).await?.pop().map(|(id, title)| TraceSession { id, title }),
@@ -229,11 +226,7 @@ pub async fn delete_trace(ctx: &Ctx, id: TraceId) -> AppResult<()> {
     if !may_delete(ctx, place, &row).await? {
         return Err(AppError::forbidden("Whoever brought a trace in deletes it, or a maintainer of the team."));
     }
-    let steps = match store::steps(ctx.db().read(), &[id]).await?.pop() {
-        Some((_, steps)) => taking::unpack(&steps)?,
-        None => Vec::new(),
-    };
-    let labels = labels::of_row(&row, &steps)?;
+    let labels = labels::of_row(&row, &taking::steps_of(ctx, id).await?)?;
     let mut tx = ctx.db().write_tx().await?;
     store::relabel(&mut tx, &place.id(), id, &labels, &[]).await?;
     evolution::service::trace_leaves(ctx, &mut tx, place.ground(), id).await?;

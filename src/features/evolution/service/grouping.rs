@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use llmos_patterns::{Event, Evidence, PatternId, Summary, confidence, summary};
+use llmos_patterns::{Event, Evidence, PatternId, Patterns, Summary, confidence, summary};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -58,8 +58,7 @@ pub async fn traces_came(ctx: &Ctx, tx: &mut Tx, ground: Ground, traces: &[Trace
 
 /// A trace is deleted, in the transaction that does it: its patterns are counted anew. Afterwards what is in memory is to be let go.
 pub async fn trace_leaves(ctx: &Ctx, tx: &mut Tx, ground: Ground, trace: TraceId) -> AppResult<()> {
-    let places = store::places_of_trace(&mut **tx, trace).await?;
-    let touched: Vec<u64> = places.into_iter().filter(|(place, _)| *place == ground.id()).map(|(_, number)| number as u64).collect();
+    let touched = store::number_of(tx, ground, trace).await?.into_iter().collect();
     queue(ctx, tx, AssignPayload { ground, touched }).await
 }
 
@@ -224,15 +223,15 @@ pub async fn pass(ctx: &Ctx, job: &Job) -> AppResult<Value> {
     }
 }
 
+/// The pattern of each trace.
+fn placed(patterns: &Patterns) -> HashMap<String, u64> {
+    patterns.patterns().flat_map(|id| patterns.traces(id).map(move |trace| (trace.to_owned(), id.0))).collect()
+}
+
 async fn group_anew(ctx: &Ctx, job: &Job, ground: Ground, log: &mut Log<'_>) -> AppResult<()> {
     let came = assign_waiting(ctx, ground, Vec::new()).await?;
     log.say(format!("{came} new traces joined or founded patterns.")).await?;
-    let (mut pass, before) = engine::with(ctx, ground, |patterns| {
-        let before: HashMap<String, u64> =
-            patterns.patterns().flat_map(|id| patterns.traces(id).map(move |trace| (trace.to_owned(), id.0))).collect();
-        (patterns.begin_pass(), before)
-    })
-    .await?;
+    let (mut pass, before) = engine::with(ctx, ground, |patterns| (patterns.begin_pass(), placed(patterns))).await?;
     log.traces = before.len() as i64;
     loop {
         // The patterns are free between two steps: new traces find their places meanwhile.
@@ -250,9 +249,7 @@ async fn group_anew(ctx: &Ctx, job: &Job, ground: Ground, log: &mut Log<'_>) -> 
     }
     let (events, after) = engine::with(ctx, ground, move |patterns| {
         let events = patterns.apply(pass);
-        let after: HashMap<String, u64> =
-            patterns.patterns().flat_map(|id| patterns.traces(id).map(move |trace| (trace.to_owned(), id.0))).collect();
-        (events, after)
+        (events, placed(patterns))
     })
     .await?;
     let events = events.map_err(|error| internal("a pass", &error))?;

@@ -12,7 +12,7 @@ use super::{
     sure,
 };
 use crate::{
-    browser::{data::Fetched, response},
+    browser::data::Fetched,
     features::accounts::state::Running,
     features::traces::{
         model::TraceSummary,
@@ -20,7 +20,7 @@ use crate::{
         ui::{duration_words, outcome_mark},
     },
     ids::PatternId,
-    ui::{ErrorView, FieldError, Icon, Loading, Time, Transition, count, late, plural, toast, use_toasts},
+    ui::{FieldError, Icon, SidePane, Time, count, plural, toast, use_toasts},
 };
 
 #[component]
@@ -30,30 +30,9 @@ pub fn EvidencePane(
     pattern: Fetched<Pattern>,
     changed: Callback<()>,
 ) -> impl IntoView {
-    view! {
-        <section class="pane side" data-part="side" aria-label="Pattern" hidden=move || open.get().is_none()>
-            <Transition fallback=|| view! { <div class="scroll"><Loading/></div> }>
-                {move || {
-                    let query = query.get();
-                    let back = evolution_address(&query, None);
-                    pattern
-                        .arrived()
-                        .filter(|_| open.get().is_some())
-                        .map(|arrived| late(move || match arrived.read() {
-                            Ok(pattern) => view! { <Detail pattern=pattern back=back changed=changed/> }.into_any(),
-                            Err(error) => {
-                                response::set_status(error.code.status());
-                                view! {
-                                    <header class="bar"><h1>"Pattern"</h1><a class="btn ghost icon-only push" href=back aria-label="Close" title="Close"><Icon name="x"/></a></header>
-                                    <div class="scroll"><ErrorView error=error/></div>
-                                }
-                                    .into_any()
-                            }
-                        }))
-                }}
-            </Transition>
-        </section>
-    }
+    let back = move || evolution_address(&query.get(), None);
+    let view = move |(found, back)| view! { <Detail pattern=found back=back changed=changed/> }.into_any();
+    view! { <SidePane label="Pattern" open=Signal::derive(move || open.get().is_some()) back=Signal::derive(back) found=pattern view=view/> }
 }
 
 #[component]

@@ -15,11 +15,11 @@ use super::{
 };
 use crate::{
     browser::{page, response},
-    features::accounts::state::{Running, use_session},
+    features::accounts::{state::Running, ui::WorkspaceChoice},
     ids::PatternId,
     ui::{
-        Dialog, EmptyState, ErrorView, FieldError, Icon, Loading, PageTitle, Polled, Time, Transition, count, drop_down, late, page_keys,
-        plural, toast, use_toasts, utc_time,
+        Dialog, EmptyState, ErrorView, FieldError, Icon, Loading, PageTitle, Polled, Time, Transition, count, late, list_keys, plural,
+        toast, use_toasts, utc_time,
     },
 };
 
@@ -41,21 +41,14 @@ pub fn EvolutionPage() -> impl IntoView {
     let open = Memo::new(move |_| params.read().get("id").and_then(|id| id.parse::<PatternId>().ok()));
     let evolution = use_evolution(query);
     let pattern = use_pattern(open);
-    page_keys(|key| {
-        let step = match key.key.as_str() {
-            "j" | "ArrowDown" => 1,
-            "k" | "ArrowUp" => -1,
-            _ => return false,
-        };
-        !key.command && page::step_focus(PATTERNS, step).is_some()
-    });
+    list_keys(PATTERNS);
     view! {
         <PageTitle text="Evolution"/>
         <main class="main panes p-evo" id="main" tabindex="-1" data-show=move || if open.get().is_some() { "side" } else { "main" }>
             <section class="pane" data-part="main" aria-label="Patterns">
                 <header class="bar">
                     <h1>"Evolution"</h1>
-                    <span class="push row gap-8"><Workspace query=query/></span>
+                    <span class="push row gap-8"><WorkspaceChoice chosen=Signal::derive(move || query.with(|query| query.team)) to=|team| evolution_address(&GroundQuery { team }, None)/></span>
                 </header>
                 <Transition fallback=|| view! { <div class="scroll"><Loading/></div> }>
                     {move || {
@@ -75,26 +68,6 @@ pub fn EvolutionPage() -> impl IntoView {
             <EvidencePane open=open query=query pattern=pattern changed=Callback::new(move |()| { evolution.refetch(); pattern.refetch(); })/>
         </main>
     }
-}
-
-/// Whose patterns: one's own, or a team's.
-#[component]
-fn Workspace(query: Memo<GroundQuery>) -> impl IntoView {
-    let session = use_session();
-    let teams = move || {
-        let chosen = query.get();
-        let me = session.account();
-        let to = |query: GroundQuery| evolution_address(&query, None);
-        let own = GroundQuery::default();
-        let mut entries = vec![(to(own), "my own".to_owned(), None, chosen == own)];
-        for team in me.map(|me| me.teams).unwrap_or_default() {
-            let of = GroundQuery { team: Some(team.id) };
-            entries.push((to(of), team.name, None, chosen == of));
-        }
-        let shown = entries.iter().find(|entry| entry.3).map(|entry| entry.1.clone()).unwrap_or_default();
-        late(move || drop_down("Of", shown, chosen != own, entries))
-    };
-    view! { <Transition>{teams}</Transition> }
 }
 
 #[component]

@@ -24,43 +24,65 @@ fn words(text: &str) -> BTreeSet<String> {
     words.map(|word| word.chars().flat_map(char::to_lowercase).take(WORD).collect()).take(WORDS).collect()
 }
 
-fn of(goal: &str, names: impl IntoIterator<Item = (Label, String)>, tools: &[Step]) -> Vec<(Label, String)> {
-    let mut labels: BTreeSet<(Label, String)> = names.into_iter().collect();
-    labels.insert((Label::All, String::new()));
-    labels.extend(words(goal).into_iter().map(|word| (Label::Word, word)));
-    let tools: BTreeSet<&str> = tools.iter().filter(|step| step.kind == StepKind::Tool).map(|step| step.name.as_str()).collect();
-    labels.extend(tools.into_iter().take(TOOLS).map(|name| (Label::Tool, name.to_owned())));
-    labels.into_iter().collect()
+/// What a trace says, of which its labels are made.
+struct Said<'a> {
+    goal: &'a str,
+    person: &'a str,
+    outcome: &'a str,
+    source: &'a str,
+    skills: &'a [String],
+    model: Option<&'a str>,
+    rating: Option<i64>,
+    session: Option<&'a str>,
+    steps: &'a [Step],
+}
+
+impl Said<'_> {
+    fn labels(&self) -> Vec<(Label, String)> {
+        let tools: BTreeSet<&str> = self.steps.iter().filter(|step| step.kind == StepKind::Tool).map(|step| step.name.as_str()).collect();
+        let named = [(Label::All, ""), (Label::Person, self.person), (Label::Outcome, self.outcome), (Label::Source, self.source)];
+        let optional = [(Label::Model, self.model), (Label::Session, self.session)];
+        let mut labels: BTreeSet<(Label, String)> = named.map(|(kind, name)| (kind, name.to_owned())).into();
+        labels.extend(optional.into_iter().filter_map(|(kind, name)| Some((kind, name?.to_owned()))));
+        labels.extend(self.rating.map(|rating| (Label::Rating, rating.to_string())));
+        labels.extend(self.skills.iter().map(|skill| (Label::Skill, skill.clone())));
+        labels.extend(words(self.goal).into_iter().map(|word| (Label::Word, word)));
+        labels.extend(tools.into_iter().take(TOOLS).map(|name| (Label::Tool, name.to_owned())));
+        labels.into_iter().collect()
+    }
 }
 
 /// What a new trace is found by. `by` is the account's name, for runs whose source names nobody.
 pub fn of_trace(trace: &Trace, source: &str, session: Option<&str>, by: &str) -> Vec<(Label, String)> {
-    let person = trace.user.clone().unwrap_or_else(|| by.to_owned());
-    let mut names = vec![
-        (Label::Person, person),
-        (Label::Outcome, TraceOutcome::of(trace.success).as_str().to_owned()),
-        (Label::Source, source.to_owned()),
-    ];
-    names.extend(trace.skills_used.iter().map(|skill| (Label::Skill, skill.clone())));
-    names.extend(trace.model.iter().map(|model| (Label::Model, model.clone())));
-    names.extend(trace.rating.iter().map(|rating| (Label::Rating, rating.to_string())));
-    names.extend(session.iter().map(|id| (Label::Session, (*id).to_owned())));
-    of(&trace.goal, names, &trace.steps)
+    let said = Said {
+        goal: &trace.goal,
+        person: trace.user.as_deref().unwrap_or(by),
+        outcome: TraceOutcome::of(trace.success).as_str(),
+        source,
+        skills: &trace.skills_used,
+        model: trace.model.as_deref(),
+        rating: trace.rating.map(i64::from),
+        session,
+        steps: &trace.steps,
+    };
+    said.labels()
 }
 
 /// What a trace that is kept is found by.
 pub fn of_row(row: &TraceRow, steps: &[Step]) -> AppResult<Vec<(Label, String)>> {
-    let person = match &row.person {
-        Some(person) => person.clone(),
-        None => row.by()?.name,
+    let (by, skills): (_, Vec<String>) = (row.by()?, serde_json::from_str(&row.skills)?);
+    let said = Said {
+        goal: &row.goal,
+        person: row.person.as_deref().unwrap_or(&by.name),
+        outcome: &row.outcome,
+        source: &row.source,
+        skills: &skills,
+        model: row.model.as_deref(),
+        rating: row.rating,
+        session: row.session_id.as_deref(),
+        steps,
     };
-    let mut names = vec![(Label::Person, person), (Label::Outcome, row.outcome.clone()), (Label::Source, row.source.clone())];
-    let skills: Vec<String> = serde_json::from_str(&row.skills)?;
-    names.extend(skills.into_iter().map(|skill| (Label::Skill, skill)));
-    names.extend(row.model.iter().map(|model| (Label::Model, model.clone())));
-    names.extend(row.rating.iter().map(|rating| (Label::Rating, rating.to_string())));
-    names.extend(row.session_id.iter().map(|id| (Label::Session, id.clone())));
-    Ok(of(&row.goal, names, steps))
+    Ok(said.labels())
 }
 
 /// What a query asks for: of each label one of these names, or, where the flag is set, a name that begins like it.

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use llmos_traces::{Trace, otlp::Run};
+use llmos_traces::{Step, Trace, otlp::Run};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
@@ -40,6 +40,14 @@ pub fn unpack<T: DeserializeOwned>(packed: &[u8]) -> AppResult<T> {
     }
     let json = lz4_flex::decompress(rest, size).map_err(|error| internal("steps of a trace", &error))?;
     Ok(serde_json::from_slice(&json)?)
+}
+
+/// The steps of one trace.
+pub async fn steps_of(ctx: &Ctx, id: TraceId) -> AppResult<Vec<Step>> {
+    match store::steps(ctx.db().read(), &[id]).await?.pop() {
+        Some((_, steps)) => unpack(&steps),
+        None => Ok(Vec::new()),
+    }
 }
 
 /// Where traces come from, and where they go.
@@ -87,10 +95,6 @@ pub async fn take(ctx: &Ctx, arrival: &Arrival, mut traces: Vec<Trace>, taken: &
     for part in traces.chunks(BATCH) {
         let mut tx = ctx.db().write_tx().await?;
         let ids = write(ctx, &mut tx, arrival, part).await?;
-        let data = serde_json::json!({ "traces": ids.len(), "source": arrival.source.as_str() });
-        if !ids.is_empty() {
-            record_event(ctx, &mut tx, Event::new("trace.taken").team(arrival.place.team()).data(data)).await?;
-        }
         tx.commit().await?;
         ctx.state.jobs.notify_one();
         taken.accepted += ids.len();
@@ -109,7 +113,7 @@ pub async fn take_runs(ctx: &Ctx, arrival: &Arrival, runs: Vec<Run>, taken: &mut
     let mut rows: HashMap<String, TraceRow> =
         store::by_source(pool, arrival.place, &ids).await?.into_iter().map(|row| (row.source_id.clone(), row)).collect();
     let mut fresh: Vec<(Run, Trace)> = Vec::new();
-    for mut run in runs {
+    for run in runs {
         let Some(row) = rows.remove(&run.id) else {
             let mut trace = run.trace();
             clean(&mut trace, ctx.now())?;
@@ -120,16 +124,10 @@ pub async fn take_runs(ctx: &Ctx, arrival: &Arrival, runs: Vec<Run>, taken: &mut
         taken.known += 1;
         let Some(packed) = store::run(pool, id).await? else { continue };
         let mut whole: Run = unpack(&packed)?;
-        run = {
-            whole.merge(run);
-            whole
-        };
-        let mut trace = run.trace();
+        whole.merge(run);
+        let mut trace = whole.trace();
         clean(&mut trace, ctx.now())?;
-        let steps: Vec<llmos_traces::Step> = match store::steps(pool, &[id]).await?.pop() {
-            Some((_, steps)) => unpack(&steps)?,
-            None => Vec::new(),
-        };
+        let steps = steps_of(ctx, id).await?;
         let old = labels::of_row(&row, &steps)?;
         let mut new = labels::of_trace(&trace, &row.source, row.session_id.as_deref(), &row.by()?.name);
         // What a person said of it stays.
@@ -148,7 +146,7 @@ pub async fn take_runs(ctx: &Ctx, arrival: &Arrival, runs: Vec<Run>, taken: &mut
         let mut tx = ctx.db().write_tx().await?;
         store::extend(&mut tx, id, &trace, &pack(&trace.steps)?, ctx.now()).await?;
         store::relabel(&mut tx, &row.place_id, id, &gone, &added).await?;
-        store::keep_run(&mut tx, id, &pack(&run)?, ctx.now()).await?;
+        store::keep_run(&mut tx, id, &pack(&whole)?, ctx.now()).await?;
         evolution::service::traces_came(ctx, &mut tx, arrival.place.ground(), &[id]).await?;
         tx.commit().await?;
     }
@@ -161,10 +159,6 @@ pub async fn take_runs(ctx: &Ctx, arrival: &Arrival, runs: Vec<Run>, taken: &mut
             for (id, (run, _)) in written.iter().zip(part) {
                 store::keep_run(&mut tx, *id, &pack(run)?, ctx.now()).await?;
             }
-        }
-        if !written.is_empty() {
-            let data = serde_json::json!({ "traces": written.len(), "source": arrival.source.as_str() });
-            record_event(ctx, &mut tx, Event::new("trace.taken").team(arrival.place.team()).data(data)).await?;
         }
         tx.commit().await?;
         taken.accepted += written.len();
@@ -200,6 +194,8 @@ async fn write(ctx: &Ctx, tx: &mut Tx, arrival: &Arrival, traces: &[Trace]) -> A
         let ids: Vec<TraceId> = new.iter().map(|new| new.id).collect();
         evolution::service::keep_place(ctx, tx, arrival.place.ground()).await?;
         evolution::service::traces_came(ctx, tx, arrival.place.ground(), &ids).await?;
+        let data = serde_json::json!({ "traces": ids.len(), "source": source });
+        record_event(ctx, tx, Event::new("trace.taken").team(arrival.place.team()).data(data)).await?;
     }
     Ok(new.into_iter().map(|new| new.id).collect())
 }

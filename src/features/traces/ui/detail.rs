@@ -12,10 +12,10 @@ use super::{
     cost_words, duration_words, outcome_mark,
 };
 use crate::{
-    browser::{data::Fetched, page, response},
+    browser::{data::Fetched, page},
     features::accounts::state::Running,
     ids::TraceId,
-    ui::{Avatar, Dialog, ErrorView, FieldError, Icon, Loading, Time, Transition, count, late, toast, use_toasts},
+    ui::{Avatar, Dialog, FieldError, Icon, SidePane, Time, count, toast, use_toasts},
 };
 
 const DIALOG: &str = "delete-trace";
@@ -24,30 +24,9 @@ const SHOWN: usize = 200;
 
 #[component]
 pub fn TracePane(open: Memo<Option<TraceId>>, query: Memo<TracesQuery>, trace: Fetched<Trace>, changed: Callback<()>) -> impl IntoView {
-    view! {
-        <aside class="pane side" data-part="side" aria-label="Trace" hidden=move || open.get().is_none()>
-            <Transition fallback=|| view! { <div class="scroll"><Loading/></div> }>
-                {move || {
-                    let back = traces_address(&query.get(), None);
-                    trace
-                        .arrived()
-                        .filter(|_| open.get().is_some())
-                        .map(|arrived| late(move || match arrived.read() {
-                            Ok(detail) => view! { <Detail trace=detail back=back again=trace changed=changed/> }.into_any(),
-                            Err(error) => {
-                                response::set_status(error.code.status());
-                                view! { <header class="bar"><h1>"Trace"</h1><Close back=back/></header> <div class="scroll"><ErrorView error=error/></div> }.into_any()
-                            }
-                        }))
-                }}
-            </Transition>
-        </aside>
-    }
-}
-
-#[component]
-fn Close(back: String) -> impl IntoView {
-    view! { <a class="btn ghost icon-only push" href=back aria-label="Close" title="Close"><Icon name="x"/></a> }
+    let back = move || traces_address(&query.get(), None);
+    let view = move |(found, back)| view! { <Detail trace=found back=back again=trace changed=changed/> }.into_any();
+    view! { <SidePane label="Trace" open=Signal::derive(move || open.get().is_some()) back=Signal::derive(back) found=trace view=view/> }
 }
 
 #[component]

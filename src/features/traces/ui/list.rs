@@ -16,11 +16,11 @@ use super::{
     duration_words, outcome_mark,
 };
 use crate::{
-    browser::{page, response},
-    features::accounts::state::use_session,
+    browser::response,
+    features::accounts::ui::WorkspaceChoice,
     ids::TraceId,
     ui::{
-        Avatar, EmptyState, ErrorView, Icon, Loading, PageTitle, Time, Transition, count, drop_down, kept_fields, late, page_keys, plural,
+        Avatar, EmptyState, ErrorView, Icon, Loading, PageTitle, Time, Transition, count, drop_down, kept_fields, late, list_keys, plural,
     },
 };
 
@@ -34,21 +34,14 @@ pub fn TracesPage() -> impl IntoView {
     let open = Memo::new(move |_| params.read().get("id").and_then(|id| id.parse::<TraceId>().ok()));
     let traces = use_traces(query);
     let trace = use_trace(open);
-    page_keys(|key| {
-        let step = match key.key.as_str() {
-            "j" | "ArrowDown" => 1,
-            "k" | "ArrowUp" => -1,
-            _ => return false,
-        };
-        !key.command && page::step_focus(GOALS, step).is_some()
-    });
+    list_keys(GOALS);
     view! {
         <PageTitle text="Traces"/>
         <main class="main panes p-traces" id="main" tabindex="-1" data-show=move || if open.get().is_some() { "side" } else { "main" }>
             <section class="pane" data-part="main" aria-label="Traces">
                 <header class="bar">
                     <h1>"Traces"</h1>
-                    <span class="push"><Workspace query=query/></span>
+                    <span class="push"><WorkspaceChoice chosen=Signal::derive(move || query.with(|query| query.team)) to=|team| traces_address(&TracesQuery { team, ..TracesQuery::default() }, None)/></span>
                 </header>
                 <div class="scroll" tabindex="0">
                     <Transition fallback=|| view! { <Loading/> }>
@@ -70,22 +63,6 @@ pub fn TracesPage() -> impl IntoView {
             <TracePane open=open query=query trace=trace changed=Callback::new(move |()| traces.refetch())/>
         </main>
     }
-}
-
-/// Whose traces: one's own, or a team's.
-#[component]
-fn Workspace(query: Memo<TracesQuery>) -> impl IntoView {
-    let session = use_session();
-    let teams = move || {
-        let chosen = query.with(|query| query.team);
-        let teams = session.account().map(|me| me.teams).unwrap_or_default();
-        let to = |team| traces_address(&TracesQuery { team, ..TracesQuery::default() }, None);
-        let mut entries = vec![(to(None), "my own".to_owned(), None, chosen.is_none())];
-        entries.extend(teams.into_iter().map(|team| (to(Some(team.id)), team.name, None, chosen == Some(team.id))));
-        let shown = entries.iter().find(|entry| entry.3).map(|entry| entry.1.clone()).unwrap_or_default();
-        late(move || drop_down("Of", shown, chosen.is_some(), entries))
-    };
-    view! { <Transition>{teams}</Transition> }
 }
 
 #[component]
