@@ -14,11 +14,14 @@ use crate::{
     features::artifacts::model::tool,
 };
 
-/// Begins one worker with what the page hands over, and passes the first thing that it says on. The rest is the page's to enforce.
+/// Takes one message, from the page that made the frame: begins one worker with what it holds, and passes the first thing that the worker says
+/// on, if it is a text of a size that an answer can have (1 MB, escaped, and what was printed). The rest is the page's to enforce.
 const BOOTSTRAP: &str = "addEventListener('message',event=>{if(event.source!==parent||!event.ports[0])return;const port=event.ports[0];\
+    port.postMessage({begun:true});\
     const worker=new Worker(URL.createObjectURL(new Blob([event.data.script],{type:'text/javascript'})));\
     const end=answer=>{worker.terminate();port.postMessage(answer)};\
-    worker.onmessage=said=>end({said:said.data});worker.onerror=fault=>{fault.preventDefault();end({fault:String(fault.message||'')})};\
+    worker.onmessage=({data})=>end(typeof data==='string'&&data.length<1<<23?{said:data}:{fault:''});\
+    worker.onerror=fault=>{fault.preventDefault();end({fault:String(fault.message||'').slice(0,2e3)})};\
     worker.onmessageerror=()=>end({fault:''});worker.postMessage(event.data.inputs)},{once:true})";
 
 /// What a sandboxed frame may never ask for.

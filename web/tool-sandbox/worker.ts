@@ -9,7 +9,7 @@ function around(load: () => ((inputs: unknown) => unknown) | undefined) {
   const MEMORY = 128 * 1024 * 1024;
   const LINES = 200;
   const LINE = 2_000;
-  const scope = globalThis as unknown as Record<string, unknown> & { close(): void; postMessage(said: unknown): void };
+  const scope = globalThis as unknown as Record<string, unknown> & { close(): void; postMessage(said: string): void };
   const say = scope.postMessage.bind(globalThis);
   const close = scope.close.bind(globalThis);
   const [stringify, parse] = [JSON.stringify, JSON.parse];
@@ -18,7 +18,7 @@ function around(load: () => ((inputs: unknown) => unknown) | undefined) {
   const end = (said: { outputs?: string; error?: string }) => {
     if (over) return;
     over = true;
-    say({ ...said, lines });
+    say(stringify({ ...said, lines }));
     close();
   };
 

@@ -1,4 +1,4 @@
-//! What runs of a tool: its code block, its inputs as a schema, the hosts it declares.
+//! What runs of a tool: its code block, its inputs, the hosts it declares.
 
 use serde_json::{Map, Value, json};
 
@@ -11,36 +11,60 @@ use super::{
 pub const MAX_HOSTS: usize = 10;
 /// As long as a name in the DNS can be.
 const MAX_HOST: usize = 253;
-/// Code is held several times while it runs.
+/// In bytes. Code is held several times while it runs.
 pub const MAX_CODE: usize = 256 * 1024;
+/// More than a form or a model fills in; further ones are not read.
+const MAX_INPUTS: usize = 64;
 
 /// A tool's code and what it declares.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tool {
-    pub code: Code,
-    /// A JSON schema of the inputs, as `parameters` of a function that models call.
-    pub inputs: Value,
-    /// The same of the outputs.
-    pub outputs: Value,
+    /// Empty if the frontmatter has none.
+    pub name: String,
+    /// Empty if the frontmatter has none.
+    pub description: String,
+    /// As its block names it, in lower case; empty if it does not.
+    pub language: String,
+    pub code: String,
+    /// Whether it runs in the browser of the person who allows it: JavaScript with a `main`. Anything else is shown.
+    pub runs: bool,
+    pub inputs: Vec<Input>,
     /// What it may reach.
     pub hosts: Vec<String>,
     /// Declared, but not to be reached from here: wildcards, addresses, or too many.
     pub refused: Vec<String>,
 }
 
-/// The code block of a tool.
+/// One member of the object that `main` gets.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Code {
-    /// Runs in the browser of the person who allows it.
-    JavaScript(String),
-    /// In another language, or without a `main`: shown, not run.
-    Shown { language: String, code: String },
+pub struct Input {
+    pub name: String,
+    /// None if any value will do.
+    pub kind: Option<Type>,
+    pub description: Option<String>,
+    /// The only values that it takes, as written; any if empty.
+    pub choices: Vec<String>,
+    /// As written.
+    pub default: Option<String>,
+    pub required: bool,
+}
+
+/// The types of JSON schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Type {
+    String,
+    Number,
+    Integer,
+    Boolean,
+    Array,
+    Object,
 }
 
 impl Tool {
     /// Reads a tool's main file; none if there is no code in it.
     pub fn read(text: &str) -> Option<Self> {
-        let code = code_of(Document::parse(text).body)?;
+        let (language, code) = code_of(Document::parse(text).body)?;
+        let runs = is_script(&language, &code);
         let frontmatter = Frontmatter::parse(text);
         let declared = frontmatter.get("capabilities").and_then(|node| node.get("hosts")).or_else(|| frontmatter.get("hosts"));
         let (mut hosts, mut refused) = (Vec::new(), Vec::new());
@@ -51,7 +75,73 @@ impl Tool {
                 _ => refused.push(written),
             }
         }
-        Some(Self { code, inputs: schema(frontmatter.get("inputs")), outputs: schema(frontmatter.get("outputs")), hosts, refused })
+        let inputs = inputs(frontmatter.get("inputs"));
+        let (name, description) = (frontmatter.name.unwrap_or_default(), frontmatter.description.unwrap_or_default());
+        Some(Self { name, description, language, code, runs, inputs, hosts, refused })
+    }
+
+    /// The inputs as a JSON schema (an object without other members): the `parameters` of a function that models call.
+    pub fn parameters(&self) -> Value {
+        let properties: Map<String, Value> = self.inputs.iter().map(|input| (input.name.clone(), input.schema())).collect();
+        let required: Vec<&str> = self.inputs.iter().filter(|input| input.required).map(|input| input.name.as_str()).collect();
+        json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false })
+    }
+}
+
+impl Input {
+    fn schema(&self) -> Value {
+        let mut schema = Map::new();
+        if let Some(kind) = self.kind {
+            schema.insert("type".into(), kind.name().into());
+            if kind == Type::Array {
+                schema.insert("items".into(), json!({}));
+            }
+        }
+        if let Some(description) = &self.description {
+            schema.insert("description".into(), description.as_str().into());
+        }
+        if !self.choices.is_empty() {
+            schema.insert("enum".into(), self.choices.iter().map(|choice| self.value(choice)).collect());
+        }
+        if let Some(default) = &self.default {
+            schema.insert("default".into(), self.value(default));
+        }
+        Value::Object(schema)
+    }
+
+    /// A scalar of the frontmatter as a value of its type; text where it is none.
+    fn value(&self, written: &str) -> Value {
+        match self.kind {
+            None | Some(Type::String) => written.into(),
+            Some(_) => serde_json::from_str(written).unwrap_or_else(|_| written.into()),
+        }
+    }
+}
+
+impl Type {
+    /// By its name in JSON schema or another usual one.
+    fn named(name: &str) -> Option<Self> {
+        Some(match name.trim().to_ascii_lowercase().as_str() {
+            "string" | "text" => Self::String,
+            "number" | "float" | "decimal" => Self::Number,
+            "integer" | "int" => Self::Integer,
+            "boolean" | "bool" | "flag" => Self::Boolean,
+            "array" | "list" => Self::Array,
+            "object" | "map" | "json" => Self::Object,
+            _ => return None,
+        })
+    }
+
+    /// Its name in JSON schema.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::String => "string",
+            Self::Number => "number",
+            Self::Integer => "integer",
+            Self::Boolean => "boolean",
+            Self::Array => "array",
+            Self::Object => "object",
+        }
     }
 }
 
@@ -74,16 +164,15 @@ pub fn host(written: &str) -> Option<String> {
     (name.len() <= MAX_HOST && named && !own && name.split('.').all(label)).then(|| name.to_owned())
 }
 
-/// The first JavaScript block with a `main`, else the first block of all.
-fn code_of(body: &str) -> Option<Code> {
-    let blocks = blocks(body);
-    let script = blocks
-        .iter()
-        .find(|(language, code)| matches!(language.as_str(), "js" | "javascript" | "mjs") && code.len() <= MAX_CODE && defines_main(code));
-    match script {
-        Some((_, code)) => Some(Code::JavaScript(code.clone())),
-        None => blocks.into_iter().next().map(|(language, code)| Code::Shown { language, code }),
-    }
+/// Language and text of the first JavaScript block with a `main`, else of the first block of all.
+fn code_of(body: &str) -> Option<(String, String)> {
+    let mut blocks = blocks(body);
+    let script = blocks.iter().position(|(language, code)| is_script(language, code)).unwrap_or(0);
+    (script < blocks.len()).then(|| blocks.swap_remove(script))
+}
+
+fn is_script(language: &str, code: &str) -> bool {
+    matches!(language, "js" | "javascript" | "mjs") && code.len() <= MAX_CODE && defines_main(code)
 }
 
 /// Whether something is called `main` at the beginning of a line; running it tells the rest.
@@ -122,83 +211,43 @@ fn blocks(body: &str) -> Vec<(String, String)> {
     blocks
 }
 
-/// Inputs or outputs: a list of mappings with a `name`, a list of names, or a mapping of names to types or mappings.
-fn schema(declared: Option<&Node>) -> Value {
-    let (mut properties, mut required) = (Map::new(), Vec::new());
-    let nothing = Node::Null;
+/// A list of mappings with a `name`, a list of names, or a mapping of names to types or mappings.
+fn inputs(declared: Option<&Node>) -> Vec<Input> {
     let fields: Vec<(String, &Node)> = match declared {
         Some(Node::Map(pairs)) => pairs.iter().map(|(name, node)| (name.clone(), node)).collect(),
         Some(Node::List(items)) => items
             .iter()
             .filter_map(|item| match item {
                 Node::Map(_) => item.get("name").and_then(Node::text).map(|name| (name, item)),
-                item => item.text().map(|name| (name, &nothing)),
+                item => item.text().map(|name| (name, &Node::Null)),
             })
             .collect(),
         _ => Vec::new(),
     };
+    let mut inputs: Vec<Input> = Vec::new();
     for (name, node) in fields {
-        if properties.contains_key(&name) {
-            continue;
+        if inputs.len() < MAX_INPUTS && inputs.iter().all(|known| known.name != name) {
+            inputs.push(input(name, node));
         }
-        let (property, needed) = property(node);
-        if needed {
-            required.push(name.clone());
-        }
-        properties.insert(name, property);
     }
-    if properties.is_empty() {
-        return json!({ "type": "object", "properties": {} });
-    }
-    json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false })
+    inputs
 }
 
-/// One field, and whether it has to be there.
-fn property(node: &Node) -> (Value, bool) {
+fn input(name: String, node: &Node) -> Input {
     let text = |key: &str| node.get(key).and_then(Node::text);
     let kind = match node {
         Node::Map(_) => text("type"),
         node => node.text(),
     };
-    let kind = kind.as_deref().and_then(type_named);
-    let mut property = Map::new();
-    if let Some(kind) = kind {
-        property.insert("type".into(), kind.into());
-        if kind == "array" {
-            property.insert("items".into(), json!({}));
-        }
-    }
-    if let Some(description) = text("description") {
-        property.insert("description".into(), description.into());
-    }
-    if let Some(choices) = node.get("enum").map(Node::list).filter(|choices| !choices.is_empty()) {
-        property.insert("enum".into(), choices.iter().map(|choice| value(choice, kind)).collect());
-    }
     let default = text("default");
     let optional = default.is_some() || text("required").as_deref() == Some("false") || text("optional").as_deref() == Some("true");
-    if let Some(default) = default {
-        property.insert("default".into(), value(&default, kind));
-    }
-    (Value::Object(property), !optional)
-}
-
-fn type_named(name: &str) -> Option<&'static str> {
-    Some(match name.trim().to_ascii_lowercase().as_str() {
-        "string" | "text" => "string",
-        "number" | "float" | "decimal" => "number",
-        "integer" | "int" => "integer",
-        "boolean" | "bool" | "flag" => "boolean",
-        "array" | "list" => "array",
-        "object" | "map" => "object",
-        _ => return None,
-    })
-}
-
-/// A scalar of the frontmatter as a value of its type; text where it is none.
-fn value(written: &str, kind: Option<&str>) -> Value {
-    match kind {
-        Some("number" | "integer" | "boolean" | "array" | "object") => serde_json::from_str(written).unwrap_or_else(|_| written.into()),
-        _ => written.into(),
+    Input {
+        name,
+        kind: kind.as_deref().and_then(Type::named),
+        description: text("description"),
+        choices: node.get("enum").map(Node::list).unwrap_or_default(),
+        default,
+        required: !optional,
     }
 }
 
@@ -213,15 +262,41 @@ mod tests {
                     hosts: [https://API.example.org/, '*.example.org', 127.0.0.1, api.example.org]\n---\n\n```bash\nmain\n```\n\n\
                     ```js\nasync function main(inputs) {\n  return { total: inputs.amount };\n}\n```\n";
         let tool = Tool::read(text).expect("it has code");
-        assert!(matches!(&tool.code, Code::JavaScript(code) if code.starts_with("async function main") && code.ends_with("}\n")));
+        assert!(tool.runs && tool.code.starts_with("async function main") && tool.code.ends_with("}\n"));
+        assert_eq!((tool.name.as_str(), tool.description.as_str(), tool.language.as_str()), ("rate", "Rates.", "js"));
         assert_eq!(tool.hosts, ["api.example.org"]);
         assert_eq!(tool.refused, ["*.example.org", "127.0.0.1"]);
         assert_eq!(
-            tool.inputs,
+            tool.parameters(),
             json!({ "type": "object", "additionalProperties": false, "required": ["amount"], "properties": {
                 "amount": { "type": "number", "description": "How much." }, "days": { "type": "integer", "default": 30 } } })
         );
-        assert_eq!(tool.outputs["properties"], json!({ "total": { "type": "number" } }));
+    }
+
+    #[test]
+    fn inputs_are_declared_in_three_ways() {
+        let parameters = |inputs: &str| {
+            let text = format!("---\nname: a\ninputs:{inputs}\n---\n\n```js\nfunction main() {{}}\n```\n");
+            Tool::read(&text).expect("it has code").parameters()
+        };
+        let schema = |properties: Value, required: Value| json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false });
+        assert_eq!(parameters(" []"), schema(json!({}), json!([])));
+        assert_eq!(parameters(" [from, to, from]"), schema(json!({ "from": {}, "to": {} }), json!(["from", "to"])));
+        assert_eq!(
+            parameters(
+                "\n  text: string\n  tags: list\n  unit:\n    type: text\n    enum: [m, ft]\n    default: m\n  steps:\n    type: int\n    enum: [1, 2]\n  exact:\n    type: bool\n    required: false"
+            ),
+            schema(
+                json!({
+                    "text": { "type": "string" }, "tags": { "type": "array", "items": {} },
+                    "unit": { "type": "string", "enum": ["m", "ft"], "default": "m" }, "steps": { "type": "integer", "enum": [1, 2] },
+                    "exact": { "type": "boolean" },
+                }),
+                json!(["text", "tags", "steps"])
+            )
+        );
+        let many: Vec<String> = (0..1_000).map(|number| format!("i{number}")).collect();
+        assert_eq!(parameters(&format!(" [{}]", many.join(", ")))["required"].as_array().map(Vec::len), Some(MAX_INPUTS));
     }
 
     #[test]
@@ -231,10 +306,10 @@ mod tests {
             include_str!("../../../../volumes/system/tools/financial-calculator/TOOL.md"),
         ] {
             let tool = Tool::read(text).expect("it has code");
-            assert!(matches!(&tool.code, Code::Shown { language, code } if language == "bash" && code.starts_with("python3 scripts/")));
+            assert!(!tool.runs && tool.language == "bash" && tool.code.starts_with("python3 scripts/"));
             assert!(tool.hosts.is_empty());
         }
-        assert!(matches!(Tool::read("```js\nconst mainly = 1;\n```\n"), Some(Tool { code: Code::Shown { .. }, .. })));
+        assert!(matches!(Tool::read("```js\nconst mainly = 1;\n```\n"), Some(Tool { runs: false, .. })));
         assert_eq!(Tool::read("---\nname: a\n---\nNo code.\n"), None);
     }
 
