@@ -33,8 +33,8 @@ async function bundle(entryPoints, define = {}) {
 }
 
 await mkdir(out, { recursive: true });
-// The API reference is loaded by /api/docs only, the editor by pages where one edits, signing where one publishes, push where one chooses how to be told.
-const scripts = { "api-reference": "api-reference.js", editor: "editor/index.ts", signing: "signing/index.ts", push: "push/index.ts" };
+// The API reference is loaded by /api/docs only, the editor by pages where one edits, signing where one publishes, push where one chooses how to be told, the tool sandbox where a tool runs.
+const scripts = { "api-reference": "api-reference.js", editor: "editor/index.ts", signing: "signing/index.ts", push: "push/index.ts", "tool-sandbox": "tool-sandbox/index.ts" };
 const bundles = [await bundle(Object.fromEntries(Object.entries(scripts).map(([name, file]) => [name, path.join(here, file)])))];
 
 // Search on the device, each part by the address of the next one. Without the engine (scripts/setup builds it) it is not offered.

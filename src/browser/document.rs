@@ -10,6 +10,7 @@ pub struct Links {
     pub offline: String,
     pub signing: String,
     pub push: String,
+    pub tool_sandbox: String,
 }
 
 /// The name under which the document says where the sockets are, when that is not where it came from.

@@ -16,6 +16,7 @@ pub mod scroll;
 pub mod signing;
 pub mod socket;
 pub mod storage;
+pub mod tool_sandbox;
 pub mod upload;
 
 pub use lazy::LazyPage;

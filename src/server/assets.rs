@@ -35,6 +35,7 @@ fn find_links() -> Links {
         offline: script("offline"),
         signing: script("signing"),
         push: script("push"),
+        tool_sandbox: script("tool-sandbox"),
         ..Links::default()
     };
     for name in Site::iter() {

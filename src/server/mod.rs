@@ -25,4 +25,5 @@ pub mod serve;
 pub mod state;
 pub mod sweep;
 pub mod telemetry;
+pub mod tool_frame;
 pub mod worker;

@@ -18,7 +18,7 @@ use tower_http::{
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
-use super::{assets, context::Ctx, docs, drain, idempotency, middleware, pages, state::AppState};
+use super::{assets, context::Ctx, docs, drain, idempotency, middleware, pages, state::AppState, tool_frame};
 use crate::{
     error::{AppError, ErrorCode},
     features::{
@@ -104,6 +104,7 @@ pub fn router(state: AppState) -> Router {
         .route("/git/{team}/{volume}/git-upload-pack", post(git::http::upload_pack))
         .route("/unsubscribe", get(notifications::http::unsubscribe_page).post(notifications::http::unsubscribe))
         .route("/avatars/{user_id}/{sha}", get(accounts::http::avatar))
+        .route("/frames/tool", get(tool_frame::page))
         .route("/fn/{*name}", any(pages::server_functions))
         .fallback(file_or_page)
         .layer(from_fn_with_state(state.clone(), middleware::authenticate))

@@ -8,6 +8,7 @@ use crate::browser::{
     offline::OFFLINE,
     push::PUSH,
     signing::SIGNING,
+    tool_sandbox::TOOL_SANDBOX,
 };
 
 /// A form that only the script can send (it names neither a method nor where to) is held when it is sent before the script is here, and
@@ -30,7 +31,13 @@ pub fn Assets() -> impl IntoView {
     let nonce = leptos::nonce::use_nonce();
     let start = format!("import('{}').then(m => m.default({{module_or_path: '{}'}}).then(() => m.hydrate()))", links.js, links.wasm);
     // The WebAssembly loads it by this name, when a page needs it.
-    let scripts = [(EDITOR, &links.editor), (OFFLINE, &links.offline), (SIGNING, &links.signing), (PUSH, &links.push)];
+    let scripts = [
+        (EDITOR, &links.editor),
+        (OFFLINE, &links.offline),
+        (SIGNING, &links.signing),
+        (PUSH, &links.push),
+        (TOOL_SANDBOX, &links.tool_sandbox),
+    ];
     let names: Vec<String> =
         scripts.iter().filter(|(_, address)| !address.is_empty()).map(|(name, address)| format!(r#""{name}":"{address}""#)).collect();
     let names = (!names.is_empty()).then(|| format!(r#"{{"imports":{{{}}}}}"#, names.join(",")));
