@@ -94,7 +94,7 @@ pub async fn bodies_of(ctx: &Ctx, ids: &[ArtifactId]) -> AppResult<HashMap<Artif
 }
 
 /// The texts of the heads of these artifacts, with their frontmatter.
-pub async fn heads_of(ctx: &Ctx, ids: &[ArtifactId]) -> AppResult<HashMap<ArtifactId, String>> {
+pub async fn texts_of(ctx: &Ctx, ids: &[ArtifactId]) -> AppResult<HashMap<ArtifactId, String>> {
     let rows = store::head_contents(ctx.db().read(), ids).await?;
     rows.into_iter().map(|(id, bytes)| Ok((parse_id(&id)?, Document::decode(&bytes).text))).collect()
 }

@@ -13,7 +13,7 @@ use crate::{
     features::{
         artifacts::{
             self,
-            model::{Kind, tool::{Code, Tool}},
+            model::{Kind, tool::Tool},
         },
         assistant::{
             model::{GivenSkill, SKILLS, SkillChoice},
@@ -158,21 +158,22 @@ pub async fn offered(ctx: &Ctx, access: &SessionAccess, ids: &[ArtifactId]) -> A
         return Ok(Vec::new());
     }
     let places = places(ctx, access).await?;
-    let mut texts = artifacts::service::heads_of(ctx, ids).await?;
+    let mut texts = artifacts::service::texts_of(ctx, ids).await?;
     let mut offered: Vec<Offered> = Vec::new();
     for row in artifacts::service::in_order(ctx, ids).await? {
         let is_usable =
             row.kind == Kind::Tool && row.deleted_at.is_none() && row.disabled.is_empty() && places.contains(&row.volume_id);
         let Some(text) = texts.remove(&row.id).filter(|_| is_usable) else { continue };
-        let Some(Tool { code: Code::JavaScript(code), inputs, hosts, .. }) = Tool::read(&text) else { continue };
+        let Some(tool) = Tool::read(&text).filter(|tool| tool.runs) else { continue };
         let name = tools::name(&row.slug);
         // Two of one name could not be told apart.
         if offered.iter().any(|known| known.name == name) {
             continue;
         }
-        let spec = ToolSpec::new(&name, &row.description, inputs.clone());
+        let parameters = tool.parameters();
+        let spec = ToolSpec::new(&name, &row.description, parameters.clone());
         let sha = secrets::sha256(text.as_bytes());
-        offered.push(Offered { id: row.id, slug: row.slug, spec, name, parameters: inputs, hosts, code, sha });
+        offered.push(Offered { id: row.id, slug: row.slug, spec, name, parameters, hosts: tool.hosts, code: tool.code, sha });
     }
     Ok(offered)
 }
