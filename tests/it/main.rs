@@ -6,6 +6,7 @@ mod app;
 mod accounts;
 mod api_docs;
 mod artifacts;
+mod assistant;
 mod bad_input;
 mod blobs;
 mod clamav;
