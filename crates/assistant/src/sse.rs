@@ -61,12 +61,13 @@ impl Decoder {
             }
             return Ok(());
         }
-        // Comments begin with a colon; other fields than `data` say nothing here.
+        // Comments begin with a colon; other fields say nothing here.
         let (field, value) = match line.iter().position(|byte| *byte == b':') {
             Some(at) => (&line[..at], &line[at + 1..]),
             None => (line, &[][..]),
         };
-        if field == b"data" {
+        // llama.cpp reported errors in a field of that name.
+        if field == b"data" || field == b"error" {
             let value = value.strip_prefix(b" ").unwrap_or(value);
             if self.data.len() + value.len() >= LINE_MAX {
                 return Err(TooLong);
