@@ -25,7 +25,8 @@ fuzz_target!(|bytes: &[u8]| {
     let whole = read(std::iter::once(rest));
     assert_eq!(read(rest.chunks(size)), whole);
     if let (_, Ok(reply)) = whole {
-        let ids: Vec<&str> = reply.calls.iter().map(|call| call.id.as_str()).chain(reply.malformed.iter().map(|call| call.id.as_str())).collect();
+        let ids: Vec<&str> =
+            reply.calls.iter().map(|call| call.id.as_str()).chain(reply.malformed.iter().map(|call| call.id.as_str())).collect();
         assert!(ids.iter().enumerate().all(|(at, id)| !id.is_empty() && !ids[..at].contains(id)));
     }
     let _ = Reply::from_json(rest);

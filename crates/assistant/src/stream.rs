@@ -196,9 +196,12 @@ impl Answer {
     /// It is no stream of events, it is too long, or the service ended it with an error. What was read before stays.
     pub fn feed(&mut self, bytes: &[u8]) -> Result<Vec<String>, Fault> {
         let mut pieces = Vec::new();
-        for event in self.decoder.feed(bytes)? {
+        let mut events = Vec::new();
+        let fed = self.decoder.feed(bytes, &mut events);
+        for event in events {
             pieces.extend(self.event(&event)?);
         }
+        fed?;
         Ok(pieces)
     }
 
@@ -217,12 +220,18 @@ impl Answer {
     /// [`Fault::Cut`]: it ended before the model did.
     pub fn finish(mut self) -> Result<Reply, Fault> {
         if let Some(event) = self.decoder.finish()? {
-            self.event(&event)?;
+            match self.event(&event) {
+                // Half an event: what is whole before it stays, and what is not was cut.
+                Err(Fault::NotEvents(_)) if event.trim_ascii_start().starts_with(b"{") => {}
+                taken => drop(taken?),
+            }
         }
-        if !self.is_done() {
-            return Err(Fault::Cut);
+        let is_empty = self.text.is_empty() && self.calls.is_empty() && self.model.is_none();
+        match self.decoder.stray() {
+            _ if self.is_done() => Ok(self.reply()),
+            Some(line) if is_empty => Err(Fault::NotEvents(one_line(&String::from_utf8_lossy(line)))),
+            _ => Err(Fault::Cut),
         }
-        Ok(self.reply())
     }
 
     fn event(&mut self, data: &[u8]) -> Result<Option<String>, Fault> {
@@ -635,6 +644,15 @@ mod tests {
         assert!(matches!(read(b"<html>busy</html>\n\ndata: <html>\n\n"), Err(Fault::NotEvents(_))));
         let long = format!("data: {}\n\n", delta(json!({ "content": "x".repeat(TEXT_MAX / 2 + 1) })));
         assert_eq!(read(format!("{long}{long}").as_bytes()), Err(Fault::TooLong));
+        // Half an event at the end is no answer, and takes nothing from one.
+        assert_eq!(read(format!("{half}data: {{\"choi").as_bytes()), Err(Fault::Cut));
+        assert_eq!(read(format!("data: {}\n\ndata: {{\"usa", end("stop")).as_bytes()).map(|reply| reply.finish), Ok(Finish::Stop));
+        assert_eq!(read(b"Welcome to\nnothing"), Err(Fault::NotEvents("Welcome to".to_owned())));
+        assert_eq!(read(b""), Err(Fault::Cut));
+        // What came before a line that is too long is given, wherever the bytes are cut.
+        let mut answer = Answer::new();
+        assert_eq!(answer.feed(&[half.as_bytes(), &vec![b'x'; crate::sse::LINE_MAX + 1]].concat()), Err(Fault::TooLong));
+        assert_eq!(answer.text(), "half");
         // Without the last empty line, and without [DONE].
         let bare = format!("{half}data: {}", end("length"));
         assert_eq!(read(bare.as_bytes()).map(|reply| reply.finish), Ok(Finish::Length));
