@@ -5,8 +5,6 @@
 //! with `arguments` as an object; `content` that is null, missing or in parts; a stream without `[DONE]`, without a count of tokens, or with it in the
 //! last piece; an `error` in the middle, with or without something around it.
 
-use std::fmt::Write as _;
-
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
