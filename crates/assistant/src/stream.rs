@@ -563,7 +563,7 @@ mod tests {
     }
 
     /// Names, ids and arguments of the calls that pieces make.
-    fn calls(pieces: &[Value]) -> Vec<(String, String, Value)> {
+    fn made(pieces: &[Value]) -> Vec<(String, String, Value)> {
         let chunks: Vec<Value> = pieces.iter().map(|piece| delta(json!({ "tool_calls": [piece] }))).chain([end("tool_calls")]).collect();
         let reply = read(&events(&chunks)).expect("an answer");
         assert_eq!(reply.malformed, []);
@@ -577,7 +577,7 @@ mod tests {
         };
         // The rest of the second call under an index that did not begin it.
         assert_eq!(
-            calls(&[
+            made(&[
                 json!({ "index": 0, "id": "c1", "function": { "name": "a", "arguments": "{\"x\":1}" } }),
                 json!({ "index": 0, "id": "c2", "function": { "name": "b", "arguments": "" } }),
                 json!({ "index": 1, "function": { "arguments": "{\"y\":2}" } }),
@@ -586,7 +586,7 @@ mod tests {
         );
         // Another id with each piece.
         assert_eq!(
-            calls(&[
+            made(&[
                 json!({ "index": 0, "id": "r1", "function": { "name": "a", "arguments": "{\"x\"" } }),
                 json!({ "index": 0, "id": "r2", "function": { "arguments": ":1}" } }),
                 json!({ "index": 1, "id": "r3", "function": { "name": "b", "arguments": "{\"y\":2}" } }),
@@ -595,16 +595,16 @@ mod tests {
         );
         // Whole calls without ids, all with the same index; then with the same id; then in pieces whose name is empty.
         let whole = |id: Value, index: Value| {
-            calls(&[
+            made(&[
                 json!({ "index": index, "id": id, "function": { "name": "a", "arguments": { "x": 1 } } }),
                 json!({ "index": index, "id": id, "function": { "name": "b", "arguments": { "y": 2 } } }),
             ])
         };
         assert_eq!(whole(Value::Null, json!(0)), two("call_0", "call_1"));
         assert_eq!(whole(Value::Null, Value::Null), two("call_0", "call_1"));
-        assert_eq!(whole(json!("call_1"), Value::Null), two("call_1", "call_33").into_iter().collect::<Vec<_>>());
+        assert_eq!(whole(json!("call_1"), Value::Null), two("call_1", "call_33"));
         assert_eq!(
-            calls(&[
+            made(&[
                 json!({ "function": { "name": "a", "arguments": "{\"x\"" } }),
                 json!({ "function": { "name": "", "arguments": ":1}" } }),
                 json!({ "function": { "name": "b", "arguments": "{\"y\":2}" } }),
