@@ -28,10 +28,7 @@ pub fn classify(status: u16, retry_after: Option<&str>, body: &str) -> Failure {
         None if body.trim_start().starts_with('<') => String::new(),
         None => one_line(body),
     };
-    let code = |name: &str| {
-        error.and_then(|error| ["code", "type"].iter().find_map(|key| error.get(*key)?.as_str())).is_some_and(|code| code.contains(name))
-            || error.and_then(|error| error.get("type")?.as_str()).is_some_and(|kind| kind.contains(name))
-    };
+    let code = |name: &str| ["code", "type"].iter().filter_map(|key| error?.get(*key)?.as_str()).any(|code| code.contains(name));
     let refused = |sentence: &str| {
         let said = said.trim_end_matches('.');
         Failure::Refused(if said.is_empty() { sentence.to_owned() } else { format!("{sentence} It says: {said}.") })
