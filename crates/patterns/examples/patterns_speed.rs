@@ -72,7 +72,7 @@ fn processor_seconds() -> f64 {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let embedder = model::load(arguments.first().ok_or("usage: patterns_speed MODEL [TRACES [TASKS]]")?)?;
+    let embedder = model::load(arguments.first().ok_or("usage: patterns_speed MODEL [TRACES [TASKS]]")?, true)?;
     let count: usize = arguments.get(1).map_or(Ok(100_000), |text| text.parse())?;
     let tasks: usize = arguments.get(2).map_or(Ok(2_000), |text| text.parse())?;
     let mut random = Rng::with_seed(1);

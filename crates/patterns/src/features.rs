@@ -34,14 +34,14 @@ pub struct Weights {
 impl Default for Weights {
     fn default() -> Self {
         Self {
-            goal: 13.1,
-            inputs: 8.8,
-            names: 5.1,
-            skills: 3.4,
-            intercept: -6.7,
-            one_without_steps: 0.4,
-            both_without_steps: 0.8,
-            cut: -2.75,
+            goal: 15.7,
+            inputs: 8.3,
+            names: 4.8,
+            skills: 3.0,
+            intercept: -9.9,
+            one_without_steps: 0.5,
+            both_without_steps: 1.0,
+            cut: -2.35,
         }
     }
 }
