@@ -13,9 +13,9 @@ use leptos_router::{
 use crate::{
     browser::{LazyPage, storage},
     features::{
-        accounts::state::provide_session, accounts::ui as accounts, artifacts::ui as artifacts, marketplace::ui as marketplace,
-        notifications::ui as notifications, search::ui as search, sessions::ui as sessions, volumes::ui as volumes,
-        webhooks::ui as webhooks,
+        accounts::state::provide_session, accounts::ui as accounts, artifacts::ui as artifacts, evolution::ui as evolution,
+        marketplace::ui as marketplace, notifications::ui as notifications, search::ui as search, sessions::ui as sessions,
+        traces::ui as traces, volumes::ui as volumes, webhooks::ui as webhooks,
     },
     lazy_pages,
     ui::{Frame, NotFound, preload_overlays, toast::ToastsContext},
@@ -60,6 +60,10 @@ lazy_pages! {
         Settings => accounts::SettingsPage;
         Admin => accounts::AdminPage;
         Deliveries => webhooks::DeliveriesPage;
+    }
+    load_evolve (__preload_load_evolve) as Evolve {
+        Traces => traces::TracesPage;
+        Evolution => evolution::EvolutionPage;
     }
 }
 
@@ -136,6 +140,8 @@ pub fn App() -> impl IntoView {
                     <Route path=at(path!("/marketplace/:slug/manage")) view=Market::ManageItem.page()/>
                     <Route path=at(path!("/marketplace/:slug")) view=Market::Item.page()/>
                     <Route path=at(path!("/changes")) view=Browse::Changes.page()/>
+                    <Route path=at(path!("/evolution/:id?")) view=Evolve::Evolution.page()/>
+                    <Route path=at(path!("/traces/:id?")) view=Evolve::Traces.page()/>
                     <Route path=at(path!("/import")) view=Work::Import.page()/>
                     <Route path=at(path!("/volumes/:id")) view=Browse::Volume.page()/>
                     <Route path=at(path!("/commits/:id")) view=Browse::Commit.page()/>

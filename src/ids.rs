@@ -101,6 +101,12 @@ ids! {
     DeliveryId;
     /// Something that a team has to do.
     TaskId;
+    /// The record of one run.
+    TraceId;
+    /// A group of similar traces.
+    PatternId;
+    /// A skill drafted from a pattern.
+    ProposalId;
     /// A team, a user (their own workspace), a session or an artifact, as a place where people meet: the same id.
     RoomId;
 }

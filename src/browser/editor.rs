@@ -68,12 +68,10 @@ mod inner {
     use web_sys::HtmlElement;
 
     use super::{EDITOR, Told};
+    use crate::browser::script::load;
 
     #[wasm_bindgen]
     extern "C" {
-        #[wasm_bindgen(js_name = import)]
-        fn load(name: &str) -> js_sys::Promise;
-
         type Script;
         #[wasm_bindgen(method, catch)]
         fn open(
@@ -115,7 +113,7 @@ mod inner {
 
     /// Opens the document of `artifact` in the element with that id, in the name of `user`. None: the script could not be loaded.
     pub async fn open(host: &str, artifact: &str, user: &str, read_only: bool, mut tell: impl FnMut(Told) + 'static) -> Option<Editor> {
-        let script = JsFuture::from(load(EDITOR)).await.ok()?.unchecked_into::<Script>();
+        let script = load(EDITOR).await.ok()?.unchecked_into::<Script>();
         // The page may be another by now.
         let host = gloo::utils::document().get_element_by_id(host)?.dyn_into::<HtmlElement>().ok()?;
         let tell = Closure::<dyn FnMut(String, String)>::new(move |word: String, value: String| {
@@ -168,7 +166,7 @@ mod inner {
     pub async fn forget_all() {
         // The key is the script's sign that there is something.
         if crate::browser::storage::kept("llmos-documents").is_some()
-            && let Ok(script) = JsFuture::from(load(EDITOR)).await
+            && let Ok(script) = load(EDITOR).await
             && let Ok(forgetting) = script.unchecked_into::<Script>().forget_all()
         {
             let _ = JsFuture::from(forgetting).await;

@@ -10,6 +10,8 @@ pub mod offline;
 pub mod page;
 pub mod push;
 pub mod response;
+#[cfg(feature = "hydrate")]
+mod script;
 pub mod scroll;
 pub mod signing;
 pub mod socket;

@@ -12,16 +12,13 @@ mod inner {
     use wasm_bindgen_futures::JsFuture;
 
     use super::OFFLINE;
-    use crate::browser::storage;
+    use crate::browser::{script::load, storage};
 
     /// Whose documents are kept here; the script's database is named after it.
     const ACCOUNT: &str = "llmos-offline";
 
     #[wasm_bindgen]
     extern "C" {
-        #[wasm_bindgen(js_name = import)]
-        fn load(name: &str) -> js_sys::Promise;
-
         type Script;
         #[wasm_bindgen(method)]
         fn ask(this: &Script, what: &str, account: &str, about: &str) -> js_sys::Promise;
@@ -33,7 +30,7 @@ mod inner {
     /// it is in the first load. None for an empty answer.
     async fn ask(what: &str, account: Option<&str>, about: &str) -> Option<String> {
         let kept = storage::kept(ACCOUNT)?;
-        let script: Script = JsFuture::from(load(OFFLINE)).await.ok()?.unchecked_into();
+        let script: Script = load(OFFLINE).await.ok()?.unchecked_into();
         let about = if about.is_empty() { &kept } else { about };
         JsFuture::from(script.ask(what, account.unwrap_or(&kept), about)).await.ok()?.as_string().filter(|text| !text.is_empty())
     }
@@ -61,7 +58,7 @@ mod inner {
             )
         };
         storage::keep(ACCOUNT, account);
-        let script: Script = JsFuture::from(load(OFFLINE)).await.map_err(failed)?.unchecked_into();
+        let script: Script = load(OFFLINE).await.map_err(failed)?.unchecked_into();
         let tell = Closure::<dyn FnMut(String, f64, f64)>::new(move |stage: String, done, total| tell(&stage, done, total));
         JsFuture::from(script.sync(account, &tell)).await.map_err(failed)?;
         Ok(())

@@ -29,25 +29,9 @@ pub struct Subscribed {
 #[cfg(feature = "hydrate")]
 mod inner {
     use serde::{Serialize, de::DeserializeOwned};
-    use wasm_bindgen::{JsCast as _, prelude::*};
-    use wasm_bindgen_futures::JsFuture;
 
     use super::{PUSH, PushState, Subscribed};
-    use crate::{
-        browser::json,
-        error::{AppError, AppResult},
-    };
-
-    #[wasm_bindgen]
-    extern "C" {
-        #[wasm_bindgen(js_name = import)]
-        fn load(name: &str) -> js_sys::Promise;
-
-        // One function for all that is asked: it is in the first load.
-        type Script;
-        #[wasm_bindgen(method)]
-        fn ask(this: &Script, text: &str) -> js_sys::Promise;
-    }
+    use crate::{browser::script, error::AppResult};
 
     #[derive(Serialize)]
     #[serde(tag = "act", rename_all = "camelCase")]
@@ -59,16 +43,8 @@ mod inner {
     }
 
     async fn ask<T: DeserializeOwned>(what: Ask<'_>) -> AppResult<T> {
-        let script: Script = JsFuture::from(load(PUSH)).await.map_err(|_| AppError::offline())?.unchecked_into();
-        let text = serde_json::to_string(&what).unwrap_or_default();
-        let answer = JsFuture::from(script.ask(&text)).await.map_err(|error| {
-            AppError::invalid(match error.dyn_into::<js_sys::Error>() {
-                Ok(error) if error.name() == "Error" => String::from(error.message()),
-                _ => "This browser could not subscribe. Its push service may be out of reach: try again later.".to_owned(),
-            })
-        })?;
-        json::read(&answer.as_string().unwrap_or_default())
-            .map_err(|_| AppError::invalid("This page is older than its scripts. Load it again."))
+        let otherwise = "This browser could not subscribe. Its push service may be out of reach: try again later.";
+        script::ask(PUSH, serde_json::to_string(&what).unwrap_or_default(), otherwise).await
     }
 
     pub async fn state() -> AppResult<PushState> {

@@ -43,26 +43,9 @@ pub struct Introduced {
 #[cfg(feature = "hydrate")]
 mod inner {
     use serde::{Serialize, de::DeserializeOwned};
-    use wasm_bindgen::{JsCast as _, prelude::*};
-    use wasm_bindgen_futures::JsFuture;
 
     use super::{Device, DeviceKey, Introduced, SIGNING};
-    use crate::{
-        browser::json,
-        error::{AppError, AppResult},
-        features::marketplace::model::Signed,
-    };
-
-    #[wasm_bindgen]
-    extern "C" {
-        #[wasm_bindgen(js_name = import)]
-        fn load(name: &str) -> js_sys::Promise;
-
-        // One function for all that is asked: it is in the first load.
-        type Script;
-        #[wasm_bindgen(method)]
-        fn ask(this: &Script, text: &str) -> js_sys::Promise;
-    }
+    use crate::{browser::script, error::AppResult, features::marketplace::model::Signed};
 
     #[derive(Serialize)]
     #[serde(tag = "act", rename_all = "camelCase", rename_all_fields = "camelCase")]
@@ -74,18 +57,9 @@ mod inner {
         Sign { account: &'a str, archive: &'a str, release: &'a str, payload_type: &'a str, payload: &'a str },
     }
 
-    /// The script says in a sentence what went wrong; the browser itself says it in words that help nobody.
     async fn ask<T: DeserializeOwned>(what: Ask<'_>) -> AppResult<T> {
-        let script: Script = JsFuture::from(load(SIGNING)).await.map_err(|_| AppError::offline())?.unchecked_into();
-        let text = serde_json::to_string(&what).unwrap_or_default();
-        let answer = JsFuture::from(script.ask(&text)).await.map_err(|error| {
-            AppError::invalid(match error.dyn_into::<js_sys::Error>() {
-                Ok(error) if error.name() == "Error" => String::from(error.message()),
-                _ => "This browser does not keep keys here. Leave private browsing, or sign with the command line.".to_owned(),
-            })
-        })?;
-        json::read(&answer.as_string().unwrap_or_default())
-            .map_err(|_| AppError::invalid("This page is older than its scripts. Load it again."))
+        let otherwise = "This browser does not keep keys here. Leave private browsing, or sign with the command line.";
+        script::ask(SIGNING, serde_json::to_string(&what).unwrap_or_default(), otherwise).await
     }
 
     pub async fn device(account: &str) -> AppResult<Device> {

@@ -22,7 +22,8 @@ use super::{assets, context::Ctx, docs, drain, idempotency, middleware, pages, s
 use crate::{
     error::{AppError, ErrorCode},
     features::{
-        accounts, artifacts, collaboration, comments, git, jobs, marketplace, notifications, search, sessions, tasks, volumes, webhooks,
+        accounts, artifacts, collaboration, comments, evolution, git, jobs, marketplace, notifications, search, sessions, tasks, traces,
+        volumes, webhooks,
     },
 };
 
@@ -45,6 +46,7 @@ fn api_v1() -> OpenApiRouter<AppState> {
         .merge(artifacts::http::routes())
         .merge(collaboration::http::routes())
         .merge(comments::http::routes())
+        .merge(evolution::http::routes())
         .merge(git::http::routes())
         .merge(jobs::http::routes())
         .merge(marketplace::http::routes())
@@ -52,6 +54,7 @@ fn api_v1() -> OpenApiRouter<AppState> {
         .merge(search::http::routes())
         .merge(sessions::http::routes())
         .merge(tasks::http::routes())
+        .merge(traces::http::routes())
         .merge(volumes::http::routes())
         .merge(webhooks::http::routes())
 }

@@ -18,6 +18,7 @@ use crate::features::{
         service::{LibraryIndex, Visits},
     },
     collaboration::service::{Rooms, documents::Documents},
+    evolution::service::Engines,
     git::service::Clones,
     marketplace::service::{Catalogue, Registry, scanner_rules},
     notifications::service::{Mailer, PushSender},
@@ -57,6 +58,8 @@ pub struct Inner {
     pub visits: Visits,
     pub limits: Limits,
     pub actors: ActorCache,
+    /// Patterns of traces, in memory.
+    pub engines: Engines,
     /// Who is connected, and what is told to them.
     pub rooms: Rooms,
     /// What several write at once.
@@ -111,6 +114,7 @@ impl AppState {
             registry,
             search: SearchIndex::default(),
             search_model: search::service::Model::new(&config, &http),
+            engines: Engines::default(),
             usage: Later::default(),
             search_limit: SearchLimit::new(config.search_rate),
             visits: Visits::new(),

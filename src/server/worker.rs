@@ -6,12 +6,12 @@ use super::{context::Ctx, idempotency, state::AppState, sweep};
 use crate::{
     error::{AppError, AppResult},
     features::{
-        accounts, analytics, artifacts, collaboration, git,
+        accounts, analytics, artifacts, collaboration, evolution, git,
         jobs::{
             self, Job,
             service::{Kind, Outcome, Schedule},
         },
-        marketplace, notifications, search, sessions, volumes, webhooks,
+        marketplace, notifications, search, sessions, traces, volumes, webhooks,
     },
 };
 
@@ -45,6 +45,9 @@ const KINDS: &[Kind] = &[
     kind(git::jobs::PREVIEW, 2, 30),
     kind(git::jobs::TELL, 2, 10),
     kind(webhooks::service::RELEASE, 2, 30),
+    kind(evolution::jobs::ASSIGN, 1, 60),
+    kind(evolution::jobs::PASS, 1, 120),
+    kind(evolution::jobs::DUE, 1, 5),
     kind(sweep::FIND, 1, 30),
     kind(sweep::REMOVE, 1, 30),
 ];
@@ -55,6 +58,8 @@ const SCHEDULES: &[Schedule] = &[
     Schedule { kind: marketplace::service::UPDATE, cron: "15 * * * *", zone: "UTC" },
     Schedule { kind: webhooks::service::NETWORKS, cron: "20 2 * * *", zone: "UTC" },
     Schedule { kind: webhooks::service::CHECK, cron: "35 * * * *", zone: "UTC" },
+    // Each place has a schedule of its own: this looks which one is due.
+    Schedule { kind: evolution::jobs::DUE, cron: "*/10 * * * *", zone: "UTC" },
     // Each notification queues the job that sends it; this is for those whose job has failed for good.
     Schedule { kind: notifications::jobs::SEND_MAIL, cron: "*/15 * * * *", zone: "UTC" },
     Schedule { kind: notifications::jobs::SEND_PUSH, cron: "*/15 * * * *", zone: "UTC" },
@@ -84,6 +89,9 @@ fn run(ctx: Ctx, job: Job) -> Pin<Box<dyn Future<Output = Outcome> + Send>> {
             git::jobs::PREVIEW => git::jobs::preview(&ctx, &job).await,
             git::jobs::TELL => git::jobs::tell(&ctx, &job).await,
             webhooks::service::RELEASE => webhooks::service::take_release(&ctx, &job).await,
+            evolution::jobs::ASSIGN => evolution::jobs::assign(&ctx, &job).await,
+            evolution::jobs::PASS => evolution::jobs::pass(&ctx, &job).await,
+            evolution::jobs::DUE => evolution::jobs::due(&ctx).await,
             sweep::FIND => sweep::find(&ctx).await,
             sweep::REMOVE => sweep::remove(&ctx, &job).await,
             other => Err(AppError::invalid(format!("This version does not know the job “{other}”."))),
@@ -138,6 +146,7 @@ async fn keep_house(ctx: &Ctx) {
         ("events of rooms", collaboration::service::remove_old_events(ctx).await),
         ("uploads", volumes::jobs::sweep_staging(ctx).await),
         ("deliveries", webhooks::service::keep_house(ctx).await),
+        ("spans", traces::service::close_runs(ctx).await),
         ("jobs", jobs::service::remove_old(ctx).await),
         ("idempotency keys", remove_old_keys(ctx, now - idempotency::KEPT_MS).await),
     ] {

@@ -148,3 +148,15 @@ pub fn page_keys(act: impl Fn(&Key) -> bool + Send + Sync + 'static) {
         });
     });
 }
+
+/// j and k, and the arrows, go along what `selector` names.
+pub fn list_keys(selector: &'static str) {
+    page_keys(move |key| {
+        let step = match key.key.as_str() {
+            "j" | "ArrowDown" => 1,
+            "k" | "ArrowUp" => -1,
+            _ => return false,
+        };
+        !key.command && page::step_focus(selector, step).is_some()
+    });
+}

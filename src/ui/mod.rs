@@ -14,6 +14,7 @@ mod line_counts;
 mod palette;
 mod polled;
 mod shell;
+mod side_pane;
 mod suspense;
 pub mod toast;
 
@@ -24,12 +25,13 @@ pub use error_view::{EmptyState, ErrorView, Loading, NotFound, PageError, PaneEr
 pub use field::{Field, FieldError, Problem, SelectField, form_error, keep_typed, kept_fields};
 pub use format::{bytes, clock_time, count, plural, relative_time, short_sha, utc_time};
 pub use icon::{Icon, KindMark};
-pub use keys::{Overlays, page_keys, preload_overlays, single_keys};
+pub use keys::{Overlays, list_keys, page_keys, preload_overlays, single_keys};
 pub use late::{Late, late};
 pub use line_counts::LineCounts;
 pub use palette::SingleKeysSwitch;
 pub use polled::{Polled, PolledHead};
 pub use shell::{Frame, PageTitle, Shell};
+pub use side_pane::SidePane;
 pub use suspense::{Suspense, Transition};
 pub use toast::{Toasts, toast, toast_error, toast_link, toast_undo, use_toasts};
 

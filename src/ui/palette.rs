@@ -53,7 +53,7 @@ impl PaletteAction {
     }
 }
 
-const ACTIONS: [PaletteAction; 15] = [
+const ACTIONS: [PaletteAction; 17] = [
     PaletteAction { words: "Go home", icon: "home", address: "/" },
     PaletteAction { words: "New session", icon: "plus", address: "/sessions?new" },
     PaletteAction { words: "Go to sessions", icon: "session", address: "/sessions" },
@@ -63,6 +63,8 @@ const ACTIONS: [PaletteAction; 15] = [
     PaletteAction { words: "Import a folder or a zip", icon: "upload", address: "/import" },
     PaletteAction { words: "Open the marketplace", icon: "market", address: "/marketplace" },
     PaletteAction { words: "See what is installed", icon: "download", address: "/marketplace/installed" },
+    PaletteAction { words: "Open evolution", icon: "evolution", address: "/evolution" },
+    PaletteAction { words: "See traces", icon: "trace", address: "/traces" },
     PaletteAction { words: "See all changes", icon: "commit", address: "/changes" },
     PaletteAction { words: "See notifications", icon: "bell", address: "/notifications" },
     PaletteAction { words: "See the trash", icon: "trash", address: "/artifacts?view=trash" },

@@ -27,12 +27,14 @@ use crate::{
 };
 
 /// The places of the rail: address, words, icon. A feature that does not exist yet is not here.
-const PLACES: [(&str, &str, &str); 6] = [
+const PLACES: [(&str, &str, &str); 8] = [
     ("/", "Home", "home"),
     ("/sessions", "Sessions", "session"),
     ("/artifacts", "Artifacts", "artifacts"),
     ("/search", "Search", "search"),
     ("/marketplace", "Marketplace", "market"),
+    ("/evolution", "Evolution", "evolution"),
+    ("/traces", "Traces", "trace"),
     ("/changes", "Changes", "commit"),
 ];
 /// The tabs of a phone, where more than six have no room for a finger; the others stand below "More".
@@ -42,8 +44,13 @@ const TABS: [(&str, &str, &str); 4] = [
     ("/artifacts", "Artifacts", "artifacts"),
     ("/marketplace", "Market", "market"),
 ];
-const MORE: [(&str, &str, &str); 3] =
-    [("/search", "Search", "search"), ("/changes", "Changes", "commit"), ("/settings", "Settings", "settings")];
+const MORE: [(&str, &str, &str); 5] = [
+    ("/search", "Search", "search"),
+    ("/evolution", "Evolution", "evolution"),
+    ("/traces", "Traces", "trace"),
+    ("/changes", "Changes", "commit"),
+    ("/settings", "Settings", "settings"),
+];
 
 /// For administrators.
 const DELIVERIES: (&str, &str, &str) = ("/deliveries", "Deliveries", "deliveries");

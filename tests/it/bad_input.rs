@@ -118,6 +118,11 @@ app_test!(every_route_refuses_what_it_cannot_read, |app| {
                 }
                 assert!((400..500).contains(&answer.status), "{method} {path} {body}: {} {}", answer.status, answer.text);
                 let error = answer.json();
+                if path.starts_with("/api/v1/otlp/") {
+                    // Exporters read a google.rpc.Status, which the OTLP specification asks for, and not our form.
+                    assert!(error["code"].is_number() && error["message"].is_string(), "{method} {path} {body}: {error}");
+                    continue;
+                }
                 assert!(error["code"].is_string() && error["message"].is_string(), "{method} {path} {body}: {error}");
                 assert_eq!(error["requestId"].as_str(), Some(answer.header("x-request-id")));
             }

@@ -51,7 +51,7 @@ fn sql_is_only_in_stores_and_the_server_core() {
 }
 
 /// Which feature writes a table. Others may join it to read, and ask that feature's service to write.
-const WRITERS: [(&str, &[&str]); 15] = [
+const WRITERS: [(&str, &[&str]); 17] = [
     (
         "accounts",
         &[
@@ -76,6 +76,11 @@ const WRITERS: [(&str, &[&str]); 15] = [
     ),
     ("git", &["git_links", "pull_requests", "pull_request_reviews"]),
     ("tasks", &["tasks", "task_artifacts"]),
+    ("traces", &["traces", "trace_steps", "trace_labels", "trace_postings", "trace_runs"]),
+    (
+        "evolution",
+        &["evolution_places", "evolution_waiting", "evolution_runs", "patterns", "pattern_traces", "pattern_events", "proposals"],
+    ),
     ("comments", &["comment_threads", "comments"]),
     (
         "notifications",

@@ -2,7 +2,7 @@
 //!
 //! [`Patterns`] keeps the groups of one level (a user's, a team's, the system's): [`Patterns::insert`] puts a new trace where it belongs in milliseconds,
 //! a [`Pass`] groups all anew and keeps the ids of patterns. [`confidence()`] says how sure a pattern is, [`summary()`] what its runs share: common
-//! steps, variants, pitfalls, typical goals, a name.
+//! steps, variants, pitfalls, typical goals, a name; [`draft()`] writes a skill of that.
 //!
 //! ```
 //! use llmos_patterns::{Patterns, Trace, confidence, generalise};
@@ -32,6 +32,7 @@ pub const GOAL_ADAPTER: &[u8] = include_bytes!("../adapter/goals.safetensors");
 mod align;
 mod cluster;
 mod confidence;
+mod draft;
 mod features;
 mod pass;
 mod patterns;
@@ -40,7 +41,8 @@ mod suspicious;
 mod text;
 mod trace;
 
-pub use confidence::{Evidence, Standing, Thresholds, confidence, wilson_lower};
+pub use confidence::{Evidence, Standing, Thresholds, confidence, difference, wilson_lower};
+pub use draft::{Origin, draft};
 pub use features::Weights;
 pub use pass::Pass;
 pub use patterns::{Assignment, Error, Event, PatternId, Patterns};

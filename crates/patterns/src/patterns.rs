@@ -116,14 +116,25 @@ impl Patterns {
     /// # Errors
     /// [`Error::Dimension`] for a vector of another length, [`Error::NoId`] for an empty id.
     pub fn insert(&mut self, trace: &Trace, vector: &[f32]) -> Result<Assignment, Error> {
+        match self.admit(trace, vector)? {
+            Some(slot) => {
+                let (pattern, is_founder) = self.place(slot);
+                Ok(Assignment { pattern, is_founder, is_known: false })
+            }
+            None => Ok(Assignment { pattern: self.pattern_of(&trace.id).unwrap_or(PatternId(0)), is_founder: false, is_known: true }),
+        }
+    }
+
+    /// Keeps a trace without a pattern yet; none where it is there already.
+    fn admit(&mut self, trace: &Trace, vector: &[f32]) -> Result<Option<u32>, Error> {
         if trace.id.is_empty() {
             return Err(Error::NoId);
         }
         if !vector.is_empty() && vector.len() != self.dimension {
             return Err(Error::Dimension { expected: self.dimension, found: vector.len() });
         }
-        if let Some(pattern) = self.pattern_of(&trace.id) {
-            return Ok(Assignment { pattern, is_founder: false, is_known: true });
+        if self.slots.contains_key(&trace.id) {
+            return Ok(None);
         }
         let next = self.users.len() as u32;
         let user = *self.users.entry(trace.user.clone()).or_insert(next);
@@ -140,8 +151,37 @@ impl Patterns {
             pattern: PatternId(0),
         }));
         self.changes += 1;
-        let (pattern, is_founder) = self.place(slot);
-        Ok(Assignment { pattern, is_founder, is_known: false })
+        Ok(Some(slot))
+    }
+
+    /// Puts a trace into a pattern that it is known to be in: how what is kept elsewhere becomes these patterns again. New patterns get ids above all
+    /// that were restored; see [`Patterns::reserve`]. A known id changes nothing.
+    ///
+    /// # Errors
+    /// As [`Patterns::insert`].
+    pub fn restore(&mut self, trace: &Trace, vector: &[f32], pattern: PatternId) -> Result<(), Error> {
+        if let Some(slot) = self.admit(trace, vector)? {
+            self.reserve(pattern);
+            self.join(slot, pattern);
+            // Nothing new: no pass is due for it.
+            self.changes = self.changes.saturating_sub(1);
+        }
+        Ok(())
+    }
+
+    /// Ids up to this one were given before and are not given again.
+    pub fn reserve(&mut self, pattern: PatternId) {
+        self.next = self.next.max(pattern.0);
+    }
+
+    /// What is known of a trace besides its pattern changed: it is counted anew where it is. False: it is not there.
+    ///
+    /// # Errors
+    /// As [`Patterns::insert`].
+    pub fn replace(&mut self, trace: &Trace, vector: &[f32]) -> Result<bool, Error> {
+        let Some(pattern) = self.remove(&trace.id) else { return Ok(false) };
+        self.restore(trace, vector, pattern)?;
+        Ok(true)
     }
 
     /// Takes a trace out, and says in which pattern it was. A pattern without traces is gone.
@@ -192,6 +232,12 @@ impl Patterns {
             people: entries.iter().map(|entry| entry.user).collect::<BTreeSet<_>>().len() as u32,
             age_ms: now.saturating_sub(last).max(0),
         })
+    }
+
+    /// Traces that came, went or changed since the last pass.
+    #[must_use]
+    pub fn changes(&self) -> usize {
+        self.changes
     }
 
     /// Whether so much has changed since the last pass (a tenth of the traces, and sixteen) that another is worth its time.
@@ -289,13 +335,18 @@ impl Patterns {
         if best.is_none() {
             self.next += 1;
         }
+        self.join(slot, id);
+        (id, best.is_none())
+    }
+
+    fn join(&mut self, slot: u32, id: PatternId) {
+        let Some(own) = self.entry(slot).map(|entry| self.cluster_of(entry)) else { return };
         let group = self.groups.entry(id).or_default();
         group.cluster.add(&own);
         group.members.push(slot);
         if let Some(Some(entry)) = self.entries.get_mut(slot as usize) {
             entry.pattern = id;
         }
-        (id, best.is_none())
     }
 
     /// The ids of new groups: the largest shares first, each old id once.

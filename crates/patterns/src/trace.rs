@@ -1,5 +1,6 @@
 //! The record of one run, as much of it as counts here.
 
+pub use llmos_traces::{Outcome, StepKind};
 use serde::{Deserialize, Serialize};
 
 /// Of a longer goal only the first characters count: what is done is said at the beginning.
@@ -32,24 +33,6 @@ pub struct Step {
     pub input: String,
     #[serde(default)]
     pub outcome: Outcome,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum StepKind {
-    #[default]
-    Tool,
-    Skill,
-    Llm,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Outcome {
-    #[default]
-    Ok,
-    Error,
-    Skipped,
 }
 
 impl Trace {

@@ -37,6 +37,8 @@ pub use model::{Model, Semantic};
 pub use offline::{manifest, model_file, records};
 pub use reindex::{reindex, request_reindex};
 
+pub use embedding::vectors_of_texts;
+
 use embedding::embed_all;
 use index::{MARKET, Source, follow, scope_of};
 

@@ -14,7 +14,7 @@ use crate::{
             store::{self, users::Account},
         },
         analytics::service::{Event, record},
-        artifacts, comments, marketplace, notifications, sessions, tasks, volumes,
+        artifacts, comments, marketplace, notifications, sessions, tasks, traces, volumes,
     },
     ids::UserId,
     server::{context::Ctx, db::Tx},
@@ -121,6 +121,7 @@ pub async fn delete_me(ctx: &Ctx, input: DeleteMe) -> AppResult<()> {
     marketplace::service::leave_everything(ctx, &mut tx, id).await?;
     volumes::service::delete_personal_volume(&mut tx, id, now).await?;
     sessions::service::delete_private_sessions(&mut tx, id, now).await?;
+    traces::service::forget_own(ctx, &mut tx, id).await?;
     notifications::service::forget_account(&mut tx, id).await?;
     store::users::erase(&mut tx, id, DELETED, now).await?;
     tx.commit().await?;
@@ -189,6 +190,7 @@ pub async fn export_me(ctx: &Ctx) -> AppResult<Value> {
         "notifications": notifications::service::own_notifications(ctx).await?,
         "notificationSettings": notifications::service::own_settings(ctx).await?,
         "tasks": tasks::service::own_tasks(ctx).await?,
+        "traces": traces::service::own_traces(ctx).await?,
     });
     let mut tx = ctx.db().write_tx().await?;
     note(ctx, &mut tx, Audit::new("account.exported", &account.name)).await?;

@@ -13,6 +13,7 @@ mod settings;
 mod sign_up;
 mod team;
 mod tokens;
+mod workspace;
 mod zone;
 
 pub use admin::AdminPage;
@@ -23,4 +24,5 @@ pub use reset::ResetPage;
 pub use settings::SettingsPage;
 pub use sign_up::SignUpPage;
 pub use team::TeamPage;
+pub use workspace::WorkspaceChoice;
 pub use zone::ZoneSelect;

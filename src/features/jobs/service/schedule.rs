@@ -25,8 +25,13 @@ impl Schedule {
 
     /// The first time after `now`, both in UTC milliseconds; none where the expression or the zone is none.
     pub fn next_after(&self, now: i64) -> Option<i64> {
-        let now = jiff::Timestamp::from_millisecond(now).ok()?.in_tz(self.zone).ok()?;
-        let next = Cron::from_str(self.cron).ok()?.find_next_occurrence(&now, false).ok()?;
+        Self::next(self.cron, self.zone, now)
+    }
+
+    /// The same of an expression and a zone that somebody typed.
+    pub fn next(cron: &str, zone: &str, now: i64) -> Option<i64> {
+        let now = jiff::Timestamp::from_millisecond(now).ok()?.in_tz(zone).ok()?;
+        let next = Cron::from_str(cron).ok()?.find_next_occurrence(&now, false).ok()?;
         Some(next.timestamp().as_millisecond())
     }
 }

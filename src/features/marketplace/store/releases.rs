@@ -163,12 +163,14 @@ pub async fn releases_at(pool: &AnyPool, versions: &[(&str, &str)]) -> AppResult
 /// Which listings need this one in the release that they show: slug and name.
 pub async fn dependents_of(pool: &AnyPool, slug: &str, limit: i64) -> AppResult<Vec<(String, String)>> {
     let mut sql = Sql::new(
-        "SELECT l.slug, l.name FROM release_dependencies d JOIN listings l ON l.latest_release_id = d.release_id WHERE l.state = 'listed' AND (d.slug = ",
+        // From the few that name it: the other way round all listings would be gone through.
+        "SELECT l.slug, l.name FROM release_dependencies d JOIN releases v ON v.id = d.release_id JOIN listings l ON l.id = v.listing_id \
+         AND l.latest_release_id = d.release_id WHERE l.state = 'listed' AND d.slug IN (SELECT ",
     );
     // Also what names it as it was called before.
     sql.bind(slug.to_owned())
-        .push(" OR d.slug IN (SELECT r.slug FROM listing_redirects r JOIN listings t ON t.id = r.listing_id WHERE t.slug = ");
-    sql.bind(slug.to_owned()).push(")) ORDER BY l.installs DESC, l.slug LIMIT ").number(limit);
+        .push(" UNION ALL SELECT r.slug FROM listing_redirects r JOIN listings t ON t.id = r.listing_id WHERE t.slug = ");
+    sql.bind(slug.to_owned()).push(") ORDER BY l.installs DESC, l.slug LIMIT ").number(limit);
     sql.fetch_all(pool).await
 }
 

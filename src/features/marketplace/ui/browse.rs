@@ -17,7 +17,7 @@ use crate::{
         },
         search::{model::values, state::toggled},
     },
-    ui::{EmptyState, ErrorView, Icon, KindMark, Loading, PageTitle, Time, Transition, count, drop_down, kept_fields, page_keys, plural},
+    ui::{EmptyState, ErrorView, Icon, KindMark, Loading, PageTitle, Time, Transition, count, drop_down, kept_fields, list_keys, plural},
 };
 
 /// The id of the field of words.
@@ -33,14 +33,7 @@ pub fn CataloguePage() -> impl IntoView {
     let query = Memo::new(move |_| params.with(browse_query));
     let listings = use_listings(query);
     let show = RwSignal::new("list");
-    page_keys(|key| {
-        let step = match key.key.as_str() {
-            "j" | "ArrowDown" => 1,
-            "k" | "ArrowUp" => -1,
-            _ => return false,
-        };
-        !key.command && page::step_focus(CARDS, step).is_some()
-    });
+    list_keys(CARDS);
     // Another list begins at its top.
     Effect::new(move |last: Option<()>| {
         query.track();

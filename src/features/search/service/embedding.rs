@@ -17,7 +17,7 @@ use super::{
 use crate::{
     error::AppResult,
     features::{artifacts::service as artifacts, marketplace::service as marketplace, sessions::service as sessions, volumes},
-    ids::{ArtifactId, ListingId, SessionId},
+    ids::{ArtifactId, ListingId, SessionId, TeamId},
     server::{context::Ctx, error::internal},
 };
 
@@ -172,7 +172,6 @@ async fn embed(ctx: &Ctx, search: &SearchIndex, backend: &Backend, sources: &[So
 
 /// The vectors of a text's passages, from what is kept or new; none where a service refuses. What is new is kept.
 pub async fn vectors_of(ctx: &Ctx, backend: &Backend, taken: Taken) -> AppResult<Option<Vec<Vec<f32>>>> {
-    let model = backend.identity();
     let cut = move || {
         let documents = [taken];
         let mut texts = texts_of(&documents, true);
@@ -180,23 +179,55 @@ pub async fn vectors_of(ctx: &Ctx, backend: &Backend, taken: Taken) -> AppResult
         texts
     };
     let texts = tokio::task::spawn_blocking(cut).await.map_err(|error| internal("passages", &error))?;
-    let shas: Vec<String> = texts.iter().map(|text| text.sha.clone()).collect();
+    let wanted: Vec<(&str, &str)> = texts.iter().map(|text| (text.sha.as_str(), text.masked.as_str())).collect();
+    let Some(known) = kept_or_new(ctx, backend, &wanted, None).await? else { return Ok(None) };
+    Ok(Some(texts.iter().filter_map(|text| known.get(&text.sha).cloned()).collect()))
+}
+
+/// The vectors of short texts, in their order, from what is kept or new, and what they can be compared with; none without a model, or where a service
+/// refuses. What is new is kept. A team's own key pays for it, where it has one.
+pub async fn vectors_of_texts(ctx: &Ctx, team: Option<TeamId>, texts: &[String]) -> AppResult<Option<(String, Vec<Vec<f32>>)>> {
+    let Some(backend) = ctx.state.search_model.settled().await else { return Ok(None) };
+    let masked: Vec<(String, String)> = texts
+        .iter()
+        .map(|text| {
+            let masked = llmos_search::mask(text).into_owned();
+            (name_of(&masked), masked)
+        })
+        .collect();
+    let keys = backend.team_keys(ctx).await?;
+    let key = team.and_then(|team| keys.get(&team)).map(String::as_str);
+    let wanted: Vec<(&str, &str)> = masked.iter().map(|(sha, masked)| (sha.as_str(), masked.as_str())).collect();
+    let Some(known) = kept_or_new(ctx, &backend, &wanted, key).await? else { return Ok(None) };
+    Ok(Some((backend.identity(), masked.iter().filter_map(|(sha, _)| known.get(sha).cloned()).collect())))
+}
+
+/// The vectors of masked texts, by their hashes; none where a service refuses.
+async fn kept_or_new(
+    ctx: &Ctx,
+    backend: &Backend,
+    texts: &[(&str, &str)],
+    key: Option<&str>,
+) -> AppResult<Option<HashMap<String, Vec<f32>>>> {
+    let model = backend.identity();
+    let shas: Vec<String> = texts.iter().map(|(sha, _)| (*sha).to_owned()).collect();
     let mut known = store::vectors(ctx.db().read(), &model, &shas).await?;
-    let new: Vec<&Text> = texts.iter().filter(|text| !known.contains_key(&text.sha)).collect();
+    let mut seen = BTreeSet::new();
+    let new: Vec<&(&str, &str)> = texts.iter().filter(|(sha, _)| !known.contains_key(*sha) && seen.insert(*sha)).collect();
     for batch in new.chunks(backend.batch()) {
-        let masked: Vec<&str> = batch.iter().map(|text| text.masked.as_str()).collect();
-        let vectors = match backend.embed(Wanted { texts: &masked, key: None, urgency: Urgency::Background }).await {
+        let masked: Vec<&str> = batch.iter().map(|(_, masked)| *masked).collect();
+        let vectors = match backend.embed(Wanted { texts: &masked, key, urgency: Urgency::Background }).await {
             Ok(vectors) => vectors,
             Err(failure) if !failure.may_pass() => return Ok(None),
             Err(failure) => return Err(internal("embedding", &failure)),
         };
-        let kept: Vec<(String, Vec<f32>)> = batch.iter().map(|text| text.sha.clone()).zip(vectors).collect();
+        let kept: Vec<(String, Vec<f32>)> = batch.iter().map(|(sha, _)| (*sha).to_owned()).zip(vectors).collect();
         let mut tx = ctx.db().write_tx().await?;
         store::keep(&mut tx, &model, &kept, ctx.now()).await?;
         tx.commit().await?;
         known.extend(kept);
     }
-    Ok(Some(texts.iter().filter_map(|text| known.get(&text.sha).cloned()).collect()))
+    Ok(Some(known))
 }
 
 /// The keys of teams, by what is theirs: their volumes, and their sessions.

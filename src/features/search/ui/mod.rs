@@ -20,7 +20,7 @@ use crate::{
         volumes::state::use_volumes,
     },
     ids::{ArtifactId, VolumeId},
-    ui::{EmptyState, ErrorView, Icon, KindMark, Loading, PageTitle, Time, Transition, count, drop_down, kept_fields, page_keys},
+    ui::{EmptyState, ErrorView, Icon, KindMark, Loading, PageTitle, Time, Transition, count, drop_down, kept_fields, list_keys},
 };
 
 pub use offline::OfflineSearch;
@@ -41,14 +41,7 @@ pub fn SearchPageView() -> impl IntoView {
     let query = Memo::new(move |_| params.with(search_query));
     let found = use_search(query);
     let show = RwSignal::new("list");
-    page_keys(|key| {
-        let step = match key.key.as_str() {
-            "j" | "ArrowDown" => 1,
-            "k" | "ArrowUp" => -1,
-            _ => return false,
-        };
-        !key.command && page::step_focus(HITS, step).is_some()
-    });
+    list_keys(HITS);
     let title = Signal::derive(move || query.with(|query| query.q.clone()).unwrap_or_else(|| "Search".to_owned()));
     let facets = move || found.get().and_then(Result::ok).map(|page| view! { <Facets facets=page.facets query=query show=show/> });
     view! {

@@ -20,7 +20,7 @@ use crate::{
         },
     },
     ids::SessionId,
-    ui::{EmptyState, ErrorView, Icon, Loading, PageTitle, Transition, count, drop_down, late, page_keys, toast, toast_error, use_toasts},
+    ui::{EmptyState, ErrorView, Icon, Loading, PageTitle, Transition, count, drop_down, late, list_keys, toast, toast_error, use_toasts},
 };
 
 const LIST: &str = ".rows.sessions";
@@ -45,14 +45,7 @@ pub fn SessionsPage() -> impl IntoView {
     let params = use_query_map();
     let query = Memo::new(move |_| params.with(session_query));
     let sessions = use_sessions(query);
-    page_keys(|key| {
-        let step = match key.key.as_str() {
-            "j" | "ArrowDown" => 1,
-            "k" | "ArrowUp" => -1,
-            _ => return false,
-        };
-        !key.command && page::step_focus(ROWS, step).is_some()
-    });
+    list_keys(ROWS);
     // `/?action=new-session` of the predecessor leads here.
     Effect::new(move |_| {
         if params.with(|params| params.get("new").is_some()) {

@@ -27,7 +27,7 @@ use crate::{
     ids::{TaskId, TeamId},
     ui::{
         Avatar, Dialog, EmptyState, ErrorView, Field, FieldError, Icon, KindMark, Loading, SelectField, Time, Transition, count, drop_down,
-        kept_fields, late, page_keys, plural, toast, toast_error, use_toasts,
+        kept_fields, late, list_keys, plural, toast, toast_error, use_toasts,
     },
 };
 
@@ -59,14 +59,7 @@ pub fn Tasks(team: Team, tasks: Fetched<TaskPage>, members: Fetched<Vec<Member>>
     let here = Here { team: team.id, may_write: team.role.allows(Action::Converse), chosen: RwSignal::new(None), news: RwSignal::new(0) };
     let asked = use_query_map();
     let query = Memo::new(move |_| asked.with(tasks_query));
-    page_keys(|key| {
-        let step = match key.key.as_str() {
-            "j" | "ArrowDown" => 1,
-            "k" | "ArrowUp" => -1,
-            _ => return false,
-        };
-        !key.command && page::step_focus(TITLES, step).is_some()
-    });
+    list_keys(TITLES);
     let live = use_collaboration(Signal::stored(Some(Room { id: team.id.same_as(), kind: RoomType::Workspace })));
     let again = move || {
         here.news.try_update(|news| *news += 1);

@@ -13,7 +13,7 @@ use crate::{
         accounts,
         analytics::service::{Event, record},
         artifacts::service as artifacts,
-        git, marketplace, sessions, tasks,
+        git, marketplace, sessions, tasks, traces,
     },
     ids::{TeamId, VolumeId},
     server::{context::Ctx, db::parse_id},
@@ -86,6 +86,7 @@ async fn remove_team(ctx: &Ctx, team: TeamId) -> AppResult<()> {
     }
     sessions::service::erase_sessions_of_team(&mut tx, team).await?;
     tasks::service::forget_team(&mut tx, team).await?;
+    traces::service::forget_team(ctx, &mut tx, team).await?;
     accounts::service::remove_sample_team(&mut tx, team, now).await?;
     record(ctx, &mut tx, Event::new("demo.removed").team(Some(team))).await?;
     tx.commit().await?;

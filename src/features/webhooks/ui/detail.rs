@@ -10,10 +10,10 @@ use super::{
     state_icon, words_of,
 };
 use crate::{
-    browser::{data::Fetched, page, response},
+    browser::{data::Fetched, page},
     features::accounts::state::Running,
     ids::DeliveryId,
-    ui::{ErrorView, FieldError, Icon, Loading, Time, Transition, bytes, late, toast, use_toasts},
+    ui::{FieldError, Icon, SidePane, Time, bytes, toast, use_toasts},
 };
 
 /// Longer payloads are cut here; the export has all of it.
@@ -21,30 +21,9 @@ const SHOWN: usize = 200_000;
 
 #[component]
 pub fn DeliveryPane(open: Memo<Option<DeliveryId>>, query: Memo<DeliveriesQuery>, delivery: Fetched<DeliveryDetail>) -> impl IntoView {
-    view! {
-        <aside class="pane side" data-part="side" aria-label="Delivery" hidden=move || open.get().is_none()>
-            <Transition fallback=|| view! { <div class="scroll"><Loading/></div> }>
-                {move || {
-                    let back = deliveries_address(&query.get(), None);
-                    delivery
-                        .arrived()
-                        .filter(|_| open.get().is_some())
-                        .map(|arrived| late(move || match arrived.read() {
-                            Ok(detail) => view! { <Detail detail=detail back=back again=delivery/> }.into_any(),
-                            Err(error) => {
-                                response::set_status(error.code.status());
-                                view! { <header class="bar"><h1>"Delivery"</h1><Close back=back/></header> <div class="scroll"><ErrorView error=error/></div> }.into_any()
-                            }
-                        }))
-                }}
-            </Transition>
-        </aside>
-    }
-}
-
-#[component]
-fn Close(back: String) -> impl IntoView {
-    view! { <a class="btn ghost icon-only push" href=back aria-label="Close" title="Close"><Icon name="x"/></a> }
+    let back = move || deliveries_address(&query.get(), None);
+    let view = move |(found, back)| view! { <Detail detail=found back=back again=delivery/> }.into_any();
+    view! { <SidePane label="Delivery" open=Signal::derive(move || open.get().is_some()) back=Signal::derive(back) found=delivery view=view/> }
 }
 
 #[component]

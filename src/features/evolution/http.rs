@@ -1,0 +1,77 @@
+//! `/api/v1/evolution`: patterns, proposals and passes.
+
+use axum::http::StatusCode;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{
+    model::{Begun, Decide, EditProposal, Evolution, GroundQuery, Pattern, Proposal, Settings},
+    service,
+};
+use crate::{
+    error::{AppError, AppResult},
+    ids::{PatternId, ProposalId},
+    server::{
+        context::Ctx,
+        extract::{Json, Path, Query},
+        state::AppState,
+    },
+};
+
+pub fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(get_evolution))
+        .routes(routes!(begin_pass))
+        .routes(routes!(set_settings))
+        .routes(routes!(get_pattern))
+        .routes(routes!(draft_proposal))
+        .routes(routes!(get_proposal, edit_proposal))
+        .routes(routes!(decide))
+}
+
+/// Patterns, proposals and passes of a team, or of the caller's own traces.
+#[utoipa::path(get, path = "/evolution", tag = "evolution", params(GroundQuery), responses((status = 200, body = Evolution), (status = "4XX", body = AppError)))]
+async fn get_evolution(ctx: Ctx, Query(query): Query<GroundQuery>) -> AppResult<Json<Evolution>> {
+    service::get_evolution(&ctx, query).await.map(Json)
+}
+
+/// Group all traces anew, now. The list of passes says how far it is.
+#[utoipa::path(post, path = "/evolution/passes", tag = "evolution", params(GroundQuery), responses((status = 202, body = Begun), (status = "4XX", body = AppError)))]
+async fn begin_pass(ctx: Ctx, Query(query): Query<GroundQuery>) -> AppResult<(StatusCode, Json<Begun>)> {
+    Ok((StatusCode::ACCEPTED, Json(service::begin_pass(&ctx, query).await?)))
+}
+
+/// When passes are made, and from when on a pattern is listed and proposed. Maintainers may.
+#[utoipa::path(put, path = "/evolution/settings", tag = "evolution", params(GroundQuery), request_body = Settings, responses((status = 200, body = Settings), (status = "4XX", body = AppError)))]
+async fn set_settings(ctx: Ctx, Query(query): Query<GroundQuery>, Json(input): Json<Settings>) -> AppResult<Json<Settings>> {
+    service::set_settings(&ctx, query, input).await.map(Json)
+}
+
+/// A pattern with its evidence, its proposal, and what the accepted skill does to its runs.
+#[utoipa::path(get, path = "/evolution/patterns/{id}", tag = "evolution", params(("id" = PatternId, Path)), responses((status = 200, body = Pattern), (status = "4XX", body = AppError)))]
+async fn get_pattern(ctx: Ctx, Path(id): Path<PatternId>) -> AppResult<Json<Pattern>> {
+    service::get_pattern(&ctx, id).await.map(Json)
+}
+
+/// Have a skill drafted from a pattern that is not sure enough to be proposed by itself.
+#[utoipa::path(post, path = "/evolution/patterns/{id}/proposal", tag = "evolution", params(("id" = PatternId, Path)), responses((status = 200, body = Pattern), (status = "4XX", body = AppError)))]
+async fn draft_proposal(ctx: Ctx, Path(id): Path<PatternId>) -> AppResult<Json<Pattern>> {
+    service::draft_proposal(&ctx, id).await.map(Json)
+}
+
+/// A proposal with its text and what the scanner finds in it.
+#[utoipa::path(get, path = "/evolution/proposals/{id}", tag = "evolution", params(("id" = ProposalId, Path)), responses((status = 200, body = Proposal), (status = "4XX", body = AppError)))]
+async fn get_proposal(ctx: Ctx, Path(id): Path<ProposalId>) -> AppResult<Json<Proposal>> {
+    service::get_proposal(&ctx, id).await.map(Json)
+}
+
+/// Edit the text of a proposal that is not decided.
+#[utoipa::path(patch, path = "/evolution/proposals/{id}", tag = "evolution", params(("id" = ProposalId, Path)), request_body = EditProposal, responses((status = 200, body = Proposal), (status = "4XX", body = AppError)))]
+async fn edit_proposal(ctx: Ctx, Path(id): Path<ProposalId>, Json(input): Json<EditProposal>) -> AppResult<Json<Proposal>> {
+    service::edit_proposal(&ctx, id, input).await.map(Json)
+}
+
+/// Accept a proposal (the skill is committed), merge it into a skill, ignore it, put it off, or open it again.
+#[utoipa::path(post, path = "/evolution/proposals/{id}/decision", tag = "evolution", params(("id" = ProposalId, Path)), request_body = Decide, responses((status = 200, body = Proposal), (status = "4XX", body = AppError)))]
+async fn decide(ctx: Ctx, Path(id): Path<ProposalId>, Json(input): Json<Decide>) -> AppResult<Json<Proposal>> {
+    service::decide(&ctx, id, input).await.map(Json)
+}

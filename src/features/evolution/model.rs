@@ -1,0 +1,478 @@
+//! Patterns, proposals and passes as pages and programs see them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    features::{accounts::model::Person, marketplace::model::Finding, traces::model::TraceSummary},
+    ids::{ArtifactId, JobId, PatternId, ProposalId, TeamId, UserId, VolumeId},
+};
+
+/// Patterns, proposals and passes that a list shows at most.
+pub const LISTED: i64 = 200;
+/// Runs that a pattern shows; its list of traces has all.
+pub const RUNS_SHOWN: i64 = 20;
+/// Bytes of a proposal's text.
+pub const TEXT_BYTES: usize = 256 * 1024;
+
+/// Whose traces are grouped: an account's own, or a team's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    User,
+    Team,
+}
+
+impl Level {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Team => "team",
+        }
+    }
+    /// People whose runs a pattern needs before anybody else sees it.
+    pub fn least_people(self) -> i64 {
+        match self {
+            Self::User => 1,
+            Self::Team => 2,
+        }
+    }
+}
+
+/// A place of patterns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Ground {
+    Own(UserId),
+    Team(TeamId),
+}
+
+impl Ground {
+    pub fn level(self) -> Level {
+        match self {
+            Self::Own(_) => Level::User,
+            Self::Team(_) => Level::Team,
+        }
+    }
+    /// As it is stored.
+    pub fn id(self) -> String {
+        match self {
+            Self::Own(id) => id.to_string(),
+            Self::Team(id) => id.to_string(),
+        }
+    }
+    pub fn team(self) -> Option<TeamId> {
+        match self {
+            Self::Team(id) => Some(id),
+            Self::Own(_) => None,
+        }
+    }
+}
+
+/// What is asked for: of a team, or without one, of the caller's own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::IntoParams)]
+#[serde(rename_all = "camelCase", default)]
+#[into_params(parameter_in = Query, rename_all = "camelCase")]
+pub struct GroundQuery {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub team: Option<TeamId>,
+}
+
+/// How evolution runs in a place.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Settings {
+    pub paused: bool,
+    /// Minute, hour, day of the month, month, day of the week.
+    pub cron: String,
+    /// An IANA time zone.
+    pub zone: String,
+    /// New traces after which a pass is made at once.
+    pub after: i64,
+    /// Runs from which a pattern is shown at all.
+    pub shown_runs: i64,
+    /// Confidence from which it is listed, and from which a skill is proposed.
+    pub listed: f64,
+    pub proposed: f64,
+}
+
+impl Settings {
+    /// An account's own daily, a team's weekly, in the night.
+    pub fn of(level: Level) -> Self {
+        let cron = match level {
+            Level::User => "0 3 * * *",
+            Level::Team => "0 3 * * 0",
+        };
+        Self { paused: false, cron: cron.to_owned(), zone: "UTC".to_owned(), after: 20, shown_runs: 3, listed: 0.70, proposed: 0.85 }
+    }
+}
+
+/// How sure a pattern is, in words of what is done with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Standing {
+    /// Enough runs, not sure enough to be listed.
+    Shown,
+    Listed,
+    Proposed,
+}
+
+impl Settings {
+    /// None: too few runs to be shown.
+    pub fn standing(&self, runs: i64, confidence: f64) -> Option<Standing> {
+        (runs >= self.shown_runs).then_some(match confidence {
+            sure if sure >= self.proposed => Standing::Proposed,
+            sure if sure >= self.listed => Standing::Listed,
+            _ => Standing::Shown,
+        })
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ProposalKind {
+    /// A skill that is not there yet.
+    New,
+    /// Another text of a skill that is there.
+    Improves,
+    /// A skill that makes runs worse.
+    Retire,
+}
+
+impl ProposalKind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Improves => "improves",
+            Self::Retire => "retire",
+        }
+    }
+    pub fn parse(text: &str) -> Self {
+        match text {
+            "improves" => Self::Improves,
+            "retire" => Self::Retire,
+            _ => Self::New,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ProposalState {
+    Open,
+    Snoozed,
+    Accepted,
+    Ignored,
+}
+
+impl ProposalState {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Snoozed => "snoozed",
+            Self::Accepted => "accepted",
+            Self::Ignored => "ignored",
+        }
+    }
+    pub fn parse(text: &str) -> Self {
+        match text {
+            "snoozed" => Self::Snoozed,
+            "accepted" => Self::Accepted,
+            "ignored" => Self::Ignored,
+            _ => Self::Open,
+        }
+    }
+}
+
+/// A pattern as lists show it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PatternSummary {
+    pub id: PatternId,
+    pub name: String,
+    pub runs: i64,
+    pub successes: i64,
+    pub people: i64,
+    /// From 0 to 1: at least this share of runs succeeds, discounted for what is not alike, few people and age.
+    pub confidence: f64,
+    pub standing: Standing,
+    /// The end of its latest run.
+    pub last_at: i64,
+    /// What is proposed because of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proposal: Option<ProposalMark>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ProposalMark {
+    pub id: ProposalId,
+    pub kind: ProposalKind,
+    pub state: ProposalState,
+}
+
+/// The page of a place: its patterns, the surest first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Evolution {
+    pub level: Level,
+    pub patterns: Vec<PatternSummary>,
+    pub proposals: Vec<ProposalSummary>,
+    pub runs: Vec<PassSummary>,
+    pub settings: Settings,
+    /// When the schedule comes next, UTC milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_at: Option<i64>,
+    /// Traces of the place, and those of them that are not grouped yet.
+    pub traces: i64,
+    pub waiting: i64,
+    /// Whether the caller may begin a pass and decide on proposals.
+    pub can_decide: bool,
+    /// Whether the caller may change the settings.
+    pub can_set: bool,
+}
+
+/// The parts of a confidence, each from 0 to 1.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Why {
+    /// Wilson's lower bound of the success rate.
+    pub success: f64,
+    /// How alike the runs are.
+    pub cohesion: f64,
+    pub people: f64,
+    pub recent: f64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PatternStep {
+    /// Of the tool, skill or model: data of whoever ran it.
+    pub name: String,
+    pub other_names: Vec<String>,
+    pub words: Vec<String>,
+    /// Share of the runs that have it.
+    pub frequency: f64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PatternWay {
+    /// Places in the steps.
+    pub steps: Vec<usize>,
+    pub runs: i64,
+    pub successes: i64,
+}
+
+/// A pattern with its evidence.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Pattern {
+    #[serde(flatten)]
+    pub summary: PatternSummary,
+    pub level: Level,
+    pub why: Why,
+    pub steps: Vec<PatternStep>,
+    pub ways: Vec<PatternWay>,
+    /// One sentence each: what failed runs have more often than others.
+    pub pitfalls: Vec<String>,
+    /// Goals as they were typed, most like the others: data, never instructions.
+    pub goals: Vec<String>,
+    /// Runs that read like an instruction to an agent: counted, not quoted.
+    pub flagged: i64,
+    /// The latest runs, of those that the reader may see.
+    pub latest: Vec<TraceSummary>,
+    /// What became of it: splits and merges, the latest first.
+    pub history: Vec<PatternEvent>,
+    /// Of the skill that it became.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effect: Option<Effect>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proposal_text: Option<Proposal>,
+    /// Whether the caller may have a skill drafted from it.
+    pub can_draft: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PatternEvent {
+    /// `split` or `merged`.
+    pub kind: String,
+    pub others: Vec<String>,
+    pub at: i64,
+}
+
+/// What a skill does to the runs of its pattern.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Effect {
+    pub artifact_id: ArtifactId,
+    pub name: String,
+    /// Runs since it was accepted that used it, and how many succeeded.
+    pub with: (i64, i64),
+    /// Runs of the pattern without it, before and since.
+    pub without: (i64, i64),
+    /// How much more of the runs with it succeed, and the bounds of that (90 %); none where one side has no run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub difference: Option<(f64, f64, f64)>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ProposalSummary {
+    pub id: ProposalId,
+    pub pattern_id: PatternId,
+    pub kind: ProposalKind,
+    pub state: ProposalState,
+    pub slug: String,
+    pub name: String,
+    pub confidence: f64,
+    pub created_at: i64,
+}
+
+/// A proposal with its text.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Proposal {
+    #[serde(flatten)]
+    pub summary: ProposalSummary,
+    /// The whole SKILL.md.
+    pub text: String,
+    /// The text as it is read, sanitised.
+    pub html: String,
+    /// Counts edits: another one answers with a conflict.
+    pub saves: i64,
+    /// Who wrote it: `generator`, or the name of a model.
+    pub author: String,
+    /// Of an improvement: the skill and its text now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact: Option<ProposalArtifact>,
+    /// What the marketplace's rules find in it.
+    pub findings: Vec<Finding>,
+    /// Whether one of them has to be mended before it can be accepted.
+    pub is_blocked: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided_by: Option<Person>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ProposalArtifact {
+    pub id: ArtifactId,
+    pub name: String,
+    pub text: String,
+}
+
+/// Another text of a proposal.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EditProposal {
+    pub text: String,
+    pub saves: i64,
+}
+
+/// What is done with a proposal.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase", tag = "decision")]
+pub enum Decide {
+    /// Commits the skill, or the better text of the one that is there.
+    #[serde(rename_all = "camelCase")]
+    Accept {
+        /// Where it goes; without it, the first volume of the place that the caller may commit to.
+        #[serde(default)]
+        volume_id: Option<VolumeId>,
+    },
+    /// Makes it another text of this skill.
+    #[serde(rename_all = "camelCase")]
+    Merge {
+        artifact_id: ArtifactId,
+    },
+    Ignore {
+        #[serde(default)]
+        reason: Option<String>,
+    },
+    /// Asks again after so many days.
+    Snooze {
+        days: i64,
+    },
+    Reopen,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PassCause {
+    Asked,
+    Schedule,
+    Traces,
+    Push,
+}
+
+impl PassCause {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Asked => "asked",
+            Self::Schedule => "schedule",
+            Self::Traces => "traces",
+            Self::Push => "push",
+        }
+    }
+    pub fn parse(text: &str) -> Self {
+        match text {
+            "asked" => Self::Asked,
+            "traces" => Self::Traces,
+            "push" => Self::Push,
+            _ => Self::Schedule,
+        }
+    }
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Asked => "Asked for",
+            Self::Schedule => "Schedule",
+            Self::Traces => "New traces",
+            Self::Push => "A push to traces/",
+        }
+    }
+}
+
+/// What a pass did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PassSummary {
+    pub id: JobId,
+    pub cause: PassCause,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_by: Option<Person>,
+    /// `running`, `done` or `failed`.
+    pub state: String,
+    pub traces: i64,
+    pub patterns: i64,
+    pub proposals: i64,
+    /// What it did, a line each.
+    pub log: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    pub started_at: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<i64>,
+}
+
+/// A pass that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Begun {
+    pub id: JobId,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_runs_stand_nowhere() {
+        let settings = Settings::of(Level::Team);
+        assert_eq!(settings.standing(2, 0.99), None);
+        assert_eq!(settings.standing(3, 0.5), Some(Standing::Shown));
+        assert_eq!(settings.standing(3, 0.7), Some(Standing::Listed));
+        assert_eq!(settings.standing(3, 0.85), Some(Standing::Proposed));
+    }
+}

@@ -1,0 +1,344 @@
+//! Use cases of evolution: everybody in a place sees its patterns, whoever may commit decides on proposals, maintainers set when passes are made.
+
+mod engine;
+mod grouping;
+mod proposing;
+mod reviewing;
+
+use llmos_patterns::{Evidence, PitfallKind, Summary, confidence, difference, wilson_lower};
+
+pub use engine::Engines;
+pub use grouping::{assign, pass, trace_leaves, traces_came};
+pub use reviewing::{decide, edit_proposal, get_proposal};
+
+use super::{
+    jobs::PASS,
+    model::{
+        Begun, Effect, Evolution, Ground, GroundQuery, LISTED, PassCause, PassSummary, Pattern, PatternEvent, PatternStep, PatternSummary,
+        PatternWay, ProposalMark, ProposalState, RUNS_SHOWN, Settings, Standing, Why,
+    },
+    store::{self, PatternRow, ProposalRow},
+};
+use crate::{
+    error::{AppError, AppResult, ErrorCode},
+    features::{
+        accounts::{self, Action, Scope},
+        analytics::service::{Event, record},
+        artifacts,
+        jobs::service::{NewJob, Schedule},
+        traces,
+    },
+    ids::{JobId, PatternId, TeamId, UserId},
+    server::{
+        context::Ctx,
+        db::{Tx, parse_id},
+    },
+};
+use grouping::{PassPayload, ask_for_pass};
+
+/// Passes that are listed.
+const PASSES: i64 = 30;
+const EVENTS: i64 = 20;
+/// Runs of a pattern that an effect counts.
+const COUNTED: i64 = 5_000;
+
+fn asked(ctx: &Ctx, query: GroundQuery) -> AppResult<Ground> {
+    Ok(match query.team {
+        Some(team) => Ground::Team(team),
+        None => Ground::Own(ctx.actor()?.id()),
+    })
+}
+
+/// The place with this id: the caller's own, or a team's.
+fn ground_of(ctx: &Ctx, place: &str) -> AppResult<Ground> {
+    let own = ctx.actor()?.id();
+    if place == own.to_string() { Ok(Ground::Own(own)) } else { Ok(Ground::Team(parse_id::<TeamId>(place)?)) }
+}
+
+/// Whether the caller may decide there, and set when passes are made.
+async fn authorise(ctx: &Ctx, ground: Ground, action: Action) -> AppResult<(bool, bool)> {
+    match ground {
+        Ground::Own(user) => {
+            let actor = ctx.actor_with(action.scope())?;
+            if actor.id() != user {
+                return Err(AppError::not_found("pattern"));
+            }
+            Ok((actor.has_scope(Scope::Write), actor.has_scope(Scope::Write)))
+        }
+        Ground::Team(team) => {
+            let role = accounts::service::authorise_team(ctx, team, action).await?;
+            let may = |action: Action| ctx.actor().is_ok_and(|actor| actor.has_scope(action.scope())) && role.allows(action);
+            Ok((may(Action::Commit), may(Action::ManageVolumes)))
+        }
+    }
+}
+
+async fn settings_of(ctx: &Ctx, ground: Ground) -> AppResult<Settings> {
+    Ok(store::place(ctx.db().read(), ground).await?.map_or_else(|| Settings::of(ground.level()), |row| row.settings()))
+}
+
+fn schedule(settings: &Settings, now: i64) -> Option<i64> {
+    Schedule::next(&settings.cron, &settings.zone, now)
+}
+
+pub async fn get_evolution(ctx: &Ctx, query: GroundQuery) -> AppResult<Evolution> {
+    let ground = asked(ctx, query)?;
+    let (can_decide, can_set) = authorise(ctx, ground, Action::Read).await?;
+    let pool = ctx.db().read();
+    let place = store::place(pool, ground).await?;
+    let settings = place.as_ref().map_or_else(|| Settings::of(ground.level()), |row| row.settings());
+    let rows = store::patterns(pool, ground, settings.shown_runs, ground.level().least_people(), LISTED).await?;
+    let proposals = store::proposals(pool, ground, LISTED).await?;
+    let patterns = rows.iter().filter_map(|row| summary(row, &settings, &proposals).transpose()).collect::<AppResult<Vec<_>>>()?;
+    let passes = store::runs(pool, ground, PASSES).await?;
+    let askers = passes.iter().filter_map(|pass| pass.asked_by.as_deref()).map(parse_id).collect::<AppResult<Vec<UserId>>>()?;
+    let people = accounts::service::people(ctx, askers).await?;
+    let runs = passes
+        .into_iter()
+        .map(|pass| {
+            let asker = pass.asked_by.as_deref().map(parse_id::<UserId>).transpose()?;
+            Ok(PassSummary {
+                id: parse_id(&pass.id)?,
+                cause: PassCause::parse(&pass.cause),
+                asked_by: asker.and_then(|id| people.get(&id).cloned()),
+                state: pass.state,
+                traces: pass.traces,
+                patterns: pass.patterns,
+                proposals: pass.proposals,
+                log: serde_json::from_str(&pass.log)?,
+                error: pass.error,
+                started_at: pass.started_at,
+                ended_at: pass.ended_at,
+            })
+        })
+        .collect::<AppResult<Vec<_>>>()?;
+    Ok(Evolution {
+        level: ground.level(),
+        patterns,
+        proposals: proposals.iter().map(reviewing::summary).collect::<AppResult<_>>()?,
+        runs,
+        next_at: place.and_then(|row| row.next_at).filter(|_| !settings.paused),
+        settings,
+        traces: traces::service::total(ctx, ground).await?,
+        waiting: store::waiting_count(pool, ground).await?,
+        can_decide,
+        can_set,
+    })
+}
+
+/// None: not enough runs to be shown.
+fn summary(row: &PatternRow, settings: &Settings, proposals: &[ProposalRow]) -> AppResult<Option<PatternSummary>> {
+    let Some(standing) = settings.standing(row.runs, row.confidence) else { return Ok(None) };
+    let proposal = proposals.iter().find(|proposal| proposal.pattern_id == row.id);
+    let mark = |proposal: &ProposalRow| {
+        let summary = reviewing::summary(proposal)?;
+        Ok::<_, AppError>(ProposalMark { id: summary.id, kind: summary.kind, state: summary.state })
+    };
+    Ok(Some(PatternSummary {
+        id: parse_id(&row.id)?,
+        name: row.name.clone(),
+        runs: row.runs,
+        successes: row.successes,
+        people: row.people,
+        confidence: row.confidence,
+        standing,
+        last_at: row.last_at,
+        proposal: proposal.map(mark).transpose()?,
+    }))
+}
+
+pub async fn get_pattern(ctx: &Ctx, id: PatternId) -> AppResult<Pattern> {
+    let missing = || AppError::not_found("pattern");
+    let row = store::pattern(ctx.db().read(), id).await?.ok_or_else(missing)?;
+    let ground = ground_of(ctx, &row.place_id).map_err(|_| missing())?;
+    let hidden = |error: AppError| if error.code == ErrorCode::NotFound { missing() } else { error };
+    let (can_decide, _) = authorise(ctx, ground, Action::Read).await.map_err(hidden)?;
+    if row.people < ground.level().least_people() {
+        return Err(missing());
+    }
+    let proposals = store::proposals_of(ctx.db().read(), &[&row.id]).await?;
+    let settings = settings_of(ctx, ground).await?;
+    let shown = PatternSummary {
+        standing: Standing::Shown,
+        ..summary(&row, &Settings { shown_runs: 0, ..settings }, &proposals)?.ok_or_else(missing)?
+    };
+    let summed: Summary = serde_json::from_str(&row.summary)?;
+    let latest = store::traces_of(ctx.db().read(), &row.place_id, row.number, RUNS_SHOWN).await?;
+    let history = store::events(ctx.db().read(), &row.id, EVENTS).await?;
+    let effect = match proposals.iter().find(|proposal| ProposalState::parse(&proposal.state) == ProposalState::Accepted) {
+        Some(accepted) => effect(ctx, &row, accepted).await?,
+        None => None,
+    };
+    let proposal_text = match proposals.into_iter().next() {
+        Some(proposal) => Some(reviewing::shown(ctx, proposal, ground).await?),
+        None => None,
+    };
+    Ok(Pattern {
+        summary: shown,
+        level: ground.level(),
+        why: why(&row, ctx.now()),
+        steps: summed
+            .steps
+            .into_iter()
+            .map(|step| PatternStep { name: step.name, other_names: step.other_names, words: step.words, frequency: step.frequency })
+            .collect(),
+        ways: summed
+            .variants
+            .into_iter()
+            .map(|way| PatternWay { steps: way.steps, runs: way.runs as i64, successes: way.successes as i64 })
+            .collect(),
+        pitfalls: summed.pitfalls.iter().map(pitfall).collect(),
+        goals: summed.representatives,
+        flagged: summed.flagged.len() as i64,
+        latest: traces::service::summaries(ctx, &latest).await?,
+        history: history
+            .into_iter()
+            .map(|(kind, others, at)| Ok(PatternEvent { kind, others: serde_json::from_str(&others)?, at }))
+            .collect::<AppResult<_>>()?,
+        effect,
+        can_draft: can_decide && proposal_text.is_none(),
+        proposal_text,
+    })
+}
+
+/// Drafts a skill from a pattern that is not sure enough to be proposed by itself.
+pub async fn draft_proposal(ctx: &Ctx, id: PatternId) -> AppResult<Pattern> {
+    if !get_pattern(ctx, id).await?.can_draft {
+        return Err(AppError::forbidden("Whoever may commit in this workspace has a skill drafted, once for each pattern."));
+    }
+    let row = store::pattern(ctx.db().read(), id).await?.ok_or_else(|| AppError::not_found("pattern"))?;
+    proposing::propose_one(ctx, ground_of(ctx, &row.place_id)?, &row).await?;
+    get_pattern(ctx, id).await
+}
+
+fn pitfall(pitfall: &llmos_patterns::Pitfall) -> String {
+    let share = |part: f64| format!("{:.0} %", part * 100.0);
+    let (failed, others, step) = (share(pitfall.in_failures), share(pitfall.in_successes), &pitfall.step);
+    match pitfall.kind {
+        PitfallKind::Used => format!("{failed} of the failed runs used {step}, {others} of the others."),
+        PitfallKind::Missing => format!("{failed} of the failed runs left out {step}, {others} of the others."),
+        PitfallKind::Error => format!("{step} ended in an error in {failed} of the failed runs, in {others} of the others."),
+    }
+}
+
+/// The parts of a confidence: each as it would be if the others took nothing.
+fn why(row: &PatternRow, now: i64) -> Why {
+    let failures = (row.runs - row.successes).max(0) as u32;
+    let success = wilson_lower(row.successes.max(0) as u32, failures);
+    // Without failures and with endless successes only the rest is left.
+    let alone =
+        |cohesion: f64, people: u32, age_ms: i64| confidence(&Evidence { successes: u32::MAX, failures: 0, cohesion, people, age_ms });
+    Why {
+        success,
+        cohesion: alone(row.cohesion, u32::MAX, 0),
+        people: alone(1.0, row.people.max(1) as u32, 0),
+        recent: alone(1.0, u32::MAX, now - row.last_at),
+    }
+}
+
+/// What the accepted skill does to the runs of its pattern.
+async fn effect(ctx: &Ctx, row: &PatternRow, accepted: &ProposalRow) -> AppResult<Option<Effect>> {
+    let (Some(artifact), Some(since)) = (&accepted.artifact_id, accepted.decided_at) else { return Ok(None) };
+    let Some(named) = artifacts::service::named(ctx, &[parse_id(artifact)?]).await?.into_values().next() else { return Ok(None) };
+    let ids = store::traces_of(ctx.db().read(), &row.place_id, row.number, COUNTED).await?;
+    let (mut with, mut without) = ((0, 0), (0, 0));
+    for judged in traces::service::judged(ctx, &ids).await? {
+        let uses = judged.started_at >= since && judged.skills.contains(&named.slug);
+        let side = if uses { &mut with } else { &mut without };
+        side.0 += 1;
+        side.1 += i64::from(judged.is_success);
+    }
+    Ok(Some(Effect { artifact_id: named.id, name: named.name, with, without, difference: difference(with, without) }))
+}
+
+/// Groups all traces of a place anew, now.
+pub async fn begin_pass(ctx: &Ctx, query: GroundQuery) -> AppResult<Begun> {
+    let ground = asked(ctx, query)?;
+    let (can_decide, can_set) = authorise(ctx, ground, Action::Read).await?;
+    if !can_decide && !can_set {
+        return Err(AppError::forbidden("Whoever may commit in this workspace begins a pass."));
+    }
+    let (actor, id) = (ctx.actor()?.id(), JobId::generate());
+    let payload = PassPayload { ground, cause: PassCause::Asked, asked_by: Some(actor) };
+    let mut tx = ctx.db().write_tx().await?;
+    let job = NewJob::new(PASS, &payload)?.asked_by(actor, id);
+    ask_for_pass(ctx, &mut tx, &payload, Some(job)).await?;
+    record(ctx, &mut tx, Event::new("evolution.asked").team(ground.team())).await?;
+    tx.commit().await?;
+    ctx.state.jobs.notify_one();
+    Ok(Begun { id })
+}
+
+/// Says when passes are made in a place, and from when on a pattern is what.
+pub async fn set_settings(ctx: &Ctx, query: GroundQuery, input: Settings) -> AppResult<Settings> {
+    let ground = asked(ctx, query)?;
+    let (_, can_set) = authorise(ctx, ground, Action::Read).await?;
+    if !can_set {
+        return Err(AppError::forbidden("Maintainers of the team set when patterns are looked for."));
+    }
+    let now = ctx.now();
+    let next = schedule(&input, now).ok_or_else(|| {
+        AppError::field(
+            "cron",
+            "Write a schedule as minute, hour, day, month, weekday, such as 0 3 * * 0, with a time zone such as Europe/Berlin.",
+        )
+    })?;
+    let is_share = |value: f64| (0.0..=1.0).contains(&value);
+    if !is_share(input.listed) || !is_share(input.proposed) || input.listed > input.proposed {
+        return Err(AppError::field(
+            "proposed",
+            "Both are numbers from 0 to 1, and what is proposed is at least as sure as what is listed.",
+        ));
+    }
+    if !(2..=1_000).contains(&input.shown_runs) || !(1..=100_000).contains(&input.after) {
+        return Err(AppError::field("shownRuns", "A pattern is shown from 2 to 1,000 runs, and looked for after 1 to 100,000 new traces."));
+    }
+    let mut tx = ctx.db().write_tx().await?;
+    store::set_place(&mut tx, ground, &input, Some(next), now).await?;
+    record(ctx, &mut tx, Event::new("evolution.set").team(ground.team())).await?;
+    tx.commit().await?;
+    Ok(input)
+}
+
+/// Begins the passes that are due; how many.
+pub async fn begin_due(ctx: &Ctx) -> AppResult<usize> {
+    let now = ctx.now();
+    let mut tx = ctx.db().write_tx().await?;
+    store::wake(&mut tx, now).await?;
+    tx.commit().await?;
+    let mut begun = 0;
+    for place in store::due(ctx.db().read(), now).await? {
+        let Some(from) = place.next_at else { continue };
+        let ground = match place.level.as_str() {
+            "user" => Ground::Own(parse_id(&place.place_id)?),
+            _ => Ground::Team(parse_id(&place.place_id)?),
+        };
+        let mut tx = ctx.db().write_tx().await?;
+        if store::advance(&mut tx, &place.place_id, from, schedule(&place.settings(), now)).await? {
+            ask_for_pass(ctx, &mut tx, &PassPayload { ground, cause: PassCause::Schedule, asked_by: None }, None).await?;
+            begun += 1;
+        }
+        tx.commit().await?;
+    }
+    if begun > 0 {
+        ctx.state.jobs.notify_one();
+    }
+    Ok(begun)
+}
+
+/// The first traces of a place: from then on its schedule comes back.
+pub async fn keep_place(ctx: &Ctx, tx: &mut Tx, ground: Ground) -> AppResult<()> {
+    let settings = Settings::of(ground.level());
+    store::keep_place(tx, ground, &settings, schedule(&settings, ctx.now()), ctx.now()).await
+}
+
+/// What is in memory of a place is read again when it is next needed.
+pub fn let_go(ctx: &Ctx, ground: Ground) {
+    ctx.state.engines.forget(ground);
+}
+
+/// A team, or an account's own, is removed for good.
+pub async fn forget(ctx: &Ctx, tx: &mut Tx, ground: Ground) -> AppResult<()> {
+    ctx.state.engines.forget(ground);
+    store::delete_place(tx, ground).await
+}

@@ -1,0 +1,145 @@
+//! The patterns of a place in memory: made of what is stored when they are first needed, and let go when others need the room.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use llmos_patterns::{PatternId, Patterns, Trace, generalise};
+
+use super::super::{model::Ground, store};
+use crate::{
+    error::{AppError, AppResult},
+    features::{search, traces},
+    server::{context::Ctx, error::internal},
+};
+
+/// Traces that are kept in memory for all places together: some 2 KB each.
+const KEPT: usize = 300_000;
+/// Traces that are read at once.
+const READ: i64 = 1_000;
+
+/// The patterns of one place, and what their vectors can be compared with.
+pub struct Engine {
+    pub patterns: Patterns,
+    model: String,
+}
+
+type Shared = Arc<tokio::sync::Mutex<Option<Engine>>>;
+
+/// The places that were needed, the one used last at the end.
+#[derive(Default)]
+pub struct Engines(Mutex<Vec<(String, Shared, usize)>>);
+
+impl Engines {
+    fn of(&self, ground: Ground) -> Shared {
+        let id = ground.id();
+        let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = match places.iter().position(|(place, ..)| *place == id) {
+            Some(at) => places.remove(at),
+            None => (id, Shared::default(), 0),
+        };
+        let shared = place.1.clone();
+        places.push(place);
+        shared
+    }
+
+    /// Lets go what was not used for longest, until the rest fits.
+    fn used(&self, ground: Ground, traces: usize) {
+        let id = ground.id();
+        let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(place) = places.iter_mut().find(|(place, ..)| *place == id) {
+            place.2 = traces;
+        }
+        while places.len() > 1 && places.iter().map(|(.., traces)| traces).sum::<usize>() > KEPT {
+            places.remove(0);
+        }
+    }
+
+    /// What is stored has changed under it: it is read again when it is next needed.
+    pub fn forget(&self, ground: Ground) {
+        let id = ground.id();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|(place, ..)| *place != id);
+    }
+}
+
+/// Without a model nothing can be compared by meaning.
+fn no_model() -> AppError {
+    AppError::conflict("Patterns need a model for embeddings. Set EMBEDDING_MODEL_DIR, or EMBEDDING_BACKEND=openai with a key.")
+}
+
+/// Traces with the vectors of their goals; one without a goal has an empty vector.
+pub async fn embedded(ctx: &Ctx, ground: Ground, traces: Vec<Trace>) -> AppResult<(String, Vec<(Trace, Vec<f32>)>)> {
+    let goals: Vec<String> = traces.iter().map(|trace| generalise(&trace.goal)).collect();
+    let asked: Vec<String> = goals.iter().filter(|goal| !goal.is_empty()).cloned().collect();
+    let (model, vectors) = search::service::vectors_of_texts(ctx, ground.team(), &asked).await?.ok_or_else(no_model)?;
+    let by_goal: HashMap<String, Vec<f32>> = asked.into_iter().zip(vectors).collect();
+    let vector = |goal: &String| by_goal.get(goal).cloned().unwrap_or_default();
+    Ok((model, traces.into_iter().zip(&goals).map(|(trace, goal)| (trace, vector(goal))).collect()))
+}
+
+/// Does something with the patterns of a place, alone.
+pub async fn with<T, F>(ctx: &Ctx, ground: Ground, act: F) -> AppResult<T>
+where
+    T: Send + 'static,
+    F: FnOnce(&mut Patterns) -> T + Send + 'static,
+{
+    let shared = ctx.state.engines.of(ground);
+    let mut place = shared.lock_owned().await;
+    if place.is_none() {
+        *place = Some(load(ctx, ground).await?);
+    }
+    let (answer, traces) = tokio::task::spawn_blocking(move || {
+        let Some(engine) = place.as_mut() else { return (None, 0) };
+        let answer = act(&mut engine.patterns);
+        (Some(answer), engine.patterns.len())
+    })
+    .await
+    .map_err(|error| internal("patterns", &error))?;
+    ctx.state.engines.used(ground, traces);
+    answer.ok_or_else(AppError::internal)
+}
+
+/// Vectors of another model than before cannot be compared with those that are there.
+pub async fn checked(ctx: &Ctx, ground: Ground, model: &str) -> AppResult<()> {
+    let shared = ctx.state.engines.of(ground);
+    let mut place = shared.lock().await;
+    if place.as_ref().is_some_and(|engine| engine.model != model) {
+        *place = None;
+    }
+    Ok(())
+}
+
+/// Reads the patterns of a place as they are stored.
+async fn load(ctx: &Ctx, ground: Ground) -> AppResult<Engine> {
+    let pool = ctx.db().read();
+    let (mut patterns, mut model): (Option<Patterns>, String) = (None, String::new());
+    let mut after = String::new();
+    loop {
+        let assigned = store::assigned(pool, ground, &after, READ).await?;
+        let Some((last, _)) = assigned.last() else { break };
+        after.clone_from(last);
+        let numbers: HashMap<&str, i64> = assigned.iter().map(|(trace, number)| (trace.as_str(), *number)).collect();
+        let ids: Vec<&str> = numbers.keys().copied().collect();
+        let traces = traces::service::to_group(ctx, &ids).await?;
+        let (of, traces) = embedded(ctx, ground, traces).await?;
+        model = of;
+        let dimension = traces.iter().map(|(_, vector)| vector.len()).max().unwrap_or(0);
+        let patterns = patterns.get_or_insert_with(|| Patterns::new(dimension));
+        for (trace, vector) in &traces {
+            if let Some(number) = numbers.get(trace.id.as_str()) {
+                patterns.restore(trace, vector, PatternId(*number as u64)).map_err(|error| internal("patterns", &error))?;
+            }
+        }
+    }
+    let mut patterns = match patterns {
+        Some(patterns) => patterns,
+        None => {
+            let (of, probe) = embedded(ctx, ground, vec![Trace { goal: "a goal".to_owned(), ..Trace::default() }]).await?;
+            model = of;
+            Patterns::new(probe.first().map_or(0, |(_, vector)| vector.len()))
+        }
+    };
+    patterns.reserve(PatternId(store::last_number(pool, ground).await? as u64));
+    Ok(Engine { patterns, model })
+}

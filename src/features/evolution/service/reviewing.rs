@@ -1,0 +1,224 @@
+//! What people do with proposals: read, edit, accept, merge, ignore, put off.
+
+use std::collections::HashSet;
+
+use llmos_trust::archive::File;
+
+use super::{
+    super::{
+        model::{Decide, EditProposal, Ground, Proposal, ProposalArtifact, ProposalKind, ProposalState, ProposalSummary, TEXT_BYTES},
+        store::{self, Decision, ProposalRow},
+    },
+    authorise, ground_of,
+};
+use crate::{
+    error::{AppError, AppResult, ErrorCode},
+    features::{
+        accounts::{self, Action},
+        analytics::service::{Event, record},
+        artifacts::{
+            self,
+            model::{CreateArtifact, Kind, SaveDraft},
+        },
+        marketplace::{self, model::Finding},
+        volumes::{
+            self,
+            model::{CommitItem, CreateCommit, VolumeKind},
+            service::VolumeAccess,
+        },
+    },
+    ids::{ArtifactId, ProposalId, VolumeId},
+    server::{clock, context::Ctx, db::parse_id},
+};
+
+/// Days for which a proposal can be put off.
+const SNOOZE_DAYS: std::ops::RangeInclusive<i64> = 1..=365;
+const REASON_CHARS: usize = 500;
+
+pub fn summary(row: &ProposalRow) -> AppResult<ProposalSummary> {
+    Ok(ProposalSummary {
+        id: parse_id(&row.id)?,
+        pattern_id: parse_id(&row.pattern_id)?,
+        kind: ProposalKind::parse(&row.kind),
+        state: ProposalState::parse(&row.state),
+        slug: row.slug.clone(),
+        name: row.name.clone(),
+        confidence: row.confidence,
+        created_at: row.created_at,
+    })
+}
+
+async fn find(ctx: &Ctx, id: ProposalId, action: Action) -> AppResult<(ProposalRow, Ground)> {
+    let row = store::proposal(ctx.db().read(), id).await?.ok_or_else(|| AppError::not_found("proposal"))?;
+    let ground = ground_of(ctx, &row.place_id).map_err(|_| AppError::not_found("proposal"))?;
+    authorise(ctx, ground, action)
+        .await
+        .map_err(|error| if error.code == ErrorCode::NotFound { AppError::not_found("proposal") } else { error })?;
+    Ok((row, ground))
+}
+
+/// The volumes of a place that the caller may read.
+async fn volumes_of(ctx: &Ctx, ground: Ground) -> AppResult<Vec<VolumeAccess>> {
+    let mut volumes = volumes::service::visible(ctx).await?;
+    volumes.retain(|volume| match ground {
+        Ground::Team(team) => volume.team == Some(team),
+        Ground::Own(_) => volume.kind == VolumeKind::User,
+    });
+    Ok(volumes)
+}
+
+pub async fn shown(ctx: &Ctx, row: ProposalRow, ground: Ground) -> AppResult<Proposal> {
+    let mut summary = summary(&row)?;
+    let volumes = volumes_of(ctx, ground).await?;
+    let artifact = match &row.artifact_id {
+        Some(id) => artifacts::service::named(ctx, &[parse_id(id)?]).await?.into_values().next(),
+        None => artifacts::service::find_by_slug(ctx, &volumes, &HashSet::from([row.slug.clone()])).await?.into_values().next(),
+    };
+    let artifact = match artifact.filter(|named| named.kind == Kind::Skill) {
+        Some(named) => {
+            let text = String::from_utf8_lossy(&artifacts::service::get_text(ctx, named.id, None).await?).into_owned();
+            Some(ProposalArtifact { id: named.id, name: named.name, text })
+        }
+        None => None,
+    };
+    // What is there already is bettered, not doubled.
+    if artifact.is_some() && summary.state == ProposalState::Open && summary.kind == ProposalKind::New {
+        summary.kind = ProposalKind::Improves;
+    }
+    let findings = findings(ctx, &row).await?;
+    let decided_by = match &row.decided_by {
+        Some(id) => accounts::service::people(ctx, [parse_id(id)?]).await?.into_values().next(),
+        None => None,
+    };
+    Ok(Proposal {
+        html: ctx.state.renderer.render(&row.text, parse_id::<ProposalId>(&row.id)?.same_as()).await.to_string(),
+        text: row.text,
+        saves: row.saves,
+        author: row.author,
+        artifact,
+        is_blocked: findings.iter().any(|finding| finding.blocks),
+        findings,
+        decided_by,
+        reason: row.reason,
+        summary,
+    })
+}
+
+pub async fn get_proposal(ctx: &Ctx, id: ProposalId) -> AppResult<Proposal> {
+    let (row, ground) = find(ctx, id, Action::Read).await?;
+    shown(ctx, row, ground).await
+}
+
+/// Another text, as a person wants it.
+pub async fn edit_proposal(ctx: &Ctx, id: ProposalId, input: EditProposal) -> AppResult<Proposal> {
+    let (_, ground) = find(ctx, id, Action::Commit).await?;
+    let text = input.text.replace("\r\n", "\n");
+    if text.trim().is_empty() || text.len() > TEXT_BYTES {
+        return Err(AppError::field("text", format!("A skill has 1 to {} KB of text.", TEXT_BYTES / 1024)));
+    }
+    let mut tx = ctx.db().write_tx().await?;
+    if !store::edit(&mut tx, id, &text, input.saves, ctx.now()).await? {
+        return Err(AppError::conflict("Somebody else edited this or decided on it meanwhile. Load it again."));
+    }
+    record(ctx, &mut tx, Event::new("proposal.edited").team(ground.team()).subject(id)).await?;
+    tx.commit().await?;
+    get_proposal(ctx, id).await
+}
+
+/// Decides on a proposal. Whoever is first does.
+pub async fn decide(ctx: &Ctx, id: ProposalId, input: Decide) -> AppResult<Proposal> {
+    let (row, ground) = find(ctx, id, Action::Commit).await?;
+    let (actor, now) = (ctx.actor()?.id(), ctx.now());
+    let is_waiting = matches!(ProposalState::parse(&row.state), ProposalState::Open | ProposalState::Snoozed);
+    if !is_waiting && !matches!(input, Decide::Reopen) {
+        return Err(AppError::conflict("This proposal was decided on meanwhile. Load it again."));
+    }
+    let reason = match &input {
+        Decide::Ignore { reason } => reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty()),
+        _ => None,
+    };
+    if reason.is_some_and(|reason| reason.chars().count() > REASON_CHARS) {
+        return Err(AppError::field("reason", format!("A reason has at most {REASON_CHARS} characters.")));
+    }
+    let (state, artifact, until) = match &input {
+        Decide::Accept { volume_id } => (ProposalState::Accepted, Some(accept(ctx, &row, ground, *volume_id).await?), None),
+        Decide::Merge { artifact_id } => {
+            merge(ctx, &row, *artifact_id).await?;
+            (ProposalState::Accepted, Some(*artifact_id), None)
+        }
+        Decide::Ignore { .. } => (ProposalState::Ignored, None, None),
+        Decide::Snooze { days } if SNOOZE_DAYS.contains(days) => (ProposalState::Snoozed, None, Some(now + days * clock::DAY)),
+        Decide::Snooze { .. } => return Err(AppError::field("days", "A proposal is put off for 1 to 365 days.")),
+        Decide::Reopen => (ProposalState::Open, None, None),
+    };
+    let mut tx = ctx.db().write_tx().await?;
+    if !store::decide(&mut tx, &Decision { id, state, artifact, until, reason, by: actor, now }).await? {
+        return Err(AppError::conflict("This proposal was decided on meanwhile. Load it again."));
+    }
+    let data = serde_json::json!({ "state": state.as_str(), "confidence": row.confidence, "runs": row.runs });
+    record(ctx, &mut tx, Event::new("proposal.decided").team(ground.team()).subject(id).data(data)).await?;
+    tx.commit().await?;
+    get_proposal(ctx, id).await
+}
+
+/// What the marketplace's rules find in the text.
+async fn findings(ctx: &Ctx, row: &ProposalRow) -> AppResult<Vec<Finding>> {
+    let file = File { path: "SKILL.md".to_owned(), bytes: row.text.clone().into_bytes() };
+    marketplace::service::findings_in(ctx, &row.slug, vec![file]).await
+}
+
+async fn refuse_dangerous(ctx: &Ctx, row: &ProposalRow) -> AppResult<()> {
+    let findings = findings(ctx, row).await?;
+    match findings.iter().find(|finding| finding.blocks) {
+        Some(finding) => {
+            Err(AppError::conflict(format!("Line {}: {} {} Edit the text, then accept it.", finding.line, finding.why, finding.fix)))
+        }
+        None => Ok(()),
+    }
+}
+
+fn message(row: &ProposalRow) -> String {
+    format!("{}: drawn from {} runs, confidence {:.2}", row.slug, row.runs, row.confidence)
+}
+
+/// Makes a skill of it, committed. The id is the proposal's: what was begun before a crash is found again.
+async fn accept(ctx: &Ctx, row: &ProposalRow, ground: Ground, volume: Option<VolumeId>) -> AppResult<ArtifactId> {
+    refuse_dangerous(ctx, row).await?;
+    let volumes = volumes_of(ctx, ground).await?;
+    let writable = |volume: &&VolumeAccess| volume.role.allows(Action::Commit);
+    let volume = match volume {
+        Some(id) => volumes.iter().find(|volume| volume.id == id),
+        None => volumes.iter().find(writable),
+    };
+    let volume = volume.ok_or_else(|| AppError::field("volumeId", "Choose a volume of this workspace that you may commit to."))?.id;
+    let id: ProposalId = parse_id(&row.id)?;
+    let new = CreateArtifact {
+        id: Some(id.same_as()),
+        volume_id: volume,
+        kind: Kind::Skill,
+        name: row.slug.clone(),
+        text: Some(row.text.clone()),
+    };
+    let created = artifacts::service::create_artifact(ctx, new).await?;
+    if created.head.is_none() {
+        commit(ctx, row, created.summary.id, None).await?;
+    }
+    Ok(id.same_as())
+}
+
+/// Makes it another text of a skill that is there.
+async fn merge(ctx: &Ctx, row: &ProposalRow, artifact: ArtifactId) -> AppResult<()> {
+    refuse_dangerous(ctx, row).await?;
+    let before = artifacts::service::get_artifact(ctx, artifact, None).await?;
+    if before.draft.is_some() {
+        return Err(AppError::conflict("This skill has a draft that is not committed: commit or discard it, then merge."));
+    }
+    artifacts::service::save_draft(ctx, artifact, SaveDraft { text: row.text.clone(), saves: 0 }).await?;
+    commit(ctx, row, artifact, before.head.map(|head| head.id)).await
+}
+
+async fn commit(ctx: &Ctx, row: &ProposalRow, artifact: ArtifactId, base: Option<crate::ids::RevisionId>) -> AppResult<()> {
+    let item = CommitItem { id: artifact, base_revision_id: base };
+    artifacts::service::commit(ctx, CreateCommit { id: None, message: message(row), artifacts: vec![item] }).await?;
+    Ok(())
+}

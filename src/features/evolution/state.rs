@@ -1,0 +1,63 @@
+//! Patterns and proposals as their page reads and changes them.
+
+use std::future::Future;
+
+use leptos::prelude::*;
+use leptos_router::params::ParamsMap;
+
+use super::model::{Decide, EditProposal, Evolution, GroundQuery, Pattern, Settings};
+use crate::{
+    browser::data::{self, Fetched},
+    error::AppResult,
+    features::volumes::state::tell,
+    ids::{PatternId, ProposalId},
+};
+
+pub const EVOLUTION: &str = "/evolution";
+
+/// What the address asks for.
+pub fn ground_query(params: &ParamsMap) -> GroundQuery {
+    GroundQuery { team: params.get("team").and_then(|id| id.parse().ok()) }
+}
+
+/// The page, with one of its patterns open.
+pub fn evolution_address(query: &GroundQuery, open: Option<PatternId>) -> String {
+    let path = open.map_or_else(|| EVOLUTION.to_owned(), |id| format!("{EVOLUTION}/{id}"));
+    data::with_query(&path, query)
+}
+
+fn list_path(query: &GroundQuery) -> String {
+    data::with_query(EVOLUTION, query)
+}
+
+pub fn use_evolution(query: Memo<GroundQuery>) -> Fetched<Evolution> {
+    data::fetch(move || Some(list_path(&query.get())))
+}
+
+pub fn read_evolution(query: &GroundQuery) -> impl Future<Output = AppResult<Evolution>> + Send + use<> {
+    data::get(list_path(query))
+}
+
+pub fn use_pattern(id: Memo<Option<PatternId>>) -> Fetched<Pattern> {
+    data::fetch(move || Some(format!("{EVOLUTION}/patterns/{}", id.get()?)))
+}
+
+pub fn begin_pass(query: &GroundQuery) -> impl Future<Output = AppResult<()>> + Send + use<> {
+    tell("POST", data::with_query("/evolution/passes", query), ())
+}
+
+pub fn set_settings(query: &GroundQuery, settings: Settings) -> impl Future<Output = AppResult<()>> + Send + use<> {
+    tell("PUT", data::with_query("/evolution/settings", query), settings)
+}
+
+pub fn draft_proposal(pattern: PatternId) -> impl Future<Output = AppResult<()>> + Send + 'static {
+    tell("POST", format!("{EVOLUTION}/patterns/{pattern}/proposal"), ())
+}
+
+pub fn edit_proposal(id: ProposalId, input: EditProposal) -> impl Future<Output = AppResult<()>> + Send + 'static {
+    tell("PATCH", format!("{EVOLUTION}/proposals/{id}"), input)
+}
+
+pub fn decide(id: ProposalId, input: Decide) -> impl Future<Output = AppResult<()>> + Send + 'static {
+    tell("POST", format!("{EVOLUTION}/proposals/{id}/decision"), input)
+}

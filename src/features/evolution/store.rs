@@ -1,0 +1,516 @@
+//! The only SQL on patterns, proposals and passes.
+
+use std::collections::HashMap;
+
+use sqlx::{Any, AnyPool, Executor};
+
+use super::model::{Ground, ProposalKind, ProposalState, Settings};
+use crate::{
+    error::AppResult,
+    ids::{ArtifactId, PatternId, ProposalId, TraceId, UserId},
+    server::db::{Sql, Tx, flag},
+};
+
+/// Rows of one statement.
+const ROWS: usize = 500;
+
+crate::row! {
+    #[derive(Clone, Debug)]
+    pub struct PatternRow {
+        pub id: String, pub place_id: String, pub level: String, pub number: i64, pub name: String, pub slug: String, pub runs: i64, pub successes: i64,
+        pub people: i64, pub cohesion: f64, pub confidence: f64, pub last_at: i64, pub summary: String,
+    }
+}
+
+crate::row! {
+    #[derive(Clone, Debug)]
+    pub struct ProposalRow {
+        pub id: String, pub place_id: String, pub pattern_id: String, pub kind: String, pub state: String, pub slug: String, pub text: String,
+        pub artifact_id: Option<String>, pub confidence: f64, pub runs: i64, pub author: String, pub saves: i64, pub reason: Option<String>,
+        pub decided_by: Option<String>, pub decided_at: Option<i64>, pub created_at: i64, pub name: String,
+    }
+}
+
+crate::row! {
+    #[derive(Clone, Debug)]
+    pub struct PassRow {
+        pub id: String, pub cause: String, pub asked_by: Option<String>, pub state: String, pub traces: i64, pub patterns: i64, pub proposals: i64,
+        pub log: String, pub error: Option<String>, pub started_at: i64, pub ended_at: Option<i64>,
+    }
+}
+
+crate::row! {
+    #[derive(Clone, Debug)]
+    pub struct PlaceRow {
+        pub place_id: String, pub level: String, pub paused: i64, pub cron: String, pub zone: String, pub after_new: i64, pub shown_runs: i64,
+        pub listed: f64, pub proposed: f64, pub next_at: Option<i64>,
+    }
+}
+
+impl PlaceRow {
+    pub fn settings(&self) -> Settings {
+        Settings {
+            paused: self.paused != 0,
+            cron: self.cron.clone(),
+            zone: self.zone.clone(),
+            after: self.after_new,
+            shown_runs: self.shown_runs,
+            listed: self.listed,
+            proposed: self.proposed,
+        }
+    }
+}
+
+const PATTERN: &str =
+    "SELECT id, place_id, level, number, name, slug, runs, successes, people, cohesion, confidence, last_at, summary FROM patterns WHERE ";
+const PROPOSAL: &str = "SELECT o.id, o.place_id, o.pattern_id, o.kind, o.state, o.slug, o.text, o.artifact_id, o.confidence, o.runs, o.author, o.saves, o.reason, \
+     o.decided_by, o.decided_at, o.created_at, p.name FROM proposals o JOIN patterns p ON p.id = o.pattern_id WHERE ";
+const PLACE: &str =
+    "SELECT place_id, level, paused, cron, zone, after_new, shown_runs, listed, proposed, next_at FROM evolution_places WHERE ";
+
+// ── Places ──
+
+pub async fn place(pool: &AnyPool, ground: Ground) -> AppResult<Option<PlaceRow>> {
+    let mut sql = Sql::new(PLACE);
+    sql.push("place_id = ").bind(ground.id());
+    Ok(sql.fetch_all(pool).await?.pop())
+}
+
+/// Puts a place down as it is now, unless it is there.
+pub async fn keep_place(tx: &mut Tx, ground: Ground, settings: &Settings, next_at: Option<i64>, now: i64) -> AppResult<()> {
+    write_place(tx, ground, settings, next_at, now, " ON CONFLICT (place_id) DO NOTHING").await
+}
+
+pub async fn set_place(tx: &mut Tx, ground: Ground, settings: &Settings, next_at: Option<i64>, now: i64) -> AppResult<()> {
+    let change = " ON CONFLICT (place_id) DO UPDATE SET paused = excluded.paused, cron = excluded.cron, zone = excluded.zone, after_new = excluded.after_new, \
+         shown_runs = excluded.shown_runs, listed = excluded.listed, proposed = excluded.proposed, next_at = excluded.next_at, updated_at = excluded.updated_at";
+    write_place(tx, ground, settings, next_at, now, change).await
+}
+
+async fn write_place(
+    tx: &mut Tx,
+    ground: Ground,
+    settings: &Settings,
+    next_at: Option<i64>,
+    now: i64,
+    conflict: &'static str,
+) -> AppResult<()> {
+    let mut sql = Sql::new(
+        "INSERT INTO evolution_places (place_id, level, paused, cron, zone, after_new, shown_runs, listed, proposed, next_at, updated_at) VALUES ",
+    );
+    sql.rows(&[()], |row, ()| {
+        row.bind(ground.id())
+            .bind(ground.level().as_str())
+            .bind(flag(settings.paused))
+            .bind(settings.cron.clone())
+            .bind(settings.zone.clone());
+        row.bind(settings.after).bind(settings.shown_runs).bind(settings.listed).bind(settings.proposed).bind(next_at).bind(now);
+    });
+    sql.push(conflict);
+    sql.execute(&mut **tx).await?;
+    Ok(())
+}
+
+/// Places whose schedule is due.
+pub async fn due(pool: &AnyPool, now: i64) -> AppResult<Vec<PlaceRow>> {
+    let mut sql = Sql::new(PLACE);
+    sql.push("paused = 0 AND next_at <= ").bind(now).push(" ORDER BY next_at LIMIT 100");
+    sql.fetch_all(pool).await
+}
+
+/// Moves a schedule on; whether this caller did.
+pub async fn advance(tx: &mut Tx, place: &str, from: i64, next: Option<i64>) -> AppResult<bool> {
+    let done = sqlx::query("UPDATE evolution_places SET next_at = $3 WHERE place_id = $1 AND next_at = $2")
+        .bind(place)
+        .bind(from)
+        .bind(next)
+        .execute(&mut **tx)
+        .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+// ── Traces that wait ──
+
+pub async fn add_waiting(tx: &mut Tx, place: &str, traces: &[TraceId]) -> AppResult<()> {
+    for part in traces.chunks(ROWS) {
+        let mut sql = Sql::new("INSERT INTO evolution_waiting (place_id, trace_id) VALUES ");
+        sql.rows(part, |row, id| {
+            row.bind(place.to_owned()).bind(id.to_string());
+        });
+        sql.push(" ON CONFLICT (place_id, trace_id) DO NOTHING");
+        sql.execute(&mut **tx).await?;
+    }
+    Ok(())
+}
+
+pub async fn waiting(pool: &AnyPool, ground: Ground, limit: i64) -> AppResult<Vec<String>> {
+    let mut sql = Sql::new("SELECT trace_id FROM evolution_waiting WHERE place_id = ");
+    sql.bind(ground.id()).push(" ORDER BY trace_id LIMIT ").number(limit);
+    Ok(sql.fetch_all::<(String,)>(pool).await?.into_iter().map(|(id,)| id).collect())
+}
+
+pub async fn waiting_count(pool: &AnyPool, ground: Ground) -> AppResult<i64> {
+    let mut sql = Sql::new("SELECT COUNT(*) FROM evolution_waiting WHERE place_id = ");
+    sql.bind(ground.id());
+    Ok(sql.fetch_all::<(i64,)>(pool).await?.first().map_or(0, |(count,)| *count))
+}
+
+/// Traces and their patterns' numbers: written, and not waiting any more.
+pub async fn assign(tx: &mut Tx, ground: Ground, assigned: &[(String, u64)]) -> AppResult<()> {
+    for part in assigned.chunks(ROWS) {
+        let mut sql = Sql::new("INSERT INTO pattern_traces (place_id, trace_id, number) ");
+        // A trace may have been deleted meanwhile.
+        sql.push("SELECT v.place_id, v.trace_id, v.number FROM (SELECT ");
+        for (at, (trace, number)) in part.iter().enumerate() {
+            if at == 0 {
+                sql.bind(ground.id())
+                    .push(" AS place_id, ")
+                    .bind(trace.clone())
+                    .push(" AS trace_id, CAST(")
+                    .bind(*number as i64)
+                    .push(" AS BIGINT) AS number");
+            } else {
+                sql.push(" UNION ALL SELECT ")
+                    .bind(ground.id())
+                    .push(", ")
+                    .bind(trace.clone())
+                    .push(", CAST(")
+                    .bind(*number as i64)
+                    .push(" AS BIGINT)");
+            }
+        }
+        sql.push(") v WHERE EXISTS (SELECT 1 FROM traces t WHERE t.id = v.trace_id) ON CONFLICT (place_id, trace_id) DO UPDATE SET number = excluded.number");
+        sql.execute(&mut **tx).await?;
+        let mut sql = Sql::new("DELETE FROM evolution_waiting WHERE place_id = ");
+        sql.bind(ground.id()).push(" AND trace_id IN ").bind_list(part.iter().map(|(trace, _)| trace));
+        sql.execute(&mut **tx).await?;
+    }
+    Ok(())
+}
+
+/// Those that cannot be grouped do not wait for ever.
+pub async fn drop_waiting(tx: &mut Tx, ground: Ground, traces: &[String]) -> AppResult<()> {
+    for part in traces.chunks(ROWS) {
+        let mut sql = Sql::new("DELETE FROM evolution_waiting WHERE place_id = ");
+        sql.bind(ground.id()).push(" AND trace_id IN ").bind_list(part);
+        sql.execute(&mut **tx).await?;
+    }
+    Ok(())
+}
+
+/// What is grouped, by trace, after this one.
+pub async fn assigned(pool: &AnyPool, ground: Ground, after: &str, limit: i64) -> AppResult<Vec<(String, i64)>> {
+    let mut sql = Sql::new("SELECT trace_id, number FROM pattern_traces WHERE place_id = ");
+    sql.bind(ground.id()).push(" AND trace_id > ").bind(after.to_owned()).push(" ORDER BY trace_id LIMIT ").number(limit);
+    sql.fetch_all(pool).await
+}
+
+/// Traces of a pattern, the latest first.
+pub async fn traces_of(pool: &AnyPool, place: &str, number: i64, limit: i64) -> AppResult<Vec<String>> {
+    let mut sql = Sql::new("SELECT trace_id FROM pattern_traces WHERE place_id = ");
+    sql.bind(place.to_owned()).push(" AND number = ").bind(number).push(" ORDER BY trace_id DESC LIMIT ").number(limit);
+    Ok(sql.fetch_all::<(String,)>(pool).await?.into_iter().map(|(id,)| id).collect())
+}
+
+/// The number of the pattern that a trace is in.
+pub async fn number_of(tx: &mut Tx, ground: Ground, trace: TraceId) -> AppResult<Option<u64>> {
+    let mut sql = Sql::new("SELECT number FROM pattern_traces WHERE place_id = ");
+    sql.bind(ground.id()).push(" AND trace_id = ").bind(trace.to_string());
+    Ok(sql.fetch_all::<(i64,)>(&mut **tx).await?.first().map(|(number,)| *number as u64))
+}
+
+// ── Patterns ──
+
+/// The highest number that was given in a place.
+pub async fn last_number(pool: &AnyPool, ground: Ground) -> AppResult<i64> {
+    let mut sql = Sql::new("SELECT COALESCE(MAX(number), 0) FROM patterns WHERE place_id = ");
+    sql.bind(ground.id());
+    Ok(sql.fetch_all::<(i64,)>(pool).await?.first().map_or(0, |(number,)| *number))
+}
+
+pub struct PatternNow<'a> {
+    pub number: u64,
+    pub name: &'a str,
+    pub slug: &'a str,
+    pub runs: i64,
+    pub successes: i64,
+    pub people: i64,
+    pub cohesion: f64,
+    pub confidence: f64,
+    pub last_at: i64,
+    pub summary: &'a str,
+}
+
+pub async fn write_patterns(tx: &mut Tx, ground: Ground, patterns: &[PatternNow<'_>], now: i64) -> AppResult<()> {
+    for part in patterns.chunks(ROWS) {
+        let mut sql = Sql::new(
+            "INSERT INTO patterns (id, place_id, level, number, name, slug, runs, successes, people, cohesion, confidence, last_at, summary, created_at, updated_at) VALUES ",
+        );
+        sql.rows(part, |row, pattern| {
+            row.bind(PatternId::generate().to_string()).bind(ground.id()).bind(ground.level().as_str()).bind(pattern.number as i64);
+            row.bind(pattern.name.to_owned()).bind(pattern.slug.to_owned()).bind(pattern.runs).bind(pattern.successes).bind(pattern.people);
+            row.bind(pattern.cohesion).bind(pattern.confidence).bind(pattern.last_at).bind(pattern.summary.to_owned()).bind(now).bind(now);
+        });
+        sql.push(
+            " ON CONFLICT (place_id, number) DO UPDATE SET name = excluded.name, slug = excluded.slug, runs = excluded.runs, successes = excluded.successes, \
+             people = excluded.people, cohesion = excluded.cohesion, confidence = excluded.confidence, last_at = excluded.last_at, summary = excluded.summary, \
+             gone_at = NULL, into_id = NULL, updated_at = excluded.updated_at",
+        );
+        sql.execute(&mut **tx).await?;
+    }
+    Ok(())
+}
+
+/// They have no trace left; most of what they had is in another one.
+pub async fn end_pattern(tx: &mut Tx, ground: Ground, number: u64, into: Option<&str>, now: i64) -> AppResult<()> {
+    sqlx::query(
+        "UPDATE patterns SET gone_at = $3, into_id = $4, runs = 0, updated_at = $3 WHERE place_id = $1 AND number = $2 AND gone_at IS NULL",
+    )
+    .bind(ground.id())
+    .bind(number as i64)
+    .bind(now)
+    .bind(into)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// The surest first; `runs` of one are at least so many.
+pub async fn patterns(pool: &AnyPool, ground: Ground, runs: i64, people: i64, limit: i64) -> AppResult<Vec<PatternRow>> {
+    let mut sql = Sql::new(PATTERN);
+    sql.push("gone_at IS NULL AND place_id = ").bind(ground.id()).push(" AND runs >= ").bind(runs).push(" AND people >= ").bind(people);
+    sql.push(" ORDER BY confidence DESC, runs DESC, id LIMIT ").number(limit);
+    sql.fetch_all(pool).await
+}
+
+pub async fn pattern<'c>(executor: impl Executor<'c, Database = Any>, id: PatternId) -> AppResult<Option<PatternRow>> {
+    let mut sql = Sql::new(PATTERN);
+    sql.push("id = ").bind(id.to_string());
+    Ok(sql.fetch_all(executor).await?.pop())
+}
+
+/// By their numbers.
+pub async fn by_numbers<'c>(
+    executor: impl Executor<'c, Database = Any>,
+    place: &str,
+    numbers: &[i64],
+) -> AppResult<HashMap<i64, PatternRow>> {
+    let mut sql = Sql::new(PATTERN);
+    sql.push("place_id = ").bind(place.to_owned()).push(" AND number IN (");
+    for (at, number) in numbers.iter().enumerate() {
+        sql.push(if at == 0 { "" } else { ", " }).bind(*number);
+    }
+    if numbers.is_empty() {
+        sql.push("NULL");
+    }
+    sql.push(")");
+    Ok(sql.fetch_all::<PatternRow>(executor).await?.into_iter().map(|row| (row.number, row)).collect())
+}
+
+pub async fn add_event(tx: &mut Tx, ground: Ground, kind: &str, pattern: &str, others: &[String], now: i64) -> AppResult<()> {
+    sqlx::query("INSERT INTO pattern_events (id, place_id, kind, pattern_id, others, created_at) VALUES ($1, $2, $3, $4, $5, $6)")
+        .bind(PatternId::generate().to_string())
+        .bind(ground.id())
+        .bind(kind)
+        .bind(pattern)
+        .bind(serde_json::to_string(others)?)
+        .bind(now)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+/// What became of a pattern: kind, others, time; the latest first.
+pub async fn events(pool: &AnyPool, pattern: &str, limit: i64) -> AppResult<Vec<(String, String, i64)>> {
+    let mut sql = Sql::new("SELECT kind, others, created_at FROM pattern_events WHERE pattern_id = ");
+    sql.bind(pattern.to_owned()).push(" ORDER BY id DESC LIMIT ").number(limit);
+    sql.fetch_all(pool).await
+}
+
+// ── Proposals ──
+
+pub struct NewProposal<'a> {
+    pub id: ProposalId,
+    pub pattern: &'a PatternRow,
+    pub kind: ProposalKind,
+    pub slug: &'a str,
+    pub text: &'a str,
+    pub artifact: Option<ArtifactId>,
+    pub author: &'a str,
+    pub now: i64,
+}
+
+/// False where the pattern has an open one of that kind.
+pub async fn propose(tx: &mut Tx, new: &NewProposal<'_>) -> AppResult<bool> {
+    let written = sqlx::query(
+        "INSERT INTO proposals (id, place_id, level, pattern_id, kind, state, slug, text, artifact_id, confidence, runs, author, created_at, updated_at) \
+         VALUES ($1, $2, $3, $4, $5, 'open', $6, $7, $8, $9, $10, $11, $12, $12) ON CONFLICT (pattern_id, kind) WHERE state IN ('open', 'snoozed') DO NOTHING",
+    )
+    .bind(new.id.to_string())
+    .bind(&new.pattern.place_id)
+    .bind(&new.pattern.level)
+    .bind(&new.pattern.id)
+    .bind(new.kind.as_str())
+    .bind(new.slug)
+    .bind(new.text)
+    .bind(new.artifact.map(|id| id.to_string()))
+    .bind(new.pattern.confidence)
+    .bind(new.pattern.runs)
+    .bind(new.author)
+    .bind(new.now)
+    .execute(&mut **tx)
+    .await?;
+    Ok(written.rows_affected() > 0)
+}
+
+/// Open ones come first, then the latest; snoozed ones whose time has come are open.
+pub async fn proposals(pool: &AnyPool, ground: Ground, limit: i64) -> AppResult<Vec<ProposalRow>> {
+    let mut sql = Sql::new(PROPOSAL);
+    sql.push("o.place_id = ")
+        .bind(ground.id())
+        .push(" ORDER BY CASE o.state WHEN 'open' THEN 0 WHEN 'snoozed' THEN 1 ELSE 2 END, o.id DESC LIMIT ")
+        .number(limit);
+    sql.fetch_all(pool).await
+}
+
+pub async fn proposal<'c>(executor: impl Executor<'c, Database = Any>, id: ProposalId) -> AppResult<Option<ProposalRow>> {
+    let mut sql = Sql::new(PROPOSAL);
+    sql.push("o.id = ").bind(id.to_string());
+    Ok(sql.fetch_all(executor).await?.pop())
+}
+
+/// All of these patterns, the latest first.
+pub async fn proposals_of(pool: &AnyPool, patterns: &[&str]) -> AppResult<Vec<ProposalRow>> {
+    let mut found = Vec::new();
+    for part in patterns.chunks(ROWS) {
+        let mut sql = Sql::new(PROPOSAL);
+        sql.push("o.pattern_id IN ").bind_list(part).push(" ORDER BY o.id DESC");
+        found.extend(sql.fetch_all::<ProposalRow>(pool).await?);
+    }
+    Ok(found)
+}
+
+/// Another text, if nobody wrote one in between.
+pub async fn edit(tx: &mut Tx, id: ProposalId, text: &str, saves: i64, now: i64) -> AppResult<bool> {
+    let written = sqlx::query(
+        "UPDATE proposals SET text = $2, saves = saves + 1, updated_at = $4 WHERE id = $1 AND saves = $3 AND state IN ('open', 'snoozed')",
+    )
+    .bind(id.to_string())
+    .bind(text)
+    .bind(saves)
+    .bind(now)
+    .execute(&mut **tx)
+    .await?;
+    Ok(written.rows_affected() > 0)
+}
+
+pub struct Decision<'a> {
+    pub id: ProposalId,
+    pub state: ProposalState,
+    pub artifact: Option<ArtifactId>,
+    pub until: Option<i64>,
+    pub reason: Option<&'a str>,
+    pub by: UserId,
+    pub now: i64,
+}
+
+/// False where somebody decided before.
+pub async fn decide(tx: &mut Tx, decision: &Decision<'_>) -> AppResult<bool> {
+    let from = if decision.state == ProposalState::Open { "('snoozed', 'ignored')" } else { "('open', 'snoozed')" };
+    let mut sql = Sql::new("UPDATE proposals SET state = ");
+    sql.bind(decision.state.as_str())
+        .push(", artifact_id = COALESCE(")
+        .bind(decision.artifact.map(|id| id.to_string()))
+        .push(", artifact_id), until = ");
+    sql.bind(decision.until)
+        .push(", reason = ")
+        .bind(decision.reason.map(str::to_owned))
+        .push(", decided_by = ")
+        .bind(decision.by.to_string());
+    sql.push(", decided_at = ")
+        .bind(decision.now)
+        .push(", updated_at = ")
+        .bind(decision.now)
+        .push(" WHERE id = ")
+        .bind(decision.id.to_string());
+    sql.push(" AND state IN ").push(from);
+    Ok(sql.execute(&mut **tx).await?.rows_affected() > 0)
+}
+
+/// Those whose time has come are open again.
+pub async fn wake(tx: &mut Tx, now: i64) -> AppResult<()> {
+    sqlx::query("UPDATE proposals SET state = 'open', until = NULL, updated_at = $1 WHERE state = 'snoozed' AND until <= $1")
+        .bind(now)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+// ── Passes ──
+
+pub async fn begin_run(tx: &mut Tx, id: &str, ground: Ground, cause: &str, asked_by: Option<UserId>, now: i64) -> AppResult<()> {
+    sqlx::query(
+        "INSERT INTO evolution_runs (id, place_id, cause, asked_by, state, started_at) VALUES ($1, $2, $3, $4, 'running', $5) \
+         ON CONFLICT (id) DO UPDATE SET state = 'running', log = '[]', error = NULL, ended_at = NULL",
+    )
+    .bind(id)
+    .bind(ground.id())
+    .bind(cause)
+    .bind(asked_by.map(|id| id.to_string()))
+    .bind(now)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+pub struct RunNow<'a> {
+    pub id: &'a str,
+    pub state: &'a str,
+    pub traces: i64,
+    pub patterns: i64,
+    pub proposals: i64,
+    pub log: &'a [String],
+    pub error: Option<&'a str>,
+    pub ended_at: Option<i64>,
+}
+
+pub async fn note_run(tx: &mut Tx, run: &RunNow<'_>) -> AppResult<()> {
+    sqlx::query(
+        "UPDATE evolution_runs SET state = $2, traces = $3, patterns = $4, proposals = $5, log = $6, error = $7, ended_at = $8 WHERE id = $1",
+    )
+    .bind(run.id)
+    .bind(run.state)
+    .bind(run.traces)
+    .bind(run.patterns)
+    .bind(run.proposals)
+    .bind(serde_json::to_string(run.log)?)
+    .bind(run.error)
+    .bind(run.ended_at)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+pub async fn runs(pool: &AnyPool, ground: Ground, limit: i64) -> AppResult<Vec<PassRow>> {
+    let mut sql = Sql::new(
+        "SELECT id, cause, asked_by, state, traces, patterns, proposals, log, error, started_at, ended_at FROM evolution_runs WHERE place_id = ",
+    );
+    sql.bind(ground.id()).push(" ORDER BY id DESC LIMIT ").number(limit);
+    sql.fetch_all(pool).await
+}
+
+/// All of a place is removed for good.
+pub async fn delete_place(tx: &mut Tx, ground: Ground) -> AppResult<()> {
+    for statement in [
+        "DELETE FROM proposals WHERE place_id = $1",
+        "DELETE FROM pattern_events WHERE place_id = $1",
+        "DELETE FROM pattern_traces WHERE place_id = $1",
+        "DELETE FROM patterns WHERE place_id = $1",
+        "DELETE FROM evolution_waiting WHERE place_id = $1",
+        "DELETE FROM evolution_runs WHERE place_id = $1",
+        "DELETE FROM evolution_places WHERE place_id = $1",
+    ] {
+        sqlx::query(statement).bind(ground.id()).execute(&mut **tx).await?;
+    }
+    Ok(())
+}

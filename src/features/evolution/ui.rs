@@ -1,0 +1,18 @@
+//! The page of evolution: patterns, the evidence of one, and what is proposed because of it.
+
+mod evidence;
+mod list;
+mod proposal;
+
+pub use list::EvolutionPage;
+
+/// `0.88`.
+fn sure(confidence: f64) -> String {
+    format!("{confidence:.2}")
+}
+
+/// `91 %`, of nothing `0 %`.
+fn percent(part: i64, whole: i64) -> String {
+    let share = if whole > 0 { part as f64 * 100.0 / whole as f64 } else { 0.0 };
+    format!("{share:.0} %")
+}

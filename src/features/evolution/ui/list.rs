@@ -1,0 +1,324 @@
+//! The list: patterns with how sure they are, proposals, passes.
+
+use leptos::prelude::*;
+use leptos_router::hooks::{use_params_map, use_query_map};
+
+use super::{
+    super::{
+        model::{
+            Evolution, GroundQuery, Level, PassSummary, PatternSummary, ProposalKind, ProposalState, ProposalSummary, Settings, Standing,
+        },
+        state::{begin_pass, evolution_address, ground_query, read_evolution, set_settings, use_evolution, use_pattern},
+    },
+    evidence::EvidencePane,
+    percent, sure,
+};
+use crate::{
+    browser::{page, response},
+    features::accounts::{state::Running, ui::WorkspaceChoice},
+    ids::PatternId,
+    ui::{
+        Dialog, EmptyState, ErrorView, FieldError, Icon, Loading, PageTitle, Polled, Time, Transition, count, late, list_keys, plural,
+        toast, use_toasts, utc_time,
+    },
+};
+
+const SCHEDULE: &str = "evolution-schedule";
+/// What the keys go along.
+const PATTERNS: &str = ".p-evo .pat";
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tab {
+    Patterns,
+    Proposals,
+    Passes,
+}
+
+#[component]
+pub fn EvolutionPage() -> impl IntoView {
+    let (params, asked) = (use_params_map(), use_query_map());
+    let query = Memo::new(move |_| asked.with(ground_query));
+    let open = Memo::new(move |_| params.read().get("id").and_then(|id| id.parse::<PatternId>().ok()));
+    let evolution = use_evolution(query);
+    let pattern = use_pattern(open);
+    list_keys(PATTERNS);
+    view! {
+        <PageTitle text="Evolution"/>
+        <main class="main panes p-evo" id="main" tabindex="-1" data-show=move || if open.get().is_some() { "side" } else { "main" }>
+            <section class="pane" data-part="main" aria-label="Patterns">
+                <header class="bar">
+                    <h1>"Evolution"</h1>
+                    <span class="push row gap-8"><WorkspaceChoice chosen=Signal::derive(move || query.with(|query| query.team)) to=|team| evolution_address(&GroundQuery { team }, None)/></span>
+                </header>
+                <Transition fallback=|| view! { <div class="scroll"><Loading/></div> }>
+                    {move || {
+                        let query = query.get();
+                        evolution
+                            .arrived()
+                            .map(|arrived| late(move || match arrived.read() {
+                                Ok(first) => view! { <List first=first query=query open=open again=Callback::new(move |()| pattern.refetch())/> }.into_any(),
+                                Err(error) => {
+                                    response::set_status(error.code.status());
+                                    view! { <div class="scroll"><ErrorView error=error/></div> }.into_any()
+                                }
+                            }))
+                    }}
+                </Transition>
+            </section>
+            <EvidencePane open=open query=query pattern=pattern changed=Callback::new(move |()| { evolution.refetch(); pattern.refetch(); })/>
+        </main>
+    }
+}
+
+#[component]
+fn List(first: Evolution, query: GroundQuery, open: Memo<Option<PatternId>>, again: Callback<()>) -> impl IntoView {
+    let polled = Polled::new(
+        first,
+        move || read_evolution(&query),
+        move |shown: &Evolution, now: &Evolution, _| {
+            if shown.patterns != now.patterns {
+                again.run(());
+            }
+        },
+    );
+    let report = polled.report;
+    let (can_decide, can_set, level) = report.with_untracked(|page| (page.can_decide, page.can_set, page.level));
+    let tab = RwSignal::new(Tab::Patterns);
+    let running = Running::new();
+    let toasts = use_toasts();
+    let begin = move |_| running.run(begin_pass(&query), move |()| toast(toasts, "Patterns are looked for"));
+    let is_at_work = Memo::new(move |_| report.with(|page| page.runs.iter().any(|run| run.state == "running")));
+    let waiting =
+        Memo::new(move |_| report.with(|page| page.proposals.iter().filter(|one| one.state == ProposalState::Open).count() as i64));
+    let tab_of = move |this: Tab, words: &'static str, number: Signal<i64>, unread: bool| {
+        view! {
+            <button type="button" role="tab" aria-selected=move || (tab.get() == this).to_string() on:click=move |_| tab.set(this)>
+                {words}" "
+                <span class="count" class:unread=move || { unread && number.get() > 0 }>{move || count(number.get())}</span>
+            </button>
+        }
+    };
+    view! {
+        <div class="toolbar">
+            <span class="tabs" role="tablist" aria-label="What is shown">
+                {tab_of(Tab::Patterns, "Patterns", Signal::derive(move || report.with(|page| page.patterns.len() as i64)), false)}
+                {tab_of(Tab::Proposals, "Proposals", Signal::derive(move || waiting.get()), true)}
+                {tab_of(Tab::Passes, "Passes", Signal::derive(move || report.with(|page| page.runs.len() as i64)), false)}
+            </span>
+            {(can_decide || can_set)
+                .then(|| view! {
+                    <button type="button" class="btn s push" class:busy=move || running.busy.get() || is_at_work.get() on:click=begin>
+                        <Icon name="play"/>
+                        "Run now"
+                    </button>
+                })}
+        </div>
+        <FieldError error=running.error/>
+        <div class="scroll" tabindex="0">
+            {move || match tab.get() {
+                Tab::Patterns => view! { <Patterns report=report query=query open=open level=level/> }.into_any(),
+                Tab::Proposals => view! { <Proposals report=report query=query/> }.into_any(),
+                Tab::Passes => view! { <Passes report=report/> }.into_any(),
+            }}
+        </div>
+        <div class="hints">
+            <span>
+                <Icon name="clock"/>
+                {move || report.with(|page| match page.next_at {
+                    Some(at) => format!("Next: {}", utc_time(at)).into_any(),
+                    None if page.settings.paused => "Paused".into_any(),
+                    None => "It begins with the first traces".into_any(),
+                })}
+            </span>
+            {can_set.then(|| view! { <button type="button" class="btn ghost s push" on:click=|_| page::open_dialog(SCHEDULE)>"Schedule"</button> })}
+        </div>
+        {can_set.then(|| view! { <ScheduleDialog settings=report.with_untracked(|page| page.settings.clone()) query=query/> })}
+    }
+}
+
+#[component]
+fn Patterns(report: RwSignal<Evolution>, query: GroundQuery, open: Memo<Option<PatternId>>, level: Level) -> impl IntoView {
+    let empty = move || {
+        let (traces, waiting, runs) = report.with(|page| (page.traces, page.waiting, page.settings.shown_runs));
+        match (traces, waiting) {
+            (0, _) => view! {
+                <EmptyState icon="evolution" title="No trace yet" text="Patterns come from the records of what agents did. Bring some in, and what is done again and again shows here.">
+                    <a class="btn" href="/traces">"Traces"</a>
+                </EmptyState>
+            }
+            .into_any(),
+            (_, 1..) => view! { <EmptyState icon="evolution" title="Traces are being grouped" text="This takes a moment. The list fills by itself."/> }.into_any(),
+            _ => {
+                let people = if level == Level::User { "" } else { " by two people" };
+                let text = format!("A pattern is shown once there are {} of the same task{people}.", plural(runs, "run", "runs"));
+                view! { <EmptyState icon="evolution" title="No pattern yet" text=text/> }.into_any()
+            }
+        }
+    };
+    view! {
+        <Show when=move || report.with(|page| !page.patterns.is_empty()) fallback=empty>
+            <For
+                each=move || report.with(|page| page.patterns.iter().map(|pattern| pattern.id).collect::<Vec<_>>())
+                key=|id| *id
+                children=move |id| {
+                    let find = move |page: &Evolution| page.patterns.iter().find(|pattern| pattern.id == id).cloned();
+                    report
+                        .with_untracked(find)
+                        .map(|first| {
+                            let pattern = Memo::new(move |last: Option<&PatternSummary>| report.with(find).unwrap_or_else(|| last.unwrap_or(&first).clone()));
+                            let ticks = move || report.with(|page| (page.settings.listed, page.settings.proposed));
+                            let address = evolution_address(&query, Some(id));
+                            view! {
+                                <a class="pat" href=address aria-current=move || (open.get() == Some(id)).then_some("true")>
+                                    {move || pattern_row(pattern.get(), ticks())}
+                                </a>
+                            }
+                        })
+                }
+            />
+        </Show>
+    }
+}
+
+fn pattern_row(pattern: PatternSummary, (listed, proposed): (f64, f64)) -> impl IntoView {
+    let style = format!("--v:{:.3}", pattern.confidence);
+    let chip = match (&pattern.proposal, pattern.standing) {
+        (Some(proposal), _) => match (proposal.state, proposal.kind) {
+            (ProposalState::Open, ProposalKind::Improves) => Some(("chip line", "Improves")),
+            (ProposalState::Open, _) => Some(("chip accent", "Proposal")),
+            (ProposalState::Accepted, _) => Some(("chip ok", "Accepted")),
+            (ProposalState::Snoozed, _) => Some(("chip line", "Later")),
+            (ProposalState::Ignored, _) => Some(("chip line", "Ignored")),
+        },
+        (None, Standing::Shown) => Some(("chip line", "Not listed")),
+        (None, _) => None,
+    };
+    view! {
+        <span class="t">{pattern.name}</span>
+        <span class="conf"><span class="sr">"Confidence "</span>{sure(pattern.confidence)}</span>
+        <span class="meter" style=style aria-hidden="true">
+            <i></i>
+            <i class="tick" style=format!("--at:{listed}")></i>
+            <i class="tick" style=format!("--at:{proposed}")></i>
+        </span>
+        <span class="m">
+            <span>{plural(pattern.runs, "run", "runs")}</span>
+            <span>{percent(pattern.successes, pattern.runs)}" ok"</span>
+            <span>{plural(pattern.people, "person", "people")}</span>
+            {chip.map(|(class, words)| view! { <span class=class>{words}</span> })}
+        </span>
+    }
+}
+
+#[component]
+fn Proposals(report: RwSignal<Evolution>, query: GroundQuery) -> impl IntoView {
+    let row = move |proposal: ProposalSummary| {
+        let state = match proposal.state {
+            ProposalState::Open => ("chip accent", "Open"),
+            ProposalState::Snoozed => ("chip line", "Later"),
+            ProposalState::Accepted => ("chip ok", "Accepted"),
+            ProposalState::Ignored => ("chip line", "Ignored"),
+        };
+        let address = evolution_address(&query, Some(proposal.pattern_id));
+        view! {
+            <a class="pat" href=address>
+                <span class="t">{proposal.slug}</span>
+                <span class="conf"><span class="sr">"Confidence "</span>{sure(proposal.confidence)}</span>
+                <span class="m"><span>{proposal.name}</span><Time at=proposal.created_at/><span class=state.0>{state.1}</span></span>
+            </a>
+        }
+    };
+    move || {
+        let proposals = report.with(|page| page.proposals.clone());
+        if proposals.is_empty() {
+            let least = report.with(|page| page.settings.proposed);
+            let text = format!("A skill is proposed when a pattern reaches a confidence of {}.", sure(least));
+            return view! { <EmptyState icon="bulb" title="Nothing proposed" text=text/> }.into_any();
+        }
+        proposals.into_iter().map(row).collect_view().into_any()
+    }
+}
+
+#[component]
+fn Passes(report: RwSignal<Evolution>) -> impl IntoView {
+    let row = |pass: PassSummary| {
+        let (look, icon, words) = match pass.state.as_str() {
+            "running" => ("t2", "half", "Running"),
+            "failed" => ("c-bad", "fail", "Failed"),
+            _ => ("c-ok", "ok", "Done"),
+        };
+        let who = pass.asked_by.map(|person| format!(" by {}", person.name)).unwrap_or_default();
+        let took = pass.ended_at.map(|end| crate::features::traces::ui::duration_words(end - pass.started_at));
+        view! {
+            <li class="pass">
+                <span class=look title=words><Icon name=icon/><span class="sr">{words}</span></span>
+                <div class="tx">
+                    <span>{pass.cause.words()}{who}" "<Time at=pass.started_at/></span>
+                    <small>
+                        {format!("{}, {}, {}", plural(pass.traces, "trace", "traces"), plural(pass.patterns, "group", "groups"), plural(pass.proposals, "proposal", "proposals"))}
+                        {took.map(|took| format!(", {took}"))}
+                    </small>
+                    {pass.log.into_iter().map(|line| view! { <small>{line}</small> }).collect_view()}
+                    {pass.error.map(|error| view! { <small class="c-bad">{error}</small> })}
+                </div>
+            </li>
+        }
+    };
+    move || {
+        let passes = report.with(|page| page.runs.clone());
+        if passes.is_empty() {
+            return view! { <EmptyState icon="clock" title="No pass yet" text="A pass groups all traces anew. It comes by its schedule, after new traces, or now."/> }.into_any();
+        }
+        view! { <ul class="passes" aria-live="polite">{passes.into_iter().map(row).collect_view()}</ul> }.into_any()
+    }
+}
+
+#[component]
+fn ScheduleDialog(settings: Settings, query: GroundQuery) -> impl IntoView {
+    let (running, toasts) = (Running::new(), use_toasts());
+    let paused = RwSignal::new(settings.paused);
+    let text = |value: String| RwSignal::new(value);
+    let (cron, zone, after) = (text(settings.cron), text(settings.zone), text(settings.after.to_string()));
+    let (shown, listed, proposed) = (text(settings.shown_runs.to_string()), text(sure(settings.listed)), text(sure(settings.proposed)));
+    let save = move |_| {
+        let number = |value: RwSignal<String>| value.with_untracked(|value| value.trim().parse::<i64>().unwrap_or(0));
+        let share = |value: RwSignal<String>| value.with_untracked(|value| value.trim().parse::<f64>().unwrap_or(-1.0));
+        let settings = Settings {
+            paused: paused.get_untracked(),
+            cron: cron.get_untracked(),
+            zone: zone.get_untracked(),
+            after: number(after),
+            shown_runs: number(shown),
+            listed: share(listed),
+            proposed: share(proposed),
+        };
+        running.run(set_settings(&query, settings), move |()| {
+            page::close_dialog(SCHEDULE);
+            toast(toasts, "Kept");
+        });
+    };
+    let field = |id: &'static str, label: &'static str, hint: &'static str, value: RwSignal<String>| {
+        view! { <crate::ui::Field id=id label=label.to_owned() hint=hint.to_owned() value=value/> }
+    };
+    view! {
+        <Dialog id=SCHEDULE title="When patterns are looked for".to_owned()>
+            <div class="body">
+                <label class="check">
+                    <input type="checkbox" prop:checked=move || paused.get() on:change=move |event| paused.set(event_target_checked(&event))/>
+                    <span>"Paused: only when somebody runs it"</span>
+                </label>
+                {field("evo-cron", "Schedule", "Minute, hour, day, month, weekday: 0 3 * * 0 is Sunday at 03:00", cron)}
+                {field("evo-zone", "Time zone", "Such as Europe/Berlin", zone)}
+                {field("evo-after", "Also after so many new traces", "", after)}
+                {field("evo-shown", "Runs from which a pattern is shown", "", shown)}
+                {field("evo-listed", "Confidence from which it is listed", "From 0 to 1", listed)}
+                {field("evo-proposed", "Confidence from which a skill is proposed", "From 0 to 1", proposed)}
+                <FieldError error=running.error/>
+            </div>
+            <footer>
+                <button type="button" class="btn" on:click=|_| page::close_dialog(SCHEDULE)>"Cancel"</button>
+                <button type="button" class="btn primary" class:busy=move || running.busy.get() on:click=save>"Keep"</button>
+            </footer>
+        </Dialog>
+    }
+}

@@ -1,0 +1,150 @@
+//! What is proposed: read, edit, see what the scanner finds, decide.
+
+use leptos::prelude::*;
+
+use super::super::{
+    model::{Decide, EditProposal, Proposal, ProposalKind, ProposalState},
+    state::{decide, edit_proposal},
+};
+use crate::{
+    features::{
+        accounts::state::Running,
+        artifacts::{model::diff::diff, ui::unified_table},
+    },
+    ui::{FieldError, Icon, Time, plural, toast, use_toasts},
+};
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Read,
+    Edit,
+    Compare,
+    Scan,
+}
+
+/// Days that "Later" puts it off.
+const LATER: i64 = 14;
+
+#[component]
+pub fn ProposalPart(proposal: Proposal, changed: Callback<()>) -> impl IntoView {
+    let Proposal { summary, text, html, saves, author, artifact, findings, is_blocked, decided_by, reason } = proposal;
+    let id = summary.id;
+    let is_open = matches!(summary.state, ProposalState::Open | ProposalState::Snoozed);
+    let (running, toasts) = (Running::new(), use_toasts());
+    let part = RwSignal::new(Part::Read);
+    let written = RwSignal::new(text.clone());
+    let act = move |decision: Decide, words: &'static str| {
+        running.run(decide(id, decision), move |()| {
+            toast(toasts, words);
+            changed.run(());
+        });
+    };
+    let save = move |_| {
+        running.run(edit_proposal(id, EditProposal { text: written.get_untracked(), saves }), move |()| {
+            toast(toasts, "Saved");
+            changed.run(());
+        });
+    };
+    let (found, target) = (findings.len() as i64, artifact.as_ref().map(|artifact| artifact.id));
+    let tab = move |this: Part, words: String| {
+        view! { <button type="button" role="tab" aria-selected=move || (part.get() == this).to_string() on:click=move |_| part.set(this)>{words}</button> }
+    };
+    let before = artifact.as_ref().map(|artifact| artifact.text.clone());
+    let compares = before.is_some() && is_open;
+    let state = match summary.state {
+        ProposalState::Open => ("chip warn", "Draft"),
+        ProposalState::Snoozed => ("chip line", "Later"),
+        ProposalState::Accepted => ("chip ok", "Accepted"),
+        ProposalState::Ignored => ("chip line", "Ignored"),
+    };
+    let kind = match summary.kind {
+        ProposalKind::New => "New skill",
+        ProposalKind::Improves => "Improves a skill",
+        ProposalKind::Retire => "Retires a skill",
+    };
+    let author = if author == "generator" {
+        "Written from the runs alone: every step is one of theirs".to_owned()
+    } else {
+        format!("Written by {author}")
+    };
+    let decided = decided_by.map(|person| format!("{} by {}.", state.1, person.name));
+    view! {
+        <section class="evo-draft" aria-label="Proposal">
+            <header class="row wrap gap-8">
+                <Icon name="skill"/>
+                <h2>{summary.slug.clone()}</h2>
+                <span class=state.0>{state.1}</span>
+                <span class="chip line">{kind}</span>
+            </header>
+            <div class="row wrap gap-8">
+                <span class="seg" role="tablist" aria-label="Parts of the proposal">
+                    {tab(Part::Read, "Read".to_owned())}
+                    {is_open.then(|| tab(Part::Edit, "Edit".to_owned()))}
+                    {compares.then(|| tab(Part::Compare, "Compare".to_owned()))}
+                    {tab(Part::Scan, if found > 0 { format!("Scan {found}") } else { "Scan".to_owned() })}
+                </span>
+                <span class="hint">{author}", "<Time at=summary.created_at/></span>
+            </div>
+            <div hidden=move || part.get() != Part::Read><article class="prose" inner_html=html></article></div>
+            <div hidden=move || part.get() != Part::Edit>
+                <label class="field">
+                    <span class="sr">"Text of the skill"</span>
+                    <textarea class="input code" rows="24" spellcheck="true" prop:value=move || written.get() on:input=move |event| written.set(event_target_value(&event))></textarea>
+                </label>
+                <button type="button" class="btn" class:busy=move || running.busy.get() on:click=save><Icon name="disk"/>"Save"</button>
+            </div>
+            <div hidden=move || part.get() != Part::Compare>
+                {before.map(|before| view! { <div class="diff-file">{unified_table(diff(&before, &text))}</div> })}
+            </div>
+            <div hidden=move || part.get() != Part::Scan>
+                {if findings.is_empty() {
+                    view! { <p class="row gap-4"><span class="c-ok"><Icon name="ok"/></span>"The marketplace’s rules find nothing."</p> }.into_any()
+                } else {
+                    let rows = findings
+                        .into_iter()
+                        .map(|finding| {
+                            let look = if finding.blocks { "c-bad" } else { "c-warn" };
+                            view! { <li><span class=look><Icon name="alert"/></span><div class="tx"><b>{format!("Line {}: {}", finding.line, finding.why)}</b><small>{finding.fix}</small></div></li> }
+                        })
+                        .collect_view();
+                    view! { <ul class="rows">{rows}</ul> }.into_any()
+                }}
+            </div>
+            <FieldError error=running.error/>
+            {decided.map(|words| view! { <p class="hint">{words}{reason.map(|reason| format!(" {reason}"))}</p> })}
+            {if is_open {
+                let blocked = is_blocked.then(|| view! { <p class="hint c-bad">{format!("{} has to be mended before it can be accepted.", plural(found, "finding", "findings"))}</p> });
+                let first = match target {
+                    Some(artifact_id) => view! {
+                        <button type="button" class="btn primary" disabled=is_blocked class:busy=move || running.busy.get() on:click=move |_| act(Decide::Merge { artifact_id }, "The skill has the new text")>
+                            <Icon name="merge"/>"Put into the skill"
+                        </button>
+                        <button type="button" class="btn" disabled=is_blocked on:click=move |_| act(Decide::Accept { volume_id: None }, "Accepted: the skill is committed")>"Keep as another skill"</button>
+                    }
+                        .into_any(),
+                    None => view! {
+                        <button type="button" class="btn primary" disabled=is_blocked class:busy=move || running.busy.get() on:click=move |_| act(Decide::Accept { volume_id: None }, "Accepted: the skill is committed")>
+                            <Icon name="check"/>"Accept"
+                        </button>
+                    }
+                        .into_any(),
+                };
+                view! {
+                    {blocked}
+                    <footer class="row wrap gap-8">
+                        {first}
+                        <button type="button" class="btn" on:click=move |_| act(Decide::Snooze { days: LATER }, "It comes back in two weeks")>"Later"</button>
+                        <button type="button" class="btn ghost" on:click=move |_| act(Decide::Ignore { reason: None }, "Ignored")>"Ignore"</button>
+                    </footer>
+                }
+                    .into_any()
+            } else if summary.state == ProposalState::Ignored {
+                view! { <footer class="row"><button type="button" class="btn" on:click=move |_| act(Decide::Reopen, "Open again")>"Open again"</button></footer> }.into_any()
+            } else {
+                target
+                    .map(|id| view! { <footer class="row"><a class="btn" href=format!("/artifacts/{id}")>"Open the skill"</a></footer> })
+                    .into_any()
+            }}
+        </section>
+    }
+}

@@ -1,0 +1,11 @@
+//! Traces: the records of agents' runs, from our own assistant and from outside.
+
+#[cfg(feature = "ssr")]
+pub mod http;
+pub mod model;
+#[cfg(feature = "ssr")]
+pub mod service;
+pub mod state;
+#[cfg(feature = "ssr")]
+mod store;
+pub mod ui;
