@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     if has("-reverse") {
         traces.reverse();
     }
-    let mut weights = Weights::default();
+    let mut weights = if has("-adapter") { Weights::without_adapter() } else { Weights::default() };
     for (option, weight) in
         [("-goal", &mut weights.goal), ("-inputs", &mut weights.inputs), ("-names", &mut weights.names), ("-skills", &mut weights.skills)]
     {

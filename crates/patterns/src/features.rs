@@ -31,6 +31,24 @@ pub struct Weights {
     pub cut: f32,
 }
 
+impl Weights {
+    /// Learnt on the vectors of the plain encoder: for those of any encoder but the one with [`crate::GOAL_ADAPTER`].
+    #[must_use]
+    pub fn without_adapter() -> Self {
+        Self {
+            goal: 13.1,
+            inputs: 8.8,
+            names: 5.1,
+            skills: 3.4,
+            intercept: -6.7,
+            one_without_steps: 0.4,
+            both_without_steps: 0.8,
+            cut: -2.75,
+        }
+    }
+}
+
+/// Learnt on vectors with [`crate::GOAL_ADAPTER`].
 impl Default for Weights {
     fn default() -> Self {
         Self {

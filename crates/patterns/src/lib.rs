@@ -25,8 +25,8 @@
 //! in [`Summary`] as quoted data, and what looks like an instruction ([`suspicious()`]) does not.
 
 /// Changes that make llmos-search's all-MiniLM-L6-v2 an encoder of goals ([`Embedder::adapted`](llmos_search::embed::Embedder::adapted)): paraphrases of one task
-/// come closer, the same names in other tasks go apart. Learnt on `train/`; the weights of [`Weights`] are for its vectors. The embedder's identity is
-/// another one with it, so that stored vectors are not mixed.
+/// come closer, the same names in other tasks go apart. Learnt on `train/`. [`Weights::default`] is for its vectors, [`Weights::without_adapter`] for all others. The
+/// embedder's identity is another one with it, so that stored vectors are not mixed.
 pub const GOAL_ADAPTER: &[u8] = include_bytes!("../adapter/goals.safetensors");
 
 mod align;

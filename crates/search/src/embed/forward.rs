@@ -58,9 +58,9 @@ pub struct Model {
     pub heads: usize,
     /// 8-bit rows of the vocabulary, `width` each, and their scales.
     pub words: Arc<[i8]>,
-    pub word_scales: Vec<f32>,
+    pub word_scales: Arc<[f32]>,
     /// Rows of the positions, with the type of a lone sentence added.
-    pub positions: Vec<f32>,
+    pub positions: Arc<[f32]>,
     pub embedding_norm: Norm,
     /// Shared with a model that is this one but for other layers.
     pub layers: Vec<Arc<Layer>>,
@@ -361,8 +361,8 @@ mod tests {
                 width,
                 heads: 2,
                 words: (0..WORDS * width).map(|_| (self.next() * 127.0) as i8).collect(),
-                word_scales: self.take(WORDS),
-                positions: self.take(POSITIONS * width),
+                word_scales: self.take(WORDS).into(),
+                positions: self.take(POSITIONS * width).into(),
                 embedding_norm: self.norm(width),
                 layers: vec![Arc::new(layer(self)), Arc::new(layer(self))],
                 pooling: Pooling::Mean,

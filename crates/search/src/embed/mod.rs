@@ -165,7 +165,7 @@ impl Embedder {
         if weights::source_sha256(files.weights)? != self.identity.sha256 {
             return Err(EmbedError::Weights("it is not the file that the model was loaded from".to_owned()));
         }
-        let (name, sha256) = weights::adapted_identity(files.weights, adapter)?;
+        let (name, sha256) = weights::adapted_identity(files.weights, &self.identity.sha256, adapter)?;
         let identity = Identity { name: format!("{}+{name}", self.identity.name), sha256, ..self.identity.clone() };
         let model = weights::adapt(&config, files.weights, &self.model, adapter)?;
         Ok(Self { tokenizer: Arc::clone(&self.tokenizer), model, processor: self.processor, window: self.window, identity })

@@ -100,22 +100,21 @@ pub fn load(config: &Config, bytes: &[u8], pooling: Pooling) -> Result<Model, Em
         width,
         heads: config.num_attention_heads,
         words: words.values.into(),
-        word_scales: words.scales,
-        positions,
+        word_scales: words.scales.into(),
+        positions: positions.into(),
         embedding_norm: file.norm("embeddings.LayerNorm", config)?,
         layers: (0..config.num_hidden_layers).map(|at| Ok(Arc::new(file.layer(at, config)?))).collect::<Result<_, EmbedError>>()?,
         pooling,
     })
 }
 
-/// What an adapter is called, and the digest of the model that it makes of a weights file.
-pub fn adapted_identity(bytes: &[u8], adapter: &[u8]) -> Result<(String, String), EmbedError> {
+/// What an adapter is called, and the digest of the model that it makes of a weights file, whose [`source_sha256`] is `source`.
+pub fn adapted_identity(bytes: &[u8], source: &str, adapter: &[u8]) -> Result<(String, String), EmbedError> {
     let (_, header) = SafeTensors::read_metadata(adapter).map_err(|error| EmbedError::Adapter(error.to_string()))?;
     let said = |key: &str| {
         let value = header.metadata().as_ref().and_then(|metadata| metadata.get(key)).cloned();
         value.ok_or_else(|| EmbedError::Adapter(format!("it does not say its {key}")))
     };
-    let source = source_sha256(bytes)?;
     if said(ADAPTER_BASE)? != source {
         return Err(EmbedError::Adapter("it was learnt on the weights of another model".to_owned()));
     }
@@ -156,8 +155,8 @@ pub fn adapt(config: &Config, bytes: &[u8], base: &Model, adapter: &[u8]) -> Res
     Ok(Model {
         layers: layers.collect::<Result<_, EmbedError>>()?,
         words: Arc::clone(&base.words),
-        word_scales: base.word_scales.clone(),
-        positions: base.positions.clone(),
+        word_scales: Arc::clone(&base.word_scales),
+        positions: Arc::clone(&base.positions),
         embedding_norm: base.embedding_norm.clone(),
         ..*base
     })
