@@ -169,6 +169,18 @@ fn patterns_keep_their_ids_when_they_split_and_merge() {
     assert_eq!(patterns.patterns().collect::<Vec<PatternId>>(), [a, into[0]]);
 }
 
+/// More runs of one task than a cluster keeps as neighbours.
+#[test]
+fn a_task_of_many_runs_is_one_pattern() {
+    let mut patterns = Patterns::new(2);
+    for number in 0..700 {
+        let vector = if number % 100 == 0 { [0.0, 1.0] } else { [1.0, 0.0] };
+        patterns.insert(&run(&number.to_string(), "x", &[], true), &vector).unwrap();
+    }
+    assert_eq!(patterns.pass(), []);
+    assert_eq!(patterns.patterns().map(|pattern| patterns.traces(pattern).count()).collect::<Vec<_>>(), [7, 693]);
+}
+
 #[test]
 fn what_comes_and_goes_during_a_pass_is_placed() {
     let mut patterns = Patterns::new(2);
