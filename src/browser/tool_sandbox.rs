@@ -27,8 +27,8 @@ pub struct Ran {
 pub struct RunId(u32);
 
 impl RunId {
-    #[expect(clippy::new_without_default, reason = "each is another one")]
-    pub fn new() -> Self {
+    /// Another one each time.
+    pub fn fresh() -> Self {
         static LAST: AtomicU32 = AtomicU32::new(0);
         Self(LAST.fetch_add(1, Ordering::Relaxed))
     }
@@ -39,7 +39,7 @@ impl RunId {
 /// # Errors
 /// A sentence for the person.
 pub async fn run(code: String, inputs_json: String, hosts: Vec<String>) -> Result<String, String> {
-    let ran = try_out(RunId::new(), code, inputs_json, hosts).await;
+    let ran = try_out(RunId::fresh(), code, inputs_json, hosts).await;
     match (ran.outputs, ran.error) {
         (Some(outputs), None) => Ok(outputs),
         (_, error) => Err(error.unwrap_or_else(|| "The tool ended without an answer.".to_owned())),

@@ -164,7 +164,8 @@ pub fn host(written: &str) -> Option<String> {
     let (_, last) = name.rsplit_once('.')?;
     // Browsers read a name whose last label is a number (also `0x7f`) as an address.
     let named = last.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase());
-    let own = ["localhost", "local", "internal", "home", "lan", "arpa", "onion"].contains(&last);
+    let own =
+        ["localhost", "localdomain", "local", "internal", "intranet", "private", "corp", "home", "lan", "arpa", "onion"].contains(&last);
     (name.len() <= MAX_HOST && named && !own && name.split('.').all(label)).then(|| name.to_owned())
 }
 
@@ -337,6 +338,7 @@ mod tests {
             "localhost",
             "a.localhost",
             "printer.local",
+            "wiki.corp",
             "127.0.0.1",
             "0x7f.1",
             "1.0x7f",

@@ -128,7 +128,7 @@ fn Trial(tool: Tool) -> impl IntoView {
             }
         };
         problem.set(None);
-        let id = RunId::new();
+        let id = RunId::fresh();
         running.set(Some(id));
         let answer = tool_sandbox::try_out(id, tool.code.clone(), inputs, tool.hosts.clone());
         leptos::task::spawn_local(async move {
