@@ -117,6 +117,9 @@ impl ToolInput {
     fn value(&self, written: &str) -> Value {
         match self.kind {
             None | Some(InputType::String) => written.into(),
+            // YAML writes `True`, too.
+            Some(InputType::Boolean) if written.eq_ignore_ascii_case("true") => true.into(),
+            Some(InputType::Boolean) if written.eq_ignore_ascii_case("false") => false.into(),
             Some(_) => serde_json::from_str(written).unwrap_or_else(|_| written.into()),
         }
     }
@@ -289,13 +292,13 @@ mod tests {
         assert_eq!(parameters(" [from, to, from]"), schema(json!({ "from": {}, "to": {} }), json!(["from", "to"])));
         assert_eq!(
             parameters(
-                "\n  text: string\n  tags: list\n  unit:\n    type: text\n    enum: [m, ft]\n    default: m\n  steps:\n    type: int\n    enum: [1, 2]\n  exact:\n    type: bool\n    required: false"
+                "\n  text: string\n  tags: list\n  unit:\n    type: text\n    enum: [m, ft]\n    default: m\n  steps:\n    type: int\n    enum: [1, 2]\n  exact:\n    type: bool\n    required: false\n  round:\n    type: bool\n    default: True"
             ),
             schema(
                 json!({
                     "text": { "type": "string" }, "tags": { "type": "array", "items": {} },
                     "unit": { "type": "string", "enum": ["m", "ft"], "default": "m" }, "steps": { "type": "integer", "enum": [1, 2] },
-                    "exact": { "type": "boolean" },
+                    "exact": { "type": "boolean" }, "round": { "type": "boolean", "default": true },
                 }),
                 json!(["text", "tags", "steps"])
             )

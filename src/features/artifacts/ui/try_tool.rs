@@ -27,7 +27,7 @@ pub fn TryTool(shown: Shown) -> impl IntoView {
             view! {
                 <section class="card try" aria-labelledby="try-title">
                     <header class="card-head"><h2 id="try-title">"Try it"</h2></header>
-                    <div class="card-body">{content}</div>
+                    <div class="card-body stack gap-12">{content}</div>
                 </section>
             }
         })
@@ -71,7 +71,8 @@ fn input_json(input: &ToolInput, written: &str) -> Result<Option<String>, String
     if written.is_empty() {
         return if input.required { Err(format!("Fill in {name}.")) } else { Ok(None) };
     }
-    let (Some(kind), json) = (input.kind, || tool_sandbox::json(written)) else { return Ok(Some(quoted(written))) };
+    let kind = input.kind.unwrap_or(InputType::String);
+    let json = || tool_sandbox::json(written);
     let number = |json: &String| json.starts_with(|first: char| first == '-' || first.is_ascii_digit());
     let (value, expected) = match kind {
         InputType::String => return Ok(Some(quoted(written))),
@@ -91,8 +92,8 @@ fn quoted(text: &str) -> String {
 #[component]
 fn Trial(tool: Tool) -> impl IntoView {
     let start = |input: &ToolInput| {
-        let empty = if input.kind == Some(InputType::Boolean) { "false" } else { "" };
-        RwSignal::new(input.default.clone().unwrap_or_else(|| empty.to_owned()))
+        let default = input.default.clone().unwrap_or_default();
+        RwSignal::new(if input.kind == Some(InputType::Boolean) { default.eq_ignore_ascii_case("true").to_string() } else { default })
     };
     let filled: Vec<Filled> = tool.inputs.iter().map(|input| Filled { input: input.clone(), value: start(input) }).collect();
     let problem = RwSignal::new(None::<Problem>);
