@@ -107,6 +107,10 @@ ids! {
     PatternId;
     /// A skill drafted from a pattern.
     ProposalId;
+    /// A question to the assistant.
+    RunId;
+    /// A call of a tool that the assistant wants to make.
+    CallId;
     /// A team, a user (their own workspace), a session or an artifact, as a place where people meet: the same id.
     RoomId;
 }

@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod analytics;
 pub mod artifacts;
+pub mod assistant;
 pub mod collaboration;
 pub mod comments;
 pub mod evolution;

@@ -25,6 +25,8 @@ pub enum Links {
     Any,
 }
 
+const LLM_CONTEXT: usize = 32_000;
+const LLM_CONTEXT_MIN: usize = 2_000;
 const HIDE_AFTER: usize = 3;
 const SEARCH_RATE: NonZeroU32 = NonZeroU32::new(100).unwrap();
 
@@ -67,6 +69,12 @@ pub struct Config {
     pub openai_api_key: Option<String>,
     /// What the paths of OpenAI's API are put behind: another service that speaks like it may stand there.
     pub openai_base_url: String,
+    /// The language model that answers in sessions; without one there is no assistant.
+    pub llm_model: Option<String>,
+    /// Tokens that one request to it may have.
+    pub llm_context: usize,
+    /// Times of the assistant; not configurable from outside.
+    pub assistant: AssistantTimes,
     /// Queries that one account may ask each minute.
     pub search_rate: NonZeroU32,
     /// Times of open sockets; not configurable from outside.
@@ -119,6 +127,23 @@ pub struct DeliveryTimes {
 impl Default for DeliveryTimes {
     fn default() -> Self {
         Self { gather_ms: 45_000, first_pause_ms: 30_000 }
+    }
+}
+
+/// In milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub struct AssistantTimes {
+    /// For so long the language model's service may say nothing.
+    pub idle_ms: u64,
+    /// Before the second try; later ones wait longer.
+    pub first_pause_ms: i64,
+    /// For so long a call of a tool waits for somebody.
+    pub decision_ms: u64,
+}
+
+impl Default for AssistantTimes {
+    fn default() -> Self {
+        Self { idle_ms: 90_000, first_pause_ms: 1_000, decision_ms: 15 * 60_000 }
     }
 }
 
@@ -329,6 +354,9 @@ impl Config {
             embedding_backend,
             openai_api_key: source.get("OPENAI_API_KEY")?,
             openai_base_url: source.get("OPENAI_BASE_URL")?.unwrap_or_else(|| "https://api.openai.com/v1".to_owned()),
+            llm_model: source.get("LLM_MODEL")?,
+            llm_context: source.parse("LLM_CONTEXT", "a number of tokens from 2000")?.unwrap_or(LLM_CONTEXT).max(LLM_CONTEXT_MIN),
+            assistant: AssistantTimes::default(),
             search_rate: source.parse("SEARCH_RATE", "a number of queries above 0")?.unwrap_or(SEARCH_RATE),
             sockets: SocketLimits::default(),
             market_public: source.parse("MARKETPLACE_PUBLIC", "true or false")?.unwrap_or(true),
@@ -367,10 +395,8 @@ impl Config {
 
     /// The services outside that this server uses on behalf of teams.
     pub fn key_providers(&self) -> Vec<KeyProvider> {
-        match self.embedding_backend {
-            EmbeddingBackend::Local => Vec::new(),
-            EmbeddingBackend::OpenAi => vec![KeyProvider::OpenAi],
-        }
+        let is_used = self.embedding_backend == EmbeddingBackend::OpenAi || self.llm_model.is_some();
+        if is_used { vec![KeyProvider::OpenAi] } else { Vec::new() }
     }
 
     /// The address to put into links.

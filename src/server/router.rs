@@ -22,7 +22,7 @@ use super::{assets, context::Ctx, docs, drain, idempotency, middleware, pages, s
 use crate::{
     error::{AppError, ErrorCode},
     features::{
-        accounts, artifacts, collaboration, comments, evolution, git, jobs, marketplace, notifications, search, sessions, tasks, traces,
+        accounts, artifacts, assistant, collaboration, comments, evolution, git, jobs, marketplace, notifications, search, sessions, tasks, traces,
         volumes, webhooks,
     },
 };
@@ -44,6 +44,7 @@ fn api_v1() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .merge(accounts::http::routes())
         .merge(artifacts::http::routes())
+        .merge(assistant::http::routes())
         .merge(collaboration::http::routes())
         .merge(comments::http::routes())
         .merge(evolution::http::routes())

@@ -17,6 +17,7 @@ use crate::features::{
         markdown::Renderer,
         service::{LibraryIndex, Visits},
     },
+    assistant::service::Answers,
     collaboration::service::{Rooms, documents::Documents},
     evolution::service::Engines,
     git::service::Clones,
@@ -58,6 +59,8 @@ pub struct Inner {
     pub visits: Visits,
     pub limits: Limits,
     pub actors: ActorCache,
+    /// Answers of the assistant on their way.
+    pub answers: Answers,
     /// Patterns of traces, in memory.
     pub engines: Engines,
     /// Who is connected, and what is told to them.
@@ -115,6 +118,7 @@ impl AppState {
             search: SearchIndex::default(),
             search_model: search::service::Model::new(&config, &http),
             engines: Engines::default(),
+            answers: Answers::default(),
             usage: Later::default(),
             search_limit: SearchLimit::new(config.search_rate),
             visits: Visits::new(),

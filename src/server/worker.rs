@@ -6,7 +6,7 @@ use super::{context::Ctx, idempotency, state::AppState, sweep};
 use crate::{
     error::{AppError, AppResult},
     features::{
-        accounts, analytics, artifacts, collaboration, evolution, git,
+        accounts, analytics, artifacts, assistant, collaboration, evolution, git,
         jobs::{
             self, Job,
             service::{Kind, Outcome, Schedule},
@@ -26,6 +26,8 @@ const fn kind(name: &'static str, at_once: usize, minutes: u64) -> Kind {
 /// What is run, how many of it at once, and how many minutes one may take.
 const KINDS: &[Kind] = &[
     kind(volumes::jobs::IMPORT, 2, 60),
+    // They mostly wait, for a model and for people.
+    kind(assistant::jobs::ANSWER, 16, 60),
     kind(search::jobs::INDEX, 2, 30),
     kind(search::jobs::REINDEX, 1, 24 * 60),
     kind(marketplace::service::CHECK, 2, 10),
@@ -70,6 +72,7 @@ fn run(ctx: Ctx, job: Job) -> Pin<Box<dyn Future<Output = Outcome> + Send>> {
     Box::pin(async move {
         match job.kind.as_str() {
             volumes::jobs::IMPORT => volumes::jobs::import(&ctx, &job).await,
+            assistant::jobs::ANSWER => assistant::jobs::answer(&ctx, &job).await,
             search::jobs::INDEX => search::jobs::index(&ctx, &job).await,
             search::jobs::REINDEX => search::jobs::reindex(&ctx, &job).await,
             marketplace::service::DISABLE => marketplace::service::disable_copies(&ctx, &job).await,

@@ -51,7 +51,8 @@ fn sql_is_only_in_stores_and_the_server_core() {
 }
 
 /// Which feature writes a table. Others may join it to read, and ask that feature's service to write.
-const WRITERS: [(&str, &[&str]); 17] = [
+const WRITERS: [(&str, &[&str]); 18] = [
+    ("assistant", &["assistant_runs", "assistant_choices", "assistant_grants"]),
     (
         "accounts",
         &[

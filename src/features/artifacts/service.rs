@@ -40,7 +40,7 @@ pub use folders::{
     with_text,
 };
 pub use following::{follow_with_drafts, keep_for_merge, revision_of_tree, waiting_for_merge};
-pub use heads::{ChangedHead, Head, bodies, bodies_of, heads_of, heads_since};
+pub use heads::{ChangedHead, Head, bodies, bodies_of, heads_of, heads_since, texts_of};
 pub use history::{changes_of_commit, diff_revisions, list_history, restore_revision};
 pub use home::{home, own_favourites, set_favourite};
 pub use importing::{Known, Staged, Staging, stage_import, volume_places};

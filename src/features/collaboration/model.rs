@@ -197,6 +197,14 @@ pub enum RoomEvent {
         subject_id: String,
         thread_id: String,
     },
+    /// The assistant says something in a session. Only from the server; its answer comes as a message when it is whole.
+    AssistantDelta {
+        session_id: String,
+        run_id: String,
+        /// How many bytes were said before this. Whoever has not that many reads what was said so far.
+        from: u64,
+        text: String,
+    },
     /// Something for one account; sent to its own workspace. Only from the server.
     Notification {
         unread: i64,
@@ -308,6 +316,7 @@ impl RoomEvent {
         match self {
             Self::CursorMove { .. } => Some("cursor_move"),
             Self::Typing { .. } => Some("typing"),
+            Self::AssistantDelta { .. } => Some("assistant_delta"),
             _ => None,
         }
     }
@@ -319,6 +328,7 @@ impl RoomEvent {
             Self::UserJoined { .. }
                 | Self::UserLeft {}
                 | Self::Message { .. }
+                | Self::AssistantDelta { .. }
                 | Self::Comment { .. }
                 | Self::Notification { .. }
                 | Self::Quarantine { .. }

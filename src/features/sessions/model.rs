@@ -8,7 +8,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    features::{accounts::model::Person, artifacts::model::Kind, collaboration::model::RoomUser},
+    features::{accounts::model::Person, artifacts::model::Kind, assistant::model::Answered, collaboration::model::RoomUser},
     ids::{ArtifactId, AttachmentId, CommitId, EntryId, SessionId, TeamId, VolumeId},
     ui::count,
 };
@@ -211,6 +211,9 @@ pub enum EntryKind {
         attachments: Vec<Attachment>,
         /// The artifacts that it names with `@slug`.
         artifacts: Vec<SessionArtifact>,
+        /// Of an answer of the assistant: what it was made with.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        answered: Option<Answered>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         edited_at: Option<i64>,
         #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -25,10 +25,10 @@ pub use export::{SessionExport, export_session, own_sessions};
 pub use importing::{ImportedFile, import_session};
 pub use lifecycle::{
     archive_session, create_session, delete_private_sessions, delete_session, empty_old_trash, erase_sessions_of_team, forget_volume,
-    join_session, mark_read, rename_session, unarchive_session, undelete_session,
+    join_session, keep_open, mark_read, rename_session, unarchive_session, undelete_session,
 };
 pub use list::{list_sessions, titles};
-pub use live::{announce_entry, artifacts_changed, here};
-pub use messages::{clean_text, delete_message, edit_message, send_message};
-pub use naming::{Resolved, resolve};
+pub use live::{announce, announce_entry, announce_update, artifacts_changed, here};
+pub use messages::{clean_text, delete_message, edit_message, send_message, write_answer};
+pub use naming::{Resolved, assistant_id, plain, resolve, scope, session_artifacts as artifacts_of};
 pub use texts::{SessionScope, SessionText, all_scopes, changed_since, readable_scopes, texts_of};

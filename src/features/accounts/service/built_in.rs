@@ -4,7 +4,7 @@
 use crate::{
     error::AppResult,
     features::accounts::{
-        model::UserKind,
+        model::{Person, UserKind},
         store::{self, users::NewAccount},
     },
     ids::{TeamId, UserId},
@@ -17,6 +17,8 @@ use crate::{
 const NAME: &str = "LLMos-Lite";
 const GITHUB: &str = "GitHub";
 const GITHUB_USER: &str = "00000000-0000-7000-8000-000000000003";
+const ASSISTANT: &str = "Assistant";
+const ASSISTANT_USER: u128 = 0x0000_0000_0000_7000_8000_0000_0000_0004;
 
 /// Makes the account unless it is there.
 pub async fn ensure_built_in_author(tx: &mut Tx, id: UserId, now: i64) -> AppResult<()> {
@@ -54,11 +56,26 @@ pub async fn acting_at_github(ctx: &Ctx, team: Option<TeamId>, github_id: Option
     {
         return Ok(Ctx::internal(ctx.state.clone(), Some(Actor::member(account.person()?, Via::Operator))));
     }
-    let id: UserId = parse_id(GITHUB_USER)?;
-    if store::users::by_id(pool, id).await?.is_none() {
+    acting_as(ctx, parse_id(GITHUB_USER)?, GITHUB).await
+}
+
+/// The context of one of these accounts, which is made when it is needed for the first time.
+async fn acting_as(ctx: &Ctx, id: UserId, name: &str) -> AppResult<Ctx> {
+    if store::users::by_id(ctx.db().read(), id).await?.is_none() {
         let mut tx = ctx.db().write_tx().await?;
-        ensure(&mut tx, id, GITHUB, ctx.now()).await?;
+        ensure(&mut tx, id, name, ctx.now()).await?;
         tx.commit().await?;
     }
     super::acting_for(ctx, id, Via::Operator).await
+}
+
+/// The account that answers in sessions, as people see it.
+pub fn assistant() -> Person {
+    Person { id: UserId::from_bits(ASSISTANT_USER), name: ASSISTANT.to_owned(), kind: UserKind::Agent, color: 1, avatar: None }
+}
+
+/// The context in which the assistant answers. It is who did it, and allows nothing by that.
+pub async fn acting_as_assistant(ctx: &Ctx) -> AppResult<Ctx> {
+    let Person { id, name, .. } = assistant();
+    acting_as(ctx, id, &name).await
 }

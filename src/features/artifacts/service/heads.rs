@@ -93,6 +93,12 @@ pub async fn bodies_of(ctx: &Ctx, ids: &[ArtifactId]) -> AppResult<HashMap<Artif
     Ok(bodies)
 }
 
+/// The texts of the heads of these artifacts, with their frontmatter.
+pub async fn texts_of(ctx: &Ctx, ids: &[ArtifactId]) -> AppResult<HashMap<ArtifactId, String>> {
+    let rows = store::head_contents(ctx.db().read(), ids).await?;
+    rows.into_iter().map(|(id, bytes)| Ok((parse_id(&id)?, Document::decode(&bytes).text))).collect()
+}
+
 fn body_of(bytes: &[u8]) -> String {
     let decoded = Document::decode(bytes);
     Document::parse(&decoded.text).body.to_owned()

@@ -13,6 +13,7 @@ use crate::{
     error::{AppError, AppResult},
     features::{
         artifacts::markdown::message_to_html,
+        assistant::model::Answered,
         comments,
         sessions::{
             model::{Attachment, Entry, EntryKind, EntryPage, EntryQuery, Imported, PAGE, PAGE_MAX, SessionArtifact},
@@ -37,6 +38,9 @@ pub struct EntryData {
     pub commit: Option<CommitData>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub imported: Option<Imported>,
+    /// Of an answer of the assistant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answered: Option<Answered>,
     /// What else an imported file says of it.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub extra: Map<String, Value>,
@@ -133,6 +137,7 @@ async fn entry(row: EntryRow, attachments: Vec<Attachment>) -> AppResult<Entry> 
             text: row.text,
             attachments,
             artifacts: data.artifacts,
+            answered: data.answered,
             edited_at: row.edited_at,
             deleted_at: row.deleted_at,
         },

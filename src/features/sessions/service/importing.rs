@@ -300,6 +300,7 @@ fn data_of(message: &FileMessage, names: &Names) -> EntryData {
     EntryData {
         artifacts: names.of_message(message),
         commit: None,
+        answered: None,
         imported: Some(Imported { author: author.chars().filter(|c| !c.is_control()).take(80).collect(), time: clock }),
         extra,
     }

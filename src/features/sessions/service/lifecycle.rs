@@ -230,6 +230,11 @@ pub async fn next_numbers(tx: &mut Tx, id: SessionId, count: i64, now: i64) -> A
     store::advance(tx, id, count, now).await?.ok_or_else(archived)
 }
 
+/// Refuses what is to be written into a session that is archived or gone, and keeps it as it is until the transaction ends.
+pub async fn keep_open(ctx: &Ctx, tx: &mut Tx, id: SessionId) -> AppResult<()> {
+    next_numbers(tx, id, 0, ctx.now()).await.map(drop)
+}
+
 /// An account is deleted: its private sessions go into the trash, and out of it in 30 days.
 pub async fn delete_private_sessions(tx: &mut Tx, owner: UserId, now: i64) -> AppResult<()> {
     store::delete_private_of(tx, owner, now).await

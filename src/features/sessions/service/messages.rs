@@ -13,15 +13,19 @@ use crate::{
     features::{
         accounts::Action,
         analytics::service::{Event, record},
+        assistant::{self, model::Answered},
         marketplace, notifications,
         sessions::{
             model::{ATTACHMENTS_MAX, CreateMessage, Entry, SessionArtifact, SessionStatus, UpdateMessage, length_problem},
             store::{self, EntryRow, NewEntry},
         },
     },
-    ids::{ArtifactId, EntryId, SessionId, UserId},
+    ids::{ArtifactId, EntryId, RunId, SessionId, UserId},
     server::{context::Ctx, db::Tx},
 };
+
+/// Characters of an answer of the assistant: more than a person may write at once.
+const ANSWER_MAX: usize = 200_000;
 
 /// A text without what no page can show.
 pub fn clean_text(text: &str) -> String {
@@ -94,11 +98,17 @@ pub async fn send_message(ctx: &Ctx, session: SessionId, input: CreateMessage) -
     let mentioned = others(&resolved, actor);
     marketplace::service::note_uses(&mut tx, actor, &named(&resolved), now).await?;
     notify_mentioned(ctx, &mut tx, &access, (id, number), &resolved.text, &mentioned).await?;
+    if resolved.asks {
+        assistant::service::ask_in(ctx, &mut tx, &access, id, RunId::generate()).await?;
+    }
     record(ctx, &mut tx, Event::new("session.message_sent").team(access.team).subject(session)).await?;
     tx.commit().await?;
     (number..=last).for_each(|number| announce_entry(ctx, session, number));
     if last > number {
         announce_update(ctx, session, "artifacts");
+    }
+    if resolved.asks {
+        assistant::service::asked(ctx, session);
     }
     notifications::service::tell(ctx, &mentioned).await;
     read_back(ctx, id).await
@@ -194,6 +204,28 @@ pub async fn delete_message(ctx: &Ctx, session: SessionId, id: EntryId) -> AppRe
     tx.commit().await?;
     announce_entry(ctx, session, row.number);
     notifications::service::tell(ctx, &told).await;
+    Ok(())
+}
+
+/// Puts an answer of the assistant into the timeline, in whose name `ctx` is. The same id again changes nothing.
+pub async fn write_answer(ctx: &Ctx, access: &SessionAccess, id: EntryId, text: &str, answered: Answered) -> AppResult<()> {
+    let (session, now) = (access.id, ctx.now());
+    let text: String = clean_text(text).chars().take(ANSWER_MAX).collect();
+    let html = rendered(&text).await?;
+    let data = EntryData { answered: Some(answered), ..EntryData::default() }.json()?;
+    let mut tx = ctx.db().write_tx().await?;
+    if store::entry(&mut *tx, id).await?.is_some() {
+        return Ok(());
+    }
+    let number = next_numbers(&mut tx, session, 1, now).await?;
+    store::count_change(&mut tx, session).await?;
+    let author = ctx.actor()?.id();
+    let new =
+        NewEntry { id, session, number, kind: "message", author, text: &text, html: &html, rendering: RENDERING, data, created_at: now };
+    store::insert_entries(&mut tx, &[new]).await?;
+    record(ctx, &mut tx, Event::new("assistant.answered").team(access.team).subject(session)).await?;
+    tx.commit().await?;
+    announce_entry(ctx, session, number);
     Ok(())
 }
 

@@ -7,6 +7,7 @@ use crate::{
     features::{
         accounts::{self, model::Person},
         artifacts::service::{self as artifacts, Named},
+        assistant,
         sessions::{
             model::{
                 SessionArtifact,
@@ -24,6 +25,8 @@ use crate::{
 pub struct Resolved {
     pub text: String,
     pub people: Vec<UserId>,
+    /// Whether the assistant is named, which is none of the people.
+    pub asks: bool,
     pub artifacts: Vec<SessionArtifact>,
 }
 
@@ -36,19 +39,49 @@ pub async fn scope(ctx: &Ctx, team: Option<TeamId>) -> AppResult<Vec<VolumeAcces
     Ok(volumes)
 }
 
-/// Who may be mentioned: the members of the team, or the caller alone.
+/// Who may be mentioned: the members of the team, or the caller alone; and the assistant, where it answers.
 pub async fn people(ctx: &Ctx, team: Option<TeamId>) -> AppResult<Vec<Person>> {
-    match team {
-        Some(team) => Ok(accounts::service::list_members(ctx, team).await?.into_iter().map(|member| member.person).collect()),
-        None => Ok(vec![ctx.actor()?.person.clone()]),
+    let mut people: Vec<Person> = match team {
+        Some(team) => accounts::service::list_members(ctx, team).await?.into_iter().map(|member| member.person).collect(),
+        None => vec![ctx.actor()?.person.clone()],
+    };
+    // Somebody of the team who has its name comes first.
+    if let Some(person) = assistant::service::person(ctx, team).await?
+        && !people.iter().any(|member| handle(&member.name) == handle(&person.name))
+    {
+        people.push(person);
     }
+    Ok(people)
+}
+
+/// The account that answers as the assistant.
+pub fn assistant_id() -> UserId {
+    accounts::service::assistant().id
+}
+
+/// A text as somebody reads it, without the addresses of what it names and without the name of the assistant that it asks.
+pub fn plain(text: &str) -> String {
+    let assistant = assistant_id();
+    let shown = |range: &std::ops::Range<usize>| text[range.clone()].trim_start_matches('[').split("](").next().unwrap_or_default().to_owned();
+    let written: Vec<_> = scan(text)
+        .into_iter()
+        .filter_map(|(range, reference)| match reference {
+            Reference::Person(id) if id == assistant => Some((range, Some(String::new()))),
+            Reference::Person(_) | Reference::Artifact(_) => {
+                let name = shown(&range);
+                Some((range, Some(name)))
+            }
+            Reference::Bare(_) => None,
+        })
+        .collect();
+    rewrite(text, &written).trim().trim_start_matches([',', ':']).trim_start().to_owned()
 }
 
 /// The text with the names in it as links.
 pub async fn resolve(ctx: &Ctx, team: Option<TeamId>, text: &str) -> AppResult<Resolved> {
     let found = scan(text);
     if found.is_empty() {
-        return Ok(Resolved { text: text.to_owned(), people: Vec::new(), artifacts: Vec::new() });
+        return Ok(Resolved { text: text.to_owned(), people: Vec::new(), asks: false, artifacts: Vec::new() });
     }
     let members = people(ctx, team).await?;
     let mut handles: HashMap<String, Option<UserId>> = HashMap::new();
@@ -73,7 +106,7 @@ pub async fn resolve(ctx: &Ctx, team: Option<TeamId>, text: &str) -> AppResult<R
         .collect();
     let by_id = artifacts::named(ctx, &ids).await?;
 
-    let mut resolved = Resolved { text: String::new(), people: Vec::new(), artifacts: Vec::new() };
+    let mut resolved = Resolved { text: String::new(), people: Vec::new(), asks: false, artifacts: Vec::new() };
     let mut written = Vec::with_capacity(found.len());
     for (range, reference) in found {
         let (link, artifact, person) = match &reference {
@@ -94,10 +127,10 @@ pub async fn resolve(ctx: &Ctx, team: Option<TeamId>, text: &str) -> AppResult<R
         {
             resolved.artifacts.push(as_shown(named));
         }
-        if let Some(person) = person
-            && !resolved.people.contains(&person.id)
-        {
-            resolved.people.push(person.id);
+        match person {
+            Some(person) if person.id == assistant_id() => resolved.asks = true,
+            Some(person) if !resolved.people.contains(&person.id) => resolved.people.push(person.id),
+            _ => {}
         }
     }
     resolved.text = rewrite(text, &written);

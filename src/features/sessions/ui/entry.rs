@@ -152,7 +152,7 @@ fn ArtifactLink(artifact: SessionArtifact, context: EntryContext) -> impl IntoVi
 
 #[component]
 fn Message(entry: Arc<Entry>, compact: bool, context: EntryContext) -> impl IntoView {
-    let EntryKind::Message { text, html, attachments, artifacts, edited_at, deleted_at } = &entry.what else { return ().into_any() };
+    let EntryKind::Message { text, html, attachments, artifacts, answered, edited_at, deleted_at } = &entry.what else { return ().into_any() };
     let agent = entry.imported.is_none() && entry.author.kind == UserKind::Agent;
     let deleted = deleted_at.is_some();
     let mine = !deleted && context.me.with_value(|me| *me == entry.author.id.to_string());

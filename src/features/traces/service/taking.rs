@@ -103,6 +103,14 @@ pub async fn take(ctx: &Ctx, arrival: &Arrival, mut traces: Vec<Trace>, taken: &
     Ok(())
 }
 
+/// Keeps one trace of our own, and says where it is.
+pub async fn keep(ctx: &Ctx, arrival: &Arrival, trace: Trace) -> AppResult<TraceId> {
+    let source_id = trace.id.clone();
+    take(ctx, arrival, vec![trace], &mut Taken::default()).await?;
+    let row = store::by_source(ctx.db().read(), arrival.place, &[&source_id]).await?.pop();
+    row.ok_or_else(|| AppError::not_found("trace"))?.id()
+}
+
 /// Days for which the spans of a run are kept apart: what comes later than that is not waited for.
 const RUN_DAYS: i64 = 2;
 
