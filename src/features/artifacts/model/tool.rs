@@ -1,5 +1,6 @@
 //! What runs of a tool: its code block, its inputs, the hosts it declares.
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -17,7 +18,8 @@ pub const MAX_CODE: usize = 256 * 1024;
 const MAX_INPUTS: usize = 64;
 
 /// A tool's code and what it declares.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct Tool {
     /// Empty if the frontmatter has none.
     pub name: String,
@@ -28,7 +30,7 @@ pub struct Tool {
     pub code: String,
     /// Whether it runs in the browser of the person who allows it: JavaScript with a `main`. Anything else is shown.
     pub runs: bool,
-    pub inputs: Vec<Input>,
+    pub inputs: Vec<ToolInput>,
     /// What it may reach.
     pub hosts: Vec<String>,
     /// Declared, but not to be reached from here: wildcards, addresses, or too many.
@@ -36,11 +38,12 @@ pub struct Tool {
 }
 
 /// One member of the object that `main` gets.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Input {
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ToolInput {
     pub name: String,
     /// None if any value will do.
-    pub kind: Option<Type>,
+    pub kind: Option<InputType>,
     pub description: Option<String>,
     /// The only values that it takes, as written; any if empty.
     pub choices: Vec<String>,
@@ -50,8 +53,9 @@ pub struct Input {
 }
 
 /// The types of JSON schema.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Type {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum InputType {
     String,
     Number,
     Integer,
@@ -88,12 +92,12 @@ impl Tool {
     }
 }
 
-impl Input {
+impl ToolInput {
     fn schema(&self) -> Value {
         let mut schema = Map::new();
         if let Some(kind) = self.kind {
             schema.insert("type".into(), kind.name().into());
-            if kind == Type::Array {
+            if kind == InputType::Array {
                 schema.insert("items".into(), json!({}));
             }
         }
@@ -112,13 +116,16 @@ impl Input {
     /// A scalar of the frontmatter as a value of its type; text where it is none.
     fn value(&self, written: &str) -> Value {
         match self.kind {
-            None | Some(Type::String) => written.into(),
+            None | Some(InputType::String) => written.into(),
+            // YAML writes `True`, too.
+            Some(InputType::Boolean) if written.eq_ignore_ascii_case("true") => true.into(),
+            Some(InputType::Boolean) if written.eq_ignore_ascii_case("false") => false.into(),
             Some(_) => serde_json::from_str(written).unwrap_or_else(|_| written.into()),
         }
     }
 }
 
-impl Type {
+impl InputType {
     /// By its name in JSON schema or another usual one.
     fn named(name: &str) -> Option<Self> {
         Some(match name.trim().to_ascii_lowercase().as_str() {
@@ -160,7 +167,8 @@ pub fn host(written: &str) -> Option<String> {
     let (_, last) = name.rsplit_once('.')?;
     // Browsers read a name whose last label is a number (also `0x7f`) as an address.
     let named = last.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase());
-    let own = ["localhost", "local", "internal", "home", "lan", "arpa", "onion"].contains(&last);
+    let own =
+        ["localhost", "localdomain", "local", "internal", "intranet", "private", "corp", "home", "lan", "arpa", "onion"].contains(&last);
     (name.len() <= MAX_HOST && named && !own && name.split('.').all(label)).then(|| name.to_owned())
 }
 
@@ -212,7 +220,7 @@ fn blocks(body: &str) -> Vec<(String, String)> {
 }
 
 /// A list of mappings with a `name`, a list of names, or a mapping of names to types or mappings.
-fn inputs(declared: Option<&Node>) -> Vec<Input> {
+fn inputs(declared: Option<&Node>) -> Vec<ToolInput> {
     let fields: Vec<(String, &Node)> = match declared {
         Some(Node::Map(pairs)) => pairs.iter().map(|(name, node)| (name.clone(), node)).collect(),
         Some(Node::List(items)) => items
@@ -224,7 +232,7 @@ fn inputs(declared: Option<&Node>) -> Vec<Input> {
             .collect(),
         _ => Vec::new(),
     };
-    let mut inputs: Vec<Input> = Vec::new();
+    let mut inputs: Vec<ToolInput> = Vec::new();
     for (name, node) in fields {
         if inputs.len() < MAX_INPUTS && inputs.iter().all(|known| known.name != name) {
             inputs.push(input(name, node));
@@ -233,7 +241,7 @@ fn inputs(declared: Option<&Node>) -> Vec<Input> {
     inputs
 }
 
-fn input(name: String, node: &Node) -> Input {
+fn input(name: String, node: &Node) -> ToolInput {
     let text = |key: &str| node.get(key).and_then(Node::text);
     let kind = match node {
         Node::Map(_) => text("type"),
@@ -241,9 +249,9 @@ fn input(name: String, node: &Node) -> Input {
     };
     let default = text("default");
     let optional = default.is_some() || text("required").as_deref() == Some("false") || text("optional").as_deref() == Some("true");
-    Input {
+    ToolInput {
         name,
-        kind: kind.as_deref().and_then(Type::named),
+        kind: kind.as_deref().and_then(InputType::named),
         description: text("description"),
         choices: node.get("enum").map(Node::list).unwrap_or_default(),
         default,
@@ -284,13 +292,13 @@ mod tests {
         assert_eq!(parameters(" [from, to, from]"), schema(json!({ "from": {}, "to": {} }), json!(["from", "to"])));
         assert_eq!(
             parameters(
-                "\n  text: string\n  tags: list\n  unit:\n    type: text\n    enum: [m, ft]\n    default: m\n  steps:\n    type: int\n    enum: [1, 2]\n  exact:\n    type: bool\n    required: false"
+                "\n  text: string\n  tags: list\n  unit:\n    type: text\n    enum: [m, ft]\n    default: m\n  steps:\n    type: int\n    enum: [1, 2]\n  exact:\n    type: bool\n    required: false\n  round:\n    type: bool\n    default: True"
             ),
             schema(
                 json!({
                     "text": { "type": "string" }, "tags": { "type": "array", "items": {} },
                     "unit": { "type": "string", "enum": ["m", "ft"], "default": "m" }, "steps": { "type": "integer", "enum": [1, 2] },
-                    "exact": { "type": "boolean" },
+                    "exact": { "type": "boolean" }, "round": { "type": "boolean", "default": true },
                 }),
                 json!(["text", "tags", "steps"])
             )
@@ -333,6 +341,7 @@ mod tests {
             "localhost",
             "a.localhost",
             "printer.local",
+            "wiki.corp",
             "127.0.0.1",
             "0x7f.1",
             "1.0x7f",

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ArtifactSummary, Kind, diff::Diff, merge::Merge, validate::Hint};
+use super::{ArtifactSummary, Kind, diff::Diff, merge::Merge, tool::Tool, validate::Hint};
 use crate::{
     features::{
         accounts::model::{Person, Role},
@@ -50,6 +50,8 @@ pub struct ArtifactDetail {
     pub favourite: bool,
     /// The same kind and id in other volumes that the caller sees.
     pub siblings: Vec<Sibling>,
+    /// Of a tool: its code and what it declares. None if there is no code, and none in the trash or in quarantine: there it is not to run.
+    pub tool: Option<Tool>,
     pub created_at: i64,
 }
 

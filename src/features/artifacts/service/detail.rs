@@ -9,7 +9,7 @@ use crate::{
         accounts::Action,
         analytics::service::{Event, record},
         artifacts::{
-            model::{ArtifactDetail, DraftInfo, FileEntry, Kind, Previewed, Sibling, diff, document::Document},
+            model::{ArtifactDetail, DraftInfo, FileEntry, Kind, Previewed, Sibling, diff, document::Document, tool::Tool},
             store::{self, RevisionRow},
         },
         volumes,
@@ -54,6 +54,8 @@ pub async fn get_artifact(ctx: &Ctx, id: ArtifactId, revision: Option<RevisionId
         summary.overrides = siblings.iter().map(|sibling| sibling.volume_kind).filter(|kind| *kind < own).max();
         summary.hidden_by = siblings.iter().map(|sibling| sibling.volume_kind).filter(|kind| *kind > own).max();
     }
+    let usable = kind == Kind::Tool && summary.deleted_at.is_none() && summary.disabled.is_empty();
+    let tool = usable.then(|| Tool::read(&text)).flatten();
     note_visit(ctx, id);
     Ok(ArtifactDetail {
         summary,
@@ -73,6 +75,7 @@ pub async fn get_artifact(ctx: &Ctx, id: ArtifactId, revision: Option<RevisionId
         draft,
         favourite,
         siblings,
+        tool,
         created_at,
     })
 }

@@ -20,6 +20,7 @@ mod merge;
 mod new;
 mod parts;
 mod read;
+mod try_tool;
 
 pub use artifact::ArtifactPane;
 pub use beside::ArtifactBeside;

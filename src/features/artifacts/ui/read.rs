@@ -6,6 +6,7 @@ use super::{
     artifact::Shown,
     frontmatter::FrontmatterForm,
     parts::{artifact_address, owner_words},
+    try_tool::TryTool,
 };
 use crate::{
     browser::page,
@@ -39,6 +40,7 @@ pub fn ReadTab(shown: Shown) -> impl IntoView {
                             view! { <div class="prose" inner_html=html.get()></div> }.into_any()
                         }
                     }}
+                    <TryTool shown=shown/>
                 </article>
                 <Meta shown=shown/>
             </div>
