@@ -124,7 +124,7 @@ const WRITERS: [(&str, &[&str]); 17] = [
             "marketplace_events",
         ],
     ),
-    ("webhooks", &["deliveries", "delivery_payloads", "webhook_secrets", "webhook_networks", "webhook_checks"]),
+    ("webhooks", &["deliveries", "delivery_payloads", "delivery_pulls", "webhook_secrets", "webhook_networks", "webhook_checks"]),
     ("server", &["idempotency_keys"]),
 ];
 

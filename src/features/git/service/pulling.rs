@@ -41,6 +41,7 @@ use crate::{
             model::{ImportItem, ImportOutcome},
             service::Appended,
         },
+        webhooks,
     },
     ids::{ArtifactId, CommitId},
     server::{context::Ctx, error::internal},
@@ -53,8 +54,13 @@ const TRIES: usize = 3;
 /// Brings a volume up to its repository. None: there was nothing new.
 pub async fn pull(ctx: &Ctx, job: &Job, payload: &SyncPayload) -> AppResult<Option<PullReport>> {
     let work = begin(ctx, payload.volume).await?;
+    let pushes = webhooks::service::pushes_awaiting(ctx, payload.volume).await?;
     let at = work.remote.advertised(Service::UploadPack).await?;
-    pull_in(&work, &at, job, payload.commit).await
+    let report = pull_in(&work, &at, job, payload.commit).await?;
+    // What comes with the link itself nobody pushed.
+    let announced = last_of(&work).is_some() && report.as_ref().is_some_and(|report| report.commit_id.is_some());
+    webhooks::service::pushes_pulled(ctx, payload.volume, &pushes, announced).await?;
+    Ok(report)
 }
 
 /// The head of the linked branch; none when the repository is empty.
