@@ -21,6 +21,7 @@ mod faults;
 mod fuzz;
 mod git;
 mod github_events;
+mod github_kills;
 mod idempotency;
 mod import;
 mod jobs;
