@@ -25,6 +25,7 @@ mod github_kills;
 mod idempotency;
 mod import;
 mod jobs;
+mod mail_tls;
 mod market_checks;
 mod market_faults;
 mod market_http;
