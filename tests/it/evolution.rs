@@ -79,7 +79,7 @@ async fn evolution(client: &Client, team: &str) -> Value {
 }
 
 /// The page once it is so, within a minute.
-async fn until(client: &Client, team: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+pub async fn until(client: &Client, team: &str, is_so: impl Fn(&Value) -> bool) -> Value {
     for _ in 0..600 {
         let page = evolution(client, team).await;
         if is_so(&page) {
@@ -98,7 +98,7 @@ fn grouped(page: &Value) -> bool {
 }
 
 /// With the model that `scripts/setup` fetches.
-fn with_model(config: &mut llmos_lite::server::config::Config) {
+pub fn with_model(config: &mut llmos_lite::server::config::Config) {
     if let Some(folder) = model() {
         config.embedding_model_dir = folder;
     }
