@@ -1,15 +1,18 @@
 // A volume in step with a repository: linked, pushed to, edited here, and told of in the open browsers of the team.
-import { ADMIN, api, checkAccessible, createTeam, expect, ready, test, watch, write } from "../fixtures/index.js";
+import { ADMIN, api, checkAccessible, createTeam, expect, joinTeam, openAccount, ready, test, watch, write } from "../fixtures/index.js";
+import { approveAndSign, becomePublisher, publish } from "../fixtures/market.js";
 import { Repository, deliver } from "../fixtures/repository.js";
 import { Server } from "../fixtures/server.js";
 
 const SECRET = "lantern wick harbor pilot";
 const TEXT = (line: string) => `---\nname: harbor-lights\ndescription: When the lights are lit.\n---\n\n# Lights\n\n${line}\n`;
 
-test("what is pushed is here at once, and what is committed here is in the repository", async ({ browser, problems }) => {
+test("what is pushed is here at once, what is committed here is in the repository, and what is released there is in the marketplace", async ({ browser, problems }) => {
   test.slow();
   const repository = await Repository.start();
-  const server = await Server.start({ GITHUB_WEBHOOK_SECRET: SECRET, WEBHOOK_ALLOW_LIST: "off", GIT_PRIVATE: "true" });
+  const settings = { GITHUB_WEBHOOK_SECRET: SECRET, WEBHOOK_ALLOW_LIST: "off", GIT_PRIVATE: "true", MARKETPLACE_CHECK_LINKS: "false" };
+  const server = await Server.start(settings);
+  const author = await browser.newContext({ baseURL: `http://${server.address}` });
   const context = await browser.newContext({ baseURL: `http://${server.address}` });
   const pushed = (sha: string) => ({
     ref: "refs/heads/main",
@@ -94,7 +97,35 @@ test("what is pushed is here at once, and what is committed here is in the repos
     await secrets.getByRole("button", { name: "Remove the secret of harbor/skills" }).click();
     await expect(secrets.getByText("None yet")).toBeVisible();
     expect(await deliver(server.address, "a secret of its own", "push", pushed(sha))).toBe(401);
+
+    // A colleague has published it; a release at GitHub is its next version, once she has signed it.
+    await openAccount(author.request, context.request, "Ines Lindqvist");
+    await joinTeam(context.request, author.request, team, "maintainer");
+    const ines = await becomePublisher(author.request);
+    const source = { team: team.id, repository: repository.url.replace("http:", "https:") };
+    await publish(ines, context.request, { slug: "harbor-lights", name: "Harbor lights", version: "1.0.0", ...source });
+    await page.goto("/marketplace/harbor-lights");
+    await ready(page);
+    await expect(page.getByText("1.0.0").first()).toBeVisible();
+    repository.git(repository.work, "pull", "-q", "--ff-only", "origin", "main");
+    repository.write("skills/harbor-lights/SKILL.md", TEXT("Lit at nightfall, out at dawn.").replace("description:", "license: MIT\ndescription:"));
+    repository.commit("Say under which licence");
+    repository.tag("v1.1.0");
+    const release = { id: 1, tag_name: "v1.1.0", name: "v1.1.0", body: "Out at dawn.", draft: false, prerelease: false, html_url: "https://github.com/harbor/skills/releases/v1.1.0" };
+    const { repository: released, sender } = pushed("");
+    expect(await deliver(server.address, SECRET, "release", { action: "published", release, repository: released, sender })).toBe(202);
+    const prepared = async () =>
+      (await api<{ id: string; version: string }[]>(author.request, "GET", "/marketplace/mine")).find(({ version }) => version === "1.1.0")?.id;
+    await expect.poll(prepared, { timeout: 30_000 }).toBeTruthy();
+    await page.reload();
+    await ready(page);
+    await expect(page.getByText("1.1.0")).toHaveCount(0);
+    await approveAndSign(ines, context.request, (await prepared())!);
+    await page.reload();
+    await ready(page);
+    await expect(page.getByText("1.1.0").first()).toBeVisible();
   } finally {
+    await author.close();
     await context.close();
     await server.end();
     repository.end();

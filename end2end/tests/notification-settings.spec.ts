@@ -1,5 +1,5 @@
 // How one is told, set by keyboard; and what a browser that may not show messages says.
-import { api, checkAccessible, createTeam, expect, ready, test } from "../fixtures/index.js";
+import { another, api, beginSession, checkAccessible, createTeam, expect, joinTeam, ready, test } from "../fixtures/index.js";
 
 type Preferences = { kinds: { kind: string; push: boolean }[]; teams: { team: string; level: string }[]; quiet?: { from: number; to: number }; timeZone?: string };
 
@@ -79,6 +79,33 @@ test("the service worker shows what comes, and is never an old one", async ({ pa
     await navigator.serviceWorker.register("/sw.js");
     await navigator.serviceWorker.ready;
   });
+});
+
+test("what is read anywhere is no longer shown on any page's device", async ({ page, admin, browser, team }) => {
+  const request = page.context().request;
+  const second = await another(browser, admin, "Tomas Rey");
+  await joinTeam(request, second.context.request, team, "member");
+  const session = await beginSession(request, team, "Night watch");
+  // A browser without a screen shows nothing: here is what another would say it shows.
+  await page.addInitScript((shown) => {
+    const closed: string[] = [];
+    Object.assign(globalThis, { closed });
+    ServiceWorkerRegistration.prototype.getNotifications = () =>
+      Promise.resolve(shown.map((tag) => ({ tag, close: () => closed.push(tag) }) as unknown as Notification));
+  }, [`session-${session.id}`, "session-of-something-else"]);
+  await page.goto("/");
+  await ready(page);
+  await page.evaluate(async () => {
+    await navigator.serviceWorker.register("/sw.js");
+    await navigator.serviceWorker.ready;
+  });
+  await api(second.context.request, "POST", `/sessions/${session.id}/messages`, { text: "@InesLindqvist, the lamp is out." });
+  await expect(page.locator(".rail .bell")).toHaveAccessibleName("Notifications, 1 unread");
+  // Read on another device.
+  await api(request, "PUT", `/sessions/${session.id}/read`, { number: 1 });
+  await expect(page.locator(".rail .bell")).toHaveAccessibleName("Notifications");
+  await expect.poll(() => page.evaluate(() => (globalThis as unknown as { closed: string[] }).closed)).toEqual([`session-${session.id}`]);
+  await second.context.close();
 });
 
 test("the choices work without JavaScript @noscript", async ({ page, account }) => {

@@ -39,7 +39,6 @@ mod inner {
         State,
         Subscribe { key: &'a str },
         Forget,
-        Close { tag: &'a str },
     }
 
     async fn ask<T: DeserializeOwned>(what: Ask<'_>) -> AppResult<T> {
@@ -64,9 +63,10 @@ mod inner {
         let _ = ask::<bool>(Ask::Forget).await;
     }
 
-    /// Takes what is shown about a subject away: it is read. An empty tag is all of it.
-    pub async fn close(tag: String) {
-        let _ = ask::<bool>(Ask::Close { tag: &tag }).await;
+    /// Takes what is shown away, because it was read. `tags` is a JSON list of the names under which it is shown; an empty one is all of it. Every page
+    /// has this in its first load, so nothing is put into JSON or read from it here.
+    pub async fn close(tags: String) {
+        let _ = script::answer(PUSH, format!(r#"{{"act":"close","tags":{tags}}}"#), "").await;
     }
 }
 

@@ -22,8 +22,8 @@ use super::{assets, context::Ctx, docs, drain, idempotency, middleware, pages, s
 use crate::{
     error::{AppError, ErrorCode},
     features::{
-        accounts, artifacts, assistant, collaboration, comments, evolution, git, jobs, marketplace, notifications, search, sessions, tasks, traces,
-        volumes, webhooks,
+        accounts, artifacts, assistant, collaboration, comments, evolution, git, jobs, marketplace, notifications, search, sessions, tasks,
+        traces, volumes, webhooks,
     },
 };
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use llmos_lite::features::evolution::model::Ground;
 use serde_json::{Value, json};
 
 use crate::{
@@ -78,7 +79,7 @@ async fn evolution(client: &Client, team: &str) -> Value {
 }
 
 /// The page once it is so, within a minute.
-async fn until(client: &Client, team: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+pub async fn until(client: &Client, team: &str, is_so: impl Fn(&Value) -> bool) -> Value {
     for _ in 0..600 {
         let page = evolution(client, team).await;
         if is_so(&page) {
@@ -97,7 +98,7 @@ fn grouped(page: &Value) -> bool {
 }
 
 /// With the model that `scripts/setup` fetches.
-fn with_model(config: &mut llmos_lite::server::config::Config) {
+pub fn with_model(config: &mut llmos_lite::server::config::Config) {
     if let Some(folder) = model() {
         config.embedding_model_dir = folder;
     }
@@ -197,6 +198,34 @@ app_test!(runs_become_patterns_a_proposal_and_a_used_skill, |config| { with_mode
     .await;
     let (_, pattern) = maya.get(&format!("/evolution/patterns/{id}")).await;
     assert_eq!((&pattern["effect"]["with"], &pattern["effect"]["without"]), (&json!([6, 6]), &json!([20, 20])), "{pattern}");
+});
+
+app_test!(goals_that_another_model_embedded_are_embedded_anew, |config| { with_model(config) }, |app| {
+    if model().is_none() {
+        return;
+    }
+    let maya = app.sign_up_first().await;
+    let team = maya.team("Harbor").await;
+    soon(&maya, &team).await;
+    bring(&maya, &team, &runs(0, 8, None)).await;
+    let page = until(&maya, &team, grouped).await;
+    let of_goals = async || {
+        let count = sqlx::query_scalar("SELECT COUNT(*) FROM embeddings WHERE model LIKE '%+goals-%'");
+        let count: i64 = count.fetch_one(app.state.db.read()).await.expect("a count");
+        count
+    };
+    let embedded = of_goals().await;
+    assert!(embedded > 0, "the adapter is for the model that scripts/setup fetches");
+
+    // As a database is that was written before, and a server that has just begun.
+    let mut tx = app.state.db.write_tx().await.expect("a transaction");
+    sqlx::query("UPDATE embeddings SET model = 'another' WHERE model LIKE '%+goals-%'").execute(&mut *tx).await.expect("updates");
+    tx.commit().await.expect("commits");
+    app.state.engines.forget(Ground::Team(team.parse().expect("an id")));
+    assert_eq!(maya.post(&format!("/evolution/passes?team={team}"), json!({})).await.0, 202);
+    let passes = |page: &Value| page["runs"].as_array().map_or(0, Vec::len);
+    until(&maya, &team, |now| grouped(now) && passes(now) > passes(&page)).await;
+    assert_eq!(of_goals().await, embedded);
 });
 
 app_test!(an_instruction_in_a_goal_is_counted_and_never_quoted, |config| { with_model(config) }, |app| {

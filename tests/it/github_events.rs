@@ -31,7 +31,7 @@ fn with_github(config: &mut Config) {
     with_secret(config);
 }
 
-fn repository(server: &GitServer) -> Value {
+pub fn repository(server: &GitServer) -> Value {
     json!({ "full_name": "Team/Playbook", "clone_url": server.url, "html_url": "https://github.com/team/playbook", "default_branch": "main" })
 }
 
@@ -39,7 +39,7 @@ fn at(second: u32) -> String {
     format!("2026-11-28T10:00:{second:02}Z")
 }
 
-fn issue(server: &GitServer, action: &str, second: u32, more: Value) -> Value {
+pub fn issue(server: &GitServer, action: &str, second: u32, more: Value) -> Value {
     let mut issue = json!({
         "number": 7, "title": "The lamps smoke", "state": "open", "body": "See `skills/lamps/SKILL.md`.", "assignee": null,
         "html_url": "https://github.com/team/playbook/issues/7", "user": { "login": "octocat", "id": 583231 },
@@ -148,7 +148,7 @@ app_test!(issues_become_tasks_and_are_followed, |config| { with_github(config) }
     done(&maya, "issues", &issue(&server, "edited", 30, json!({ "title": "Late" }))).await;
     let after = &tasks(&maya, &team, "state=all").await;
     assert_eq!((titles(after), notifications::unread(&maya).await), (vec!["The lamps and bell-care".to_owned()], before));
-    assert_eq!(told(&maya, "issue").await.len(), 3, "opened, assigned, closed");
+    assert_eq!(told(&maya, "issue").await.len(), 4, "opened, assigned, changed, closed");
 
     done(&maya, "issues", &issue(&server, "reopened", 50, json!({}))).await;
     assert_eq!(tasks(&maya, &team, "").await.len(), 1);
@@ -165,6 +165,93 @@ app_test!(issues_become_tasks_and_are_followed, |config| { with_github(config) }
     let ignored = until(&maya, &send(&maya, "issues", &foreign).await, "ignored").await;
     assert_eq!(ignored["done"], json!(["No volume is linked to secret/plans."]));
     assert!(tasks(&other, &elsewhere, "state=all").await.is_empty() && tasks(&maya, &team, "state=all").await.is_empty());
+});
+
+app_test!(whom_an_issue_concerns_is_told_once_a_minute, |config| { with_github(config) }, |app| {
+    let server = GitServer::start().await;
+    server.write("skills/lamps/SKILL.md", skill("lamps", "Trim the wicks.\n"));
+    server.commit("First");
+    let (maya, _, team) = linked(app, &server).await;
+    let tom = app.join(&maya, &team, "member", "tom@x.y").await;
+    let outside = app.sign_up(&maya, "outside@x.y").await;
+    for (github, id) in [("42", &tom.id), ("43", &maya.id), ("44", &outside.id)] {
+        sql(app, "UPDATE users SET github_id = $1 WHERE id = $2", &[github, id]).await;
+    }
+    let of = |action: &str, minute: u32, sender: i64, assignee: Option<i64>, more: Value| {
+        let mut event = issue(&server, action, 0, more);
+        event["issue"]["updated_at"] = json!(format!("2026-11-28T10:{minute:02}:{:02}Z", sender % 60));
+        event["sender"] = json!({ "login": "somebody", "id": sender });
+        if let Some(id) = assignee {
+            event["assignee"] = json!({ "login": "somebody", "id": id });
+        }
+        event
+    };
+    let has = |id: i64| json!({ "assignee": { "login": "somebody", "id": id } });
+    let before = (notifications::unread(&tom).await, notifications::unread(&maya).await);
+    let unread = async || (notifications::unread(&tom).await - before.0, notifications::unread(&maya).await - before.1);
+    done(&maya, "issues", &of("opened", 1, 1, None, json!({}))).await;
+
+    // Given to somebody, and taken away. The maintainer who gives it is not told; who has no place in the team neither.
+    done(&maya, "issues", &of("assigned", 2, 43, Some(42), has(42))).await;
+    done(&maya, "issues", &of("assigned", 3, 1, Some(44), has(44))).await;
+    done(&maya, "issues", &of("unassigned", 4, 1, Some(42), has(44))).await;
+    assert_eq!(told(&tom, "issue").await, ["no longer assigned to you: #7 The lamps smoke", "assigned to you: #7 The lamps smoke"]);
+    assert_eq!(told(&maya, "issue").await, ["assigned #7 The lamps smoke", "opened #7 The lamps smoke"]);
+    assert_eq!(told(&outside, "issue").await.len(), 0);
+    done(&maya, "issues", &of("assigned", 5, 42, Some(42), has(42))).await;
+    assert_eq!(unread().await, (2, 3), "who takes it knows");
+
+    // Labels in a row are one notice, for who has it as well, with what they are by then.
+    for (second, names) in [(1, vec!["bug", "glass"]), (2, vec!["glass"]), (3, vec!["glass", "urgent"])] {
+        let labels: Vec<Value> = names.into_iter().map(|name| json!({ "name": name })).collect();
+        let more = json!({ "labels": labels, "assignee": { "login": "somebody", "id": 42 } });
+        done(&maya, "issues", &of("labeled", 6, second, None, more)).await;
+    }
+    for client in [&maya, &tom] {
+        assert_eq!(told(client, "issue").await[0], "changed #7 The lamps smoke (glass, urgent)");
+    }
+    assert_eq!(unread().await, (3, 4));
+    // A text that changed alone is followed and not told of; a title is, a minute later.
+    let more = |title: &str| json!({ "title": title, "labels": [], "body": "Also `skills/lamps`.", "assignee": { "login": "somebody", "id": 42 } });
+    done(&maya, "issues", &of("unlabeled", 7, 42, None, more("The lamps smoke"))).await;
+    done(&maya, "issues", &of("edited", 8, 1, None, more("The lamps smoke"))).await;
+    assert_eq!(unread().await, (3, 5));
+    done(&maya, "issues", &of("edited", 9, 1, None, more("The lamps are dark"))).await;
+    assert_eq!(told(&tom, "issue").await[0], "changed #7 The lamps are dark");
+});
+
+app_test!(how_long_a_push_takes_until_it_is_told_is_kept, |config| { with_github(config) }, |app| {
+    let server = GitServer::start().await;
+    server.write("skills/lamps/SKILL.md", skill("lamps", "Trim the wicks.\n"));
+    server.commit("First");
+    let (maya, volume, _) = linked(app, &server).await;
+    let pushed = |head: &str| {
+        json!({
+            "ref": "refs/heads/main", "before": "0".repeat(40), "after": head, "repository": repository(&server), "pusher": { "name": "ana" },
+            "commits": [], "deleted": false, "forced": false,
+        })
+    };
+    assert_eq!(maya.get("/webhooks/report").await.1["announcedP95"], Value::Null);
+    server.write("skills/lamps/SKILL.md", skill("lamps", "Trim them daily.\n"));
+    let head = server.commit("Daily");
+    done(&maya, "push", &pushed(&head)).await;
+    let mut report = Value::Null;
+    for _ in 0..500 {
+        report = maya.get("/webhooks/report").await.1;
+        if report["announced"] == 1 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(report["announced"], 1, "{report}");
+    assert!(report["announcedP95"].as_i64().is_some_and(|millis| (0..60_000).contains(&millis)), "{report}");
+    assert!(text_of(&maya, &volume, "lamps").await.ends_with("Trim them daily.\n"));
+    // What brings nothing new is told to nobody, and has no time.
+    done(&maya, "push", &pushed(&head)).await;
+    run(&maya, &volume, "pull").await;
+    assert_eq!(maya.get("/webhooks/report").await.1["announced"], 1);
+    let page = maya.answer(maya.request(reqwest::Method::GET, "/deliveries")).await;
+    assert!(page.status == 200 && page.text.contains("Push announced, p95"), "{}", page.status);
 });
 
 fn pull_request(server: &GitServer, action: &str, second: u32, head: &str, more: Value) -> Value {
@@ -421,7 +508,7 @@ app_test!(what_was_seen_is_told_to_github_as_its_token_may, |config| { with_gith
     state.db.close().await;
 });
 
-fn release(server: &GitServer, tag: &str, more: Value) -> Value {
+pub fn release(server: &GitServer, tag: &str, more: Value) -> Value {
     let mut release = json!({
         "id": 1, "tag_name": tag, "name": tag, "body": "Brighter lamps.", "draft": false, "prerelease": false,
         "html_url": format!("https://github.com/team/playbook/releases/{tag}"),
@@ -433,7 +520,7 @@ fn release(server: &GitServer, tag: &str, more: Value) -> Value {
 }
 
 /// The skill of the repository, published once by hand as whoever submits it next.
-async fn publish_by_hand(maya: &Client, ines: &Publisher, team: &str, server: &GitServer, slug: &str) {
+pub async fn publish_by_hand(maya: &Client, ines: &Publisher, team: &str, server: &GitServer, slug: &str) {
     let wish = crate::marketplace::with(
         crate::marketplace::skill(slug, "1.0.0", "Trim the wicks each evening, and look at the oil."),
         json!({ "team": team, "repository": server.url.replace("http://", "https://") }),
@@ -441,7 +528,7 @@ async fn publish_by_hand(maya: &Client, ines: &Publisher, team: &str, server: &G
     ines.publish(maya, wish).await;
 }
 
-fn market_skill(slug: &str, body: &str) -> String {
+pub fn market_skill(slug: &str, body: &str) -> String {
     format!("---\nname: {slug}\ndescription: How {slug} is done.\nlicense: MIT\n---\n\n# {slug}\n\n{body}\n")
 }
 

@@ -18,9 +18,10 @@ use llmos_lite::{
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::{
-    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
+    io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader},
     net::TcpStream,
 };
+use tokio_rustls::TlsAcceptor;
 
 use crate::{
     app::{Client, TestApp, text},
@@ -35,17 +36,25 @@ pub struct MailServer {
     /// Its answer to a recipient; 0 hangs up on everybody at once.
     answer: Arc<AtomicU16>,
     port: Arc<AtomicU16>,
+    /// Without one it speaks no TLS.
+    tls: Arc<Mutex<Option<TlsAcceptor>>>,
 }
 
+trait Connection: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Connection for T {}
+
 #[derive(Clone, Debug)]
-struct Received {
-    to: String,
+pub struct Received {
+    pub to: String,
     /// Folded headers in one line, without the soft line breaks of quoted-printable.
-    text: String,
+    pub text: String,
+    /// It came over TLS.
+    pub sealed: bool,
 }
 
 impl Received {
-    fn header(&self, name: &str) -> &str {
+    pub fn header(&self, name: &str) -> &str {
         let start = format!("{name}: ");
         self.text.lines().find_map(|line| line.strip_prefix(start.as_str())).unwrap_or_default().trim()
     }
@@ -60,23 +69,38 @@ const FINE: u16 = 250;
 
 impl MailServer {
     /// Starts, and points the configuration to it.
-    fn start(&self, config: &mut Config) {
+    pub fn start(&self, config: &mut Config) {
+        let port = self.listen(false);
+        config.smtp =
+            Some(Smtp { url: format!("smtp://127.0.0.1:{port}?tls=opportunistic"), from: "Harbor <llmos@harbor.example>".to_owned() });
+        config.delivery = DeliveryTimes { gather_ms: 300, first_pause_ms: 200 };
+    }
+
+    /// Takes mail at a port; `sealed` over TLS from the first byte.
+    pub fn listen(&self, sealed: bool) -> u16 {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         listener.set_nonblocking(true).expect("non-blocking");
         let port = listener.local_addr().expect("an address").port();
         self.port.store(port, Ordering::SeqCst);
         self.answer_with(FINE);
-        config.smtp =
-            Some(Smtp { url: format!("smtp://127.0.0.1:{port}?tls=opportunistic"), from: "Harbor <llmos@harbor.example>".to_owned() });
-        config.delivery = DeliveryTimes { gather_ms: 300, first_pause_ms: 200 };
         let server = self.clone();
         tokio::spawn(async move {
             let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
             while let Ok((stream, _)) = listener.accept().await {
                 let server = server.clone();
-                tokio::spawn(async move { server.talk(stream).await });
+                tokio::spawn(async move { server.talk(stream, sealed).await });
             }
         });
+        port
+    }
+
+    /// Speaks TLS from now on.
+    pub fn speak_tls(&self, acceptor: TlsAcceptor) {
+        *self.tls.lock().expect("not poisoned") = Some(acceptor);
+    }
+
+    pub fn speaks_tls(&self) -> bool {
+        self.tls.lock().expect("not poisoned").is_some()
     }
 
     fn answer_with(&self, answer: u16) {
@@ -84,19 +108,31 @@ impl MailServer {
     }
 
     /// RFC 5321, as far as it goes here.
-    async fn talk(&self, stream: TcpStream) -> std::io::Result<()> {
+    async fn talk(&self, stream: TcpStream, mut sealed: bool) -> std::io::Result<()> {
         if self.answer.load(Ordering::SeqCst) == DOWN {
             return Ok(());
         }
-        let (reader, mut writer) = stream.into_split();
-        let mut lines = BufReader::new(reader).lines();
-        writer.write_all(b"220 mail.example ESMTP\r\n").await?;
+        let tls = self.tls.lock().expect("not poisoned").clone();
+        let stream: Box<dyn Connection> = match &tls {
+            Some(tls) if sealed => Box::new(tls.accept(stream).await?),
+            _ => Box::new(stream),
+        };
+        let mut stream = BufReader::new(stream);
+        stream.write_all(b"220 mail.example ESMTP\r\n").await?;
         let mut to = String::new();
-        while let Some(line) = lines.next_line().await? {
+        while let Some(line) = next_line(&mut stream).await? {
             let verb = line.get(..4).unwrap_or_default().to_ascii_uppercase();
-            let answer = match verb.as_str() {
-                "EHLO" => "250-mail.example\r\n250 8BITMIME\r\n".to_owned(),
-                "RCPT" => {
+            let answer = match (verb.as_str(), &tls) {
+                ("EHLO", Some(_)) if !sealed => "250-mail.example\r\n250-STARTTLS\r\n250 8BITMIME\r\n".to_owned(),
+                ("STAR", Some(tls)) if !sealed => {
+                    stream.write_all(b"220 2.0.0 go on\r\n").await?;
+                    stream.flush().await?;
+                    stream = BufReader::new(Box::new(tls.accept(stream.into_inner()).await?));
+                    sealed = true;
+                    continue;
+                }
+                ("EHLO", _) => "250-mail.example\r\n250 8BITMIME\r\n".to_owned(),
+                ("RCPT", _) => {
                     to = line.split(['<', '>']).nth(1).unwrap_or_default().to_owned();
                     match self.answer.load(Ordering::SeqCst) {
                         550 if to.starts_with("gone") => "550 5.1.1 no such user\r\n".to_owned(),
@@ -104,10 +140,11 @@ impl MailServer {
                         code => format!("{code} 4.0.0 later\r\n"),
                     }
                 }
-                "DATA" => {
-                    writer.write_all(b"354 go on\r\n").await?;
+                ("DATA", _) => {
+                    stream.write_all(b"354 go on\r\n").await?;
+                    stream.flush().await?;
                     let mut text = String::new();
-                    while let Some(line) = lines.next_line().await? {
+                    while let Some(line) = next_line(&mut stream).await? {
                         if line == "." {
                             break;
                         }
@@ -116,26 +153,27 @@ impl MailServer {
                     }
                     let (head, body) = text.split_once("\n\n").unwrap_or((&text, ""));
                     let text = format!("{}\n\n{}", head.replace("\n ", " "), body.replace("=\n", "").replace("=3D", "="));
-                    self.mails.lock().expect("not poisoned").push(Received { to: to.clone(), text });
+                    self.mails.lock().expect("not poisoned").push(Received { to: to.clone(), text, sealed });
                     "250 2.0.0 taken\r\n".to_owned()
                 }
-                "QUIT" => {
-                    writer.write_all(b"221 bye\r\n").await?;
-                    return Ok(());
+                ("QUIT", _) => {
+                    stream.write_all(b"221 bye\r\n").await?;
+                    return stream.flush().await;
                 }
                 _ => "250 fine\r\n".to_owned(),
             };
-            writer.write_all(answer.as_bytes()).await?;
+            stream.write_all(answer.as_bytes()).await?;
+            stream.flush().await?;
         }
         Ok(())
     }
 
-    fn mails(&self) -> Vec<Received> {
+    pub fn mails(&self) -> Vec<Received> {
         self.mails.lock().expect("not poisoned").clone()
     }
 
     /// Waits until so many have come, and looks a moment longer whether more do.
-    async fn until(&self, count: usize) -> Vec<Received> {
+    pub async fn until(&self, count: usize) -> Vec<Received> {
         for _ in 0..400 {
             if self.mails().len() >= count {
                 break;
@@ -149,6 +187,12 @@ impl MailServer {
     }
 }
 
+async fn next_line(stream: &mut BufReader<Box<dyn Connection>>) -> std::io::Result<Option<String>> {
+    let mut line = String::new();
+    let read = stream.read_line(&mut line).await?;
+    Ok((read > 0).then(|| line.trim_end_matches(['\r', '\n']).to_owned()))
+}
+
 macro_rules! mail_test {
     ($($test:tt)*) => {
         app_test_beside!(MailServer, $($test)*);
@@ -156,7 +200,7 @@ macro_rules! mail_test {
 }
 
 /// Maya, her team, Tom in it, and a session.
-async fn people(app: &TestApp) -> (Client, String, Client, String) {
+pub async fn people(app: &TestApp) -> (Client, String, Client, String) {
     let maya = app.sign_up_first().await;
     let team = maya.team("Harbor").await;
     let tom = app.join(&maya, &team, "member", "tom@x.example").await;
@@ -177,7 +221,7 @@ fn quiet_now() -> Value {
 }
 
 /// State, when it is due, and the error of everything that is to go out.
-async fn deliveries(app: &TestApp) -> Vec<(String, i64, Option<String>)> {
+pub async fn deliveries(app: &TestApp) -> Vec<(String, i64, Option<String>)> {
     sqlx::query_as("SELECT state, due_at, error FROM notification_deliveries ORDER BY notification_id")
         .fetch_all(app.state.db.read())
         .await

@@ -52,6 +52,14 @@ app_test!(a_mention_in_a_message_is_told_once_and_read_with_its_session, |app| {
     // Reading the session reads it.
     assert_eq!(tom.json(reqwest::Method::PUT, &format!("/sessions/{session}/read"), json!({ "number": 1 })).await.0, 204);
     assert_eq!((unread(&tom).await, list(&tom).await.len()), (0, 1));
+    // Every page of theirs hears under which name devices show it, so that they do no longer.
+    let read = loop {
+        let frame = socket.until("event").await;
+        if frame["event"]["type"] == "notification" && frame["event"]["unread"] == 0 {
+            break frame["event"]["read"].clone();
+        }
+    };
+    assert_eq!(read, json!([format!("session-{session}")]));
     // A deleted message takes it back.
     assert_eq!(maya.delete(&format!("{path}/{}", text(&entry["id"]))).await.0, 204);
     assert_eq!(list(&tom).await.len(), 0);

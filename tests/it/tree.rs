@@ -125,7 +125,7 @@ const WRITERS: [(&str, &[&str]); 18] = [
             "marketplace_events",
         ],
     ),
-    ("webhooks", &["deliveries", "delivery_payloads", "webhook_secrets", "webhook_networks", "webhook_checks"]),
+    ("webhooks", &["deliveries", "delivery_payloads", "delivery_pulls", "webhook_secrets", "webhook_networks", "webhook_checks"]),
     ("server", &["idempotency_keys"]),
 ];
 

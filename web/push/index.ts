@@ -1,8 +1,8 @@
-// Web Push in this browser: `src/browser/push.rs` loads it, on pages where one chooses how to be told and where one reads what one was told.
+// Web Push in this browser: `src/browser/push.rs` loads it, where one chooses how to be told, and wherever one is when something was read.
 import { base64url as encoded, hex } from "../signing/text";
 
 /** What pages ask, as JSON. */
-type Ask = { act: "state" } | { act: "subscribe"; key: string } | { act: "forget" } | { act: "close"; tag: string };
+type Ask = { act: "state" } | { act: "subscribe"; key: string } | { act: "forget" } | { act: "close"; tags: string[] };
 
 /** What shows messages; its scope is the whole site. */
 const WORKER = "/sw.js";
@@ -18,7 +18,7 @@ export async function ask(text: string): Promise<string> {
     case "forget":
       return JSON.stringify(await forget());
     case "close":
-      return JSON.stringify(await close(asked.tag));
+      return JSON.stringify(await close(asked.tags));
   }
 }
 
@@ -72,9 +72,10 @@ async function forget(): Promise<boolean> {
   return (await (await subscription())?.unsubscribe()) ?? false;
 }
 
-/** Takes what is shown about a subject away; all of it without a tag. */
-async function close(tag: string): Promise<boolean> {
-  const shown = (await (await registration())?.getNotifications(tag ? { tag } : undefined)) ?? [];
-  for (const one of shown) one.close();
-  return shown.length > 0;
+/** Takes what is shown under these tags away; an empty one stands for all. */
+async function close(tags: string[]): Promise<boolean> {
+  const shown = (await (await registration())?.getNotifications()) ?? [];
+  const read = shown.filter((one) => tags.includes("") || tags.includes(one.tag));
+  for (const one of read) one.close();
+  return read.length > 0;
 }

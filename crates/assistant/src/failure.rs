@@ -17,19 +17,24 @@ pub enum Failure {
 
 /// `retry_after`: the header of that name, in seconds. No sentence holds what looks like a key.
 pub fn classify(status: u16, retry_after: Option<&str>, body: &str) -> Failure {
-    let error = serde_json::from_str::<Value>(body).ok().and_then(|body| body.get("error").cloned());
-    let said = error.as_ref().map_or_else(|| one_line(body), message_of);
-    let code = |name: &str| {
-        error
-            .as_ref()
-            .and_then(|error| ["code", "type"].iter().find_map(|key| error.get(*key)?.as_str()))
-            .is_some_and(|code| code.contains(name))
+    let body_value = serde_json::from_str::<Value>(body).ok();
+    // Most put an `error` around it; vLLM did not, and FastAPI calls it `detail`. A page of HTML says nothing to people.
+    let error = body_value.as_ref().map(|value| value.get("error").filter(|error| !error.is_null()).unwrap_or(value));
+    let said = match error {
+        Some(error) => ["message", "detail"]
+            .iter()
+            .find_map(|key| error.get(*key).filter(|text| text.is_string()))
+            .map_or_else(|| message_of(error), message_of),
+        None if body.trim_start().starts_with('<') => String::new(),
+        None => one_line(body),
     };
+    let code = |name: &str| ["code", "type"].iter().filter_map(|key| error?.get(*key)?.as_str()).any(|code| code.contains(name));
     let refused = |sentence: &str| {
         let said = said.trim_end_matches('.');
         Failure::Refused(if said.is_empty() { sentence.to_owned() } else { format!("{sentence} It says: {said}.") })
     };
-    let is_too_long = code("context_length") || said.contains("context length") || said.contains("maximum context");
+    let is_too_long =
+        code("context_length") || code("exceed_context_size") || said.contains("context length") || said.contains("maximum context");
     match status {
         400 | 413 | 422 if status == 413 || is_too_long => refused(
             "The question with its thread and skills is too long for the language model: begin a new session, or set LLM_CONTEXT lower.",
@@ -83,6 +88,13 @@ mod tests {
         );
         let long = r#"{"error":{"message":"This model's maximum context length is 4096 tokens.","code":"context_length_exceeded"}}"#;
         assert!(sentence(400, long).contains("LLM_CONTEXT"));
+        let llama =
+            r#"{"error":{"code":400,"message":"the request exceeds the available context size","type":"exceed_context_size_error"}}"#;
+        assert!(sentence(400, llama).contains("LLM_CONTEXT"));
+        let vllm = r#"{"object":"error","message":"The model `x` does not exist.","type":"NotFoundError","code":404}"#;
+        assert!(sentence(404, vllm).ends_with("It says: The model `x` does not exist."));
+        assert_eq!(sentence(400, "<html>no</html>"), sentence(400, ""));
+        assert!(sentence(400, r#"{"detail":"no tools here"}"#).ends_with("It says: no tools here."));
         assert!(sentence(413, "").contains("LLM_CONTEXT"));
         assert!(sentence(404, r#"{"error":{"message":"model not found"}}"#).contains("LLM_MODEL"));
         assert_eq!(sentence(400, ""), "The language model's service refuses the question.");

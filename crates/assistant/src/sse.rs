@@ -13,6 +13,7 @@ pub struct Decoder {
     after_cr: bool,
     /// Nothing of the first line was read: a byte order mark may stand there.
     begun: bool,
+    stray: Option<Vec<u8>>,
 }
 
 /// A line or an event is longer than [`LINE_MAX`].
@@ -20,16 +21,18 @@ pub struct Decoder {
 pub struct TooLong;
 
 impl Decoder {
-    /// The data of the events that these bytes complete.
-    pub fn feed(&mut self, bytes: &[u8]) -> Result<Vec<Vec<u8>>, TooLong> {
-        let mut events = Vec::new();
+    /// Adds the data of the events that these bytes complete; also of those before a line that is too long.
+    ///
+    /// # Errors
+    /// A line or an event is too long.
+    pub fn feed(&mut self, bytes: &[u8], events: &mut Vec<Vec<u8>>) -> Result<(), TooLong> {
         for byte in bytes {
             let after_cr = std::mem::take(&mut self.after_cr);
             match byte {
                 b'\n' if after_cr => {}
                 b'\n' | b'\r' => {
                     self.after_cr = *byte == b'\r';
-                    self.end_line(&mut events)?;
+                    self.end_line(events)?;
                 }
                 other => {
                     if self.line.len() == LINE_MAX {
@@ -39,7 +42,7 @@ impl Decoder {
                 }
             }
         }
-        Ok(events)
+        Ok(())
     }
 
     /// What stands at the end of a stream without the empty line behind it. The specification drops it; some services end so.
@@ -49,6 +52,11 @@ impl Decoder {
             self.end_line(&mut events)?;
         }
         Ok(std::mem::take(&mut self.has_data).then(|| std::mem::take(&mut self.data)))
+    }
+
+    /// The first line that is no field of an event: what came in place of events.
+    pub fn stray(&self) -> Option<&[u8]> {
+        self.stray.as_deref()
     }
 
     fn end_line(&mut self, events: &mut Vec<Vec<u8>>) -> Result<(), TooLong> {
@@ -61,12 +69,13 @@ impl Decoder {
             }
             return Ok(());
         }
-        // Comments begin with a colon; other fields than `data` say nothing here.
+        // Comments begin with a colon; other fields say nothing here.
         let (field, value) = match line.iter().position(|byte| *byte == b':') {
             Some(at) => (&line[..at], &line[at + 1..]),
             None => (line, &[][..]),
         };
-        if field == b"data" {
+        // llama.cpp reported errors in a field of that name.
+        if field == b"data" || field == b"error" {
             let value = value.strip_prefix(b" ").unwrap_or(value);
             if self.data.len() + value.len() >= LINE_MAX {
                 return Err(TooLong);
@@ -75,6 +84,8 @@ impl Decoder {
                 self.data.push(b'\n');
             }
             self.data.extend_from_slice(value);
+        } else if self.stray.is_none() && !matches!(field, b"" | b"event" | b"id" | b"retry") {
+            self.stray = Some(line.to_vec());
         }
         Ok(())
     }
@@ -88,7 +99,8 @@ mod tests {
 
     fn read(bytes: &[u8]) -> Vec<String> {
         let mut decoder = Decoder::default();
-        let mut events = decoder.feed(bytes).expect("short lines");
+        let mut events = Vec::new();
+        decoder.feed(bytes, &mut events).expect("short lines");
         events.extend(decoder.finish().expect("short lines"));
         events.into_iter().map(|event| String::from_utf8_lossy(&event).into_owned()).collect()
     }
@@ -108,12 +120,13 @@ mod tests {
     #[test]
     fn lines_without_an_end_are_refused() {
         let mut decoder = Decoder::default();
-        assert_eq!(decoder.feed(&vec![b'x'; LINE_MAX]), Ok(Vec::new()));
-        assert_eq!(decoder.feed(b"x"), Err(TooLong));
+        let mut events = Vec::new();
+        assert_eq!(decoder.feed(&vec![b'x'; LINE_MAX], &mut events), Ok(()));
+        assert_eq!(decoder.feed(b"x", &mut events), Err(TooLong));
         let mut decoder = Decoder::default();
         let line = [b"data:".as_slice(), &vec![b'x'; LINE_MAX / 2], b"\n"].concat();
-        assert_eq!(decoder.feed(&line), Ok(Vec::new()));
-        assert_eq!(decoder.feed(&line), Err(TooLong));
+        assert_eq!(decoder.feed(&line, &mut events), Ok(()));
+        assert_eq!(decoder.feed(&line, &mut events), Err(TooLong));
     }
 
     proptest! {
@@ -122,8 +135,9 @@ mod tests {
             let bytes = text.as_bytes();
             let at = at.min(bytes.len());
             let mut decoder = Decoder::default();
-            let mut events = decoder.feed(&bytes[..at]).expect("short");
-            events.extend(decoder.feed(&bytes[at..]).expect("short"));
+            let mut events = Vec::new();
+            decoder.feed(&bytes[..at], &mut events).expect("short");
+            decoder.feed(&bytes[at..], &mut events).expect("short");
             events.extend(decoder.finish().expect("short"));
             let events: Vec<String> = events.iter().map(|event| String::from_utf8_lossy(event).into_owned()).collect();
             prop_assert_eq!(events, read(bytes));

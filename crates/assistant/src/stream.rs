@@ -1,10 +1,9 @@
 //! A model's answer, from the bytes of its stream.
 //!
-//! What differs from OpenAI's own is allowed for where services are known to differ: calls of tools whose id comes only with the first piece, whole
-//! at once, without an `index` (the id then tells them apart), with `arguments` as an object; `content` that is null or missing; a stream without
-//! `[DONE]`, without a count of tokens, or with it in the last piece; an `error` in the middle.
-
-use std::fmt::Write as _;
+//! What differs from OpenAI's own is allowed for where services are known to differ: calls of tools whose id comes only with the first piece or is
+//! another one with each, whole at once, without an `index`, with the same one for all, with another one for the rest of a call than for its beginning,
+//! with `arguments` as an object; `content` that is null, missing or in parts; a stream without `[DONE]`, without a count of tokens, or with it in the
+//! last piece; an `error` in the middle, with or without something around it.
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -105,13 +104,16 @@ pub struct Usage {
 #[derive(Deserialize)]
 struct Chunk {
     #[serde(default)]
-    choices: Vec<Choice>,
+    choices: Option<Vec<Choice>>,
     #[serde(default)]
     usage: Option<Value>,
     #[serde(default)]
     model: Option<String>,
     #[serde(default)]
     error: Option<Value>,
+    /// Of an error that nothing is around, as vLLM and llama.cpp sent them.
+    #[serde(default)]
+    message: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -127,8 +129,9 @@ struct Choice {
 
 #[derive(Default, Deserialize)]
 struct Piece {
+    /// A text; parts, some of them texts, from Mistral's models that think.
     #[serde(default)]
-    content: Option<String>,
+    content: Option<Value>,
     #[serde(default)]
     tool_calls: Option<Vec<CallPiece>>,
 }
@@ -161,6 +164,13 @@ struct Building {
     is_too_long: bool,
 }
 
+impl Building {
+    /// Its arguments are a whole object, so that nothing can be added. Looks at the end first: it is asked for with every piece that has a name.
+    fn is_whole(&self) -> bool {
+        self.arguments.trim_end().ends_with('}') && matches!(serde_json::from_str(&self.arguments), Ok(Value::Object(_)))
+    }
+}
+
 /// An answer that is on its way.
 #[derive(Debug, Default)]
 pub struct Answer {
@@ -184,9 +194,12 @@ impl Answer {
     /// It is no stream of events, it is too long, or the service ended it with an error. What was read before stays.
     pub fn feed(&mut self, bytes: &[u8]) -> Result<Vec<String>, Fault> {
         let mut pieces = Vec::new();
-        for event in self.decoder.feed(bytes)? {
+        let mut events = Vec::new();
+        let fed = self.decoder.feed(bytes, &mut events);
+        for event in events {
             pieces.extend(self.event(&event)?);
         }
+        fed?;
         Ok(pieces)
     }
 
@@ -205,12 +218,18 @@ impl Answer {
     /// [`Fault::Cut`]: it ended before the model did.
     pub fn finish(mut self) -> Result<Reply, Fault> {
         if let Some(event) = self.decoder.finish()? {
-            self.event(&event)?;
+            match self.event(&event) {
+                // Half an event: what is whole before it stays, and what is not was cut.
+                Err(Fault::NotEvents(_)) if event.trim_ascii_start().starts_with(b"{") => {}
+                taken => drop(taken?),
+            }
         }
-        if !self.is_done() {
-            return Err(Fault::Cut);
+        let is_empty = self.text.is_empty() && self.calls.is_empty() && self.model.is_none();
+        match self.decoder.stray() {
+            _ if self.is_done() => Ok(self.reply()),
+            Some(line) if is_empty => Err(Fault::NotEvents(one_line(&String::from_utf8_lossy(line)))),
+            _ => Err(Fault::Cut),
         }
-        Ok(self.reply())
     }
 
     fn event(&mut self, data: &[u8]) -> Result<Option<String>, Fault> {
@@ -230,6 +249,9 @@ impl Answer {
         if let Some(error) = chunk.error.filter(|error| !error.is_null()) {
             return Err(Fault::Refused(message_of(&error)));
         }
+        if let (None, Some(message @ Value::String(_))) = (&chunk.choices, &chunk.message) {
+            return Err(Fault::Refused(message_of(message)));
+        }
         if let Some(usage) = &chunk.usage {
             let count = |name: &str| usage.get(name).and_then(Value::as_u64);
             if let (Some(prompt), Some(completion)) = (count("prompt_tokens"), count("completion_tokens")) {
@@ -238,7 +260,7 @@ impl Answer {
         }
         self.model = self.model.take().or(chunk.model.map(|model| one_line(&model)));
         // More than one choice is never asked for.
-        let Some(choice) = chunk.choices.into_iter().next() else { return Ok(None) };
+        let Some(choice) = chunk.choices.into_iter().flatten().next() else { return Ok(None) };
         let piece = choice.delta.or(choice.message).unwrap_or_default();
         for call in piece.tool_calls.unwrap_or_default() {
             self.call(call);
@@ -246,7 +268,7 @@ impl Answer {
         if let Some(reason) = choice.finish_reason.filter(|reason| !reason.is_empty()) {
             self.finish = Some(Finish::of(&reason));
         }
-        let text = piece.content.filter(|text| !text.is_empty());
+        let text = piece.content.map(content).filter(|text| !text.is_empty());
         if let Some(text) = &text {
             if self.text.len() + text.len() > TEXT_MAX {
                 return Err(Fault::TooLong);
@@ -257,18 +279,18 @@ impl Answer {
     }
 
     fn call(&mut self, piece: CallPiece) {
-        let id = piece.id.filter(|id| !id.is_empty());
-        let known = match (piece.index, &id) {
-            // A second call of the same index that names itself is another one: some services leave every index at 0.
-            (Some(index), id) => self
-                .calls
-                .iter()
-                .rposition(|call| call.index == Some(index) && id.as_ref().is_none_or(|id| call.id.is_empty() || call.id == *id)),
-            (None, Some(id)) => self.calls.iter().position(|call| call.id == *id),
-            // Without either it goes on with the last one, unless it names a tool.
-            (None, None) if piece.function.as_ref().is_none_or(|function| function.name.is_none()) => self.calls.len().checked_sub(1),
-            (None, None) => None,
+        let id = piece.id.filter(|id| !id.is_empty()).map(|id| bounded(&id)).unwrap_or_default();
+        let function = piece.function.unwrap_or_default();
+        let name = function.name.map(|name| bounded(&name)).unwrap_or_default();
+        let arguments = match function.arguments {
+            Some(Value::String(text)) => text,
+            Some(Value::Null) | None => String::new(),
+            Some(value) => value.to_string(),
         };
+        let known = self.known(piece.index, &id, &name).filter(|at| {
+            // Named again and with more arguments, although it has all of them: another call under the same index or id.
+            name.is_empty() || arguments.is_empty() || self.calls.get(*at).is_none_or(|call| !call.is_whole())
+        });
         let at = match known {
             Some(at) => at,
             None if self.calls.len() == CALLS_MAX => return,
@@ -278,19 +300,13 @@ impl Answer {
             }
         };
         let Some(call) = self.calls.get_mut(at) else { return };
-        if let Some(id) = id.filter(|_| call.id.is_empty()) {
-            call.id = id.chars().filter(|c| !c.is_control()).take(NAME_MAX).collect();
+        if call.id.is_empty() {
+            call.id = id;
         }
-        let function = piece.function.unwrap_or_default();
         // The name comes whole; some send it again with every piece.
-        if let Some(name) = function.name.filter(|name| !name.is_empty() && call.name.is_empty()) {
-            call.name = name.chars().filter(|c| !c.is_control()).take(NAME_MAX).collect();
+        if call.name.is_empty() {
+            call.name = name;
         }
-        let arguments = match function.arguments {
-            Some(Value::String(text)) => text,
-            Some(Value::Null) | None => String::new(),
-            Some(value) => value.to_string(),
-        };
         if call.arguments.len() + arguments.len() > ARGUMENTS_MAX {
             call.is_too_long = true;
         } else {
@@ -298,10 +314,32 @@ impl Answer {
         }
     }
 
+    /// The call that a piece goes on with: the one of its id, else of its index, else the last one. None if it begins one.
+    fn known(&self, index: Option<u64>, id: &str, name: &str) -> Option<usize> {
+        let by_index = || index.and_then(|index| self.calls.iter().rposition(|call| call.index == Some(index)));
+        let last = self.calls.len().checked_sub(1);
+        // What names a tool begins a call, unless the one that it would go on with waits for just that.
+        let goes_on = |at: &usize| name.is_empty() || self.calls.get(*at).is_some_and(|call| call.name.is_empty());
+        if id.is_empty() {
+            return by_index().or_else(|| last.filter(goes_on));
+        }
+        // An id that is new goes on with a call only if that has none yet, or if the service makes up another id for each piece.
+        let is_open = |at: &usize| name.is_empty() || self.calls.get(*at).is_some_and(|call| call.id.is_empty());
+        self.calls.iter().rposition(|call| call.id == id).or_else(|| by_index().filter(is_open))
+    }
+
     fn reply(self) -> Reply {
         let (mut calls, mut malformed) = (Vec::new(), Vec::new());
+        let mut ids: Vec<String> = Vec::new();
         for (at, call) in self.calls.into_iter().enumerate() {
-            let id = if call.id.is_empty() { format!("call_{at}") } else { call.id };
+            // Each id once: what a call gave is told to the model by it.
+            let mut id = call.id;
+            let mut number = at;
+            while id.is_empty() || ids.contains(&id) {
+                id = format!("call_{number}");
+                number += CALLS_MAX;
+            }
+            ids.push(id.clone());
             let name = if call.name.is_empty() { "unnamed".to_owned() } else { call.name.clone() };
             match arguments(&call.arguments) {
                 _ if call.name.is_empty() => malformed.push(Malformed { id, name, why: "The call names no tool.".to_owned() }),
@@ -325,13 +363,30 @@ impl Reply {
     /// It is no answer, or says that there is none.
     pub fn from_json(body: &[u8]) -> Result<Self, Fault> {
         let chunk: Chunk = serde_json::from_slice(body).map_err(|_| Fault::NotEvents(one_line(&String::from_utf8_lossy(body))))?;
-        if chunk.error.is_none() && chunk.choices.is_empty() {
+        if chunk.error.is_none() && chunk.message.is_none() && chunk.choices.as_ref().is_none_or(Vec::is_empty) {
             return Err(Fault::NotEvents("it has no choices.".to_owned()));
         }
         let mut answer = Answer::new();
         answer.chunk(chunk)?;
         Ok(answer.reply())
     }
+}
+
+/// A text, or the texts among parts.
+fn content(content: Value) -> String {
+    match content {
+        Value::String(text) => text,
+        Value::Array(parts) => {
+            let is_text = |part: &&Value| part.get("type").and_then(Value::as_str) == Some("text");
+            parts.iter().filter(is_text).filter_map(|part| part.get("text")?.as_str()).collect()
+        }
+        _ => String::new(),
+    }
+}
+
+/// A name or an id.
+fn bounded(name: &str) -> String {
+    name.chars().filter(|c| !c.is_control()).take(NAME_MAX).collect()
 }
 
 /// The arguments of a call: a JSON object, or nothing at all.
@@ -359,19 +414,41 @@ pub(crate) fn message_of(error: &Value) -> String {
     one_line(text.unwrap_or("it does not say why."))
 }
 
+/// How keys of well-known services begin; `eyJ` begins a JSON Web Token.
+const KEYS: [&str; 7] = ["sk-", "sk_", "gsk_", "xai-", "hf_", "AIza", "eyJ"];
+/// Letters and digits without a break, so many of them, are a key and no word.
+const RANDOM: usize = 24;
+
 /// A text of a service as people may read it: short, on one line, without what looks like a key.
 pub(crate) fn one_line(text: &str) -> String {
-    let mut line = String::new();
-    for word in text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()) {
-        let is_key = word.contains("sk-")
-            || word.contains("Bearer")
-            || (word.len() > 40 && !word.contains('/') && word.chars().any(|c| c.is_ascii_digit()));
-        let _ = write!(line, "{}{}", if line.is_empty() { "" } else { " " }, if is_key { "…" } else { word });
+    // Bounded before it is looked through; a key that reaches over the end of what is shown is still whole enough to be known as one.
+    let text: String = text.chars().take(4 * SAID_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let of_key = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '*' | '…' | '+' | '~');
+    let (mut line, mut rest, mut after_bearer) = (String::new(), text.as_str(), false);
+    while let Some(first) = rest.chars().next() {
+        let (run, next) = rest.split_at(rest.find(|c| of_key(c) != of_key(first)).unwrap_or(rest.len()));
+        rest = next;
+        if !of_key(first) {
+            line.push_str(run);
+        } else if std::mem::replace(&mut after_bearer, run.eq_ignore_ascii_case("bearer")) || is_key(run) {
+            line.push('…');
+        } else {
+            line.push_str(run);
+        }
     }
     match line.char_indices().nth(SAID_MAX) {
         Some((at, _)) => format!("{}…", &line[..at]),
         None => line,
     }
+}
+
+fn is_key(run: &str) -> bool {
+    let begin = run.trim_start_matches(|c: char| !c.is_ascii_alphanumeric());
+    let is_random =
+        |part: &str| part.len() >= RANDOM && part.bytes().any(|b| b.is_ascii_digit()) && part.bytes().any(|b| b.is_ascii_alphabetic());
+    KEYS.iter().any(|key| begin.get(..key.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(key)))
+        || run.split(|c: char| !c.is_ascii_alphanumeric()).any(is_random)
 }
 
 #[cfg(test)]
@@ -485,6 +562,77 @@ mod tests {
         assert_eq!(read(&events(&[delta(json!({ "tool_calls": many })), end("tool_calls")])).expect("an answer").calls.len(), CALLS_MAX);
     }
 
+    /// Names, ids and arguments of the calls that pieces make.
+    fn made(pieces: &[Value]) -> Vec<(String, String, Value)> {
+        let chunks: Vec<Value> = pieces.iter().map(|piece| delta(json!({ "tool_calls": [piece] }))).chain([end("tool_calls")]).collect();
+        let reply = read(&events(&chunks)).expect("an answer");
+        assert_eq!(reply.malformed, []);
+        reply.calls.into_iter().map(|call| (call.name, call.id, Value::Object(call.arguments))).collect()
+    }
+
+    #[test]
+    fn numbers_and_ids_of_calls_need_not_be_right() {
+        let two = |first: &str, second: &str| {
+            vec![("a".to_owned(), first.to_owned(), json!({ "x": 1 })), ("b".to_owned(), second.to_owned(), json!({ "y": 2 }))]
+        };
+        // The rest of the second call under an index that did not begin it.
+        assert_eq!(
+            made(&[
+                json!({ "index": 0, "id": "c1", "function": { "name": "a", "arguments": "{\"x\":1}" } }),
+                json!({ "index": 0, "id": "c2", "function": { "name": "b", "arguments": "" } }),
+                json!({ "index": 1, "function": { "arguments": "{\"y\":2}" } }),
+            ]),
+            two("c1", "c2")
+        );
+        // Another id with each piece.
+        assert_eq!(
+            made(&[
+                json!({ "index": 0, "id": "r1", "function": { "name": "a", "arguments": "{\"x\"" } }),
+                json!({ "index": 0, "id": "r2", "function": { "arguments": ":1}" } }),
+                json!({ "index": 1, "id": "r3", "function": { "name": "b", "arguments": "{\"y\":2}" } }),
+            ]),
+            two("r1", "r3")
+        );
+        // Whole calls without ids, all with the same index; then with the same id; then in pieces whose name is empty.
+        let whole = |id: Value, index: Value| {
+            made(&[
+                json!({ "index": index, "id": id, "function": { "name": "a", "arguments": { "x": 1 } } }),
+                json!({ "index": index, "id": id, "function": { "name": "b", "arguments": { "y": 2 } } }),
+            ])
+        };
+        assert_eq!(whole(Value::Null, json!(0)), two("call_0", "call_1"));
+        assert_eq!(whole(Value::Null, Value::Null), two("call_0", "call_1"));
+        assert_eq!(whole(json!("call_1"), Value::Null), two("call_1", "call_33"));
+        assert_eq!(
+            made(&[
+                json!({ "function": { "name": "a", "arguments": "{\"x\"" } }),
+                json!({ "function": { "name": "", "arguments": ":1}" } }),
+                json!({ "function": { "name": "b", "arguments": "{\"y\":2}" } }),
+            ]),
+            two("call_0", "call_1")
+        );
+    }
+
+    #[test]
+    fn texts_may_come_in_parts_and_errors_bare() {
+        let parts = json!({ "content": [{ "type": "thinking", "thinking": [{ "type": "text", "text": "Hm." }] }, { "type": "text", "text": "Yes." }] });
+        let counted = json!({ "choices": null, "usage": { "prompt_tokens": 1, "completion_tokens": 2 } });
+        let reply = read(&events(&[delta(parts), end("stop"), counted])).expect("an answer");
+        assert_eq!((reply.text.as_str(), reply.usage), ("Yes.", Some(Usage { prompt: 1, completion: 2 })));
+        let bare = json!({ "object": "error", "message": "out of memory", "code": 500 });
+        assert_eq!(read(&events(&[bare])), Err(Fault::Refused("out of memory".to_owned())));
+        assert_eq!(read(b"error: {\"code\":500,\"message\":\"busy\"}\n\n"), Err(Fault::Refused("busy".to_owned())));
+    }
+
+    #[test]
+    fn keys_of_any_service_are_left_out() {
+        assert_eq!(one_line("key=\"gsk_1\", or Authorization: Bearer abc.def;\nSK-x"), "key=\"…\", or Authorization: Bearer …; …");
+        assert_eq!(
+            one_line("a1b2c3d4e5f6a1b2c3d4e5f6a1b2c3d4 for Mistral-7B-Instruct-v0.3 on a full disk-array"),
+            "… for Mistral-7B-Instruct-v0.3 on a full disk-array"
+        );
+    }
+
     #[test]
     fn faults_in_the_middle_are_told() {
         let half = format!("data: {}\n\n", delta(json!({ "content": "half" })));
@@ -494,6 +642,15 @@ mod tests {
         assert!(matches!(read(b"<html>busy</html>\n\ndata: <html>\n\n"), Err(Fault::NotEvents(_))));
         let long = format!("data: {}\n\n", delta(json!({ "content": "x".repeat(TEXT_MAX / 2 + 1) })));
         assert_eq!(read(format!("{long}{long}").as_bytes()), Err(Fault::TooLong));
+        // Half an event at the end is no answer, and takes nothing from one.
+        assert_eq!(read(format!("{half}data: {{\"choi").as_bytes()), Err(Fault::Cut));
+        assert_eq!(read(format!("data: {}\n\ndata: {{\"usa", end("stop")).as_bytes()).map(|reply| reply.finish), Ok(Finish::Stop));
+        assert_eq!(read(b"Welcome to\nnothing"), Err(Fault::NotEvents("Welcome to".to_owned())));
+        assert_eq!(read(b""), Err(Fault::Cut));
+        // What came before a line that is too long is given, wherever the bytes are cut.
+        let mut answer = Answer::new();
+        assert_eq!(answer.feed(&[half.as_bytes(), &vec![b'x'; crate::sse::LINE_MAX + 1]].concat()), Err(Fault::TooLong));
+        assert_eq!(answer.text(), "half");
         // Without the last empty line, and without [DONE].
         let bare = format!("{half}data: {}", end("length"));
         assert_eq!(read(bare.as_bytes()).map(|reply| reply.finish), Ok(Finish::Length));

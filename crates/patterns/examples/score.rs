@@ -5,7 +5,7 @@
 //! ```
 //!
 //! MODEL: the folder of a sentence encoder. TRACES: one trace a line, as JSON. `-steps` leaves all steps out, `-goal`, `-inputs`, `-names`, `-skills`,
-//! `-pass`, `-generalise` that part, `-reverse` takes traces backwards; `cut=-2.5` sets the cut; `summaries` prints what each pattern is about instead.
+//! `-pass`, `-generalise`, `-adapter` that part, `-reverse` takes traces backwards; `cut=-2.5` sets the cut; `summaries` prints what each pattern is about instead.
 
 #[path = "model/mod.rs"]
 mod model;
@@ -18,7 +18,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [folder, traces, options @ ..] = arguments.as_slice() else { return Err("usage: score MODEL TRACES [-WHAT…]".into()) };
     let has = |option: &str| options.iter().any(|given| given == option);
-    let embedder = model::load(folder)?;
+    let embedder = model::load(folder, !has("-adapter"))?;
     let mut traces = model::traces(traces)?;
     if has("-steps") {
         traces.iter_mut().for_each(|trace| trace.steps.clear());
@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     if has("-reverse") {
         traces.reverse();
     }
-    let mut weights = Weights::default();
+    let mut weights = if has("-adapter") { Weights::without_adapter() } else { Weights::default() };
     for (option, weight) in
         [("-goal", &mut weights.goal), ("-inputs", &mut weights.inputs), ("-names", &mut weights.names), ("-skills", &mut weights.skills)]
     {

@@ -31,8 +31,10 @@ pub struct Weights {
     pub cut: f32,
 }
 
-impl Default for Weights {
-    fn default() -> Self {
+impl Weights {
+    /// Learnt on the vectors of the plain encoder: for those of any encoder but the one with [`crate::GOAL_ADAPTER`].
+    #[must_use]
+    pub fn without_adapter() -> Self {
         Self {
             goal: 13.1,
             inputs: 8.8,
@@ -42,6 +44,22 @@ impl Default for Weights {
             one_without_steps: 0.4,
             both_without_steps: 0.8,
             cut: -2.75,
+        }
+    }
+}
+
+/// Learnt on vectors with [`crate::GOAL_ADAPTER`].
+impl Default for Weights {
+    fn default() -> Self {
+        Self {
+            goal: 15.7,
+            inputs: 8.3,
+            names: 4.8,
+            skills: 3.0,
+            intercept: -9.9,
+            one_without_steps: 0.5,
+            both_without_steps: 1.0,
+            cut: -2.35,
         }
     }
 }

@@ -7,7 +7,7 @@
 //! ```
 //! use llmos_patterns::{Patterns, Trace, confidence, generalise};
 //!
-//! // One number for a vector: the server embeds `generalise(goal)` with llmos-search.
+//! // Two numbers for a vector: the server embeds `generalise(goal)` with llmos-search and `GOAL_ADAPTER`.
 //! let mut patterns = Patterns::new(2);
 //! let trace = Trace { id: "a".into(), goal: "Value Acme by 12 May".into(), success: true, ..Trace::default() };
 //! assert_eq!(generalise(&trace.goal), "Value Acme by a date");
@@ -23,6 +23,11 @@
 //!
 //! Pure: no I/O, no threads, no clock and no randomness. The same calls give the same patterns. Goals and inputs are data: what of them comes out is
 //! in [`Summary`] as quoted data, and what looks like an instruction ([`suspicious()`]) does not.
+
+/// Changes that make llmos-search's all-MiniLM-L6-v2 an encoder of goals ([`Embedder::adapted`](llmos_search::embed::Embedder::adapted)): paraphrases of one task
+/// come closer, the same names in other tasks go apart. Learnt on `train/`. [`Weights::default`] is for its vectors, [`Weights::without_adapter`] for all others. The
+/// embedder's identity is another one with it, so that stored vectors are not mixed.
+pub const GOAL_ADAPTER: &[u8] = include_bytes!("../adapter/goals.safetensors");
 
 mod align;
 mod cluster;

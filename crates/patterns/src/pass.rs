@@ -2,7 +2,8 @@
 //!
 //! Average-linkage agglomeration by reciprocal nearest neighbours (Sumengen et al., "Scaling Hierarchical Agglomerative Clustering to Billion-sized
 //! Datasets", 2021): every round merges all pairs that are nearest to each other. Average linkage is reducible, so the result is that of
-//! merging the nearest pair of all again and again, and it does not depend on the order in which traces came. Where there are too many traces
+//! merging the nearest pair of all again and again, and it does not depend on the order in which traces came. For the same reason what two clusters
+//! become is near only to what one of them was near to, so that all are compared with all once. Where there are too many traces
 //! to compare all, those of one group that are very alike are first put together.
 
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,8 @@ const EXACT: usize = 4_000;
 const ALIKE: f32 = 3.0;
 /// The most of them in one, so that what was put together wrongly stays small.
 const MOST_ALIKE: u32 = 64;
+/// The most clusters that one keeps as possible neighbours; where there are more, it is compared with all.
+const MOST_NEAR: usize = 512;
 
 /// Work under way; it holds a copy of what it works on, can be kept, and is the same whatever the size of its steps.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -32,6 +35,10 @@ pub struct Pass {
     members: Vec<Vec<u32>>,
     /// The nearest cluster after comparing, and how near.
     nearest: Vec<Option<(u32, f32)>>,
+    /// Clusters that may be above the cut, some of them merged since; none where they are too many to be kept.
+    near: Vec<Option<Vec<u32>>>,
+    /// The cluster that each is in now.
+    became: Vec<u32>,
     stage: Stage,
     /// The next cluster of this stage.
     next: usize,
@@ -51,7 +58,7 @@ enum Stage {
 impl Pass {
     pub(crate) fn begin(patterns: &Patterns, mut groups: Vec<Vec<u32>>) -> Self {
         if patterns.len() <= EXACT {
-            // Of equally near ones the first is taken, so their order must not come from the present groups.
+            // Which of equally near ones is taken goes by their numbers, so these must not come from the present groups.
             let mut slots = groups.concat();
             slots.sort_unstable();
             groups = vec![slots];
@@ -64,6 +71,8 @@ impl Pass {
             clusters: Vec::new(),
             members: Vec::new(),
             nearest: Vec::new(),
+            near: Vec::new(),
+            became: Vec::new(),
             stage: Stage::Gather,
             next: 0,
             stale: Vec::new(),
@@ -98,6 +107,8 @@ impl Pass {
         let Some(slots) = self.waiting.get(self.next) else {
             self.waiting = Vec::new();
             self.nearest = vec![None; self.clusters.len()];
+            self.near = vec![Some(Vec::new()); self.clusters.len()];
+            self.became = (0..self.clusters.len() as u32).collect();
             (self.stage, self.next) = (Stage::Compare, 0);
             return 1;
         };
@@ -146,13 +157,15 @@ impl Pass {
             return 1;
         };
         let (at, cut) = (self.next, self.weights.cut);
-        let (nearest, clusters) = (&mut self.nearest, &self.clusters);
+        let (nearest, near, clusters) = (&mut self.nearest, &mut self.near, &self.clusters);
         table.with(cluster, &self.weights, |probe| {
             for (other, cluster) in clusters.iter().enumerate().skip(at + 1) {
                 let similarity = probe.similarity(cluster);
                 if similarity >= cut {
-                    nearer(&mut nearest[at], other, similarity);
-                    nearer(&mut nearest[other], at, similarity);
+                    nearer(&mut nearest[at], at, other, similarity);
+                    nearer(&mut nearest[other], other, at, similarity);
+                    keep(&mut near[at], other);
+                    keep(&mut near[other], at);
                 }
             }
         });
@@ -181,7 +194,18 @@ impl Pass {
             let members = std::mem::take(&mut self.members[from]);
             self.members[into].extend(members);
             self.nearest[from] = None;
+            self.near[into] = match (self.near[into].take(), self.near[from].take()) {
+                (Some(mut near), Some(more)) => {
+                    near.extend(more);
+                    Some(near)
+                }
+                _ => None,
+            };
+            self.became[from] = into as u32;
             (is_changed[into], is_changed[from]) = (true, true);
+        }
+        for at in 0..self.became.len() {
+            self.became[at] = self.became[self.became[at] as usize];
         }
         let is_stale = |at: &usize| {
             self.clusters[*at].count > 0 && (is_changed[*at] || self.nearest[*at].is_some_and(|(other, _)| is_changed[other as usize]))
@@ -199,26 +223,45 @@ impl Pass {
             return 1;
         };
         let (at, cut) = (at as usize, self.weights.cut);
-        let clusters = &self.clusters;
-        self.nearest[at] = table.with(&clusters[at], &self.weights, |probe| {
-            let mut best = None;
-            for (other, cluster) in clusters.iter().enumerate().filter(|(other, cluster)| *other != at && cluster.count > 0) {
-                let similarity = probe.similarity(cluster);
+        let (clusters, became) = (&self.clusters, &self.became);
+        let others = self.near[at].take().map_or_else(|| (0..clusters.len() as u32).collect(), |near| now(near, became));
+        (self.nearest[at], self.near[at]) = table.with(&clusters[at], &self.weights, |probe| {
+            let (mut best, mut near) = (None, Some(Vec::new()));
+            for other in others.iter().map(|other| *other as usize).filter(|other| *other != at && clusters[*other].count > 0) {
+                let similarity = probe.similarity(&clusters[other]);
                 if similarity >= cut {
-                    nearer(&mut best, other, similarity);
+                    nearer(&mut best, at, other, similarity);
+                    keep(&mut near, other);
                 }
             }
-            best
+            (best, near)
         });
         self.next += 1;
-        clusters.len()
+        others.len()
     }
 }
 
-/// Keeps the nearer one; of equally near ones the first.
-fn nearer(best: &mut Option<(u32, f32)>, other: usize, similarity: f32) {
-    let other = other as u32;
-    if best.is_none_or(|(known, most)| similarity > most || (similarity == most && other < known)) {
+/// Keeps the one that is nearer to `at`. Among equally near ones it is the one with the least exclusive or of both numbers, which is the same from both sides: a thousand
+/// runs that are all alike pair off at once, where taking the first would merge one pair a round.
+fn nearer(best: &mut Option<(u32, f32)>, at: usize, other: usize, similarity: f32) {
+    let (at, other) = (at as u32, other as u32);
+    if best.is_none_or(|(known, most)| similarity > most || (similarity == most && at ^ other < at ^ known)) {
         *best = Some((other, similarity));
     }
+}
+
+/// Keeps a possible neighbour, unless there are too many.
+fn keep(near: &mut Option<Vec<u32>>, other: usize) {
+    match near {
+        Some(kept) if kept.len() < MOST_NEAR => kept.push(other as u32),
+        _ => *near = None,
+    }
+}
+
+/// What clusters are in now, each once.
+fn now(mut clusters: Vec<u32>, became: &[u32]) -> Vec<u32> {
+    clusters.iter_mut().for_each(|cluster| *cluster = became[*cluster as usize]);
+    clusters.sort_unstable();
+    clusters.dedup();
+    clusters
 }

@@ -108,8 +108,8 @@ impl Patterns {
         self.slots.is_empty()
     }
 
-    /// Puts a trace into the pattern whose traces are on average most like it, or founds one. `vector` embeds [`crate::generalise`] of the goal; an
-    /// empty one stands for a goal that has none. A known id changes nothing: [`Patterns::remove`] it first.
+    /// Puts a trace into the pattern whose traces are on average most like it, or founds one. `vector` embeds [`crate::generalise`] of the goal,
+    /// with [`crate::GOAL_ADAPTER`] unless the [`Weights`] are [`Weights::without_adapter`]; an empty one stands for a goal that has none. A known id changes nothing: [`Patterns::remove`] it first.
     ///
     /// Compares with every pattern: milliseconds for ten thousand of them.
     ///

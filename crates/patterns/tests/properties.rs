@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use llmos_patterns::{
-    Event, Evidence, Outcome, PatternId, Patterns, Step, StepKind, Thresholds, Trace, confidence, generalise, summary, suspicious,
+    Event, Evidence, Outcome, PatternId, Patterns, Step, StepKind, Thresholds, Trace, Weights, confidence, generalise, summary, suspicious,
 };
 use proptest::prelude::*;
 
@@ -150,7 +150,8 @@ fn long_runs_and_empty_ones_are_taken() {
 
 #[test]
 fn patterns_keep_their_ids_when_they_split_and_merge() {
-    let mut patterns = Patterns::new(3);
+    // Goals with a cosine of a quarter are alike here: what is merged is of no matter, only what it is called.
+    let mut patterns = Patterns::with_weights(3, Weights { cut: -5.1, ..Weights::default() });
     for (id, vector) in [("a1", [1.0, 0.0, 0.0]), ("a2", [1.0, 0.1, 0.0]), ("b1", [0.0, 1.0, 0.0]), ("b2", [0.1, 1.0, 0.0])] {
         patterns.insert(&run(id, "goal", &[], true), &vector).unwrap();
     }
@@ -166,6 +167,18 @@ fn patterns_keep_their_ids_when_they_split_and_merge() {
     // Ids are never given again.
     assert!(into[0] > b);
     assert_eq!(patterns.patterns().collect::<Vec<PatternId>>(), [a, into[0]]);
+}
+
+/// More runs of one task than a cluster keeps as neighbours.
+#[test]
+fn a_task_of_many_runs_is_one_pattern() {
+    let mut patterns = Patterns::new(2);
+    for number in 0..700 {
+        let vector = if number % 100 == 0 { [0.0, 1.0] } else { [1.0, 0.0] };
+        patterns.insert(&run(&number.to_string(), "x", &[], true), &vector).unwrap();
+    }
+    assert_eq!(patterns.pass(), []);
+    assert_eq!(patterns.patterns().map(|pattern| patterns.traces(pattern).count()).collect::<Vec<_>>(), [7, 693]);
 }
 
 #[test]

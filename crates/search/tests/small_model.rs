@@ -132,3 +132,74 @@ fn what_does_not_fit_is_named() {
         assert!(refused(CONFIG, &whole[..length]).starts_with("model.safetensors: "));
     }
 }
+
+/// An adapter for one matrix of [`weights`].
+fn adapter(matrix: &str, (rank, outputs, inputs): (usize, usize, usize), base: &str, without: &str) -> Vec<u8> {
+    let bits = |count: usize| -> Vec<u8> {
+        (0..count).flat_map(|at| ((0.3 + at as f32 * 0.01).to_bits() >> 16).to_le_bytes()[..2].to_vec()).collect()
+    };
+    let tensors = [("a", vec![rank, inputs], bits(rank * inputs)), ("b", vec![outputs, rank], bits(outputs * rank))];
+    let views = tensors.iter().filter(|(name, ..)| *name != without).map(|(name, shape, data)| {
+        (format!("{matrix}.{name}"), TensorView::new(Dtype::BF16, shape.clone(), data).expect("the shape is the data's"))
+    });
+    let said = [("name".to_owned(), "tasks-1".to_owned()), ("base_sha256".to_owned(), base.to_owned())];
+    safetensors::serialize(views, Some(said.into())).expect("tensors can be written")
+}
+
+#[test]
+fn an_adapter_makes_another_model_of_the_same_files() {
+    let query = "encoder.layer.0.attention.self.query";
+    let weights = weights("", "");
+    let small = quantise(&weights).expect("the weights can be quantised");
+    let base = load(CONFIG, &weights, None).expect("it loads");
+    let tokenizer = tokenizer();
+    let files = ModelFiles { name: "small", config: CONFIG.as_bytes(), weights: &weights, tokenizer: tokenizer.as_bytes(), pooling: None };
+    let sha256 = base.identity().sha256.clone();
+    let good = adapter(query, (2, WIDTH, WIDTH), &sha256, "");
+    let adapted = base.adapted(&files, &good).expect("it fits");
+    assert_eq!((adapted.identity().name.as_str(), adapted.identity().dimension), ("small+tasks-1", WIDTH));
+    assert_ne!(adapted.identity().sha256, sha256);
+    let texts = ["cash flows.", ""];
+    assert_ne!(adapted.embed(&texts), base.embed(&texts));
+
+    // Weights that have the change in them already are the same model.
+    let mut merged = weights.clone();
+    let numbers =
+        |bytes: &[u8]| -> Vec<f32> { bytes.chunks_exact(4).map(|bytes| f32::from_le_bytes(bytes.try_into().expect("four"))).collect() };
+    let part = |name: &str| -> Vec<f32> {
+        let file = safetensors::SafeTensors::deserialize(&good).expect("it was just written");
+        let view = file.tensor(&format!("{query}.{name}")).expect("it has it");
+        view.data().chunks_exact(2).map(|bytes| f32::from_bits(u32::from(u16::from_le_bytes([bytes[0], bytes[1]])) << 16)).collect()
+    };
+    let (a, b) = (part("a"), part("b"));
+    let start = {
+        let file = safetensors::SafeTensors::deserialize(&weights).expect("it was just written");
+        let data = file.tensor(&format!("{query}.weight")).expect("it has it").data().as_ptr() as usize;
+        data - weights.as_ptr() as usize
+    };
+    let old = numbers(&weights[start..start + 4 * WIDTH * WIDTH]);
+    for (at, value) in old.into_iter().enumerate() {
+        let (row, column) = (at / WIDTH, at % WIDTH);
+        let change = (0.0 + b[2 * row] * a[column]) + b[2 * row + 1] * a[WIDTH + column];
+        merged[start + 4 * at..start + 4 * at + 4].copy_from_slice(&(value + change).to_le_bytes());
+    }
+    assert_eq!(load(CONFIG, &merged, None).expect("it loads").embed(&texts), adapted.embed(&texts));
+
+    let quantised = load(CONFIG, &small, None).expect("it loads");
+    let small_files = ModelFiles { weights: &small, ..files };
+    let small_adapted = quantised.adapted(&small_files, &good).expect("it fits");
+    assert_ne!(small_adapted.identity(), adapted.identity(), "8-bit weights with a change are not quite the 32-bit ones with it");
+
+    for (adapter, why) in [
+        (adapter(query, (2, WIDTH, WIDTH), "0", ""), "another model"),
+        (adapter("encoder.layer.1.output.dense", (2, WIDTH, INNER), &sha256, ""), "belongs to nothing"),
+        (adapter(query, (2, WIDTH, INNER), &sha256, ""), "one rank"),
+        (adapter(query, (2, WIDTH, WIDTH), &sha256, "b"), "needs both"),
+        (b"{}".to_vec(), "adapter: "),
+    ] {
+        let error = base.adapted(&files, &adapter).expect_err(why).to_string();
+        assert!(error.starts_with("adapter: ") && error.contains(why), "{error}");
+    }
+    assert!(base.adapted(&small_files, &good).is_ok(), "the 8-bit file is the same model");
+    assert!(base.adapted(&ModelFiles { weights: &merged, ..files }, &good).is_err());
+}

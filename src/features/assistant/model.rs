@@ -100,7 +100,7 @@ pub struct ChooseSkill {
 }
 
 /// How far a call of a tool is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum CallState {
     Asked,
@@ -201,6 +201,8 @@ pub struct Assistant {
 #[serde(rename_all = "camelCase")]
 pub struct Answered {
     pub run_id: RunId,
+    /// The message that asked.
+    pub question_id: EntryId,
     pub skills: Vec<GivenSkill>,
     /// Tools that it called, by slug.
     #[serde(default)]

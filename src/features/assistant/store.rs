@@ -14,8 +14,7 @@ crate::row! {
     #[derive(Clone, Debug)]
     pub struct RunRow {
         pub id: String, pub session_id: String, pub question_id: String, pub answer_id: String, pub asked_by: String, pub state: String, pub stop: i64,
-        pub problem: Option<String>, pub skills: String, pub rounds: String, pub model: Option<String>, pub tokens_in: i64, pub tokens_out: i64,
-        pub created_at: i64, pub started_at: Option<i64>,
+        pub problem: Option<String>, pub skills: String, pub rounds: String, pub created_at: i64,
         asker_name: String, asker_kind: String, asker_color: i64, asker_avatar: Option<String>,
     }
 }
@@ -47,8 +46,8 @@ impl RunRow {
     }
 }
 
-const RUN: &str = "SELECT r.id, r.session_id, r.question_id, r.answer_id, r.asked_by, r.state, r.stop, r.problem, r.skills, r.rounds, r.model, r.tokens_in, \
-     r.tokens_out, r.created_at, r.started_at, u.name AS asker_name, u.kind AS asker_kind, u.color AS asker_color, u.avatar_sha AS asker_avatar \
+const RUN: &str = "SELECT r.id, r.session_id, r.question_id, r.answer_id, r.asked_by, r.state, r.stop, r.problem, r.skills, r.rounds, \
+     r.created_at, u.name AS asker_name, u.kind AS asker_kind, u.color AS asker_color, u.avatar_sha AS asker_avatar \
      FROM assistant_runs r JOIN users u ON u.id = r.asked_by WHERE ";
 
 pub async fn run<'c>(executor: impl Executor<'c, Database = Any>, id: RunId) -> AppResult<Option<RunRow>> {
@@ -93,13 +92,15 @@ pub async fn insert(tx: &mut Tx, id: RunId, session: SessionId, question: EntryI
 
 /// It is being answered, with these skills, by this model.
 pub async fn begin(tx: &mut Tx, id: RunId, skills: &str, model: &str, now: i64) -> AppResult<()> {
-    sqlx::query("UPDATE assistant_runs SET state = 'running', skills = $2, model = $3, started_at = COALESCE(started_at, $4) WHERE id = $1")
-        .bind(id.to_string())
-        .bind(skills)
-        .bind(model)
-        .bind(now)
-        .execute(&mut **tx)
-        .await?;
+    sqlx::query(
+        "UPDATE assistant_runs SET state = 'running', skills = $2, model = $3, started_at = COALESCE(started_at, $4) WHERE id = $1",
+    )
+    .bind(id.to_string())
+    .bind(skills)
+    .bind(model)
+    .bind(now)
+    .execute(&mut **tx)
+    .await?;
     Ok(())
 }
 
@@ -110,14 +111,16 @@ pub async fn lock(tx: &mut Tx, id: RunId) -> AppResult<Option<RunRow>> {
 }
 
 pub async fn set_rounds(tx: &mut Tx, id: RunId, state: RunState, rounds: &str, tokens: (i64, i64)) -> AppResult<()> {
-    sqlx::query("UPDATE assistant_runs SET state = $2, rounds = $3, tokens_in = tokens_in + $4, tokens_out = tokens_out + $5 WHERE id = $1")
-        .bind(id.to_string())
-        .bind(state.as_str())
-        .bind(rounds)
-        .bind(tokens.0)
-        .bind(tokens.1)
-        .execute(&mut **tx)
-        .await?;
+    sqlx::query(
+        "UPDATE assistant_runs SET state = $2, rounds = $3, tokens_in = tokens_in + $4, tokens_out = tokens_out + $5 WHERE id = $1",
+    )
+    .bind(id.to_string())
+    .bind(state.as_str())
+    .bind(rounds)
+    .bind(tokens.0)
+    .bind(tokens.1)
+    .execute(&mut **tx)
+    .await?;
     Ok(())
 }
 

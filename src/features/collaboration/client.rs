@@ -448,7 +448,7 @@ mod tests {
         assert_eq!(client.joined(room_id).map(|joined| joined.users.clone()), Some(vec![ines, ada.clone()]));
         assert_eq!(tells(&mut client, &event(Some(9), sent(RoomEvent::UserLeft {}, ada.user_id))).len(), 2);
         assert_eq!(client.joined(room_id).map(|joined| joined.users.len()), Some(1));
-        let news = sent(RoomEvent::Notification { unread: 3 }, ada.user_id);
+        let news = sent(RoomEvent::Notification { unread: 3, read: Vec::new() }, ada.user_id);
         let told = tells(&mut client, &event(Some(10), news.clone()));
         assert_eq!(told.iter().map(|text| json::read::<SentEvent>(text)).collect::<Vec<_>>(), [Ok(news.clone())]);
         assert!(tells(&mut client, &event(Some(10), news.clone())).is_empty(), "known already");

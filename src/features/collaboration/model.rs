@@ -208,6 +208,9 @@ pub enum RoomEvent {
     /// Something for one account; sent to its own workspace. Only from the server.
     Notification {
         unread: i64,
+        /// What was read: the names under which devices show messages about it, for them to be closed. An empty name is all of them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        read: Vec<String>,
     },
     /// An installed artifact was disabled, or enabled again. To its own room, and to the workspaces of those who may decide. Only from the server.
     Quarantine {
@@ -398,7 +401,7 @@ mod tests {
         assert!(other.problem(room, RoomType::Session).is_some());
         assert!(other.problem(room, RoomType::Workspace).is_none());
         assert!(RoomEvent::UserLeft {}.problem(room, RoomType::Session).is_some());
-        assert!(RoomEvent::Notification { unread: 1 }.problem(room, RoomType::Session).is_some());
+        assert!(RoomEvent::Notification { unread: 1, read: Vec::new() }.problem(room, RoomType::Session).is_some());
         assert!(RoomEvent::Commit { volume_type: "team".into(), commit_sha: "'; drop".into() }.problem(room, RoomType::Session).is_some());
     }
 }

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     browser::{data, json, page},
     error::AppResult,
-    ids::UserId,
+    ids::{RunId, UserId},
 };
 
 pub use client::Room;
@@ -175,6 +175,17 @@ impl Collaboration {
         self.on(move |sent| {
             if let RoomEvent::Message { number, .. } = sent.event {
                 act(Message { user_id: sent.user_id, number });
+            }
+        });
+    }
+
+    /// The assistant of the session says something: of which answer, how many bytes were said before, and what.
+    pub fn on_assistant_delta(self, act: impl Fn(RunId, usize, &str) + 'static) {
+        self.on(move |sent| {
+            if let RoomEvent::AssistantDelta { run_id, from, text, .. } = &sent.event
+                && let Ok(run) = run_id.parse()
+            {
+                act(run, usize::try_from(*from).unwrap_or(usize::MAX), text);
             }
         });
     }

@@ -8,7 +8,7 @@ mod reviewing;
 use llmos_patterns::{Evidence, PitfallKind, Summary, confidence, difference, wilson_lower};
 
 pub use engine::Engines;
-pub use grouping::{assign, pass, trace_leaves, traces_came};
+pub use grouping::{assign, pass, pass_after_push, trace_leaves, traces_came};
 pub use reviewing::{decide, edit_proposal, get_proposal};
 
 use super::{

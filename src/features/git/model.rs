@@ -103,6 +103,9 @@ pub struct PullReport {
     pub conflicts: i64,
     /// Files and artifacts left aside.
     pub skipped: i64,
+    /// Runs of agents below `traces/` that were not here yet.
+    #[serde(default)]
+    pub traces: i64,
     pub commit_id: Option<CommitId>,
     /// At most `REPORT_LINES`.
     pub items: Vec<ImportItem>,

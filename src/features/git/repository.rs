@@ -188,6 +188,11 @@ impl Bare {
         self.list(commit, folder, |name| tops.contains(name) || Kind::ALL.iter().any(|kind| kind.folder() == name))
     }
 
+    /// The files below `top`, a folder of `folder`; paths begin with `top`.
+    pub fn below(&self, commit: Oid, folder: &str, top: &str) -> AppResult<Listing> {
+        self.list(commit, folder, |name| name == top)
+    }
+
     /// Every file below `folder`.
     pub fn whole(&self, commit: Oid, folder: &str) -> AppResult<Listing> {
         self.list(commit, folder, |_| true)

@@ -9,6 +9,7 @@ mod previewing;
 mod pull_requests;
 mod pulling;
 mod pushing;
+mod runs;
 mod telling;
 mod trees;
 

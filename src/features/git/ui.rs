@@ -311,6 +311,7 @@ fn report_view(report: PullReport) -> AnyView {
         (report.merged, "joined"),
         (report.conflicts, "to be merged"),
         (report.skipped, "left aside"),
+        (report.traces, "traces brought in"),
     ]
     .into_iter()
     .filter(|(number, _)| *number > 0)

@@ -173,11 +173,6 @@ impl NotificationGroup {
         self.subject.address(&self.subject_id)
     }
 
-    /// What its push messages are shown under; a later one takes the place of the one before.
-    pub fn tag(&self) -> String {
-        self.subject.tag(&self.subject_id)
-    }
-
     /// Where that is which one of its notifications tells of.
     pub fn address_of(&self, spot: &Spot) -> String {
         self.subject.address_of(&self.subject_id, spot)
@@ -185,7 +180,7 @@ impl NotificationGroup {
 }
 
 impl SubjectKind {
-    /// One name for all that is about the subject with this id.
+    /// What push messages about the subject with this id are shown under: a later one takes the place of the one before, and what is read is closed.
     pub fn tag(self, id: &str) -> String {
         format!("{}-{id}", self.as_str())
     }

@@ -147,15 +147,30 @@ pub async fn forget_account(tx: &mut Tx, user: UserId) -> AppResult<()> {
     store::delete_of_user(tx, user).await
 }
 
-/// One has read a session up to a number: the mentions in those messages are read too. Whether there were any.
-pub async fn seen_messages(tx: &mut Tx, user: UserId, session: SessionId, number: i64, now: i64) -> AppResult<bool> {
-    let which = Which::MessagesOf { session: &session.to_string(), number };
-    Ok(store::mark_read(tx, user, which, now).await? > 0)
+/// What became read: the names under which devices show messages about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Read(Vec<String>);
+
+async fn mark_as_read(tx: &mut Tx, user: UserId, which: Which<'_>, now: i64) -> AppResult<Read> {
+    let all = matches!(which, Which::All { .. });
+    let subjects = store::mark_read(tx, user, which, now).await?;
+    // Of everything there may be thousands; the empty name is all of them.
+    let tags = if all && !subjects.is_empty() {
+        vec![String::new()]
+    } else {
+        subjects.into_iter().map(|(kind, id)| SubjectKind::parse(&kind).tag(&id)).collect()
+    };
+    Ok(Read(tags))
 }
 
-/// One has dealt with everything about a subject. Whether something of it was unread.
-pub async fn seen(tx: &mut Tx, user: UserId, subject: impl ToString, now: i64) -> AppResult<bool> {
-    Ok(store::mark_read(tx, user, Which::About(&subject.to_string()), now).await? > 0)
+/// One has read a session up to a number: the mentions in those messages are read too. [`tell_read`] follows the commit.
+pub async fn seen_messages(tx: &mut Tx, user: UserId, session: SessionId, number: i64, now: i64) -> AppResult<Read> {
+    mark_as_read(tx, user, Which::MessagesOf { session: &session.to_string(), number }, now).await
+}
+
+/// One has dealt with everything about a subject. [`tell_read`] follows the commit.
+pub async fn seen(tx: &mut Tx, user: UserId, subject: impl ToString, now: i64) -> AppResult<Read> {
+    mark_as_read(tx, user, Which::About(&subject.to_string()), now).await
 }
 
 /// Lets accounts know of something that is done already.
@@ -169,6 +184,17 @@ pub async fn send(ctx: &Ctx, to: &[UserId], new: &NewNotification<'_>) -> AppRes
 
 /// Tells accounts how many are unread now, after a commit.
 pub async fn tell(ctx: &Ctx, users: &[UserId]) {
+    tell_of(ctx, users, &[]).await;
+}
+
+/// Tells an account's open pages that it has read something, after a commit: how many are unread now, and what devices need not show any more.
+pub async fn tell_read(ctx: &Ctx, user: UserId, read: &Read) {
+    if !read.0.is_empty() {
+        tell_of(ctx, &[user], &read.0).await;
+    }
+}
+
+async fn tell_of(ctx: &Ctx, users: &[UserId], read: &[String]) {
     let Ok(actor) = ctx.actor() else { return };
     if users.is_empty() {
         return;
@@ -183,7 +209,8 @@ pub async fn tell(ctx: &Ctx, users: &[UserId]) {
     };
     for user in users {
         let unread = counts.get(user).copied().unwrap_or(0);
-        collaboration::service::announce(&ctx.state, RoomType::Workspace, user.same_as(), actor.id(), RoomEvent::Notification { unread });
+        let event = RoomEvent::Notification { unread, read: read.to_vec() };
+        collaboration::service::announce(&ctx.state, RoomType::Workspace, user.same_as(), actor.id(), event);
     }
 }
 
@@ -271,11 +298,12 @@ pub async fn mark_all_notifications(ctx: &Ctx, input: MarkAllNotifications) -> A
 async fn mark(ctx: &Ctx, which: Which<'_>) -> AppResult<Unread> {
     let user = ctx.actor_with(Scope::Write)?.id();
     let mut tx = ctx.db().write_tx().await?;
-    if store::mark_read(&mut tx, user, which, ctx.now()).await? > 0 {
+    let read = mark_as_read(&mut tx, user, which, ctx.now()).await?;
+    if !read.0.is_empty() {
         record(ctx, &mut tx, Event::new("notification.read")).await?;
         tx.commit().await?;
         // One's other tabs show it too.
-        tell(ctx, &[user]).await;
+        tell_read(ctx, user, &read).await;
     }
     unread(ctx).await
 }

@@ -78,10 +78,16 @@ impl NotificationsContext {
                         link.try_set(client::link());
                         return;
                     }
-                    Told::Event(event) if json::member(event, "type") == Some(r#""notification""#) => match json::read(event) {
-                        Ok(Unread { unread }) => drop(self.told.try_set(Some(unread))),
-                        Err(_) => return,
-                    },
+                    Told::Event(event) if json::member(event, "type") == Some(r#""notification""#) => {
+                        // Wherever it was read, this device need not show it any more.
+                        if let Some(read) = json::member(event, "read") {
+                            leptos::task::spawn_local(push::close(read.to_owned()));
+                        }
+                        match json::read(event) {
+                            Ok(Unread { unread }) => drop(self.told.try_set(Some(unread))),
+                            Err(_) => return,
+                        }
+                    }
                     Told::Event(event) if json::member(event, "type") == Some(r#""quarantine""#) => {
                         drop(self.quarantined.try_set(json::read(event).ok()));
                         return;

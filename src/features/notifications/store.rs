@@ -3,7 +3,7 @@
 pub mod deliveries;
 pub mod preferences;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use sqlx::AnyPool;
 
@@ -199,8 +199,8 @@ pub enum Which<'a> {
     },
 }
 
-/// How many became read.
-pub async fn mark_read(tx: &mut Tx, user: UserId, which: Which<'_>, now: i64) -> AppResult<u64> {
+/// The kinds and ids of the subjects that those are about which became read.
+pub async fn mark_read(tx: &mut Tx, user: UserId, which: Which<'_>, now: i64) -> AppResult<BTreeSet<(String, String)>> {
     let mut sql = Sql::new("UPDATE notifications SET read_at = ");
     sql.bind(now).push(" WHERE read_at IS NULL AND user_id = ").bind(user.to_string());
     match which {
@@ -214,7 +214,8 @@ pub async fn mark_read(tx: &mut Tx, user: UserId, which: Which<'_>, now: i64) ->
         Which::All { up_to: Some(id) } => sql.push(" AND id <= ").bind(id.to_string()),
         Which::All { up_to: None } => &mut sql,
     };
-    Ok(sql.execute(&mut **tx).await?.rows_affected())
+    sql.push(" RETURNING subject_kind, subject_id");
+    Ok(sql.fetch_all(&mut **tx).await?.into_iter().collect())
 }
 
 /// Removes those that were read before one time, and all of before another.

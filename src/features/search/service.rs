@@ -37,7 +37,7 @@ pub use model::{Model, Semantic};
 pub use offline::{manifest, model_file, records};
 pub use reindex::{reindex, request_reindex};
 
-pub use embedding::vectors_of_texts;
+pub use embedding::{GoalModel, vectors_of_goals};
 
 use embedding::embed_all;
 use index::{MARKET, Source, follow, scope_of};

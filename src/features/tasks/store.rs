@@ -211,11 +211,11 @@ pub async fn set_artifacts(tx: &mut Tx, task: TaskId, artifacts: &[ArtifactId]) 
 
 crate::row! {
     /// How far a task has followed its issue.
-    pub struct Following { pub id: String, pub state: String, pub issue_at: i64, pub delivery: String, pub gone_at: Option<i64> }
+    pub struct Following { pub id: String, pub title: String, pub state: String, pub labels: String, pub issue_at: i64, pub delivery: String, pub gone_at: Option<i64> }
 }
 
 pub async fn following(tx: &mut Tx, team: TeamId, repository: &str, number: i64) -> AppResult<Option<Following>> {
-    let mut sql = Sql::new("SELECT id, state, issue_at, delivery, gone_at FROM tasks WHERE team_id = ");
+    let mut sql = Sql::new("SELECT id, title, state, labels, issue_at, delivery, gone_at FROM tasks WHERE team_id = ");
     sql.bind(team.to_string()).push(" AND repository = ").bind(repository.to_owned()).push(" AND number = ").bind(number);
     Ok(sql.fetch_all(&mut **tx).await?.pop())
 }

@@ -7,7 +7,7 @@ mod taking;
 use serde_json::{Value, json};
 
 pub use grouped::{Judged, judged, skill_of_most, summaries, to_group, total};
-pub use taking::{Arrival, close_runs, keep, take, take_runs};
+pub use taking::{Arrival, close_runs, keep, pushed, take, take_runs};
 
 use super::{
     model::{

@@ -73,6 +73,68 @@ app_test!(what_a_repository_has_comes_as_one_commit, |config| { allow_private(co
     assert_eq!(commits(&maya, &volume).await.len(), 1);
 });
 
+/// A run as the file that a repository keeps of it.
+fn run_file(id: &str, goal: &str) -> String {
+    format!(
+        "---\nid: {id}\ngoal: \"{goal}\"\nstarted_at: 2026-09-21T07:04:52Z\nended_at: 2026-09-21T07:05:15Z\nuser: ana\nsuccess: true\n---\n\n## Steps\n\n1. tool `sql`: ok, 120 ms\n"
+    )
+}
+
+app_test!(
+    runs_of_a_repository_are_brought_in_once_and_looked_at,
+    |config| {
+        allow_private(config);
+        crate::evolution::with_model(config)
+    },
+    |app| {
+        let server = GitServer::start().await;
+        server.write("docs/skills/a/SKILL.md", skill("a", "One\n"));
+        server.write("docs/traces/2026/r1.md", run_file("r1", "Count the orders of May"));
+        server.write("docs/traces/README.md", "# Runs\n\nWhat agents did.\n");
+        server.write("docs/traces/r1.json", "{}");
+        server.write("traces/elsewhere.md", run_file("elsewhere", "Not in the folder that is linked"));
+        server.commit("First");
+        let (maya, volume) = shared(app).await;
+        let team = text(&maya.get("/teams").await.1[0]["id"]);
+        let runs = async || {
+            let (status, page) = maya.get(&format!("/traces?team={team}&source=markdown&limit=200")).await;
+            assert_eq!(status, 200, "{page}");
+            let mut goals: Vec<String> = page["items"].as_array().expect("a list").iter().map(|run| text(&run["goal"])).collect();
+            goals.sort();
+            goals
+        };
+        let found = link(&maya, &volume, json!({ "url": server.url, "folder": "docs" })).await;
+        assert_eq!((&found["report"]["traces"], &found["report"]["skipped"]), (&json!(1), &json!(0)), "{found}");
+        assert_eq!(runs().await, ["Count the orders of May"]);
+
+        // By a push: what is new comes, what is known already by its id does not, what cannot be read is said.
+        server.write("docs/traces/2026/r1.md", run_file("r1", "Other words of the same run"));
+        server.write("docs/traces/r2.md", run_file("r2", "Count the orders of June"));
+        server.write("docs/traces/broken.md", "---\nid: [\n---\n");
+        server.commit("Runs of June");
+        let before = commits(&maya, &volume).await.len();
+        let report = run(&maya, &volume, "pull").await;
+        assert_eq!((&report["traces"], &report["skipped"], &report["commitId"]), (&json!(1), &json!(1), &json!(null)), "{report}");
+        let reason =
+            report["items"].as_array().expect("lines").iter().find(|item| item["path"] == "traces/broken.md").expect("it is said").clone();
+        assert!(text(&reason["reason"]).contains("cannot be read"), "{report}");
+        assert_eq!(commits(&maya, &volume).await.len(), before, "runs are none of the volume's files");
+        assert_eq!(runs().await, ["Count the orders of June", "Count the orders of May"]);
+
+        // Other changes bring none again, and those that are deleted there stay.
+        server.write("docs/skills/a/SKILL.md", skill("a", "Two\n"));
+        git(&server.work(), &["rm", "-rq", "docs/traces/2026"]);
+        server.commit("Words");
+        let report = run(&maya, &volume, "pull").await;
+        assert_eq!((&report["traces"], &report["updated"]), (&json!(0), &json!(1)), "{report}");
+        assert_eq!(runs().await.len(), 2);
+        if crate::search::model().is_some() {
+            let page = crate::evolution::until(&maya, &team, |page| page["runs"].as_array().is_some_and(|runs| !runs.is_empty())).await;
+            assert!(page["runs"].as_array().expect("a list").iter().any(|run| run["cause"] == "push"), "{page}");
+        }
+    }
+);
+
 app_test!(changes_come_as_changes, |config| { allow_private(config) }, |app| {
     let server = GitServer::start().await;
     for name in ["a", "b", "c", "d"] {

@@ -1,20 +1,19 @@
-//! Reads the encoder and the traces.
+//! Reads the encoder of goals and the traces.
 
 use std::error::Error;
 use std::path::Path;
 
-use llmos_patterns::Trace;
+use llmos_patterns::{GOAL_ADAPTER, Trace};
 use llmos_search::embed::{Embedder, ModelFiles};
 
-pub fn load(folder: &str) -> Result<Embedder, Box<dyn Error>> {
+/// The sentence encoder in a folder, with the adapter of goals if that is wanted.
+pub fn load(folder: &str, is_adapted: bool) -> Result<Embedder, Box<dyn Error>> {
     let read = |name: &str| std::fs::read(Path::new(folder).join(name));
-    Ok(Embedder::load(&ModelFiles {
-        name: "all-MiniLM-L6-v2",
-        config: &read("config.json")?,
-        weights: &read("model.safetensors")?,
-        tokenizer: &read("tokenizer.json")?,
-        pooling: Some(&read("1_Pooling/config.json")?),
-    })?)
+    let (config, weights, tokenizer) = (read("config.json")?, read("model.safetensors")?, read("tokenizer.json")?);
+    let pooling = read("1_Pooling/config.json")?;
+    let files = ModelFiles { name: "all-MiniLM-L6-v2", config: &config, weights: &weights, tokenizer: &tokenizer, pooling: Some(&pooling) };
+    let embedder = Embedder::load(&files)?;
+    Ok(if is_adapted { embedder.adapted(&files, GOAL_ADAPTER)? } else { embedder })
 }
 
 /// Times are of no matter for groups, so the number of the line stands for them.

@@ -1,6 +1,8 @@
 //! A BERT encoder's forward pass over sentences of different lengths laid end to end: no padding, so nothing is computed in vain and a
 //! sentence's vector does not depend on what else is in the batch.
 
+use std::sync::Arc;
+
 use super::kernel::{ACTIVATION_MAX, COLUMNS, Kernel, Pair, STEP, Work};
 use super::math::{self, LANES};
 
@@ -21,7 +23,7 @@ pub struct Linear {
     pub bias: Vec<f32>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Norm {
     pub weight: Vec<f32>,
     pub bias: Vec<f32>,
@@ -55,12 +57,13 @@ pub struct Model {
     pub width: usize,
     pub heads: usize,
     /// 8-bit rows of the vocabulary, `width` each, and their scales.
-    pub words: Vec<i8>,
-    pub word_scales: Vec<f32>,
+    pub words: Arc<[i8]>,
+    pub word_scales: Arc<[f32]>,
     /// Rows of the positions, with the type of a lone sentence added.
-    pub positions: Vec<f32>,
+    pub positions: Arc<[f32]>,
     pub embedding_norm: Norm,
-    pub layers: Vec<Layer>,
+    /// Shared with a model that is this one but for other layers.
+    pub layers: Vec<Arc<Layer>>,
     pub pooling: Pooling,
 }
 
@@ -358,10 +361,10 @@ mod tests {
                 width,
                 heads: 2,
                 words: (0..WORDS * width).map(|_| (self.next() * 127.0) as i8).collect(),
-                word_scales: self.take(WORDS),
-                positions: self.take(POSITIONS * width),
+                word_scales: self.take(WORDS).into(),
+                positions: self.take(POSITIONS * width).into(),
                 embedding_norm: self.norm(width),
-                layers: vec![layer(self), layer(self)],
+                layers: vec![Arc::new(layer(self)), Arc::new(layer(self))],
                 pooling: Pooling::Mean,
             }
         }

@@ -28,6 +28,7 @@ mod tokenizer;
 mod weights;
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::Deserialize;
 
@@ -96,12 +97,14 @@ pub enum EmbedError {
     Tokenizer(String),
     #[error("1_Pooling/config.json: {0}")]
     Pooling(String),
+    #[error("adapter: {0}")]
+    Adapter(String),
 }
 
 /// A model that is ready to embed. Share it between threads; each call works on the caller's.
 #[derive(Debug)]
 pub struct Embedder {
-    tokenizer: Tokenizer,
+    tokenizer: Arc<Tokenizer>,
     model: Model,
     processor: Processor,
     window: usize,
@@ -147,7 +150,25 @@ impl Embedder {
             },
         };
         let model = weights::load(&config, files.weights, pooling)?;
+        let tokenizer = Arc::new(tokenizer);
         Ok(Self { tokenizer, model, processor: Processor::fastest(), window: WINDOW.min(config.max_position_embeddings), identity })
+    }
+
+    /// The same model with the low-rank changes of an adapter (a safetensors file with `NAME.a` and `NAME.b` for matrices of layers), for texts
+    /// of one kind. `files` are those that this one was loaded from. Shares tokenizer, words and untouched layers with it; the rest takes as much
+    /// again. Its vectors are of another identity.
+    ///
+    /// # Errors
+    /// [`EmbedError::Adapter`] when the adapter is damaged or of another model, others as for [`Embedder::load`].
+    pub fn adapted(&self, files: &ModelFiles<'_>, adapter: &[u8]) -> Result<Self, EmbedError> {
+        let config = weights::Config::parse(files.config)?;
+        if weights::source_sha256(files.weights)? != self.identity.sha256 {
+            return Err(EmbedError::Weights("it is not the file that the model was loaded from".to_owned()));
+        }
+        let (name, sha256) = weights::adapted_identity(files.weights, &self.identity.sha256, adapter)?;
+        let identity = Identity { name: format!("{}+{name}", self.identity.name), sha256, ..self.identity.clone() };
+        let model = weights::adapt(&config, files.weights, &self.model, adapter)?;
+        Ok(Self { tokenizer: Arc::clone(&self.tokenizer), model, processor: self.processor, window: self.window, identity })
     }
 
     /// The vectors of texts, in their order. Any text has one: empty, of control characters only, or longer than the window, whose rest does not

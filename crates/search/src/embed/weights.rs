@@ -1,5 +1,7 @@
 //! Weights from a safetensors file: 32-bit ones, which are quantised here, or 8-bit ones that [`quantise`] wrote.
 
+use std::sync::Arc;
+
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
@@ -14,6 +16,9 @@ use super::math::LANES;
 const SCALE: &str = ".scale";
 /// Where an 8-bit file says which 32-bit file it was made from.
 const SOURCE: &str = "source_sha256";
+/// What an adapter's file says of itself: what it is called, and which 32-bit weights it was learnt on.
+const ADAPTER_NAME: &str = "name";
+const ADAPTER_BASE: &str = "base_sha256";
 
 /// What a BERT's `config.json` has to say.
 #[derive(Deserialize, Debug)]
@@ -83,35 +88,77 @@ pub fn source_sha256(bytes: &[u8]) -> Result<String, EmbedError> {
 
 /// The model of a weights file, ready to run.
 pub fn load(config: &Config, bytes: &[u8], pooling: Pooling) -> Result<Model, EmbedError> {
-    let file = Source(SafeTensors::deserialize(bytes).map_err(|error| EmbedError::Weights(error.to_string()))?);
-    let (width, inner) = (config.hidden_size, config.intermediate_size);
+    let file = Source::read(bytes)?;
+    let width = config.hidden_size;
     let words = file.matrix("embeddings.word_embeddings.weight", config.vocab_size, width)?;
     let mut positions = file.floats("embeddings.position_embeddings.weight", config.max_position_embeddings.saturating_mul(width))?;
     let kinds = file.floats_at_least("embeddings.token_type_embeddings.weight", width)?;
     for row in positions.chunks_exact_mut(width) {
         row.iter_mut().zip(&kinds).for_each(|(position, kind)| *position += kind);
     }
-    let layer = |at: usize| {
-        let part = |name: &str| format!("encoder.layer.{at}.{name}");
-        let attention = |name: &str| part(&format!("attention.self.{name}"));
-        Ok(Layer {
-            attention_input: file.linear(&[attention("query"), attention("key"), attention("value")], width, width)?,
-            attention_output: file.linear(&[part("attention.output.dense")], width, width)?,
-            attention_norm: file.norm(&part("attention.output.LayerNorm"), config)?,
-            inner: file.linear(&[part("intermediate.dense")], inner, width)?,
-            outer: file.linear(&[part("output.dense")], width, inner)?,
-            outer_norm: file.norm(&part("output.LayerNorm"), config)?,
-        })
-    };
     Ok(Model {
         width,
         heads: config.num_attention_heads,
-        words: words.values,
-        word_scales: words.scales,
-        positions,
+        words: words.values.into(),
+        word_scales: words.scales.into(),
+        positions: positions.into(),
         embedding_norm: file.norm("embeddings.LayerNorm", config)?,
-        layers: (0..config.num_hidden_layers).map(layer).collect::<Result<_, EmbedError>>()?,
+        layers: (0..config.num_hidden_layers).map(|at| Ok(Arc::new(file.layer(at, config)?))).collect::<Result<_, EmbedError>>()?,
         pooling,
+    })
+}
+
+/// What an adapter is called, and the digest of the model that it makes of a weights file, whose [`source_sha256`] is `source`.
+pub fn adapted_identity(bytes: &[u8], source: &str, adapter: &[u8]) -> Result<(String, String), EmbedError> {
+    let (_, header) = SafeTensors::read_metadata(adapter).map_err(|error| EmbedError::Adapter(error.to_string()))?;
+    let said = |key: &str| {
+        let value = header.metadata().as_ref().and_then(|metadata| metadata.get(key)).cloned();
+        value.ok_or_else(|| EmbedError::Adapter(format!("it does not say its {key}")))
+    };
+    if said(ADAPTER_BASE)? != source {
+        return Err(EmbedError::Adapter("it was learnt on the weights of another model".to_owned()));
+    }
+    // Changing 8-bit numbers is not quite what changing the 32-bit ones is, so the vectors are others.
+    let file = Source::read(bytes)?;
+    let is_small = file.0.iter().any(|(_, view)| view.dtype() == Dtype::I8);
+    let mut hash = Sha256::new();
+    hash.update(source.as_bytes());
+    hash.update([u8::from(is_small)]);
+    hash.update(adapter);
+    Ok((said(ADAPTER_NAME)?, hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()))
+}
+
+/// The model of `base`, read from `bytes`, with an adapter's changes to its matrices; what they do not touch is shared.
+///
+/// For a matrix `NAME.weight` (outputs × inputs) an adapter may have `NAME.a` (rank × inputs) and `NAME.b` (outputs × rank), both in `BF16`: their product
+/// is added.
+pub fn adapt(config: &Config, bytes: &[u8], base: &Model, adapter: &[u8]) -> Result<Model, EmbedError> {
+    let changes = SafeTensors::deserialize(adapter).map_err(|error| EmbedError::Adapter(error.to_string()))?;
+    let touches = |at: usize| changes.names().iter().any(|name| name.starts_with(&format!("encoder.layer.{at}.")));
+    let known = |name: &str| {
+        let stem = name.strip_suffix(".a").or_else(|| name.strip_suffix(".b"));
+        stem.is_some_and(|stem| {
+            let layers = 0..base.layers.len();
+            MATRICES.iter().any(|matrix| layers.clone().any(|at| stem == format!("encoder.layer.{at}.{matrix}")))
+        })
+    };
+    if let Some(name) = changes.names().iter().find(|name| !known(name)) {
+        return Err(EmbedError::Adapter(format!("{name} belongs to nothing in the model")));
+    }
+    let layers = base.layers.iter().enumerate().map(|(at, layer)| {
+        if !touches(at) {
+            return Ok(Arc::clone(layer));
+        }
+        let file = Source(Source::read(bytes)?.0, Some(&changes));
+        Ok(Arc::new(file.layer(at, config)?))
+    });
+    Ok(Model {
+        layers: layers.collect::<Result<_, EmbedError>>()?,
+        words: Arc::clone(&base.words),
+        word_scales: Arc::clone(&base.word_scales),
+        positions: Arc::clone(&base.positions),
+        embedding_norm: base.embedding_norm.clone(),
+        ..*base
     })
 }
 
@@ -121,7 +168,7 @@ pub fn load(config: &Config, bytes: &[u8], pooling: Pooling) -> Result<Model, Em
 /// [`EmbedError::Weights`] when `bytes` is not a safetensors file of 32-bit weights.
 pub fn quantise(bytes: &[u8]) -> Result<Vec<u8>, EmbedError> {
     let refuse = |error: safetensors::SafeTensorError| EmbedError::Weights(error.to_string());
-    let file = Source(SafeTensors::deserialize(bytes).map_err(refuse)?);
+    let file = Source::read(bytes)?;
     let mut tensors: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = Vec::new();
     for (name, view) in file.0.iter() {
         let shape = view.shape().to_vec();
@@ -147,9 +194,32 @@ pub fn quantise(bytes: &[u8]) -> Result<Vec<u8>, EmbedError> {
     safetensors::serialize(views, Some(metadata)).map_err(refuse)
 }
 
-struct Source<'a>(SafeTensors<'a>);
+/// The matrices of a layer.
+const MATRICES: [&str; 6] =
+    ["attention.self.query", "attention.self.key", "attention.self.value", "attention.output.dense", "intermediate.dense", "output.dense"];
 
-impl Source<'_> {
+/// A weights file, and what an adapter changes in it.
+struct Source<'a>(SafeTensors<'a>, Option<&'a SafeTensors<'a>>);
+
+impl<'a> Source<'a> {
+    fn read(bytes: &'a [u8]) -> Result<Self, EmbedError> {
+        Ok(Self(SafeTensors::deserialize(bytes).map_err(|error| EmbedError::Weights(error.to_string()))?, None))
+    }
+
+    fn layer(&self, at: usize, config: &Config) -> Result<Layer, EmbedError> {
+        let (width, inner) = (config.hidden_size, config.intermediate_size);
+        let part = |name: &str| format!("encoder.layer.{at}.{name}");
+        let [query, key, value, output, inward, outward] = MATRICES.map(part);
+        Ok(Layer {
+            attention_input: self.linear(&[query, key, value], width, width)?,
+            attention_output: self.linear(&[output], width, width)?,
+            attention_norm: self.norm(&part("attention.output.LayerNorm"), config)?,
+            inner: self.linear(&[inward], inner, width)?,
+            outer: self.linear(&[outward], width, inner)?,
+            outer_norm: self.norm(&part("output.LayerNorm"), config)?,
+        })
+    }
+
     /// Some files carry the name of the whole model before that of each tensor.
     fn tensor(&self, name: &str) -> Result<TensorView<'_>, EmbedError> {
         self.0
@@ -180,11 +250,20 @@ impl Source<'_> {
         if view.shape() != [rows, columns] {
             return Err(EmbedError::Weights(format!("{name} must be {rows} × {columns}")));
         }
-        if view.dtype() == Dtype::I8 {
-            let values = view.data().iter().map(|byte| byte.cast_signed()).collect();
-            return Ok(Matrix { values, scales: self.floats(&format!("{name}{SCALE}"), rows)? });
+        let change = self.change(name, rows, columns)?;
+        let mut floats = if view.dtype() == Dtype::I8 {
+            let scales = self.floats(&format!("{name}{SCALE}"), rows)?;
+            let values = view.data().iter().map(|byte| byte.cast_signed());
+            if change.is_none() {
+                return Ok(Matrix { values: values.collect(), scales });
+            }
+            values.enumerate().map(|(at, value)| f32::from(value) * scales[at / columns]).collect()
+        } else {
+            self.floats(name, rows * columns)?
+        };
+        if let Some(change) = change {
+            floats.iter_mut().zip(change).for_each(|(value, more)| *value += more);
         }
-        let floats = self.floats(name, rows * columns)?;
         let mut matrix = Matrix { values: Vec::with_capacity(floats.len()), scales: Vec::with_capacity(rows) };
         for row in floats.chunks_exact(columns) {
             let largest = row.iter().fold(0.0_f32, |largest, value| largest.max(value.abs()));
@@ -193,6 +272,34 @@ impl Source<'_> {
             matrix.scales.push(largest / 127.0);
         }
         Ok(matrix)
+    }
+
+    /// What an adapter adds to a matrix.
+    fn change(&self, name: &str, rows: usize, columns: usize) -> Result<Option<Vec<f32>>, EmbedError> {
+        let (Some(changes), Some(stem)) = (self.1, name.strip_suffix(".weight")) else { return Ok(None) };
+        let (Ok(a), Ok(b)) = (changes.tensor(&format!("{stem}.a")), changes.tensor(&format!("{stem}.b"))) else {
+            let is_half = changes.names().iter().any(|other| other.strip_prefix(stem).is_some_and(|rest| rest == ".a" || rest == ".b"));
+            return if is_half { Err(EmbedError::Adapter(format!("{stem} needs both .a and .b"))) } else { Ok(None) };
+        };
+        let rank = a.shape().first().copied().unwrap_or(0);
+        if rank == 0 || a.shape() != [rank, columns] || b.shape() != [rows, rank] || [&a, &b].iter().any(|part| part.dtype() != Dtype::BF16)
+        {
+            return Err(EmbedError::Adapter(format!("{stem} must be 16-bit matrices of one rank for {rows} × {columns}")));
+        }
+        let floats = |view: &TensorView<'_>| -> Vec<f32> {
+            view.data().as_chunks().0.iter().map(|&bytes| f32::from_bits(u32::from(u16::from_le_bytes(bytes)) << 16)).collect()
+        };
+        let (a, b) = (floats(&a), floats(&b));
+        if !a.iter().chain(&b).all(|value| value.is_finite()) {
+            return Err(EmbedError::Adapter(format!("{stem} must have finite numbers")));
+        }
+        let mut change = vec![0.0; rows * columns];
+        for (row, factors) in change.chunks_exact_mut(columns).zip(b.chunks_exact(rank)) {
+            for (factor, inputs) in factors.iter().zip(a.chunks_exact(columns)) {
+                row.iter_mut().zip(inputs).for_each(|(value, input)| *value += factor * input);
+            }
+        }
+        Ok(Some(change))
     }
 
     /// Layers of the same inputs, as one whose outputs lie one after the other.

@@ -43,18 +43,24 @@ async fn ensure(tx: &mut Tx, id: UserId, name: &str, now: i64) -> AppResult<()> 
     store::users::insert(tx, &new, now).await
 }
 
+/// The member of a team whose account is linked to the one with this id at GitHub.
+pub async fn member_at_github(ctx: &Ctx, team: TeamId, github_id: i64) -> AppResult<Option<Person>> {
+    let pool = ctx.db().read();
+    let linked = store::users::by_github(pool, &github_id.to_string()).await?.filter(store::users::Account::active);
+    let Some(account) = linked else { return Ok(None) };
+    match store::members::role(pool, team, account.id()?).await? {
+        Some(_) => Ok(Some(account.person()?)),
+        None => Ok(None),
+    }
+}
+
 /// The context in which a team is told what somebody did at GitHub: that of the member who is linked to the account there, or of GitHub itself. It is
 /// who did it, and allows nothing by that.
 pub async fn acting_at_github(ctx: &Ctx, team: Option<TeamId>, github_id: Option<i64>) -> AppResult<Ctx> {
-    let pool = ctx.db().read();
-    let linked = match github_id {
-        Some(id) => store::users::by_github(pool, &id.to_string()).await?.filter(store::users::Account::active),
-        None => None,
-    };
-    if let (Some(account), Some(team)) = (linked, team)
-        && store::members::role(pool, team, account.id()?).await?.is_some()
+    if let (Some(team), Some(id)) = (team, github_id)
+        && let Some(person) = member_at_github(ctx, team, id).await?
     {
-        return Ok(Ctx::internal(ctx.state.clone(), Some(Actor::member(account.person()?, Via::Operator))));
+        return Ok(Ctx::internal(ctx.state.clone(), Some(Actor::member(person, Via::Operator))));
     }
     acting_as(ctx, parse_id(GITHUB_USER)?, GITHUB).await
 }

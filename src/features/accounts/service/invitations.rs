@@ -236,10 +236,8 @@ async fn accept(ctx: &Ctx, mut tx: Tx, invited: Invited, user: UserId) -> AppRes
         join(ctx, &mut tx, &invited, user).await?;
     }
     // Whoever is in needs no invitation.
-    let told = notifications::service::seen(&mut tx, user, team, ctx.now()).await?;
+    let read = notifications::service::seen(&mut tx, user, team, ctx.now()).await?;
     tx.commit().await?;
-    if told {
-        notifications::service::tell(ctx, &[user]).await;
-    }
+    notifications::service::tell_read(ctx, user, &read).await;
     store::teams::of_member(ctx.db().read(), user, team).await?.ok_or_else(ended)
 }

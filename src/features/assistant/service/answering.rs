@@ -350,12 +350,19 @@ impl Work<'_> {
         }
         let mut tools: Vec<String> = done.iter().flat_map(|round| &round.calls).map(|call| call.slug.clone()).collect();
         tools.dedup();
-        let answered = Answered { run_id: self.id, skills, tools, took_ms, tokens, trace_id, problem: problem.clone() };
+        let question_id = self.row.question()?;
+        let answered = Answered { run_id: self.id, question_id, skills, tools, took_ms, tokens, trace_id, problem: problem.clone() };
         sessions::service::write_answer(self.own, self.access, self.row.answer()?, &text, answered).await?;
         // What is to be asked again is asked where the answer stands.
         let mut tx = self.ctx.db().write_tx().await?;
-        store::end(&mut tx, self.id, if state == RunState::Failed { RunState::Answered } else { state }, problem.as_deref(), self.ctx.now())
-            .await?;
+        store::end(
+            &mut tx,
+            self.id,
+            if state == RunState::Failed { RunState::Answered } else { state },
+            problem.as_deref(),
+            self.ctx.now(),
+        )
+        .await?;
         tx.commit().await?;
         self.tell();
         Ok(json!({ "state": state.as_str(), "problem": problem, "tokens": tokens }))

@@ -108,7 +108,9 @@ async fn found(ctx: &Ctx, access: &SessionAccess, question: &str, kind: &str) ->
     let page = search::service::search(ctx, query).await?;
     let best = page.hits.iter().map(|hit| hit.score).fold(0.0, f32::max);
     let fits = page.hits.iter().filter(|hit| hit.score >= best * WORST);
-    let inside = fits.filter(|hit| hit.volume_id.is_some_and(|id| places.iter().any(|place| place.same_as::<VolumeId>() == VolumeId::from_bits(id.as_u128()))));
+    let inside = fits.filter(|hit| {
+        hit.volume_id.is_some_and(|id| places.iter().any(|place| place.same_as::<VolumeId>() == VolumeId::from_bits(id.as_u128())))
+    });
     Ok(inside.filter_map(|hit| hit.id.parse().ok()).collect())
 }
 
@@ -127,9 +129,9 @@ pub async fn skills(ctx: &Ctx, access: &SessionAccess, question: &str) -> AppRes
     let places = places(ctx, access).await?;
     let mut texts = artifacts::service::bodies_of(ctx, &ids).await?;
     let rows = artifacts::service::in_order(ctx, &ids).await?;
-    let usable = rows.into_iter().filter(|row| {
-        row.kind == Kind::Skill && row.deleted_at.is_none() && row.disabled.is_empty() && places.contains(&row.volume_id)
-    });
+    let usable = rows
+        .into_iter()
+        .filter(|row| row.kind == Kind::Skill && row.deleted_at.is_none() && row.disabled.is_empty() && places.contains(&row.volume_id));
     let material = usable.filter_map(|row| {
         let text = texts.remove(&row.id)?;
         let skill = GivenSkill { id: row.id, slug: row.slug, name: row.name, pinned: pinned.contains(&row.id) };
@@ -161,8 +163,7 @@ pub async fn offered(ctx: &Ctx, access: &SessionAccess, ids: &[ArtifactId]) -> A
     let mut texts = artifacts::service::texts_of(ctx, ids).await?;
     let mut offered: Vec<Offered> = Vec::new();
     for row in artifacts::service::in_order(ctx, ids).await? {
-        let is_usable =
-            row.kind == Kind::Tool && row.deleted_at.is_none() && row.disabled.is_empty() && places.contains(&row.volume_id);
+        let is_usable = row.kind == Kind::Tool && row.deleted_at.is_none() && row.disabled.is_empty() && places.contains(&row.volume_id);
         let Some(text) = texts.remove(&row.id).filter(|_| is_usable) else { continue };
         let Some(tool) = Tool::read(&text).filter(|tool| tool.runs) else { continue };
         let name = tools::name(&row.slug);

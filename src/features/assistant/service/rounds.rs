@@ -1,9 +1,6 @@
 //! What a model said and called, round by round: kept in the database, so that an answer goes on where it was.
 
-use llmos_assistant::{
-    stream::ToolCall,
-    wire::Message,
-};
+use llmos_assistant::{stream::ToolCall, wire::Message};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 

@@ -5,12 +5,15 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use llmos_patterns::{PatternId, Patterns, Trace, generalise};
+use llmos_patterns::{PatternId, Patterns, Trace, Weights, generalise};
 
 use super::super::{model::Ground, store};
 use crate::{
     error::{AppError, AppResult},
-    features::{search, traces},
+    features::{
+        search::{self, service::GoalModel},
+        traces,
+    },
     server::{context::Ctx, error::internal},
 };
 
@@ -22,7 +25,7 @@ const READ: i64 = 1_000;
 /// The patterns of one place, and what their vectors can be compared with.
 pub struct Engine {
     pub patterns: Patterns,
-    model: String,
+    model: GoalModel,
 }
 
 type Shared = Arc<tokio::sync::Mutex<Option<Engine>>>;
@@ -69,10 +72,10 @@ fn no_model() -> AppError {
 }
 
 /// Traces with the vectors of their goals; one without a goal has an empty vector.
-pub async fn embedded(ctx: &Ctx, ground: Ground, traces: Vec<Trace>) -> AppResult<(String, Vec<(Trace, Vec<f32>)>)> {
+pub async fn embedded(ctx: &Ctx, ground: Ground, traces: Vec<Trace>) -> AppResult<(GoalModel, Vec<(Trace, Vec<f32>)>)> {
     let goals: Vec<String> = traces.iter().map(|trace| generalise(&trace.goal)).collect();
     let asked: Vec<String> = goals.iter().filter(|goal| !goal.is_empty()).cloned().collect();
-    let (model, vectors) = search::service::vectors_of_texts(ctx, ground.team(), &asked).await?.ok_or_else(no_model)?;
+    let (model, vectors) = search::service::vectors_of_goals(ctx, ground.team(), &asked).await?.ok_or_else(no_model)?;
     let by_goal: HashMap<String, Vec<f32>> = asked.into_iter().zip(vectors).collect();
     let vector = |goal: &String| by_goal.get(goal).cloned().unwrap_or_default();
     Ok((model, traces.into_iter().zip(&goals).map(|(trace, goal)| (trace, vector(goal))).collect()))
@@ -101,19 +104,21 @@ where
 }
 
 /// Vectors of another model than before cannot be compared with those that are there.
-pub async fn checked(ctx: &Ctx, ground: Ground, model: &str) -> AppResult<()> {
+pub async fn checked(ctx: &Ctx, ground: Ground, model: &GoalModel) -> AppResult<()> {
     let shared = ctx.state.engines.of(ground);
     let mut place = shared.lock().await;
-    if place.as_ref().is_some_and(|engine| engine.model != model) {
+    if place.as_ref().is_some_and(|engine| engine.model != *model) {
         *place = None;
     }
     Ok(())
 }
 
-/// Reads the patterns of a place as they are stored.
+/// Reads the patterns of a place as they are stored. Goals whose vectors are kept from another model are embedded anew.
 async fn load(ctx: &Ctx, ground: Ground) -> AppResult<Engine> {
     let pool = ctx.db().read();
-    let (mut patterns, mut model): (Option<Patterns>, String) = (None, String::new());
+    let (model, _) = embedded(ctx, ground, Vec::new()).await?;
+    let weights = if model.is_adapted { Weights::default() } else { Weights::without_adapter() };
+    let mut patterns = Patterns::with_weights(model.dimension, weights);
     let mut after = String::new();
     loop {
         let assigned = store::assigned(pool, ground, &after, READ).await?;
@@ -122,24 +127,13 @@ async fn load(ctx: &Ctx, ground: Ground) -> AppResult<Engine> {
         let numbers: HashMap<&str, i64> = assigned.iter().map(|(trace, number)| (trace.as_str(), *number)).collect();
         let ids: Vec<&str> = numbers.keys().copied().collect();
         let traces = traces::service::to_group(ctx, &ids).await?;
-        let (of, traces) = embedded(ctx, ground, traces).await?;
-        model = of;
-        let dimension = traces.iter().map(|(_, vector)| vector.len()).max().unwrap_or(0);
-        let patterns = patterns.get_or_insert_with(|| Patterns::new(dimension));
+        let (_, traces) = embedded(ctx, ground, traces).await?;
         for (trace, vector) in &traces {
             if let Some(number) = numbers.get(trace.id.as_str()) {
                 patterns.restore(trace, vector, PatternId(*number as u64)).map_err(|error| internal("patterns", &error))?;
             }
         }
     }
-    let mut patterns = match patterns {
-        Some(patterns) => patterns,
-        None => {
-            let (of, probe) = embedded(ctx, ground, vec![Trace { goal: "a goal".to_owned(), ..Trace::default() }]).await?;
-            model = of;
-            Patterns::new(probe.first().map_or(0, |(_, vector)| vector.len()))
-        }
-    };
     patterns.reserve(PatternId(store::last_number(pool, ground).await? as u64));
     Ok(Engine { patterns, model })
 }

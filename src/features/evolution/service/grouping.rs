@@ -76,6 +76,18 @@ pub async fn ask_for_pass(ctx: &Ctx, tx: &mut Tx, payload: &PassPayload, job: Op
     enqueue(tx, job.in_order_of(format!("evolution {}", payload.ground.id())).once(), ctx.now()).await
 }
 
+/// A push brought traces to a place: a pass follows, behind their grouping, unless passes are paused there.
+pub async fn pass_after_push(ctx: &Ctx, ground: Ground) -> AppResult<()> {
+    if settings_of(ctx, ground).await?.paused {
+        return Ok(());
+    }
+    let mut tx = ctx.db().write_tx().await?;
+    ask_for_pass(ctx, &mut tx, &PassPayload { ground, cause: PassCause::Push, asked_by: None }, None).await?;
+    tx.commit().await?;
+    ctx.state.jobs.notify_one();
+    Ok(())
+}
+
 /// Groups what waits; when much is new, a pass follows.
 pub async fn assign(ctx: &Ctx, job: &Job) -> AppResult<Value> {
     let AssignPayload { ground, touched } = serde_json::from_str(&job.payload)?;

@@ -17,7 +17,7 @@ use super::{
     comparing::{Act, Base, Comparison, Incoming, Left, Slice},
     fetching::Fetching,
     links::SOURCE,
-    no_branch,
+    no_branch, runs,
 };
 use crate::{
     error::{AppError, AppResult, ErrorCode},
@@ -41,6 +41,7 @@ use crate::{
             model::{ImportItem, ImportOutcome},
             service::Appended,
         },
+        webhooks,
     },
     ids::{ArtifactId, CommitId},
     server::{context::Ctx, error::internal},
@@ -53,8 +54,13 @@ const TRIES: usize = 3;
 /// Brings a volume up to its repository. None: there was nothing new.
 pub async fn pull(ctx: &Ctx, job: &Job, payload: &SyncPayload) -> AppResult<Option<PullReport>> {
     let work = begin(ctx, payload.volume).await?;
+    let pushes = webhooks::service::pushes_awaiting(ctx, payload.volume).await?;
     let at = work.remote.advertised(Service::UploadPack).await?;
-    pull_in(&work, &at, job, payload.commit).await
+    let report = pull_in(&work, &at, job, payload.commit).await?;
+    // What comes with the link itself nobody pushed.
+    let announced = last_of(&work).is_some() && report.as_ref().is_some_and(|report| report.commit_id.is_some());
+    webhooks::service::pushes_pulled(ctx, payload.volume, &pushes, announced).await?;
+    Ok(report)
 }
 
 /// The head of the linked branch; none when the repository is empty.
@@ -114,7 +120,7 @@ pub(super) async fn pull_in(work: &Work, at: &Advertised, job: &Job, commit: Com
 
     let mut commit = commit;
     let mut tried = 0;
-    let pulled = loop {
+    let mut pulled = loop {
         if artifacts::service::unstage_import(ctx, volume, commit).await?.is_some() {
             // A process before this one published it: what is new since then is another commit.
             commit = CommitId::generate();
@@ -127,6 +133,11 @@ pub(super) async fn pull_in(work: &Work, at: &Advertised, job: &Job, commit: Com
             result => break result?,
         }
     };
+    // Before the link says that both sides have this: what is not taken by then is taken by the next try.
+    let (traces, refused) = runs::take_runs(work, head, base).await?;
+    pulled.report.traces = traces as i64;
+    pulled.report.skipped += refused.len() as i64;
+    refused.into_iter().for_each(|skipped| note_skipped(&mut pulled.report, skipped));
     let mut conflicts = work.link.conflicts()?;
     conflicts.extend(pulled.conflicts.iter().copied());
     conflicts.sort_unstable();
@@ -367,15 +378,12 @@ fn note(report: &mut PullReport, item: ImportItem) {
 
 fn note_left(report: &mut PullReport, left: Left) {
     report.skipped = left.skipped.len() as i64;
-    let item = |Skipped { path, reason }: Skipped| ImportItem {
-        path,
-        outcome: ImportOutcome::Skipped,
-        artifact_id: None,
-        session_id: None,
-        reason: Some(reason),
-        line: None,
-    };
     for skipped in left.kept.into_iter().chain(left.skipped) {
-        note(report, item(skipped));
+        note_skipped(report, skipped);
     }
+}
+
+fn note_skipped(report: &mut PullReport, Skipped { path, reason }: Skipped) {
+    let outcome = ImportOutcome::Skipped;
+    note(report, ImportItem { path, outcome, artifact_id: None, session_id: None, reason: Some(reason), line: None });
 }

@@ -8,7 +8,7 @@ use leptos_router::{
 
 use super::bell::ADDRESS;
 use crate::{
-    browser::{data, push},
+    browser::data,
     features::{
         accounts::state::use_session,
         notifications::{
@@ -79,10 +79,7 @@ fn ReadAll(page: NotificationPage, reload: Callback<()>) -> impl IntoView {
         let answer = mark_all_read(newest);
         leptos::task::spawn_local(async move {
             match answer.await {
-                Ok(()) => {
-                    reload.try_run(());
-                    push::close(String::new()).await;
-                }
+                Ok(()) => drop(reload.try_run(())),
                 Err(error) => toast_error(toasts, &error),
             }
         });
@@ -117,7 +114,6 @@ fn Group(group: NotificationGroup, reload: Callback<()>) -> impl IntoView {
     };
     let more = group.count - group.items.len() as i64;
     let (title, unread, id) = (group.title.clone(), group.unread, group.subject_id.clone());
-    let tag = group.tag();
     // Somebody who is only invited sees nothing of a team yet.
     let heading = if group.subject == SubjectKind::Team {
         view! { <h2 class="trunc">{title.clone()}</h2> }.into_any()
@@ -125,13 +121,10 @@ fn Group(group: NotificationGroup, reload: Callback<()>) -> impl IntoView {
         view! { <h2 class="trunc"><a href=group.address()>{title.clone()}</a></h2> }.into_any()
     };
     let read = move |_| {
-        let (answer, tag) = (mark_subject_read(id.clone()), tag.clone());
+        let answer = mark_subject_read(id.clone());
         leptos::task::spawn_local(async move {
             match answer.await {
-                Ok(()) => {
-                    reload.try_run(());
-                    push::close(tag).await;
-                }
+                Ok(()) => drop(reload.try_run(())),
                 Err(error) => toast_error(toasts, &error),
             }
         });
@@ -153,7 +146,7 @@ fn Group(group: NotificationGroup, reload: Callback<()>) -> impl IntoView {
                     })}
             </header>
             <ul class="rows">
-                {items.into_iter().map(|one| view! { <Row address=group.address_of(&one.spot) about=group.subject tag=group.tag() one=one reload=reload/> }).collect_view()}
+                {items.into_iter().map(|one| view! { <Row address=group.address_of(&one.spot) about=group.subject one=one reload=reload/> }).collect_view()}
             </ul>
             {(more > 0).then(|| view! { <p class="hint">{format!("and {}", plural(more, "older one", "older ones"))}</p> })}
         </section>
@@ -161,7 +154,7 @@ fn Group(group: NotificationGroup, reload: Callback<()>) -> impl IntoView {
 }
 
 #[component]
-fn Row(one: Notification, about: SubjectKind, tag: String, address: String, reload: Callback<()>) -> impl IntoView {
+fn Row(one: Notification, about: SubjectKind, address: String, reload: Callback<()>) -> impl IntoView {
     let id = one.id;
     let unread = one.read_at.is_none();
     let words = one.kind.deed(about, &one.spot);
@@ -169,10 +162,9 @@ fn Row(one: Notification, about: SubjectKind, tag: String, address: String, relo
     // The address opens at once; that it was read is told beside that.
     let opened = move |_| {
         if unread {
-            let (answer, tag) = (mark_read(vec![id]), tag.clone());
+            let answer = mark_read(vec![id]);
             leptos::task::spawn_local(async move {
                 let _ = answer.await;
-                push::close(tag).await;
             });
         }
     };

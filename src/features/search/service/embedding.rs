@@ -184,11 +184,22 @@ pub async fn vectors_of(ctx: &Ctx, backend: &Backend, taken: Taken) -> AppResult
     Ok(Some(texts.iter().filter_map(|text| known.get(&text.sha).cloned()).collect()))
 }
 
-/// The vectors of short texts, in their order, from what is kept or new, and what they can be compared with; none without a model, or where a service
-/// refuses. What is new is kept. A team's own key pays for it, where it has one.
-pub async fn vectors_of_texts(ctx: &Ctx, team: Option<TeamId>, texts: &[String]) -> AppResult<Option<(String, Vec<Vec<f32>>)>> {
-    let Some(backend) = ctx.state.search_model.settled().await else { return Ok(None) };
-    let masked: Vec<(String, String)> = texts
+/// What makes the vectors of goals.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GoalModel {
+    /// Only vectors of one identity may be compared.
+    pub identity: String,
+    /// Numbers in a vector.
+    pub dimension: usize,
+    /// Whether it is this machine's model with [`llmos_patterns::GOAL_ADAPTER`]: how alike two goals have to be depends on that.
+    pub is_adapted: bool,
+}
+
+/// The vectors of goals of runs, in their order, from what is kept or new; none without a model, or where a service refuses. What is new is kept. A
+/// team's own key pays for it, where it has one. They are not to be compared with those that search has of other texts.
+pub async fn vectors_of_goals(ctx: &Ctx, team: Option<TeamId>, goals: &[String]) -> AppResult<Option<(GoalModel, Vec<Vec<f32>>)>> {
+    let Some((backend, is_adapted)) = ctx.state.search_model.for_goals().await? else { return Ok(None) };
+    let masked: Vec<(String, String)> = goals
         .iter()
         .map(|text| {
             let masked = llmos_search::mask(text).into_owned();
@@ -199,7 +210,8 @@ pub async fn vectors_of_texts(ctx: &Ctx, team: Option<TeamId>, texts: &[String])
     let key = team.and_then(|team| keys.get(&team)).map(String::as_str);
     let wanted: Vec<(&str, &str)> = masked.iter().map(|(sha, masked)| (sha.as_str(), masked.as_str())).collect();
     let Some(known) = kept_or_new(ctx, &backend, &wanted, key).await? else { return Ok(None) };
-    Ok(Some((backend.identity(), masked.iter().filter_map(|(sha, _)| known.get(sha).cloned()).collect())))
+    let model = GoalModel { identity: backend.identity(), dimension: backend.dimension(), is_adapted };
+    Ok(Some((model, masked.iter().filter_map(|(sha, _)| known.get(sha).cloned()).collect())))
 }
 
 /// The vectors of masked texts, by their hashes; none where a service refuses.

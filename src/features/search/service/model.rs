@@ -8,14 +8,15 @@ use std::{
     time::Duration,
 };
 
+use llmos_patterns::GOAL_ADAPTER;
 use llmos_search::{
-    embed::{Embedder, ModelFiles},
+    embed::{EmbedError, Embedder, ModelFiles},
     mask,
 };
 
 use super::openai::{self, Failure, OpenAi, Urgency};
 use crate::{
-    error::AppResult,
+    error::{AppError, AppResult},
     features::{accounts, accounts::model::KeyProvider},
     ids::TeamId,
     server::{
@@ -115,6 +116,8 @@ impl Backend {
 pub struct Model {
     state: RwLock<Semantic>,
     source: Source,
+    /// The model of this machine with the adapter of goals, read when the first goal comes; none where the adapter is not for it.
+    for_goals: tokio::sync::OnceCell<Option<Arc<Embedder>>>,
     questions: moka::sync::Cache<String, Arc<Vec<f32>>>,
     /// One question at a time for each core; the others wait their turn.
     turns: tokio::sync::Semaphore,
@@ -136,6 +139,7 @@ impl Model {
         Self {
             state: RwLock::new(Semantic::Loading),
             source,
+            for_goals: tokio::sync::OnceCell::new(),
             questions: moka::sync::Cache::new(QUESTIONS),
             turns: tokio::sync::Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)),
         }
@@ -166,7 +170,8 @@ impl Model {
             Source::OpenAi(service) => Semantic::Ready(Backend::OpenAi(service.clone())),
             Source::Folder(folder) => {
                 let folder = folder.clone();
-                let loaded = tokio::task::spawn_blocking(move || read(&folder)).await.unwrap_or_else(|error| Err(error.to_string()));
+                let loaded =
+                    tokio::task::spawn_blocking(move || read(&folder, Embedder::load)).await.unwrap_or_else(|error| Err(error.to_string()));
                 match loaded {
                     Ok(embedder) => Semantic::Ready(Backend::Local(Arc::new(embedder))),
                     Err(why) => {
@@ -189,6 +194,39 @@ impl Model {
             tokio::time::sleep(LOADING).await;
         }
         self.backend()
+    }
+
+    /// What embeds goals of runs, and whether that is with the adapter, which only the model has on which it was learnt; none without a model.
+    pub async fn for_goals(&self) -> AppResult<Option<(Backend, bool)>> {
+        let (backend, folder) = match (self.settled().await, &self.source) {
+            (Some(Backend::Local(embedder)), Source::Folder(folder)) => (embedder, folder.clone()),
+            (other, _) => return Ok(other.map(|backend| (backend, false))),
+        };
+        let base = backend.clone();
+        let adapt = || async {
+            tokio::task::spawn_blocking(move || {
+                read(&folder, |files| match base.adapted(files, GOAL_ADAPTER) {
+                    Ok(adapted) => Ok(Some(Arc::new(adapted))),
+                    Err(EmbedError::Adapter(why)) => {
+                        tracing::info!(%why, "goals of runs are embedded with the model as it is: the adapter of goals is not for it");
+                        Ok(None)
+                    }
+                    Err(error) => Err(error),
+                })
+            })
+            .await
+            .unwrap_or_else(|error| Err(error.to_string()))
+            .map_err(|why| {
+                tracing::error!(%why, "the model could not be read for goals of runs");
+                AppError::conflict("The files of the embedding model have changed or cannot be read. Put EMBEDDING_MODEL_DIR right and restart the server.")
+            })
+        };
+        // Files that cannot be read are an error and not the plain model, whose groups would be others until the next start.
+        let adapted = self.for_goals.get_or_try_init(adapt).await?;
+        Ok(Some(match adapted {
+            Some(adapted) => (Backend::Local(adapted.clone()), true),
+            None => (Backend::Local(backend), false),
+        }))
     }
 
     /// The vector of a question; none without a model, or while it does not answer.
@@ -226,13 +264,14 @@ async fn key_for_question(ctx: &Ctx, backend: &Backend) -> AppResult<Option<Stri
     accounts::service::first_team_key(ctx, &teams, KeyProvider::OpenAi).await
 }
 
-fn read(folder: &Path) -> Result<Embedder, String> {
+/// Makes something of the files of a model.
+fn read<T>(folder: &Path, make: impl FnOnce(&ModelFiles<'_>) -> Result<T, EmbedError>) -> Result<T, String> {
     let file = |name: &str| std::fs::read(folder.join(name)).map_err(|error| format!("{}: {error}", folder.join(name).display()));
     let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let (config, weights, tokenizer) = (file("config.json")?, file("model.safetensors")?, file("tokenizer.json")?);
     let pooling = file("1_Pooling/config.json").ok();
     let files = ModelFiles { name: &name, config: &config, weights: &weights, tokenizer: &tokenizer, pooling: pooling.as_deref() };
-    Embedder::load(&files).map_err(|error| format!("{}: {error}", folder.display()))
+    make(&files).map_err(|error| format!("{}: {error}", folder.display()))
 }
 
 /// What a text's vector is kept by.

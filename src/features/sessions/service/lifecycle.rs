@@ -217,11 +217,9 @@ pub async fn mark_read(ctx: &Ctx, id: SessionId, input: MarkRead) -> AppResult<(
     }
     let mut tx = ctx.db().write_tx().await?;
     store::mark_read(&mut tx, id, actor, number, ctx.now()).await?;
-    let mentioned = notifications::service::seen_messages(&mut tx, actor, id, number, ctx.now()).await?;
+    let mentions = notifications::service::seen_messages(&mut tx, actor, id, number, ctx.now()).await?;
     tx.commit().await?;
-    if mentioned {
-        notifications::service::tell(ctx, &[actor]).await;
-    }
+    notifications::service::tell_read(ctx, actor, &mentions).await;
     Ok(())
 }
 

@@ -62,7 +62,8 @@ pub fn assistant_id() -> UserId {
 /// A text as somebody reads it, without the addresses of what it names and without the name of the assistant that it asks.
 pub fn plain(text: &str) -> String {
     let assistant = assistant_id();
-    let shown = |range: &std::ops::Range<usize>| text[range.clone()].trim_start_matches('[').split("](").next().unwrap_or_default().to_owned();
+    let shown =
+        |range: &std::ops::Range<usize>| text[range.clone()].trim_start_matches('[').split("](").next().unwrap_or_default().to_owned();
     let written: Vec<_> = scan(text)
         .into_iter()
         .filter_map(|(range, reference)| match reference {

@@ -268,6 +268,7 @@ pub fn Composer(outbox: Outbox, live: Collaboration, account: String, text: RwSi
     let draft_key = StoredValue::new(format!("draft:{account}:{session}"));
     let files = Files { session, list: RwSignal::new(Vec::new()), numbers: StoredValue::new(0), toasts: use_toasts() };
     let dragging = RwSignal::new(false);
+    let explains = RwSignal::new(false);
     let completion = Completing::new(FIELD, format!("/sessions/{session}/completions?"), text);
     // What was left unsent.
     Effect::new(move |_| {
@@ -356,6 +357,7 @@ pub fn Composer(outbox: Outbox, live: Collaboration, account: String, text: RwSi
                     }
                 }
             ></textarea>
+            {move || explains.get().then(|| view! { <p class="hint" role="status">{context.assistant.missing()}</p> })}
             <Problem text=problem/>
             <ul class="attached" aria-label="Attachments" hidden=move || files.list.with(Vec::is_empty)>
                 <For each=move || files.list.get() key=|file| file.number children=move |file| view! { <AttachedFile files=files file=file/> }/>
@@ -374,7 +376,28 @@ pub fn Composer(outbox: Outbox, live: Collaboration, account: String, text: RwSi
                 >
                     <Icon name="at"/>
                 </button>
-                <span class="note">"Markdown. Shift+Enter for a new line."</span>
+                <span class="note">
+                    {move || if context.assistant.answers() { "Markdown. @assistant answers." } else { "Markdown. Shift+Enter for a new line." }}
+                </span>
+                {move || {
+                    context
+                        .assistant
+                        .missing()
+                        .map(|_| {
+                            view! {
+                                <button
+                                    type="button"
+                                    class="btn ghost icon-only s"
+                                    aria-label="Why there is no assistant"
+                                    title="Why there is no assistant"
+                                    aria-expanded=move || explains.get().to_string()
+                                    on:click=move |_| explains.update(|explains| *explains = !*explains)
+                                >
+                                    <Icon name="agent"/>
+                                </button>
+                            }
+                        })
+                }}
                 <button type="submit" class="btn s send" disabled=move || empty() || files.waits() || problem.with(Option::is_some)>
                     "Send"
                     <kbd class="kbd wide-only" aria-hidden="true"><Icon name="enter"/></kbd>

@@ -10,6 +10,7 @@ use crate::{
     features::{
         accounts::model::{Person, UserKind},
         artifacts::ui::artifact_address,
+        assistant::ui::{Uses, Watch},
         sessions::{
             model::{Attachment, Entry, EntryKind, SessionArtifact, length_problem},
             state::{delete_message, edit_message},
@@ -39,6 +40,7 @@ pub struct EntryContext {
     pub edited: RwSignal<String>,
     /// Opens the comments on an entry.
     pub comment: Callback<EntryId>,
+    pub assistant: Watch,
 }
 
 impl EntryContext {
@@ -152,7 +154,9 @@ fn ArtifactLink(artifact: SessionArtifact, context: EntryContext) -> impl IntoVi
 
 #[component]
 fn Message(entry: Arc<Entry>, compact: bool, context: EntryContext) -> impl IntoView {
-    let EntryKind::Message { text, html, attachments, artifacts, answered, edited_at, deleted_at } = &entry.what else { return ().into_any() };
+    let EntryKind::Message { text, html, attachments, artifacts, answered, edited_at, deleted_at } = &entry.what else {
+        return ().into_any();
+    };
     let agent = entry.imported.is_none() && entry.author.kind == UserKind::Agent;
     let deleted = deleted_at.is_some();
     let mine = !deleted && context.me.with_value(|me| *me == entry.author.id.to_string());
@@ -175,6 +179,7 @@ fn Message(entry: Arc<Entry>, compact: bool, context: EntryContext) -> impl Into
             context.open.run(artifact.clone());
         }
     });
+    let uses = answered.clone().map(|answered| view! { <Uses answered=answered watch=context.assistant may_write=context.may_write/> });
     let (number, created_at) = (entry.number, entry.created_at);
     let author = shown_author(&entry);
     let brought = entry.imported.as_ref().map(|_| format!("Brought by {}", entry.author.name));
@@ -212,6 +217,7 @@ fn Message(entry: Arc<Entry>, compact: bool, context: EntryContext) -> impl Into
                 }}
                 {files}
                 {cards}
+                {uses}
                 <CommentCount entry=entry.clone() context=context/>
             </div>
             {(!deleted)

@@ -158,7 +158,10 @@ mod tests {
         fn say(&mut self, who: usize, names: bool) {
             let artifacts = if names { vec![self.shown()] } else { Vec::new() };
             let (text, html) = ("hello".to_owned(), String::new());
-            self.add(who, EntryKind::Message { text, html, attachments: Vec::new(), artifacts, answered: None, edited_at: None, deleted_at: None });
+            self.add(
+                who,
+                EntryKind::Message { text, html, attachments: Vec::new(), artifacts, answered: None, edited_at: None, deleted_at: None },
+            );
         }
 
         fn rows(&self, read: i64) -> Vec<Row> {

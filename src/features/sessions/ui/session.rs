@@ -22,6 +22,7 @@ use crate::{
     features::{
         accounts::state::use_session,
         artifacts::ui::VolumeDialog,
+        assistant::ui::{Answering, Choices, Watch},
         collaboration::{
             model::RoomType,
             state::{Collaboration, Room, show_here, use_collaboration},
@@ -190,6 +191,14 @@ fn Session(detail: SessionDetail, entries: EntryPage) -> impl IntoView {
         }
         turns
     });
+    let assistant = Watch::new(id, live, may_write);
+    // What it says is followed as long as one looks at the end.
+    Effect::new(move |_| {
+        let is_said = assistant.known.with(|known| known.as_ref().is_some_and(|known| !known.runs.is_empty()));
+        if is_said && timeline.at_end.get_untracked() {
+            page::before_paint(move || timeline.to_newest());
+        }
+    });
     let artifacts = Memo::new(move |_| {
         detail.with(|detail| detail.artifacts.iter().map(|artifact| (artifact.id, artifact.clone())).collect::<BTreeMap<_, _>>())
     });
@@ -212,6 +221,7 @@ fn Session(detail: SessionDetail, entries: EntryPage) -> impl IntoView {
             commented.set(Some((entry, None)));
             page::open_dialog(COMMENTS);
         }),
+        assistant,
     };
     // A notification leads to an entry and to what is said about it.
     Effect::new(move |_| {
@@ -253,6 +263,7 @@ fn Session(detail: SessionDetail, entries: EntryPage) -> impl IntoView {
                 <Standing detail=detail gone=gone reload=reload/>
                 <TimelineView timeline=timeline context=context pointers=pointers>
                     <WaitingMessages outbox=outbox text=text/>
+                    <Answering watch=assistant may_write=may_write/>
                     {move || {
                         blank()
                             .then(|| view! { <EmptyState icon="session" title="Say what is to be done" text="Write to your team, name a skill with @ to work on it together, and commit what came of it."/> })
@@ -260,7 +271,7 @@ fn Session(detail: SessionDetail, entries: EntryPage) -> impl IntoView {
                 </TimelineView>
                 {move || {
                     if may_write.get() {
-                        view! { <Composer outbox=outbox live=live account=me.get_value() text=text context=context/> }.into_any()
+                        view! { <Choices watch=assistant may_write=may_write/><Composer outbox=outbox live=live account=me.get_value() text=text context=context/> }.into_any()
                     } else if archived.get() || away.get() {
                         ().into_any()
                     } else {

@@ -46,6 +46,8 @@ pub enum Followed {
     Changed {
         task: TaskId,
         before: TaskState,
+        /// Its title or its labels are others now.
+        reworded: bool,
     },
     Removed(TaskId),
     /// Something newer is known already, or the same.
@@ -103,7 +105,10 @@ pub async fn follow_issue(ctx: &Ctx, tx: &mut Tx, team: TeamId, news: &IssueNews
     record(ctx, tx, Event::new(kind).team(Some(team)).subject(id)).await?;
     Ok(match (fresh, known) {
         _ if news.gone => Followed::Removed(id),
-        (false, Some(known)) => Followed::Changed { task: id, before: TaskState::parse(&known.state) },
+        (false, Some(known)) => {
+            let reworded = known.title != title || serde_json::from_str::<Vec<String>>(&known.labels)? != labels;
+            Followed::Changed { task: id, before: TaskState::parse(&known.state), reworded }
+        }
         _ => Followed::Made(id),
     })
 }

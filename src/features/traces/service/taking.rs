@@ -176,6 +176,11 @@ pub async fn take_runs(ctx: &Ctx, arrival: &Arrival, runs: Vec<Run>, taken: &mut
     Ok(())
 }
 
+/// A push brought traces, which are taken: a pass looks at what they are like, however few they are.
+pub async fn pushed(ctx: &Ctx, arrival: &Arrival) -> AppResult<()> {
+    evolution::service::pass_after_push(ctx, arrival.place.ground()).await
+}
+
 /// Runs of which nothing came for days are whole: their spans need not be kept apart any more.
 pub async fn close_runs(ctx: &Ctx) -> AppResult<()> {
     let mut tx = ctx.db().write_tx().await?;

@@ -150,6 +150,11 @@ pub struct WebhooksReport {
     pub secret: bool,
     /// Received within 24 hours.
     pub day: i64,
+    /// Pushes within 24 hours of which the rooms of a volume were told, and within how many milliseconds of their arrival nineteen of twenty were.
+    #[serde(default)]
+    pub announced: i64,
+    #[serde(default)]
+    pub announced_p95: Option<i64>,
     /// All that wait now.
     pub waiting: i64,
     /// All that failed and were not done since.

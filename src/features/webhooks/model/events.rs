@@ -245,6 +245,9 @@ pub struct IssuesEvent {
     pub action: String,
     pub repository: Repository,
     pub issue: Issue,
+    /// Whom it was given to, or taken from: an issue may be several people's.
+    #[serde(default, deserialize_with = "or_default")]
+    pub assignee: Option<Account>,
     #[serde(default, deserialize_with = "or_default")]
     pub sender: Account,
 }

@@ -33,6 +33,7 @@ use crate::{
             service::NewJob,
         },
     },
+    ids::VolumeId,
     server::{
         clock,
         context::Ctx,
@@ -104,7 +105,7 @@ impl Heard<'_> {
 async fn act(ctx: &Ctx, event: &Event, heard: &Heard<'_>) -> AppResult<Done> {
     match event {
         Event::Ping(_) => Ok(Done::one("Answered.")),
-        Event::Push(push) => pull(ctx, push).await,
+        Event::Push(push) => pull(ctx, push, heard).await,
         Event::PullRequest(event) => pull_requests::follow(ctx, event, heard).await,
         Event::PullRequestReview(event) => pull_requests::review(ctx, event, heard).await,
         Event::Issues(event) => issues::follow(ctx, event, heard).await,
@@ -114,7 +115,7 @@ async fn act(ctx: &Ctx, event: &Event, heard: &Heard<'_>) -> AppResult<Done> {
 }
 
 /// Has the volumes that follow the branch pulled. What is pulled is what the branch has then, so that an old or a repeated push does no harm.
-async fn pull(ctx: &Ctx, push: &Push) -> AppResult<Done> {
+async fn pull(ctx: &Ctx, push: &Push, heard: &Heard<'_>) -> AppResult<Done> {
     let Some(branch) = push.branch() else { return Ok(Done::default()) };
     let volumes = git::service::volumes_linked_to(ctx, &push.repository.clone_url, branch).await?;
     if volumes.is_empty() {
@@ -125,9 +126,25 @@ async fn pull(ctx: &Ctx, push: &Push) -> AppResult<Done> {
     for volume in &volumes {
         git::service::pull_soon(&mut tx, *volume, now).await?;
     }
+    store::await_pulls(&mut tx, heard.delivery, &volumes).await?;
     tx.commit().await?;
     ctx.state.jobs.notify_one();
     Ok(Done::one(format!("{}.", plural(volumes.len() as i64, "volume is pulled", "volumes are pulled"))))
+}
+
+/// The pushes that a pull of a volume which begins now will bring: asked before the branch is, so that none is counted that came too late for it.
+pub async fn pushes_awaiting(ctx: &Ctx, volume: VolumeId) -> AppResult<Vec<String>> {
+    store::awaiting(ctx.db().read(), volume).await
+}
+
+/// That pull has ended. `announced`: the rooms of the volume were told of what it brought; how long that took is kept with the pushes.
+pub async fn pushes_pulled(ctx: &Ctx, volume: VolumeId, deliveries: &[String], announced: bool) -> AppResult<()> {
+    if deliveries.is_empty() {
+        return Ok(());
+    }
+    let mut tx = ctx.db().write_tx().await?;
+    store::end_pulls(&mut tx, volume, deliveries, announced.then(|| ctx.now())).await?;
+    Ok(tx.commit().await?)
 }
 
 fn job(repository: &str) -> AppResult<NewJob> {

@@ -87,11 +87,15 @@ pub async fn export_fixture(ctx: &Ctx, id: DeliveryId) -> AppResult<Fixture> {
 pub async fn report(ctx: &Ctx) -> AppResult<WebhooksReport> {
     require_administrator(ctx)?;
     let pool = ctx.db().read();
-    let counts = store::counts(pool, first_at(ctx.now() - clock::DAY)).await?;
+    let day = first_at(ctx.now() - clock::DAY);
+    let counts = store::counts(pool, day).await?;
+    let (announced, announced_p95) = store::announced(pool, day).await?;
     let config = &ctx.state.config;
     Ok(WebhooksReport {
         secret: secrets::any(ctx).await?,
         day: counts.day,
+        announced,
+        announced_p95,
         waiting: counts.waiting,
         failed: counts.failed,
         allow_list: config.webhook_allow_list,

@@ -8,7 +8,7 @@ mod networks;
 mod secrets;
 mod signature;
 
-pub use act::{DELIVER, Done, RELEASE, deliver, take_release};
+pub use act::{DELIVER, Done, RELEASE, deliver, pushes_awaiting, pushes_pulled, take_release};
 pub use admin::{export_fixture, get_delivery, list_deliveries, replay, report};
 pub use intake::{Intake, Received, admit, receive, too_large};
 pub use missing::{CHECK, ask_to_check, check_missing};

@@ -5,7 +5,7 @@ use sqlx::AnyPool;
 use super::super::model::{DeliveriesQuery, Delivery, DeliveryState};
 use crate::{
     error::AppResult,
-    ids::DeliveryId,
+    ids::{DeliveryId, VolumeId},
     server::db::{Sql, Tx, flag, parse_id},
 };
 
@@ -256,6 +256,48 @@ pub async fn counts(pool: &AnyPool, since: DeliveryId) -> AppResult<Counts> {
     .bind(since.to_string())
     .fetch_one(pool)
     .await?)
+}
+
+/// How many pushes since an id were announced, and the longest that any but a twentieth of them took, in milliseconds.
+pub async fn announced(pool: &AnyPool, since: DeliveryId) -> AppResult<(i64, Option<i64>)> {
+    let since = since.to_string();
+    let count: i64 =
+        sqlx::query_scalar("SELECT COUNT(*) FROM deliveries WHERE id >= $1 AND announced IS NOT NULL").bind(&since).fetch_one(pool).await?;
+    let mut sql = Sql::new("SELECT announced FROM deliveries WHERE announced IS NOT NULL AND id >= ");
+    sql.bind(since).push(" ORDER BY announced DESC LIMIT 1 OFFSET ").number(count / 20);
+    Ok((count, sql.fetch_all::<(i64,)>(pool).await?.pop().map(|(announced,)| announced)))
+}
+
+/// A push waits for the pulls of these volumes.
+pub async fn await_pulls(tx: &mut Tx, delivery: &str, volumes: &[VolumeId]) -> AppResult<()> {
+    let mut sql = Sql::new("INSERT INTO delivery_pulls (delivery_id, volume_id) VALUES ");
+    sql.rows(volumes, |row, volume| {
+        row.bind(delivery.to_owned()).bind(volume.to_string());
+    });
+    sql.push(" ON CONFLICT (volume_id, delivery_id) DO NOTHING");
+    sql.execute(&mut **tx).await?;
+    Ok(())
+}
+
+/// The pushes that wait for a pull of a volume.
+pub async fn awaiting(pool: &AnyPool, volume: VolumeId) -> AppResult<Vec<String>> {
+    Ok(sqlx::query_scalar("SELECT delivery_id FROM delivery_pulls WHERE volume_id = $1").bind(volume.to_string()).fetch_all(pool).await?)
+}
+
+/// These wait no longer for a pull of a volume. `announced`: when its rooms were told; of several volumes the last counts.
+pub async fn end_pulls(tx: &mut Tx, volume: VolumeId, deliveries: &[String], announced: Option<i64>) -> AppResult<()> {
+    const CHUNK: usize = 500;
+    for chunk in deliveries.chunks(CHUNK) {
+        if let Some(announced) = announced {
+            let mut sql = Sql::new("UPDATE deliveries SET announced = ");
+            sql.bind(announced).push(" - received_at WHERE id IN ").bind_list(chunk);
+            sql.execute(&mut **tx).await?;
+        }
+        let mut sql = Sql::new("DELETE FROM delivery_pulls WHERE volume_id = ");
+        sql.bind(volume.to_string()).push(" AND delivery_id IN ").bind_list(chunk);
+        sql.execute(&mut **tx).await?;
+    }
+    Ok(())
 }
 
 /// Those of `guids` that are here.

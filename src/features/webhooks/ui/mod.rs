@@ -124,11 +124,21 @@ fn Strip(report: WebhooksReport) -> impl IntoView {
         <dl class="strip">
             <div><dt>"24 hours"</dt><dd>{count(report.day)}</dd></div>
             <div><dt>"Missing, 3 days"</dt>{missing}</div>
+            <div><dt>"Push announced, p95"</dt><dd class:t3=report.announced_p95.is_none()>{announced_words(report.announced_p95)}</dd></div>
             <div><dt>"Waiting"</dt><dd>{count(report.waiting)}</dd></div>
             <div><dt>"Failed"</dt><dd class:c-bad=report.failed != 0>{count(report.failed)}</dd></div>
             <div><dt>"Address list"</dt><dd>{list}</dd></div>
         </dl>
         {problems.into_iter().map(|problem| view! { <p class="pad-x hint c-warn">{problem}</p> }).collect_view()}
+    }
+}
+
+/// How long pushes took until the rooms were told.
+fn announced_words(millis: Option<i64>) -> String {
+    match millis {
+        None => "None yet".to_owned(),
+        Some(millis) if millis < 10_000 => format!("{} ms", count(millis)),
+        Some(millis) => format!("{} s", count(millis / 1_000)),
     }
 }
 
@@ -339,5 +349,10 @@ mod tests {
         assert_eq!(result_words(&delivery), "No answer.");
         delivery.action.clear();
         assert_eq!(about_words(&delivery), "#7");
+    }
+
+    #[test]
+    fn times_are_said_in_a_unit_that_fits() {
+        assert_eq!([None, Some(115), Some(61_900)].map(announced_words), ["None yet", "115 ms", "61 s"]);
     }
 }

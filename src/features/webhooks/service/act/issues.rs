@@ -1,6 +1,6 @@
 //! Issues become tasks of the teams whose volumes are linked to the repository.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Done, Heard, none_linked};
 use crate::{
@@ -19,13 +19,13 @@ use crate::{
             model::{TaskState, mentions},
             service::{Followed, IssueNews},
         },
-        webhooks::model::IssuesEvent,
+        webhooks::model::{Account, IssuesEvent},
     },
-    ids::{ArtifactId, TeamId},
-    server::context::Ctx,
+    ids::{ArtifactId, TeamId, UserId},
+    server::{clock, context::Ctx},
 };
 
-/// Follows an issue: its task is as the issue is. The team's maintainers are told of what they would want to know of.
+/// Follows an issue: its task is as the issue is. Those whom it concerns are told.
 pub async fn follow(ctx: &Ctx, event: &IssuesEvent, heard: &Heard<'_>) -> AppResult<Done> {
     let Some(repository) = heard.repository(&event.repository) else { return Ok(Done::default()) };
     let links = git::service::links_to(ctx, &event.repository.clone_url).await?;
@@ -80,28 +80,27 @@ async fn follow_for(
         gone,
     };
     let acting = &accounts::service::acting_at_github(ctx, Some(team), event.sender.github()).await?;
-    let people = accounts::service::members_who_may(ctx, team, Action::ManageVolumes).await?;
+    let concerned = Concerned {
+        maintainers: accounts::service::members_who_may(ctx, team, Action::ManageVolumes).await?,
+        assignee: member(ctx, team, issue.assignee.as_ref()).await?,
+        moved: member(ctx, team, event.assignee.as_ref()).await?,
+    };
     let name = accounts::service::names_of_publishers(ctx, &[team]).await?.pop().map(|(_, name)| name).unwrap_or_default();
     let subject = format!("Tasks of {name}");
     let mut tx = ctx.db().write_tx().await?;
     let followed = tasks::service::follow_issue(acting, &mut tx, team, &news).await?;
-    let told = match followed {
-        Followed::Known => false,
-        Followed::Removed(_) => true,
-        Followed::Made(_) | Followed::Changed { .. } => matches!(event.action.as_str(), "opened" | "reopened" | "closed" | "assigned"),
-    };
-    if told {
-        let title = if gone { "" } else { issue.title.as_str() };
-        let text = format!("{} #{} {title}", event.action, issue.number);
-        let new = NewNotification::new(NotificationKind::Issue, (SubjectKind::Tasks, team), &subject, &text)
-            .source(format!("issue {repository}#{} {} {at} for {team}", issue.number, event.action));
-        notifications::service::notify(acting, &mut tx, &people, &NewNotification { team: Some(team), ..new }).await?;
+    let notices = notices(event, followed, &concerned, at);
+    for notice in &notices {
+        let source = format!("issue {repository}#{} {} for {team}", issue.number, notice.source);
+        let new = NewNotification::new(NotificationKind::Issue, (SubjectKind::Tasks, team), &subject, &notice.text).source(source.clone());
+        notifications::service::notify(acting, &mut tx, &notice.to, &NewNotification { team: Some(team), ..new }).await?;
+        // Of several with one source the first is kept, with the words of the last.
+        notifications::service::reword(&mut tx, source, &notice.text).await?;
     }
     tx.commit().await?;
     tasks::service::followed(acting, team, followed);
-    if told {
-        notifications::service::tell(acting, &people).await;
-    }
+    let told: BTreeSet<UserId> = notices.into_iter().flat_map(|notice| notice.to).collect();
+    notifications::service::tell(acting, &told.into_iter().collect::<Vec<_>>()).await;
     Ok(match followed {
         Followed::Made(_) => format!("A task follows issue #{}.", issue.number),
         Followed::Changed { before, .. } if before != state => match state {
@@ -112,6 +111,64 @@ async fn follow_for(
         Followed::Removed(_) => format!("The task of issue #{} was removed with it.", issue.number),
         Followed::Known => format!("Nothing newer than what is known of issue #{}.", issue.number),
     })
+}
+
+/// Whom an issue concerns in a team.
+struct Concerned {
+    maintainers: Vec<UserId>,
+    /// Has it to do.
+    assignee: Option<UserId>,
+    /// Got it to do by this event, or has it no longer.
+    moved: Option<UserId>,
+}
+
+/// The member of a team who has this account at GitHub.
+async fn member(ctx: &Ctx, team: TeamId, account: Option<&Account>) -> AppResult<Option<UserId>> {
+    match account.and_then(Account::github) {
+        Some(id) => Ok(accounts::service::member_at_github(ctx, team, id).await?.map(|person| person.id)),
+        None => Ok(None),
+    }
+}
+
+/// Something to be told of an issue.
+struct Notice {
+    to: Vec<UserId>,
+    text: String,
+    /// What makes it another one than those before.
+    source: String,
+}
+
+/// What is told of an event, and to whom. Who did it is told nothing, which is not for here to see to.
+fn notices(event: &IssuesEvent, followed: Followed, concerned: &Concerned, at: i64) -> Vec<Notice> {
+    let (action, number, title) = (event.action.as_str(), event.issue.number, event.issue.title.as_str());
+    let maintainers = || concerned.maintainers.iter().copied();
+    let moved = concerned.moved.filter(|_| matches!(action, "assigned" | "unassigned"));
+    let mut notices = Vec::new();
+    match followed {
+        Followed::Known => return notices,
+        Followed::Removed(_) => {
+            let text = format!("{action} #{number}");
+            notices.push(Notice { to: maintainers().collect(), text, source: format!("{action} {at}") });
+        }
+        Followed::Made(_) | Followed::Changed { .. } if matches!(action, "opened" | "reopened" | "closed" | "assigned") => {
+            let to = maintainers().filter(|user| Some(*user) != moved).collect();
+            notices.push(Notice { to, text: format!("{action} #{number} {title}"), source: format!("{action} {at}") });
+        }
+        // Words and labels are often changed several times in a row: of one minute it is one notice, which says how the issue is now.
+        Followed::Changed { reworded: true, .. } => {
+            let to: BTreeSet<UserId> = maintainers().chain(concerned.assignee).collect();
+            let labels = event.issue.labels.iter().map(|label| label.name.as_str()).collect::<Vec<_>>().join(", ");
+            let labels = if labels.is_empty() { labels } else { format!(" ({labels})") };
+            let source = format!("changed {}", at / clock::MINUTE);
+            notices.push(Notice { to: to.into_iter().collect(), text: format!("changed #{number} {title}{labels}"), source });
+        }
+        Followed::Made(_) | Followed::Changed { .. } => {}
+    }
+    if let Some(user) = moved {
+        let deed = if action == "assigned" { "assigned to you" } else { "no longer assigned to you" };
+        notices.push(Notice { to: vec![user], text: format!("{deed}: #{number} {title}"), source: format!("{action} {user} {at}") });
+    }
+    notices
 }
 
 /// The artifacts of these volumes that a text mentions.

@@ -1,0 +1,342 @@
+//! What deliveries bring about over kills: pushes, issues and releases come from many sides, some of them twice, while the server is killed again and
+//! again. Whatever was acknowledged is stored once and has had its effect once. Uses the real binary as a process.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
+
+use llmos_lite::{features::webhooks::service::sign, server::clock};
+use serde_json::{Value, json};
+
+use crate::{
+    app::{Client, PASSWORD, text},
+    durability::rounds,
+    git::{GitServer, git, link, skill},
+    github_events::{issue, market_skill, publish_by_hand, release, repository},
+    marketplace::Publisher,
+    process::{Disk, Process},
+    process_test,
+    volumes::volume,
+    webhooks::{SECRET, guid},
+};
+
+/// Each follows issues of its own, so that their order is known.
+const ISSUE_SENDERS: usize = 4;
+const ISSUES_EACH: usize = 3;
+/// Pushes of one round: each is a commit more that every later pull looks through.
+const PUSHES: usize = 6;
+/// Which of them changes what is published, and is released.
+const RELEASED: usize = 1;
+/// As many as one list shows of what somebody submitted, and some to spare.
+const RELEASES: usize = 150;
+/// The time of the first event of an issue, in UTC seconds.
+const BEGIN: i64 = 1_790_000_000;
+
+#[derive(Clone)]
+struct Sent {
+    guid: String,
+    event: &'static str,
+    body: String,
+}
+
+/// What was sent, and what was said of it.
+#[derive(Default)]
+struct Said {
+    all: Vec<Sent>,
+    acknowledged: BTreeSet<String>,
+    /// How often each issue has changed.
+    issues: BTreeMap<usize, usize>,
+    pushes: usize,
+    releases: usize,
+}
+
+/// Shared by all senders.
+#[derive(Clone, Default)]
+struct Sender {
+    said: Arc<Mutex<Said>>,
+    http: reqwest::Client,
+}
+
+impl Sender {
+    fn said(&self) -> MutexGuard<'_, Said> {
+        self.said.lock().expect("not poisoned")
+    }
+
+    /// The number of the next release, while there are to be more.
+    fn release(&self) -> Option<usize> {
+        let mut said = self.said();
+        said.releases = (said.releases + 1).min(RELEASES + 1);
+        (said.releases <= RELEASES).then_some(said.releases)
+    }
+
+    /// As GitHub delivers. None: the server is gone.
+    async fn post(&self, base: &str, sent: &Sent) -> Option<u16> {
+        let request = self
+            .http
+            .post(format!("{base}/webhook/github"))
+            .header("content-type", "application/json")
+            .header("x-github-event", sent.event)
+            .header("x-github-delivery", &sent.guid)
+            .header("x-hub-signature-256", sign(SECRET, sent.body.as_bytes()));
+        let status = request.body(sent.body.clone()).send().await.ok()?.status().as_u16();
+        match status {
+            200 | 202 => drop(self.said().acknowledged.insert(sent.guid.clone())),
+            503 => {}
+            _ => panic!("{} is answered with {status}", sent.event),
+        }
+        Some(status)
+    }
+
+    /// Sends a new delivery; every fourth twice at the same moment, as GitHub may.
+    async fn send(&self, base: &str, event: &'static str, payload: &Value) -> Option<()> {
+        let sent = Sent { guid: guid(), event, body: payload.to_string() };
+        let number = {
+            let mut said = self.said();
+            said.all.push(sent.clone());
+            said.all.len()
+        };
+        if number.is_multiple_of(4) {
+            let (one, two) = tokio::join!(self.post(base, &sent), self.post(base, &sent));
+            one.and(two)?;
+        } else {
+            self.post(base, &sent).await?;
+        }
+        Some(())
+    }
+}
+
+/// What an issue says when it has changed so often.
+fn issue_at(server: &GitServer, number: usize, change: usize) -> Value {
+    let time = clock::rfc3339((BEGIN + change as i64) * 1_000);
+    let more = json!({ "number": number, "title": title(number, change), "state": state(change), "updated_at": time });
+    issue(server, if change == 1 { "opened" } else { "edited" }, 0, more)
+}
+
+fn title(number: usize, change: usize) -> String {
+    format!("Lamp {number}, word {change}")
+}
+
+fn state(change: usize) -> &'static str {
+    if change.is_multiple_of(3) { "closed" } else { "open" }
+}
+
+/// Changes the issues of one sender in turn, until the server no longer answers.
+async fn follow_issues(sender: Sender, base: String, server: Arc<GitServer>, which: usize) {
+    for turn in 0.. {
+        let number = 1 + which * ISSUES_EACH + turn % ISSUES_EACH;
+        let change = {
+            let mut said = sender.said();
+            let change = said.issues.entry(number).or_default();
+            *change += 1;
+            *change
+        };
+        if sender.send(&base, "issues", &issue_at(&server, number, change)).await.is_none() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+fn pushed(server: &GitServer, head: &str) -> Value {
+    json!({
+        "ref": "refs/heads/main", "before": "0".repeat(40), "after": head, "forced": false, "deleted": false, "repository": repository(server),
+        "pusher": { "name": "maya" }, "commits": [], "head_commit": null,
+    })
+}
+
+/// Pushes new skills, and releases what is published with one of them, until the server no longer answers.
+async fn push_and_release(sender: Sender, base: String, server: Arc<GitServer>) {
+    for turn in 0..PUSHES {
+        let push = {
+            let mut said = sender.said();
+            said.pushes += 1;
+            said.pushes
+        };
+        server.write(&format!("skills/bell-{push}/SKILL.md"), skill(&format!("bell-{push}"), "Ring.\n"));
+        let version = (turn == RELEASED).then(|| sender.release()).flatten();
+        if let Some(version) = version {
+            let words = format!("Trim the wicks, and polish the glass {version} times.");
+            server.write("skills/lamp-care/SKILL.md", market_skill("lamp-care", &words));
+        }
+        let head = server.commit(&format!("Bell {push}"));
+        if let Some(version) = version {
+            git(&server.work(), &["tag", &format!("v1.{version}.0")]);
+            git(&server.work(), &["push", "-q", "origin", &format!("v1.{version}.0")]);
+        }
+        let mut there = sender.send(&base, "push", &pushed(&server, &head)).await;
+        if let Some(version) = version {
+            // Also when the server is gone: GitHub sends it again.
+            there = sender.send(&base, "release", &release(&server, &format!("v1.{version}.0"), json!({}))).await.and(there);
+        }
+        if there.is_none() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(40)).await;
+    }
+}
+
+/// A browser with a name, on the server that runs now.
+async fn signed_up(process: &Process, name: &str, invitation: Option<&str>) -> Client {
+    let http = reqwest::Client::builder().cookie_store(true).build().expect("a client");
+    let mut client = Client { http, url: process.base.clone(), token: None, id: String::new() };
+    let body = json!({ "name": name, "email": format!("{name}@harbor.example"), "password": PASSWORD, "invitation": invitation });
+    let (status, me) = client.post("/sign-up", body).await;
+    assert_eq!(status, 201, "{me}");
+    client.id = text(&me["person"]["id"]);
+    client
+}
+
+async fn start(disk: &Disk) -> Process {
+    let environment =
+        [("GITHUB_WEBHOOK_SECRET", SECRET), ("WEBHOOK_ALLOW_LIST", "off"), ("GIT_PRIVATE", "true"), ("MARKETPLACE_CHECK_LINKS", "false")];
+    disk.start_with(&[], &environment).await
+}
+
+process_test!(deliveries_have_their_effect_once_over_kill_9, |disk| {
+    let server = Arc::new(GitServer::start().await);
+    server.write("skills/lamp-care/SKILL.md", market_skill("lamp-care", "Trim the wicks."));
+    server.commit("First");
+    let mut process = start(disk).await;
+    let mut maya = signed_up(&process, "maya", None).await;
+    let team = maya.team("Harbor").await;
+    let volume = volume(&maya, "team").await;
+    let invitation = maya.invite(&team, "maintainer").await;
+    let mut ines = Publisher::new(signed_up(&process, "ines", Some(&invitation)).await, 7).await;
+    assert_eq!(link(&maya, &volume, json!({ "url": server.url })).await["state"], "synced");
+    publish_by_hand(&maya, &ines, &team, &server, "lamp-care").await;
+
+    let sender = Sender::default();
+    for _ in 0..rounds() {
+        let mut senders = tokio::task::JoinSet::new();
+        for which in 0..ISSUE_SENDERS {
+            senders.spawn(follow_issues(sender.clone(), process.base.clone(), server.clone(), which));
+        }
+        senders.spawn(push_and_release(sender.clone(), process.base.clone(), server.clone()));
+        let moment = u64::from(uuid::Uuid::now_v7().as_bytes()[15]);
+        tokio::time::sleep(Duration::from_millis(300 + moment * 3)).await;
+        process.kill();
+        senders.join_all().await;
+        process = start(disk).await;
+    }
+    maya.url.clone_from(&process.base);
+    ines.client.url.clone_from(&process.base);
+
+    // GitHub sends again what it got no answer for, here in the order of chance; and some of what it did.
+    let (again, sent) = {
+        let said = sender.said();
+        assert!(!said.acknowledged.is_empty(), "something was acknowledged before the kills");
+        let lost = said.all.iter().rev().filter(|sent| !said.acknowledged.contains(&sent.guid));
+        let again: Vec<Sent> = lost.chain(said.all.iter().step_by(50)).cloned().collect();
+        (again, said.all.clone())
+    };
+    for sent in &again {
+        assert!(matches!(sender.post(&process.base, sent).await, Some(200 | 202)), "{} is taken", sent.guid);
+    }
+    drained(&maya, &volume, &server).await;
+    stored_once(&maya, &sent).await;
+    let (issues, pushes, releases) = {
+        let said = sender.said();
+        (said.issues.clone(), said.pushes, said.releases.min(RELEASES))
+    };
+    tasks_are_as_the_issues(&maya, &team, &issues).await;
+    taken_once(&maya, &volume, pushes).await;
+    submitted_once(&ines.client, releases).await;
+    process.kill();
+});
+
+/// Waits until no delivery waits, the volume has what the repository has, and every job of it has ended.
+async fn drained(maya: &Client, volume: &str, server: &GitServer) {
+    let mut last = (Value::Null, Value::Null);
+    for _ in 0..2_400 {
+        let (_, report) = maya.get("/webhooks/report").await;
+        assert_eq!(report["failed"], 0, "{report}");
+        let (_, link) = maya.get(&format!("/volumes/{volume}/git")).await;
+        if report["waiting"] == 0 && link["state"] == "synced" && link["lastSha"] == server.head() {
+            return;
+        }
+        last = (report, link);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("what waits has its turn: {last:?}");
+}
+
+async fn stored_once(maya: &Client, sent: &[Sent]) {
+    let mut stored: HashMap<String, usize> = HashMap::new();
+    let mut before = String::new();
+    loop {
+        let (status, page) = maya.get(&format!("/webhooks/deliveries?limit=200{before}")).await;
+        assert_eq!(status, 200, "{page}");
+        for delivery in page["deliveries"].as_array().expect("a list") {
+            assert_eq!(delivery["state"], "done", "{delivery}");
+            *stored.entry(text(&delivery["guid"])).or_default() += 1;
+        }
+        match page["next"].as_str() {
+            Some(next) => before = format!("&before={next}"),
+            None => break,
+        }
+    }
+    for sent in sent {
+        assert_eq!(stored.get(&sent.guid), Some(&1), "{} {} is here, once", sent.event, sent.guid);
+    }
+    assert_eq!(stored.len(), sent.len(), "nothing else is");
+}
+
+/// One task for each issue, as the last of its events says.
+async fn tasks_are_as_the_issues(maya: &Client, team: &str, issues: &BTreeMap<usize, usize>) {
+    let (status, page) = maya.get(&format!("/teams/{team}/tasks?state=all&limit=100")).await;
+    assert_eq!(status, 200, "{page}");
+    let mut tasks: Vec<(u64, String, String)> = Vec::new();
+    for task in page["items"].as_array().expect("a list") {
+        tasks.push((task["issue"]["number"].as_u64().expect("a number"), text(&task["title"]), text(&task["state"])));
+    }
+    tasks.sort();
+    let expected: Vec<_> =
+        issues.iter().map(|(number, change)| (*number as u64, title(*number, *change), state(*change).to_owned())).collect();
+    assert_eq!(tasks, expected);
+}
+
+/// Each skill that was pushed came with one commit of the volume.
+async fn taken_once(maya: &Client, volume: &str, pushes: usize) {
+    let mut made: HashMap<String, usize> = HashMap::new();
+    let mut before = String::new();
+    loop {
+        let (status, page) = maya.get(&format!("/volumes/{volume}/commits{before}")).await;
+        assert_eq!(status, 200, "{page}");
+        for commit in page["commits"].as_array().expect("a list") {
+            let (_, detail) = maya.get(&format!("/commits/{}", text(&commit["id"]))).await;
+            let changes = detail["changes"].as_array().expect("a list");
+            assert!(!changes.is_empty(), "an empty commit: {detail}");
+            for change in changes.iter().filter(|change| text(&change["path"]).contains("/bell-")) {
+                *made.entry(text(&change["path"])).or_default() += 1;
+            }
+        }
+        match page["next"].as_str() {
+            Some(next) => before = format!("?before={next}"),
+            None => break,
+        }
+    }
+    for push in 1..=pushes {
+        assert_eq!(made.get(&format!("skills/bell-{push}/SKILL.md")), Some(&1), "push {push} was taken once");
+    }
+    assert_eq!(made.len(), pushes);
+}
+
+/// One submission for each release; their jobs come after the deliveries.
+async fn submitted_once(ines: &Client, releases: usize) {
+    let mut versions = Vec::new();
+    for _ in 0..1_200 {
+        let (status, mine) = ines.get("/marketplace/mine").await;
+        assert_eq!(status, 200, "{mine}");
+        versions = mine.as_array().expect("a list").iter().map(|one| text(&one["version"])).collect();
+        if versions.len() > releases {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    versions.sort();
+    let mut expected: Vec<String> = (0..=releases).map(|release| format!("1.{release}.0")).collect();
+    expected.sort();
+    assert_eq!(versions, expected, "each release is submitted once");
+}
