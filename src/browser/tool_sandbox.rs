@@ -24,9 +24,9 @@ pub struct Ran {
 
 /// A run of this page's, by which it is stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RunId(u32);
+pub struct ToolRun(u32);
 
-impl RunId {
+impl ToolRun {
     /// Another one each time.
     pub fn fresh() -> Self {
         static LAST: AtomicU32 = AtomicU32::new(0);
@@ -39,7 +39,7 @@ impl RunId {
 /// # Errors
 /// A sentence for the person.
 pub async fn run(code: String, inputs_json: String, hosts: Vec<String>) -> Result<String, String> {
-    let ran = try_out(RunId::fresh(), code, inputs_json, hosts).await;
+    let ran = try_out(ToolRun::fresh(), code, inputs_json, hosts).await;
     match (ran.outputs, ran.error) {
         (Some(outputs), None) => Ok(outputs),
         (_, error) => Err(error.unwrap_or_else(|| "The tool ended without an answer.".to_owned())),
@@ -52,7 +52,7 @@ mod inner {
     use serde::Serialize;
     use wasm_bindgen::JsValue;
 
-    use super::{Ran, RunId, TOOL_SANDBOX};
+    use super::{Ran, TOOL_SANDBOX, ToolRun};
     use crate::browser::script;
 
     #[derive(Serialize)]
@@ -69,14 +69,14 @@ mod inner {
     }
 
     /// The same as `run`, with what the code printed and how long it took. Dropping the future does not end the run: `stop` does.
-    pub async fn try_out(id: RunId, code: String, inputs: String, hosts: Vec<String>) -> Ran {
+    pub async fn try_out(id: ToolRun, code: String, inputs: String, hosts: Vec<String>) -> Ran {
         let text = serde_json::to_string(&Ask { id: id.0, code, inputs, hosts }).unwrap_or_default();
         let otherwise = "This browser cannot run tools. Current versions of Chrome, Edge, Firefox and Safari can.";
         script::ask(TOOL_SANDBOX, text, otherwise).await.unwrap_or_else(|error| Ran { error: Some(error.message), ..Ran::default() })
     }
 
     /// Ends a run, if it is not over; it answers that it was stopped.
-    pub fn stop(id: RunId) {
+    pub fn stop(id: ToolRun) {
         let text = serde_json::to_string(&Stop { stop: id.0 }).unwrap_or_default();
         wasm_bindgen_futures::spawn_local(async move { drop(script::answer(TOOL_SANDBOX, text, "").await) });
     }
@@ -99,13 +99,13 @@ mod inner {
 
     use serde_json::Value;
 
-    use super::{Ran, RunId};
+    use super::{Ran, ToolRun};
 
-    pub async fn try_out(_: RunId, _: String, _: String, _: Vec<String>) -> Ran {
+    pub async fn try_out(_: ToolRun, _: String, _: String, _: Vec<String>) -> Ran {
         Ran { error: Some("Tools run in the browser of the person who allows it, never on the server.".to_owned()), ..Ran::default() }
     }
 
-    pub fn stop(_: RunId) {}
+    pub fn stop(_: ToolRun) {}
 
     pub fn json(written: &str) -> Option<String> {
         serde_json::from_str::<Value>(written).ok().map(|value| value.to_string())

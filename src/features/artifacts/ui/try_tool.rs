@@ -6,7 +6,7 @@ use super::artifact::Shown;
 use crate::{
     browser::{
         page,
-        tool_sandbox::{self, Ran, RunId},
+        tool_sandbox::{self, Ran, ToolRun},
     },
     features::artifacts::model::tool::{InputType, Tool, ToolInput},
     ui::Icon,
@@ -97,7 +97,7 @@ fn Trial(tool: Tool) -> impl IntoView {
     };
     let filled: Vec<Filled> = tool.inputs.iter().map(|input| Filled { input: input.clone(), value: start(input) }).collect();
     let problem = RwSignal::new(None::<Problem>);
-    let running = RwSignal::new(None::<RunId>);
+    let running = RwSignal::new(None::<ToolRun>);
     let ran = RwSignal::new(None::<Ran>);
     let end = move || {
         if let Some(Some(id)) = running.try_get_untracked() {
@@ -129,7 +129,7 @@ fn Trial(tool: Tool) -> impl IntoView {
             }
         };
         problem.set(None);
-        let id = RunId::fresh();
+        let id = ToolRun::fresh();
         running.set(Some(id));
         let answer = tool_sandbox::try_out(id, tool.code.clone(), inputs, tool.hosts.clone());
         leptos::task::spawn_local(async move {
