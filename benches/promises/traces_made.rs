@@ -326,7 +326,8 @@ impl Times {
 }
 
 pub fn person(number: usize) -> String {
-    format!("{}.{}", NAMES[number % 20].to_lowercase(), number % PEOPLE)
+    let number = number % PEOPLE;
+    format!("{}.{number}", NAMES[number % 20].to_lowercase())
 }
 
 /// The slug of the skill that belongs to a kind of task.
@@ -388,7 +389,8 @@ fn steps(random: &mut Rng, number: usize, kind: Option<usize>, goal: &str, is_su
     let names = number % PEOPLE % 3;
     let mut steps = Vec::new();
     let mut at = 0;
-    while steps.len() < 12 && (at < 9 || steps.len() < 6) {
+    let most = random.usize(8..15);
+    while steps.len() < 12 && (at < most || steps.len() < 6) {
         let (tool, what) = (typical.usize(0..TOOLS.len()), typical.usize(0..SENTENCES.len()));
         let (tool, what) = if random.f32() < 0.1 { (random.usize(0..TOOLS.len()), random.usize(0..SENTENCES.len())) } else { (tool, what) };
         let is_left_out = random.f32() < 0.15;
@@ -452,7 +454,7 @@ pub fn trace(number: usize, times: Times) -> Trace {
         skills_used: kind.filter(|_| random.f32() < 0.4).map(skill).into_iter().collect(),
         tokens_in: steps.iter().map(|step| step.tokens_in).sum(),
         tokens_out: steps.iter().map(|step| step.tokens_out).sum(),
-        cost_usd: random.f64(),
+        cost_usd: (random.f64() * 1_000.0).round() / 1_000.0,
         steps,
         notices: Vec::new(),
     }
