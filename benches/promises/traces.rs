@@ -168,6 +168,25 @@ async fn all_grouped(server: &Server, patience: Duration) -> Result<Duration> {
     }
 }
 
+/// Waits until nothing is done about patterns any more: they are summed up after their traces were stored.
+async fn idle(server: &Server) -> Result<()> {
+    let began = Instant::now();
+    loop {
+        let mut is_busy = false;
+        for kind in [evolution::jobs::ASSIGN, evolution::jobs::PASS] {
+            let report = server.api("GET", &format!("/admin/jobs?kind={kind}"), None).await?;
+            is_busy |= report["jobs"].as_array().into_iter().flatten().any(|job| job["state"] == "queued" || job["state"] == "running");
+        }
+        if !is_busy {
+            return Ok(());
+        }
+        if began.elapsed() > PATIENCE {
+            return Err("patterns are still looked at".into());
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 /// To an empty server, whose passes follow as its settings say.
 async fn ingest(count: usize, figures: &mut Vec<Figure>) -> Result<()> {
     let server = Server::start(None).await?;
@@ -227,6 +246,7 @@ async fn patterns(data: &Path, count: usize) -> Result<PathBuf> {
         from = to;
         println!("traces: {} grouped after {:.0} s", grouped(to), began.elapsed().as_secs_f64());
     }
+    idle(&server).await?;
     server.stop()?;
     market_data::note(data)?;
     Ok(data.to_owned())
@@ -326,8 +346,9 @@ async fn visible(server: &Server, count: usize, figures: &mut Vec<Figure>) -> Re
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         times.push(began.elapsed().as_secs_f64() * 1_000.0);
-        // Its pattern is summed up afterwards; the next one does not come in the middle of that.
-        tokio::time::sleep(EVERY * 5).await;
+        // The next one does not wait for the summary of this one's pattern.
+        idle(server).await?;
+        tokio::time::sleep(EVERY).await;
     }
     db.close().await;
     println!("traces: the first trace after a start is in its pattern after {:.1} s", times.first().copied().unwrap_or_default() / 1_000.0);
