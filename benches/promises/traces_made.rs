@@ -382,34 +382,48 @@ fn goal(random: &mut Rng, kind: Option<usize>) -> String {
     }
 }
 
-/// Six to twelve steps: those that are typical of the kind, some left out, some said again, some that have nothing to do with it.
+/// A word without a meaning: the rarer words of what steps are given.
+fn name(mut number: usize) -> String {
+    const SYLLABLES: [&str; 20] = [
+        "ba", "cor", "del", "fen", "gu", "hal", "im", "jo", "kar", "lin", "mo", "nes", "or", "pal", "qui", "ros", "sut", "tam", "ver", "zo",
+    ];
+    let mut name = String::new();
+    for _ in 0..4 {
+        name.push_str(SYLLABLES[number % SYLLABLES.len()]);
+        number /= SYLLABLES.len();
+    }
+    name
+}
+
+/// Six to twelve steps: those that are typical of the kind, some left out, some with other tools; each is given words that are typical, and one of this run.
 fn steps(random: &mut Rng, number: usize, kind: Option<usize>, goal: &str, is_success: bool) -> Vec<Step> {
     let mut typical = seed(kind.unwrap_or(KINDS + number), 2);
+    let tools: Vec<usize> = (0..5).map(|_| typical.usize(0..TOOLS.len())).collect();
     // One set-up names its tools in one way.
-    let names = number % PEOPLE % 3;
-    let mut steps = Vec::new();
-    let mut at = 0;
+    let set_up = number % PEOPLE % 3;
     let most = random.usize(8..15);
+    let (mut steps, mut at) = (Vec::new(), 0);
     while steps.len() < 12 && (at < most || steps.len() < 6) {
-        let (tool, what) = (typical.usize(0..TOOLS.len()), typical.usize(0..SENTENCES.len()));
-        let (tool, what) = if random.f32() < 0.1 { (random.usize(0..TOOLS.len()), random.usize(0..SENTENCES.len())) } else { (tool, what) };
-        let is_left_out = random.f32() < 0.15;
+        let words = [typical.usize(0..4_000), typical.usize(0..4_000)].map(name);
+        let tool = if random.f32() < 0.1 { random.usize(0..TOOLS.len()) } else { *pick(&mut typical, &tools) };
         at += 1;
-        if is_left_out {
+        if random.f32() < 0.15 {
             continue;
         }
-        let first = SENTENCES[what].split(' ').take(5).collect::<Vec<_>>().join(" ");
-        let (kind, name) = match at {
+        let (kind, tool) = match at {
             1 => (StepKind::Llm, model(number)),
-            _ => (StepKind::Tool, TOOLS[tool][names]),
+            _ => (StepKind::Tool, TOOLS[tool][set_up]),
         };
+        let of_goal = goal.split(' ').skip(at % 3).take(4).collect::<Vec<_>>().join(" ");
         let output = (0..random.usize(1..5)).map(|_| *pick(random, &SENTENCES)).collect::<Vec<_>>().join(" ");
         steps.push(Step {
-            name: name.to_owned(),
+            name: tool.to_owned(),
             kind,
             input: format!(
-                "{first} {} / case {}",
-                goal.split(' ').skip(at % 3).take(4).collect::<Vec<_>>().join(" "),
+                "/srv/{}/{} {of_goal} {} {}",
+                words[0],
+                words[1],
+                name(4_000 + random.usize(0..150_000)),
                 random.usize(0..40_000)
             ),
             output,
