@@ -20,6 +20,10 @@ mod search;
 mod server;
 mod sessions;
 mod socket;
+mod traces;
+mod traces_data;
+mod traces_made;
+mod traces_quality;
 mod webhooks;
 
 use std::path::PathBuf;
@@ -98,6 +102,10 @@ fn main() -> Result<()> {
     }
     if wanted("git") {
         figures.extend(runtime.block_on(git::run())?);
+    }
+    if wanted("traces") {
+        figures.extend(traces_quality::run()?);
+        figures.extend(runtime.block_on(traces::run())?);
     }
     println!("\n| figure | goal | measured | |\n|---|---|---|---|");
     for Figure { what, goal, measured, met } in figures {

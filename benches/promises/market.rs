@@ -52,7 +52,8 @@ pub async fn run() -> Result<Vec<Figure>> {
     Ok(figures)
 }
 
-fn grouped(number: usize) -> String {
+/// With commas between the thousands.
+pub fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let parts: Vec<&str> = digits.as_bytes().rchunks(3).rev().map(|part| std::str::from_utf8(part).unwrap_or_default()).collect();
     parts.join(",")

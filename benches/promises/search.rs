@@ -91,14 +91,15 @@ pub async fn run() -> Result<Vec<Figure>> {
     Ok(figures)
 }
 
-fn question(number: usize) -> String {
+/// Ten words, others each time.
+pub fn question(number: usize) -> String {
     let words = ["incident", "runbook", "latency", "invoice", "contract", "valuation", "pipeline", "schema", "budget", "research"];
     let word = |step: usize| words[(number * step + step) % words.len()];
     format!("how%20do%20we%20{}%20the%20{}%20when%20{}%20number%20{number}", word(1), word(3), word(7))
 }
 
 /// Waits until everything has its vectors.
-async fn embedded(server: &Server) -> Result<String> {
+pub async fn embedded(server: &Server) -> Result<String> {
     loop {
         let ready: Value = server.client.get(server.url("/readyz")).send().await?.json().await?;
         let search = &ready["search"];
