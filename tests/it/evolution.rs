@@ -143,6 +143,13 @@ app_test!(runs_become_patterns_a_proposal_and_a_used_skill, |config| { with_mode
     let (_, other) = maya.get(&format!("/evolution/patterns/{}", text(&patterns[1]["id"]))).await;
     assert!(other["pitfalls"].to_string().contains("check_tls"), "{}", other["pitfalls"]);
 
+    // Each run says which pattern it is one of.
+    let run = text(&pattern["latest"][0]["id"]);
+    let (_, trace) = vera.get(&format!("/traces/{run}")).await;
+    assert_eq!(trace["pattern"], json!({ "id": id, "name": patterns[0]["name"] }), "{trace}");
+    let shown = vera.answer(vera.request(reqwest::Method::GET, &format!("/traces/{run}?team={team}"))).await;
+    assert!(shown.text.contains(&format!("href=\"/evolution/{id}?team={team}\"")), "{}", shown.text);
+
     // What is not sure enough is drafted for whoever asks, once.
     let path = format!("/evolution/patterns/{}/proposal", text(&patterns[1]["id"]));
     assert_eq!(vera.post(&path, json!({})).await.0, 403);
@@ -248,6 +255,22 @@ app_test!(an_instruction_in_a_goal_is_counted_and_never_quoted, |config| { with_
         assert_eq!(stranger.get(&path).await.0, 404);
     }
     assert_eq!(stranger.get(&format!("/evolution?team={team}")).await.0, 404);
+});
+
+app_test!(a_pattern_that_is_not_shown_is_not_named_by_its_traces, |config| { with_model(config) }, |app| {
+    if model().is_none() {
+        return;
+    }
+    let maya = app.sign_up_first().await;
+    let team = maya.team("Harbor").await;
+    soon(&maya, &team).await;
+    let mut all = runs(0, 8, None);
+    all.iter_mut().for_each(|run| run["user"] = json!("kenji"));
+    bring(&maya, &team, &all).await;
+    until(&maya, &team, grouped).await;
+    let (_, page) = maya.get(&format!("/traces?team={team}")).await;
+    let (status, trace) = maya.get(&format!("/traces/{}", text(&page["items"][0]["id"]))).await;
+    assert_eq!((status, trace.get("pattern")), (200, None), "of one person alone: {trace}");
 });
 
 app_test!(schedules_are_set_by_maintainers, |app| {

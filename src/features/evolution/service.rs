@@ -28,7 +28,7 @@ use crate::{
         jobs::service::{NewJob, Schedule},
         traces,
     },
-    ids::{JobId, PatternId, TeamId, UserId},
+    ids::{JobId, PatternId, TeamId, TraceId, UserId},
     server::{
         context::Ctx,
         db::{Tx, parse_id},
@@ -199,6 +199,15 @@ pub async fn get_pattern(ctx: &Ctx, id: PatternId) -> AppResult<Pattern> {
         can_draft: can_decide && proposal_text.is_none(),
         proposal_text,
     })
+}
+
+/// The pattern that a trace belongs to, with its name, if the caller may read that place and the pattern is shown there.
+pub async fn pattern_of(ctx: &Ctx, ground: Ground, trace: TraceId) -> AppResult<Option<(PatternId, String)>> {
+    authorise(ctx, ground, Action::Read).await?;
+    let settings = settings_of(ctx, ground).await?;
+    let row = store::pattern_of(ctx.db().read(), ground, trace).await?;
+    let is_shown = |row: &PatternRow| row.people >= ground.level().least_people() && settings.standing(row.runs, row.confidence).is_some();
+    row.filter(is_shown).map(|row| Ok((parse_id(&row.id)?, row.name))).transpose()
 }
 
 /// Drafts a skill from a pattern that is not sure enough to be proposed by itself.

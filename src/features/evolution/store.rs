@@ -289,6 +289,15 @@ pub async fn pattern<'c>(executor: impl Executor<'c, Database = Any>, id: Patter
     Ok(sql.fetch_all(executor).await?.pop())
 }
 
+/// The one that a trace is in, as long as it has traces.
+pub async fn pattern_of(pool: &AnyPool, ground: Ground, trace: TraceId) -> AppResult<Option<PatternRow>> {
+    let mut sql = Sql::new(PATTERN);
+    sql.push("gone_at IS NULL AND place_id = ").bind(ground.id());
+    sql.push(" AND number = (SELECT number FROM pattern_traces WHERE place_id = ").bind(ground.id());
+    sql.push(" AND trace_id = ").bind(trace.to_string()).push(")");
+    Ok(sql.fetch_all(pool).await?.pop())
+}
+
 /// By their numbers.
 pub async fn by_numbers<'c>(
     executor: impl Executor<'c, Database = Any>,

@@ -13,8 +13,8 @@ pub use taking::{Arrival, close_runs, keep, pushed, take, take_runs};
 
 use super::{
     model::{
-        OFFERED, PAGE, PAGE_MAX, RateTrace, Trace, TraceLabels, TraceOutcome, TracePage, TraceSession, TraceSource, TraceStep,
-        TraceSummary, TracesQuery,
+        OFFERED, PAGE, PAGE_MAX, RateTrace, Trace, TraceLabels, TraceOutcome, TracePage, TracePattern, TraceSession, TraceSource,
+        TraceStep, TraceSummary, TracesQuery,
     },
     store::{self, Label, List, TraceRow},
 };
@@ -133,6 +133,7 @@ pub async fn get_trace(ctx: &Ctx, id: TraceId) -> AppResult<Trace> {
         session,
         conversation: row.conversation,
         commit_id: row.commit_id.as_deref().map(parse_id).transpose()?,
+        pattern: evolution::service::pattern_of(ctx, place.ground(), id).await?.map(|(id, name)| TracePattern { id, name }),
         timeline: timeline(steps),
         notices: serde_json::from_str(&row.notices)?,
         can_rate,
