@@ -4,6 +4,7 @@ mod engine;
 mod grouping;
 mod proposing;
 mod reviewing;
+mod telling;
 
 use llmos_patterns::{Evidence, PitfallKind, Summary, confidence, difference, wilson_lower};
 
@@ -349,5 +350,6 @@ pub fn let_go(ctx: &Ctx, ground: Ground) {
 /// A team, or an account's own, is removed for good.
 pub async fn forget(ctx: &Ctx, tx: &mut Tx, ground: Ground) -> AppResult<()> {
     ctx.state.engines.forget(ground);
+    telling::forget(tx, ground).await?;
     store::delete_place(tx, ground).await
 }

@@ -7,7 +7,7 @@ mod taking;
 
 use serde_json::{Value, json};
 
-pub use grouped::{Judged, judged, skill_of_most, summaries, to_group, total};
+pub use grouped::{Judged, accounts_of, judged, skill_of_most, summaries, to_group, total};
 pub use renamed::{account_renamed, relabel_people};
 pub use taking::{Arrival, close_runs, keep, pushed, take, take_runs};
 

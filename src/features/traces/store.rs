@@ -4,7 +4,7 @@
 //! in the order of time. A filter is one range of that table, several are one range and a look into the others; so each costs what a page has, not what the
 //! place has.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use sha2::{Digest, Sha256};
 use sqlx::{Any, AnyConnection, AnyPool, Executor};
@@ -420,6 +420,17 @@ pub async fn by_ids_in(connection: &mut AnyConnection, ids: &[&str]) -> AppResul
         found.extend(sql.fetch_all::<TraceRow>(&mut *connection).await?);
     }
     Ok(found)
+}
+
+/// Whose these traces are, each account once.
+pub async fn accounts_of(pool: &AnyPool, ids: &[String]) -> AppResult<Vec<UserId>> {
+    let mut found = BTreeSet::new();
+    for part in ids.chunks(ROWS) {
+        let mut sql = Sql::new("SELECT DISTINCT user_id FROM traces WHERE id IN ");
+        sql.bind_list(part);
+        found.extend(sql.fetch_all::<(String,)>(pool).await?.into_iter().map(|(user,)| user));
+    }
+    found.iter().map(|user| parse_id(user)).collect()
 }
 
 /// Writes what a person says of a run.

@@ -10,6 +10,7 @@ use super::{
         store::{self, Decision, ProposalRow},
     },
     authorise, ground_of,
+    telling::Audience,
 };
 use crate::{
     error::{AppError, AppResult, ErrorCode},
@@ -151,13 +152,23 @@ pub async fn decide(ctx: &Ctx, id: ProposalId, input: Decide) -> AppResult<Propo
         Decide::Snooze { .. } => return Err(AppError::field("days", "A proposal is put off for 1 to 365 days.")),
         Decide::Reopen => (ProposalState::Open, None, None),
     };
+    let audience = match state {
+        ProposalState::Accepted => Some(Audience::running(ctx, ground, &row).await?),
+        _ => None,
+    };
     let mut tx = ctx.db().write_tx().await?;
     if !store::decide(&mut tx, &Decision { id, state, artifact, until, reason, by: actor, now }).await? {
         return Err(AppError::conflict("This proposal was decided on meanwhile. Load it again."));
     }
     let data = serde_json::json!({ "state": state.as_str(), "confidence": row.confidence, "runs": row.runs });
     record(ctx, &mut tx, Event::new("proposal.decided").team(ground.team()).subject(id).data(data)).await?;
+    if let Some(audience) = &audience {
+        audience.accepted(ctx, &mut tx, &row).await?;
+    }
     tx.commit().await?;
+    if let Some(audience) = &audience {
+        audience.tell(ctx).await;
+    }
     get_proposal(ctx, id).await
 }
 
