@@ -226,6 +226,69 @@ app_test!(runs_become_patterns_a_proposal_and_a_used_skill, |config| { with_mode
     assert_eq!((&pattern["effect"]["with"], &pattern["effect"]["without"]), (&json!([6, 6]), &json!([20, 20])), "{pattern}");
 });
 
+app_test!(a_skill_that_makes_runs_worse_is_proposed_to_be_retired_and_taken_back, |config| { with_model(config) }, |app| {
+    if model().is_none() {
+        return;
+    }
+    let maya = app.sign_up_first().await;
+    let team = maya.team("Harbor").await;
+    let volume = crate::marketplace::team_volume(&maya, &team).await;
+    let vera = app.join(&maya, &team, "viewer", "vera@x.y").await;
+    soon(&maya, &team).await;
+    bring(&maya, &team, &runs(0, 20, None)).await;
+    let page = until(&maya, &team, grouped).await;
+    let first = format!("/evolution/proposals/{}/decision", text(&page["proposals"][0]["id"]));
+    let (status, accepted) = maya.post(&first, json!({ "decision": "accept", "volumeId": volume })).await;
+    assert_eq!((status, &accepted["state"]), (200, &json!("accepted")), "{accepted}");
+    let (slug, skill) = (text(&accepted["slug"]), text(&accepted["artifact"]["id"]));
+
+    // Twelve runs use it, and all fail.
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    let now = llmos_lite::server::clock::rfc3339(llmos_lite::server::clock::now_ms());
+    let mut later = runs(20, 12, Some(&slug));
+    for run in &mut later {
+        (run["started_at"], run["ended_at"]) = (json!(now), json!(now));
+        if run["skills_used"] != json!([]) {
+            run["success"] = json!(false);
+        }
+    }
+    bring(&maya, &team, &later).await;
+    let retires = |page: &Value| {
+        let proposals = page["proposals"].as_array().cloned().unwrap_or_default();
+        proposals.into_iter().filter(|one| one["kind"] == "retire").collect::<Vec<_>>()
+    };
+    let done = |page: &Value| page["runs"].as_array().map_or(0, |runs| runs.iter().filter(|run| run["state"] == "done").count());
+    let pass = async |before: &Value| {
+        assert_eq!(maya.post(&format!("/evolution/passes?team={team}"), json!({})).await.0, 202);
+        until(&maya, &team, |page| done(page) > done(before) && grouped(page)).await
+    };
+    let page = until(&maya, &team, |page| !retires(page).is_empty() && grouped(page)).await;
+    let proposal = format!("/evolution/proposals/{}", text(&retires(&page)[0]["id"]));
+    let decision = format!("{proposal}/decision");
+    let (_, shown) = vera.get(&proposal).await;
+    let words = text(&shown["text"]);
+    assert!(words.contains("0 of 12 (0 %)") && words.contains("20 of 20 (100 %)"), "{words}");
+    assert_eq!((&shown["artifact"]["id"], &shown["findings"]), (&json!(skill), &json!([])), "{shown}");
+
+    // Once, by those who may, and it is neither edited nor put into anything.
+    let page = pass(&page).await;
+    assert_eq!(retires(&page).len(), 1, "{page}");
+    assert_eq!(vera.post(&decision, json!({ "decision": "accept" })).await.0, 403);
+    assert_eq!(maya.patch(&proposal, json!({ "text": "x", "saves": 0 })).await.0, 400);
+    assert_eq!(maya.post(&decision, json!({ "decision": "merge", "artifactId": skill })).await.0, 400);
+    let (status, retired) = maya.post(&decision, json!({ "decision": "accept" })).await;
+    assert_eq!((status, &retired["state"], &retired["retired"]), (200, &json!("accepted"), &json!(skill)), "{retired}");
+    let (_, history) = maya.get(&format!("/artifacts/{skill}/history")).await;
+    assert_eq!(history["revisions"][0]["change"], "deleted", "{history}");
+
+    // Taken back, it stays for a while.
+    assert_eq!(maya.post(&format!("/artifacts/{skill}/undelete"), json!({})).await.0, 204);
+    let (_, back) = maya.get(&proposal).await;
+    assert_eq!((back.get("retired"), &back["artifact"]["id"]), (None, &json!(skill)), "{back}");
+    let page = pass(&page).await;
+    assert_eq!(retires(&page).len(), 1, "decided lately: {page}");
+});
+
 app_test!(goals_that_another_model_embedded_are_embedded_anew, |config| { with_model(config) }, |app| {
     if model().is_none() {
         return;

@@ -3,6 +3,7 @@
 mod engine;
 mod grouping;
 mod proposing;
+mod retiring;
 mod reviewing;
 mod telling;
 
@@ -16,7 +17,7 @@ use super::{
     jobs::PASS,
     model::{
         Begun, Effect, Evolution, Ground, GroundQuery, LISTED, PassCause, PassSummary, Pattern, PatternEvent, PatternStep, PatternSummary,
-        PatternWay, ProposalMark, ProposalState, RUNS_SHOWN, Settings, Standing, Why,
+        PatternWay, ProposalKind, ProposalMark, ProposalState, RUNS_SHOWN, Settings, Standing, Why,
     },
     store::{self, PatternRow, ProposalRow},
 };
@@ -166,7 +167,11 @@ pub async fn get_pattern(ctx: &Ctx, id: PatternId) -> AppResult<Pattern> {
     let summed: Summary = serde_json::from_str(&row.summary)?;
     let latest = store::traces_of(ctx.db().read(), &row.place_id, row.number, RUNS_SHOWN).await?;
     let history = store::events(ctx.db().read(), &row.id, EVENTS).await?;
-    let effect = match proposals.iter().find(|proposal| ProposalState::parse(&proposal.state) == ProposalState::Accepted) {
+    // Of the skill, also after it was proposed that it goes.
+    let is_skill = |proposal: &&ProposalRow| {
+        ProposalState::parse(&proposal.state) == ProposalState::Accepted && ProposalKind::parse(&proposal.kind) != ProposalKind::Retire
+    };
+    let effect = match proposals.iter().find(is_skill) {
         Some(accepted) => effect(ctx, &row, accepted).await?,
         None => None,
     };
@@ -250,15 +255,24 @@ fn why(row: &PatternRow, now: i64) -> Why {
 async fn effect(ctx: &Ctx, row: &PatternRow, accepted: &ProposalRow) -> AppResult<Option<Effect>> {
     let (Some(artifact), Some(since)) = (&accepted.artifact_id, accepted.decided_at) else { return Ok(None) };
     let Some(named) = artifacts::service::named(ctx, &[parse_id(artifact)?]).await?.into_values().next() else { return Ok(None) };
+    let (with, without) = sides(ctx, row, &named.slug, since).await?;
+    Ok(Some(Effect { artifact_id: named.id, name: named.name, with, without, difference: difference(with, without) }))
+}
+
+/// Runs, and how many of them succeeded.
+type Side = (i64, i64);
+
+/// The runs of a pattern that began after this time and used the skill, and all others of it.
+async fn sides(ctx: &Ctx, row: &PatternRow, slug: &str, since: i64) -> AppResult<(Side, Side)> {
     let ids = store::traces_of(ctx.db().read(), &row.place_id, row.number, COUNTED).await?;
     let (mut with, mut without) = ((0, 0), (0, 0));
     for judged in traces::service::judged(ctx, &ids).await? {
-        let uses = judged.started_at >= since && judged.skills.contains(&named.slug);
+        let uses = judged.started_at >= since && judged.skills.iter().any(|skill| skill == slug);
         let side = if uses { &mut with } else { &mut without };
         side.0 += 1;
         side.1 += i64::from(judged.is_success);
     }
-    Ok(Some(Effect { artifact_id: named.id, name: named.name, with, without, difference: difference(with, without) }))
+    Ok((with, without))
 }
 
 /// Groups all traces of a place anew, now.

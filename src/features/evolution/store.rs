@@ -388,6 +388,14 @@ pub async fn proposal<'c>(executor: impl Executor<'c, Database = Any>, id: Propo
     Ok(sql.fetch_all(executor).await?.pop())
 }
 
+/// Those by which a place got its skills, the latest first.
+pub async fn accepted(pool: &AnyPool, ground: Ground, limit: i64) -> AppResult<Vec<ProposalRow>> {
+    let mut sql = Sql::new(PROPOSAL);
+    sql.push("o.state = 'accepted' AND o.kind <> 'retire' AND o.artifact_id IS NOT NULL AND o.place_id = ").bind(ground.id());
+    sql.push(" ORDER BY o.id DESC LIMIT ").number(limit);
+    sql.fetch_all(pool).await
+}
+
 /// All of these patterns, the latest first.
 pub async fn proposals_of(pool: &AnyPool, patterns: &[&str]) -> AppResult<Vec<ProposalRow>> {
     let mut found = Vec::new();

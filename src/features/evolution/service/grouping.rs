@@ -283,8 +283,8 @@ async fn group_anew(ctx: &Ctx, job: &Job, payload: &PassPayload, log: &mut Log<'
     log.proposals = proposing::propose(ctx, ground, payload.asked_by).await?;
     log.say(match log.proposals {
         0 => "Nothing new is sure enough to be proposed.".to_owned(),
-        1 => "One skill is proposed.".to_owned(),
-        many => format!("{many} skills are proposed."),
+        1 => "One proposal was made.".to_owned(),
+        many => format!("{many} proposals were made."),
     })
     .await?;
     let mut tx = ctx.db().write_tx().await?;

@@ -1,4 +1,4 @@
-//! What is sure enough becomes a proposal: once for each pattern, and again when it has twice the runs.
+//! What is sure enough becomes a proposal: once for each pattern, and again when it has twice the runs. So does a skill that hurts.
 
 use llmos_patterns::{Origin, Summary, draft};
 
@@ -7,6 +7,7 @@ use super::{
         model::{Ground, LISTED, ProposalKind, ProposalState},
         store::{self, NewProposal, PatternRow},
     },
+    retiring::retirements,
     settings_of,
     telling::Audience,
 };
@@ -21,15 +22,16 @@ use crate::{
 const SOURCES: i64 = 50;
 
 /// What is to be proposed.
-struct Draft<'a> {
-    pattern: &'a PatternRow,
-    kind: ProposalKind,
-    slug: String,
-    text: String,
-    artifact: Option<ArtifactId>,
+pub struct Draft {
+    pub pattern: PatternRow,
+    pub kind: ProposalKind,
+    pub slug: String,
+    pub text: String,
+    /// The skill that is there already.
+    pub artifact: Option<ArtifactId>,
 }
 
-/// Drafts skills of what is sure enough; how many. Those who may decide on them are told once of all, but for whoever asked for the pass.
+/// Drafts skills of what is sure enough, and has those retired that hurt; how many proposals that are. Those who may decide on them are told once of all, but for whoever asked for the pass.
 pub async fn propose(ctx: &Ctx, ground: Ground, asked_by: Option<UserId>) -> AppResult<i64> {
     let settings = settings_of(ctx, ground).await?;
     let pool = ctx.db().read();
@@ -47,6 +49,7 @@ pub async fn propose(ctx: &Ctx, ground: Ground, asked_by: Option<UserId>) -> App
             drafts.push(skill_of(ctx, ground, pattern).await?);
         }
     }
+    drafts.extend(retirements(ctx, ground).await?);
     if drafts.is_empty() {
         return Ok(0);
     }
@@ -61,7 +64,7 @@ pub async fn propose_one(ctx: &Ctx, ground: Ground, pattern: &PatternRow) -> App
 }
 
 /// The skill that a pattern makes.
-async fn skill_of<'a>(ctx: &Ctx, ground: Ground, pattern: &'a PatternRow) -> AppResult<Draft<'a>> {
+async fn skill_of(ctx: &Ctx, ground: Ground, pattern: &PatternRow) -> AppResult<Draft> {
     let summary: Summary = serde_json::from_str(&pattern.summary)?;
     let sources = store::traces_of(ctx.db().read(), &ground.id(), pattern.number, SOURCES).await?;
     // Runs that already follow a skill show how to better that one.
@@ -71,11 +74,11 @@ async fn skill_of<'a>(ctx: &Ctx, ground: Ground, pattern: &'a PatternRow) -> App
     let origin =
         Origin { slug: &slug, confidence: pattern.confidence, created_at: time.get(..10).unwrap_or_default(), source_traces: &sources };
     let text = draft(&summary, &origin);
-    Ok(Draft { pattern, kind: ProposalKind::New, slug, text, artifact: None })
+    Ok(Draft { pattern: pattern.clone(), kind: ProposalKind::New, slug, text, artifact: None })
 }
 
 /// Writes those of which the pattern has no open one, and tells of them, in one transaction; how many those are.
-async fn make(ctx: &Ctx, ground: Ground, drafts: &[Draft<'_>], but: Option<UserId>) -> AppResult<i64> {
+async fn make(ctx: &Ctx, ground: Ground, drafts: &[Draft], but: Option<UserId>) -> AppResult<i64> {
     let audience = Audience::deciding(ctx, ground, but).await?;
     let now = ctx.now();
     let mut tx = ctx.db().write_tx().await?;

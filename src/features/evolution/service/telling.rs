@@ -93,7 +93,10 @@ impl Audience {
 
     /// What came of a proposal that was accepted. [`tell`](Self::tell) follows the commit.
     pub async fn accepted(&self, ctx: &Ctx, tx: &mut Tx, row: &ProposalRow) -> AppResult<()> {
-        let text = words(ProposalKind::parse(&row.kind), &row.slug, row.runs);
+        let text = match ProposalKind::parse(&row.kind) {
+            ProposalKind::Retire => format!("{}: retired, since runs with it fail more often", row.slug),
+            kind => words(kind, &row.slug, row.runs),
+        };
         let spot = Spot { pattern_id: Some(parse_id(&row.pattern_id)?), ..Spot::default() };
         self.notify(ctx, tx, NotificationKind::Accepted, format!("accepted {}", row.id), &text, spot).await
     }
