@@ -175,7 +175,10 @@ pub async fn get_pattern(ctx: &Ctx, id: PatternId) -> AppResult<Pattern> {
         Some(accepted) => effect(ctx, &row, accepted).await?,
         None => None,
     };
-    let proposal_text = match proposals.into_iter().next() {
+    // What waits for a decision before what had one.
+    let waits = |proposal: &ProposalRow| matches!(ProposalState::parse(&proposal.state), ProposalState::Open | ProposalState::Snoozed);
+    let shown_first = proposals.iter().position(waits).unwrap_or(0);
+    let proposal_text = match proposals.into_iter().nth(shown_first) {
         Some(proposal) => Some(reviewing::shown(ctx, proposal, ground).await?),
         None => None,
     };

@@ -31,7 +31,8 @@ pub struct Draft {
     pub artifact: Option<ArtifactId>,
 }
 
-/// Drafts skills of what is sure enough, and has those retired that hurt; how many proposals that are. Those who may decide on them are told once of all, but for whoever asked for the pass.
+/// Drafts skills of what is sure enough, and has those retired that hurt; how many proposals that are. Those who may decide on them are told once of all,
+/// but for whoever asked for the pass.
 pub async fn propose(ctx: &Ctx, ground: Ground, asked_by: Option<UserId>) -> AppResult<i64> {
     let settings = settings_of(ctx, ground).await?;
     let pool = ctx.db().read();
