@@ -6,6 +6,7 @@ mod market;
 mod market_keys;
 mod market_owners;
 mod search;
+mod traces;
 mod user;
 mod volumes;
 
@@ -44,6 +45,11 @@ pub enum Command {
     },
     /// The marketplace: search, show, install, update, publish, verify.
     Market(market::Market),
+    /// Traces of agents' runs: bring in files of them.
+    Traces {
+        #[command(subcommand)]
+        command: traces::Command,
+    },
     /// Make the search index anew from the database.
     Reindex,
     /// Accounts: reset a forgotten password.
@@ -61,6 +67,7 @@ pub async fn run(config: Config, command: Command) -> Result<(), BoxError> {
         Command::Pull(command) => volumes::pull(config, command).await,
         Command::Demo { command } => volumes::demo(config, command).await,
         Command::Market(command) => market::run(config, command).await,
+        Command::Traces { command } => traces::run(config, command).await,
         Command::Reindex => search::reindex(config).await,
         Command::User { command } => user::run(config, command).await,
     }

@@ -50,6 +50,7 @@ const KINDS: &[Kind] = &[
     kind(evolution::jobs::ASSIGN, 1, 60),
     kind(evolution::jobs::PASS, 1, 120),
     kind(evolution::jobs::DUE, 1, 5),
+    kind(traces::jobs::RELABEL, 1, 60),
     kind(sweep::FIND, 1, 30),
     kind(sweep::REMOVE, 1, 30),
 ];
@@ -95,6 +96,7 @@ fn run(ctx: Ctx, job: Job) -> Pin<Box<dyn Future<Output = Outcome> + Send>> {
             evolution::jobs::ASSIGN => evolution::jobs::assign(&ctx, &job).await,
             evolution::jobs::PASS => evolution::jobs::pass(&ctx, &job).await,
             evolution::jobs::DUE => evolution::jobs::due(&ctx).await,
+            traces::jobs::RELABEL => traces::jobs::relabel(&ctx, &job).await,
             sweep::FIND => sweep::find(&ctx).await,
             sweep::REMOVE => sweep::remove(&ctx, &job).await,
             other => Err(AppError::invalid(format!("This version does not know the job “{other}”."))),

@@ -1,4 +1,4 @@
-//! `llmos import`, `export`, `pull` and `demo`: the real program against a running server.
+//! `llmos import`, `export`, `pull`, `traces` and `demo`: the real program against a running server.
 
 use std::{os::unix::fs::PermissionsExt as _, path::Path, process::Command};
 
@@ -173,4 +173,66 @@ app_test!(a_repository_goes_in, |config| { crate::git::allow_private(config) }, 
     let (ok, _, error) = llmos(app, &["import", "--git", &server.url, "--branch", "nowhere", "--team", "Harbor"]);
     assert!(!ok && error.contains("nowhere"), "{error}");
     assert!(!llmos(app, &["import"]).0, "neither a folder nor a repository");
+});
+
+app_test!(traces_come_in_from_files_and_folders_once, |app| {
+    let _lock = llmos_lite::server::serve::lock_data_dir(&app.state.config.data_dir).expect("lockable").expect("free");
+    let maya = app.sign_up_first().await;
+    let team = maya.team("Harbor").await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    let fixture = |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/traces/fixtures").join(name);
+    std::fs::create_dir_all(folder.path().join("in/below")).expect("folders");
+    for (name, to) in [
+        ("native.jsonl", "in/native.jsonl"),
+        ("claude-code.jsonl", "in/below/session.jsonl"),
+        ("trace.md", "in/below/trace.md"),
+        ("otlp.json", "in/otlp.json"),
+        ("otlp.pb", "in/otlp.pb"),
+    ] {
+        std::fs::copy(fixture(name), folder.path().join(to)).expect("copied");
+    }
+    std::fs::write(folder.path().join("in/notes.txt"), "nothing of ours").expect("written");
+    let count = async || maya.get(&format!("/traces?team={team}")).await.1["labels"]["total"].as_i64().unwrap_or_default();
+    let (_, first, _) = llmos(app, &["traces", "import", &path("in"), "--team", "harbor"]);
+    let kept = count().await;
+    assert!(kept >= 5 && first.starts_with(&format!("{kept} accepted,")) && !first.contains("notes.txt"), "{kept}: {first}");
+    // The same again, by the id of the team and file by file.
+    let (_, again, _) = llmos(
+        app,
+        &["traces", "import", &path("in/native.jsonl"), &path("in/below"), &path("in/otlp.json"), &path("in/otlp.pb"), "--team", &team],
+    );
+    assert!(again.starts_with("0 accepted,") && count().await == kept, "{again}");
+
+    // Larger than one request may be: in parts, with the lines that are no traces, one of them too long for any memory.
+    let line = |at: usize| {
+        format!(
+            "{{\"id\":\"large-{at}\",\"goal\":\"Value company {at}\",\"steps\":[{{\"name\":\"read\",\"kind\":\"tool\",\"output\":\"{}\"}}]}}\n",
+            "x".repeat(250_000)
+        )
+    };
+    let mut large: String = (0..50).map(line).collect();
+    large.push_str(&format!("{{\"id\":\"{}\n", "y".repeat(10_000_000)));
+    large.push_str(&(50..100).map(line).collect::<String>());
+    large.push_str("no trace\n");
+    write(&folder.path().join("large.jsonl"), &large, 0o644);
+    let (ok, said, error) = llmos(app, &["traces", "import", &path("large.jsonl"), "--team", "Harbor"]);
+    assert!(!ok && said.starts_with("100 accepted, 0 known, 2 refused") && error.contains("import it again"), "{said} {error}");
+    assert!(said.contains("large.jsonl:51: ") && said.contains("large.jsonl:102: "), "lines of the file: {said}");
+    let (_, said, _) = llmos(app, &["traces", "import", &path("large.jsonl"), "--team", "Harbor"]);
+    assert!(said.starts_with("0 accepted, 100 known, 2 refused"), "{said}");
+
+    for (arguments, words) in [
+        (vec!["traces", "import", &path("missing")], "missing"),
+        (vec!["traces", "import", &path("in"), "--team", "Nobodies"], "no team"),
+        (vec!["traces", "import"], "PATH"),
+    ] {
+        let (ok, _, error) = llmos(app, &arguments);
+        assert!(!ok && error.contains(words), "{arguments:?}: {error}");
+    }
+    // One that is as it should be, for oneself.
+    write(&folder.path().join("good.json"), "{\"id\":\"good\",\"goal\":\"Value Acme\"}", 0o644);
+    let (ok, said, error) = llmos(app, &["traces", "import", &path("good.json")]);
+    assert!(ok && said == "1 accepted, 0 known, 0 refused", "{said} {error}");
+    assert_eq!(maya.get("/traces").await.1["items"].as_array().map(Vec::len), Some(1));
 });

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     app::{Client, text},
+    notifications::list,
     search::model,
     traces::send,
 };
@@ -97,6 +98,11 @@ fn grouped(page: &Value) -> bool {
             .is_some_and(|runs| runs.iter().any(|run| run["state"] == "done") && runs.iter().all(|run| run["state"] != "running"))
 }
 
+/// What somebody was told of this kind.
+async fn told(client: &Client, kind: &str) -> Vec<Value> {
+    list(client).await.into_iter().filter(|one| one["kind"] == kind).collect()
+}
+
 /// With the model that `scripts/setup` fetches.
 pub fn with_model(config: &mut llmos_lite::server::config::Config) {
     if let Some(folder) = model() {
@@ -127,8 +133,9 @@ app_test!(runs_become_patterns_a_proposal_and_a_used_skill, |config| { with_mode
     let team = maya.team("Harbor").await;
     let volume = crate::marketplace::team_volume(&maya, &team).await;
     let vera = app.join(&maya, &team, "viewer", "vera@x.y").await;
+    let tom = app.join(&maya, &team, "member", "tom@x.y").await;
     soon(&maya, &team).await;
-    bring(&maya, &team, &runs(0, 20, None)).await;
+    bring(&tom, &team, &runs(0, 20, None)).await;
     let page = until(&maya, &team, grouped).await;
 
     // Two tasks, two patterns; the one that fails at times is less sure.
@@ -143,6 +150,20 @@ app_test!(runs_become_patterns_a_proposal_and_a_used_skill, |config| { with_mode
     let (_, other) = maya.get(&format!("/evolution/patterns/{}", text(&patterns[1]["id"]))).await;
     assert!(other["pitfalls"].to_string().contains("check_tls"), "{}", other["pitfalls"]);
 
+    // Those who may decide are told, with the way there.
+    for (client, count) in [(&maya, 1), (&tom, 1), (&vera, 0)] {
+        let told = told(client, "proposal").await;
+        assert_eq!(told.len(), count, "{told:?}");
+        assert!(told.iter().all(|one| one["actor"]["name"] == "Evolution" && one["spot"]["patternId"] == json!(id)), "{told:?}");
+    }
+
+    // Each run says which pattern it is one of.
+    let run = text(&pattern["latest"][0]["id"]);
+    let (_, trace) = vera.get(&format!("/traces/{run}")).await;
+    assert_eq!(trace["pattern"], json!({ "id": id, "name": patterns[0]["name"] }), "{trace}");
+    let shown = vera.answer(vera.request(reqwest::Method::GET, &format!("/traces/{run}?team={team}"))).await;
+    assert!(shown.text.contains(&format!("href=\"/evolution/{id}?team={team}\"")), "{}", shown.text);
+
     // What is not sure enough is drafted for whoever asks, once.
     let path = format!("/evolution/patterns/{}/proposal", text(&patterns[1]["id"]));
     assert_eq!(vera.post(&path, json!({})).await.0, 403);
@@ -156,6 +177,7 @@ app_test!(runs_become_patterns_a_proposal_and_a_used_skill, |config| { with_mode
         .await;
     assert_eq!(ignored["state"], "ignored", "{ignored}");
     assert_eq!(maya.post(&path, json!({})).await.0, 403);
+    assert_eq!((told(&maya, "proposal").await.len(), told(&tom, "proposal").await.len()), (1, 2), "one does not tell oneself");
 
     // Nothing is proposed twice.
     let proposals = page["proposals"].as_array().expect("a list").clone();
@@ -182,6 +204,10 @@ app_test!(runs_become_patterns_a_proposal_and_a_used_skill, |config| { with_mode
     let (_, skill) = maya.get(&format!("/artifacts/{}", text(&accepted["artifact"]["id"]))).await;
     assert!(skill["head"]["message"].as_str().is_some_and(|message| message.contains("20 runs")), "{skill}");
     assert_eq!(maya.post(&format!("{proposal}/decision"), json!({ "decision": "ignore" })).await.0, 409);
+    // The one whose runs it came from is told.
+    let told_of_it = told(&tom, "accepted").await;
+    assert_eq!((told_of_it.len(), told(&maya, "accepted").await.len(), told(&vera, "accepted").await.len()), (1, 0, 0), "{told_of_it:?}");
+    assert_eq!((&told_of_it[0]["actor"]["name"], &told_of_it[0]["spot"]["patternId"]), (&json!("Maya Chen"), &json!(id)));
 
     // Runs that use it are counted against it.
     let slug = text(&accepted["slug"]);
@@ -198,6 +224,69 @@ app_test!(runs_become_patterns_a_proposal_and_a_used_skill, |config| { with_mode
     .await;
     let (_, pattern) = maya.get(&format!("/evolution/patterns/{id}")).await;
     assert_eq!((&pattern["effect"]["with"], &pattern["effect"]["without"]), (&json!([6, 6]), &json!([20, 20])), "{pattern}");
+});
+
+app_test!(a_skill_that_makes_runs_worse_is_proposed_to_be_retired_and_taken_back, |config| { with_model(config) }, |app| {
+    if model().is_none() {
+        return;
+    }
+    let maya = app.sign_up_first().await;
+    let team = maya.team("Harbor").await;
+    let volume = crate::marketplace::team_volume(&maya, &team).await;
+    let vera = app.join(&maya, &team, "viewer", "vera@x.y").await;
+    soon(&maya, &team).await;
+    bring(&maya, &team, &runs(0, 20, None)).await;
+    let page = until(&maya, &team, grouped).await;
+    let first = format!("/evolution/proposals/{}/decision", text(&page["proposals"][0]["id"]));
+    let (status, accepted) = maya.post(&first, json!({ "decision": "accept", "volumeId": volume })).await;
+    assert_eq!((status, &accepted["state"]), (200, &json!("accepted")), "{accepted}");
+    let (slug, skill) = (text(&accepted["slug"]), text(&accepted["artifact"]["id"]));
+
+    // Twelve runs use it, and all fail.
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    let now = llmos_lite::server::clock::rfc3339(llmos_lite::server::clock::now_ms());
+    let mut later = runs(20, 12, Some(&slug));
+    for run in &mut later {
+        (run["started_at"], run["ended_at"]) = (json!(now), json!(now));
+        if run["skills_used"] != json!([]) {
+            run["success"] = json!(false);
+        }
+    }
+    bring(&maya, &team, &later).await;
+    let retires = |page: &Value| {
+        let proposals = page["proposals"].as_array().cloned().unwrap_or_default();
+        proposals.into_iter().filter(|one| one["kind"] == "retire").collect::<Vec<_>>()
+    };
+    let done = |page: &Value| page["runs"].as_array().map_or(0, |runs| runs.iter().filter(|run| run["state"] == "done").count());
+    let pass = async |before: &Value| {
+        assert_eq!(maya.post(&format!("/evolution/passes?team={team}"), json!({})).await.0, 202);
+        until(&maya, &team, |page| done(page) > done(before) && grouped(page)).await
+    };
+    let page = until(&maya, &team, |page| !retires(page).is_empty() && grouped(page)).await;
+    let proposal = format!("/evolution/proposals/{}", text(&retires(&page)[0]["id"]));
+    let decision = format!("{proposal}/decision");
+    let (_, shown) = vera.get(&proposal).await;
+    let words = text(&shown["text"]);
+    assert!(words.contains("0 of 12 (0 %)") && words.contains("20 of 20 (100 %)"), "{words}");
+    assert_eq!((&shown["artifact"]["id"], &shown["findings"]), (&json!(skill), &json!([])), "{shown}");
+
+    // Once, by those who may, and it is neither edited nor put into anything.
+    let page = pass(&page).await;
+    assert_eq!(retires(&page).len(), 1, "{page}");
+    assert_eq!(vera.post(&decision, json!({ "decision": "accept" })).await.0, 403);
+    assert_eq!(maya.patch(&proposal, json!({ "text": "x", "saves": 0 })).await.0, 400);
+    assert_eq!(maya.post(&decision, json!({ "decision": "merge", "artifactId": skill })).await.0, 400);
+    let (status, retired) = maya.post(&decision, json!({ "decision": "accept" })).await;
+    assert_eq!((status, &retired["state"], &retired["retired"]), (200, &json!("accepted"), &json!(skill)), "{retired}");
+    let (_, history) = maya.get(&format!("/artifacts/{skill}/history")).await;
+    assert_eq!(history["revisions"][0]["change"], "deleted", "{history}");
+
+    // Taken back, it stays for a while.
+    assert_eq!(maya.post(&format!("/artifacts/{skill}/undelete"), json!({})).await.0, 204);
+    let (_, back) = maya.get(&proposal).await;
+    assert_eq!((back.get("retired"), &back["artifact"]["id"]), (None, &json!(skill)), "{back}");
+    let page = pass(&page).await;
+    assert_eq!(retires(&page).len(), 1, "decided lately: {page}");
 });
 
 app_test!(goals_that_another_model_embedded_are_embedded_anew, |config| { with_model(config) }, |app| {
@@ -248,6 +337,48 @@ app_test!(an_instruction_in_a_goal_is_counted_and_never_quoted, |config| { with_
         assert_eq!(stranger.get(&path).await.0, 404);
     }
     assert_eq!(stranger.get(&format!("/evolution?team={team}")).await.0, 404);
+});
+
+app_test!(a_pass_with_many_proposals_is_one_notice_and_none_for_whoever_asked_for_it, |config| { with_model(config) }, |app| {
+    if model().is_none() {
+        return;
+    }
+    let maya = app.sign_up_first().await;
+    let team = maya.team("Harbor").await;
+    let tom = app.join(&maya, &team, "member", "tom@x.y").await;
+    let mut settings = evolution(&maya, &team).await["settings"].clone();
+    (settings["after"], settings["listed"], settings["proposed"]) = (json!(1_000), json!(0.1), json!(0.2));
+    assert_eq!(maya.json(reqwest::Method::PUT, &format!("/evolution/settings?team={team}"), settings).await.0, 200);
+    bring(&maya, &team, &runs(0, 8, None)).await;
+    assert_eq!(maya.post(&format!("/evolution/passes?team={team}"), json!({})).await.0, 202);
+    let page = until(&maya, &team, grouped).await;
+    assert_eq!(page["proposals"].as_array().map(Vec::len), Some(2), "{page}");
+    let notices = told(&tom, "proposal").await;
+    assert_eq!((notices.len(), told(&maya, "proposal").await.len()), (1, 0), "{notices:?}");
+    assert!(notices[0]["excerpt"].as_str().is_some_and(|text| text.starts_with("2 proposals: ")), "{notices:?}");
+    assert_eq!(notices[0]["spot"], json!({}), "{notices:?}");
+    let bell = tom.answer(tom.request(reqwest::Method::GET, "/notifications")).await;
+    assert!(
+        bell.text.contains(&format!("href=\"/evolution?team={team}\"")) && bell.text.contains("made several proposals"),
+        "{}",
+        bell.text
+    );
+});
+
+app_test!(a_pattern_that_is_not_shown_is_not_named_by_its_traces, |config| { with_model(config) }, |app| {
+    if model().is_none() {
+        return;
+    }
+    let maya = app.sign_up_first().await;
+    let team = maya.team("Harbor").await;
+    soon(&maya, &team).await;
+    let mut all = runs(0, 8, None);
+    all.iter_mut().for_each(|run| run["user"] = json!("kenji"));
+    bring(&maya, &team, &all).await;
+    until(&maya, &team, grouped).await;
+    let (_, page) = maya.get(&format!("/traces?team={team}")).await;
+    let (status, trace) = maya.get(&format!("/traces/{}", text(&page["items"][0]["id"]))).await;
+    assert_eq!((status, trace.get("pattern")), (200, None), "of one person alone: {trace}");
 });
 
 app_test!(schedules_are_set_by_maintainers, |app| {

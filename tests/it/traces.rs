@@ -230,3 +230,37 @@ app_test!(bad_traces_are_refused_one_by_one, |app| {
     assert_eq!(send(&maya, &path, "application/json", "x".repeat(21 << 20)).await.0, 413);
     assert_eq!(send(&maya, &path, "application/octet-stream", "what is this").await.0, 400);
 });
+
+app_test!(a_renamed_account_is_found_by_its_new_name_among_traces, |app| {
+    let maya = app.sign_up_first().await;
+    let team = maya.team("Harbor").await;
+    let tom = app.join(&maya, &team, "member", "tom@x.y").await;
+    let path = format!("/traces?team={team}");
+    let unnamed = |id: &str| {
+        let mut run = run(id, "Value Acme", "2026-10-01T10:00:00Z");
+        run["user"] = Value::Null;
+        run
+    };
+    let mut named = run("source", "Value Acme", "2026-10-01T10:00:00Z");
+    named["user"] = json!("tom");
+    for (client, runs) in [(&tom, json!([unnamed("a"), unnamed("b"), named])), (&maya, json!([unnamed("c")]))] {
+        assert_eq!(send(client, &path, "application/json", runs.to_string()).await.0, 200);
+    }
+    let found = async |person: &str| list(&maya, &format!("team={team}&person={person}")).await.len();
+    assert_eq!((found("tom").await, found("Maya%20Chen").await), (3, 1));
+    assert_eq!(tom.patch("/me", json!({ "name": "Thomas" })).await.0, 200);
+    for _ in 0..600 {
+        if found("Thomas").await == 2 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    // What the source calls so stays, and so does everybody else.
+    assert_eq!((found("Thomas").await, found("tom").await, found("Maya%20Chen").await), (2, 1, 1));
+    let (_, page) = maya.get(&path).await;
+    assert_eq!(page["labels"]["people"], json!([["Thomas", 2], ["Maya Chen", 1], ["tom", 1]]), "{page}");
+    // Deleting one counts under the new name.
+    let id = text(&list(&maya, &format!("team={team}&person=Thomas")).await[0]["id"]);
+    assert_eq!(tom.delete(&format!("/traces/{id}")).await.0, 204);
+    assert_eq!((found("Thomas").await, found("tom").await), (1, 1));
+});

@@ -187,18 +187,13 @@ impl Reader {
 
     fn line(&mut self, number: usize, line: Line, message: Option<Message>, each: &mut impl FnMut(Result<Trace, Fault>)) {
         self.is_transcript |= line.session_id.is_some() || line.uuid.is_some();
-        if !line.is_sidechain
-            && line.kind == "user"
-            && !line.is_meta
-            && !line.is_compact_summary
-            && let Some(text) = message.as_ref().and_then(said)
-        {
+        if let Some(text) = typed(&line, message.as_ref()) {
             if COMMAND.iter().any(|begin| text.starts_with(begin)) {
                 // What is done next was not asked for in words; but a skill that was called announces itself in the same way.
                 if !self.run.as_ref().is_some_and(|run| run.has_skill(&text)) {
                     self.end(each);
                 }
-            } else if !NO_REQUEST.iter().any(|begin| text.starts_with(begin)) {
+            } else if is_request(&text) {
                 self.end(each);
                 self.runs += 1;
                 self.run = Some(Run::begin(number, &line, text));
@@ -215,6 +210,24 @@ impl Reader {
             each(Ok(run.end()));
         }
     }
+}
+
+/// What a line says in the person's name, in the conversation itself.
+fn typed(line: &Line, message: Option<&Message>) -> Option<String> {
+    let is_theirs = line.kind == "user" && !line.is_sidechain && !line.is_meta && !line.is_compact_summary;
+    message.filter(|_| is_theirs).and_then(said)
+}
+
+fn is_request(text: &str) -> bool {
+    !COMMAND.iter().chain(&NO_REQUEST).any(|begin| text.starts_with(begin))
+}
+
+/// Whether a run begins with this line, so that a transcript can be divided in front of it without taking a run apart.
+#[must_use]
+pub fn begins_run(line: &str) -> bool {
+    let read = json::read::<Line>(line, Place::File).ok();
+    let message = |line: &Line| json::read::<Message>(line.message.as_ref()?.get(), Place::File).ok();
+    read.is_some_and(|line| typed(&line, message(&line).as_ref()).is_some_and(|text| is_request(&text)))
 }
 
 /// Reads a whole transcript.
@@ -463,6 +476,22 @@ mod tests {
 
     fn traces(bytes: &[u8]) -> Vec<Trace> {
         parse(bytes).collect::<Result<_, _>>().expect("no faults")
+    }
+
+    #[test]
+    fn a_transcript_may_be_divided_where_a_run_begins() {
+        let text = std::str::from_utf8(FIXTURE).expect("text");
+        assert_eq!(text.lines().filter(|line| begins_run(line)).count(), traces(FIXTURE).len());
+        assert!(!begins_run("no json") && !begins_run("{}") && !begins_run(r#"{"type":"user","message":{"content":"<bash-input>ls"}}"#));
+        let mut parts: Vec<String> = vec![String::new()];
+        for line in text.lines() {
+            if begins_run(line) {
+                parts.push(String::new());
+            }
+            parts.last_mut().expect("one").push_str(&format!("{line}\n"));
+        }
+        let divided: Vec<Trace> = parts.iter().skip(1).flat_map(|part| traces(part.as_bytes())).collect();
+        assert_eq!(divided, traces(FIXTURE));
     }
 
     #[test]

@@ -334,7 +334,7 @@ pub struct ProposalSummary {
 pub struct Proposal {
     #[serde(flatten)]
     pub summary: ProposalSummary,
-    /// The whole SKILL.md.
+    /// The whole SKILL.md; of what is to be retired, why.
     pub text: String,
     /// The text as it is read, sanitised.
     pub html: String,
@@ -342,9 +342,12 @@ pub struct Proposal {
     pub saves: i64,
     /// Who wrote it: `generator`, or the name of a model.
     pub author: String,
-    /// Of an improvement: the skill and its text now.
+    /// Of an improvement, or of what is to be retired: the skill and its text now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub artifact: Option<ProposalArtifact>,
+    /// The skill that was retired, as long as it is in the trash.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retired: Option<ArtifactId>,
     /// What the marketplace's rules find in it.
     pub findings: Vec<Finding>,
     /// Whether one of them has to be mended before it can be accepted.
@@ -375,7 +378,7 @@ pub struct EditProposal {
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase", tag = "decision")]
 pub enum Decide {
-    /// Commits the skill, or the better text of the one that is there.
+    /// Commits the skill, or moves the one that is to be retired to the trash.
     #[serde(rename_all = "camelCase")]
     Accept {
         /// Where it goes; without it, the first volume of the place that the caller may commit to.

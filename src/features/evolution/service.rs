@@ -3,7 +3,9 @@
 mod engine;
 mod grouping;
 mod proposing;
+mod retiring;
 mod reviewing;
+mod telling;
 
 use llmos_patterns::{Evidence, PitfallKind, Summary, confidence, difference, wilson_lower};
 
@@ -15,7 +17,7 @@ use super::{
     jobs::PASS,
     model::{
         Begun, Effect, Evolution, Ground, GroundQuery, LISTED, PassCause, PassSummary, Pattern, PatternEvent, PatternStep, PatternSummary,
-        PatternWay, ProposalMark, ProposalState, RUNS_SHOWN, Settings, Standing, Why,
+        PatternWay, ProposalKind, ProposalMark, ProposalState, RUNS_SHOWN, Settings, Standing, Why,
     },
     store::{self, PatternRow, ProposalRow},
 };
@@ -28,7 +30,7 @@ use crate::{
         jobs::service::{NewJob, Schedule},
         traces,
     },
-    ids::{JobId, PatternId, TeamId, UserId},
+    ids::{JobId, PatternId, TeamId, TraceId, UserId},
     server::{
         context::Ctx,
         db::{Tx, parse_id},
@@ -165,11 +167,18 @@ pub async fn get_pattern(ctx: &Ctx, id: PatternId) -> AppResult<Pattern> {
     let summed: Summary = serde_json::from_str(&row.summary)?;
     let latest = store::traces_of(ctx.db().read(), &row.place_id, row.number, RUNS_SHOWN).await?;
     let history = store::events(ctx.db().read(), &row.id, EVENTS).await?;
-    let effect = match proposals.iter().find(|proposal| ProposalState::parse(&proposal.state) == ProposalState::Accepted) {
+    // Of the skill, also after it was proposed that it goes.
+    let is_skill = |proposal: &&ProposalRow| {
+        ProposalState::parse(&proposal.state) == ProposalState::Accepted && ProposalKind::parse(&proposal.kind) != ProposalKind::Retire
+    };
+    let effect = match proposals.iter().find(is_skill) {
         Some(accepted) => effect(ctx, &row, accepted).await?,
         None => None,
     };
-    let proposal_text = match proposals.into_iter().next() {
+    // What waits for a decision before what had one.
+    let waits = |proposal: &ProposalRow| matches!(ProposalState::parse(&proposal.state), ProposalState::Open | ProposalState::Snoozed);
+    let shown_first = proposals.iter().position(waits).unwrap_or(0);
+    let proposal_text = match proposals.into_iter().nth(shown_first) {
         Some(proposal) => Some(reviewing::shown(ctx, proposal, ground).await?),
         None => None,
     };
@@ -199,6 +208,15 @@ pub async fn get_pattern(ctx: &Ctx, id: PatternId) -> AppResult<Pattern> {
         can_draft: can_decide && proposal_text.is_none(),
         proposal_text,
     })
+}
+
+/// The pattern that a trace belongs to, with its name, if the caller may read that place and the pattern is shown there.
+pub async fn pattern_of(ctx: &Ctx, ground: Ground, trace: TraceId) -> AppResult<Option<(PatternId, String)>> {
+    authorise(ctx, ground, Action::Read).await?;
+    let settings = settings_of(ctx, ground).await?;
+    let row = store::pattern_of(ctx.db().read(), ground, trace).await?;
+    let is_shown = |row: &PatternRow| row.people >= ground.level().least_people() && settings.standing(row.runs, row.confidence).is_some();
+    row.filter(is_shown).map(|row| Ok((parse_id(&row.id)?, row.name))).transpose()
 }
 
 /// Drafts a skill from a pattern that is not sure enough to be proposed by itself.
@@ -240,15 +258,24 @@ fn why(row: &PatternRow, now: i64) -> Why {
 async fn effect(ctx: &Ctx, row: &PatternRow, accepted: &ProposalRow) -> AppResult<Option<Effect>> {
     let (Some(artifact), Some(since)) = (&accepted.artifact_id, accepted.decided_at) else { return Ok(None) };
     let Some(named) = artifacts::service::named(ctx, &[parse_id(artifact)?]).await?.into_values().next() else { return Ok(None) };
+    let (with, without) = sides(ctx, row, &named.slug, since).await?;
+    Ok(Some(Effect { artifact_id: named.id, name: named.name, with, without, difference: difference(with, without) }))
+}
+
+/// Runs, and how many of them succeeded.
+type Side = (i64, i64);
+
+/// The runs of a pattern that began after this time and used the skill, and all others of it.
+async fn sides(ctx: &Ctx, row: &PatternRow, slug: &str, since: i64) -> AppResult<(Side, Side)> {
     let ids = store::traces_of(ctx.db().read(), &row.place_id, row.number, COUNTED).await?;
     let (mut with, mut without) = ((0, 0), (0, 0));
     for judged in traces::service::judged(ctx, &ids).await? {
-        let uses = judged.started_at >= since && judged.skills.contains(&named.slug);
+        let uses = judged.started_at >= since && judged.skills.iter().any(|skill| skill == slug);
         let side = if uses { &mut with } else { &mut without };
         side.0 += 1;
         side.1 += i64::from(judged.is_success);
     }
-    Ok(Some(Effect { artifact_id: named.id, name: named.name, with, without, difference: difference(with, without) }))
+    Ok((with, without))
 }
 
 /// Groups all traces of a place anew, now.
@@ -340,5 +367,6 @@ pub fn let_go(ctx: &Ctx, ground: Ground) {
 /// A team, or an account's own, is removed for good.
 pub async fn forget(ctx: &Ctx, tx: &mut Tx, ground: Ground) -> AppResult<()> {
     ctx.state.engines.forget(ground);
+    telling::forget(tx, ground).await?;
     store::delete_place(tx, ground).await
 }

@@ -289,6 +289,15 @@ pub async fn pattern<'c>(executor: impl Executor<'c, Database = Any>, id: Patter
     Ok(sql.fetch_all(executor).await?.pop())
 }
 
+/// The one that a trace is in, as long as it has traces.
+pub async fn pattern_of(pool: &AnyPool, ground: Ground, trace: TraceId) -> AppResult<Option<PatternRow>> {
+    let mut sql = Sql::new(PATTERN);
+    sql.push("gone_at IS NULL AND place_id = ").bind(ground.id());
+    sql.push(" AND number = (SELECT number FROM pattern_traces WHERE place_id = ").bind(ground.id());
+    sql.push(" AND trace_id = ").bind(trace.to_string()).push(")");
+    Ok(sql.fetch_all(pool).await?.pop())
+}
+
 /// By their numbers.
 pub async fn by_numbers<'c>(
     executor: impl Executor<'c, Database = Any>,
@@ -377,6 +386,14 @@ pub async fn proposal<'c>(executor: impl Executor<'c, Database = Any>, id: Propo
     let mut sql = Sql::new(PROPOSAL);
     sql.push("o.id = ").bind(id.to_string());
     Ok(sql.fetch_all(executor).await?.pop())
+}
+
+/// Those by which a place got its skills, the latest first.
+pub async fn accepted(pool: &AnyPool, ground: Ground, limit: i64) -> AppResult<Vec<ProposalRow>> {
+    let mut sql = Sql::new(PROPOSAL);
+    sql.push("o.state = 'accepted' AND o.kind <> 'retire' AND o.artifact_id IS NOT NULL AND o.place_id = ").bind(ground.id());
+    sql.push(" ORDER BY o.id DESC LIMIT ").number(limit);
+    sql.fetch_all(pool).await
 }
 
 /// All of these patterns, the latest first.

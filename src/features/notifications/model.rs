@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     features::accounts::{Role, model::Person},
-    ids::{EntryId, InvitationId, NotificationId, ThreadId},
+    ids::{EntryId, InvitationId, NotificationId, PatternId, ThreadId},
 };
 
 /// Characters of an excerpt.
@@ -44,10 +44,14 @@ pub enum SubjectKind {
     Volume,
     /// What a team has to do.
     Tasks,
+    /// The patterns and proposals of a team.
+    Evolution,
+    /// Those of an account's own.
+    OwnEvolution,
 }
 
 impl SubjectKind {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 12] = [
         Self::Session,
         Self::Artifact,
         Self::Team,
@@ -58,6 +62,8 @@ impl SubjectKind {
         Self::Listing,
         Self::Volume,
         Self::Tasks,
+        Self::Evolution,
+        Self::OwnEvolution,
     ];
     pub fn as_str(self) -> &'static str {
         match self {
@@ -71,6 +77,8 @@ impl SubjectKind {
             Self::Listing => "listing",
             Self::Volume => "volume",
             Self::Tasks => "tasks",
+            Self::Evolution => "evolution",
+            Self::OwnEvolution => "ownevolution",
         }
     }
     pub fn parse(text: &str) -> Self {
@@ -94,6 +102,9 @@ pub struct Spot {
     pub invitation_id: Option<InvitationId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role: Option<Role>,
+    /// The pattern that something is proposed because of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pattern_id: Option<PatternId>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -115,7 +126,7 @@ pub struct Notification {
 #[serde(rename_all = "camelCase")]
 pub struct NotificationGroup {
     pub subject: SubjectKind,
-    /// The id of the session, artifact, team, listing, submission or volume.
+    /// The id of the session, artifact, team, listing, submission, volume or account.
     pub subject_id: String,
     pub title: String,
     pub count: i64,
@@ -198,11 +209,18 @@ impl SubjectKind {
             Self::Lock => format!("/marketplace/installed?volume={id}"),
             Self::Volume => format!("/volumes/{id}"),
             Self::Tasks => format!("/teams/{id}/tasks"),
+            Self::Evolution => format!("/evolution?team={id}"),
+            Self::OwnEvolution => "/evolution".to_owned(),
         }
     }
 
     /// Where exactly in it something is.
     pub fn address_of(self, id: &str, spot: &Spot) -> String {
+        match (self, spot.pattern_id) {
+            (Self::Evolution, Some(pattern)) => return format!("/evolution/{pattern}?team={id}"),
+            (Self::OwnEvolution, Some(pattern)) => return format!("/evolution/{pattern}"),
+            _ => {}
+        }
         let mut fields = Vec::new();
         if let Some(number) = spot.number {
             fields.push(format!("entry={number}"));
@@ -256,6 +274,11 @@ mod tests {
         assert_eq!(group(SubjectKind::Session).address_of(&Spot { number: Some(4), ..Spot::default() }), "/sessions/7?entry=4");
         let spot = Spot { thread_id: Some(thread), ..Spot::default() };
         assert_eq!(group(SubjectKind::Artifact).address_of(&spot), format!("/artifacts/7?tab=comments&thread={thread}"));
+        let pattern = PatternId::generate();
+        let spot = Spot { pattern_id: Some(pattern), ..Spot::default() };
+        assert_eq!(group(SubjectKind::Evolution).address_of(&spot), format!("/evolution/{pattern}?team=7"));
+        assert_eq!(group(SubjectKind::OwnEvolution).address_of(&spot), format!("/evolution/{pattern}"));
+        assert_eq!(group(SubjectKind::Evolution).address_of(&Spot::default()), "/evolution?team=7");
         assert_eq!(group(SubjectKind::Team).address_of(&Spot::default()), "/teams/7");
     }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     features::accounts::model::Person,
-    ids::{CommitId, SessionId, TeamId, TraceId},
+    ids::{CommitId, PatternId, SessionId, TeamId, TraceId},
 };
 
 /// Traces of one page.
@@ -126,6 +126,9 @@ pub struct Trace {
     pub conversation: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit_id: Option<CommitId>,
+    /// What it is a run of, where that is shown to the caller.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pattern: Option<TracePattern>,
     /// In the order in which they began; a parent stands before its children.
     pub timeline: Vec<TraceStep>,
     /// What was put in order when it came.
@@ -141,6 +144,14 @@ pub struct Trace {
 pub struct TraceSession {
     pub id: SessionId,
     pub title: String,
+}
+
+/// The pattern of a trace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TracePattern {
+    pub id: PatternId,
+    pub name: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]

@@ -2,17 +2,19 @@
 
 mod grouped;
 mod labels;
+mod renamed;
 mod taking;
 
 use serde_json::{Value, json};
 
-pub use grouped::{Judged, judged, skill_of_most, summaries, to_group, total};
+pub use grouped::{Judged, accounts_of, judged, skill_of_most, summaries, to_group, total};
+pub use renamed::{account_renamed, relabel_people};
 pub use taking::{Arrival, close_runs, keep, pushed, take, take_runs};
 
 use super::{
     model::{
-        OFFERED, PAGE, PAGE_MAX, RateTrace, Trace, TraceLabels, TraceOutcome, TracePage, TraceSession, TraceSource, TraceStep,
-        TraceSummary, TracesQuery,
+        OFFERED, PAGE, PAGE_MAX, RateTrace, Trace, TraceLabels, TraceOutcome, TracePage, TracePattern, TraceSession, TraceSource,
+        TraceStep, TraceSummary, TracesQuery,
     },
     store::{self, Label, List, TraceRow},
 };
@@ -131,6 +133,7 @@ pub async fn get_trace(ctx: &Ctx, id: TraceId) -> AppResult<Trace> {
         session,
         conversation: row.conversation,
         commit_id: row.commit_id.as_deref().map(parse_id).transpose()?,
+        pattern: evolution::service::pattern_of(ctx, place.ground(), id).await?.map(|(id, name)| TracePattern { id, name }),
         timeline: timeline(steps),
         notices: serde_json::from_str(&row.notices)?,
         can_rate,

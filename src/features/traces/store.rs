@@ -4,10 +4,10 @@
 //! in the order of time. A filter is one range of that table, several are one range and a look into the others; so each costs what a page has, not what the
 //! place has.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use sha2::{Digest, Sha256};
-use sqlx::{Any, AnyPool, Executor};
+use sqlx::{Any, AnyConnection, AnyPool, Executor};
 use uuid::Uuid;
 
 use crate::{
@@ -31,7 +31,7 @@ crate::row! {
         pub session_id: Option<String>, pub conversation: Option<String>, pub commit_id: Option<String>, pub model: Option<String>,
         pub goal: String, pub outcome: String, pub rating: Option<i64>, pub tokens_in: i64, pub tokens_out: i64, pub cost: f64,
         pub steps: i64, pub failed_steps: i64, pub skills: String, pub notices: String, pub started_at: i64, pub ended_at: i64,
-        by_id: String, by_name: String, by_kind: String, by_color: i64, by_avatar: Option<String>,
+        by_id: String, pub by_name: String, by_kind: String, by_color: i64, by_avatar: Option<String>,
     }
 }
 
@@ -240,8 +240,7 @@ pub async fn relabel(tx: &mut Tx, place: &str, id: TraceId, gone: &[(Label, Stri
             .execute(&mut **tx)
             .await?;
         if deleted.rows_affected() > 0 {
-            sqlx::query("UPDATE trace_labels SET runs = runs - 1 WHERE tag = $1").bind(tag).execute(&mut **tx).await?;
-            sqlx::query("DELETE FROM trace_labels WHERE tag = $1 AND runs <= 0").bind(tag).execute(&mut **tx).await?;
+            uncount(tx, tag, 1).await?;
         }
     }
     for (kind, name) in new {
@@ -254,6 +253,55 @@ pub async fn relabel(tx: &mut Tx, place: &str, id: TraceId, gone: &[(Label, Stri
             count_labels(tx, place, &[(*kind, name, 1)]).await?;
         }
     }
+    Ok(())
+}
+
+/// The places that have traces with this label. Looks at all labels of the kind: for jobs, not for pages.
+pub async fn places_with(pool: &AnyPool, kind: Label, name: &str) -> AppResult<Vec<String>> {
+    let mut sql = Sql::new("SELECT DISTINCT place_id FROM trace_labels WHERE kind = ");
+    sql.bind(kind.as_str()).push(" AND name = ").bind(name.to_owned()).push(" ORDER BY place_id");
+    Ok(sql.fetch_all::<(String,)>(pool).await?.into_iter().map(|(place,)| place).collect())
+}
+
+/// Traces of a place that have a label, by id, after this one.
+pub async fn labelled(pool: &AnyPool, place: &str, kind: Label, name: &str, after: TraceId, limit: i64) -> AppResult<Vec<TraceId>> {
+    let mut sql = Sql::new("SELECT trace FROM trace_postings WHERE tag = ");
+    sql.bind(tag(place, kind, name)).push(" AND trace > ").bind(after.bits().to_be_bytes().to_vec());
+    sql.push(" ORDER BY trace LIMIT ").number(limit);
+    let found: Vec<(Vec<u8>,)> = sql.fetch_all(pool).await?;
+    Ok(found.iter().filter_map(|(id,)| Uuid::from_slice(id).ok()).map(TraceId::from).collect())
+}
+
+/// Traces of a place that have a label of this kind get it under another name, or lose it.
+pub async fn move_label(tx: &mut Tx, place: &str, kind: Label, (from, to): (&str, Option<&str>), traces: &[TraceId]) -> AppResult<()> {
+    let bytes = |id: &TraceId| id.bits().to_be_bytes().to_vec();
+    for part in traces.chunks(ROWS) {
+        let mut sql = Sql::new("DELETE FROM trace_postings WHERE tag = ");
+        sql.bind(tag(place, kind, from)).push(" AND trace IN (");
+        for (at, id) in part.iter().enumerate() {
+            sql.push(if at == 0 { "" } else { ", " }).bind(bytes(id));
+        }
+        sql.push(")");
+        let gone = sql.execute(&mut **tx).await?.rows_affected();
+        uncount(tx, tag(place, kind, from), i64::try_from(gone).unwrap_or(i64::MAX)).await?;
+        let Some(to) = to else { continue };
+        let mut sql = Sql::new("INSERT INTO trace_postings (tag, trace) VALUES ");
+        sql.rows(part, |row, id| {
+            row.bind(tag(place, kind, to)).bind(bytes(id));
+        });
+        sql.push(" ON CONFLICT (tag, trace) DO NOTHING");
+        let added = sql.execute(&mut **tx).await?.rows_affected();
+        if added > 0 {
+            count_labels(tx, place, &[(kind, to, i64::try_from(added).unwrap_or(i64::MAX))]).await?;
+        }
+    }
+    Ok(())
+}
+
+/// So many runs fewer have a label; one that none has is no more.
+async fn uncount(tx: &mut Tx, tag: i64, runs: i64) -> AppResult<()> {
+    sqlx::query("UPDATE trace_labels SET runs = runs - $2 WHERE tag = $1").bind(tag).bind(runs).execute(&mut **tx).await?;
+    sqlx::query("DELETE FROM trace_labels WHERE tag = $1 AND runs <= 0").bind(tag).execute(&mut **tx).await?;
     Ok(())
 }
 
@@ -360,13 +408,29 @@ pub async fn steps<T: ToString>(pool: &AnyPool, ids: &[T]) -> AppResult<Vec<(Str
 
 /// Rows by id, the latest first.
 pub async fn by_ids(pool: &AnyPool, ids: &[&str]) -> AppResult<Vec<TraceRow>> {
+    by_ids_in(&mut *pool.acquire().await?, ids).await
+}
+
+/// The same within a transaction.
+pub async fn by_ids_in(connection: &mut AnyConnection, ids: &[&str]) -> AppResult<Vec<TraceRow>> {
     let mut found = Vec::with_capacity(ids.len());
     for part in ids.chunks(ROWS) {
         let mut sql = Sql::new(TRACE);
         sql.push("t.id IN ").bind_list(part).push(" ORDER BY t.id DESC");
-        found.extend(sql.fetch_all::<TraceRow>(pool).await?);
+        found.extend(sql.fetch_all::<TraceRow>(&mut *connection).await?);
     }
     Ok(found)
+}
+
+/// Whose these traces are, each account once.
+pub async fn accounts_of(pool: &AnyPool, ids: &[String]) -> AppResult<Vec<UserId>> {
+    let mut found = BTreeSet::new();
+    for part in ids.chunks(ROWS) {
+        let mut sql = Sql::new("SELECT DISTINCT user_id FROM traces WHERE id IN ");
+        sql.bind_list(part);
+        found.extend(sql.fetch_all::<(String,)>(pool).await?.into_iter().map(|(user,)| user));
+    }
+    found.iter().map(|user| parse_id(user)).collect()
 }
 
 /// Writes what a person says of a run.

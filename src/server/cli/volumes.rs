@@ -14,6 +14,7 @@ use crate::{
         git::model::ImportFromGit,
         volumes::model::{ImportItem, ImportOutcome, ImportReport, Volume, VolumeKind},
     },
+    ids::TeamId,
     server::config::Config,
 };
 
@@ -157,17 +158,21 @@ fn print_report(volume: &Volume, report: &ImportReport) {
     }
 }
 
+/// The team with this name or id.
+pub async fn find_team(client: &Client, name: &str) -> Result<TeamId, BoxError> {
+    team_called(&read(client.http.get(client.url("/me")).send().await?).await?, name)
+}
+
+fn team_called(me: &Me, name: &str) -> Result<TeamId, BoxError> {
+    let team = me.teams.iter().find(|team| team.name.eq_ignore_ascii_case(name) || team.id.to_string() == *name);
+    Ok(team.ok_or_else(|| format!("there is no team “{name}” that you are in"))?.id)
+}
+
 /// The one volume that the options name.
 pub async fn find_volume(client: &Client, target: &Target) -> Result<Volume, BoxError> {
     let volumes: Vec<Volume> = read(client.http.get(client.url("/volumes")).send().await?).await?;
     let me: Me = read(client.http.get(client.url("/me")).send().await?).await?;
-    let team = match &target.team {
-        Some(name) => {
-            let team = me.teams.iter().find(|team| team.name.eq_ignore_ascii_case(name) || team.id.to_string() == *name);
-            Some(team.ok_or_else(|| format!("there is no team “{name}” that you are in"))?.id)
-        }
-        None => None,
-    };
+    let team = target.team.as_deref().map(|name| team_called(&me, name)).transpose()?;
     let mut fitting: Vec<Volume> = volumes
         .into_iter()
         .filter(|volume| team.is_none() || volume.team == team)

@@ -1,5 +1,5 @@
-//! Accounts that no team owns and that cannot sign in: the one that the built-in volume's commits are by, and the one in whose name is told what
-//! happened at GitHub.
+//! Accounts that no team owns and that cannot sign in: the one that the built-in volume's commits are by, and those in whose name is told what
+//! happened at GitHub and what passes propose.
 
 use crate::{
     error::AppResult,
@@ -17,6 +17,8 @@ use crate::{
 const NAME: &str = "LLMos-Lite";
 const GITHUB: &str = "GitHub";
 const GITHUB_USER: &str = "00000000-0000-7000-8000-000000000003";
+const EVOLUTION: &str = "Evolution";
+const EVOLUTION_USER: &str = "00000000-0000-7000-8000-000000000005";
 const ASSISTANT: &str = "Assistant";
 const ASSISTANT_USER: u128 = 0x0000_0000_0000_7000_8000_0000_0000_0004;
 
@@ -63,6 +65,11 @@ pub async fn acting_at_github(ctx: &Ctx, team: Option<TeamId>, github_id: Option
         return Ok(Ctx::internal(ctx.state.clone(), Some(Actor::member(person, Via::Operator))));
     }
     acting_as(ctx, parse_id(GITHUB_USER)?, GITHUB).await
+}
+
+/// The context in which people are told what a pass proposes. It is who did it, and allows nothing by that.
+pub async fn acting_as_evolution(ctx: &Ctx) -> AppResult<Ctx> {
+    acting_as(ctx, parse_id(EVOLUTION_USER)?, EVOLUTION).await
 }
 
 /// The context of one of these accounts, which is made when it is needed for the first time.

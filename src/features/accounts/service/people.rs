@@ -92,10 +92,12 @@ pub async fn update_me(ctx: &Ctx, input: UpdateMe) -> AppResult<Me> {
     store::users::update_profile(&mut tx, id, &name, &zone, ctx.now()).await?;
     if name != account.name {
         note(ctx, &mut tx, Audit::new("account.renamed", &name).detail(&format!("was {}", account.name))).await?;
+        traces::service::account_renamed(&mut tx, &account.name, ctx.now()).await?;
     }
     record(ctx, &mut tx, Event::new("account.updated").subject(id)).await?;
     tx.commit().await?;
     ctx.state.actors.forget_account(id);
+    ctx.state.jobs.notify_one();
     me(ctx).await
 }
 
@@ -122,10 +124,12 @@ pub async fn delete_me(ctx: &Ctx, input: DeleteMe) -> AppResult<()> {
     volumes::service::delete_personal_volume(&mut tx, id, now).await?;
     sessions::service::delete_private_sessions(&mut tx, id, now).await?;
     traces::service::forget_own(ctx, &mut tx, id).await?;
+    traces::service::account_renamed(&mut tx, &account.name, now).await?;
     notifications::service::forget_account(&mut tx, id).await?;
     store::users::erase(&mut tx, id, DELETED, now).await?;
     tx.commit().await?;
     ctx.state.actors.forget_account(id);
+    ctx.state.jobs.notify_one();
     Ok(())
 }
 

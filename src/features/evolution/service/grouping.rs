@@ -223,7 +223,7 @@ pub async fn pass(ctx: &Ctx, job: &Job) -> AppResult<Value> {
     store::begin_run(&mut tx, &job.id, payload.ground, payload.cause.as_str(), payload.asked_by, ctx.now()).await?;
     tx.commit().await?;
     let mut log = Log { ctx, id: &job.id, lines: Vec::new(), traces: 0, patterns: 0, proposals: 0 };
-    match group_anew(ctx, job, payload.ground, &mut log).await {
+    match group_anew(ctx, job, &payload, &mut log).await {
         Ok(()) => {
             log.write("done", None).await?;
             Ok(json!({ "traces": log.traces, "patterns": log.patterns, "proposals": log.proposals }))
@@ -240,7 +240,8 @@ fn placed(patterns: &Patterns) -> HashMap<String, u64> {
     patterns.patterns().flat_map(|id| patterns.traces(id).map(move |trace| (trace.to_owned(), id.0))).collect()
 }
 
-async fn group_anew(ctx: &Ctx, job: &Job, ground: Ground, log: &mut Log<'_>) -> AppResult<()> {
+async fn group_anew(ctx: &Ctx, job: &Job, payload: &PassPayload, log: &mut Log<'_>) -> AppResult<()> {
+    let ground = payload.ground;
     let came = assign_waiting(ctx, ground, Vec::new()).await?;
     log.say(format!("{came} new traces joined or founded patterns.")).await?;
     let (mut pass, before) = engine::with(ctx, ground, |patterns| (patterns.begin_pass(), placed(patterns))).await?;
@@ -279,11 +280,11 @@ async fn group_anew(ctx: &Ctx, job: &Job, ground: Ground, log: &mut Log<'_>) -> 
     note_events(ctx, ground, &events, &before, &alive).await?;
     log.patterns = alive.len() as i64;
     log.say(format!("{} traces in {} groups; {} moved.", after.len(), alive.len(), moved.len())).await?;
-    log.proposals = proposing::propose(ctx, ground).await?;
+    log.proposals = proposing::propose(ctx, ground, payload.asked_by).await?;
     log.say(match log.proposals {
         0 => "Nothing new is sure enough to be proposed.".to_owned(),
-        1 => "One skill is proposed.".to_owned(),
-        many => format!("{many} skills are proposed."),
+        1 => "One proposal was made.".to_owned(),
+        many => format!("{many} proposals were made."),
     })
     .await?;
     let mut tx = ctx.db().write_tx().await?;

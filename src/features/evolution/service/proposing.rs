@@ -1,4 +1,4 @@
-//! What is sure enough becomes a proposal: once for each pattern, and again when it has twice the runs.
+//! What is sure enough becomes a proposal: once for each pattern, and again when it has twice the runs. So does a skill that hurts.
 
 use llmos_patterns::{Origin, Summary, draft};
 
@@ -7,63 +7,94 @@ use super::{
         model::{Ground, LISTED, ProposalKind, ProposalState},
         store::{self, NewProposal, PatternRow},
     },
+    retiring::retirements,
     settings_of,
+    telling::Audience,
 };
 use crate::{
     error::AppResult,
-    features::traces,
-    ids::ProposalId,
+    features::{accounts, traces},
+    ids::{ArtifactId, ProposalId, UserId},
     server::{clock, context::Ctx},
 };
 
 /// Traces of a pattern that a draft names.
 const SOURCES: i64 = 50;
 
-/// Drafts skills of what is sure enough; how many.
-pub async fn propose(ctx: &Ctx, ground: Ground) -> AppResult<i64> {
+/// What is to be proposed.
+pub struct Draft {
+    pub pattern: PatternRow,
+    pub kind: ProposalKind,
+    pub slug: String,
+    pub text: String,
+    /// The skill that is there already.
+    pub artifact: Option<ArtifactId>,
+}
+
+/// Drafts skills of what is sure enough, and has those retired that hurt; how many proposals that are. Those who may decide on them are told once of all,
+/// but for whoever asked for the pass.
+pub async fn propose(ctx: &Ctx, ground: Ground, asked_by: Option<UserId>) -> AppResult<i64> {
     let settings = settings_of(ctx, ground).await?;
     let pool = ctx.db().read();
     let mut sure = store::patterns(pool, ground, settings.shown_runs, ground.level().least_people(), LISTED).await?;
     sure.retain(|pattern| pattern.confidence >= settings.proposed);
     let known = store::proposals_of(pool, &sure.iter().map(|pattern| pattern.id.as_str()).collect::<Vec<_>>()).await?;
-    let mut proposed = 0;
+    let mut drafts = Vec::new();
     for pattern in &sure {
         // What was decided stays so until there is much more to go by.
         let is_settled = known.iter().filter(|known| known.pattern_id == pattern.id).any(|known| {
             let is_open = matches!(ProposalState::parse(&known.state), ProposalState::Open | ProposalState::Snoozed);
             is_open || pattern.runs < known.runs * 2
         });
-        if !is_settled && propose_one(ctx, ground, pattern).await? {
-            proposed += 1;
+        if !is_settled {
+            drafts.push(skill_of(ctx, ground, pattern).await?);
         }
     }
-    Ok(proposed)
+    drafts.extend(retirements(ctx, ground).await?);
+    if drafts.is_empty() {
+        return Ok(0);
+    }
+    make(&accounts::service::acting_as_evolution(ctx).await?, ground, &drafts, asked_by).await
 }
 
-/// Drafts one; false where the pattern has an open one already.
-pub async fn propose_one(ctx: &Ctx, ground: Ground, pattern: &PatternRow) -> AppResult<bool> {
+/// Drafts one for the caller, unless the pattern has an open one already.
+pub async fn propose_one(ctx: &Ctx, ground: Ground, pattern: &PatternRow) -> AppResult<()> {
+    let draft = skill_of(ctx, ground, pattern).await?;
+    make(ctx, ground, &[draft], None).await?;
+    Ok(())
+}
+
+/// The skill that a pattern makes.
+async fn skill_of(ctx: &Ctx, ground: Ground, pattern: &PatternRow) -> AppResult<Draft> {
     let summary: Summary = serde_json::from_str(&pattern.summary)?;
     let sources = store::traces_of(ctx.db().read(), &ground.id(), pattern.number, SOURCES).await?;
     // Runs that already follow a skill show how to better that one.
     let used = traces::service::skill_of_most(ctx, &sources).await?;
     let slug = used.unwrap_or_else(|| pattern.slug.clone());
-    let now = ctx.now();
-    let time = clock::rfc3339(now);
+    let time = clock::rfc3339(ctx.now());
     let origin =
         Origin { slug: &slug, confidence: pattern.confidence, created_at: time.get(..10).unwrap_or_default(), source_traces: &sources };
     let text = draft(&summary, &origin);
+    Ok(Draft { pattern: pattern.clone(), kind: ProposalKind::New, slug, text, artifact: None })
+}
+
+/// Writes those of which the pattern has no open one, and tells of them, in one transaction; how many those are.
+async fn make(ctx: &Ctx, ground: Ground, drafts: &[Draft], but: Option<UserId>) -> AppResult<i64> {
+    let audience = Audience::deciding(ctx, ground, but).await?;
+    let now = ctx.now();
     let mut tx = ctx.db().write_tx().await?;
-    let new = NewProposal {
-        id: ProposalId::generate(),
-        pattern,
-        kind: ProposalKind::New,
-        slug: &slug,
-        text: &text,
-        artifact: None,
-        author: "generator",
-        now,
-    };
-    let is_new = store::propose(&mut tx, &new).await?;
+    let mut made = Vec::with_capacity(drafts.len());
+    for Draft { pattern, kind, slug, text, artifact } in drafts {
+        let new =
+            NewProposal { id: ProposalId::generate(), pattern, kind: *kind, slug, text, artifact: *artifact, author: "generator", now };
+        if store::propose(&mut tx, &new).await? {
+            made.push(new);
+        }
+    }
+    audience.proposed(ctx, &mut tx, &made).await?;
     tx.commit().await?;
-    Ok(is_new)
+    if !made.is_empty() {
+        audience.tell(ctx).await;
+    }
+    Ok(made.len() as i64)
 }

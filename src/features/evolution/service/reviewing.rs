@@ -1,4 +1,4 @@
-//! What people do with proposals: read, edit, accept, merge, ignore, put off.
+//! What people do with proposals: read, edit, accept, merge, ignore, put off. What is retired is taken back from the trash.
 
 use std::collections::HashSet;
 
@@ -10,6 +10,7 @@ use super::{
         store::{self, Decision, ProposalRow},
     },
     authorise, ground_of,
+    telling::Audience,
 };
 use crate::{
     error::{AppError, AppResult, ErrorCode},
@@ -86,6 +87,7 @@ pub async fn shown(ctx: &Ctx, row: ProposalRow, ground: Ground) -> AppResult<Pro
         summary.kind = ProposalKind::Improves;
     }
     let findings = findings(ctx, &row).await?;
+    let retired = retired(ctx, &row).await?;
     let decided_by = match &row.decided_by {
         Some(id) => accounts::service::people(ctx, [parse_id(id)?]).await?.into_values().next(),
         None => None,
@@ -96,12 +98,25 @@ pub async fn shown(ctx: &Ctx, row: ProposalRow, ground: Ground) -> AppResult<Pro
         saves: row.saves,
         author: row.author,
         artifact,
+        retired,
         is_blocked: findings.iter().any(|finding| finding.blocks),
         findings,
         decided_by,
         reason: row.reason,
         summary,
     })
+}
+
+/// The skill that is in the trash because of an accepted proposal, if the caller may read it.
+async fn retired(ctx: &Ctx, row: &ProposalRow) -> AppResult<Option<ArtifactId>> {
+    let is_accepted = ProposalState::parse(&row.state) == ProposalState::Accepted && ProposalKind::parse(&row.kind) == ProposalKind::Retire;
+    let Some(id) = row.artifact_id.as_ref().filter(|_| is_accepted) else { return Ok(None) };
+    match artifacts::service::get_artifact(ctx, parse_id(id)?, None).await {
+        Ok(skill) => Ok(skill.summary.deleted_at.map(|_| skill.summary.id)),
+        // Deleted for good, or of a volume that the caller does not see.
+        Err(error) if error.code == ErrorCode::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 pub async fn get_proposal(ctx: &Ctx, id: ProposalId) -> AppResult<Proposal> {
@@ -111,7 +126,10 @@ pub async fn get_proposal(ctx: &Ctx, id: ProposalId) -> AppResult<Proposal> {
 
 /// Another text, as a person wants it.
 pub async fn edit_proposal(ctx: &Ctx, id: ProposalId, input: EditProposal) -> AppResult<Proposal> {
-    let (_, ground) = find(ctx, id, Action::Commit).await?;
+    let (row, ground) = find(ctx, id, Action::Commit).await?;
+    if ProposalKind::parse(&row.kind) == ProposalKind::Retire {
+        return Err(AppError::invalid("What retires a skill has no text of its own to edit: accept it or ignore it."));
+    }
     let text = input.text.replace("\r\n", "\n");
     if text.trim().is_empty() || text.len() > TEXT_BYTES {
         return Err(AppError::field("text", format!("A skill has 1 to {} KB of text.", TEXT_BYTES / 1024)));
@@ -140,7 +158,15 @@ pub async fn decide(ctx: &Ctx, id: ProposalId, input: Decide) -> AppResult<Propo
     if reason.is_some_and(|reason| reason.chars().count() > REASON_CHARS) {
         return Err(AppError::field("reason", format!("A reason has at most {REASON_CHARS} characters.")));
     }
+    let is_retirement = ProposalKind::parse(&row.kind) == ProposalKind::Retire;
     let (state, artifact, until) = match &input {
+        Decide::Accept { .. } if is_retirement => {
+            retire(ctx, &row).await?;
+            (ProposalState::Accepted, None, None)
+        }
+        Decide::Merge { .. } if is_retirement => {
+            return Err(AppError::invalid("What retires a skill is put into none: accept it or ignore it."));
+        }
         Decide::Accept { volume_id } => (ProposalState::Accepted, Some(accept(ctx, &row, ground, *volume_id).await?), None),
         Decide::Merge { artifact_id } => {
             merge(ctx, &row, *artifact_id).await?;
@@ -151,18 +177,32 @@ pub async fn decide(ctx: &Ctx, id: ProposalId, input: Decide) -> AppResult<Propo
         Decide::Snooze { .. } => return Err(AppError::field("days", "A proposal is put off for 1 to 365 days.")),
         Decide::Reopen => (ProposalState::Open, None, None),
     };
+    let audience = match state {
+        ProposalState::Accepted => Some(Audience::running(ctx, ground, &row).await?),
+        _ => None,
+    };
     let mut tx = ctx.db().write_tx().await?;
     if !store::decide(&mut tx, &Decision { id, state, artifact, until, reason, by: actor, now }).await? {
         return Err(AppError::conflict("This proposal was decided on meanwhile. Load it again."));
     }
     let data = serde_json::json!({ "state": state.as_str(), "confidence": row.confidence, "runs": row.runs });
     record(ctx, &mut tx, Event::new("proposal.decided").team(ground.team()).subject(id).data(data)).await?;
+    if let Some(audience) = &audience {
+        audience.accepted(ctx, &mut tx, &row).await?;
+    }
     tx.commit().await?;
+    if let Some(audience) = &audience {
+        audience.tell(ctx).await;
+    }
     get_proposal(ctx, id).await
 }
 
 /// What the marketplace's rules find in the text.
 async fn findings(ctx: &Ctx, row: &ProposalRow) -> AppResult<Vec<Finding>> {
+    // That one is figures, no skill.
+    if ProposalKind::parse(&row.kind) == ProposalKind::Retire {
+        return Ok(Vec::new());
+    }
     let file = File { path: "SKILL.md".to_owned(), bytes: row.text.clone().into_bytes() };
     marketplace::service::findings_in(ctx, &row.slug, vec![file]).await
 }
@@ -204,6 +244,14 @@ async fn accept(ctx: &Ctx, row: &ProposalRow, ground: Ground, volume: Option<Vol
         commit(ctx, row, created.summary.id, None).await?;
     }
     Ok(id.same_as())
+}
+
+/// Moves the skill to the trash, as a commit of its volume. Done before a crash, it is done.
+async fn retire(ctx: &Ctx, row: &ProposalRow) -> AppResult<()> {
+    match &row.artifact_id {
+        Some(id) => artifacts::service::delete_artifact(ctx, parse_id(id)?).await,
+        None => Err(AppError::not_found("artifact")),
+    }
 }
 
 /// Makes it another text of a skill that is there.

@@ -185,6 +185,7 @@ fn pattern_row(pattern: PatternSummary, (listed, proposed): (f64, f64)) -> impl 
     let chip = match (&pattern.proposal, pattern.standing) {
         (Some(proposal), _) => match (proposal.state, proposal.kind) {
             (ProposalState::Open, ProposalKind::Improves) => Some(("chip line", "Improves")),
+            (ProposalState::Open, ProposalKind::Retire) => Some(("chip warn", "Retire")),
             (ProposalState::Open, _) => Some(("chip accent", "Proposal")),
             (ProposalState::Accepted, _) => Some(("chip ok", "Accepted")),
             (ProposalState::Snoozed, _) => Some(("chip line", "Later")),
@@ -224,7 +225,12 @@ fn Proposals(report: RwSignal<Evolution>, query: GroundQuery) -> impl IntoView {
             <a class="pat" href=address>
                 <span class="t">{proposal.slug}</span>
                 <span class="conf"><span class="sr">"Confidence "</span>{sure(proposal.confidence)}</span>
-                <span class="m"><span>{proposal.name}</span><Time at=proposal.created_at/><span class=state.0>{state.1}</span></span>
+                <span class="m">
+                    <span>{proposal.name}</span>
+                    <Time at=proposal.created_at/>
+                    <span class=state.0>{state.1}</span>
+                    {(proposal.kind == ProposalKind::Retire).then(|| view! { <span class="chip line">"Retires it"</span> })}
+                </span>
             </a>
         }
     };

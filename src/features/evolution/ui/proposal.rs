@@ -9,7 +9,7 @@ use super::super::{
 use crate::{
     features::{
         accounts::state::Running,
-        artifacts::{model::diff::diff, ui::unified_table},
+        artifacts::{model::diff::diff, state::undelete_artifact, ui::unified_table},
     },
     ui::{FieldError, Icon, Time, plural, toast, use_toasts},
 };
@@ -27,7 +27,7 @@ const LATER: i64 = 14;
 
 #[component]
 pub fn ProposalPart(proposal: Proposal, changed: Callback<()>) -> impl IntoView {
-    let Proposal { summary, text, html, saves, author, artifact, findings, is_blocked, decided_by, reason } = proposal;
+    let Proposal { summary, text, html, saves, author, artifact, retired, findings, is_blocked, decided_by, reason } = proposal;
     let id = summary.id;
     let is_open = matches!(summary.state, ProposalState::Open | ProposalState::Snoozed);
     let (running, toasts) = (Running::new(), use_toasts());
@@ -49,7 +49,9 @@ pub fn ProposalPart(proposal: Proposal, changed: Callback<()>) -> impl IntoView 
     let tab = move |this: Part, words: String| {
         view! { <button type="button" role="tab" aria-selected=move || (part.get() == this).to_string() on:click=move |_| part.set(this)>{words}</button> }
     };
-    let before = artifact.as_ref().map(|artifact| artifact.text.clone());
+    let is_retirement = summary.kind == ProposalKind::Retire;
+    // Its text is figures: there is nothing in it to edit, to compare or to scan.
+    let before = artifact.as_ref().map(|artifact| artifact.text.clone()).filter(|_| !is_retirement);
     let compares = before.is_some() && is_open;
     let state = match summary.state {
         ProposalState::Open => ("chip warn", "Draft"),
@@ -62,7 +64,9 @@ pub fn ProposalPart(proposal: Proposal, changed: Callback<()>) -> impl IntoView 
         ProposalKind::Improves => "Improves a skill",
         ProposalKind::Retire => "Retires a skill",
     };
-    let author = if author == "generator" {
+    let author = if is_retirement {
+        "Counted from the runs".to_owned()
+    } else if author == "generator" {
         "Written from the runs alone: every step is one of theirs".to_owned()
     } else {
         format!("Written by {author}")
@@ -79,9 +83,9 @@ pub fn ProposalPart(proposal: Proposal, changed: Callback<()>) -> impl IntoView 
             <div class="row wrap gap-8">
                 <span class="seg" role="tablist" aria-label="Parts of the proposal">
                     {tab(Part::Read, "Read".to_owned())}
-                    {is_open.then(|| tab(Part::Edit, "Edit".to_owned()))}
+                    {(is_open && !is_retirement).then(|| tab(Part::Edit, "Edit".to_owned()))}
                     {compares.then(|| tab(Part::Compare, "Compare".to_owned()))}
-                    {tab(Part::Scan, if found > 0 { format!("Scan {found}") } else { "Scan".to_owned() })}
+                    {(!is_retirement).then(|| tab(Part::Scan, if found > 0 { format!("Scan {found}") } else { "Scan".to_owned() }))}
                 </span>
                 <span class="hint">{author}", "<Time at=summary.created_at/></span>
             </div>
@@ -115,6 +119,13 @@ pub fn ProposalPart(proposal: Proposal, changed: Callback<()>) -> impl IntoView 
             {if is_open {
                 let blocked = is_blocked.then(|| view! { <p class="hint c-bad">{format!("{} has to be mended before it can be accepted.", plural(found, "finding", "findings"))}</p> });
                 let first = match target {
+                    _ if is_retirement => view! {
+                        <button type="button" class="btn danger" class:busy=move || running.busy.get() on:click=move |_| act(Decide::Accept { volume_id: None }, "The skill is in the trash")>
+                            <Icon name="trash"/>"Retire the skill"
+                        </button>
+                        {target.map(|id| view! { <a class="btn" href=format!("/artifacts/{id}")>"Open the skill"</a> })}
+                    }
+                        .into_any(),
                     Some(artifact_id) => view! {
                         <button type="button" class="btn primary" disabled=is_blocked class:busy=move || running.busy.get() on:click=move |_| act(Decide::Merge { artifact_id }, "The skill has the new text")>
                             <Icon name="merge"/>"Put into the skill"
@@ -140,6 +151,20 @@ pub fn ProposalPart(proposal: Proposal, changed: Callback<()>) -> impl IntoView 
                     .into_any()
             } else if summary.state == ProposalState::Ignored {
                 view! { <footer class="row"><button type="button" class="btn" on:click=move |_| act(Decide::Reopen, "Open again")>"Open again"</button></footer> }.into_any()
+            } else if let Some(id) = retired {
+                let take_back = move |_| {
+                    running.run(undelete_artifact(id), move |()| {
+                        toast(toasts, "The skill is back");
+                        changed.run(());
+                    });
+                };
+                view! {
+                    <footer class="row wrap gap-8">
+                        <button type="button" class="btn" class:busy=move || running.busy.get() on:click=take_back><Icon name="undo"/>"Take the skill back"</button>
+                        <a class="btn ghost" href=format!("/artifacts/{id}")>"Open it in the trash"</a>
+                    </footer>
+                }
+                    .into_any()
             } else {
                 target
                     .map(|id| view! { <footer class="row"><a class="btn" href=format!("/artifacts/{id}")>"Open the skill"</a></footer> })

@@ -13,12 +13,15 @@ pub enum KindGroup {
     Publishing,
     Installed,
     Repositories,
+    /// What agents' runs lead to.
+    Evolution,
     /// Only moderators get these.
     Moderators,
 }
 
 impl KindGroup {
-    pub const ALL: [Self; 6] = [Self::Conversations, Self::Teams, Self::Publishing, Self::Installed, Self::Repositories, Self::Moderators];
+    pub const ALL: [Self; 7] =
+        [Self::Conversations, Self::Teams, Self::Publishing, Self::Installed, Self::Repositories, Self::Evolution, Self::Moderators];
 
     pub fn words(self) -> &'static str {
         match self {
@@ -27,6 +30,7 @@ impl KindGroup {
             Self::Publishing => "What you publish",
             Self::Installed => "What is installed",
             Self::Repositories => "Linked repositories",
+            Self::Evolution => "Evolution",
             Self::Moderators => "For moderators",
         }
     }
@@ -97,6 +101,10 @@ kinds! {
     Sign: "sign", Publishing, "A release waits for your signature", "prepared a release for you to sign", Once;
     /// A release at GitHub could not be taken over.
     Release: "release", Publishing, "A release could not be taken over", "made a release that could not be taken over", Once;
+    /// A skill is proposed, or that one is retired, where one may decide on it.
+    Proposal: "proposal", Evolution, "Something is proposed that you may decide on", "made a proposal", Digest;
+    /// What one's runs led to was accepted.
+    Accepted: "accepted", Evolution, "What your runs led to is accepted", "accepted what your runs led to", Digest;
     /// For moderators: somebody reported an item.
     Report: "report", Moderators, "Somebody reports an item", "reported an item", Digest;
     /// For moderators: publishers answer a decision.
@@ -118,6 +126,8 @@ impl NotificationKind {
         match self {
             Self::Reply if about == SubjectKind::Listing => "answered your review",
             Self::Mention if spot.thread_id.is_some() => "named you in a comment",
+            // One notice tells of all that a pass proposes.
+            Self::Proposal if spot.pattern_id.is_none() => "made several proposals",
             _ => self.plain_deed(),
         }
     }

@@ -111,6 +111,7 @@ fn Group(group: NotificationGroup, reload: Callback<()>) -> impl IntoView {
         SubjectKind::Listing | SubjectKind::Ownership | SubjectKind::Moderation | SubjectKind::Submission | SubjectKind::Lock => "market",
         SubjectKind::Volume => "branch",
         SubjectKind::Tasks => "list",
+        SubjectKind::Evolution | SubjectKind::OwnEvolution => "evolution",
     };
     let more = group.count - group.items.len() as i64;
     let (title, unread, id) = (group.title.clone(), group.unread, group.subject_id.clone());

@@ -10,7 +10,7 @@ use super::{
     summary,
     taking::unpack,
 };
-use crate::{error::AppResult, features::evolution::model::Ground, server::context::Ctx};
+use crate::{error::AppResult, features::evolution::model::Ground, ids::UserId, server::context::Ctx};
 
 /// Whether a run counts as a success. Where nobody tells, one does that did not end in an error and that nobody rated badly.
 fn is_success(row: &TraceRow, ends_in_error: bool) -> bool {
@@ -73,6 +73,11 @@ pub async fn skill_of_most(ctx: &Ctx, ids: &[String]) -> AppResult<Option<String
     judged.iter().flat_map(|run| &run.skills).for_each(|skill| *runs.entry(skill).or_insert(0) += 1);
     let most = runs.into_iter().max_by_key(|(_, count)| *count);
     Ok(most.filter(|(_, count)| count * 2 > judged.len()).map(|(skill, _)| skill.to_owned()))
+}
+
+/// The accounts that ran these traces or brought them in.
+pub async fn accounts_of(ctx: &Ctx, ids: &[String]) -> AppResult<Vec<UserId>> {
+    store::accounts_of(ctx.db().read(), ids).await
 }
 
 pub async fn summaries(ctx: &Ctx, ids: &[String]) -> AppResult<Vec<TraceSummary>> {

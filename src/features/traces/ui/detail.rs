@@ -13,7 +13,10 @@ use super::{
 };
 use crate::{
     browser::{data::Fetched, page},
-    features::accounts::state::Running,
+    features::{
+        accounts::state::Running,
+        evolution::{model::GroundQuery, state::evolution_address},
+    },
     ids::TraceId,
     ui::{Avatar, Dialog, FieldError, Icon, SidePane, Time, count, toast, use_toasts},
 };
@@ -31,7 +34,7 @@ pub fn TracePane(open: Memo<Option<TraceId>>, query: Memo<TracesQuery>, trace: F
 
 #[component]
 fn Detail(trace: Trace, back: String, again: Fetched<Trace>, changed: Callback<()>) -> impl IntoView {
-    let Trace { summary, source_id, session, conversation, commit_id, timeline, notices, can_rate, can_delete } = trace;
+    let Trace { summary, source_id, session, conversation, commit_id, pattern, timeline, notices, can_rate, can_delete } = trace;
     let id = summary.id;
     let goal = if summary.goal.is_empty() { "No goal told".to_owned() } else { summary.goal.clone() };
     let skills = summary.skills.clone();
@@ -63,6 +66,11 @@ fn Detail(trace: Trace, back: String, again: Fetched<Trace>, changed: Callback<(
             <section class="trace-part">
                 <h2>"Where it belongs"</h2>
                 <dl class="dl">
+                    {pattern
+                        .map(|pattern| {
+                            let address = evolution_address(&GroundQuery { team: summary.team_id }, Some(pattern.id));
+                            view! { <dt>"Pattern"</dt><dd><a class="link" href=address>{pattern.name}</a></dd> }
+                        })}
                     {session.map(|session| view! { <dt>"Session"</dt><dd><a class="link" href=format!("/sessions/{}", session.id)>{session.title}</a></dd> })}
                     {conversation.map(|name| view! { <dt>"Conversation"</dt><dd><code class="wrap-any">{name}</code></dd> })}
                     {commit_id.map(|id| view! { <dt>"Commit"</dt><dd><a class="link" href=format!("/commits/{id}")>{id.to_string()}</a></dd> })}
