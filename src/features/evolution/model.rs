@@ -342,6 +342,9 @@ pub struct Proposal {
     pub saves: i64,
     /// Who wrote it: `generator`, or the name of a model.
     pub author: String,
+    /// Why a model that was asked for the text did not write it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     /// Of an improvement: the skill and its text now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub artifact: Option<ProposalArtifact>,

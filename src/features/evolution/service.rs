@@ -1,5 +1,6 @@
 //! Use cases of evolution: everybody in a place sees its patterns, whoever may commit decides on proposals, maintainers set when passes are made.
 
+mod drafting;
 mod engine;
 mod grouping;
 mod proposing;
@@ -34,6 +35,7 @@ use crate::{
         db::{Tx, parse_id},
     },
 };
+use drafting::Writer;
 use grouping::{PassPayload, ask_for_pass};
 
 /// Passes that are listed.
@@ -207,7 +209,7 @@ pub async fn draft_proposal(ctx: &Ctx, id: PatternId) -> AppResult<Pattern> {
         return Err(AppError::forbidden("Whoever may commit in this workspace has a skill drafted, once for each pattern."));
     }
     let row = store::pattern(ctx.db().read(), id).await?.ok_or_else(|| AppError::not_found("pattern"))?;
-    proposing::propose_one(ctx, ground_of(ctx, &row.place_id)?, &row).await?;
+    proposing::propose_one(ctx, ground_of(ctx, &row.place_id)?, &row, &mut Writer::new()).await?;
     get_pattern(ctx, id).await
 }
 

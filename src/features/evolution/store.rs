@@ -26,7 +26,7 @@ crate::row! {
     #[derive(Clone, Debug)]
     pub struct ProposalRow {
         pub id: String, pub place_id: String, pub pattern_id: String, pub kind: String, pub state: String, pub slug: String, pub text: String,
-        pub artifact_id: Option<String>, pub confidence: f64, pub runs: i64, pub author: String, pub saves: i64, pub reason: Option<String>,
+        pub artifact_id: Option<String>, pub confidence: f64, pub runs: i64, pub author: String, pub note: Option<String>, pub saves: i64, pub reason: Option<String>,
         pub decided_by: Option<String>, pub decided_at: Option<i64>, pub created_at: i64, pub name: String,
     }
 }
@@ -63,7 +63,7 @@ impl PlaceRow {
 
 const PATTERN: &str =
     "SELECT id, place_id, level, number, name, slug, runs, successes, people, cohesion, confidence, last_at, summary FROM patterns WHERE ";
-const PROPOSAL: &str = "SELECT o.id, o.place_id, o.pattern_id, o.kind, o.state, o.slug, o.text, o.artifact_id, o.confidence, o.runs, o.author, o.saves, o.reason, \
+const PROPOSAL: &str = "SELECT o.id, o.place_id, o.pattern_id, o.kind, o.state, o.slug, o.text, o.artifact_id, o.confidence, o.runs, o.author, o.note, o.saves, o.reason, \
      o.decided_by, o.decided_at, o.created_at, p.name FROM proposals o JOIN patterns p ON p.id = o.pattern_id WHERE ";
 const PLACE: &str =
     "SELECT place_id, level, paused, cron, zone, after_new, shown_runs, listed, proposed, next_at FROM evolution_places WHERE ";
@@ -337,14 +337,15 @@ pub struct NewProposal<'a> {
     pub text: &'a str,
     pub artifact: Option<ArtifactId>,
     pub author: &'a str,
+    pub note: Option<&'a str>,
     pub now: i64,
 }
 
 /// False where the pattern has an open one of that kind.
 pub async fn propose(tx: &mut Tx, new: &NewProposal<'_>) -> AppResult<bool> {
     let written = sqlx::query(
-        "INSERT INTO proposals (id, place_id, level, pattern_id, kind, state, slug, text, artifact_id, confidence, runs, author, created_at, updated_at) \
-         VALUES ($1, $2, $3, $4, $5, 'open', $6, $7, $8, $9, $10, $11, $12, $12) ON CONFLICT (pattern_id, kind) WHERE state IN ('open', 'snoozed') DO NOTHING",
+        "INSERT INTO proposals (id, place_id, level, pattern_id, kind, state, slug, text, artifact_id, confidence, runs, author, note, created_at, updated_at) \
+         VALUES ($1, $2, $3, $4, $5, 'open', $6, $7, $8, $9, $10, $11, $12, $13, $13) ON CONFLICT (pattern_id, kind) WHERE state IN ('open', 'snoozed') DO NOTHING",
     )
     .bind(new.id.to_string())
     .bind(&new.pattern.place_id)
@@ -357,6 +358,7 @@ pub async fn propose(tx: &mut Tx, new: &NewProposal<'_>) -> AppResult<bool> {
     .bind(new.pattern.confidence)
     .bind(new.pattern.runs)
     .bind(new.author)
+    .bind(new.note)
     .bind(new.now)
     .execute(&mut **tx)
     .await?;

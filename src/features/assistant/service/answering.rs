@@ -426,7 +426,7 @@ impl Work<'_> {
 }
 
 /// Why a reply is no answer, if it is none.
-fn unusable(reply: &Reply) -> Option<String> {
+pub fn unusable(reply: &Reply) -> Option<String> {
     match reply.finish {
         Finish::Length => Some("The answer was cut: the language model had no room for more. Ask it to go on.".to_owned()),
         Finish::Filtered => Some("The language model's service withheld the answer.".to_owned()),

@@ -12,6 +12,7 @@ use super::{
         model::{Ground, PassCause},
         store::{self, PatternNow, RunNow},
     },
+    drafting::Writer,
     engine, proposing, settings_of,
 };
 use crate::{
@@ -279,7 +280,9 @@ async fn group_anew(ctx: &Ctx, job: &Job, ground: Ground, log: &mut Log<'_>) -> 
     note_events(ctx, ground, &events, &before, &alive).await?;
     log.patterns = alive.len() as i64;
     log.say(format!("{} traces in {} groups; {} moved.", after.len(), alive.len(), moved.len())).await?;
-    log.proposals = proposing::propose(ctx, ground).await?;
+    let mut writer = Writer::new();
+    log.proposals = proposing::propose(ctx, job, ground, &mut writer).await?;
+    log.lines.append(&mut writer.notes);
     log.say(match log.proposals {
         0 => "Nothing new is sure enough to be proposed.".to_owned(),
         1 => "One skill is proposed.".to_owned(),

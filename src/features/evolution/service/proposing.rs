@@ -1,17 +1,21 @@
 //! What is sure enough becomes a proposal: once for each pattern, and again when it has twice the runs.
 
-use llmos_patterns::{Origin, Summary, draft};
+use llmos_patterns::{Origin, Summary};
 
 use super::{
     super::{
         model::{Ground, LISTED, ProposalKind, ProposalState},
         store::{self, NewProposal, PatternRow},
     },
+    drafting::Writer,
     settings_of,
 };
 use crate::{
     error::AppResult,
-    features::traces,
+    features::{
+        jobs::{self, Job},
+        traces,
+    },
     ids::ProposalId,
     server::{clock, context::Ctx},
 };
@@ -19,8 +23,8 @@ use crate::{
 /// Traces of a pattern that a draft names.
 const SOURCES: i64 = 50;
 
-/// Drafts skills of what is sure enough; how many.
-pub async fn propose(ctx: &Ctx, ground: Ground) -> AppResult<i64> {
+/// Drafts skills of what is sure enough, in a pass; how many.
+pub async fn propose(ctx: &Ctx, job: &Job, ground: Ground, writer: &mut Writer) -> AppResult<i64> {
     let settings = settings_of(ctx, ground).await?;
     let pool = ctx.db().read();
     let mut sure = store::patterns(pool, ground, settings.shown_runs, ground.level().least_people(), LISTED).await?;
@@ -33,7 +37,11 @@ pub async fn propose(ctx: &Ctx, ground: Ground) -> AppResult<i64> {
             let is_open = matches!(ProposalState::parse(&known.state), ProposalState::Open | ProposalState::Snoozed);
             is_open || pattern.runs < known.runs * 2
         });
-        if !is_settled && propose_one(ctx, ground, pattern).await? {
+        if is_settled {
+            continue;
+        }
+        jobs::service::progress(ctx, job, 0, 0).await?;
+        if propose_one(ctx, ground, pattern, writer).await? {
             proposed += 1;
         }
     }
@@ -41,7 +49,7 @@ pub async fn propose(ctx: &Ctx, ground: Ground) -> AppResult<i64> {
 }
 
 /// Drafts one; false where the pattern has an open one already.
-pub async fn propose_one(ctx: &Ctx, ground: Ground, pattern: &PatternRow) -> AppResult<bool> {
+pub async fn propose_one(ctx: &Ctx, ground: Ground, pattern: &PatternRow, writer: &mut Writer) -> AppResult<bool> {
     let summary: Summary = serde_json::from_str(&pattern.summary)?;
     let sources = store::traces_of(ctx.db().read(), &ground.id(), pattern.number, SOURCES).await?;
     // Runs that already follow a skill show how to better that one.
@@ -51,16 +59,17 @@ pub async fn propose_one(ctx: &Ctx, ground: Ground, pattern: &PatternRow) -> App
     let time = clock::rfc3339(now);
     let origin =
         Origin { slug: &slug, confidence: pattern.confidence, created_at: time.get(..10).unwrap_or_default(), source_traces: &sources };
-    let text = draft(&summary, &origin);
+    let drafted = writer.write(ctx, ground, &summary, &origin).await;
     let mut tx = ctx.db().write_tx().await?;
     let new = NewProposal {
         id: ProposalId::generate(),
         pattern,
         kind: ProposalKind::New,
         slug: &slug,
-        text: &text,
+        text: &drafted.text,
         artifact: None,
-        author: "generator",
+        author: &drafted.author,
+        note: drafted.note.as_deref(),
         now,
     };
     let is_new = store::propose(&mut tx, &new).await?;

@@ -95,6 +95,7 @@ pub async fn shown(ctx: &Ctx, row: ProposalRow, ground: Ground) -> AppResult<Pro
         text: row.text,
         saves: row.saves,
         author: row.author,
+        note: row.note,
         artifact,
         is_blocked: findings.iter().any(|finding| finding.blocks),
         findings,

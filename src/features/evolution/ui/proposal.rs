@@ -27,7 +27,7 @@ const LATER: i64 = 14;
 
 #[component]
 pub fn ProposalPart(proposal: Proposal, changed: Callback<()>) -> impl IntoView {
-    let Proposal { summary, text, html, saves, author, artifact, findings, is_blocked, decided_by, reason } = proposal;
+    let Proposal { summary, text, html, saves, author, note, artifact, findings, is_blocked, decided_by, reason } = proposal;
     let id = summary.id;
     let is_open = matches!(summary.state, ProposalState::Open | ProposalState::Snoozed);
     let (running, toasts) = (Running::new(), use_toasts());
@@ -65,7 +65,7 @@ pub fn ProposalPart(proposal: Proposal, changed: Callback<()>) -> impl IntoView 
     let author = if author == "generator" {
         "Written from the runs alone: every step is one of theirs".to_owned()
     } else {
-        format!("Written by {author}")
+        format!("Written by the model {author}: every step names those of the runs that it is about")
     };
     let decided = decided_by.map(|person| format!("{} by {}.", state.1, person.name));
     view! {
@@ -85,6 +85,7 @@ pub fn ProposalPart(proposal: Proposal, changed: Callback<()>) -> impl IntoView 
                 </span>
                 <span class="hint">{author}", "<Time at=summary.created_at/></span>
             </div>
+            {note.map(|note| view! { <p class="hint row gap-4"><Icon name="alert"/>{note}</p> })}
             <div hidden=move || part.get() != Part::Read><article class="prose" inner_html=html></article></div>
             <div hidden=move || part.get() != Part::Edit>
                 <label class="field">
