@@ -12,6 +12,7 @@ CREATE TABLE promotions (
   volume_name TEXT NOT NULL,               -- as it was then
   reason TEXT NOT NULL,
   promoted_by TEXT COLLATE "C" NOT NULL REFERENCES users (id),
+  committed BIGINT NOT NULL,               -- 1: the copy is there
   created_at BIGINT NOT NULL
 );
 -- One copy for each volume, however often it is asked for.

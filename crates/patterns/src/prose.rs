@@ -310,7 +310,7 @@ impl<'a> Known<'a> {
         let tail = rest.get(core.len()..).unwrap_or_default();
         let told = if let Some(span) = core.strip_prefix('`').and_then(|core| core.strip_suffix('`')) {
             (self.is_name(span) || self.words.contains(span)).then(|| code(span))?
-        } else if self.is_name(core) {
+        } else if !is_plain(core) && self.is_name(core) {
             code(core)
         } else if is_placeholder(core) || (is_plain(core) && self.is_allowed(core)) {
             inline(core)

@@ -3,6 +3,7 @@
 mod drafting;
 mod engine;
 mod grouping;
+mod promoting;
 mod proposing;
 mod reviewing;
 
@@ -10,6 +11,7 @@ use llmos_patterns::{Evidence, PitfallKind, Summary, confidence, difference, wil
 
 pub use engine::Engines;
 pub use grouping::{assign, pass, pass_after_push, trace_leaves, traces_came};
+pub use promoting::promote;
 pub use reviewing::{decide, edit_proposal, get_proposal};
 
 use super::{
@@ -197,6 +199,7 @@ pub async fn get_pattern(ctx: &Ctx, id: PatternId) -> AppResult<Pattern> {
             .into_iter()
             .map(|(kind, others, at)| Ok(PatternEvent { kind, others: serde_json::from_str(&others)?, at }))
             .collect::<AppResult<_>>()?,
+        promotions: promoting::promotions(ctx, &row.id, EVENTS).await?,
         effect,
         can_draft: can_decide && proposal_text.is_none(),
         proposal_text,
