@@ -176,13 +176,11 @@ fn PromoteDialog(proposal: ProposalId, targets: Vec<PromotionTarget>, changed: C
             changed.run(());
         });
     };
-    let options = targets
-        .into_iter()
-        .map(|target| {
-            let id = target.volume_id;
-            view! { <option value=id.to_string() selected=move || chosen.get() == Some(id)>{target.name}</option> }
-        })
-        .collect_view();
+    let first = chosen.get_untracked();
+    let option = |target: PromotionTarget| {
+        view! { <option value=target.volume_id.to_string() selected=first == Some(target.volume_id)>{target.name}</option> }
+    };
+    let options = targets.into_iter().map(option).collect_view();
     view! {
         <Dialog id=PROMOTE title="Promote the skill".to_owned()>
             <div class="body">
