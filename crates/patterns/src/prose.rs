@@ -122,7 +122,7 @@ pub fn read_prose(answer: &str) -> Result<Prose, Unfit> {
 /// when it is put together.
 pub fn prose_draft(summary: &Summary, origin: &Origin<'_>, prose: &Prose) -> Result<String, Unfit> {
     let usual = usual(summary);
-    let known = Known::of(summary, &usual);
+    let known = Known::of(&usual);
     let mut steps: Vec<(Vec<usize>, String)> = prose
         .steps
         .iter()
@@ -262,13 +262,13 @@ struct Known<'a> {
 }
 
 impl<'a> Known<'a> {
-    fn of(summary: &'a Summary, usual: &[&'a CommonStep]) -> Self {
+    fn of(usual: &[&'a CommonStep]) -> Self {
         let mut names = Vec::new();
         for (at, step) in usual.iter().enumerate() {
             names.push((step.name.as_str(), at));
             names.extend(step.other_names.iter().take(OTHER_NAMES).map(|name| (name.as_str(), at)));
         }
-        let words: BTreeSet<&str> = summary.steps.iter().flat_map(|step| &step.words).map(String::as_str).collect();
+        let words: BTreeSet<&str> = usual.iter().flat_map(|step| &step.words).map(String::as_str).collect();
         let parts = |text: &str| text.split(|c: char| !c.is_alphanumeric()).map(stem).collect::<Vec<_>>();
         let stems = names.iter().map(|(name, _)| *name).chain(words.iter().copied()).flat_map(parts).collect();
         Self { names, words, stems }
