@@ -15,7 +15,8 @@ CREATE TABLE promotions (
   committed BIGINT NOT NULL,               -- 1: the copy is there
   created_at BIGINT NOT NULL
 );
--- One copy for each volume, however often it is asked for.
-CREATE UNIQUE INDEX promotions_once ON promotions (proposal_id, volume_id);
+-- What was begun and never ended is begun anew, not beside it.
+CREATE UNIQUE INDEX promotions_begun ON promotions (proposal_id, volume_id) WHERE committed = 0;
+CREATE INDEX promotions_proposal ON promotions (proposal_id, id);
 CREATE INDEX promotions_pattern ON promotions (pattern_id, id);
-CREATE INDEX promotions_volume ON promotions (volume_id, id);
+CREATE INDEX promotions_place ON promotions (place_id);

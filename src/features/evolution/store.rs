@@ -475,9 +475,8 @@ pub struct NewPromotion<'a> {
 pub async fn begin_promotion(tx: &mut Tx, new: &NewPromotion<'_>) -> AppResult<()> {
     sqlx::query(
         "INSERT INTO promotions (id, place_id, pattern_id, proposal_id, level, volume_id, volume_name, reason, promoted_by, committed, created_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10) ON CONFLICT (proposal_id, volume_id) DO UPDATE SET id = excluded.id, \
-         volume_name = excluded.volume_name, reason = excluded.reason, promoted_by = excluded.promoted_by, created_at = excluded.created_at \
-         WHERE promotions.committed = 0",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10) ON CONFLICT (proposal_id, volume_id) WHERE committed = 0 DO UPDATE SET \
+         id = excluded.id, volume_name = excluded.volume_name, reason = excluded.reason, promoted_by = excluded.promoted_by, created_at = excluded.created_at",
     )
     .bind(new.id.to_string())
     .bind(&new.proposal.place_id)

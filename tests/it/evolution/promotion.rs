@@ -88,6 +88,12 @@ app_test!(a_skill_of_ones_own_goes_to_a_team, |config| { with_model(config) }, |
         "{copy}"
     );
     assert!(copy["head"]["message"].as_str().is_some_and(|message| message.contains("Everybody does this")), "{}", copy["head"]);
+    // One that was deleted can be promoted again; both stand in the history.
+    assert_eq!(maya.delete(&format!("/artifacts/{}", text(&promotion["artifactId"]))).await.0, 204);
+    let (status, again) = promote(&maya, &proposal, &target, "It was missed").await;
+    assert_eq!(status, 200, "{again}");
+    let (_, pattern) = maya.get(&format!("/evolution/patterns/{}", text(&page["proposals"][0]["patternId"]))).await;
+    assert_eq!(pattern["promotions"].as_array().map(Vec::len), Some(2), "{pattern}");
     let (_, shared) = vera.get(&format!("/evolution?team={team}")).await;
     assert_eq!(shared["patterns"], json!([]), "the pattern stays one's own");
 });

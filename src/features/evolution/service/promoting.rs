@@ -50,10 +50,24 @@ pub async fn targets(ctx: &Ctx, row: &ProposalRow, ground: Ground) -> AppResult<
     let mut volumes = volumes::service::visible(ctx).await?;
     volumes.retain(|volume| may(ctx, ground, volume));
     if !volumes.is_empty() {
-        let taken = store::promotions_of_proposal(ctx.db().read(), &row.id).await?;
-        volumes.retain(|volume| !taken.iter().any(|one| one.committed != 0 && one.volume_id == volume.id.to_string()));
+        let copies = copies(ctx, &row.id).await?;
+        volumes.retain(|volume| {
+            !copies.iter().any(|(one, is_there)| one.committed != 0 && *is_there && one.volume_id == volume.id.to_string())
+        });
     }
     Ok(volumes.into_iter().map(|volume| PromotionTarget { volume_id: volume.id, name: volume.name, kind: volume.kind }).collect())
+}
+
+/// What was promoted of a proposal, and whether the copy is where it was put: one can be deleted or moved since, or have never been committed.
+async fn copies(ctx: &Ctx, proposal: &str) -> AppResult<Vec<(PromotionRow, bool)>> {
+    let rows = store::promotions_of_proposal(ctx.db().read(), proposal).await?;
+    let ids = rows.iter().map(|row| parse_id(&row.id)).collect::<AppResult<Vec<ArtifactId>>>()?;
+    let named = artifacts::service::named(ctx, &ids).await?;
+    let is_there = |row: &PromotionRow, id: &ArtifactId| {
+        named.get(id).is_some_and(|named| named.head.is_some() && named.volume.to_string() == row.volume_id)
+    };
+    let found: Vec<bool> = rows.iter().zip(&ids).map(|(row, id)| is_there(row, id)).collect();
+    Ok(rows.into_iter().zip(found).collect())
 }
 
 /// What was promoted of a pattern.
@@ -97,18 +111,14 @@ pub async fn promote(ctx: &Ctx, id: ProposalId, input: Promote) -> AppResult<Pro
             Ground::Team(_) => "A skill of a team goes to the built-in volume, by an administrator.",
         }));
     }
-    let known = store::promotions_of_proposal(ctx.db().read(), &row.id).await?;
-    let known = known.into_iter().find(|known| known.volume_id == target.id.to_string());
-    match known {
-        Some(known) if known.committed != 0 => {
+    let copies = copies(ctx, &row.id).await?;
+    if let Some((known, _)) = copies.iter().find(|(known, is_there)| *is_there && known.volume_id == target.id.to_string()) {
+        if known.committed != 0 {
             return Err(AppError::conflict("This skill was promoted there already: edit the copy to change it."));
         }
         // What ended between the commit and its note.
-        Some(known) if is_there(ctx, &known).await? => {
-            end(ctx, ground, id, &known.id, target.id).await?;
-            return shown(ctx, row, ground).await;
-        }
-        _ => {}
+        end(ctx, ground, id, &known.id, target.id).await?;
+        return shown(ctx, row, ground).await;
     }
     let detail = artifacts::service::get_artifact(ctx, skill, None).await?;
     let head = detail.head.ok_or_else(|| AppError::conflict("The skill has no commit yet: commit it, then promote it."))?;
@@ -143,12 +153,6 @@ pub async fn promote(ctx: &Ctx, id: ProposalId, input: Promote) -> AppResult<Pro
     }
     end(ctx, ground, id, &copy.to_string(), target.id).await?;
     shown(ctx, row, ground).await
-}
-
-/// Whether the copy was committed.
-async fn is_there(ctx: &Ctx, known: &PromotionRow) -> AppResult<bool> {
-    let id: ArtifactId = parse_id(&known.id)?;
-    Ok(artifacts::service::named(ctx, &[id]).await?.get(&id).is_some_and(|named| named.head.is_some()))
 }
 
 async fn end(ctx: &Ctx, ground: Ground, proposal: ProposalId, copy: &str, volume: VolumeId) -> AppResult<()> {
