@@ -27,7 +27,7 @@ const fn kind(name: &'static str, at_once: usize, minutes: u64) -> Kind {
 const KINDS: &[Kind] = &[
     kind(volumes::jobs::IMPORT, 2, 60),
     // They mostly wait, for a model and for people.
-    kind(assistant::jobs::ANSWER, 16, 60),
+    kind(assistant::jobs::ANSWER, 64, 60),
     kind(search::jobs::INDEX, 2, 30),
     kind(search::jobs::REINDEX, 1, 24 * 60),
     kind(marketplace::service::CHECK, 2, 10),

@@ -1,7 +1,7 @@
 //! The assistant in a session, against a stand-in that speaks like `POST /chat/completions`, with its failures.
 
 mod faults;
-mod model;
+pub mod model;
 mod tools;
 
 use std::time::Duration;

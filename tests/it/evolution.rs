@@ -1,5 +1,8 @@
 //! From traces to a used skill: patterns, proposals, decisions, and what the skill does.
 
+mod drafts;
+mod promotion;
+
 use std::time::Duration;
 
 use llmos_lite::features::evolution::model::Ground;

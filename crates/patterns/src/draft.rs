@@ -26,23 +26,58 @@ pub struct Origin<'a> {
 /// code spans or quotations, on one line each; what looks like an instruction is not in the summary at all.
 #[must_use]
 pub fn draft(summary: &Summary, origin: &Origin<'_>) -> String {
+    write(summary, origin, &Words::default())
+}
+
+/// Sentences that stand in place of ours or beside them: markdown on one line each, with nothing in it that the runs do not have.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Words {
+    pub name: Option<String>,
+    pub description: Option<String>,
+    pub uses: Vec<String>,
+    /// Places among the [`usual`] steps, the first one first, and what is said of them.
+    pub steps: Vec<(Vec<usize>, String)>,
+    pub pitfalls: Vec<String>,
+}
+
+impl Words {
+    /// All of it, as somebody reads it who reads on.
+    pub fn all(&self) -> String {
+        let head = self.name.iter().chain(&self.description).chain(&self.uses);
+        head.chain(self.steps.iter().map(|(_, text)| text)).chain(&self.pitfalls).cloned().collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// The steps that a skill tells as such, in their order: those of at least half of the runs, or all where none is so common.
+pub(crate) fn usual(summary: &Summary) -> Vec<&CommonStep> {
+    let usual: Vec<&CommonStep> = summary.steps.iter().filter(|step| step.frequency >= USUAL).collect();
+    if usual.is_empty() { summary.steps.iter().collect() } else { usual }
+}
+
+pub(crate) fn write(summary: &Summary, origin: &Origin<'_>, words: &Words) -> String {
     let mut text = String::new();
     let runs = plural(summary.runs, "run", "runs");
     let succeeded = percent(summary.successes, summary.runs);
     let task = lower_first(&summary.name);
+    let description = words.description.clone().unwrap_or_else(|| format!("How to do what runs on “{task}” have in common."));
     let _ = write!(
         text,
-        "---\nname: {}\ndescription: \"How to do what runs on “{}” have in common. Drawn from {runs}, of which {succeeded} succeeded. Use when a goal is like those below.\"\n\
+        "---\nname: {}\ndescription: \"{} Drawn from {runs}, of which {succeeded} succeeded. Use when a goal is like those below.\"\n\
          confidence: {:.2}\ncreated_at: {}\nsource_traces:\n",
         origin.slug,
-        quoted(&task),
+        quoted(&description),
         origin.confidence,
         origin.created_at,
     );
     for id in origin.source_traces.iter().take(MOST_SOURCES) {
         let _ = writeln!(text, "  - \"{}\"", quoted(id));
     }
-    let _ = write!(text, "---\n\n# {}\n\n## When to use\n\n", quoted(&summary.name));
+    let name = words.name.clone().unwrap_or_else(|| quoted(&summary.name));
+    let _ = write!(text, "---\n\n# {name}\n\n## When to use\n\n");
+    if !words.uses.is_empty() {
+        bullets(&mut text, &words.uses);
+        text.push('\n');
+    }
     if summary.representatives.is_empty() {
         let _ = writeln!(text, "When a goal is about {}.", quoted(&task));
     } else {
@@ -53,31 +88,43 @@ pub fn draft(summary: &Summary, origin: &Origin<'_>) -> String {
         text.truncate(text.trim_end().len());
         text.push('\n');
     }
-    steps(&mut text, summary);
+    steps(&mut text, summary, words);
     ways(&mut text, summary);
-    pitfalls(&mut text, summary);
+    pitfalls(&mut text, summary, words);
     example(&mut text, summary);
     text
 }
 
-fn steps(text: &mut String, summary: &Summary) {
-    let usual: Vec<&CommonStep> = summary.steps.iter().filter(|step| step.frequency >= USUAL).collect();
-    let (usual, rare): (Vec<&CommonStep>, Vec<&CommonStep>) = if usual.is_empty() {
-        (summary.steps.iter().collect(), Vec::new())
-    } else {
-        (usual, summary.steps.iter().filter(|step| step.frequency < USUAL).collect())
-    };
+fn bullets(text: &mut String, lines: &[String]) {
+    for line in lines {
+        let _ = writeln!(text, "- {line}");
+    }
+}
+
+fn steps(text: &mut String, summary: &Summary, words: &Words) {
+    let usual = usual(summary);
     text.push_str("\n## Steps\n\n");
     if usual.is_empty() {
         text.push_str("The runs have no step in common: what they share is the goal alone.\n");
         return;
     }
-    for (at, step) in usual.into_iter().enumerate() {
-        let _ = writeln!(text, "{}. {} In {} of the runs.", at + 1, act(step), share(step.frequency));
+    let mut lines: Vec<(usize, String)> = Vec::new();
+    for (places, said) in &words.steps {
+        let steps: Vec<&CommonStep> = places.iter().filter_map(|at| usual.get(*at).copied()).collect();
+        let least = steps.iter().map(|step| step.frequency).fold(1.0, f64::min);
+        let names: Vec<String> = steps.iter().map(|step| code(&step.name)).collect();
+        lines.extend(places.first().map(|at| (*at, format!("{said} ({}: in {} of the runs.)", list(&names, "and"), share(least)))));
     }
-    if !rare.is_empty() {
+    for (at, step) in usual.iter().enumerate().filter(|(at, _)| !words.steps.iter().any(|(places, _)| places.contains(at))) {
+        lines.push((at, format!("{} In {} of the runs.", act(step), share(step.frequency))));
+    }
+    lines.sort_by_key(|(at, _)| *at);
+    for (number, (_, line)) in (1..).zip(lines) {
+        let _ = writeln!(text, "{number}. {line}");
+    }
+    if usual.len() < summary.steps.len() {
         text.push_str("\nSometimes also:\n\n");
-        for step in rare {
+        for step in summary.steps.iter().filter(|step| step.frequency < USUAL) {
             let _ = writeln!(text, "- {} In {} of the runs.", act(step), share(step.frequency));
         }
     }
@@ -127,11 +174,12 @@ fn ways(text: &mut String, summary: &Summary) {
     }
 }
 
-fn pitfalls(text: &mut String, summary: &Summary) {
-    if summary.pitfalls.is_empty() {
+fn pitfalls(text: &mut String, summary: &Summary, words: &Words) {
+    if summary.pitfalls.is_empty() && words.pitfalls.is_empty() {
         return;
     }
     text.push_str("\n## Pitfalls\n\n");
+    bullets(text, &words.pitfalls);
     for pitfall in &summary.pitfalls {
         let Pitfall { kind, step, in_failures, in_successes } = pitfall;
         let (failed, others) = (share(*in_failures), share(*in_successes));
@@ -160,12 +208,12 @@ fn example(text: &mut String, summary: &Summary) {
 }
 
 /// In a code span, which nothing in it can end.
-fn code(text: &str) -> String {
+pub(crate) fn code(text: &str) -> String {
     format!("`{}`", one_line(text).replace('`', "'"))
 }
 
 /// As a part of a sentence: nothing in it is markup.
-fn inline(text: &str) -> String {
+pub(crate) fn inline(text: &str) -> String {
     let mut out = String::new();
     for c in one_line(text).chars() {
         match c {

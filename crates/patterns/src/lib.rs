@@ -2,7 +2,8 @@
 //!
 //! [`Patterns`] keeps the groups of one level (a user's, a team's, the system's): [`Patterns::insert`] puts a new trace where it belongs in milliseconds,
 //! a [`Pass`] groups all anew and keeps the ids of patterns. [`confidence()`] says how sure a pattern is, [`summary()`] what its runs share: common
-//! steps, variants, pitfalls, typical goals, a name; [`draft()`] writes a skill of that.
+//! steps, variants, pitfalls, typical goals, a name; [`draft()`] writes a skill of that, and [`prose_draft()`] takes a language model's words for it
+//! as far as the runs support them.
 //!
 //! ```
 //! use llmos_patterns::{Patterns, Trace, confidence, generalise};
@@ -36,6 +37,8 @@ mod draft;
 mod features;
 mod pass;
 mod patterns;
+mod promote;
+mod prose;
 mod summary;
 mod suspicious;
 mod text;
@@ -46,6 +49,8 @@ pub use draft::{Origin, draft};
 pub use features::Weights;
 pub use pass::Pass;
 pub use patterns::{Assignment, Error, Event, PatternId, Patterns};
+pub use promote::promoted;
+pub use prose::{Prose, ProseStep, Question, Unfit, prose_draft, question, read_prose};
 pub use summary::{CommonStep, Pitfall, PitfallKind, Summary, Variant, summary};
 pub use suspicious::suspicious;
 pub use text::generalise;

@@ -185,6 +185,15 @@ pub async fn places<'c>(executor: impl Executor<'c, Database = Any>, volume: Vol
     .await?)
 }
 
+/// Live artifacts of a volume that another account made.
+pub async fn made_by_others(pool: &AnyPool, volume: VolumeId, by: UserId) -> AppResult<Vec<String>> {
+    Ok(sqlx::query_scalar("SELECT id FROM artifacts WHERE volume_id = $1 AND state = 1 AND created_by <> $2")
+        .bind(volume.to_string())
+        .bind(by.to_string())
+        .fetch_all(pool)
+        .await?)
+}
+
 /// The slugs of a kind that begin alike, to find a free one.
 pub async fn slugs_like(tx: &mut Tx, volume: VolumeId, kind: Kind, stem: &str) -> AppResult<Vec<String>> {
     // Slugs are ASCII, so the next letter after the stem bounds the range on both engines.

@@ -6,12 +6,20 @@ mod live;
 mod material;
 mod rounds;
 
+use std::time::Duration;
+
+use llmos_assistant::wire::Message;
 use serde_json::json;
 
 pub use answering::answer;
 pub use live::Answers;
 
-use self::rounds::{Round, RoundCall};
+use self::{
+    answering::unusable,
+    endpoint::{Ended, Endpoint},
+    live::Answering,
+    rounds::{Round, RoundCall},
+};
 use super::{
     jobs::ANSWER,
     model::{
@@ -62,6 +70,36 @@ async fn key_of(ctx: &Ctx, team: Option<TeamId>) -> AppResult<Option<String>> {
         None => None,
     };
     Ok(own.or_else(|| ctx.state.config.openai_api_key.clone()))
+}
+
+/// A text that the model wrote, with what it cost.
+pub struct Written {
+    pub text: String,
+    /// As the configuration names it.
+    pub model: String,
+    /// Of question and answer; 0 where the service does not count.
+    pub tokens: u64,
+}
+
+/// Asks the model for a text that nobody watches, with the key of a team, or without one of the server's. None: there is no model here. The inner
+/// error says in a sentence why there is no text, at the latest after this time.
+pub async fn write(ctx: &Ctx, team: Option<TeamId>, messages: &[Message], within: Duration) -> AppResult<Option<Result<Written, String>>> {
+    let config = &ctx.state.config;
+    let (Some(model), Some(key)) = (config.llm_model.as_deref(), key_of(ctx, team).await?) else { return Ok(None) };
+    let endpoint = Endpoint::new(config, &ctx.state.http, model, key);
+    let nobody = Answering::default();
+    let reply = match tokio::time::timeout(within, endpoint.ask(messages, &[], &nobody, |_| {})).await {
+        Ok(Ok(reply)) => reply,
+        Ok(Err(Ended::Failed(why))) => return Ok(Some(Err(why))),
+        Ok(Err(Ended::Stopped)) => return Ok(Some(Err("It was stopped.".to_owned()))),
+        Err(_) => return Ok(Some(Err(format!("The language model took longer than {} seconds.", within.as_secs())))),
+    };
+    let usage = reply.usage.unwrap_or_default();
+    let tokens = usage.prompt.saturating_add(usage.completion);
+    Ok(Some(match unusable(&reply) {
+        Some(why) => Err(why),
+        None => Ok(Written { text: reply.text, model: model.to_owned(), tokens }),
+    }))
 }
 
 /// Tells the people of a session that something about its assistant changed.

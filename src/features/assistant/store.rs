@@ -93,7 +93,7 @@ pub async fn insert(tx: &mut Tx, id: RunId, session: SessionId, question: EntryI
 /// It is being answered, with these skills, by this model.
 pub async fn begin(tx: &mut Tx, id: RunId, skills: &str, model: &str, now: i64) -> AppResult<()> {
     sqlx::query(
-        "UPDATE assistant_runs SET state = 'running', skills = $2, model = $3, started_at = COALESCE(started_at, $4) WHERE id = $1",
+        "UPDATE assistant_runs SET state = CASE WHEN state = 'queued' THEN 'running' ELSE state END, skills = $2, model = $3, started_at = COALESCE(started_at, $4) WHERE id = $1",
     )
     .bind(id.to_string())
     .bind(skills)

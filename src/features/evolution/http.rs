@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    model::{Begun, Decide, EditProposal, Evolution, GroundQuery, Pattern, Proposal, Settings},
+    model::{Begun, Decide, EditProposal, Evolution, GroundQuery, Pattern, Promote, Proposal, Settings},
     service,
 };
 use crate::{
@@ -26,6 +26,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(draft_proposal))
         .routes(routes!(get_proposal, edit_proposal))
         .routes(routes!(decide))
+        .routes(routes!(promote))
 }
 
 /// Patterns, proposals and passes of a team, or of the caller's own traces.
@@ -74,4 +75,10 @@ async fn edit_proposal(ctx: Ctx, Path(id): Path<ProposalId>, Json(input): Json<E
 #[utoipa::path(post, path = "/evolution/proposals/{id}/decision", tag = "evolution", params(("id" = ProposalId, Path)), request_body = Decide, responses((status = 200, body = Proposal), (status = "4XX", body = AppError)))]
 async fn decide(ctx: Ctx, Path(id): Path<ProposalId>, Json(input): Json<Decide>) -> AppResult<Json<Proposal>> {
     service::decide(&ctx, id, input).await.map(Json)
+}
+
+/// Promote an accepted skill, with a reason: a copy of its text without the runs goes from one's own to a volume of a team, or from a team to the built-in volume (by an administrator).
+#[utoipa::path(post, path = "/evolution/proposals/{id}/promotion", tag = "evolution", params(("id" = ProposalId, Path)), request_body = Promote, responses((status = 200, body = Proposal), (status = "4XX", body = AppError)))]
+async fn promote(ctx: Ctx, Path(id): Path<ProposalId>, Json(input): Json<Promote>) -> AppResult<Json<Proposal>> {
+    service::promote(&ctx, id, input).await.map(Json)
 }

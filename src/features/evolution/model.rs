@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    features::{accounts::model::Person, marketplace::model::Finding, traces::model::TraceSummary},
+    features::{accounts::model::Person, marketplace::model::Finding, traces::model::TraceSummary, volumes::model::VolumeKind},
     ids::{ArtifactId, JobId, PatternId, ProposalId, TeamId, UserId, VolumeId},
 };
 
@@ -282,6 +282,8 @@ pub struct Pattern {
     pub latest: Vec<TraceSummary>,
     /// What became of it: splits and merges, the latest first.
     pub history: Vec<PatternEvent>,
+    /// Copies of its skills where more people find them, the latest first.
+    pub promotions: Vec<Promotion>,
     /// Of the skill that it became.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effect: Option<Effect>,
@@ -342,6 +344,9 @@ pub struct Proposal {
     pub saves: i64,
     /// Who wrote it: `generator`, or the name of a model.
     pub author: String,
+    /// Why a model that was asked for the text did not write it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     /// Of an improvement, or of what is to be retired: the skill and its text now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub artifact: Option<ProposalArtifact>,
@@ -352,6 +357,8 @@ pub struct Proposal {
     pub findings: Vec<Finding>,
     /// Whether one of them has to be mended before it can be accepted.
     pub is_blocked: bool,
+    /// Where the caller may take the accepted skill, so that more people find it.
+    pub targets: Vec<PromotionTarget>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decided_by: Option<Person>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -364,6 +371,39 @@ pub struct ProposalArtifact {
     pub id: ArtifactId,
     pub name: String,
     pub text: String,
+}
+
+/// A volume that an accepted skill can be taken to: of a team for an account's own, the built-in one for a team's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PromotionTarget {
+    pub volume_id: VolumeId,
+    pub name: String,
+    pub kind: VolumeKind,
+}
+
+/// Takes an accepted skill to where more people find it.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Promote {
+    pub volume_id: VolumeId,
+    /// Kept in the history of the pattern and in the message of the commit; 1 to 500 characters.
+    pub reason: String,
+}
+
+/// A copy of an accepted skill, where more people find it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Promotion {
+    /// The copy, which not everybody who sees the pattern may see.
+    pub artifact_id: ArtifactId,
+    /// The volume's name as it was then.
+    pub volume_name: String,
+    pub kind: VolumeKind,
+    pub reason: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promoted_by: Option<Person>,
+    pub at: i64,
 }
 
 /// Another text of a proposal.

@@ -1,7 +1,9 @@
 //! Use cases of evolution: everybody in a place sees its patterns, whoever may commit decides on proposals, maintainers set when passes are made.
 
+mod drafting;
 mod engine;
 mod grouping;
+mod promoting;
 mod proposing;
 mod retiring;
 mod reviewing;
@@ -11,6 +13,7 @@ use llmos_patterns::{Evidence, PitfallKind, Summary, confidence, difference, wil
 
 pub use engine::Engines;
 pub use grouping::{assign, pass, pass_after_push, trace_leaves, traces_came};
+pub use promoting::promote;
 pub use reviewing::{decide, edit_proposal, get_proposal};
 
 use super::{
@@ -36,6 +39,7 @@ use crate::{
         db::{Tx, parse_id},
     },
 };
+use drafting::Writer;
 use grouping::{PassPayload, ask_for_pass};
 
 /// Passes that are listed.
@@ -204,6 +208,7 @@ pub async fn get_pattern(ctx: &Ctx, id: PatternId) -> AppResult<Pattern> {
             .into_iter()
             .map(|(kind, others, at)| Ok(PatternEvent { kind, others: serde_json::from_str(&others)?, at }))
             .collect::<AppResult<_>>()?,
+        promotions: promoting::promotions(ctx, &row.id, EVENTS).await?,
         effect,
         can_draft: can_decide && proposal_text.is_none(),
         proposal_text,
@@ -225,7 +230,7 @@ pub async fn draft_proposal(ctx: &Ctx, id: PatternId) -> AppResult<Pattern> {
         return Err(AppError::forbidden("Whoever may commit in this workspace has a skill drafted, once for each pattern."));
     }
     let row = store::pattern(ctx.db().read(), id).await?.ok_or_else(|| AppError::not_found("pattern"))?;
-    proposing::propose_one(ctx, ground_of(ctx, &row.place_id)?, &row).await?;
+    proposing::propose_one(ctx, ground_of(ctx, &row.place_id)?, &row, &mut Writer::new()).await?;
     get_pattern(ctx, id).await
 }
 

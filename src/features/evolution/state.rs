@@ -5,7 +5,7 @@ use std::future::Future;
 use leptos::prelude::*;
 use leptos_router::params::ParamsMap;
 
-use super::model::{Decide, EditProposal, Evolution, GroundQuery, Pattern, Settings};
+use super::model::{Decide, EditProposal, Evolution, GroundQuery, Pattern, Promote, Settings};
 use crate::{
     browser::data::{self, Fetched},
     error::AppResult,
@@ -60,4 +60,8 @@ pub fn edit_proposal(id: ProposalId, input: EditProposal) -> impl Future<Output 
 
 pub fn decide(id: ProposalId, input: Decide) -> impl Future<Output = AppResult<()>> + Send + 'static {
     tell("POST", format!("{EVOLUTION}/proposals/{id}/decision"), input)
+}
+
+pub fn promote(id: ProposalId, input: Promote) -> impl Future<Output = AppResult<()>> + Send + 'static {
+    tell("POST", format!("{EVOLUTION}/proposals/{id}/promotion"), input)
 }

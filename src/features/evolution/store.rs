@@ -7,7 +7,7 @@ use sqlx::{Any, AnyPool, Executor};
 use super::model::{Ground, ProposalKind, ProposalState, Settings};
 use crate::{
     error::AppResult,
-    ids::{ArtifactId, PatternId, ProposalId, TraceId, UserId},
+    ids::{ArtifactId, PatternId, ProposalId, TraceId, UserId, VolumeId},
     server::db::{Sql, Tx, flag},
 };
 
@@ -26,8 +26,16 @@ crate::row! {
     #[derive(Clone, Debug)]
     pub struct ProposalRow {
         pub id: String, pub place_id: String, pub pattern_id: String, pub kind: String, pub state: String, pub slug: String, pub text: String,
-        pub artifact_id: Option<String>, pub confidence: f64, pub runs: i64, pub author: String, pub saves: i64, pub reason: Option<String>,
+        pub artifact_id: Option<String>, pub confidence: f64, pub runs: i64, pub author: String, pub note: Option<String>, pub saves: i64, pub reason: Option<String>,
         pub decided_by: Option<String>, pub decided_at: Option<i64>, pub created_at: i64, pub name: String,
+    }
+}
+
+crate::row! {
+    #[derive(Clone, Debug)]
+    pub struct PromotionRow {
+        pub id: String, pub volume_id: String, pub volume_name: String, pub level: String, pub reason: String, pub promoted_by: String, pub committed: i64,
+        pub created_at: i64,
     }
 }
 
@@ -63,7 +71,7 @@ impl PlaceRow {
 
 const PATTERN: &str =
     "SELECT id, place_id, level, number, name, slug, runs, successes, people, cohesion, confidence, last_at, summary FROM patterns WHERE ";
-const PROPOSAL: &str = "SELECT o.id, o.place_id, o.pattern_id, o.kind, o.state, o.slug, o.text, o.artifact_id, o.confidence, o.runs, o.author, o.saves, o.reason, \
+const PROPOSAL: &str = "SELECT o.id, o.place_id, o.pattern_id, o.kind, o.state, o.slug, o.text, o.artifact_id, o.confidence, o.runs, o.author, o.note, o.saves, o.reason, \
      o.decided_by, o.decided_at, o.created_at, p.name FROM proposals o JOIN patterns p ON p.id = o.pattern_id WHERE ";
 const PLACE: &str =
     "SELECT place_id, level, paused, cron, zone, after_new, shown_runs, listed, proposed, next_at FROM evolution_places WHERE ";
@@ -346,14 +354,15 @@ pub struct NewProposal<'a> {
     pub text: &'a str,
     pub artifact: Option<ArtifactId>,
     pub author: &'a str,
+    pub note: Option<&'a str>,
     pub now: i64,
 }
 
 /// False where the pattern has an open one of that kind.
 pub async fn propose(tx: &mut Tx, new: &NewProposal<'_>) -> AppResult<bool> {
     let written = sqlx::query(
-        "INSERT INTO proposals (id, place_id, level, pattern_id, kind, state, slug, text, artifact_id, confidence, runs, author, created_at, updated_at) \
-         VALUES ($1, $2, $3, $4, $5, 'open', $6, $7, $8, $9, $10, $11, $12, $12) ON CONFLICT (pattern_id, kind) WHERE state IN ('open', 'snoozed') DO NOTHING",
+        "INSERT INTO proposals (id, place_id, level, pattern_id, kind, state, slug, text, artifact_id, confidence, runs, author, note, created_at, updated_at) \
+         VALUES ($1, $2, $3, $4, $5, 'open', $6, $7, $8, $9, $10, $11, $12, $13, $13) ON CONFLICT (pattern_id, kind) WHERE state IN ('open', 'snoozed') DO NOTHING",
     )
     .bind(new.id.to_string())
     .bind(&new.pattern.place_id)
@@ -366,6 +375,7 @@ pub async fn propose(tx: &mut Tx, new: &NewProposal<'_>) -> AppResult<bool> {
     .bind(new.pattern.confidence)
     .bind(new.pattern.runs)
     .bind(new.author)
+    .bind(new.note)
     .bind(new.now)
     .execute(&mut **tx)
     .await?;
@@ -463,6 +473,63 @@ pub async fn wake(tx: &mut Tx, now: i64) -> AppResult<()> {
     Ok(())
 }
 
+// ── Promotions ──
+
+const PROMOTION: &str = "SELECT id, volume_id, volume_name, level, reason, promoted_by, committed, created_at FROM promotions WHERE ";
+
+pub struct NewPromotion<'a> {
+    pub id: ArtifactId,
+    pub proposal: &'a ProposalRow,
+    pub level: &'a str,
+    pub volume: VolumeId,
+    pub volume_name: &'a str,
+    pub reason: &'a str,
+    pub by: UserId,
+    pub now: i64,
+}
+
+/// Writes down what is about to be done; one that never came to its end is begun anew.
+pub async fn begin_promotion(tx: &mut Tx, new: &NewPromotion<'_>) -> AppResult<()> {
+    sqlx::query(
+        "INSERT INTO promotions (id, place_id, pattern_id, proposal_id, level, volume_id, volume_name, reason, promoted_by, committed, created_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10) ON CONFLICT (proposal_id, volume_id) WHERE committed = 0 DO UPDATE SET \
+         id = excluded.id, volume_name = excluded.volume_name, reason = excluded.reason, promoted_by = excluded.promoted_by, created_at = excluded.created_at",
+    )
+    .bind(new.id.to_string())
+    .bind(&new.proposal.place_id)
+    .bind(&new.proposal.pattern_id)
+    .bind(&new.proposal.id)
+    .bind(new.level)
+    .bind(new.volume.to_string())
+    .bind(new.volume_name)
+    .bind(new.reason)
+    .bind(new.by.to_string())
+    .bind(new.now)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// The copy is there.
+pub async fn end_promotion(tx: &mut Tx, id: &str) -> AppResult<()> {
+    sqlx::query("UPDATE promotions SET committed = 1 WHERE id = $1").bind(id).execute(&mut **tx).await?;
+    Ok(())
+}
+
+/// Of a proposal, those that never came to their end among them.
+pub async fn promotions_of_proposal(pool: &AnyPool, proposal: &str) -> AppResult<Vec<PromotionRow>> {
+    let mut sql = Sql::new(PROMOTION);
+    sql.push("proposal_id = ").bind(proposal.to_owned()).push(" ORDER BY id DESC");
+    sql.fetch_all(pool).await
+}
+
+/// What was promoted of a pattern, the latest first.
+pub async fn promotions_of_pattern(pool: &AnyPool, pattern: &str, limit: i64) -> AppResult<Vec<PromotionRow>> {
+    let mut sql = Sql::new(PROMOTION);
+    sql.push("committed = 1 AND pattern_id = ").bind(pattern.to_owned()).push(" ORDER BY id DESC LIMIT ").number(limit);
+    sql.fetch_all(pool).await
+}
+
 // ── Passes ──
 
 pub async fn begin_run(tx: &mut Tx, id: &str, ground: Ground, cause: &str, asked_by: Option<UserId>, now: i64) -> AppResult<()> {
@@ -519,6 +586,7 @@ pub async fn runs(pool: &AnyPool, ground: Ground, limit: i64) -> AppResult<Vec<P
 /// All of a place is removed for good.
 pub async fn delete_place(tx: &mut Tx, ground: Ground) -> AppResult<()> {
     for statement in [
+        "DELETE FROM promotions WHERE place_id = $1",
         "DELETE FROM proposals WHERE place_id = $1",
         "DELETE FROM pattern_events WHERE place_id = $1",
         "DELETE FROM pattern_traces WHERE place_id = $1",

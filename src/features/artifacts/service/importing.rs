@@ -1,6 +1,6 @@
 //! What an import (and the built-in volume) writes: revisions staged in slices, to be published as one commit.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{
     commits::{Bytes, revision_of},
@@ -50,6 +50,11 @@ pub async fn volume_places(ctx: &Ctx, volume: VolumeId) -> AppResult<HashMap<Str
             Ok((row.path, known))
         })
         .collect()
+}
+
+/// What in a volume was made by anybody but this account.
+pub async fn made_by_others(ctx: &Ctx, volume: VolumeId, by: UserId) -> AppResult<HashSet<ArtifactId>> {
+    store::made_by_others(ctx.db().read(), volume, by).await?.iter().map(|id| parse_id(id)).collect()
 }
 
 /// One artifact to stage: new at its path, or another state of what is there.

@@ -98,9 +98,16 @@ pub async fn answer(ctx: &Ctx, job: &Job) -> AppResult<Value> {
     }
     let (answering, _here) = ctx.state.answers.begin(id);
     let work = Work { ctx: &asker, own: &own, id, row: &row, access: &access, answering: &answering };
-    tokio::select! {
+    let done = tokio::select! {
         done = work.run() => done,
         failed = work.watch() => failed,
+    };
+    match done {
+        // What may pass is tried again. The rest, such as a session that was archived meanwhile, does not.
+        Err(error) if !matches!(error.code, ErrorCode::Internal | ErrorCode::Unavailable) => {
+            end(&own, session, id, RunState::Failed, Some(&error.message)).await
+        }
+        done => done,
     }
 }
 
@@ -426,7 +433,7 @@ impl Work<'_> {
 }
 
 /// Why a reply is no answer, if it is none.
-fn unusable(reply: &Reply) -> Option<String> {
+pub fn unusable(reply: &Reply) -> Option<String> {
     match reply.finish {
         Finish::Length => Some("The answer was cut: the language model had no room for more. Ask it to go on.".to_owned()),
         Finish::Filtered => Some("The language model's service withheld the answer.".to_owned()),

@@ -12,6 +12,7 @@ use super::{
         model::{Ground, PassCause},
         store::{self, PatternNow, RunNow},
     },
+    drafting::Writer,
     engine, proposing, settings_of,
 };
 use crate::{
@@ -280,7 +281,9 @@ async fn group_anew(ctx: &Ctx, job: &Job, payload: &PassPayload, log: &mut Log<'
     note_events(ctx, ground, &events, &before, &alive).await?;
     log.patterns = alive.len() as i64;
     log.say(format!("{} traces in {} groups; {} moved.", after.len(), alive.len(), moved.len())).await?;
-    log.proposals = proposing::propose(ctx, ground, payload.asked_by).await?;
+    let mut writer = Writer::new();
+    log.proposals = proposing::propose(ctx, job, ground, payload.asked_by, &mut writer).await?;
+    log.lines.append(&mut writer.notes);
     log.say(match log.proposals {
         0 => "Nothing new is sure enough to be proposed.".to_owned(),
         1 => "One proposal was made.".to_owned(),

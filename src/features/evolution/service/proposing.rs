@@ -1,19 +1,24 @@
 //! What is sure enough becomes a proposal: once for each pattern, and again when it has twice the runs. So does a skill that hurts.
 
-use llmos_patterns::{Origin, Summary, draft};
+use llmos_patterns::{Origin, Summary};
 
 use super::{
     super::{
         model::{Ground, LISTED, ProposalKind, ProposalState},
         store::{self, NewProposal, PatternRow},
     },
+    drafting::Writer,
     retiring::retirements,
     settings_of,
     telling::Audience,
 };
 use crate::{
     error::AppResult,
-    features::{accounts, traces},
+    features::{
+        accounts,
+        jobs::{self, Job},
+        traces,
+    },
     ids::{ArtifactId, ProposalId, UserId},
     server::{clock, context::Ctx},
 };
@@ -29,11 +34,15 @@ pub struct Draft {
     pub text: String,
     /// The skill that is there already.
     pub artifact: Option<ArtifactId>,
+    /// Who wrote the text: a model's name, or the generator.
+    pub author: String,
+    /// Why a model that was asked did not.
+    pub note: Option<String>,
 }
 
-/// Drafts skills of what is sure enough, and has those retired that hurt; how many proposals that are. Those who may decide on them are told once of all,
-/// but for whoever asked for the pass.
-pub async fn propose(ctx: &Ctx, ground: Ground, asked_by: Option<UserId>) -> AppResult<i64> {
+/// Drafts skills of what is sure enough, in a pass, and has those retired that hurt; how many proposals that are. Those who may decide on them are told
+/// once of all, but for whoever asked for the pass.
+pub async fn propose(ctx: &Ctx, job: &Job, ground: Ground, asked_by: Option<UserId>, writer: &mut Writer) -> AppResult<i64> {
     let settings = settings_of(ctx, ground).await?;
     let pool = ctx.db().read();
     let mut sure = store::patterns(pool, ground, settings.shown_runs, ground.level().least_people(), LISTED).await?;
@@ -47,7 +56,8 @@ pub async fn propose(ctx: &Ctx, ground: Ground, asked_by: Option<UserId>) -> App
             is_open || pattern.runs < known.runs * 2
         });
         if !is_settled {
-            drafts.push(skill_of(ctx, ground, pattern).await?);
+            jobs::service::progress(ctx, job, 0, 0).await?;
+            drafts.push(skill_of(ctx, ground, pattern, writer).await?);
         }
     }
     drafts.extend(retirements(ctx, ground).await?);
@@ -58,14 +68,14 @@ pub async fn propose(ctx: &Ctx, ground: Ground, asked_by: Option<UserId>) -> App
 }
 
 /// Drafts one for the caller, unless the pattern has an open one already.
-pub async fn propose_one(ctx: &Ctx, ground: Ground, pattern: &PatternRow) -> AppResult<()> {
-    let draft = skill_of(ctx, ground, pattern).await?;
+pub async fn propose_one(ctx: &Ctx, ground: Ground, pattern: &PatternRow, writer: &mut Writer) -> AppResult<()> {
+    let draft = skill_of(ctx, ground, pattern, writer).await?;
     make(ctx, ground, &[draft], None).await?;
     Ok(())
 }
 
 /// The skill that a pattern makes.
-async fn skill_of(ctx: &Ctx, ground: Ground, pattern: &PatternRow) -> AppResult<Draft> {
+async fn skill_of(ctx: &Ctx, ground: Ground, pattern: &PatternRow, writer: &mut Writer) -> AppResult<Draft> {
     let summary: Summary = serde_json::from_str(&pattern.summary)?;
     let sources = store::traces_of(ctx.db().read(), &ground.id(), pattern.number, SOURCES).await?;
     // Runs that already follow a skill show how to better that one.
@@ -74,8 +84,9 @@ async fn skill_of(ctx: &Ctx, ground: Ground, pattern: &PatternRow) -> AppResult<
     let time = clock::rfc3339(ctx.now());
     let origin =
         Origin { slug: &slug, confidence: pattern.confidence, created_at: time.get(..10).unwrap_or_default(), source_traces: &sources };
-    let text = draft(&summary, &origin);
-    Ok(Draft { pattern: pattern.clone(), kind: ProposalKind::New, slug, text, artifact: None })
+    let drafted = writer.write(ctx, ground, &summary, &origin).await;
+    let (text, author, note) = (drafted.text, drafted.author, drafted.note);
+    Ok(Draft { pattern: pattern.clone(), kind: ProposalKind::New, slug, text, artifact: None, author, note })
 }
 
 /// Writes those of which the pattern has no open one, and tells of them, in one transaction; how many those are.
@@ -84,9 +95,9 @@ async fn make(ctx: &Ctx, ground: Ground, drafts: &[Draft], but: Option<UserId>) 
     let now = ctx.now();
     let mut tx = ctx.db().write_tx().await?;
     let mut made = Vec::with_capacity(drafts.len());
-    for Draft { pattern, kind, slug, text, artifact } in drafts {
-        let new =
-            NewProposal { id: ProposalId::generate(), pattern, kind: *kind, slug, text, artifact: *artifact, author: "generator", now };
+    for Draft { pattern, kind, slug, text, artifact, author, note } in drafts {
+        let (id, note) = (ProposalId::generate(), note.as_deref());
+        let new = NewProposal { id, pattern, kind: *kind, slug, text, artifact: *artifact, author, note, now };
         if store::propose(&mut tx, &new).await? {
             made.push(new);
         }

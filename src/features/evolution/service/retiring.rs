@@ -10,6 +10,7 @@ use super::{
         store::{self, ProposalRow},
     },
     Side,
+    drafting::GENERATOR,
     proposing::Draft,
     sides,
 };
@@ -71,7 +72,8 @@ pub async fn retirements(ctx: &Ctx, ground: Ground) -> AppResult<Vec<Draft>> {
         let (with, without) = sides(ctx, &pattern, slug, since).await?;
         let Some(harm) = harm(with, without) else { continue };
         let text = reasons(slug, since, with, without, harm);
-        drafts.push(Draft { pattern, kind: ProposalKind::Retire, slug: slug.clone(), text, artifact: Some(artifact) });
+        let (author, note) = (GENERATOR.to_owned(), None);
+        drafts.push(Draft { pattern, kind: ProposalKind::Retire, slug: slug.clone(), text, artifact: Some(artifact), author, note });
     }
     Ok(drafts)
 }

@@ -10,6 +10,7 @@ use super::{
         store::{self, Decision, ProposalRow},
     },
     authorise, ground_of,
+    promoting::targets,
     telling::Audience,
 };
 use crate::{
@@ -49,7 +50,7 @@ pub fn summary(row: &ProposalRow) -> AppResult<ProposalSummary> {
     })
 }
 
-async fn find(ctx: &Ctx, id: ProposalId, action: Action) -> AppResult<(ProposalRow, Ground)> {
+pub async fn find(ctx: &Ctx, id: ProposalId, action: Action) -> AppResult<(ProposalRow, Ground)> {
     let row = store::proposal(ctx.db().read(), id).await?.ok_or_else(|| AppError::not_found("proposal"))?;
     let ground = ground_of(ctx, &row.place_id).map_err(|_| AppError::not_found("proposal"))?;
     authorise(ctx, ground, action)
@@ -86,7 +87,10 @@ pub async fn shown(ctx: &Ctx, row: ProposalRow, ground: Ground) -> AppResult<Pro
     if artifact.is_some() && summary.state == ProposalState::Open && summary.kind == ProposalKind::New {
         summary.kind = ProposalKind::Improves;
     }
-    let findings = findings(ctx, &row).await?;
+    // That of one to be retired is figures, no skill.
+    let is_skill = ProposalKind::parse(&row.kind) != ProposalKind::Retire;
+    let findings = if is_skill { findings(ctx, &row.slug, &row.text).await? } else { Vec::new() };
+    let targets = targets(ctx, &row, ground).await?;
     let retired = retired(ctx, &row).await?;
     let decided_by = match &row.decided_by {
         Some(id) => accounts::service::people(ctx, [parse_id(id)?]).await?.into_values().next(),
@@ -97,6 +101,8 @@ pub async fn shown(ctx: &Ctx, row: ProposalRow, ground: Ground) -> AppResult<Pro
         text: row.text,
         saves: row.saves,
         author: row.author,
+        note: row.note,
+        targets,
         artifact,
         retired,
         is_blocked: findings.iter().any(|finding| finding.blocks),
@@ -197,21 +203,18 @@ pub async fn decide(ctx: &Ctx, id: ProposalId, input: Decide) -> AppResult<Propo
     get_proposal(ctx, id).await
 }
 
-/// What the marketplace's rules find in the text.
-async fn findings(ctx: &Ctx, row: &ProposalRow) -> AppResult<Vec<Finding>> {
-    // That one is figures, no skill.
-    if ProposalKind::parse(&row.kind) == ProposalKind::Retire {
-        return Ok(Vec::new());
-    }
-    let file = File { path: "SKILL.md".to_owned(), bytes: row.text.clone().into_bytes() };
-    marketplace::service::findings_in(ctx, &row.slug, vec![file]).await
+/// What the marketplace's rules find in the text of a skill.
+async fn findings(ctx: &Ctx, slug: &str, text: &str) -> AppResult<Vec<Finding>> {
+    let file = File { path: "SKILL.md".to_owned(), bytes: text.as_bytes().to_vec() };
+    marketplace::service::findings_in(ctx, slug, vec![file]).await
 }
 
-async fn refuse_dangerous(ctx: &Ctx, row: &ProposalRow) -> AppResult<()> {
-    let findings = findings(ctx, row).await?;
+/// A text in which the rules find something that blocks is committed nowhere.
+pub async fn refuse_dangerous(ctx: &Ctx, slug: &str, text: &str) -> AppResult<()> {
+    let findings = findings(ctx, slug, text).await?;
     match findings.iter().find(|finding| finding.blocks) {
         Some(finding) => {
-            Err(AppError::conflict(format!("Line {}: {} {} Edit the text, then accept it.", finding.line, finding.why, finding.fix)))
+            Err(AppError::conflict(format!("Line {}: {} {} Edit the text, then try again.", finding.line, finding.why, finding.fix)))
         }
         None => Ok(()),
     }
@@ -223,7 +226,7 @@ fn message(row: &ProposalRow) -> String {
 
 /// Makes a skill of it, committed. The id is the proposal's: what was begun before a crash is found again.
 async fn accept(ctx: &Ctx, row: &ProposalRow, ground: Ground, volume: Option<VolumeId>) -> AppResult<ArtifactId> {
-    refuse_dangerous(ctx, row).await?;
+    refuse_dangerous(ctx, &row.slug, &row.text).await?;
     let volumes = volumes_of(ctx, ground).await?;
     let writable = |volume: &&VolumeAccess| volume.role.allows(Action::Commit);
     let volume = match volume {
@@ -256,7 +259,7 @@ async fn retire(ctx: &Ctx, row: &ProposalRow) -> AppResult<()> {
 
 /// Makes it another text of a skill that is there.
 async fn merge(ctx: &Ctx, row: &ProposalRow, artifact: ArtifactId) -> AppResult<()> {
-    refuse_dangerous(ctx, row).await?;
+    refuse_dangerous(ctx, &row.slug, &row.text).await?;
     let before = artifacts::service::get_artifact(ctx, artifact, None).await?;
     if before.draft.is_some() {
         return Err(AppError::conflict("This skill has a draft that is not committed: commit or discard it, then merge."));

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::{
     super::{
-        model::{Effect, GroundQuery, Pattern, Why},
+        model::{Effect, GroundQuery, Pattern, Promotion, Why},
         state::{draft_proposal, evolution_address},
     },
     percent,
@@ -37,7 +37,9 @@ pub fn EvidencePane(
 
 #[component]
 fn Detail(pattern: Pattern, back: String, changed: Callback<()>) -> impl IntoView {
-    let Pattern { summary, why, steps, ways, pitfalls, goals, flagged, latest, history, effect, proposal_text, can_draft, .. } = pattern;
+    let Pattern {
+        summary, why, steps, ways, pitfalls, goals, flagged, latest, history, promotions, effect, proposal_text, can_draft, ..
+    } = pattern;
     let (id, running, toasts) = (summary.id, Running::new(), use_toasts());
     let draft = move |_| {
         running.run(draft_proposal(id), move |()| {
@@ -113,8 +115,9 @@ fn Detail(pattern: Pattern, back: String, changed: Callback<()>) -> impl IntoVie
                     <h2>"Latest runs"<span class="f12 t3 push">{format!("{} succeeded, {} failed", count(summary.successes), count(failed))}</span></h2>
                     <ul class="rows">{latest.into_iter().map(run).collect_view()}</ul>
                 </section>
-                {(!history.is_empty())
+                {(!history.is_empty() || !promotions.is_empty())
                     .then(|| {
+                        let promoted = promotions.into_iter().map(promotion).collect_view();
                         let lines = history
                             .into_iter()
                             .map(|event| {
@@ -125,7 +128,7 @@ fn Detail(pattern: Pattern, back: String, changed: Callback<()>) -> impl IntoVie
                                 view! { <li>{words}" "<Time at=event.at/></li> }
                             })
                             .collect_view();
-                        view! { <section class="evi"><h2>"History"</h2><ul class="hint">{lines}</ul></section> }
+                        view! { <section class="evi"><h2>"History"</h2><ul class="hint">{promoted}{lines}</ul></section> }
                     })}
             </div>
             {proposal_text.map(|proposal| view! { <ProposalPart proposal=proposal changed=changed/> })}
@@ -146,6 +149,17 @@ fn WhyPart(why: Why, people: i64, last_at: i64) -> impl IntoView {
             {part("Recent".to_owned(), why.recent)}
         </ul>
         <p class="hint">"Their product: at least this share of the next runs succeeds. The latest run ended "<Time at=last_at/>"."</p>
+    }
+}
+
+fn promotion(promotion: Promotion) -> impl IntoView {
+    let who = promotion.promoted_by.map(|person| format!(" by {}", person.name)).unwrap_or_default();
+    view! {
+        <li>
+            <a class="link" href=format!("/artifacts/{}", promotion.artifact_id)>{format!("Promoted to {}", promotion.volume_name)}</a>
+            {format!("{who}: {} ", promotion.reason)}
+            <Time at=promotion.at/>
+        </li>
     }
 }
 

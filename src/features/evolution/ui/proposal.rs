@@ -3,15 +3,18 @@
 use leptos::prelude::*;
 
 use super::super::{
-    model::{Decide, EditProposal, Proposal, ProposalKind, ProposalState},
-    state::{decide, edit_proposal},
+    model::{Decide, EditProposal, Promote, PromotionTarget, Proposal, ProposalKind, ProposalState},
+    state::{decide, edit_proposal, promote},
 };
 use crate::{
+    browser::page,
     features::{
         accounts::state::Running,
         artifacts::{model::diff::diff, state::undelete_artifact, ui::unified_table},
+        volumes::model::VolumeKind,
     },
-    ui::{FieldError, Icon, Time, plural, toast, use_toasts},
+    ids::ProposalId,
+    ui::{Dialog, FieldError, Icon, Time, plural, toast, use_toasts},
 };
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -22,12 +25,14 @@ enum Part {
     Scan,
 }
 
+const PROMOTE: &str = "evolution-promote";
 /// Days that "Later" puts it off.
 const LATER: i64 = 14;
 
 #[component]
 pub fn ProposalPart(proposal: Proposal, changed: Callback<()>) -> impl IntoView {
-    let Proposal { summary, text, html, saves, author, artifact, retired, findings, is_blocked, decided_by, reason } = proposal;
+    let Proposal { summary, text, html, saves, author, note, artifact, retired, findings, is_blocked, targets, decided_by, reason } =
+        proposal;
     let id = summary.id;
     let is_open = matches!(summary.state, ProposalState::Open | ProposalState::Snoozed);
     let (running, toasts) = (Running::new(), use_toasts());
@@ -69,7 +74,7 @@ pub fn ProposalPart(proposal: Proposal, changed: Callback<()>) -> impl IntoView 
     } else if author == "generator" {
         "Written from the runs alone: every step is one of theirs".to_owned()
     } else {
-        format!("Written by {author}")
+        format!("Written by the model {author}: every step names those of the runs that it is about")
     };
     let decided = decided_by.map(|person| format!("{} by {}.", state.1, person.name));
     view! {
@@ -89,6 +94,7 @@ pub fn ProposalPart(proposal: Proposal, changed: Callback<()>) -> impl IntoView 
                 </span>
                 <span class="hint">{author}", "<Time at=summary.created_at/></span>
             </div>
+            {note.map(|note| view! { <p class="hint row gap-4"><Icon name="alert"/>{note}</p> })}
             <div hidden=move || part.get() != Part::Read><article class="prose" inner_html=html></article></div>
             <div hidden=move || part.get() != Part::Edit>
                 <label class="field">
@@ -166,10 +172,63 @@ pub fn ProposalPart(proposal: Proposal, changed: Callback<()>) -> impl IntoView 
                 }
                     .into_any()
             } else {
+                let may_promote = !targets.is_empty();
                 target
-                    .map(|id| view! { <footer class="row"><a class="btn" href=format!("/artifacts/{id}")>"Open the skill"</a></footer> })
+                    .map(|artifact| view! {
+                        <footer class="row wrap gap-8">
+                            <a class="btn" href=format!("/artifacts/{artifact}")>"Open the skill"</a>
+                            {may_promote.then(|| view! { <button type="button" class="btn" on:click=|_| page::open_dialog(PROMOTE)><Icon name="upload"/>"Promote"</button> })}
+                        </footer>
+                        {may_promote.then(|| view! { <PromoteDialog proposal=id targets=targets changed=changed/> })}
+                    })
                     .into_any()
             }}
         </section>
+    }
+}
+
+/// Asks where an accepted skill should go, and why.
+#[component]
+fn PromoteDialog(proposal: ProposalId, targets: Vec<PromotionTarget>, changed: Callback<()>) -> impl IntoView {
+    let (running, toasts) = (Running::new(), use_toasts());
+    let (chosen, reason) = (RwSignal::new(targets.first().map(|target| target.volume_id)), RwSignal::new(String::new()));
+    let is_for_all = targets.iter().any(|target| target.kind == VolumeKind::System);
+    let who = if is_for_all { "Everybody on this server" } else { "Everybody in the team" };
+    let send = move |_| {
+        let Some(volume_id) = chosen.get_untracked() else { return };
+        running.run(promote(proposal, Promote { volume_id, reason: reason.get_untracked() }), move |()| {
+            page::close_dialog(PROMOTE);
+            toast(toasts, "Promoted: the copy is committed");
+            changed.run(());
+        });
+    };
+    let first = chosen.get_untracked();
+    let option = |target: PromotionTarget| {
+        view! { <option value=target.volume_id.to_string() selected=first == Some(target.volume_id)>{target.name}</option> }
+    };
+    let options = targets.into_iter().map(option).collect_view();
+    view! {
+        <Dialog id=PROMOTE title="Promote the skill".to_owned()>
+            <div class="body">
+                <p>{format!("{who} gets a copy of its text as it is committed now. The runs do not go along, but goals that the text quotes do: read it first.")}</p>
+                <div class="field">
+                    <label for="promote-volume">"To the volume"</label>
+                    <span class="select">
+                        <select class="input" id="promote-volume" on:change=move |event| chosen.set(event_target_value(&event).parse().ok())>{options}</select>
+                        <Icon name="chev-ud"/>
+                    </span>
+                </div>
+                <div class="field">
+                    <label for="promote-reason">"Why"</label>
+                    <textarea class="input" id="promote-reason" rows="3" prop:value=move || reason.get() on:input=move |event| reason.set(event_target_value(&event))></textarea>
+                    <span class="hint">"It stands in the history of the pattern and in the message of the commit."</span>
+                </div>
+                <FieldError error=running.error/>
+            </div>
+            <footer>
+                <button type="button" class="btn" on:click=|_| page::close_dialog(PROMOTE)>"Cancel"</button>
+                <button type="button" class="btn primary" class:busy=move || running.busy.get() on:click=send>"Promote"</button>
+            </footer>
+        </Dialog>
     }
 }

@@ -1,4 +1,4 @@
-//! The built-in volume: embedded in the binary, brought in line when the server starts.
+//! The built-in volume: embedded in the binary, brought in line when the server starts. What people promoted to it stays beside that.
 
 use std::collections::HashMap;
 
@@ -16,7 +16,7 @@ use crate::{
         accounts,
         analytics::service::Event,
         artifacts::{
-            model::FileEntry,
+            model::{FileEntry, Kind, slug::dedupe},
             service::{self as artifacts, Known, Staged},
         },
     },
@@ -49,7 +49,9 @@ pub async fn install_system_volume(ctx: &Ctx) -> AppResult<()> {
             HashMap::new()
         }
     };
-    let changes = changes(ctx, known).await?;
+    let mut changes = changes(ctx, known).await?;
+    let promoted = artifacts::made_by_others(ctx, volume, user).await?;
+    changes.retain(|change| change.content.is_some() || !promoted.contains(&change.artifact));
     if changes.is_empty() {
         return Ok(());
     }
@@ -62,6 +64,33 @@ pub async fn install_system_volume(ctx: &Ctx) -> AppResult<()> {
     artifacts::publish_import(ctx, commit, event).await?;
     tracing::info!(artifacts = count, "the built-in volume was brought up to date");
     Ok(())
+}
+
+/// Puts a skill into the built-in volume, committed in the caller's name. The caller has made sure that they may.
+///
+/// # Errors
+/// Somebody else committed there at the same time.
+pub async fn add_to_system(ctx: &Ctx, id: ArtifactId, slug: &str, text: String, message: &str) -> AppResult<()> {
+    let (volume, author): (VolumeId, UserId) = (parse_id(SYSTEM_VOLUME)?, ctx.actor()?.id());
+    let known = artifacts::volume_places(ctx, volume).await?;
+    let is_taken = |slug: &str| {
+        known.contains_key(&Kind::Skill.main_path(slug)) || known.values().any(|known| known.kind == Kind::Skill && known.slug == slug)
+    };
+    let slug = dedupe(slug, is_taken);
+    let staged = Staged {
+        artifact: id,
+        known: None,
+        kind: Kind::Skill,
+        path: Kind::Skill.main_path(&slug),
+        slug,
+        content: Some(text.into_bytes()),
+        executable: false,
+        files: Vec::new(),
+    };
+    let commit = CommitId::generate();
+    let changes = artifacts::stage_import(ctx, commit, volume, author, vec![staged]).await?;
+    let appended = Appended { id: commit, volume, author, message, source: "promote", changes, now: ctx.now() };
+    artifacts::publish_import(ctx, appended, Event::new("volume.promoted").volume(volume).subject(id)).await
 }
 
 /// What differs between the binary and the database.

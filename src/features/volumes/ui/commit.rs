@@ -85,6 +85,7 @@ fn origin(source: &str) -> &'static str {
         "fork" => ", from a fork",
         "import" => ", from an import",
         "move" => ", from a move",
+        "promote" => ", from a promotion",
         "restore" => ", from a restoration",
         "system" => ", from a version of LLMos-Lite",
         _ => "",
