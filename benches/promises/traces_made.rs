@@ -116,6 +116,41 @@ const OBJECTS: [[&str; 3]; 25] = [
     ["the board minutes", "the minutes of the board", "the record of the board meeting"],
 ];
 
+/// Where that is: two kinds of tasks have one of the three in common at most, or hardly ever two.
+const PLACES: [&str; 31] = [
+    "of the container harbour",
+    "for the dental clinic",
+    "in the wind farm off the coast",
+    "of the school kitchens",
+    "for the opera house",
+    "of the bus drivers",
+    "at the chocolate factory",
+    "for the mountain rescue",
+    "of the tenants in the old brewery",
+    "for the veterinary hospital",
+    "in the satellite ground station",
+    "of the organic farms",
+    "for the city library",
+    "at the tyre dealer",
+    "of the astronomy museum",
+    "for refugees who learn the language",
+    "in the cement works",
+    "of the online pharmacy",
+    "for the football academy",
+    "at the coffee roastery",
+    "of the hearing aid shops",
+    "for the river police",
+    "in the cancer registry",
+    "of the toy makers",
+    "for the ski lifts",
+    "at the book fair",
+    "of the blood bank",
+    "for the solar roof fitters",
+    "in the data centre under the station",
+    "of the wine growers",
+    "for the hotel chain in Portugal",
+];
+
 /// Kinds of tasks.
 pub const KINDS: usize = ACTIONS.len() * OBJECTS.len();
 
@@ -162,7 +197,7 @@ const NAMES: [&str; 40] = [
     "Juniper",
 ];
 
-/// What one-offs are about; three of these are hardly ever together twice.
+/// What one-offs are about: six of these are hardly ever together twice.
 const ODDITIES: [&str; 64] = [
     "aquarium",
     "bagpipe",
@@ -228,15 +263,6 @@ const ODDITIES: [&str; 64] = [
     "volcano",
     "waterfall",
     "windmill",
-];
-
-const ODD_QUESTIONS: [&str; 6] = [
-    "why does the {} of the {} remind people of a {}",
-    "plan a day with a {}, a {} and a {}",
-    "what would a {} cost that fits beside our {} and the {}",
-    "story for children: a {} meets a {} under a {}",
-    "is it allowed to keep a {} next to a {} in a {}",
-    "find a photo of a {} in front of a {}, no {} in it",
 ];
 
 /// Tools by what they do, each under the names that different set-ups give it.
@@ -366,11 +392,11 @@ pub fn kind(number: usize) -> Option<usize> {
 
 fn goal(random: &mut Rng, kind: Option<usize>) -> String {
     let Some(kind) = kind else {
-        let question = pick(random, &ODD_QUESTIONS);
-        return (0..3).fold((*question).to_owned(), |goal, _| goal.replacen("{}", pick(random, &ODDITIES), 1));
+        return (0..6).map(|_| *pick(random, &ODDITIES)).collect::<Vec<_>>().join(" ");
     };
-    let object = pick(random, &OBJECTS[kind / ACTIONS.len()]);
-    let goal = pick(random, &ACTIONS[kind % ACTIONS.len()]).replace("{}", object);
+    let place = PLACES[(kind * 7 + kind / ACTIONS.len()) % PLACES.len()];
+    let object = format!("{} {place}", pick(random, &OBJECTS[kind / ACTIONS.len()]));
+    let goal = pick(random, &ACTIONS[kind % ACTIONS.len()]).replace("{}", &object);
     match random.usize(0..8) {
         0 => format!("{goal}, number {}", random.usize(1..20_000)),
         1 => format!("{goal} by {} October", random.usize(1..32)),
