@@ -1,5 +1,7 @@
-//! Runs of agents, made up from their numbers so that they are the same each time: 600 kinds of tasks, each worded in many ways and done with much the same
-//! steps, and one in ten that is like no other.
+//! Runs of agents, made up from their numbers so that they are the same each time: kinds of tasks, each worded in many ways and done with much the same
+//! steps, and one run in ten that is like no other. Some kinds are the ones that the adapter of goals was learnt on, written by hand; 600 are put together.
+
+use std::sync::LazyLock;
 
 use fastrand::Rng;
 use llmos_traces::{Outcome, Step, StepKind, Trace};
@@ -116,8 +118,67 @@ const OBJECTS: [[&str; 3]; 25] = [
     ["the board minutes", "the minutes of the board", "the record of the board meeting"],
 ];
 
-/// Kinds of tasks.
-pub const KINDS: usize = ACTIONS.len() * OBJECTS.len();
+/// Where that is: two kinds of tasks have one of the three in common at most, or hardly ever two.
+const PLACES: [&str; 31] = [
+    "of the container harbour",
+    "for the dental clinic",
+    "in the wind farm off the coast",
+    "of the school kitchens",
+    "for the opera house",
+    "of the bus drivers",
+    "at the chocolate factory",
+    "for the mountain rescue",
+    "of the tenants in the old brewery",
+    "for the veterinary hospital",
+    "in the satellite ground station",
+    "of the organic farms",
+    "for the city library",
+    "at the tyre dealer",
+    "of the astronomy museum",
+    "for refugees who learn the language",
+    "in the cement works",
+    "of the online pharmacy",
+    "for the football academy",
+    "at the coffee roastery",
+    "of the hearing aid shops",
+    "for the river police",
+    "in the cancer registry",
+    "of the toy makers",
+    "for the ski lifts",
+    "at the book fair",
+    "of the blood bank",
+    "for the solar roof fitters",
+    "in the data centre under the station",
+    "of the wine growers",
+    "for the hotel chain in Portugal",
+];
+
+const COMBINED: usize = ACTIONS.len() * OBJECTS.len();
+
+const WRITTEN: [&str; 8] = [
+    include_str!("../../crates/patterns/train/finance.txt"),
+    include_str!("../../crates/patterns/train/legal_hr.txt"),
+    include_str!("../../crates/patterns/train/life_health.txt"),
+    include_str!("../../crates/patterns/train/office.txt"),
+    include_str!("../../crates/patterns/train/research_education.txt"),
+    include_str!("../../crates/patterns/train/sales_marketing.txt"),
+    include_str!("../../crates/patterns/train/software.txt"),
+    include_str!("../../crates/patterns/train/support_ops.txt"),
+];
+
+/// The goals of each task that was written by hand, without the marks before names.
+static TASKS: LazyLock<Vec<Vec<String>>> = LazyLock::new(|| {
+    let tasks = WRITTEN.iter().flat_map(|text| text.split("== ").skip(1));
+    let goals = |task: &str| {
+        task.lines().skip(1).filter(|goal| !goal.trim().is_empty()).map(|goal| goal.replace(['#', '@', '%', '~'], "")).collect()
+    };
+    tasks.map(goals).filter(|goals: &Vec<String>| !goals.is_empty()).collect()
+});
+
+/// How many kinds of tasks there are.
+pub fn kinds() -> usize {
+    TASKS.len() + COMBINED
+}
 
 const NAMES: [&str; 40] = [
     "Okonkwo",
@@ -160,83 +221,6 @@ const NAMES: [&str; 40] = [
     "Harbor",
     "Indigo",
     "Juniper",
-];
-
-/// What one-offs are about; three of these are hardly ever together twice.
-const ODDITIES: [&str; 64] = [
-    "aquarium",
-    "bagpipe",
-    "bakery",
-    "barometer",
-    "beehive",
-    "bicycle",
-    "bonfire",
-    "bridge",
-    "camera",
-    "carousel",
-    "cathedral",
-    "chess",
-    "chimney",
-    "cinema",
-    "circus",
-    "compost",
-    "cricket",
-    "curtain",
-    "drawbridge",
-    "drum",
-    "eclipse",
-    "escalator",
-    "falcon",
-    "ferry",
-    "fountain",
-    "fossil",
-    "glacier",
-    "greenhouse",
-    "guitar",
-    "hammock",
-    "harp",
-    "hedgehog",
-    "helmet",
-    "igloo",
-    "island",
-    "jigsaw",
-    "kayak",
-    "kite",
-    "ladder",
-    "lantern",
-    "lighthouse",
-    "locomotive",
-    "marathon",
-    "meteor",
-    "mirror",
-    "mosaic",
-    "observatory",
-    "orchard",
-    "parachute",
-    "pendulum",
-    "pier",
-    "pottery",
-    "puppet",
-    "quarry",
-    "rainbow",
-    "saddle",
-    "sailboat",
-    "sculpture",
-    "telescope",
-    "trumpet",
-    "tunnel",
-    "volcano",
-    "waterfall",
-    "windmill",
-];
-
-const ODD_QUESTIONS: [&str; 6] = [
-    "why does the {} of the {} remind people of a {}",
-    "plan a day with a {}, a {} and a {}",
-    "what would a {} cost that fits beside our {} and the {}",
-    "story for children: a {} meets a {} under a {}",
-    "is it allowed to keep a {} next to a {} in a {}",
-    "find a photo of a {} in front of a {}, no {} in it",
 ];
 
 /// Tools by what they do, each under the names that different set-ups give it.
@@ -332,7 +316,7 @@ pub fn person(number: usize) -> String {
 
 /// The slug of the skill that belongs to a kind of task.
 pub fn skill(kind: usize) -> String {
-    format!("skill-{}", kind % KINDS)
+    format!("skill-{}", kind % kinds())
 }
 
 pub fn tool(number: usize) -> &'static str {
@@ -361,16 +345,23 @@ fn pick<'a, T>(random: &mut Rng, of: &'a [T]) -> &'a T {
 pub fn kind(number: usize) -> Option<usize> {
     let mut random = seed(number, 1);
     // Some tasks come up far more often than others.
-    (number % ODD != ODD - 1).then(|| ((random.f64().powi(2) * KINDS as f64) as usize).min(KINDS - 1))
+    (number % ODD != ODD - 1).then(|| ((random.f64().powi(2) * kinds() as f64) as usize).min(kinds() - 1))
 }
 
 fn goal(random: &mut Rng, kind: Option<usize>) -> String {
     let Some(kind) = kind else {
-        let question = pick(random, &ODD_QUESTIONS);
-        return (0..3).fold((*question).to_owned(), |goal, _| goal.replacen("{}", pick(random, &ODDITIES), 1));
+        // The beginning of one and the end of another.
+        let mut words = || {
+            let goals = pick(random, &TASKS);
+            pick(random, goals).split(' ').collect::<Vec<_>>()
+        };
+        let (first, second) = (words(), words());
+        return [&first[..first.len() / 2], &second[second.len() / 2..]].concat().join(" ");
     };
-    let object = pick(random, &OBJECTS[kind / ACTIONS.len()]);
-    let goal = pick(random, &ACTIONS[kind % ACTIONS.len()]).replace("{}", object);
+    let goal = match TASKS.get(kind) {
+        Some(goals) => pick(random, goals).clone(),
+        None => combined(random, kind - TASKS.len()),
+    };
     match random.usize(0..8) {
         0 => format!("{goal}, number {}", random.usize(1..20_000)),
         1 => format!("{goal} by {} October", random.usize(1..32)),
@@ -380,6 +371,12 @@ fn goal(random: &mut Rng, kind: Option<usize>) -> String {
         5 => format!("please {goal}"),
         _ => goal,
     }
+}
+
+fn combined(random: &mut Rng, kind: usize) -> String {
+    let place = PLACES[(kind * 7 + kind / ACTIONS.len()) % PLACES.len()];
+    let object = format!("{} {place}", pick(random, &OBJECTS[kind / ACTIONS.len()]));
+    pick(random, &ACTIONS[kind % ACTIONS.len()]).replace("{}", &object)
 }
 
 /// A word without a meaning: the rarer words of what steps are given.
@@ -397,7 +394,7 @@ fn name(mut number: usize) -> String {
 
 /// Six to twelve steps: those that are typical of the kind, some left out, some with other tools; each is given words that are typical, and one of this run.
 fn steps(random: &mut Rng, number: usize, kind: Option<usize>, goal: &str, is_success: bool) -> Vec<Step> {
-    let mut typical = seed(kind.unwrap_or(KINDS + number), 2);
+    let mut typical = seed(kind.unwrap_or(kinds() + number), 2);
     let tools: Vec<usize> = (0..5).map(|_| typical.usize(0..TOOLS.len())).collect();
     // One set-up names its tools in one way.
     let set_up = number % PEOPLE % 3;
