@@ -21,6 +21,8 @@ const DESCRIPTION_CHARACTERS: usize = 300;
 const LINE_CHARACTERS: usize = 400;
 const MOST_USES: usize = 5;
 const MOST_STEPS: usize = 20;
+/// Steps of the runs that one step can stand for: one sentence about all of them tells nothing.
+const MOST_SUPPORTS: usize = 3;
 const MOST_PITFALLS: usize = 6;
 /// Other names of a step that the draft shows, and that can therefore be named.
 const OTHER_NAMES: usize = 3;
@@ -71,7 +73,7 @@ Answer with one JSON object and nothing else: {\"name\": string, \"description\"
 - name: a title of a few words. description: one or two sentences on what the skill does and when it helps.\n\
 - whenToUse: at most 5 sentences.\n\
 - steps: in the order of the runs, each one or two sentences that say what to do and what to look at. supports has the names of the steps it is about, \
-exactly as they are under steps. A step that supports none of them is thrown away.\n\
+exactly as they are under steps, at most 3. A step that supports none of them is thrown away.\n\
 - pitfalls: at most 6 sentences; each names a step in backticks.\n\
 Write plain words. No commands, code, options, paths, addresses or links; names of steps stand in backticks.";
 
@@ -274,14 +276,14 @@ impl<'a> Known<'a> {
         Self { names, words, stems }
     }
 
-    /// Where these steps stand; none if one of them is not common in the runs.
+    /// Where these steps stand; none if one of them is not common in the runs, or if there are too many.
     fn places(&self, supports: &[String]) -> Option<Vec<usize>> {
         let place = |name: &String| {
             let name = name.trim().trim_matches('`');
             self.names.iter().find(|(known, _)| *known == name).map(|(_, at)| *at)
         };
         let places: BTreeSet<usize> = supports.iter().map(place).collect::<Option<_>>()?;
-        (!places.is_empty()).then(|| places.into_iter().collect())
+        (1..=MOST_SUPPORTS).contains(&places.len()).then(|| places.into_iter().collect())
     }
 
     fn is_name(&self, token: &str) -> bool {
@@ -411,6 +413,7 @@ mod tests {
         for (text, supports) in [
             ("Ask a colleague.", &[][..]),
             ("Ask the oracle.", &["oracle"]),
+            ("Do it all.", &["read_reports", "project_cash", "discount", "write_page"]),
             // It is in three of eight runs.
             ("Write to the customer.", &["send_mail"]),
             ("Read the reports, write to the customer.", &["read_reports", "send_mail"]),
