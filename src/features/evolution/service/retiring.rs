@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn harm_has_to_be_sure() {
-        assert!(harm((12, 0), (20, 20)).is_some_and(|(middle, low, high)| middle == -1.0 && low < high && high < 0.0));
+        assert!(harm((12, 0), (20, 20)).is_some_and(|(middle, low, high)| middle < -0.99 && low < high && high < 0.0));
         assert!(harm((9, 0), (20, 20)).is_none() && harm((12, 0), (9, 9)).is_none(), "too few runs");
         assert!(harm((12, 10), (20, 18)).is_none() && harm((12, 12), (20, 2)).is_none(), "not worse, or not surely");
     }
