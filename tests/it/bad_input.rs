@@ -112,6 +112,10 @@ app_test!(every_route_refuses_what_it_cannot_read, |app| {
             for body in ["{", "[]", "7", "\"\\ud800\"", r#"{"id": {}}"#] {
                 let request = maya.request(method.clone(), &address).header("content-type", "application/json").body(body);
                 let answer = maya.answer(request).await;
+                // Where many are brought in, the answer counts those that were not taken.
+                if answer.status == 200 && answer.json()["accepted"] == 0 {
+                    continue;
+                }
                 // A field that a route does not know is passed over, so one that needs none may have nothing to refuse.
                 if body.starts_with("{\"id\"") && !needs_fields && answer.status == 200 {
                     continue;

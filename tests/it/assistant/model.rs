@@ -164,7 +164,7 @@ async fn answer(State(model): State<Model>, headers: HeaderMap, axum::Json(body)
         return events(vec![call("add", "{\"a\": 1,"), end("tool_calls")], quick);
     }
     if asked("wrong call") {
-        return events(vec![call("add", "{\"a\": \"one\"}"), end("tool_calls")], quick);
+        return events(vec![call("add", "{\"a\": \"one\", \"b\": 2}"), end("tool_calls")], quick);
     }
     if asked("unknown call") {
         return events(vec![call("launch", "{}"), end("tool_calls")], quick);

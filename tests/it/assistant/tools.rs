@@ -60,7 +60,7 @@ app_test_beside!(Model, a_tool_runs_only_after_somebody_allows_it_and_where_they
     assert_eq!((&call["slug"], &call["state"], &call["hosts"]), (&json!("add"), &json!("asked"), &json!(["api.example.com"])), "{call}");
     assert_eq!(serde_json::from_str::<Value>(&text(&call["inputs"])).expect("JSON"), json!({ "a": 1, "b": 2 }));
     let offered = &model.requests()[0].body["tools"][0]["function"];
-    assert_eq!((&offered["name"], &offered["parameters"]["required"]), (&json!("add"), &json!(["a"])), "{offered}");
+    assert_eq!((&offered["name"], &offered["parameters"]["required"]), (&json!("add"), &json!(["a", "b"])), "{offered}");
     // Nobody tells a result of what nobody allowed, and viewers allow nothing.
     let result = place.path(&run, &call, "result");
     assert_eq!(place.maya.post(&result, json!({ "outputs": "{}" })).await.0, 409);

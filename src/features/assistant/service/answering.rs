@@ -139,7 +139,7 @@ impl Work<'_> {
         };
         let thread = material::thread(self.ctx, self.access, place.number).await?;
         let asked = thread.last().map_or("", |said| said.text.as_str()).to_owned();
-        let about = format!("{}\n{}", asked, self.access.row.title);
+        let about = format!("{}\n{}", sessions::service::plain(&asked), self.access.row.title);
         let skills = material::skills(self.ctx, self.access, &about).await?;
         let offered = material::tools(self.ctx, self.access, &about).await?;
         let config = &self.ctx.state.config;

@@ -119,7 +119,7 @@ fn CallView(watch: Watch, run: RunId, call: Call, may_write: Signal<bool>) -> im
             view! {
                 <div class="ask" role="group" aria-label="A tool wants to run">
                     <div class="q"><Icon name="terminal"/><span>"The assistant wants to run "<code>{slug.clone()}</code>". "{reach}</span></div>
-                    <details><summary class="f12">"What it is given"</summary><pre class="f12"><code>{inputs}</code></pre></details>
+                    <details><summary class="f12"><span class="link">"What it is given"</span></summary><pre class="f12"><code>{inputs}</code></pre></details>
                     {move || {
                         if granted {
                             return view! { <span class="t3 f12">"You allowed it in this session: it starts here."</span> }.into_any();

@@ -74,7 +74,8 @@ pub fn rows_of<'a>(entries: impl Iterator<Item = &'a Arc<Entry>>, read: i64, unr
             }
         }
         let goes_on = |above: &Row| {
-            let messages = [&above.entry, entry].iter().all(|entry| matches!(entry.what, EntryKind::Message { .. }));
+            // An answer has what it was made with under it: the next one begins anew.
+            let messages = [&above.entry, entry].iter().all(|entry| matches!(entry.what, EntryKind::Message { answered: None, .. }));
             let same = by(&above.entry) == by(entry);
             messages && same && entry.created_at - above.entry.created_at < TOGETHER_MS
         };
