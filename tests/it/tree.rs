@@ -80,7 +80,16 @@ const WRITERS: [(&str, &[&str]); 18] = [
     ("traces", &["traces", "trace_steps", "trace_labels", "trace_postings", "trace_runs"]),
     (
         "evolution",
-        &["evolution_places", "evolution_waiting", "evolution_runs", "patterns", "pattern_traces", "pattern_events", "proposals"],
+        &[
+            "evolution_places",
+            "evolution_waiting",
+            "evolution_runs",
+            "patterns",
+            "pattern_traces",
+            "pattern_events",
+            "proposals",
+            "promotions",
+        ],
     ),
     ("comments", &["comment_threads", "comments"]),
     (
