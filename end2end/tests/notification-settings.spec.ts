@@ -88,10 +88,10 @@ test("what is read anywhere is no longer shown on any page's device", async ({ p
   const session = await beginSession(request, team, "Night watch");
   // A browser without a screen shows nothing: here is what another would say it shows.
   await page.addInitScript((shown) => {
-    const closed: string[] = [];
-    Object.assign(globalThis, { closed });
+    const dismissed: string[] = [];
+    Object.assign(globalThis, { dismissed });
     ServiceWorkerRegistration.prototype.getNotifications = () =>
-      Promise.resolve(shown.map((tag) => ({ tag, close: () => closed.push(tag) }) as unknown as Notification));
+      Promise.resolve(shown.map((tag) => ({ tag, close: () => dismissed.push(tag) }) as unknown as Notification));
   }, [`session-${session.id}`, "session-of-something-else"]);
   await page.goto("/");
   await ready(page);
@@ -104,7 +104,7 @@ test("what is read anywhere is no longer shown on any page's device", async ({ p
   // Read on another device.
   await api(request, "PUT", `/sessions/${session.id}/read`, { number: 1 });
   await expect(page.locator(".rail .bell")).toHaveAccessibleName("Notifications");
-  await expect.poll(() => page.evaluate(() => (globalThis as unknown as { closed: string[] }).closed)).toEqual([`session-${session.id}`]);
+  await expect.poll(() => page.evaluate(() => (globalThis as unknown as { dismissed: string[] }).dismissed)).toEqual([`session-${session.id}`]);
   await second.context.close();
 });
 

@@ -101,7 +101,7 @@ app_test_beside!(Model, an_answer_is_told_while_it_is_given_and_then_stands_in_t
         (&"sk-of-the-server".to_owned(), &json!("stand-in"), &json!(true))
     );
     let messages = request.body["messages"].to_string();
-    assert!(messages.contains("Count the connections by state") && messages.contains("maya: "), "{messages}");
+    assert!(messages.contains("Count the connections by state") && messages.contains("Maya Chen: "), "{messages}");
     assert!(!messages.contains("oncall@"), "addresses do not leave: {messages}");
     // The trace of it.
     let (status, trace) = maya.get(&format!("/traces/{}", text(&made["traceId"]))).await;
