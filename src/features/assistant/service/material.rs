@@ -35,7 +35,7 @@ const THREAD: i64 = 100;
 /// Hits that skills and tools are chosen from.
 const CANDIDATES: u32 = 20;
 /// A hit is left out when it fits so much worse than the best one.
-const WORST: f32 = 0.5;
+const WORST: f32 = 0.6;
 const TOOLS: usize = 8;
 
 /// A skill with its text.
