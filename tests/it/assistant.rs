@@ -108,8 +108,8 @@ app_test_beside!(Model, an_answer_is_told_while_it_is_given_and_then_stands_in_t
     assert_eq!(status, 200, "{trace}");
     assert_eq!(trace["goal"], "which connection pool runbook do I follow? slowly");
     assert_eq!(
-        (&trace["source"], &trace["skills"], &trace["tokensIn"]),
-        (&json!("assistant"), &json!(["connection-pool-runbook"]), &json!(100))
+        (&trace["source"], &trace["skills"][0], &trace["tokensIn"]),
+        (&json!("assistant"), &json!("connection-pool-runbook"), &json!(100))
     );
     assert_eq!((&trace["session"]["id"], &trace["teamId"], &trace["outcome"]), (&json!(session), &json!(team), &json!("unknown")));
     // Nobody is told of it as of a message that mentions them, and it counts as unread for others.
