@@ -196,6 +196,7 @@ test.describe("with something published by somebody else", () => {
     const [volume] = await api<{ id: string; role: string }[]>(request, "GET", "/volumes");
     await install(request, volume.id, lamps);
     await page.goto(`/marketplace?tags=${tag}`);
+    if (javaScriptEnabled) await ready(page);
     await page.getByRole("searchbox").fill("lamp care");
     await page.getByRole("searchbox").press("Enter");
     await expect(page).toHaveURL(/(?=.*q=lamp)(?=.*tags=)/);
