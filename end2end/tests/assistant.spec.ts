@@ -80,8 +80,7 @@ async function someone(browser: Browser, server: Server, problems: string[], acc
   return page;
 }
 
-test("the assistant answers in front of everybody, with a skill and a tool that somebody allows", async ({ browser, problems }, { project }) => {
-  test.skip(project.name === "no script");
+test("the assistant answers in front of everybody, with a skill and a tool that somebody allows", async ({ browser, problems }) => {
   test.setTimeout(180_000);
   const model = await Model.start();
   const server = await Server.start({ OPENAI_BASE_URL: model.url, OPENAI_API_KEY: "sk-of-the-test", LLM_MODEL: "stand-in" });

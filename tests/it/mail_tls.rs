@@ -30,7 +30,7 @@ use tokio_rustls::{
 
 use crate::{
     app::{TestApp, skipped, text},
-    notification_mail::{MailServer, deliveries, people},
+    notification_mail::{MailServer, deliveries, first_error, people},
     process::{Process, browser, first_account},
     sessions::say,
 };
@@ -159,15 +159,7 @@ app_test_beside!(Unknown, mail_waits_while_the_certificate_is_not_trusted, |app,
         return;
     }
     say(&maya, &session, "@tom look").await;
-    let mut error = None;
-    for _ in 0..200 {
-        error = deliveries(app).await.first().and_then(|(_, _, error)| error.clone());
-        if error.is_some() {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    let error = error.expect("it was tried");
+    let error = first_error(app).await.expect("it was tried");
     assert!(error.starts_with("The mail server cannot be used") && error.contains("certificate"), "{error}");
     server.0.until(0).await;
     assert_eq!(crate::notifications::unread(&tom).await, 1);

@@ -220,6 +220,17 @@ fn quiet_now() -> Value {
     json!({ "quiet": { "from": (minutes + 1_380) % 1_440, "to": (minutes + 180) % 1_440 }, "timeZone": "UTC" })
 }
 
+/// Why the first delivery was not made, as soon as it was tried; none when that never comes.
+pub async fn first_error(app: &TestApp) -> Option<String> {
+    for _ in 0..200 {
+        if let Some(error) = deliveries(app).await.first().and_then(|(_, _, error)| error.clone()) {
+            return Some(error);
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    None
+}
+
 /// State, when it is due, and the error of everything that is to go out.
 pub async fn deliveries(app: &TestApp) -> Vec<(String, i64, Option<String>)> {
     sqlx::query_as("SELECT state, due_at, error FROM notification_deliveries ORDER BY notification_id")
@@ -324,14 +335,7 @@ mail_test!(while_the_mail_server_is_down_nothing_is_lost_and_the_bell_goes_on, |
     server.answer_with(DOWN);
     say(&maya, &session, "@tom look").await;
     assert_eq!(unread(&tom).await, 1);
-    let mut error = None;
-    for _ in 0..200 {
-        error = deliveries(app).await.first().and_then(|(_, _, error)| error.clone());
-        if error.is_some() {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    let error = first_error(app).await;
     assert!(error.as_deref().is_some_and(|error| error.contains("mail server")), "{error:?}");
     server.until(0).await;
     // Then it is there, but busy.

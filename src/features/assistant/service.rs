@@ -53,7 +53,8 @@ pub async fn missing(ctx: &Ctx, team: Option<TeamId>) -> AppResult<Option<String
         let how = "To have an assistant here, whoever runs the server sets LLM_MODEL and OPENAI_API_KEY (and OPENAI_BASE_URL for another service than OpenAI).";
         return Ok(Some(how.to_owned()));
     }
-    if key_of(ctx, team).await?.is_some() {
+    // Pages ask this often: the team's own key is looked for only where it decides.
+    if ctx.state.config.openai_api_key.is_some() || key_of(ctx, team).await?.is_some() {
         return Ok(None);
     }
     let how = match team {
@@ -251,7 +252,7 @@ pub async fn choose_skill(ctx: &Ctx, session: SessionId, artifact: ArtifactId, i
     get_assistant(ctx, session).await
 }
 
-/// Changes a call under the lock of its question; none: there is no such call that waits for this.
+/// Changes a call under the lock of its question.
 async fn change_call(
     ctx: &Ctx,
     session: SessionId,
@@ -288,8 +289,8 @@ pub async fn decide_call(ctx: &Ctx, session: SessionId, run: RunId, id: CallId, 
         return Err(settled());
     }
     let now = ctx.now();
-    let mut tx = ctx.db().write_tx().await?;
     if input.decision == Decision::Deny {
+        let tx = ctx.db().write_tx().await?;
         change_call(ctx, session, run, id, tx, |call| {
             if call.state != CallState::Asked {
                 return Err(settled());
@@ -302,10 +303,12 @@ pub async fn decide_call(ctx: &Ctx, session: SessionId, run: RunId, id: CallId, 
         return Ok(None);
     }
     let tool = known.tool.ok_or_else(|| AppError::not_found("tool"))?;
-    let offered = material::offered(ctx, &access, &[tool]).await?.pop().filter(|tool| tool.sha == known.sha);
+    let places = material::places(ctx, &access).await?;
+    let offered = material::offered(ctx, &places, &[tool]).await?.pop().filter(|tool| tool.sha == known.sha);
     let Some(offered) = offered else {
         return Err(AppError::conflict("The tool was changed since it was asked for: deny this call, and ask again."));
     };
+    let mut tx = ctx.db().write_tx().await?;
     if input.decision == Decision::Session {
         store::grant(&mut tx, session, tool, actor, &offered.sha, now).await?;
     }

@@ -140,8 +140,9 @@ impl Work<'_> {
         let thread = material::thread(self.ctx, self.access, place.number).await?;
         let asked = thread.last().map_or("", |said| said.text.as_str()).to_owned();
         let about = format!("{}\n{}", sessions::service::plain(&asked), self.access.row.title);
-        let skills = material::skills(self.ctx, self.access, &about).await?;
-        let offered = material::tools(self.ctx, self.access, &about).await?;
+        let places = material::places(self.ctx, self.access).await?;
+        let skills = material::skills(self.ctx, self.access, &places, &about).await?;
+        let offered = material::tools(self.ctx, self.access, &places, &about).await?;
         let config = &self.ctx.state.config;
         let as_skills: Vec<Skill<'_>> = skills
             .iter()
@@ -181,7 +182,7 @@ impl Work<'_> {
             if done.last().is_some_and(|round| round.calls.is_empty()) {
                 return Ok(End::Answered);
             }
-            if done.last().is_some_and(|round| round.calls.iter().any(RoundCall::is_open)) {
+            if done.last().is_some_and(Round::is_open) {
                 match self.decisions().await? {
                     Some(decided) => *done = decided,
                     None => return Ok(End::Stopped),
@@ -220,7 +221,7 @@ impl Work<'_> {
             };
             let failed = unusable(&reply);
             done.push(self.round(reply, offered, began_at, took_ms));
-            let is_waiting = done.last().is_some_and(|round| round.calls.iter().any(RoundCall::is_open));
+            let is_waiting = done.last().is_some_and(Round::is_open);
             self.keep(done, if is_waiting { RunState::Waiting } else { RunState::Running }).await?;
             if let Some(why) = failed {
                 return Ok(End::Failed(why));
@@ -298,7 +299,7 @@ impl Work<'_> {
             let row = store::run(self.ctx.db().read(), self.id).await?;
             let Some(row) = row else { return Ok(None) };
             let done = rounds::read(&row.rounds)?;
-            if !done.last().is_some_and(|round| round.calls.iter().any(RoundCall::is_open)) {
+            if !done.last().is_some_and(Round::is_open) {
                 self.resume().await?;
                 return Ok(Some(done));
             }

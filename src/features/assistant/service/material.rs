@@ -13,7 +13,7 @@ use crate::{
     features::{
         artifacts::{
             self,
-            model::{Kind, tool::Tool},
+            model::{ArtifactSummary, Kind, tool::Tool},
         },
         assistant::{
             model::{GivenSkill, SKILLS, SkillChoice},
@@ -87,18 +87,25 @@ pub async fn thread(ctx: &Ctx, access: &SessionAccess, number: i64) -> AppResult
     Ok(said.collect())
 }
 
+/// Volumes.
+pub type Places = HashSet<VolumeId>;
+
+/// Whether an artifact of these volumes is one of this kind that may be used.
+fn is_usable(row: &ArtifactSummary, kind: Kind, places: &Places) -> bool {
+    row.kind == kind && row.deleted_at.is_none() && row.disabled.is_empty() && places.contains(&row.volume_id)
+}
+
 /// The volumes that everybody in the session reads: nothing else may show in an answer.
-async fn places(ctx: &Ctx, access: &SessionAccess) -> AppResult<HashSet<VolumeId>> {
+pub async fn places(ctx: &Ctx, access: &SessionAccess) -> AppResult<Places> {
     Ok(sessions::service::scope(ctx, access.team).await?.into_iter().map(|volume| volume.id).collect())
 }
 
 /// What search finds for the question in those volumes, the best first.
-async fn found(ctx: &Ctx, access: &SessionAccess, question: &str, kind: &str) -> AppResult<Vec<ArtifactId>> {
-    let places = places(ctx, access).await?;
+async fn found(ctx: &Ctx, places: &Places, question: &str, kind: Kind) -> AppResult<Vec<ArtifactId>> {
     let q: String = question.chars().take(2_000).collect();
     let query = SearchQuery {
         q: Some(q),
-        kind: Some(kind.to_owned()),
+        kind: Some(kind.as_str().to_owned()),
         limit: Some(CANDIDATES),
         // No question of a person: it is not counted as one.
         partial: Some(true),
@@ -108,31 +115,25 @@ async fn found(ctx: &Ctx, access: &SessionAccess, question: &str, kind: &str) ->
     let page = search::service::search(ctx, query).await?;
     let best = page.hits.iter().map(|hit| hit.score).fold(0.0, f32::max);
     let fits = page.hits.iter().filter(|hit| hit.score >= best * WORST);
-    let inside = fits.filter(|hit| {
-        hit.volume_id.is_some_and(|id| places.iter().any(|place| place.same_as::<VolumeId>() == VolumeId::from_bits(id.as_u128())))
-    });
+    let inside = fits.filter(|hit| hit.volume_id.is_some_and(|id| places.contains(&VolumeId::from(id))));
     Ok(inside.filter_map(|hit| hit.id.parse().ok()).collect())
 }
 
 /// The skills for a question: those that are pinned, then the best ones that search finds, without those that were left out.
-pub async fn skills(ctx: &Ctx, access: &SessionAccess, question: &str) -> AppResult<Vec<Material>> {
+pub async fn skills(ctx: &Ctx, access: &SessionAccess, places: &Places, question: &str) -> AppResult<Vec<Material>> {
     let choices = store::choices(ctx.db().read(), access.id).await?;
     let chosen = |wanted: SkillChoice| choices.iter().filter(move |(_, choice)| *choice == wanted).map(|(id, _)| *id);
     let pinned: Vec<ArtifactId> = chosen(SkillChoice::Pinned).collect();
     let left_out: HashSet<ArtifactId> = chosen(SkillChoice::LeftOut).collect();
     let mut ids = pinned.clone();
     if ids.len() < SKILLS {
-        let found = found(ctx, access, question, "skill").await?;
+        let found = found(ctx, places, question, Kind::Skill).await?;
         ids.extend(found.into_iter().filter(|id| !pinned.contains(id) && !left_out.contains(id)));
     }
     ids.truncate(SKILLS);
-    let places = places(ctx, access).await?;
     let mut texts = artifacts::service::bodies_of(ctx, &ids).await?;
     let rows = artifacts::service::in_order(ctx, &ids).await?;
-    let usable = rows
-        .into_iter()
-        .filter(|row| row.kind == Kind::Skill && row.deleted_at.is_none() && row.disabled.is_empty() && places.contains(&row.volume_id));
-    let material = usable.filter_map(|row| {
+    let material = rows.into_iter().filter(|row| is_usable(row, Kind::Skill, places)).filter_map(|row| {
         let text = texts.remove(&row.id)?;
         let skill = GivenSkill { id: row.id, slug: row.slug, name: row.name, pinned: pinned.contains(&row.id) };
         Some(Material { skill, description: row.description, text: llmos_search::mask(&text).into_owned() })
@@ -141,30 +142,28 @@ pub async fn skills(ctx: &Ctx, access: &SessionAccess, question: &str) -> AppRes
 }
 
 /// The tools for a question: those of the session, then the best ones that search finds. Only what runs in a browser is offered.
-pub async fn tools(ctx: &Ctx, access: &SessionAccess, question: &str) -> AppResult<Vec<Offered>> {
+pub async fn tools(ctx: &Ctx, access: &SessionAccess, places: &Places, question: &str) -> AppResult<Vec<Offered>> {
     let of_session = sessions::service::artifacts_of(ctx, access.id).await?;
     let of_session = of_session.into_iter().filter(|artifact| artifact.kind == Kind::Tool && !artifact.gone).map(|artifact| artifact.id);
     let mut ids: Vec<ArtifactId> = of_session.collect();
-    for id in found(ctx, access, question, "tool").await? {
+    for id in found(ctx, places, question, Kind::Tool).await? {
         if !ids.contains(&id) {
             ids.push(id);
         }
     }
     ids.truncate(TOOLS);
-    offered(ctx, access, &ids).await
+    offered(ctx, places, &ids).await
 }
 
-/// Those of these tools that may be called in the session, as they are now.
-pub async fn offered(ctx: &Ctx, access: &SessionAccess, ids: &[ArtifactId]) -> AppResult<Vec<Offered>> {
+/// Those of these tools that may be called where everybody reads these volumes, as they are now.
+pub async fn offered(ctx: &Ctx, places: &Places, ids: &[ArtifactId]) -> AppResult<Vec<Offered>> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let places = places(ctx, access).await?;
     let mut texts = artifacts::service::texts_of(ctx, ids).await?;
     let mut offered: Vec<Offered> = Vec::new();
     for row in artifacts::service::in_order(ctx, ids).await? {
-        let is_usable = row.kind == Kind::Tool && row.deleted_at.is_none() && row.disabled.is_empty() && places.contains(&row.volume_id);
-        let Some(text) = texts.remove(&row.id).filter(|_| is_usable) else { continue };
+        let Some(text) = texts.remove(&row.id).filter(|_| is_usable(&row, Kind::Tool, places)) else { continue };
         let Some(tool) = Tool::read(&text).filter(|tool| tool.runs) else { continue };
         let name = tools::name(&row.slug);
         // Two of one name could not be told apart.

@@ -45,6 +45,13 @@ pub struct RoundCall {
     pub took_ms: i64,
 }
 
+impl Round {
+    /// Whether a call of it waits for somebody.
+    pub fn is_open(&self) -> bool {
+        self.calls.iter().any(RoundCall::is_open)
+    }
+}
+
 impl RoundCall {
     pub fn is_open(&self) -> bool {
         matches!(self.state, CallState::Asked | CallState::Running)
