@@ -27,7 +27,8 @@ export default defineConfig({
   forbidOnly: !!process.env.CI,
   retries: 0,
   reporter: [["list"], ["json", { outputFile: "test-results/report.json" }]],
-  use: { baseURL: `http://${address}`, launchOptions, trace: "retain-on-failure", screenshot: "only-on-failure" },
+  // A test that wants the service worker says so: requests that it answers pass by what others put in their way.
+  use: { baseURL: `http://${address}`, serviceWorkers: "block", launchOptions, trace: "retain-on-failure", screenshot: "only-on-failure" },
   projects: [
     { name: "first visit", testMatch: /first-visit\.setup\.ts/ },
     { name: "desktop", dependencies: ["first visit"], use: { ...devices["Desktop Chrome"], launchOptions, viewport: { width: 1440, height: 900 } } },

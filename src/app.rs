@@ -13,12 +13,12 @@ use leptos_router::{
 use crate::{
     browser::{LazyPage, storage},
     features::{
-        accounts::state::provide_session, accounts::ui as accounts, artifacts::ui as artifacts, evolution::ui as evolution,
-        marketplace::ui as marketplace, notifications::ui as notifications, search::ui as search, sessions::ui as sessions,
-        traces::ui as traces, volumes::ui as volumes, webhooks::ui as webhooks,
+        accounts::state::provide_session, accounts::ui as accounts, analytics::ui as analytics, artifacts::ui as artifacts,
+        evolution::ui as evolution, marketplace::ui as marketplace, notifications::ui as notifications, search::ui as search,
+        sessions::ui as sessions, traces::ui as traces, volumes::ui as volumes, webhooks::ui as webhooks,
     },
     lazy_pages,
-    ui::{Frame, NotFound, preload_overlays, toast::ToastsContext},
+    ui::{Frame, NotFound, document::Assets, preload_overlays, toast::ToastsContext},
 };
 
 lazy_pages! {
@@ -61,6 +61,10 @@ lazy_pages! {
         Admin => accounts::AdminPage;
         Deliveries => webhooks::DeliveriesPage;
     }
+    load_analyse (__preload_load_analyse) as Analyse {
+        Analytics => analytics::AnalyticsPage;
+        SharedAnalytics => analytics::SharedAnalyticsPage;
+    }
     load_evolve (__preload_load_evolve) as Evolve {
         Traces => traces::TracesPage;
         Evolution => evolution::EvolutionPage;
@@ -85,18 +89,51 @@ pub fn shell(_options: LeptosOptions) -> impl IntoView {
         <!DOCTYPE html>
         <html lang="en" data-theme=theme data-density=density>
             <head>
-                <meta charset="utf-8"/>
-                <meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover"/>
-                <meta name="theme-color" content=if theme == "light" { "#fafbfc" } else { "#0a0e14" }/>
-                <link rel="icon" href="/favicon.svg" type="image/svg+xml"/>
-                <link rel="manifest" href="/manifest.webmanifest"/>
-                <crate::ui::document::Assets/>
+                <HeadTags theme=theme/>
+                <Assets/>
                 <MetaTags/>
             </head>
             <body>
                 <App/>
             </body>
         </html>
+    }
+}
+
+/// The document without a page in it, which the service worker has for every address while there is no network; the browser's half then makes the page.
+pub fn empty_page() -> impl IntoView {
+    view! {
+        <!DOCTYPE html>
+        <html lang="en" data-theme="dark" data-shell="">
+            <head>
+                <title>"LLMos-Lite"</title>
+                <HeadTags theme="auto"/>
+                <Assets empty=true/>
+            </head>
+            <body></body>
+        </html>
+    }
+}
+
+/// What browsers and systems read of the document. The colour around the page is the page's own; where the system decides on the theme, it decides on that too.
+#[component]
+fn HeadTags(theme: &'static str) -> impl IntoView {
+    const DARK: &str = "#0a0e14";
+    const LIGHT: &str = "#fafbfc";
+    let colour = |scheme: &str, colour: &'static str| {
+        leptos::html::meta().name("theme-color").attr("media", format!("(prefers-color-scheme: {scheme})")).content(colour)
+    };
+    view! {
+        <meta charset="utf-8"/>
+        <meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover, interactive-widget=resizes-content"/>
+        {colour("dark", if theme == "light" { LIGHT } else { DARK })}
+        {colour("light", if theme == "dark" { DARK } else { LIGHT })}
+        <meta name="mobile-web-app-capable" content="yes"/>
+        <meta name="apple-mobile-web-app-title" content="LLMos"/>
+        <meta name="apple-mobile-web-app-status-bar-style" content=if theme == "light" { "default" } else { "black-translucent" }/>
+        <link rel="icon" href="/favicon.svg" type="image/svg+xml"/>
+        <link rel="apple-touch-icon" href="/icons/apple-touch-180.png"/>
+        <link rel="manifest" href="/manifest.webmanifest"/>
     }
 }
 
@@ -118,6 +155,7 @@ pub fn App() -> impl IntoView {
                 <Route path=at(path!("/sign-up")) view=Entry::SignUp.page()/>
                 <Route path=at(path!("/invite/:token")) view=Entry::Invite.page()/>
                 <Route path=at(path!("/reset/:token")) view=Entry::Reset.page()/>
+                <Route path=at(path!("/shared/analytics/:token")) view=Analyse::SharedAnalytics.page()/>
                 <ParentRoute path=at(path!("")) view=LazyPage::here(|| Frame().into_any())>
                     <Route path=at(path!("/")) view=LazyPage::here(|| artifacts::HomePage().into_any())/>
                     <Route path=at(path!("/sessions")) view=Work::Sessions.page()/>
@@ -142,6 +180,7 @@ pub fn App() -> impl IntoView {
                     <Route path=at(path!("/changes")) view=Browse::Changes.page()/>
                     <Route path=at(path!("/evolution/:id?")) view=Evolve::Evolution.page()/>
                     <Route path=at(path!("/traces/:id?")) view=Evolve::Traces.page()/>
+                    <Route path=at(path!("/analytics")) view=Analyse::Analytics.page()/>
                     <Route path=at(path!("/import")) view=Work::Import.page()/>
                     <Route path=at(path!("/volumes/:id")) view=Browse::Volume.page()/>
                     <Route path=at(path!("/commits/:id")) view=Browse::Commit.page()/>

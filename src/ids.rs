@@ -2,7 +2,11 @@
 //!
 //! Text in SQL and JSON, in the usual hyphenated lower-case form. Clients may make ids too (`generate` works in the browser).
 
-use std::{fmt, str::FromStr};
+use std::{
+    fmt,
+    str::FromStr,
+    sync::atomic::{AtomicI64, Ordering},
+};
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -13,6 +17,19 @@ use crate::error::{AppError, AppResult};
 const EARLIEST: i64 = 1_577_836_800_000;
 /// How far a client's clock may be ahead: what is made later has to sort behind it.
 const AHEAD: i64 = 24 * 60 * 60 * 1_000;
+
+/// Milliseconds that the server's clock is ahead of this device's, as far as it is known; 0 on the server.
+static AHEAD_OF_US: AtomicI64 = AtomicI64::new(0);
+
+/// Ids made from now on have the server's time: a device's clock may be off by days, and such ids would be refused, or sort wrongly.
+pub fn follow_clock(ahead: i64) {
+    AHEAD_OF_US.store(ahead, Ordering::Relaxed);
+}
+
+/// A UUIDv7 with its time moved by so many milliseconds. The time is in the upper 48 bits.
+fn moved(id: Uuid, by: i64) -> Uuid {
+    Uuid::from_u128(id.as_u128().wrapping_add((i128::from(by) as u128) << 80))
+}
 
 /// Ids order rows by the time they were made at, so one that a client made has to have one.
 fn made_by_client(id: Uuid, now: i64) -> bool {
@@ -31,7 +48,7 @@ macro_rules! ids {
 
         impl $name {
             /// A new id: time-ordered (UUIDv7), random below the millisecond.
-            pub fn generate() -> Self { Self(Uuid::now_v7()) }
+            pub fn generate() -> Self { Self(moved(Uuid::now_v7(), AHEAD_OF_US.load(Ordering::Relaxed))) }
 
             /// The id that a client made for what it creates, so that a retry creates nothing twice; a new one without it.
             pub fn chosen(made: Option<Self>, now: i64) -> AppResult<Self> {
@@ -50,6 +67,10 @@ macro_rules! ids {
             /// As the search index keeps it.
             pub fn bits(self) -> u128 { self.0.as_u128() }
             pub fn from_bits(bits: u128) -> Self { Self(Uuid::from_u128(bits)) }
+            /// The time in it, in UTC milliseconds: of what a client made, when it did.
+            pub fn made_at(self) -> Option<i64> {
+                if self.0.get_version_num() == 7 { i64::try_from(self.bits() >> 80).ok() } else { None }
+            }
         }
         impl From<Uuid> for $name {
             fn from(id: Uuid) -> Self { Self(id) }
@@ -107,10 +128,18 @@ ids! {
     PatternId;
     /// A skill drafted from a pattern.
     ProposalId;
+    /// A question to analytics, kept under a name.
+    AnalyticsViewId;
+    /// A link that shows a dashboard to whoever has it.
+    AnalyticsShareId;
+    /// What somebody wants to be told of a number.
+    AnalyticsAlertId;
     /// A question to the assistant.
     RunId;
     /// A call of a tool that the assistant wants to make.
     CallId;
+    /// One life of a process that serves.
+    NodeId;
     /// A team, a user (their own workspace), a session or an artifact, as a place where people meet: the same id.
     RoomId;
 }
@@ -118,6 +147,15 @@ ids! {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ids_follow_the_server_s_clock() {
+        let made = |millis: u64| uuid::Builder::from_unix_timestamp_millis(millis, &[7; 10]).into_uuid();
+        let now = 1_800_000_000_000;
+        for by in [0, 1, -1, 40 * 86_400_000, -40 * 86_400_000] {
+            assert_eq!(moved(made(now), by), made(now.saturating_add_signed(by)));
+        }
+    }
 
     #[test]
     fn clients_make_ids_of_version_7_with_a_time() {

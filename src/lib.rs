@@ -25,3 +25,13 @@ pub fn hydrate() {
         browser::page::set_root_attribute("data-ready", "");
     });
 }
+
+/// The same where no server has rendered the page: it is made here, in the empty document (`app::empty_page`).
+#[cfg(feature = "hydrate")]
+#[wasm_bindgen::prelude::wasm_bindgen]
+pub fn mount() {
+    #[cfg(not(feature = "split"))]
+    console_error_panic_hook::set_once();
+    leptos::mount::mount_to_body(app::App);
+    browser::page::set_root_attribute("data-ready", "");
+}

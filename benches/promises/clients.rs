@@ -16,6 +16,7 @@ use tokio::{io::AsyncReadExt as _, process::Command};
 use crate::{
     Result,
     documents::{Edit, Trace},
+    nodes::Back,
     rooms::{Idle, Talk},
 };
 
@@ -29,6 +30,7 @@ pub enum Task {
     Idle(Idle),
     Edit(Edit),
     Trace(Trace),
+    Back(Back),
 }
 
 #[derive(Default, Serialize, Deserialize)]
@@ -108,6 +110,7 @@ pub async fn serve(task: &str) -> Result<()> {
         Task::Idle(task) => task.run().await?,
         Task::Edit(task) => task.run().await?,
         Task::Trace(task) => task.run().await?,
+        Task::Back(task) => task.run().await?,
     };
     outcome.cpu = cpu_seconds(std::process::id());
     println!("{}", serde_json::to_string(&outcome)?);

@@ -128,15 +128,16 @@ async fn stored(server: &Server, artifact: &str) -> Result<Vec<Vec<u8>>> {
     Ok(stored)
 }
 
-fn question(doc: &Doc) -> Vec<u8> {
+pub fn question(doc: &Doc) -> Vec<u8> {
     Message::Sync(SyncMessage::SyncStep1(doc.transact().state_vector())).encode_v1()
 }
 
-/// Everybody types into one document; each key is looked for at all others.
+/// Everybody types into one document; each key is looked for at all others, over several nodes at all who are at another one.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Edit {
     dialect: Dialect,
-    address: String,
+    /// Of each node.
+    addresses: Vec<String>,
     tokens: Vec<String>,
     document: String,
 }
@@ -146,11 +147,23 @@ type Typed = Arc<Vec<Vec<AtomicU64>>>;
 
 impl Edit {
     pub fn new(dialect: Dialect, address: &str, tokens: &[String], document: &str) -> Self {
-        Self { dialect, address: address.to_owned(), tokens: tokens.to_vec(), document: document.to_owned() }
+        Self { dialect, addresses: vec![address.to_owned()], tokens: tokens.to_vec(), document: document.to_owned() }
+    }
+
+    /// The same over further nodes.
+    pub fn over(mut self, elsewhere: &[String]) -> Self {
+        self.addresses.extend_from_slice(elsewhere);
+        self
+    }
+
+    /// Whether what one editor types is looked for at the other.
+    fn is_heard(nodes: usize, typist: usize, listener: usize) -> bool {
+        typist != listener && (nodes == 1 || typist % nodes != listener % nodes)
     }
 
     pub async fn run(self) -> Result<Outcome> {
         let keys = (KEYS_PER_SECOND * SECONDS as f64) as usize;
+        let nodes = self.addresses.len();
         let typed: Typed = Arc::new((0..EDITORS).map(|_| (0..keys).map(|_| AtomicU64::new(0)).collect()).collect());
         let mut editors = Vec::new();
         for number in 0..EDITORS {
@@ -166,13 +179,15 @@ impl Edit {
         while let Some(ended) = tasks.join_next().await {
             ended??;
         }
-        Ok(tally.outcome(EDITORS * keys * (EDITORS - 1)))
+        let listeners = |typist: usize| (0..EDITORS).filter(move |listener| Self::is_heard(nodes, typist, *listener)).count();
+        Ok(tally.outcome(keys * (0..EDITORS).map(listeners).sum::<usize>()))
     }
 }
 
 struct Editor {
     dialect: Dialect,
     document: String,
+    nodes: usize,
     number: usize,
     doc: Doc,
     text: TextRef,
@@ -187,12 +202,13 @@ struct Editor {
 
 impl Editor {
     async fn open(edit: &Edit, number: usize) -> Result<Self> {
-        let Edit { dialect, address, tokens, document } = edit;
-        let (reader, writer) = dialect.open(address, document, &tokens[number % tokens.len()]).await?;
+        let Edit { dialect, addresses, tokens, document } = edit;
+        let nodes = addresses.len();
+        let (reader, writer) = dialect.open(&addresses[number % nodes], document, &tokens[number % tokens.len()]).await?;
         let doc = Doc::with_client_id(FIRST_CLIENT + number as u64);
         let text = doc.get_or_insert_text("content");
         let mut editor =
-            Self { dialect: *dialect, document: document.clone(), number, doc, text, reader, writer, cursor: 0, typed: 0, saved: 0 };
+            Self { dialect: *dialect, document: document.clone(), nodes, number, doc, text, reader, writer, cursor: 0, typed: 0, saved: 0 };
         let question = dialect.wrap(document, &question(&editor.doc));
         editor.writer.send(BINARY, &question).await?;
         loop {
@@ -250,7 +266,7 @@ impl Editor {
                         for (client, ranges) in update.insertions(true).iter() {
                             let editor = client.get().wrapping_sub(FIRST_CLIENT) as usize;
                             // Some servers send back what one has sent.
-                            if editor != self.number {
+                            if Edit::is_heard(self.nodes, editor, self.number) {
                                 heard.extend(ranges.iter().flat_map(|range| range.start..range.end).filter_map(|key| passed(editor, key)));
                             }
                         }

@@ -2,6 +2,12 @@
 //!
 //! `scripts/bench` runs it: `promises <corpus folder> [import|scale|process …]`. Prints a markdown table: figure, goal, measured.
 
+mod analytics;
+mod analytics_made;
+mod analytics_replay;
+mod analytics_truth;
+mod backups;
+mod beside;
 mod clients;
 mod documents;
 mod git;
@@ -9,7 +15,9 @@ mod import;
 mod jobs;
 mod market;
 mod market_data;
+mod nodes;
 mod others;
+mod postgres;
 mod process;
 #[expect(dead_code, reason = "tests make it misbehave")]
 #[path = "../../tests/it/git/server.rs"]
@@ -24,6 +32,7 @@ mod traces;
 mod traces_data;
 mod traces_made;
 mod traces_quality;
+mod usage;
 mod webhooks;
 
 use std::path::PathBuf;
@@ -106,6 +115,21 @@ fn main() -> Result<()> {
     if wanted("traces") {
         figures.extend(traces_quality::run()?);
         figures.extend(runtime.block_on(traces::run())?);
+    }
+    if wanted("usage") {
+        figures.extend(runtime.block_on(usage::run())?);
+    }
+    if wanted("backups") {
+        figures.extend(runtime.block_on(backups::run())?);
+    }
+    if wanted("nodes") {
+        figures.extend(runtime.block_on(nodes::run())?);
+    }
+    if wanted("postgres") {
+        runtime.block_on(postgres::run())?;
+    }
+    if wanted("analytics") {
+        figures.extend(runtime.block_on(analytics::run())?);
     }
     println!("\n| figure | goal | measured | |\n|---|---|---|---|");
     for Figure { what, goal, measured, met } in figures {

@@ -1,6 +1,8 @@
-//! The process itself: how fast it starts, what it takes when idle, what one core serves.
+//! The process itself: how fast it starts, what it takes when idle, what one core serves, how large its image is.
 
 use std::{
+    path::Path,
+    process::Command,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -8,22 +10,57 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Figure, Result, percentile, server::Server};
+use tempfile::TempDir;
+
+use crate::{
+    Figure, Result, percentile,
+    search::{embedded, question},
+    server::{Server, binary},
+};
 
 const LOAD_SECONDS: u64 = 10;
 const CLIENTS: usize = 16;
+/// After that long nothing goes on that a start began.
+const QUIET: Duration = Duration::from_secs(3);
+const WITHOUT_MODEL: &[(&str, &str)] = &[("EMBEDDING_MODEL_DIR", "/nonexistent")];
 
 pub async fn run() -> Result<Vec<Figure>> {
     let mut starts = Vec::new();
     for _ in 0..5 {
         starts.push(Server::start(None).await?.started_in.as_secs_f64());
     }
-    let server = Server::start(Some("0")).await?;
+    let server = Server::start_with(Some("0"), WITHOUT_MODEL).await?;
     server.set_up().await?;
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    tokio::time::sleep(QUIET).await;
     let idle = server.memory("VmRSS")?;
+    let (rate, errors) = pages_per_second(&server).await?;
+    drop(server);
+    let mut figures = vec![
+        Figure::at_most("start to first answer, median of 5", 1.0, percentile(&mut starts, 0.5), "s"),
+        Figure::at_most("memory when idle, without the model", 64.0, idle, "MB"),
+        Figure::at_least("mixed pages on one core", 500.0, rate, "requests/s"),
+        Figure::at_most("errors under that load", 0.0, errors as f64, "answers"),
+        Figure::at_most("contents of the image, without the model", 60.0, image()?, "MB"),
+    ];
+    figures.extend(with_the_model().await?);
+    Ok(figures)
+}
 
-    // Each kind of page as often as every other; of artifacts another one each time.
+/// What the process holds once the model was needed: by what is built in, and by a question.
+async fn with_the_model() -> Result<Option<Figure>> {
+    let server = Server::start(None).await?;
+    server.set_up().await?;
+    if !embedded(&server).await?.starts_with("with the model") {
+        println!("process: there is no model (EMBEDDING_MODEL_DIR) to look at the memory with");
+        return Ok(None);
+    }
+    server.api("GET", &format!("/search?q={}", question(1)), None).await?;
+    tokio::time::sleep(QUIET).await;
+    Ok(Some(Figure::at_most("memory when idle, with the model", 160.0, server.memory("VmRSS")?, "MB")))
+}
+
+/// Each kind of page as often as every other, of artifacts another one each time: how many a second, and how many of them were errors.
+pub async fn pages_per_second(server: &Server) -> Result<(f64, usize)> {
     let page = server.api("GET", "/artifacts?limit=20", None).await?;
     let artifacts = page["items"].as_array().into_iter().flatten().filter_map(|item| item["id"].as_str());
     let paths: Vec<String> = artifacts
@@ -50,11 +87,19 @@ pub async fn run() -> Result<Vec<Figure>> {
         });
     }
     clients.join_all().await;
-    let rate = answers.load(Ordering::Relaxed) as f64 / LOAD_SECONDS as f64;
-    Ok(vec![
-        Figure::at_most("start to first answer, median of 5", 1.0, percentile(&mut starts, 0.5), "s"),
-        Figure::at_most("memory when idle", 64.0, idle, "MB"),
-        Figure::at_least("mixed pages on one core", 500.0, rate, "requests/s"),
-        Figure::at_most("errors under that load", 0.0, errors.load(Ordering::Relaxed) as f64, "answers"),
-    ])
+    Ok((answers.load(Ordering::Relaxed) as f64 / LOAD_SECONDS as f64, errors.load(Ordering::Relaxed)))
+}
+
+/// Megabytes of what the image has: its root, put into a folder as `deploy/Dockerfile` does it.
+fn image() -> Result<f64> {
+    let root = TempDir::new()?;
+    let assemble = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/assemble");
+    let status = Command::new(assemble).arg(binary()).arg(root.path()).status()?;
+    if !status.success() {
+        return Err("deploy/assemble failed".into());
+    }
+    let output = Command::new("du").arg("-sk").arg(root.path()).output()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let kilobytes: f64 = text.split_whitespace().next().ok_or("du said nothing")?.parse()?;
+    Ok(kilobytes / 1_024.0)
 }

@@ -29,7 +29,8 @@ const BACK_AT_ONCE: usize = 5_000;
 /// Bytes that the system takes in for a reader that stopped; some take in megabytes, and then nobody sees it stop.
 const STUCK_BUFFER: u32 = 16 * 1024;
 
-/// Everybody in one room, everybody tells `rate` events a second, everybody listens.
+/// Everybody in one room, everybody tells `rate` events a second, everybody listens. Over several nodes those at the first one tell, and those at
+/// the others listen.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Talk {
     dialect: Dialect,
@@ -41,6 +42,8 @@ pub struct Talk {
     seconds: u64,
     /// One more who never reads.
     stuck: bool,
+    /// Addresses of other nodes.
+    elsewhere: Vec<String>,
 }
 
 /// `count` sockets that do nothing, `ROOM` to a room; then `back` of them leave and come back at once.
@@ -109,6 +112,12 @@ pub async fn run() -> Result<Vec<Figure>> {
     drop(server);
     let server = Server::start(None).await?;
     server.set_up().await?;
+    figures.extend(idle(&server).await?);
+    Ok(figures)
+}
+
+/// What idle sockets of a server take that has had none yet, and how soon those are back that leave at once.
+pub async fn idle(server: &Server) -> Result<Vec<Figure>> {
     let place = server.place(ROOM, IDLE / ROOM).await?;
     let base = server.memory("VmRSS")?;
     let task =
@@ -118,11 +127,12 @@ pub async fn run() -> Result<Vec<Figure>> {
         server.memory("VmRSS")
     })
     .await?;
-    figures.push(Figure::at_most("10,000 idle sockets in rooms of 50, over base", 100.0, memory - base, "MB"));
     println!("{} of {} came back and were told what they missed", back.received, back.expected);
     let seconds = if back.received == back.expected { back.seconds } else { f64::INFINITY };
-    figures.push(Figure::at_most("5,000 that come back at once, all resumed", 10.0, seconds, "s"));
-    Ok(figures)
+    Ok(vec![
+        Figure::at_most("10,000 idle sockets in rooms of 50, over base", 100.0, memory - base, "MB"),
+        Figure::at_most("5,000 that come back at once, all resumed", 10.0, seconds, "s"),
+    ])
 }
 
 impl Talk {
@@ -136,15 +146,24 @@ impl Talk {
             rate,
             seconds: SECONDS,
             stuck: false,
+            elsewhere: Vec::new(),
         }
     }
 
+    /// The same over further nodes.
+    pub fn over(self, elsewhere: &[String]) -> Self {
+        Self { elsewhere: elsewhere.to_vec(), ..self }
+    }
+
     pub async fn run(self) -> Result<Outcome> {
-        let Self { dialect, address, tokens, room, members, rate, seconds, stuck } = self;
+        let Self { dialect, address, tokens, room, members, rate, seconds, stuck, elsewhere } = self;
         let token = |number: usize| tokens[number % tokens.len()].as_str();
+        let addresses: Vec<&str> = std::iter::once(&address).chain(&elsewhere).map(String::as_str).collect();
+        let is_at_first = |number: usize| number.is_multiple_of(addresses.len());
+        let listens = |number: usize| elsewhere.is_empty() || !is_at_first(number);
         let mut all = Vec::new();
         for number in 0..members {
-            let (reader, writer, _) = dialect.enter(&address, &room, token(number), None, None).await?;
+            let (reader, writer, _) = dialect.enter(addresses[number % addresses.len()], &room, token(number), None, None).await?;
             all.push((reader, writer));
         }
         // It joins, and then nobody reads what it gets.
@@ -156,18 +175,21 @@ impl Talk {
         let until = began + Duration::from_secs(seconds);
         let tally = Arc::new(Tally::default());
         let mut tasks = tokio::task::JoinSet::new();
+        let count = (rate * seconds as f64) as u32;
+        let end = until + Duration::from_secs(2);
         for (number, (reader, writer)) in all.into_iter().enumerate() {
-            tasks.spawn(listen(reader, began, until + Duration::from_secs(2), tally.clone()));
+            // Who only tells is told as well, and has to read it.
+            tasks.spawn(listen(reader, began, end, if listens(number) { tally.clone() } else { Arc::default() }));
             // Everybody at a time of their own.
             let pause = Duration::from_secs_f64(1.0 / rate);
             let first = began + pause.mul_f64(number as f64 / members as f64);
-            let count = (rate * seconds as f64) as u32;
-            tasks.spawn(tell(writer, dialect, room.clone(), number, began, first, pause, count));
+            let count = if is_at_first(number) { count } else { 0 };
+            tasks.spawn(tell(writer, dialect, room.clone(), number, began, first, pause, count, end));
         }
         tasks.join_all().await;
         drop(idle);
-        let sent = (rate * seconds as f64) as usize * members;
-        Ok(tally.outcome(sent * members))
+        let of = |which: &dyn Fn(usize) -> bool| (0..members).filter(|number| which(*number)).count();
+        Ok(tally.outcome(count as usize * of(&is_at_first) * of(&listens)))
     }
 }
 
@@ -198,6 +220,7 @@ async fn tell(
     first: Instant,
     pause: Duration,
     count: u32,
+    end: Instant,
 ) {
     let mut ticks = tokio::time::interval_at(first.into(), pause);
     for number in 0..count {
@@ -208,7 +231,7 @@ async fn tell(
         }
     }
     // The other half reads on; whoever goes now is told to all.
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    tokio::time::sleep_until(end.into()).await;
 }
 
 impl Idle {

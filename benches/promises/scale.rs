@@ -8,15 +8,25 @@ use std::{
 use serde_json::json;
 use zip::{ZipWriter, write::SimpleFileOptions};
 
-use crate::{Figure, Result, market_data::WORDS, percentile, server::Server};
+use crate::{
+    Figure, Result, documents,
+    market_data::WORDS,
+    others::Dialect,
+    percentile,
+    server::Server,
+    socket::{BINARY, Reader, Writer},
+};
 
 const ARTIFACTS: usize = 100_000;
 const CATEGORIES: [&str; 6] = ["data-analysis", "web-dev", "security", "testing", "financial", "legal"];
 const ROUNDS: usize = 40;
+/// Texts that somebody has open at once, to see what one takes.
+const OPEN: usize = 2_000;
 
 pub async fn run() -> Result<Vec<Figure>> {
     let mut server = Server::start(None).await?;
     let volume = server.set_up().await?;
+    let (memory, file) = (server.memory("VmRSS")?, file_size(&server)?);
     let began = Instant::now();
     // Two halves: one archive may hold 100,000 files at most.
     for half in 0..2 {
@@ -107,8 +117,52 @@ pub async fn run() -> Result<Vec<Figure>> {
     }
     let ready = began.elapsed() - stopped_and_started + server.started_in;
     println!("scale: stopped and started in {:.1} s", stopped_and_started.as_secs_f64());
+    let texts = self::ids(&server, &volume, OPEN).await?;
+    // Vectors are still being made, which is in it; stopping has folded the log into the file.
+    let each = |all: f64| all / ARTIFACTS as f64;
+    println!(
+        "scale: of memory each artifact takes {:.2} KB, library and search, of disk {:.2} KB with one revision",
+        each((server.memory("VmRSS")? - memory) * 1_024.0),
+        each((file_size(&server)? - file) / 1_024.0)
+    );
+    let kilobytes = open(&server, &texts).await?;
+    println!("scale: of memory each text takes that somebody has open {kilobytes:.1} KB, the socket included");
     figures.push(Figure::at_most("from the start of a server to all 100,000 artifacts in its search index", 2.0, ready.as_secs_f64(), "s"));
     Ok(figures)
+}
+
+/// Bytes of the database.
+fn file_size(server: &Server) -> Result<f64> {
+    Ok(std::fs::metadata(server.data().join("llmos.sqlite"))?.len() as f64)
+}
+
+/// So many artifacts of a volume, by name.
+pub async fn ids(server: &Server, volume: &str, many: usize) -> Result<Vec<String>> {
+    let (mut ids, mut cursor) = (Vec::new(), String::new());
+    while ids.len() < many {
+        let page = server.api("GET", &format!("/artifacts?volume={volume}&limit=200&sort=name{cursor}"), None).await?;
+        ids.extend(page["items"].as_array().into_iter().flatten().filter_map(|item| item["id"].as_str().map(str::to_owned)));
+        let Some(next) = page["next"].as_str() else { break };
+        cursor = format!("&cursor={next}");
+    }
+    ids.truncate(many);
+    Ok(ids)
+}
+
+/// Kilobytes of memory for each of these texts while one editor has it open.
+async fn open(server: &Server, texts: &[String]) -> Result<f64> {
+    let place = server.place(1, 0).await?;
+    let before = server.memory("VmRSS")?;
+    let question = documents::question(&yrs::Doc::new());
+    let mut editors: Vec<(Reader, Writer)> = Vec::new();
+    for text in texts {
+        let (mut reader, mut writer) = Dialect::Ours.open(&server.address, text, &place.tokens[0]).await?;
+        writer.send(BINARY, &question).await?;
+        while !matches!(reader.next().await?, Ok((_, bytes)) if bytes.starts_with(&[0, 1])) {}
+        reader.rest();
+        editors.push((reader, writer));
+    }
+    Ok((server.memory("VmRSS")? - before) * 1_024.0 / editors.len().max(1) as f64)
 }
 
 /// Documents in the search index.

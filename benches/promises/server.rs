@@ -60,11 +60,17 @@ impl Server {
 
     /// Kills it and starts it again on the same data.
     pub async fn restart(&mut self) -> Result<()> {
-        self.process.kill()?;
-        self.process.wait()?;
+        self.kill()?;
         let began = Instant::now();
         self.process = spawn(self.cores.as_deref(), &self.data, &self.address, self.variables)?;
         self.answers(began).await
+    }
+
+    /// Kills it.
+    pub fn kill(&mut self) -> Result<()> {
+        self.process.kill()?;
+        self.process.wait()?;
+        Ok(())
     }
 
     /// Asks it to stop, and waits until it has.
@@ -192,16 +198,19 @@ pub struct Place {
     pub sessions: Vec<String>,
 }
 
+/// The release binary, or what LLMOS_BINARY names.
+pub fn binary() -> PathBuf {
+    std::env::var_os("LLMOS_BINARY").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/release/llmos"), PathBuf::from)
+}
+
 fn spawn(cores: Option<&str>, data: &Path, address: &str, variables: &[(&str, &str)]) -> Result<Child> {
-    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/release/llmos");
-    let binary = std::env::var_os("LLMOS_BINARY").map_or(built, PathBuf::from);
     let mut command = match cores {
         Some(cores) => {
             let mut command = Command::new("taskset");
-            command.args(["-c", cores]).arg(binary);
+            command.args(["-c", cores]).arg(binary());
             command
         }
-        None => Command::new(binary),
+        None => Command::new(binary()),
     };
     command
         .arg("serve")

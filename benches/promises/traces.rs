@@ -169,7 +169,7 @@ async fn all_grouped(server: &Server, patience: Duration) -> Result<Duration> {
 }
 
 /// Waits until nothing is done about patterns any more: they are summed up after their traces were stored.
-async fn idle(server: &Server) -> Result<()> {
+pub async fn idle(server: &Server) -> Result<()> {
     let began = Instant::now();
     loop {
         let mut is_busy = false;
@@ -252,7 +252,8 @@ async fn patterns(data: &Path, count: usize) -> Result<PathBuf> {
     Ok(data.to_owned())
 }
 
-fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+/// Copies a folder with all that is in it.
+pub fn copy_folder(from: &Path, to: &Path) -> Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;

@@ -54,6 +54,7 @@ test("a thread about an artifact: named, told by the bell, answered, resolved", 
   await mine.getByLabel("Comment", { exact: true }).fill("Is this true?");
   await mine.getByRole("button", { name: "Save" }).click();
   await expect(there.getByText("edited")).toBeVisible();
+  await expect(mine.getByText("edited")).toBeVisible();
   await mine.getByRole("button", { name: "Delete comment" }).click();
   await mine.getByRole("button", { name: "Delete comment" }).click();
   await expect(there.getByText("This comment was deleted.")).toBeVisible();

@@ -3,7 +3,7 @@ import type { Locator, Page } from "@playwright/test";
 import { fileURLToPath } from "node:url";
 import { ADMIN_STATE, another, api, expect, openAccount, PASSWORD, ready, signIn, test, watch } from "../fixtures/index.js";
 
-const PICTURE = fileURLToPath(new URL("../../public/icon-192.png", import.meta.url));
+const PICTURE = fileURLToPath(new URL("../../public/icons/icon-192.png", import.meta.url));
 
 /** Moves the focus with Tab alone until it is there. */
 async function tabTo(page: Page, wanted: Locator) {

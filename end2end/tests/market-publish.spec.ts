@@ -2,6 +2,7 @@
 import type { APIRequestContext, Browser, Page } from "@playwright/test";
 import { createHash, createPublicKey, verify } from "node:crypto";
 import { ADMIN_STATE, api, checkAccessible, createArtifact, expect, openAccount, ready, test, watch, type Team } from "../fixtures/index.js";
+import { compared } from "../fixtures/market.js";
 
 type State = "review" | "changes" | "rejected" | "approved" | "public" | "withdrawn";
 type Submission = { id: string; slug: string; version: string; state: State; held: boolean; signed: boolean };
@@ -36,8 +37,11 @@ async function moderator(admin: APIRequestContext): Promise<APIRequestContext> {
   return admin;
 }
 
-const approve = async (admin: APIRequestContext, id: string) =>
-  api(await moderator(admin), "POST", `/marketplace/submissions/${id}/review`, { verdict: "approve", reason: "Fine." });
+const approve = async (admin: APIRequestContext, id: string) => {
+  await moderator(admin);
+  await compared(admin, id);
+  await api(admin, "POST", `/marketplace/submissions/${id}/review`, { verdict: "approve", reason: "Fine." });
+};
 
 async function moderatorsPage(browser: Browser, admin: APIRequestContext, problems: string[]) {
   await moderator(admin);

@@ -3,6 +3,8 @@ import { another, api, beginSession, checkAccessible, createTeam, expect, joinTe
 
 type Preferences = { kinds: { kind: string; push: boolean }[]; teams: { team: string; level: string }[]; quiet?: { from: number; to: number }; timeZone?: string };
 
+test.use({ serviceWorkers: "allow" });
+
 test("what one is told is chosen by keyboard and is there after a reload @phone", async ({ page, account }) => {
   void account;
   const request = page.context().request;
@@ -72,7 +74,7 @@ test("what cannot take messages says why", async ({ page, account }) => {
 test("the service worker shows what comes, and is never an old one", async ({ page, account }) => {
   void account;
   const worker = await page.context().request.get("/sw.js");
-  expect(worker.headers()["cache-control"]).toBe("no-cache");
+  expect(worker.headers()["cache-control"]).toBe("no-store");
   expect(worker.headers()["content-type"]).toContain("javascript");
   await page.goto("/settings/notifications");
   await page.evaluate(async () => {

@@ -55,6 +55,8 @@ test("every page stands on its own @phone", async ({ page, team, baseURL }) => {
     "/sessions",
     `/sessions/${session.id}`,
     "/notifications",
+    "/analytics",
+    `/analytics?range=90d&team=${team.id}&rows=sessions`,
     "/artifacts",
     `/artifacts?volume=${team.volumeId}&kind=skill&sort=name`,
     "/artifacts?q=nothing-has-this-name",

@@ -1,5 +1,5 @@
 // The connection of a session: it goes away, comes back, and ends.
-import { api, beginSession, checkAccessible, expect, ready, test, type Team } from "../fixtures/index.js";
+import { api, beginSession, checkAccessible, expect, keepsChanges, ready, test, type Team } from "../fixtures/index.js";
 import type { Page, WebSocketRoute } from "@playwright/test";
 
 const field = (page: Page) => page.getByLabel("Message", { exact: true });
@@ -43,6 +43,7 @@ test("offline one goes on writing, and what was written is sent once, in order, 
   const session = await opened(page, team, "Tunnel");
   await mark(page);
 
+  await keepsChanges(page);
   await page.context().setOffline(true);
   await wire.cut();
   await expect(page.getByText("You are offline. What you write is kept here and sent when the connection is back.")).toBeVisible();

@@ -1,6 +1,6 @@
 // Sessions as people use them: two at the same time, on the same thing, with a network that goes away.
 import { readFile } from "node:fs/promises";
-import { another, api, append, checkAccessible, editor, expect, importFiles, joinTeam, ready, test, watch } from "../fixtures/index.js";
+import { another, api, append, checkAccessible, editor, expect, importFiles, joinTeam, keepsChanges, ready, test, watch } from "../fixtures/index.js";
 
 const SKILL = "skills/code-review-excellence/SKILL.md";
 
@@ -51,12 +51,13 @@ test("two people talk about a skill, one edits it, one loses the network, and th
   await expect(page.getByRole("button", { name: /^Commit 1 draft/ })).toBeEnabled();
 
   // One loses the network, goes on typing, and comes back: nothing is lost.
+  await keepsChanges(second.page);
   await second.context.setOffline(true);
   await second.page.getByLabel("Message", { exact: true }).fill("I am in a tunnel");
   await second.page.getByLabel("Message", { exact: true }).press("Enter");
   await expect(second.page.getByText("Waiting for the server")).toBeVisible();
   await append(second.page, "Written in a tunnel.\n");
-  await expect(second.page.getByText("kept on this device")).toBeVisible({ timeout: 30_000 });
+  await expect(second.page.getByText("Offline: kept on this device")).toBeVisible({ timeout: 30_000 });
   await append(page, "Written above ground.\n");
   await second.context.setOffline(false);
   await expect(page.getByRole("article", { name: /Tomas Rey/ }).getByText("I am in a tunnel")).toBeVisible({ timeout: 45_000 });

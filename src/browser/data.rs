@@ -1,7 +1,8 @@
 //! The one seam through which pages read and write: `/api/v1`, by path.
 //!
 //! In the browser it is a request; on the server, while a page is rendered, the same route is called in the process with the
-//! visitor's own context. Where the server cannot be reached, the device answers what it can (`offline`).
+//! visitor's own context. Where the server cannot be reached, the service worker gives what it kept (`pwa`), and the device answers what
+//! it can (`offline`).
 
 use std::{
     convert::Infallible,
@@ -15,7 +16,11 @@ use std::{
 use leptos::{prelude::*, server::codee::string::FromToStringCodec};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::error::{AppError, AppResult};
+use super::{
+    outbox::{self, OutcomeState, Wish},
+    pwa,
+};
+use crate::error::{AppError, AppResult, ErrorCode};
 
 /// What a page shows of a path: read while the server renders, sent along with the page, read again when the path changes.
 ///
@@ -85,13 +90,31 @@ pub fn fetch_text(path: impl Fn() -> Option<String> + Send + Sync + 'static) -> 
 }
 
 fn resource(path: Box<dyn Fn() -> Option<String> + Send + Sync>) -> Resource<Answer, FromToStringCodec> {
-    Resource::new_with_options(path, ask, false)
+    let path: Arc<dyn Fn() -> Option<String> + Send + Sync> = path.into();
+    let source = path.clone();
+    let answer = Resource::new_with_options(move || source(), ask, false);
+    // What the server put into the page never passes the service worker, which would keep it.
+    if Owner::current_shared_context().is_some_and(|page| page.get_is_hydrating()) {
+        Effect::new(move |_| {
+            if let (Some(path), Some(answer)) = (untrack(|| path()), answer.get_untracked())
+                && let Some(json) = answer.0.strip_prefix('+')
+            {
+                pwa::came_along(sent(path), json);
+            }
+        });
+    }
+    answer
+}
+
+/// What of a path is sent to the server.
+fn sent(mut path: String) -> String {
+    path.truncate(path.find('#').unwrap_or(path.len()));
+    path
 }
 
 fn ask(path: Option<String>) -> Pin<Box<dyn Future<Output = Answer> + Send>> {
-    let Some(mut path) = path else { return Box::pin(ready(Answer("".into()))) };
-    path.truncate(path.find('#').unwrap_or(path.len()));
-    let reply = transport::get_text(path);
+    let Some(path) = path else { return Box::pin(ready(Answer("".into()))) };
+    let reply = transport::get_text(sent(path));
     Box::pin(async move {
         Answer(match reply.await {
             Ok(text) => format!("+{text}").into(),
@@ -147,6 +170,57 @@ pub fn send<T: DeserializeOwned + Send + 'static>(
 ) -> impl Future<Output = AppResult<T>> + Send + 'static {
     let reply = transport::send_text(method, path.into(), serde_json::to_string(body).ok());
     async move { decode(reply.await) }
+}
+
+/// What became of a change that may wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// The server has it.
+    Done,
+    /// It is kept on this device, and sent as soon as the server is reached.
+    Waiting,
+}
+
+/// Changes something, now or when the server can be reached: the outbox keeps it until then. Ends when the server has answered, or when it is clear that it does not.
+///
+/// # Errors
+/// The server refused it at once, or it could not be kept: the page has it still, and nothing is sent later.
+pub async fn send_later(wish: Wish) -> AppResult<Sent> {
+    match outbox::add(&wish, true).await {
+        Ok(outcome) => match outcome.state {
+            OutcomeState::Done => Ok(Sent::Done),
+            OutcomeState::Waiting => Ok(Sent::Waiting),
+            OutcomeState::Refused => Err(refusal(&outcome.text)),
+        },
+        // There is no outbox, since its script never came: then it is as if there were none.
+        Err(error) if error.code == ErrorCode::Offline => {
+            transport::send_text(wish.method, wish.path, wish.body).await.map(|_| Sent::Done).map_err(|error| refusal(&error))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Keeps a change and has it sent, without waiting for the server. Gives the server's answer where there is one at once: nothing could be kept, so it was sent.
+///
+/// # Errors
+/// It could neither be kept nor sent: the page has it still.
+pub async fn keep(wish: Wish) -> AppResult<Option<String>> {
+    match outbox::add(&wish, false).await {
+        Ok(outcome) => match outcome.state {
+            OutcomeState::Done => Ok(Some(outcome.text)),
+            OutcomeState::Waiting => Ok(None),
+            OutcomeState::Refused => Err(refusal(&outcome.text)),
+        },
+        Err(error) if error.code == ErrorCode::Offline => {
+            transport::send_text(wish.method, wish.path, wish.body).await.map(Some).map_err(|error| refusal(&error))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Reads an answer that came another way.
+pub fn read<T: DeserializeOwned>(text: &str) -> AppResult<T> {
+    from_json(text)
 }
 
 fn decode<T: DeserializeOwned>(reply: Reply) -> AppResult<T> {

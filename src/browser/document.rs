@@ -10,7 +10,10 @@ pub struct Links {
     pub offline: String,
     pub signing: String,
     pub push: String,
+    pub pwa: String,
+    pub outbox: String,
     pub tool_sandbox: String,
+    pub charts: String,
 }
 
 /// The name under which the document says where the sockets are, when that is not where it came from.

@@ -1,6 +1,8 @@
 //! The editor of an artifact's text: a script of its own (`web/editor`), loaded when a page first has one. `web/editor/index.ts` says what
 //! its functions take and tell.
 
+use serde::Serialize;
+
 pub use inner::*;
 
 /// The name by which pages load the script; the document says where it is.
@@ -17,6 +19,8 @@ pub enum Told {
     Selected(bool),
     /// Whether everything that was written here is on the server's disk.
     Saved(bool),
+    /// All of it is in the outbox, since before this page.
+    Kept,
     Link(Link),
     /// Who has it open, as JSON.
     People(String),
@@ -26,6 +30,24 @@ pub enum Told {
     Denied,
     /// The server ended the connection for good, with this code.
     Ended(u16),
+    /// Whether it is written beside the document, which is neither here nor in reach.
+    Apart(bool),
+}
+
+/// What an editor opens.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Opening {
+    pub artifact: String,
+    /// In whose name.
+    pub user: String,
+    pub read_only: bool,
+    /// The server does not know of the artifact yet.
+    pub begun: bool,
+    /// What the page shows: it is written on where the document is neither here nor in reach.
+    pub text: String,
+    /// The head at that time; empty where nothing was committed.
+    pub revision: String,
 }
 
 /// How the editor's connection stands.
@@ -45,6 +67,7 @@ impl Told {
             "text" => Self::Text,
             "selected" => Self::Selected(value == "true"),
             "saved" => Self::Saved(value == "true"),
+            "kept" => Self::Kept,
             "link" => Self::Link(match value.as_str() {
                 "live" => Link::Live,
                 "reconnecting" => Link::Reconnecting,
@@ -55,6 +78,7 @@ impl Told {
             "thread" => Self::Thread(value),
             "denied" => Self::Denied,
             "ended" => Self::Ended(value.parse().unwrap_or_default()),
+            "apart" => Self::Apart(value == "true"),
             _ => return None,
         })
     }
@@ -67,21 +91,14 @@ mod inner {
     use wasm_bindgen_futures::JsFuture;
     use web_sys::HtmlElement;
 
-    use super::{EDITOR, Told};
+    use super::{EDITOR, Opening, Told};
     use crate::browser::script::load;
 
     #[wasm_bindgen]
     extern "C" {
         type Script;
         #[wasm_bindgen(method, catch)]
-        fn open(
-            this: &Script,
-            host: &HtmlElement,
-            artifact: &str,
-            user: &str,
-            read_only: bool,
-            tell: &Closure<dyn FnMut(String, String)>,
-        ) -> Result<Handle, JsValue>;
+        fn open(this: &Script, host: &HtmlElement, opening: &str, tell: &Closure<dyn FnMut(String, String)>) -> Result<Handle, JsValue>;
         #[wasm_bindgen(method, catch, js_name = forgetAll)]
         fn forget_all(this: &Script) -> Result<js_sys::Promise, JsValue>;
 
@@ -97,6 +114,12 @@ mod inner {
         #[wasm_bindgen(method, catch)]
         fn reveal(this: &Handle, anchor: &str) -> Result<bool, JsValue>;
         #[wasm_bindgen(method)]
+        fn unsent(this: &Handle) -> js_sys::Promise;
+        #[wasm_bindgen(method, js_name = noteKept)]
+        fn note_kept(this: &Handle, kept: bool);
+        #[wasm_bindgen(method, js_name = noteArrived)]
+        fn note_arrived(this: &Handle);
+        #[wasm_bindgen(method)]
         fn forget(this: &Handle) -> js_sys::Promise;
         #[wasm_bindgen(method)]
         fn close(this: &Handle) -> js_sys::Promise;
@@ -111,8 +134,8 @@ mod inner {
         _tell: Closure<dyn FnMut(String, String)>,
     }
 
-    /// Opens the document of `artifact` in the element with that id, in the name of `user`. None: the script could not be loaded.
-    pub async fn open(host: &str, artifact: &str, user: &str, read_only: bool, mut tell: impl FnMut(Told) + 'static) -> Option<Editor> {
+    /// Opens the document of an artifact in the element with the id `host`. None: the script could not be loaded.
+    pub async fn open(host: &str, opening: Opening, mut tell: impl FnMut(Told) + 'static) -> Option<Editor> {
         let script = load(EDITOR).await.ok()?.unchecked_into::<Script>();
         // The page may be another by now.
         let host = gloo::utils::document().get_element_by_id(host)?.dyn_into::<HtmlElement>().ok()?;
@@ -121,7 +144,7 @@ mod inner {
                 tell(told);
             }
         });
-        let handle = script.open(&host, artifact, user, read_only, &tell).ok()?;
+        let handle = script.open(&host, &serde_json::to_string(&opening).ok()?, &tell).ok()?;
         Some(Editor(SendWrapper::new(Inner { handle, _tell: tell })))
     }
 
@@ -132,6 +155,19 @@ mod inner {
         }
         pub fn focus(&self) {
             self.0.handle.focus();
+        }
+        /// What the outbox is to bring while the document is out of reach, as JSON; none when it has all of it. Taken when this is called.
+        pub fn unsent(&self) -> impl Future<Output = Option<String>> + use<> {
+            let unsent = self.0.handle.unsent();
+            async move { JsFuture::from(unsent).await.ok()?.as_string().filter(|text| !text.is_empty()) }
+        }
+        /// Whether the outbox took it.
+        pub fn note_kept(&self, kept: bool) {
+            self.0.handle.note_kept(kept);
+        }
+        /// Nothing of it waits in the outbox any more.
+        pub fn note_arrived(&self) {
+            self.0.handle.note_arrived();
         }
         /// What is selected, as an anchor in JSON; none when nothing is.
         pub fn selection(&self) -> Option<String> {
@@ -176,11 +212,11 @@ mod inner {
 
 #[cfg(not(feature = "hydrate"))]
 mod inner {
-    use super::Told;
+    use super::{Opening, Told};
 
     pub struct Editor;
 
-    pub async fn open(_: &str, _: &str, _: &str, _: bool, _: impl FnMut(Told) + 'static) -> Option<Editor> {
+    pub async fn open(_: &str, _: Opening, _: impl FnMut(Told) + 'static) -> Option<Editor> {
         None
     }
 
@@ -189,6 +225,11 @@ mod inner {
             String::new()
         }
         pub fn focus(&self) {}
+        pub fn unsent(&self) -> impl Future<Output = Option<String>> + use<> {
+            std::future::ready(None)
+        }
+        pub fn note_kept(&self, _: bool) {}
+        pub fn note_arrived(&self) {}
         pub fn selection(&self) -> Option<String> {
             None
         }

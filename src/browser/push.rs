@@ -1,5 +1,5 @@
 //! Web Push in this browser: a script of its own (`web/push`), loaded by the pages where one chooses how to be told, and the service worker
-//! that shows messages (`public/sw.js`).
+//! that shows messages (`web/sw`).
 
 use serde::Deserialize;
 

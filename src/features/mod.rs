@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod analytics;
+pub mod archives;
 pub mod artifacts;
 pub mod assistant;
 pub mod collaboration;
@@ -11,6 +12,9 @@ pub mod git;
 pub mod jobs;
 pub mod marketplace;
 pub mod notifications;
+pub mod operations;
+pub mod outbox;
+pub mod pwa;
 pub mod search;
 pub mod sessions;
 pub mod tasks;

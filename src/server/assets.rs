@@ -3,7 +3,11 @@
 //! Names under `pkg/` carry the hash of their content, so they are cached for ever. A `.br` or `.gz` twin, made by
 //! `cargo leptos build --release --precompress`, is sent to whoever accepts it.
 
-use std::{borrow::Cow, sync::OnceLock};
+use std::{
+    borrow::Cow,
+    collections::HashMap,
+    sync::{Mutex, OnceLock, PoisonError},
+};
 
 use axum::{
     extract::Request,
@@ -13,9 +17,6 @@ use axum::{
 use rust_embed::RustEmbed;
 
 use crate::browser::document::Links;
-
-/// What shows push messages (`public/sw.js`).
-const SERVICE_WORKER: &str = "sw.js";
 
 #[derive(RustEmbed)]
 #[folder = "target/site"]
@@ -35,7 +36,10 @@ fn find_links() -> Links {
         offline: script("offline"),
         signing: script("signing"),
         push: script("push"),
+        pwa: script("pwa"),
+        outbox: script("outbox"),
         tool_sandbox: script("tool-sandbox"),
+        charts: script("charts"),
         ..Links::default()
     };
     for name in Site::iter() {
@@ -49,6 +53,32 @@ fn find_links() -> Links {
         }
     }
     links
+}
+
+/// Whether the name of a file changes with its content.
+pub fn is_hashed(path: &str) -> bool {
+    ["pkg/", "fonts/", "vendor/"].iter().any(|folder| path.starts_with(folder))
+}
+
+/// Every file with the SHA-256 of its content, without compressed twins.
+pub fn files() -> Vec<(String, [u8; 32])> {
+    // A debug build would read and hash the whole front at each start of a page otherwise.
+    static HASHES: Mutex<Option<HashMap<String, [u8; 32]>>> = Mutex::new(None);
+    let mut known = HASHES.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = known.get_or_insert_default();
+    Site::iter()
+        .filter(|name| !name.ends_with(".br") && !name.ends_with(".gz"))
+        .filter_map(|name| {
+            let hash = match known.get(name.as_ref()) {
+                Some(hash) => *hash,
+                None => Site::get(&name)?.metadata.sha256_hash(),
+            };
+            if is_hashed(&name) {
+                known.insert(name.to_string(), hash);
+            }
+            Some((name.into_owned(), hash))
+        })
+        .collect()
 }
 
 /// Answers a request for a file, or `None` when there is no such file.
@@ -69,13 +99,7 @@ pub fn serve(request: &Request) -> Option<Response> {
     headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
     headers.insert(
         header::CACHE_CONTROL,
-        HeaderValue::from_static(if path.starts_with("pkg/") || path.starts_with("fonts/") || path.starts_with("vendor/") {
-            "public, max-age=31536000, immutable"
-        } else if path == SERVICE_WORKER {
-            "no-cache"
-        } else {
-            "public, max-age=3600"
-        }),
+        HeaderValue::from_static(if is_hashed(path) { "public, max-age=31536000, immutable" } else { "public, max-age=3600" }),
     );
     let etag = format!("\"{}\"", &super::secrets::hex(&file.metadata.sha256_hash())[..16]);
     if request.headers().get(header::IF_NONE_MATCH).is_some_and(|seen| seen.as_bytes() == etag.as_bytes()) {
@@ -85,7 +109,7 @@ pub fn serve(request: &Request) -> Option<Response> {
         headers.insert(header::ETAG, value);
     }
     // A worker keeps to the policy that its script came with; without one of its own it could do nothing (`csp::NOTHING`).
-    if path == SERVICE_WORKER || path.starts_with("vendor/") && path.ends_with(".js") {
+    if path.starts_with("vendor/") && path.ends_with(".js") {
         headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(super::csp::WORKER));
     }
     if let Some(encoding) = encoding {
@@ -108,6 +132,12 @@ fn content_type(path: &str) -> HeaderValue {
 /// The address of a bundle made from `web/`, by its name.
 pub fn vendor(name: &str) -> Option<String> {
     let manifest = Site::get("vendor/manifest.json")?;
-    let names: std::collections::HashMap<String, String> = serde_json::from_slice(&manifest.data).ok()?;
+    let names: HashMap<String, String> = serde_json::from_slice(&manifest.data).ok()?;
     Some(format!("/vendor/{}", names.get(name)?))
+}
+
+/// The text of such a bundle.
+pub fn vendor_text(name: &str) -> Option<String> {
+    let file = Site::get(vendor(name)?.trim_start_matches('/'))?;
+    String::from_utf8(file.data.into_owned()).ok()
 }

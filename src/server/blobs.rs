@@ -1,4 +1,7 @@
-//! Content-addressed files in `DATA_DIR/blobs/ab/cdef…`: written once, named by the SHA-256 of their bytes, never changed.
+//! Content-addressed files in `DATA_DIR/blobs/ab/cdef…`, or in an object store (BLOB_URL, `away`): written once, named by the SHA-256 of their bytes, never
+//! changed.
+
+mod away;
 
 use std::{
     collections::HashSet,
@@ -9,8 +12,17 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::secrets;
+use bytes::Bytes;
+use futures::stream::BoxStream;
+
+use self::away::Away;
+use super::{config::Config, secrets};
 use crate::error::{AppError, AppResult};
+
+/// In an object store one that was stored within this time is not stored again: it is far from being removed.
+const FRESH: Duration = Duration::from_secs(12 * 3_600);
+/// Files that are no blobs, such as exports, below DATA_DIR or in the object store.
+const FILES: &str = "exports";
 
 /// The blob store of this process.
 #[derive(Clone, Debug)]
@@ -18,6 +30,9 @@ pub struct Blobs {
     root: PathBuf,
     /// Held for writing where a blob is removed and for reading where one is stored: what is found there stays there.
     removing: Arc<RwLock<()>>,
+    /// Where new ones go, if not below the root. What is there already is still read.
+    away: Option<Away>,
+    files: PathBuf,
 }
 
 /// A SHA-256 as bytes: a fifth of its text in memory.
@@ -27,11 +42,30 @@ impl Blobs {
     pub fn open(data_dir: &Path) -> std::io::Result<Self> {
         let root = data_dir.join("blobs");
         std::fs::create_dir_all(&root)?;
-        Ok(Self { root, removing: Arc::default() })
+        Ok(Self { root, removing: Arc::default(), away: None, files: data_dir.join(FILES) })
+    }
+
+    /// The place that `config` names. Has to be called within the runtime.
+    pub fn of(config: &Config) -> AppResult<Self> {
+        let mut blobs = Self::open(&config.data_dir)?;
+        if let Some(url) = &config.blob_url {
+            blobs.away = Some(Away::open(url, config.data_dir.join("derived").join("blobs"), config.blob_cache)?);
+        }
+        Ok(blobs)
+    }
+
+    /// Whether the object store answers; nothing where blobs are on this machine.
+    pub async fn ping(&self) -> Option<std::io::Result<()>> {
+        Some(self.away.as_ref()?.ping().await)
     }
 
     /// Stores `bytes` durably (fsync of the file and its folder before it returns) and gives their SHA-256.
     pub async fn put(&self, bytes: impl AsRef<[u8]> + Send + 'static) -> AppResult<String> {
+        if let Some(away) = &self.away {
+            let (sha, bytes) = run(move || Ok((secrets::sha256(bytes.as_ref()), Bytes::copy_from_slice(bytes.as_ref())))).await?;
+            away.put(&sha, bytes, FRESH).await?;
+            return Ok(sha);
+        }
         let blobs = self.clone();
         run(move || blobs.put_blocking(bytes.as_ref())).await
     }
@@ -39,6 +73,10 @@ impl Blobs {
     /// The same on the current thread, for work that already left the async runtime.
     pub fn put_blocking(&self, bytes: &[u8]) -> std::io::Result<String> {
         let sha = secrets::sha256(bytes);
+        if let Some(away) = &self.away {
+            away.put_blocking(&sha, bytes, FRESH)?;
+            return Ok(sha);
+        }
         let path = self.path(&sha);
         let _stays = self.removing.read().unwrap_or_else(PoisonError::into_inner);
         // One that is there counts as new: whoever stores it is about to name it.
@@ -68,15 +106,80 @@ impl Blobs {
         if !is_sha(sha) {
             return Err(AppError::not_found("file"));
         }
+        if let Some(away) = &self.away {
+            match away.get(sha).await {
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                found => return Ok(found?),
+            }
+        }
         match tokio::fs::read(self.path(sha)).await {
             Ok(bytes) => Ok(bytes),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(AppError::not_found("file")),
+            Err(error) if error.kind() == ErrorKind::NotFound => Err(AppError::not_found("file")),
             Err(error) => Err(error.into()),
         }
     }
 
+    /// The same on a thread that is none of the runtime's.
+    pub fn get_blocking(&self, sha: &str) -> std::io::Result<Vec<u8>> {
+        if !is_sha(sha) {
+            return Err(ErrorKind::NotFound.into());
+        }
+        if let Some(away) = &self.away {
+            match away.get_blocking(sha) {
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                found => return found,
+            }
+        }
+        std::fs::read(self.path(sha))
+    }
+
+    /// Where a large file is written before it is given a name by [`keep_file`](Self::keep_file).
+    pub fn new_file(&self) -> std::io::Result<tempfile::NamedTempFile> {
+        std::fs::create_dir_all(&self.files)?;
+        tempfile::NamedTempFile::new_in(&self.files)
+    }
+
+    /// Gives a file that is whole a name, such as `team/job.zip`, for all nodes.
+    pub async fn keep_file(&self, name: &str, file: tempfile::NamedTempFile) -> AppResult<()> {
+        if let Some(away) = &self.away {
+            return Ok(away.put_file(&format!("{FILES}/{name}"), file.path()).await?);
+        }
+        let path = self.files.join(name);
+        run(move || {
+            if let Some(folder) = path.parent() {
+                std::fs::create_dir_all(folder)?;
+            }
+            file.persist(path).map(drop).map_err(|error| error.error)
+        })
+        .await
+    }
+
+    /// A kept file as it comes, and how long it is.
+    pub async fn file(&self, name: &str) -> AppResult<(u64, BoxStream<'static, std::io::Result<Bytes>>)> {
+        let found = match &self.away {
+            Some(away) => away.file(&format!("{FILES}/{name}")).await,
+            None => away::local(&self.files.join(name)).await,
+        };
+        match found {
+            Err(error) if error.kind() == ErrorKind::NotFound => Err(AppError::not_found("file")),
+            found => Ok(found?),
+        }
+    }
+
+    /// Removes kept files, and halves of such, that are older than `age`.
+    pub async fn remove_files(&self, age: Duration) -> AppResult<()> {
+        if let Some(away) = &self.away {
+            away.remove_files(FILES, age).await?;
+        }
+        let folder = self.files.clone();
+        run(move || remove_old(&folder, age)).await
+    }
+
     /// The blobs that were stored longer than `age` ago. What a crash left half-written goes at once: nothing can name it.
     pub async fn older_than(&self, age: Duration) -> AppResult<HashSet<BlobName>> {
+        if let Some(away) = &self.away {
+            return Ok(away.older_than(age).await?);
+        }
         let blobs = self.clone();
         run(move || {
             let mut found = HashSet::new();
@@ -106,6 +209,13 @@ impl Blobs {
 
     /// Removes those of `names` that nobody has stored again within `age`; gives how many.
     pub async fn remove(&self, names: HashSet<BlobName>, age: Duration) -> AppResult<usize> {
+        if let Some(away) = &self.away {
+            let mut removed = 0;
+            for name in names {
+                removed += usize::from(away.remove(&name, age).await?);
+            }
+            return Ok(removed);
+        }
         let blobs = self.clone();
         run(move || {
             let mut removed = 0;
@@ -122,11 +232,16 @@ impl Blobs {
         .await
     }
 
-    /// Where a blob is, for streaming; it may not exist.
+    /// Where a blob is on this machine; it may not exist.
     pub fn path(&self, sha: &str) -> PathBuf {
         let (folder, name) = sha.split_at(2.min(sha.len()));
         self.root.join(folder).join(name)
     }
+}
+
+/// Whether the object store at `url` answers, in words if not; nothing is made or changed.
+pub async fn reach(url: &str) -> Result<(), String> {
+    away::reach(url).await
 }
 
 /// Whether `text` has the form of a SHA-256: what makes a path of it safe.
@@ -149,6 +264,22 @@ pub fn parse_name(text: &str) -> Option<BlobName> {
 /// The text of a SHA-256.
 pub fn name_text(name: &BlobName) -> String {
     name.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Files of a folder and of those in it that are older than `age`, and folders that are empty then.
+fn remove_old(folder: &Path, age: Duration) -> std::io::Result<()> {
+    let Ok(found) = std::fs::read_dir(folder) else { return Ok(()) };
+    for entry in found {
+        let path = entry?.path();
+        if path.is_dir() {
+            remove_old(&path, age)?;
+            // One with something in it stays.
+            drop(std::fs::remove_dir(&path));
+        } else if is_older(&path, age)? {
+            std::fs::remove_file(&path)?;
+        }
+    }
+    Ok(())
 }
 
 /// One that is gone is not.

@@ -1,11 +1,17 @@
 //! The command line: every command that changes data talks to the running server over its local socket, and only when none
 //! runs opens the database itself (by serving that same socket for the time of the command).
 
+mod analytics;
+mod backups;
 mod folders;
 mod market;
+mod market_args;
 mod market_keys;
 mod market_owners;
+mod model;
+mod operations;
 mod search;
+mod team;
 mod traces;
 mod user;
 mod volumes;
@@ -33,26 +39,94 @@ const POLL: Duration = Duration::from_millis(100);
 #[derive(Subcommand)]
 pub enum Command {
     /// Import a folder or a zip of skills, tools and agents into a volume.
+    #[command(after_help = "Examples:
+  llmos import ./skills --team Harbor
+  llmos import backup.zip --volume \"Field notes\"
+  GIT_TOKEN=… llmos import --git https://github.com/team/skills.git --branch main --folder agents
+
+What is there already and unchanged is counted and left; nothing is refused for the shape of its files, and the report says what was skipped and why.")]
     Import(volumes::Import),
     /// Export a volume to a folder, or to a zip if the name ends with .zip.
+    #[command(after_help = "Examples:
+  llmos export ./backup.zip --team Harbor
+  llmos export ./notes --volume \"Field notes\"")]
     Export(volumes::Export),
+    /// Whole teams: one as a file, and a team of such a file.
+    Team {
+        #[command(subcommand)]
+        command: team::Command,
+    },
     /// Write one artifact in the folder form that agents read.
+    #[command(after_help = "Examples:
+  llmos pull code-review
+  llmos pull dcf-valuation --kind skill --to ~/.claude/skills")]
     Pull(volumes::Pull),
     /// The sample team and volume.
+    #[command(after_help = "Examples:
+  llmos demo add
+  llmos demo remove")]
     Demo {
         #[command(subcommand)]
         command: volumes::Demo,
     },
     /// The marketplace: search, show, install, update, publish, verify.
+    #[command(after_help = "Examples:
+  llmos market search company value
+  llmos market install dcf-valuation@^1.2 --team Harbor
+  llmos market publish ./skills/tide-tables --version 1.0.0 --license MIT
+  llmos market verify dcf-valuation
+  LLMOS_TOKEN=… llmos market --server https://skills.example.org show dcf-valuation")]
     Market(market::Market),
     /// Traces of agents' runs: bring in files of them.
+    #[command(after_help = "Examples:
+  llmos traces import ~/.claude/projects --team Harbor
+  llmos traces import run.json spans.pb")]
     Traces {
         #[command(subcommand)]
         command: traces::Command,
     },
+    /// Print every setting, its value (secrets hidden) and where it comes from.
+    Config,
+    /// Look at database, disk, clock, model, keys, webhooks, mail, certificate and address, and say what to do.
+    #[command(after_help = "Examples:
+  llmos doctor
+  llmos doctor --json | jq '.[] | select(.verdict == \"wrong\")'
+
+It changes nothing and needs no running server. The exit code is 1 when something is wrong; docs/troubleshooting.md has a section for each topic.")]
+    Doctor(operations::Doctor),
+    /// Ask the running server whether it serves, for health checks of containers.
+    Healthcheck,
+    /// Write a zip with what helps somebody else to find a fault, without secrets.
+    #[command(after_help = "Examples:
+  llmos support-bundle
+  llmos support-bundle /tmp/for-support.zip")]
+    SupportBundle(operations::Bundle),
+    /// Make a backup now: of the database, the files and the server's own key.
+    Backup(backups::Backup),
+    /// Bring a backup back into an empty DATA_DIR, list backups, or try out whether one would come back.
+    Restore(backups::Restore),
+    /// Move from SQLite to PostgreSQL: copies every row and compares it.
+    Migrate(backups::Migrate),
+    /// The model that search goes by meaning with.
+    #[command(after_help = "Examples:
+  llmos model fetch
+  EMBEDDING_MODEL_URL=https://mirror.example.org/all-MiniLM-L6-v2 llmos model fetch")]
+    Model {
+        #[command(subcommand)]
+        command: model::Command,
+    },
     /// Make the search index anew from the database.
     Reindex,
+    /// The figures: make what usage events add up to anew.
+    #[command(after_help = "Examples:
+  llmos analytics rebuild")]
+    Analytics {
+        #[command(subcommand)]
+        command: analytics::Command,
+    },
     /// Accounts: reset a forgotten password.
+    #[command(after_help = "Examples:
+  llmos user reset-password maya@example.org")]
     User {
         #[command(subcommand)]
         command: user::Command,
@@ -64,11 +138,24 @@ pub async fn run(config: Config, command: Command) -> Result<(), BoxError> {
     match command {
         Command::Import(command) => volumes::import(config, command).await,
         Command::Export(command) => volumes::export(config, command).await,
+        Command::Team { command } => team::run(config, command).await,
         Command::Pull(command) => volumes::pull(config, command).await,
         Command::Demo { command } => volumes::demo(config, command).await,
         Command::Market(command) => market::run(config, command).await,
         Command::Traces { command } => traces::run(config, command).await,
+        Command::Config => {
+            operations::config(&config);
+            Ok(())
+        }
+        Command::Doctor(command) => operations::doctor(&config, command).await,
+        Command::Healthcheck => operations::healthcheck(&config).await,
+        Command::SupportBundle(command) => operations::support_bundle(&config, command).await,
+        Command::Backup(command) => backups::backup(config, command).await,
+        Command::Restore(command) => backups::restore(config, command).await,
+        Command::Migrate(command) => backups::migrate(config, command).await,
+        Command::Model { command } => model::run(&config, command).await,
         Command::Reindex => search::reindex(config).await,
+        Command::Analytics { command } => analytics::run(config, command).await,
         Command::User { command } => user::run(config, command).await,
     }
 }

@@ -1,20 +1,40 @@
-//! What the running server reads: Leptos.toml's defaults (embedded in the binary), then a Leptos.toml beside it, then the
-//! environment. Each variable may also be given as `NAME_FILE`, the path of a file that holds the value (for secrets).
+//! What the running server reads, and what it makes of it; [`source`] says where from. A value that cannot be used stops the start with one
+//! sentence.
+
+pub mod proxies;
+pub mod source;
+pub mod tls;
+mod values;
 
 use std::{
     fmt,
     net::SocketAddr,
-    num::NonZeroU32,
+    num::{NonZeroU32, NonZeroUsize},
     path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
 };
 
 use serde::Deserialize;
 
-use super::outgoing::{GitRules, PushRules};
-use crate::features::{accounts::model::KeyProvider, collaboration::service::limits::SocketLimits, webhooks::model::AllowList};
+use self::{
+    proxies::Proxies,
+    source::{Flags, Setting, Source},
+    tls::Tls,
+    values::{listed, model_dir, nats_addresses, smtp_url, socket_url, web_address},
+};
+use super::{
+    backups::{self, Backups},
+    outgoing::{GitRules, PushRules},
+};
+use crate::features::{
+    accounts::model::KeyProvider, collaboration::service::limits::SocketLimits, jobs::service::Schedule, search::service::MODEL_HOME,
+    webhooks::model::AllowList,
+};
 
 const EMBEDDED: &str = include_str!("../../Leptos.toml");
 const FILE: &str = "Leptos.toml";
+
 /// Which addresses of a release's texts are asked whether they are there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Links {
@@ -27,7 +47,10 @@ pub enum Links {
 
 const LLM_CONTEXT: usize = 32_000;
 const LLM_CONTEXT_MIN: usize = 2_000;
-const HIDE_AFTER: usize = 3;
+const HIDE_AFTER: NonZeroUsize = NonZeroUsize::new(3).unwrap();
+const SLOW_QUERY_MS: u64 = 1_000;
+const BLOB_CACHE_MB: u64 = 1_024;
+const RAW_MONTHS: NonZeroU32 = NonZeroU32::new(13).unwrap();
 const SEARCH_RATE: NonZeroU32 = NonZeroU32::new(100).unwrap();
 
 /// The configuration of one process. `Debug` leaves secrets out.
@@ -35,12 +58,20 @@ const SEARCH_RATE: NonZeroU32 = NonZeroU32::new(100).unwrap();
 pub struct Config {
     /// Where the one listener binds.
     pub addr: SocketAddr,
+    /// TLS that the server speaks itself; without it a proxy in front does, or nobody.
+    pub tls: Option<Tls>,
     /// Where the SQLite file, blobs, staged imports and the local socket live.
     pub data_dir: PathBuf,
     pub database_url: String,
+    /// Where other nodes on the same database are heard; none: this one serves alone.
+    pub nats_url: Option<String>,
+    /// For so long a node that was asked to stop serves on, so that balancers send nobody there any more.
+    pub drain: Duration,
     /// The address that people use, without a trailing slash; decides the Secure flag of cookies and what counts as our origin.
     pub site_url: Option<String>,
     pub analytics_enabled: bool,
+    /// How long usage events are kept; what they add up to is kept for ever.
+    pub analytics_raw_months: u32,
     pub github: Option<GitHub>,
     pub github_url: String,
     pub github_api_url: String,
@@ -54,7 +85,7 @@ pub struct Config {
     /// Those whose deliveries are looked for at GitHub, beside those that have a secret of their own.
     pub webhook_repositories: Vec<String>,
     /// Peers whose `X-Forwarded-For` is believed.
-    pub trusted_proxies: Vec<std::net::IpAddr>,
+    pub trusted_proxies: Proxies,
     pub log_format: LogFormat,
     /// Signs tokens that last a minute; without one a file in DATA_DIR is made.
     pub secret_key: Option<String>,
@@ -64,6 +95,8 @@ pub struct Config {
     pub ws_url: Option<String>,
     /// The directory of the model that search goes by meaning with, as Hugging Face lays it out.
     pub embedding_model_dir: PathBuf,
+    /// What the names of its files are put behind, to fetch it.
+    pub embedding_model_url: String,
     pub embedding_backend: EmbeddingBackend,
     /// The key of the server at OpenAI; teams may have their own.
     pub openai_api_key: Option<String>,
@@ -79,6 +112,8 @@ pub struct Config {
     pub search_rate: NonZeroU32,
     /// Times of open sockets; not configurable from outside.
     pub sockets: SocketLimits,
+    /// The server whose registry the command line asks; none: this one.
+    pub market_url: Option<String>,
     /// Whether the marketplace can be read without an account.
     pub market_public: bool,
     /// Whether somebody else than who submitted it has to look at a first release.
@@ -103,8 +138,33 @@ pub struct Config {
     pub push: PushRules,
     /// Times of what goes out beside the bell; not configurable from outside.
     pub delivery: DeliveryTimes,
+    /// What opens `/metrics` from elsewhere than this machine and its proxies.
+    pub metrics_token: Option<String>,
+    /// Statements of the database that take longer are in the log.
+    pub slow_query: Duration,
+    /// Where traces and logs are sent to besides: the address of a collector of OpenTelemetry, over HTTP.
+    pub otlp_endpoint: Option<String>,
+    /// Every setting with its origin, as it may be shown.
+    pub settings: Arc<[Setting]>,
+    pub service_worker: ServiceWorker,
+    /// Where blobs are, if not in DATA_DIR: a folder, or `s3://bucket/prefix`.
+    pub blob_url: Option<String>,
+    /// Bytes of them that this machine keeps as well.
+    pub blob_cache: u64,
+    /// Where backups go by themselves.
+    pub backups: Option<Backups>,
+    /// What backups are encrypted with.
+    pub backup_secret: Option<llmos_backup::Secret>,
     /// Log in people's sample team and volume at the first start.
     pub demo: bool,
+}
+
+/// What `/sw.js` is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServiceWorker {
+    On,
+    /// One that takes the place of a broken one, empties its caches and answers nothing.
+    Recall,
 }
 
 /// A server that takes mail.
@@ -188,97 +248,59 @@ pub struct ConfigError {
     problem: String,
 }
 
-struct File {
-    site_addr: Option<String>,
-    app: Option<toml::Table>,
-}
-
-/// Looks a name up in the environment, then in the files' `[app]` table (there in lower case with hyphens).
-struct Source<'a> {
-    environment: &'a dyn Fn(&str) -> Option<String>,
-    tables: Vec<toml::Table>,
-}
-
-impl Source<'_> {
-    fn get(&self, name: &str) -> Result<Option<String>, ConfigError> {
-        if let Some(value) = (self.environment)(name).filter(|value| !value.is_empty()) {
-            return Ok(Some(value));
-        }
-        if let Some(path) = (self.environment)(&format!("{name}_FILE")) {
-            return match std::fs::read_to_string(&path) {
-                Ok(value) => Ok(Some(value.trim_end().to_owned())),
-                Err(error) => Err(ConfigError { name: format!("{name}_FILE"), problem: format!("{path} cannot be read: {error}") }),
-            };
-        }
-        let key = name.to_lowercase().replace('_', "-");
-        Ok(self.tables.iter().find_map(|table| table.get(&key)).map(|value| match value {
-            toml::Value::String(text) => text.clone(),
-            other => other.to_string(),
-        }))
-    }
-
-    fn parse<T: std::str::FromStr>(&self, name: &str, what: &str) -> Result<Option<T>, ConfigError> {
-        match self.get(name)? {
-            None => Ok(None),
-            Some(text) => match text.trim().parse() {
-                Ok(value) => Ok(Some(value)),
-                Err(_) => Err(ConfigError { name: name.to_owned(), problem: format!("“{text}” is not {what}") }),
-            },
-        }
+impl ConfigError {
+    fn new(name: &str, problem: impl Into<String>) -> Self {
+        Self { name: name.to_owned(), problem: problem.into() }
     }
 }
 
 impl Config {
-    /// Reads the process' environment and the file beside it.
-    pub fn load() -> Result<Self, ConfigError> {
-        let beside = std::fs::read_to_string(FILE).unwrap_or_default();
-        Self::from_sources(&|name| std::env::var(name).ok(), &beside)
+    /// Reads what the process was started with: its flags, its environment, and the file beside it.
+    pub fn load(flags: &Flags) -> Result<Self, ConfigError> {
+        let beside = match &flags.config_file {
+            Some(path) => std::fs::read_to_string(path)
+                .map_err(|error| ConfigError::new("--config-file", format!("{} cannot be read: {error}", path.display())))?,
+            None => std::fs::read_to_string(FILE).unwrap_or_default(),
+        };
+        Self::read(flags.settings()?, &|name| std::env::var(name).ok(), &beside)
     }
 
     /// The same from given sources; pure, for tests.
     pub fn from_sources(environment: &dyn Fn(&str) -> Option<String>, beside: &str) -> Result<Self, ConfigError> {
-        let mut tables = Vec::new();
-        let mut site_addr = None;
-        for text in [beside, EMBEDDED] {
-            let file = leptos_table(text).map_err(|problem| ConfigError { name: FILE.to_owned(), problem })?;
-            site_addr = site_addr.or(file.site_addr);
-            tables.extend(file.app);
+        Self::read(Vec::new(), environment, beside)
+    }
+
+    fn read(flags: Vec<(String, String)>, environment: &dyn Fn(&str) -> Option<String>, beside: &str) -> Result<Self, ConfigError> {
+        let source = Source::new(flags, environment, beside, EMBEDDED)?;
+        let (tls, addr) = Tls::read(&source)?;
+        let data_dir = PathBuf::from(source.get_or("DATA_DIR", "data")?);
+        let database_url = source.get_or("DATABASE_URL", format!("sqlite:{}", data_dir.join("llmos.sqlite").display()))?;
+        if !["sqlite:", "postgres:", "postgresql:"].iter().any(|scheme| database_url.starts_with(scheme)) {
+            return Err(ConfigError::new("DATABASE_URL", "it starts neither with sqlite: nor with postgres:"));
         }
-        let source = Source { environment, tables };
-        let addr = source.parse("LEPTOS_SITE_ADDR", "an address such as 127.0.0.1:3000")?;
-        let addr = match (addr, site_addr) {
-            (Some(addr), _) => addr,
-            (None, Some(text)) => text
-                .parse()
-                .map_err(|_| ConfigError { name: "site-addr".to_owned(), problem: format!("“{text}” is not an address") })?,
-            (None, None) => SocketAddr::from(([127, 0, 0, 1], 3000)),
-        };
-        let data_dir = PathBuf::from(source.get("DATA_DIR")?.unwrap_or_else(|| "data".to_owned()));
-        let database_url = match source.get("DATABASE_URL")? {
-            Some(url) if url.starts_with("sqlite:") || url.starts_with("postgres:") || url.starts_with("postgresql:") => url,
-            Some(_) => {
-                return Err(ConfigError {
-                    name: "DATABASE_URL".to_owned(),
-                    problem: "it starts neither with sqlite: nor with postgres:".to_owned(),
-                });
-            }
-            None => format!("sqlite:{}", data_dir.join("llmos.sqlite").display()),
-        };
+        let secret_key = source.get("SECRET_KEY")?;
+        let nats_url = source.get("NATS_URL")?.as_deref().map(nats_addresses).transpose()?;
+        if nats_url.is_some() && database_url.starts_with("sqlite:") {
+            return Err(ConfigError::new(
+                "NATS_URL",
+                "several nodes need PostgreSQL: set DATABASE_URL to postgres://…, or leave NATS_URL out",
+            ));
+        }
+        if nats_url.is_some() && secret_key.is_none() {
+            return Err(ConfigError::new("SECRET_KEY", "all nodes need the same one, so set it wherever NATS_URL is set"));
+        }
         let github = match (source.get("GITHUB_CLIENT_ID")?, source.get("GITHUB_CLIENT_SECRET")?) {
             (Some(client_id), Some(client_secret)) => Some(GitHub { client_id, client_secret }),
             (None, None) => None,
             _ => {
-                return Err(ConfigError {
-                    name: "GITHUB_CLIENT_ID".to_owned(),
-                    problem: "it and GITHUB_CLIENT_SECRET go together".to_owned(),
-                });
+                return Err(ConfigError::new("GITHUB_CLIENT_ID", "it and GITHUB_CLIENT_SECRET go together"));
             }
         };
         let smtp = match (source.get("SMTP_URL")?, source.get("SMTP_FROM")?) {
             (Some(url), Some(from)) => Some(Smtp { url: smtp_url(&url)?, from }),
             (Some(_), None) => {
                 let problem = "the address that mail comes from is missing, such as “Harbor <llmos@example.org>”".to_owned();
-                return Err(ConfigError { name: "SMTP_FROM".to_owned(), problem });
+                return Err(ConfigError::new("SMTP_FROM", problem));
             }
             (None, _) => None,
         };
@@ -287,59 +309,57 @@ impl Config {
             vapid_subject.as_deref().filter(|subject| !(subject.starts_with("mailto:") || subject.starts_with("https://")))
         {
             let problem = format!("“{subject}” begins neither with mailto: nor with https://");
-            return Err(ConfigError { name: "VAPID_SUBJECT".to_owned(), problem });
+            return Err(ConfigError::new("VAPID_SUBJECT", problem));
         }
-        let webhook_allow_list = match source.get("WEBHOOK_ALLOW_LIST")? {
-            None => AllowList::default(),
-            Some(text) => AllowList::parse(&text).ok_or_else(|| ConfigError {
-                name: "WEBHOOK_ALLOW_LIST".to_owned(),
-                problem: format!("“{text}” is neither shadow, nor enforce, nor off"),
-            })?,
+        let allow_list = source.get_or("WEBHOOK_ALLOW_LIST", AllowList::default().as_str())?;
+        let webhook_allow_list = AllowList::parse(&allow_list)
+            .ok_or_else(|| ConfigError::new("WEBHOOK_ALLOW_LIST", format!("“{allow_list}” is neither shadow, nor enforce, nor off")))?;
+        let site_url = source.get("SITE_URL")?.map(|url| web_address("SITE_URL", url)).transpose()?;
+        if let (Some(tls), Some(url)) = (&tls, &site_url) {
+            tls.check_site(url)?;
+        }
+        let site_url = site_url.or_else(|| tls.as_ref()?.site_url(addr));
+        let service_worker = match source.get_or("SERVICE_WORKER", "on")?.as_str() {
+            "on" => ServiceWorker::On,
+            "recall" => ServiceWorker::Recall,
+            other => return Err(ConfigError::new("SERVICE_WORKER", format!("“{other}” is neither on nor recall"))),
         };
-        let mut trusted_proxies = Vec::new();
-        for text in listed(source.get("TRUSTED_PROXIES")?) {
-            trusted_proxies.push(
-                text.parse()
-                    .map_err(|_| ConfigError {
-                        name: "TRUSTED_PROXIES".to_owned(), problem: format!("“{text}” is not an IP address")
-                    })?,
-            );
-        }
-        let log_format = match source.get("LOG_FORMAT")?.as_deref() {
-            None | Some("text") => LogFormat::Text,
-            Some("json") => LogFormat::Json,
-            Some(other) => {
-                return Err(ConfigError { name: "LOG_FORMAT".to_owned(), problem: format!("“{other}” is neither text nor json") });
+        let trusted_proxies = Proxies::read(&listed(source.get("TRUSTED_PROXIES")?))?;
+        let log_format = match source.get_or("LOG_FORMAT", "text")?.as_str() {
+            "text" => LogFormat::Text,
+            "json" => LogFormat::Json,
+            other => {
+                return Err(ConfigError::new("LOG_FORMAT", format!("“{other}” is neither text nor json")));
             }
         };
-        let ws_url = match source.get("WS_URL")? {
-            None => source.get("NEXT_PUBLIC_WS_URL")?,
-            url => url,
-        };
-        let ws_url = ws_url.as_deref().map(socket_url).transpose()?;
-        let embedding_backend = match source.get("EMBEDDING_BACKEND")?.as_deref() {
-            None | Some("local") => EmbeddingBackend::Local,
-            Some("openai") => EmbeddingBackend::OpenAi,
-            Some(other) => {
-                return Err(ConfigError {
-                    name: "EMBEDDING_BACKEND".to_owned(),
-                    problem: format!("“{other}” is neither local nor openai"),
-                });
+        let (ws_url, alias) = (source.get("WS_URL")?, source.get("NEXT_PUBLIC_WS_URL")?);
+        let ws_url = ws_url.or(alias).as_deref().map(socket_url).transpose()?;
+        let (market_url, alias) = (source.get("MARKETPLACE_URL")?, source.get("NEXT_PUBLIC_MARKETPLACE_URL")?);
+        // The alias had the path of the registry behind it.
+        let market_url = market_url.or_else(|| alias.map(|url| url.trim_end_matches('/').trim_end_matches("/api/marketplace").to_owned()));
+        let embedding_backend = match source.get_or("EMBEDDING_BACKEND", "local")?.as_str() {
+            "local" => EmbeddingBackend::Local,
+            "openai" => EmbeddingBackend::OpenAi,
+            other => {
+                return Err(ConfigError::new("EMBEDDING_BACKEND", format!("“{other}” is neither local nor openai")));
             }
         };
-        let embedding_model_dir = match source.get("EMBEDDING_MODEL_DIR")? {
-            Some(folder) => PathBuf::from(folder),
-            None => model_dir(&data_dir, environment),
-        };
-        Ok(Self {
+        let embedding_model_dir = source.get_or("EMBEDDING_MODEL_DIR", model_dir(&data_dir, environment).display())?;
+        let llm_context = source.parse_or("LLM_CONTEXT", "a number of tokens from 2000", LLM_CONTEXT)?.max(LLM_CONTEXT_MIN);
+        let backups = backups_from(&source, &data_dir)?;
+        let config = Self {
             addr,
+            tls,
             data_dir,
             database_url,
-            site_url: source.get("SITE_URL")?.map(|url| url.trim_end_matches('/').to_owned()),
-            analytics_enabled: source.parse("ANALYTICS_ENABLED", "true or false")?.unwrap_or(true),
+            nats_url,
+            drain: Duration::from_secs(source.parse_or("DRAIN_SECONDS", "a number of seconds", 0_u64)?),
+            site_url,
+            analytics_enabled: source.parse_or("ANALYTICS_ENABLED", "true or false", true)?,
+            analytics_raw_months: source.parse_or("ANALYTICS_RAW_MONTHS", "a number of months above 0", RAW_MONTHS)?.get(),
             github,
-            github_url: source.get("GITHUB_URL")?.unwrap_or_else(|| "https://github.com".to_owned()),
-            github_api_url: source.get("GITHUB_API_URL")?.unwrap_or_else(|| "https://api.github.com".to_owned()),
+            github_url: source.get_or("GITHUB_URL", "https://github.com")?,
+            github_api_url: source.get_or("GITHUB_API_URL", "https://api.github.com")?,
             github_token: source.get("GITHUB_TOKEN")?,
             webhook_secrets: listed(source.get("GITHUB_WEBHOOK_SECRET")?),
             webhook_addr: source.parse("WEBHOOK_ADDR", "an address such as 127.0.0.1:3002")?,
@@ -347,33 +367,29 @@ impl Config {
             webhook_repositories: listed(source.get("WEBHOOK_REPOSITORIES")?),
             trusted_proxies,
             log_format,
-            secret_key: source.get("SECRET_KEY")?,
+            secret_key,
             ws_addr: source.parse("WS_ADDR", "an address such as 127.0.0.1:3001")?,
             ws_url,
-            embedding_model_dir,
+            embedding_model_dir: PathBuf::from(embedding_model_dir),
+            embedding_model_url: web_address("EMBEDDING_MODEL_URL", source.get_or("EMBEDDING_MODEL_URL", MODEL_HOME)?)?,
             embedding_backend,
             openai_api_key: source.get("OPENAI_API_KEY")?,
-            openai_base_url: source.get("OPENAI_BASE_URL")?.unwrap_or_else(|| "https://api.openai.com/v1".to_owned()),
+            openai_base_url: source.get_or("OPENAI_BASE_URL", "https://api.openai.com/v1")?,
             llm_model: source.get("LLM_MODEL")?,
-            llm_context: source.parse("LLM_CONTEXT", "a number of tokens from 2000")?.unwrap_or(LLM_CONTEXT).max(LLM_CONTEXT_MIN),
+            llm_context,
             assistant: AssistantTimes::default(),
-            search_rate: source.parse("SEARCH_RATE", "a number of queries above 0")?.unwrap_or(SEARCH_RATE),
+            search_rate: source.parse_or("SEARCH_RATE", "a number of queries above 0", SEARCH_RATE)?,
             sockets: SocketLimits::default(),
-            market_public: source.parse("MARKETPLACE_PUBLIC", "true or false")?.unwrap_or(true),
-            market_four_eyes: source.parse("MARKETPLACE_FOUR_EYES", "true or false")?.unwrap_or(true),
-            market_auto_pass: source.parse("MARKETPLACE_AUTO_PASS", "true or false")?.unwrap_or(false),
-            market_links: match source.parse("MARKETPLACE_CHECK_LINKS", "true or false")? {
-                Some(false) => Links::Unlooked,
-                _ => Links::Public,
-            },
+            market_url: market_url.map(|url| web_address("MARKETPLACE_URL", url)).transpose()?,
+            market_public: source.parse_or("MARKETPLACE_PUBLIC", "true or false", true)?,
+            market_four_eyes: source.parse_or("MARKETPLACE_FOUR_EYES", "true or false", true)?,
+            market_auto_pass: source.parse_or("MARKETPLACE_AUTO_PASS", "true or false", false)?,
+            market_links: if source.parse_or("MARKETPLACE_CHECK_LINKS", "true or false", true)? { Links::Public } else { Links::Unlooked },
             clamd_addr: source.get("CLAMD_ADDR")?,
-            market_hide_after: source
-                .parse("MARKETPLACE_HIDE_AFTER", "a number of reports above 0")?
-                .filter(|count| *count > 0)
-                .unwrap_or(HIDE_AFTER),
+            market_hide_after: source.parse_or("MARKETPLACE_HIDE_AFTER", "a number of reports above 0", HIDE_AFTER)?.get(),
             git: GitRules {
                 hosts: listed(source.get("GIT_HOSTS")?.map(|hosts| hosts.to_lowercase())),
-                private: source.parse("GIT_PRIVATE", "true or false")?.unwrap_or(false),
+                private: source.parse_or("GIT_PRIVATE", "true or false", false)?,
                 ..GitRules::default()
             },
             smtp,
@@ -381,16 +397,28 @@ impl Config {
             vapid_subject,
             push: PushRules {
                 hosts: listed(source.get("PUSH_HOSTS")?.map(|hosts| hosts.to_lowercase())),
-                private: source.parse("PUSH_PRIVATE", "true or false")?.unwrap_or(false),
+                private: source.parse_or("PUSH_PRIVATE", "true or false", false)?,
             },
             delivery: DeliveryTimes::default(),
-            demo: source.parse("LLMOS_DEMO", "true or false")?.unwrap_or(false),
-        })
+            service_worker,
+            demo: source.parse_or("LLMOS_DEMO", "true or false", false)?,
+            metrics_token: source.get("METRICS_TOKEN")?,
+            slow_query: Duration::from_millis(source.parse_or("SLOW_QUERY_MS", "a number of milliseconds", SLOW_QUERY_MS)?),
+            otlp_endpoint: source
+                .parse("OTEL_EXPORTER_OTLP_ENDPOINT", "an address such as http://127.0.0.1:4318")?
+                .map(|url: reqwest::Url| url.as_str().trim_end_matches('/').to_owned()),
+            blob_url: source.get("BLOB_URL")?,
+            blob_cache: source.parse_or("BLOB_CACHE_MB", "a number of megabytes", BLOB_CACHE_MB)?.saturating_mul(1 << 20),
+            backup_secret: backups::secret(source.get("BACKUP_PASSPHRASE")?, source.get("BACKUP_KEY")?),
+            backups,
+            settings: Arc::default(),
+        };
+        Ok(Self { settings: source.into_settings()?.into(), ..config })
     }
 
     /// Whether people reach us over https, so that cookies must be Secure.
     pub fn secure(&self) -> bool {
-        self.site_url.as_deref().is_some_and(|url| url.starts_with("https:"))
+        self.site_url.as_deref().map_or(self.tls.is_some(), |url| url.starts_with("https:"))
     }
 
     /// The services outside that this server uses on behalf of teams.
@@ -401,7 +429,8 @@ impl Config {
 
     /// The address to put into links.
     pub fn public_url(&self) -> String {
-        self.site_url.clone().unwrap_or_else(|| format!("http://{}", self.addr))
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        self.site_url.clone().unwrap_or_else(|| format!("{scheme}://{}", self.addr))
     }
 }
 
@@ -410,64 +439,21 @@ pub fn parts(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim).filter(|part| !part.is_empty())
 }
 
-fn listed(text: Option<String>) -> Vec<String> {
-    parts(&text.unwrap_or_default()).map(str::to_owned).collect()
-}
-
-/// In the data folder, or else where `scripts/setup` puts it.
-fn model_dir(data_dir: &Path, environment: &dyn Fn(&str) -> Option<String>) -> PathBuf {
-    let model = Path::new("models").join("all-MiniLM-L6-v2");
-    let own = data_dir.join(&model);
-    let cache = environment("XDG_CACHE_HOME").map(PathBuf::from).or_else(|| Some(Path::new(&environment("HOME")?).join(".cache")));
-    cache.map(|cache| cache.join("llmos-lite").join(&model)).filter(|cached| !own.exists() && cached.exists()).unwrap_or(own)
-}
-
-/// The address of the sockets as pages put a path behind it. It stands in the policy of every page, so nothing in it may end a word there.
-fn socket_url(text: &str) -> Result<String, ConfigError> {
-    let url = text.trim().trim_end_matches('/');
-    let fits = url.parse::<axum::http::Uri>().is_ok_and(|uri| {
-        matches!(uri.scheme_str(), Some("ws" | "wss"))
-            && uri.authority().is_some_and(|authority| !authority.as_str().contains('@'))
-            && uri.query().is_none()
-    });
-    if fits && !url.contains([';', ',', '*', '\'', '"', '#']) {
-        return Ok(url.to_owned());
+fn backups_from(source: &Source<'_>, data_dir: &Path) -> Result<Option<Backups>, ConfigError> {
+    const SCHEDULE: &str = "30 1 * * *";
+    const KEEP: usize = 14;
+    let schedule = source.get_or("BACKUP_SCHEDULE", SCHEDULE)?;
+    if Schedule::next(&schedule, "UTC", 0).is_none() {
+        return Err(ConfigError::new("BACKUP_SCHEDULE", format!("“{schedule}” is not a cron expression such as {SCHEDULE}")));
     }
-    let problem = format!("“{text}” is not an address such as wss://live.example.org");
-    Err(ConfigError { name: "WS_URL".to_owned(), problem })
-}
-
-/// The address of a server of mail. What it does not say about encryption is what is safest: STARTTLS where it is offered, and in any case
-/// where a password goes over a network.
-fn smtp_url(text: &str) -> Result<String, ConfigError> {
-    let wrong = |problem: String| ConfigError { name: "SMTP_URL".to_owned(), problem };
-    // The address may have a password in it: it is not shown.
-    let mut url = reqwest::Url::parse(text.trim()).map_err(|error| wrong(format!("it is not an address: {error}")))?;
-    let tls = url.query_pairs().find(|(name, _)| name == "tls").map(|(_, value)| value.into_owned());
-    let here = url.host_str().is_some_and(|host| matches!(host, "localhost" | "127.0.0.1" | "[::1]"));
-    let tls = match (url.scheme(), tls.as_deref()) {
-        ("smtps", None) => None,
-        ("smtp", None) if url.password().is_some() && !here => Some("required"),
-        ("smtp", None) => Some("opportunistic"),
-        ("smtp", Some("none")) => None,
-        ("smtp", Some(known @ ("required" | "opportunistic"))) => Some(if known == "required" { "required" } else { "opportunistic" }),
-        _ => {
-            return Err(wrong(
-                "it is smtps://host or smtp://host, the latter with tls=required, opportunistic or none behind a ?".to_owned(),
-            ));
-        }
-    };
-    url.set_query(tls.map(|tls| format!("tls={tls}")).as_deref());
-    Ok(url.to_string())
-}
-
-/// Takes `[package.metadata.leptos]` and `[app]` out of a Leptos.toml.
-fn leptos_table(text: &str) -> Result<File, String> {
-    let mut table: toml::Table = text.parse().map_err(|error: toml::de::Error| error.to_string())?;
-    let app = table.remove("app").and_then(|app| app.as_table().cloned());
-    let leptos = table.get("package").and_then(|package| package.get("metadata")).and_then(|metadata| metadata.get("leptos"));
-    let site_addr = leptos.and_then(|leptos| leptos.get("site-addr")).and_then(|addr| addr.as_str()).map(str::to_owned);
-    Ok(File { site_addr, app })
+    let keep = source.parse_or("BACKUP_KEEP", "a number of backups above 0", KEEP)?.max(1);
+    let log = source.parse_or("BACKUP_LOG", "true or false", true)?;
+    let Some(url) = source.get("BACKUP_URL")? else { return Ok(None) };
+    if backups::is_inside(&url, data_dir) {
+        let problem = format!("“{url}” is inside of DATA_DIR and would be lost with it: name another place");
+        return Err(ConfigError::new("BACKUP_URL", problem));
+    }
+    Ok(Some(Backups { url, schedule, keep, log }))
 }
 
 #[cfg(test)]
@@ -530,6 +516,23 @@ mod tests {
         assert!(alone.is_err_and(|error| error.to_string().contains("SMTP_FROM")));
         let subject = Config::from_sources(&|name| (name == "VAPID_SUBJECT").then(|| "me".to_owned()), "");
         assert!(subject.is_err_and(|error| error.to_string().contains("VAPID_SUBJECT")));
+    }
+
+    #[test]
+    fn several_nodes_need_postgresql_and_one_key() {
+        let read = |values: Vec<(&'static str, &'static str)>| {
+            let found = move |asked: &str| values.iter().find(|(name, _)| *name == asked).map(|(_, value)| (*value).to_owned());
+            Config::from_sources(&found, "").map(|config| config.nats_url).map_err(|error| error.to_string())
+        };
+        let several = ("NATS_URL", "nats://a:pw@one:4222, tls://two");
+        let (postgres, key) = (("DATABASE_URL", "postgres://db/llmos"), ("SECRET_KEY", "of all nodes"));
+        assert_eq!(read(Vec::new()), Ok(None));
+        assert_eq!(read(vec![several, postgres, key]), Ok(Some(several.1.to_owned())));
+        assert!(read(vec![several, key]).is_err_and(|error| error.contains("PostgreSQL")));
+        assert!(read(vec![several, postgres]).is_err_and(|error| error.contains("SECRET_KEY")));
+        for wrong in ["one:4222", "http://one", "nats://a,"] {
+            assert!(read(vec![("NATS_URL", wrong), postgres, key]).is_err_and(|error| error.contains("NATS_URL")), "{wrong}");
+        }
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
-/// The policy of a page: scripts by nonce only (and what those load), WebAssembly, our own styles.
+/// The policy of a page: scripts by nonce only (and what those load), WebAssembly, our own styles. Text becomes a script's address only through the one rule of
+/// the document's first script (`ui/document.rs`), and never a script (Trusted Types).
 /// Style *attributes* are allowed: they place things (`--at: 40%`), and without style elements they cannot select anything.
 /// `sockets` is where these are, if that is elsewhere: the room socket and those below it.
 pub fn page_policy(nonce: &str, sockets: Option<&str>) -> String {
@@ -10,7 +11,7 @@ pub fn page_policy(nonce: &str, sockets: Option<&str>) -> String {
     format!(
         "default-src 'self'; script-src 'nonce-{nonce}' 'strict-dynamic' 'wasm-unsafe-eval'; worker-src 'self'; frame-src 'self'; style-src 'self' 'nonce-{nonce}'; \
          style-src-attr 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self'; connect-src 'self'{sockets}; object-src 'none'; \
-         base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+         base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types default"
     )
 }
 

@@ -47,7 +47,16 @@ impl From<sqlx::Error> for AppError {
             if database.is_unique_violation() {
                 return AppError::conflict("This exists already. Load the page again to see it.");
             }
+            if database.is_foreign_key_violation() {
+                return AppError::conflict("What this belongs to is not there any more. Load the page again.");
+            }
             let text = database.message();
+            if is_damage(text) {
+                return damaged();
+            }
+            if database.code().is_some_and(|code| is_away(&code)) {
+                return unavailable();
+            }
             if ["database is locked", "disk is full", "disk I/O error", "readonly database", "No space left", "could not extend file"]
                 .iter()
                 .any(|known| text.contains(known))
@@ -73,6 +82,32 @@ impl From<serde_json::Error> for AppError {
     fn from(error: serde_json::Error) -> Self {
         internal("stored JSON", &error)
     }
+}
+
+/// PostgreSQL's codes (<https://www.postgresql.org/docs/current/errcodes-appendix.html>) for a connection that failed, a server that is being
+/// stopped, started or has crashed, and one that has no room for another connection; and for a transaction that was given up because two waited for
+/// each other, or because it was idle for too long. Nothing was done.
+fn is_away(code: &str) -> bool {
+    code.starts_with("08") || code.starts_with("57P") || ["53300", "40001", "40P01", "25P03"].contains(&code)
+}
+
+/// What SQLite says of a page that is not what was written there.
+pub fn is_damage(text: &str) -> bool {
+    ["disk image is malformed", "file is not a database", "malformed database schema"].iter().any(|known| text.contains(known))
+}
+
+/// Why the database could not be opened, with what to do where that is known.
+pub fn of_start(error: super::db::OpenError) -> Box<dyn Error + Send + Sync> {
+    let text = chain(&error);
+    if is_damage(&text) { damaged().message.into() } else { error.into() }
+}
+
+/// A page of the database is not what was written there: whoever runs the server can bring a backup back.
+fn damaged() -> AppError {
+    AppError::new(
+        ErrorCode::Internal,
+        "The database of this server is damaged. Whoever runs it: stop it, keep the folder aside, and bring the newest backup back with “llmos restore”.",
+    )
 }
 
 fn unavailable() -> AppError {

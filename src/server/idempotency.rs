@@ -1,5 +1,5 @@
 //! `Idempotency-Key` on every mutation of `/api/v1`: the same key again answers what the first request was answered, and does
-//! nothing. Keys belong to their account and are kept for a day.
+//! nothing. Keys belong to their account and are kept for two weeks: so long a device may have been away that sent something and did not hear the answer.
 //!
 //! Follows draft-ietf-httpapi-idempotency-key-header: another request under a used key is refused, so is one whose first is
 //! still running. Answers of 500 and above are not kept: the client may try again.
@@ -20,7 +20,7 @@ const KEY_MAX: usize = 200;
 const BODY_READ: usize = 4 * 1024 * 1024;
 /// Answers of mutations are small; a larger one is passed on and not kept.
 const BODY_KEPT: usize = 1024 * 1024;
-pub const KEPT_MS: i64 = clock::DAY;
+pub const KEPT_MS: i64 = 14 * clock::DAY;
 /// A first request that has not ended by then died with its process.
 const STALE_MS: i64 = 2 * clock::MINUTE;
 
@@ -60,7 +60,9 @@ async fn run(state: AppState, actor: String, key: String, request: Request, next
             return Err(AppError::conflict("This Idempotency-Key was used for another request: use a new one."));
         }
         if stored.status == 0 {
-            return Err(AppError::conflict("The first request with this Idempotency-Key is still running: try again in a moment."));
+            // The time tells programs that this is no conflict, and passes by itself.
+            let running = AppError::conflict("The first request with this Idempotency-Key is still running: try again in a moment.");
+            return Err(AppError { retry_after: Some(1), ..running });
         }
         let status = u16::try_from(stored.status).ok().and_then(|status| StatusCode::from_u16(status).ok()).unwrap_or(StatusCode::OK);
         let mut response = (status, stored.body).into_response();

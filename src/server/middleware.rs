@@ -4,14 +4,14 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
-    extract::{ConnectInfo, Request, State},
-    http::{HeaderMap, HeaderValue, Method, header, request::Parts},
+    extract::{ConnectInfo, MatchedPath, Request, State},
+    http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use tracing::Instrument as _;
+use tracing::{Instrument as _, field::Empty};
 
-use super::{context::Ctx, csp, state::AppState};
+use super::{context::Ctx, csp, metrics, state::AppState};
 use crate::{
     error::{AppError, ErrorCode},
     features::accounts,
@@ -20,15 +20,32 @@ use crate::{
 /// Longer than any answer takes; streams of uploads and downloads are bounded by their own sizes instead.
 const TIME_LIMIT: Duration = Duration::from_secs(60);
 const REQUEST_ID: &str = "x-request-id";
+/// Whose answer it is, for the service worker, which keeps each account's apart and takes nothing that lacks it: that came from something in between. In a request:
+/// whose it has to be, so that nothing is done in another name.
+const ACCOUNT: HeaderName = HeaderName::from_static("x-llmos-account");
+/// Where nobody is signed in.
+const NOBODY: &str = "-";
 
 /// Names the request, logs how it ended, adds what every response carries.
 pub async fn observe(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     let id: Arc<str> = uuid::Uuid::now_v7().to_string().into();
     request.extensions_mut().insert(RequestId(id.clone()));
+    // So that everything behind this finds it in one place, whichever version of HTTP was spoken.
+    if let Some(host) =
+        host(&request).filter(|_| !request.headers().contains_key(header::HOST)).and_then(|host| HeaderValue::from_str(host).ok())
+    {
+        request.headers_mut().insert(header::HOST, host);
+    }
     let method = request.method().clone();
-    // Without the query: links with secrets and socket tokens would end in the log.
-    let path = request.uri().path().to_owned();
-    let span = tracing::info_span!("request", id = %id, %method, %path);
+    let matched = request.extensions().get::<MatchedPath>().cloned();
+    // Without the query, and without the secrets of links: both would end in the log.
+    let path = without_secrets(request.uri().path(), matched.as_ref().map_or("", MatchedPath::as_str));
+    // For a collector, where one is set. A span keeps the name that it began with; what no route matched has its method alone, as OpenTelemetry's conventions say.
+    let exported = state.config.otlp_endpoint.is_some();
+    let name = exported.then(|| matched.as_ref().map_or_else(|| method.to_string(), |route| format!("{method} {}", route.as_str())));
+    let (name, kind) = (name.as_deref(), exported.then_some("server"));
+    let span =
+        tracing::info_span!("request", id = %id, %method, %path, otel.name = name, otel.kind = kind, http.response.status_code = Empty);
     let started = std::time::Instant::now();
     let secure = state.config.secure();
     async move {
@@ -47,7 +64,15 @@ pub async fn observe(State(state): State<AppState>, mut request: Request, next: 
             response.headers_mut().insert(REQUEST_ID, value);
         }
         csp::add_headers(response.headers_mut(), secure);
-        let (status, millis) = (response.status().as_u16(), started.elapsed().as_millis() as u64);
+        let (status, took) = (response.status().as_u16(), started.elapsed());
+        let is_html = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+        let route = metrics::route_of(matched.as_ref(), is_html);
+        state.metrics.request(&method, route, status, took);
+        if exported {
+            tracing::Span::current().record("http.response.status_code", status);
+        }
+        state.usage.gauges.note(took, status >= 500);
+        let millis = took.as_millis() as u64;
         if status >= 500 {
             tracing::error!(status, millis, "failed");
         } else if status >= 400 {
@@ -59,6 +84,18 @@ pub async fn observe(State(state): State<AppState>, mut request: Request, next: 
     }
     .instrument(span)
     .await
+}
+
+/// The parts of a path that are the secrets of invitations and links, by what routes call them.
+const SECRETS: [&str; 2] = ["{token}", "{secret}"];
+
+/// `path` as it may be in the log.
+fn without_secrets(path: &str, route: &str) -> String {
+    if !SECRETS.iter().any(|secret| route.contains(secret)) {
+        return path.to_owned();
+    }
+    let parts = path.split('/').zip(route.split('/')).map(|(part, name)| if SECRETS.contains(&name) { name } else { part });
+    parts.collect::<Vec<_>>().join("/")
 }
 
 /// The id of the request, for contexts and answers.
@@ -91,7 +128,8 @@ pub fn on_panic(panic: Box<dyn std::any::Any + Send + 'static>) -> Response {
 /// Refuses a change that a page of another origin asks for. Browsers send `Origin` (or at least `Sec-Fetch-Site`) with every
 /// such request; programs send neither, and they bring no cookie.
 pub async fn same_origin(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    // CONNECT is how a socket is opened over HTTP/2; it looks at its origin itself, as it does with GET.
+    let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS | Method::CONNECT);
     if safe || origin_is_ours(&state, request.headers()) {
         next.run(request).await
     } else {
@@ -101,6 +139,12 @@ pub async fn same_origin(State(state): State<AppState>, request: Request, next: 
         )
         .into_response()
     }
+}
+
+/// The host that a request is for, with its port where it names one: HTTP/2 has it in the address, HTTP/1.1 in a header.
+pub fn host<B>(request: &axum::http::Request<B>) -> Option<&str> {
+    let named = || request.headers().get(header::HOST)?.to_str().ok();
+    request.uri().authority().map(axum::http::uri::Authority::as_str).or_else(named)
 }
 
 /// Exact comparison with the address people use; without a configured one, with the `Host` of the request.
@@ -123,14 +167,34 @@ pub fn origin_is_ours(state: &AppState, headers: &HeaderMap) -> bool {
 pub async fn authenticate(State(state): State<AppState>, request: Request, next: Next) -> Response {
     // Without the body: it cannot be shared across an await.
     let (mut parts, body) = request.into_parts();
+    let mut account = HeaderValue::from_static(NOBODY);
     if parts.extensions.get::<Ctx>().is_none() {
         let context = match identify(&state, &parts).await {
             Ok(context) => context,
             Err(error) => return error.into_response(),
         };
+        if let Some(id) = context.actor.as_deref().and_then(|actor| HeaderValue::from_str(&actor.id().to_string()).ok()) {
+            account = id;
+        }
+        // What was written offline is not done in the name of whoever is signed in by the time that it arrives.
+        if parts.headers.get(ACCOUNT).is_some_and(|meant| *meant != account) {
+            let error = AppError::new(
+                ErrorCode::Unauthenticated,
+                "This was written by an account that is not signed in here now. Sign in with it, and it is sent.",
+            );
+            let mut response = error.into_response();
+            response.headers_mut().insert(ACCOUNT, account);
+            return response;
+        }
         parts.extensions.insert(context);
     }
-    next.run(Request::from_parts(parts, body)).await
+    let mut response = next.run(Request::from_parts(parts, body)).await;
+    // What is for everybody may be kept for everybody by what stands before us.
+    let public = response.headers().get(header::CACHE_CONTROL).is_some_and(|value| value.as_bytes().starts_with(b"public"));
+    if !public {
+        response.headers_mut().insert(ACCOUNT, account);
+    }
+    response
 }
 
 async fn identify(state: &AppState, parts: &Parts) -> Result<Ctx, AppError> {
@@ -184,16 +248,36 @@ pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
         .find_map(|(key, value)| (key == name).then_some(value))
 }
 
-/// Behind a trusted proxy the last address that the proxy did not write itself, otherwise the peer's.
+/// Whom the request is from: behind a trusted proxy whom that names, otherwise the peer.
 fn client_address(state: &AppState, parts: &Parts) -> String {
     let Some(ConnectInfo(peer)) = parts.extensions.get::<ConnectInfo<SocketAddr>>() else { return "local".to_owned() };
-    let trusted = &state.config.trusted_proxies;
-    if trusted.contains(&peer.ip())
-        && let Some(forwarded) = parts.headers.get("x-forwarded-for").and_then(|value| value.to_str().ok())
-        && let Some(client) =
-            forwarded.rsplit(',').filter_map(|hop| hop.trim().parse::<std::net::IpAddr>().ok()).find(|hop| !trusted.contains(hop))
-    {
-        return client.to_string();
+    // A line that is no text is one that cannot be read.
+    let forwarded = parts.headers.get_all("x-forwarded-for").iter().map(|line| line.to_str().unwrap_or("?"));
+    state.config.trusted_proxies.client(peer.ip(), forwarded).to_string()
+}
+
+/// Whether a request was made on this machine, or by one of its proxies for itself. One that was passed on says so in a header: it came from elsewhere, whoever
+/// the peer is.
+pub fn is_from_here(state: &AppState, extensions: &Extensions, headers: &HeaderMap) -> bool {
+    if extensions.get::<LocalSocket>().is_some() {
+        return true;
     }
-    peer.ip().to_string()
+    let passed_on = ["forwarded", "x-forwarded-for", "x-real-ip", "via"].iter().any(|name| headers.contains_key(*name));
+    let is_here = |peer: std::net::IpAddr| peer.to_canonical().is_loopback() || state.config.trusted_proxies.contains(peer);
+    !passed_on && extensions.get::<ConnectInfo<SocketAddr>>().is_some_and(|ConnectInfo(peer)| is_here(peer.ip()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_secrets;
+
+    #[test]
+    fn secrets_of_links_are_not_in_the_log() {
+        assert_eq!(without_secrets("/invite/s3cret", "/invite/{token}"), "/invite/{token}");
+        assert_eq!(
+            without_secrets("/api/v1/invitations/s3cret/accept", "/api/v1/invitations/{secret}/accept"),
+            "/api/v1/invitations/{secret}/accept"
+        );
+        assert_eq!(without_secrets("/sessions/1", "/sessions/{id}"), "/sessions/1");
+    }
 }

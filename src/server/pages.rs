@@ -15,7 +15,7 @@ use crate::{app, features::accounts};
 
 /// Pages that anybody may open.
 fn public(path: &str) -> bool {
-    matches!(path, "/login" | "/sign-up") || path.starts_with("/invite/") || path.starts_with("/reset/")
+    matches!(path, "/login" | "/sign-up") || ["/invite/", "/reset/", "/shared/analytics/"].iter().any(|pages| path.starts_with(pages))
 }
 
 /// Any address that is no route and no file.

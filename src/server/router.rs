@@ -3,6 +3,7 @@
 use axum::{
     Router,
     extract::{DefaultBodyLimit, Request, State},
+    handler::Handler,
     http::Method,
     middleware::{from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
@@ -18,12 +19,12 @@ use tower_http::{
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
-use super::{assets, context::Ctx, docs, drain, idempotency, middleware, pages, state::AppState, tool_frame};
+use super::{assets, docs, drain, help, idempotency, middleware, pages, service_worker, state::AppState, tls, tool_frame};
 use crate::{
     error::{AppError, ErrorCode},
     features::{
-        accounts, artifacts, assistant, collaboration, comments, evolution, git, jobs, marketplace, notifications, search, sessions, tasks,
-        traces, volumes, webhooks,
+        accounts, analytics, archives, artifacts, assistant, collaboration, comments, evolution, git, jobs, marketplace, notifications,
+        operations, search, sessions, tasks, traces, volumes, webhooks,
     },
 };
 
@@ -43,6 +44,8 @@ struct Description;
 fn api_v1() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .merge(accounts::http::routes())
+        .merge(analytics::http::routes())
+        .merge(archives::http::routes())
         .merge(artifacts::http::routes())
         .merge(assistant::http::routes())
         .merge(collaboration::http::routes())
@@ -52,6 +55,7 @@ fn api_v1() -> OpenApiRouter<AppState> {
         .merge(jobs::http::routes())
         .merge(marketplace::http::routes())
         .merge(notifications::http::routes())
+        .merge(operations::http::routes())
         .merge(search::http::routes())
         .merge(sessions::http::routes())
         .merge(tasks::http::routes())
@@ -93,10 +97,10 @@ pub fn router(state: AppState) -> Router {
 
     Router::<AppState>::new()
         .merge(api.with_state(()))
-        .route("/healthz", get(health))
-        .route("/readyz", get(ready))
-        .route("/ws", get(collaboration::ws::room_socket))
-        .route("/ws/doc/{artifact_id}", get(collaboration::ws::document_socket))
+        .route("/healthz", get(operations::http::healthz))
+        .route("/readyz", get(operations::http::readyz))
+        .route("/ws", socket(collaboration::ws::room_socket))
+        .route("/ws/doc/{artifact_id}", socket(collaboration::ws::document_socket))
         .route("/webhook/github", webhook())
         .route("/auth/github", get(accounts::http::github_start))
         .route("/auth/github/callback", get(accounts::http::github_callback))
@@ -104,14 +108,23 @@ pub fn router(state: AppState) -> Router {
         .route("/git/{team}/{volume}/git-upload-pack", post(git::http::upload_pack))
         .route("/unsubscribe", get(notifications::http::unsubscribe_page).post(notifications::http::unsubscribe))
         .route("/avatars/{user_id}/{sha}", get(accounts::http::avatar))
+        .route("/help", get(help::first))
+        .route("/help/{page}", get(help::page))
         .route("/frames/tool", get(tool_frame::page))
+        .route("/sw.js", get(service_worker::script))
+        .route("/shell", get(service_worker::shell))
+        .route("/open", get(service_worker::open))
+        .route("/share", post(service_worker::share))
         .route("/fn/{*name}", any(pages::server_functions))
         .fallback(file_or_page)
         .layer(from_fn_with_state(state.clone(), middleware::authenticate))
+        // Its token is none of an account.
+        .route("/metrics", get(operations::http::prometheus))
         .layer(from_fn_with_state(state.clone(), middleware::same_origin))
         .layer(from_fn(middleware::time_limit))
         .layer(from_fn(drain::layer))
         .layer(CatchPanicLayer::custom(middleware::on_panic))
+        .layer(from_fn_with_state(state.clone(), tls::other_names))
         .layer(from_fn_with_state(state.clone(), middleware::observe))
         // Outermost: `observe` writes the request's id into bodies of errors, which must not be compressed yet.
         // A release has its WebAssembly compressed already; compressing 24 MB for each new browser is what development waits for.
@@ -130,9 +143,9 @@ pub fn router(state: AppState) -> Router {
 /// The sockets alone, for a listener of its own (`WS_ADDR`).
 pub fn sockets(state: AppState) -> Router {
     Router::<AppState>::new()
-        .route("/", get(collaboration::ws::room_socket))
-        .route("/ws", get(collaboration::ws::room_socket))
-        .route("/ws/doc/{artifact_id}", get(collaboration::ws::document_socket))
+        .route("/", socket(collaboration::ws::room_socket))
+        .route("/ws", socket(collaboration::ws::room_socket))
+        .route("/ws/doc/{artifact_id}", socket(collaboration::ws::document_socket))
         .layer(from_fn_with_state(state.clone(), middleware::authenticate))
         .layer(from_fn(middleware::time_limit))
         .layer(CatchPanicLayer::custom(middleware::on_panic))
@@ -153,26 +166,14 @@ pub fn webhooks(state: AppState) -> Router {
         .with_state(state)
 }
 
+/// A socket is opened by GET over HTTP/1.1 (RFC 6455) and by CONNECT over HTTP/2 (RFC 8441), which browsers choose where a connection is there already.
+fn socket<H: Handler<T, AppState>, T: 'static>(handler: H) -> MethodRouter<AppState> {
+    get(handler.clone()).connect(handler)
+}
+
 fn webhook() -> MethodRouter<AppState> {
     post(webhooks::http::github)
         .fallback(|| async { AppError::new(ErrorCode::MethodNotAllowed, "GitHub sends its deliveries here with POST.") })
-}
-
-/// Whether the process serves and its database answers.
-async fn health(State(state): State<AppState>) -> Response {
-    match sqlx::query("SELECT 1").execute(state.db.read()).await {
-        Ok(_) => "ok".into_response(),
-        Err(error) => AppError::from(error).into_response(),
-    }
-}
-
-/// How the parts of the process stand, as JSON.
-async fn ready(State(state): State<AppState>) -> Response {
-    let ctx = Ctx::internal(state.clone(), None);
-    match sqlx::query("SELECT 1").execute(state.db.read()).await {
-        Ok(_) => axum::Json(serde_json::json!({ "database": "ready", "search": search::service::status(&ctx) })).into_response(),
-        Err(error) => AppError::from(error).into_response(),
-    }
 }
 
 async fn file_or_page(State(state): State<AppState>, request: Request) -> Response {

@@ -26,6 +26,12 @@ pub fn sha256(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
+/// Whether two secrets are the same, in a time that tells nothing of where they differ.
+pub fn is_same(one: &str, other: &str) -> bool {
+    use subtle::ConstantTimeEq as _;
+    Sha256::digest(one.as_bytes()).ct_eq(&Sha256::digest(other.as_bytes())).into()
+}
+
 /// Lower-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";

@@ -4,18 +4,25 @@ use std::{
     error::Error,
     fs::{File, TryLockError},
     future::IntoFuture as _,
-    net::SocketAddr,
+    io::ErrorKind,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use axum::{
-    Extension, Router,
-    serve::{ListenerExt as _, TapIo},
-};
-use tokio::net::{TcpListener, TcpStream, UnixListener};
+use axum::{Extension, Router};
+use rustix::io::Errno;
+use tokio::net::{TcpListener, UnixListener};
 
-use super::{config::Config, context::Ctx, middleware::LocalSocket, router, state::AppState, telemetry, worker};
+use super::{
+    config::{Config, tls::Redirect},
+    context::Ctx,
+    machine,
+    middleware::LocalSocket,
+    router,
+    state::AppState,
+    telemetry, tls, worker,
+};
 use crate::features::{artifacts, collaboration, jobs, marketplace, volumes, webhooks};
 
 pub type BoxError = Box<dyn Error + Send + Sync>;
@@ -28,8 +35,10 @@ pub struct DataDirLock(#[allow(dead_code)] File);
 
 /// Takes the lock, or says who has it.
 pub fn lock_data_dir(data_dir: &Path) -> Result<Option<DataDirLock>, BoxError> {
-    std::fs::create_dir_all(data_dir)?;
-    let file = File::options().create(true).write(true).truncate(false).open(data_dir.join("llmos.lock"))?;
+    let cannot =
+        |error| format!("{} cannot be written: {error}; give it to the user that runs llmos, or set another DATA_DIR", data_dir.display());
+    std::fs::create_dir_all(data_dir).map_err(cannot)?;
+    let file = File::options().create(true).write(true).truncate(false).open(data_dir.join("llmos.lock")).map_err(cannot)?;
     match file.try_lock() {
         Ok(()) => Ok(Some(DataDirLock(file))),
         Err(TryLockError::WouldBlock) => Ok(None),
@@ -45,8 +54,12 @@ pub fn socket_path(data_dir: &Path) -> PathBuf {
 /// Opens everything that a server (or a command without one) stands on.
 pub async fn prepare(config: Config) -> Result<AppState, BoxError> {
     let state = AppState::open(config).await?;
+    state.cluster.serve(&state);
     let ctx = Ctx::internal(state.clone(), None);
-    artifacts::service::settle_all(&ctx).await?;
+    // Where others serve already, what they are publishing is theirs.
+    if state.cluster.leads() {
+        artifacts::service::settle_all(&ctx).await?;
+    }
     collaboration::service::documents::settle_all(&ctx).await?;
     volumes::service::install_system_volume(&ctx).await?;
     jobs::service::take_over(&ctx).await?;
@@ -57,30 +70,42 @@ pub async fn prepare(config: Config) -> Result<AppState, BoxError> {
 
 /// Runs until SIGINT or SIGTERM, then lets running requests end.
 pub async fn serve(config: Config) -> Result<(), BoxError> {
-    telemetry::start(config.log_format);
+    machine::begin();
+    let exports = telemetry::start(&config)?;
     let Some(_lock) = lock_data_dir(&config.data_dir)? else {
         return Err(format!("another llmos already serves {}: stop it first, or set another DATA_DIR", config.data_dir.display()).into());
     };
-    let listener = listen(config.addr).await.map_err(|error| format!("cannot listen on {}: {error}", config.addr))?;
+    let listener = bind(config.addr, "LEPTOS_SITE_ADDR").await?;
+    let redirect = match config.tls.as_ref().and_then(|tls| tls.redirect) {
+        Some(redirect) => bind_redirect(redirect).await?,
+        None => None,
+    };
     let state = prepare(config).await?;
+    let acceptor = tls::start(&state)?;
     let app = router::router(state.clone());
     let local = local_socket(&state, app.clone())?;
     if let Some(addr) = state.config.ws_addr {
-        serve_beside(&state, addr, "WS_ADDR", router::sockets(state.clone())).await?;
+        let doors = tls::listen(bind(addr, "WS_ADDR").await?, acceptor.clone());
+        serve_beside(&state, doors, "WS_ADDR", router::sockets(state.clone()));
     }
     if let Some(addr) = state.config.webhook_addr {
-        serve_beside(&state, addr, "WEBHOOK_ADDR", router::webhooks(state.clone())).await?;
+        let doors = tls::listen(bind(addr, "WEBHOOK_ADDR").await?, acceptor.clone());
+        serve_beside(&state, doors, "WEBHOOK_ADDR", router::webhooks(state.clone()));
+    }
+    if let Some(listener) = redirect {
+        serve_beside(&state, tls::listen(listener, None), "REDIRECT_ADDR", tls::redirects(state.clone()));
     }
     let worker = tokio::spawn(worker::work(state.clone()));
     println!("LLMos-Lite is ready: {}", state.config.public_url());
 
-    let shutdown = state.shutdown.clone();
+    let (shutdown, leaving) = (state.shutdown.clone(), state.clone());
     tokio::spawn(async move {
         stop_signal().await;
         tracing::info!("stopping");
+        drain(&leaving).await;
         shutdown.cancel();
     });
-    let serving = axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>())
+    let serving = axum::serve(tls::listen(listener, acceptor), app.into_make_service_with_connect_info::<SocketAddr>())
         .with_graceful_shutdown(state.shutdown.clone().cancelled_owned())
         .into_future();
     let deadline = async {
@@ -94,31 +119,59 @@ pub async fn serve(config: Config) -> Result<(), BoxError> {
     local.abort();
     let _ = tokio::time::timeout(GRACE, worker).await;
     let _ = std::fs::remove_file(socket_path(&state.config.data_dir));
+    state.cluster.leave(&state.db).await;
     state.db.close().await;
+    if let Some(exports) = exports {
+        // Not on a thread of the runtime, which it waits for.
+        let _ = tokio::task::spawn_blocking(move || exports.close()).await;
+    }
     Ok(())
 }
 
-/// A second listener, which the variable `name` asks for.
-async fn serve_beside(state: &AppState, addr: SocketAddr, name: &'static str, router: Router) -> Result<(), BoxError> {
-    let listener = listen(addr).await.map_err(|error| format!("cannot listen on {addr} ({name}): {error}"))?;
+/// A listener beside the first one, which the variable `name` asks for.
+fn serve_beside(state: &AppState, doors: tls::Doors, name: &'static str, router: Router) {
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let stopped = state.shutdown.clone().cancelled_owned();
     tokio::spawn(async move {
-        if let Err(error) = axum::serve(listener, service).with_graceful_shutdown(stopped).await {
+        if let Err(error) = axum::serve(doors, service).with_graceful_shutdown(stopped).await {
             tracing::error!(%error, "the listener of {name} failed");
         }
     });
-    Ok(())
 }
 
-/// Without Nagle's algorithm: it holds a small frame back until the one before it was acknowledged, which took up to 20 ms of a room's
-/// time. What may go together is written together.
-async fn listen(addr: SocketAddr) -> std::io::Result<TapIo<TcpListener, fn(&mut TcpStream)>> {
-    Ok(TcpListener::bind(addr).await?.tap_io(|stream| {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "a connection goes on with Nagle's algorithm");
+/// Listens on an address that the variable `name` has. Where the machine has no IPv6, “every address” is every one of IPv4.
+async fn bind(addr: SocketAddr, name: &str) -> Result<TcpListener, String> {
+    let bound = match TcpListener::bind(addr).await {
+        Err(error) if addr.ip() == Ipv6Addr::UNSPECIFIED && has_no_ipv6(&error) => {
+            TcpListener::bind((Ipv4Addr::UNSPECIFIED, addr.port())).await
         }
-    }))
+        bound => bound,
+    };
+    bound.map_err(|error| {
+        let advice = match error.kind() {
+            ErrorKind::PermissionDenied => {
+                ": ports below 1024 need the right CAP_NET_BIND_SERVICE (docs/operations.md), or set another port"
+            }
+            _ => "",
+        };
+        format!("cannot listen on {addr} ({name}): {error}{advice}")
+    })
+}
+
+fn has_no_ipv6(error: &std::io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::AFNOSUPPORT | Errno::ADDRNOTAVAIL))
+}
+
+/// The listener that leads to https. One that nobody asked for may be missing: another program may have that port.
+async fn bind_redirect(redirect: Redirect) -> Result<Option<TcpListener>, String> {
+    match bind(redirect.addr, "REDIRECT_ADDR").await {
+        Ok(listener) => Ok(Some(listener)),
+        Err(error) if redirect.required => Err(error),
+        Err(error) => {
+            tracing::warn!(%error, "plain http is not led to https; REDIRECT_ADDR=none says that this is meant");
+            Ok(None)
+        }
+    }
 }
 
 /// Serves the same routes on a Unix socket that only this user can open; who comes that way is the operator.
@@ -134,6 +187,15 @@ pub fn local_socket(state: &AppState, app: Router) -> Result<tokio::task::JoinHa
             tracing::error!(%error, "the local socket failed");
         }
     }))
+}
+
+/// Announces that the server goes, and serves on until balancers have seen it; a second signal ends that.
+async fn drain(state: &AppState) {
+    state.cluster.drain(&state.db).await;
+    tokio::select! {
+        () = tokio::time::sleep(state.config.drain) => {}
+        () = stop_signal() => {}
+    }
 }
 
 async fn stop_signal() {

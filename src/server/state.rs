@@ -2,17 +2,17 @@
 
 use std::{
     ops::Deref,
-    sync::{Arc, OnceLock},
+    sync::{Arc, OnceLock, Weak},
 };
 
 use axum::Router;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::{blobs::Blobs, config::Config, db::Db};
+use super::{backups::Watch, blobs::Blobs, cluster::Cluster, config::Config, db::Db, metrics::Metrics, tls::Certificates};
 use crate::features::{
     accounts::service::{ActorCache, Limits},
-    analytics::service::Later,
+    analytics::service::Usage,
     artifacts::{
         markdown::Renderer,
         service::{LibraryIndex, Visits},
@@ -25,7 +25,7 @@ use crate::features::{
     notifications::service::{Mailer, PushSender},
     search::{
         self,
-        service::{SearchIndex, SearchLimit},
+        service::{Near, SearchIndex, SearchLimit},
     },
     webhooks::service::{Intake, Networks},
 };
@@ -37,6 +37,8 @@ pub struct AppState(Arc<Inner>);
 pub struct Inner {
     pub config: Config,
     pub db: Db,
+    /// The other nodes on the same database.
+    pub cluster: Cluster,
     pub blobs: Blobs,
     pub renderer: Renderer,
     /// What the library filters and sorts by, in memory.
@@ -54,7 +56,9 @@ pub struct Inner {
     /// What search ranks, in memory.
     pub search: SearchIndex,
     pub search_model: search::service::Model,
-    pub usage: Later,
+    /// Whether nearest vectors are asked of the database.
+    pub near: Near,
+    pub usage: Usage,
     pub search_limit: SearchLimit,
     pub visits: Visits,
     pub limits: Limits,
@@ -77,6 +81,12 @@ pub struct Inner {
     pub intake: Intake,
     /// Where GitHub's deliveries come from.
     pub networks: Networks,
+    /// What `/metrics` counts as it happens.
+    pub metrics: Metrics,
+    /// How backups stand.
+    pub backups: Watch,
+    /// Those that TLS of our own is spoken with.
+    pub certificates: Arc<Certificates>,
     /// Wakes the worker when a job was queued.
     pub jobs: Notify,
     /// Cancelled when the process is asked to stop.
@@ -92,13 +102,30 @@ impl Deref for AppState {
     }
 }
 
+/// A state that does not keep the process's things alive: for what they themselves hold.
+#[derive(Clone)]
+pub struct WeakState(Weak<Inner>);
+
+impl WeakState {
+    /// None: everything was let go.
+    pub fn upgrade(&self) -> Option<AppState> {
+        self.0.upgrade().map(AppState)
+    }
+}
+
 impl AppState {
+    pub fn downgrade(&self) -> WeakState {
+        WeakState(Arc::downgrade(&self.0))
+    }
+
     /// Opens the database and the blob store that `config` names.
     pub async fn open(config: Config) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         std::fs::create_dir_all(&config.data_dir)?;
-        let db = Db::open(&config.database_url).await?;
-        let blobs = Blobs::open(&config.data_dir)?;
+        let db = Db::open_logging(&config.database_url, config.slow_query).await.map_err(super::error::of_start)?;
+        let blobs = Blobs::of(&config)?;
         let signing_key = super::secrets::signing_key(config.secret_key.as_deref(), &config.data_dir)?;
+        let cluster = Cluster::join(&config, &signing_key, &db).await?;
+        let db = db.fenced(cluster.fence().clone());
         let registry = Registry::open(&db, &config.public_url(), &signing_key).await?;
         let http = reqwest::Client::builder()
             .user_agent(concat!("llmos-lite/", env!("CARGO_PKG_VERSION")))
@@ -116,25 +143,30 @@ impl AppState {
             rules: Arc::new(scanner_rules(&config.data_dir.join("rules"))?),
             registry,
             search: SearchIndex::default(),
+            near: Near::default(),
             search_model: search::service::Model::new(&config, &http),
             engines: Engines::default(),
             answers: Answers::default(),
-            usage: Later::default(),
-            search_limit: SearchLimit::new(config.search_rate),
+            usage: Usage::default(),
+            search_limit: SearchLimit::new(config.search_rate, cluster.clone()),
             visits: Visits::new(),
-            limits: Limits::new(),
-            actors: ActorCache::default(),
-            rooms: Rooms::new(config.sockets),
+            limits: Limits::new(cluster.clone()),
+            actors: ActorCache::new(cluster.clone()),
+            rooms: Rooms::new(config.sockets, cluster.clone()),
             documents: Documents::default(),
             clones: Clones::default(),
             vault: super::secrets::Vault::new(&signing_key),
             signing_key,
+            cluster,
             mailer,
             push,
             http,
             config,
             intake: Intake::default(),
             networks: Networks::default(),
+            metrics: Metrics::default(),
+            backups: Watch::default(),
+            certificates: Arc::default(),
             jobs: Notify::new(),
             shutdown: CancellationToken::new(),
             api: OnceLock::new(),

@@ -1,20 +1,27 @@
-//! Logs: one line for each event, with the request id of the span around it.
+//! Logs: one line for each event, with the request id of the span around it. With `OTEL_EXPORTER_OTLP_ENDPOINT` the same events, and the spans as
+//! traces, go to a collector of OpenTelemetry as well, over HTTP with protobuf. `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` say there who this is.
 
-use tracing_subscriber::{EnvFilter, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+mod export;
 
-use super::config::LogFormat;
+use tracing_subscriber::{EnvFilter, Layer as _, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
-/// Starts logging to standard error; `RUST_LOG` sets what is logged.
-pub fn start(format: LogFormat) {
+use super::config::{Config, LogFormat};
+
+pub use export::Exports;
+
+/// Starts logging to standard error; `RUST_LOG` sets what is logged. What is returned sends the rest of what goes to a collector when it is closed.
+pub fn start(config: &Config) -> Result<Option<Exports>, Box<dyn std::error::Error + Send + Sync>> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn,leptos=warn,reactive_graph=error"));
-    let registry = tracing_subscriber::registry().with(filter);
-    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
-    let started = match format {
-        LogFormat::Text => registry.with(layer.compact()).try_init(),
-        LogFormat::Json => registry.with(layer.json()).try_init(),
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);
+    let lines = match config.log_format {
+        LogFormat::Text => lines.compact().boxed(),
+        LogFormat::Json => lines.json().boxed(),
     };
+    let exports = config.otlp_endpoint.as_deref().map(Exports::to).transpose()?;
+    let started = tracing_subscriber::registry().with(lines).with(exports.as_ref().map(Exports::layer)).with(filter).try_init();
     if let Err(error) = started {
         // Tests start several servers in one process; the first one's subscriber serves all.
         tracing::debug!(%error, "logging was started already");
     }
+    Ok(exports)
 }

@@ -2,11 +2,11 @@
 
 use std::{future::Future, pin::Pin, time::Duration};
 
-use super::{context::Ctx, idempotency, state::AppState, sweep};
+use super::{backups, context::Ctx, idempotency, state::AppState, sweep};
 use crate::{
     error::{AppError, AppResult},
     features::{
-        accounts, analytics, artifacts, assistant, collaboration, evolution, git,
+        accounts, analytics, archives, artifacts, assistant, collaboration, evolution, git,
         jobs::{
             self, Job,
             service::{Kind, Outcome, Schedule},
@@ -26,6 +26,8 @@ const fn kind(name: &'static str, at_once: usize, minutes: u64) -> Kind {
 /// What is run, how many of it at once, and how many minutes one may take.
 const KINDS: &[Kind] = &[
     kind(volumes::jobs::IMPORT, 2, 60),
+    kind(archives::jobs::EXPORT, 2, 6 * 60),
+    kind(archives::jobs::IMPORT, 1, 24 * 60),
     // They mostly wait, for a model and for people.
     kind(assistant::jobs::ANSWER, 64, 60),
     kind(search::jobs::INDEX, 2, 30),
@@ -38,6 +40,7 @@ const KINDS: &[Kind] = &[
     kind(webhooks::service::DELIVER, 4, 30),
     kind(webhooks::service::NETWORKS, 1, 2),
     kind(webhooks::service::CHECK, 1, 30),
+    kind(webhooks::service::HISTORY, 1, 60),
     kind(git::jobs::PULL, 2, 60),
     kind(git::jobs::PUSH, 2, 60),
     kind(git::jobs::IMPORT, 1, 60),
@@ -51,6 +54,9 @@ const KINDS: &[Kind] = &[
     kind(evolution::jobs::PASS, 1, 120),
     kind(evolution::jobs::DUE, 1, 5),
     kind(traces::jobs::RELABEL, 1, 60),
+    kind(analytics::jobs::REBUILD, 1, 120),
+    kind(analytics::jobs::ALERTS, 1, 60),
+    kind(analytics::jobs::WEEKLY, 1, 60),
     kind(sweep::FIND, 1, 30),
     kind(sweep::REMOVE, 1, 30),
 ];
@@ -61,8 +67,12 @@ const SCHEDULES: &[Schedule] = &[
     Schedule { kind: marketplace::service::UPDATE, cron: "15 * * * *", zone: "UTC" },
     Schedule { kind: webhooks::service::NETWORKS, cron: "20 2 * * *", zone: "UTC" },
     Schedule { kind: webhooks::service::CHECK, cron: "35 * * * *", zone: "UTC" },
+    Schedule { kind: webhooks::service::HISTORY, cron: "50 4 * * *", zone: "UTC" },
     // Each place has a schedule of its own: this looks which one is due.
     Schedule { kind: evolution::jobs::DUE, cron: "*/10 * * * *", zone: "UTC" },
+    // Days end at another time in each zone: each hour looks at those alerts whose day has ended.
+    Schedule { kind: analytics::jobs::ALERTS, cron: "10 * * * *", zone: "UTC" },
+    Schedule { kind: analytics::jobs::WEEKLY, cron: "25 */6 * * *", zone: "UTC" },
     // Each notification queues the job that sends it; this is for those whose job has failed for good.
     Schedule { kind: notifications::jobs::SEND_MAIL, cron: "*/15 * * * *", zone: "UTC" },
     Schedule { kind: notifications::jobs::SEND_PUSH, cron: "*/15 * * * *", zone: "UTC" },
@@ -73,6 +83,8 @@ fn run(ctx: Ctx, job: Job) -> Pin<Box<dyn Future<Output = Outcome> + Send>> {
     Box::pin(async move {
         match job.kind.as_str() {
             volumes::jobs::IMPORT => volumes::jobs::import(&ctx, &job).await,
+            archives::jobs::EXPORT => archives::jobs::export(&ctx, &job).await,
+            archives::jobs::IMPORT => archives::jobs::import(&ctx, &job).await,
             assistant::jobs::ANSWER => assistant::jobs::answer(&ctx, &job).await,
             search::jobs::INDEX => search::jobs::index(&ctx, &job).await,
             search::jobs::REINDEX => search::jobs::reindex(&ctx, &job).await,
@@ -84,6 +96,7 @@ fn run(ctx: Ctx, job: Job) -> Pin<Box<dyn Future<Output = Outcome> + Send>> {
             webhooks::service::DELIVER => webhooks::service::deliver(&ctx, &job).await,
             webhooks::service::NETWORKS => webhooks::service::refresh_networks(&ctx).await,
             webhooks::service::CHECK => webhooks::service::check_missing(&ctx).await,
+            webhooks::service::HISTORY => webhooks::service::count_history(&ctx).await,
             git::jobs::PULL => git::jobs::pull(&ctx, &job).await,
             git::jobs::PUSH => git::jobs::push(&ctx, &job).await,
             git::jobs::IMPORT => git::jobs::import(&ctx, &job).await,
@@ -97,6 +110,9 @@ fn run(ctx: Ctx, job: Job) -> Pin<Box<dyn Future<Output = Outcome> + Send>> {
             evolution::jobs::PASS => evolution::jobs::pass(&ctx, &job).await,
             evolution::jobs::DUE => evolution::jobs::due(&ctx).await,
             traces::jobs::RELABEL => traces::jobs::relabel(&ctx, &job).await,
+            analytics::jobs::REBUILD => analytics::jobs::rebuild(&ctx, &job).await,
+            analytics::jobs::ALERTS => analytics::jobs::alerts(&ctx).await,
+            analytics::jobs::WEEKLY => analytics::jobs::weekly(&ctx).await,
             sweep::FIND => sweep::find(&ctx).await,
             sweep::REMOVE => sweep::remove(&ctx, &job).await,
             other => Err(AppError::invalid(format!("This version does not know the job “{other}”."))),
@@ -113,8 +129,12 @@ pub async fn work(state: AppState) {
         search::service::keep(&ctx),
         marketplace::service::load_catalogue(&ctx),
         analytics::service::write_later(&ctx),
+        analytics::service::keep_rolling(&ctx),
+        analytics::service::keep_gauges(&ctx),
+        collaboration::service::count_together(&ctx),
         collaboration::service::keep(state.clone()),
-        collaboration::service::documents::keep_documents(state)
+        collaboration::service::documents::keep_documents(state.clone()),
+        backups::keep(state)
     );
 }
 
@@ -143,15 +163,18 @@ async fn keep_house(ctx: &Ctx) {
     let now = ctx.now();
     for (what, result) in [
         ("sign-ins", accounts::service::remove_expired(ctx).await),
-        ("claims", artifacts::service::settle_all(ctx).await),
+        ("claims", if ctx.state.cluster.leads() { artifacts::service::settle_all(ctx).await } else { Ok(()) }),
+        ("stagings", artifacts::service::unstage_old(ctx).await),
         ("trash", artifacts::service::empty_old_trash(ctx).await),
         ("sessions", sessions::service::empty_old_trash(ctx).await),
         ("departures", volumes::service::remove_old_departures(ctx).await),
         ("notifications", notifications::service::remove_old(ctx).await),
         ("events of rooms", collaboration::service::remove_old_events(ctx).await),
         ("uploads", volumes::jobs::sweep_staging(ctx).await),
+        ("archives of teams", archives::jobs::keep_house(ctx).await),
         ("deliveries", webhooks::service::keep_house(ctx).await),
         ("spans", traces::service::close_runs(ctx).await),
+        ("usage events", analytics::service::remove_old_events(ctx).await),
         ("jobs", jobs::service::remove_old(ctx).await),
         ("idempotency keys", remove_old_keys(ctx, now - idempotency::KEPT_MS).await),
     ] {

@@ -3,10 +3,13 @@
 use leptos::prelude::*;
 
 use crate::browser::{
+    chart::CHARTS,
     document::{SOCKETS, links, sockets},
     editor::EDITOR,
     offline::OFFLINE,
+    outbox::OUTBOX,
     push::PUSH,
+    pwa::PWA,
     signing::SIGNING,
     tool_sandbox::TOOL_SANDBOX,
 };
@@ -24,19 +27,39 @@ const HOLD: &str = "(()=>{const root=document.documentElement;let held;\
     form.requestSubmit(by?.isConnected?by:null)})})\
     .observe(root,{attributeFilter:['data-ready']})})()";
 
+/// What has to be there before all else. The rule by which text becomes the address of a script: it is one of ours (Trusted Types; text that becomes HTML is let
+/// through, since Leptos makes its elements of such, and what stands in it cannot run: the policy knows only nonces). And the browser's word that the app can be
+/// installed, which it says once and early.
+const FIRST: &str = "globalThis.trustedTypes?.createPolicy('default',{createHTML:text=>text,\
+    createScriptURL:url=>new URL(url,location).origin===location.origin?url:null});\
+    addEventListener('beforeinstallprompt',event=>{event.preventDefault();globalThis.llmosInstall=event});";
+
+/// What the server says in a page's root element, where the page is the empty one: it is the same for everybody.
+const CHOSEN: &str = "{const chosen=name=>document.cookie.match(`(?:^|; )${name}=([a-z]+)`)?.[1],data=document.documentElement.dataset;\
+    data.theme=chosen('theme')??'dark';if(chosen('density')==='comfortable')data.density='comfortable'};";
+
 /// Written by us, not by `HydrationScripts`: that one needs a file beside the executable, and we are one binary.
 #[component]
-pub fn Assets() -> impl IntoView {
+pub fn Assets(
+    /// There is no page in the document: the script makes it.
+    #[prop(optional)]
+    empty: bool,
+) -> impl IntoView {
     let links = links();
     let nonce = leptos::nonce::use_nonce();
-    let start = format!("import('{}').then(m => m.default({{module_or_path: '{}'}}).then(() => m.hydrate()))", links.js, links.wasm);
+    let act = if empty { "mount" } else { "hydrate" };
+    let start = format!("import('{}').then(m => m.default({{module_or_path: '{}'}}).then(() => m.{act}()))", links.js, links.wasm);
+    let first = format!("{FIRST}{}{HOLD}", if empty { CHOSEN } else { "" });
     // The WebAssembly loads it by this name, when a page needs it.
     let scripts = [
         (EDITOR, &links.editor),
         (OFFLINE, &links.offline),
         (SIGNING, &links.signing),
         (PUSH, &links.push),
+        (PWA, &links.pwa),
+        (OUTBOX, &links.outbox),
         (TOOL_SANDBOX, &links.tool_sandbox),
+        (CHARTS, &links.charts),
     ];
     let names: Vec<String> =
         scripts.iter().filter(|(_, address)| !address.is_empty()).map(|(name, address)| format!(r#""{name}":"{address}""#)).collect();
@@ -48,7 +71,7 @@ pub fn Assets() -> impl IntoView {
         <link rel="preload" href="/fonts/inter-latin.073ce132.woff2" r#as="font" r#type="font/woff2" crossorigin="anonymous"/>
         <link rel="modulepreload" href=links.js.clone() nonce=nonce.clone()/>
         <link rel="preload" href=links.wasm r#as="fetch" r#type="application/wasm" crossorigin="anonymous"/>
-        <script nonce=nonce.clone() inner_html=HOLD></script>
+        <script nonce=nonce.clone() inner_html=first></script>
         <script type="module" nonce=nonce inner_html=start></script>
     }
 }

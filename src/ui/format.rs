@@ -65,12 +65,13 @@ fn tenths(size: i64, unit: i64, name: &str) -> String {
     format!("{}.{} {name}", tenths / 10, tenths % 10)
 }
 
-/// "3 B", "12.4 KB", "1.2 MB" (powers of 1,024).
+/// "3 B", "12.4 KB", "1.2 MB", "31.6 GB" (powers of 1,024).
 pub fn bytes(size: i64) -> String {
     match size {
         size if size < 1_024 => format!("{size} B"),
         size if size < 1_024 * 1_024 => tenths(size, 1_024, "KB"),
-        size => tenths(size, 1_024 * 1_024, "MB"),
+        size if size < 1_024 * 1_024 * 1_024 => tenths(size, 1_024 * 1_024, "MB"),
+        size => tenths(size, 1_024 * 1_024 * 1_024, "GB"),
     }
 }
 

@@ -1,6 +1,8 @@
 //! Shared primitives: every page is made of these. The look is in `style/`; the markup here is the one the styles expect.
 
+mod again;
 mod avatar;
+pub mod chart;
 mod dialog;
 pub mod document;
 mod drop_down;
@@ -18,6 +20,7 @@ mod side_pane;
 mod suspense;
 pub mod toast;
 
+pub use again::Again;
 pub use avatar::Avatar;
 pub use dialog::{ConfirmDialog, Dialog};
 pub use drop_down::drop_down;
@@ -33,7 +36,7 @@ pub use polled::{Polled, PolledHead};
 pub use shell::{Frame, PageTitle, Shell};
 pub use side_pane::SidePane;
 pub use suspense::{Suspense, Transition};
-pub use toast::{Toasts, toast, toast_error, toast_link, toast_undo, use_toasts};
+pub use toast::{Toasts, ToastsContext, toast, toast_error, toast_link, toast_undo, use_toasts};
 
 mod time;
 pub use time::Time;

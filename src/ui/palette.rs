@@ -53,7 +53,7 @@ impl PaletteAction {
     }
 }
 
-const ACTIONS: [PaletteAction; 17] = [
+const ACTIONS: [PaletteAction; 18] = [
     PaletteAction { words: "Go home", icon: "home", address: "/" },
     PaletteAction { words: "New session", icon: "plus", address: "/sessions?new" },
     PaletteAction { words: "Go to sessions", icon: "session", address: "/sessions" },
@@ -65,6 +65,7 @@ const ACTIONS: [PaletteAction; 17] = [
     PaletteAction { words: "See what is installed", icon: "download", address: "/marketplace/installed" },
     PaletteAction { words: "Open evolution", icon: "evolution", address: "/evolution" },
     PaletteAction { words: "See traces", icon: "trace", address: "/traces" },
+    PaletteAction { words: "Open analytics", icon: "analytics", address: "/analytics" },
     PaletteAction { words: "See all changes", icon: "commit", address: "/changes" },
     PaletteAction { words: "See notifications", icon: "bell", address: "/notifications" },
     PaletteAction { words: "See the trash", icon: "trash", address: "/artifacts?view=trash" },

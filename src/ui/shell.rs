@@ -18,6 +18,8 @@ use crate::{
             state::{provide_notifications, use_notifications},
             ui::{Bell, BellTab},
         },
+        outbox::{state::provide_outbox, ui::OutboxStatus},
+        pwa::{state::provide_pwa, ui::AppStatus},
         sessions::ui::RailSessions,
         volumes::{
             state::{provide_volumes, use_volumes},
@@ -27,7 +29,7 @@ use crate::{
 };
 
 /// The places of the rail: address, words, icon. A feature that does not exist yet is not here.
-const PLACES: [(&str, &str, &str); 8] = [
+const PLACES: [(&str, &str, &str); 9] = [
     ("/", "Home", "home"),
     ("/sessions", "Sessions", "session"),
     ("/artifacts", "Artifacts", "artifacts"),
@@ -35,6 +37,7 @@ const PLACES: [(&str, &str, &str); 8] = [
     ("/marketplace", "Marketplace", "market"),
     ("/evolution", "Evolution", "evolution"),
     ("/traces", "Traces", "trace"),
+    ("/analytics", "Analytics", "analytics"),
     ("/changes", "Changes", "commit"),
 ];
 /// The tabs of a phone, where more than six have no room for a finger; the others stand below "More".
@@ -44,10 +47,11 @@ const TABS: [(&str, &str, &str); 4] = [
     ("/artifacts", "Artifacts", "artifacts"),
     ("/marketplace", "Market", "market"),
 ];
-const MORE: [(&str, &str, &str); 5] = [
+const MORE: [(&str, &str, &str); 6] = [
     ("/search", "Search", "search"),
     ("/evolution", "Evolution", "evolution"),
     ("/traces", "Traces", "trace"),
+    ("/analytics", "Analytics", "analytics"),
     ("/changes", "Changes", "commit"),
     ("/settings", "Settings", "settings"),
 ];
@@ -78,6 +82,8 @@ pub fn Frame() -> impl IntoView {
         }
     });
     provide_here();
+    let app = provide_pwa();
+    let outbox = provide_outbox();
     let volumes = use_volumes();
     // A team that comes or goes does so with its volumes.
     Effect::new(move |last: Option<Option<usize>>| {
@@ -90,6 +96,8 @@ pub fn Frame() -> impl IntoView {
     Effect::new(move |known: Option<bool>| {
         let account = session.account().map(|me| me.person.id).filter(|_| known != Some(true));
         if let Some(id) = account {
+            app.start(id, toasts);
+            outbox.start(id, toasts);
             leptos::task::spawn_local(async move {
                 if offline::follow(&id.to_string()).await {
                     crate::app::preload_search().await;
@@ -125,6 +133,8 @@ pub fn Frame() -> impl IntoView {
             <Outlet/>
             <footer class="status" aria-label="State">
                 <LiveStatus link=link/>
+                <AppStatus/>
+                <OutboxStatus/>
                 <VolumesStatus/>
                 <button type="button" class="push" on:click=move |_| overlays.open_shortcuts()>
                     <kbd class="kbd">"?"</kbd>
@@ -276,6 +286,7 @@ fn Rail(session: SessionContext) -> impl IntoView {
                     }}
                 </Suspense>
                 <Bell/>
+                <a class="btn ghost icon-only s" href="/help" rel="external" aria-label="Help" title="Help"><Icon name="help"/></a>
                 <a class="btn ghost icon-only s" href="/settings" aria-label="Settings" title="Settings"><Icon name="settings"/></a>
                 <button
                     type="button"

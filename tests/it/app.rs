@@ -135,7 +135,8 @@ pub struct TestApp {
 }
 
 impl TestApp {
-    async fn start(database: Option<PostgresDatabase>, configure: impl FnOnce(&mut Config)) -> Self {
+    /// Starts one; without a database of PostgreSQL on a file of its own, unless `configure` says otherwise.
+    pub async fn start(database: Option<PostgresDatabase>, configure: impl FnOnce(&mut Config)) -> Self {
         let data_dir = tempfile::tempdir().expect("a temporary folder");
         let mut config = Config::from_sources(&|_| None, "").expect("the built-in configuration is valid");
         config.data_dir = data_dir.path().to_owned();
@@ -158,8 +159,9 @@ impl TestApp {
         Self { state, url, data_dir, database }
     }
 
-    async fn stop(self) {
+    pub async fn stop(self) {
         self.state.shutdown.cancel();
+        self.state.cluster.leave(&self.state.db).await;
         self.state.db.close().await;
         if let Some(database) = self.database {
             database.drop().await;
@@ -269,6 +271,11 @@ impl Answer {
 }
 
 impl Client {
+    /// The same, who talks to another server.
+    pub fn at(&self, app: &TestApp) -> Self {
+        Self { http: self.http.clone(), url: app.url.clone(), token: self.token.clone(), id: self.id.clone() }
+    }
+
     /// A request to any address of the server, to be completed and given to [`answer`](Self::answer).
     pub fn request(&self, method: Method, address: &str) -> reqwest::RequestBuilder {
         let request = self.http.request(method, format!("{}{address}", self.url));

@@ -236,3 +236,52 @@ app_test!(traces_come_in_from_files_and_folders_once, |app| {
     assert!(ok && said == "1 accepted, 0 known, 0 refused", "{said} {error}");
     assert_eq!(maya.get("/traces").await.1["items"].as_array().map(Vec::len), Some(1));
 });
+
+// A team moves from one server to another: each has its own people.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_team_moves_to_another_server() {
+    use crate::process::{Process, browser, first_account};
+    let (here, there) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let llmos = |data: &Path, arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_llmos"));
+        command.args(arguments).current_dir(data).env("DATA_DIR", data).env("RUST_LOG", "off").env_remove("DATABASE_URL");
+        let output = command.output().expect("the program runs");
+        (output.status.success(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).trim().to_owned())
+    };
+    let process = Process::start(here.path(), &[]).await;
+    let client = browser();
+    first_account(&process, &client).await;
+    let (status, _) =
+        process.call(&client, reqwest::Method::POST, "/teams", serde_json::json!({ "name": "Harbor" })).await.expect("an answer");
+    assert!(status < 300);
+    let file = here.path().join("harbor.team.zip").display().to_string();
+    let (ok, said) = llmos(here.path(), &["team", "export", "harbor", &file]);
+    assert!(ok && said.contains("rows"), "{said}");
+    let (ok, said) = llmos(here.path(), &["team", "export", "nobody", "x.zip"]);
+    assert!(!ok && said.contains("there is no team"), "{said}");
+    process.kill();
+
+    let process = Process::start(there.path(), &[]).await;
+    let client = browser();
+    first_account(&process, &client).await;
+    let (ok, said) = llmos(there.path(), &["team", "import", &file]);
+    assert!(ok && said.starts_with("Harbor:") && said.contains("1 people were known"), "{said}");
+    let (ok, said) = llmos(there.path(), &["team", "import", &file]);
+    assert!(ok && said.contains("nothing was changed"), "{said}");
+    let (_, teams) = process.call(&client, reqwest::Method::GET, "/teams", serde_json::Value::Null).await.expect("an answer");
+    assert_eq!(teams.as_array().map(Vec::len), Some(1), "{teams}");
+    process.kill();
+}
+
+app_test!(the_marketplace_of_another_server_is_asked_where_a_setting_says_so, |app| {
+    let _maya = app.sign_up_first().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    for name in ["MARKETPLACE_URL", "NEXT_PUBLIC_MARKETPLACE_URL"] {
+        let url = if name == "MARKETPLACE_URL" { app.url.clone() } else { format!("{}/api/marketplace", app.url) };
+        let said = crate::operations::llmos(folder.path(), &["market", "search", "tide"], &[(name, url.as_str())]);
+        assert_eq!(said.code, Some(0), "{name}: {}", said.error);
+        assert!(!folder.path().join("data").exists(), "{name}: no server of this machine was begun");
+    }
+    let said = crate::operations::llmos(folder.path(), &["market", "search", "tide"], &[("MARKETPLACE_URL", "http://127.0.0.1:1")]);
+    assert_eq!(said.code, Some(1), "{}", said.out);
+});

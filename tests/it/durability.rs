@@ -30,7 +30,7 @@ pub fn rounds() -> usize {
 
 /// What the server said yes to.
 #[derive(Default)]
-struct Acknowledged {
+pub struct Acknowledged {
     teams: Vec<String>,
     /// Artifact and the text of its last acknowledged draft.
     drafts: Vec<(String, String)>,
@@ -59,7 +59,7 @@ process_test!(every_acknowledged_write_survives_kill_9, |disk| {
     process.kill();
 });
 
-async fn every_write_is_there(process: &Process, client: &Client, acknowledged: &Acknowledged) {
+pub async fn every_write_is_there(process: &Process, client: &Client, acknowledged: &Acknowledged) {
     for team in &acknowledged.teams {
         let (status, _) = process.call(client, Method::GET, &format!("/teams/{team}"), Value::Null).await.expect("an answer");
         assert_eq!(status, 200, "team {team}");
@@ -143,7 +143,7 @@ process_test!(an_import_that_is_killed_goes_on_after_the_restart, |disk| {
 });
 
 /// Writes, again and again, until the server no longer answers.
-fn write_until_gone(
+pub fn write_until_gone(
     process: &Process,
     client: &Client,
     volume: &str,

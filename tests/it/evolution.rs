@@ -2,10 +2,10 @@
 
 mod drafts;
 mod promotion;
+mod system;
 
 use std::time::Duration;
 
-use llmos_lite::features::evolution::model::Ground;
 use serde_json::{Value, json};
 
 use crate::{
@@ -313,7 +313,7 @@ app_test!(goals_that_another_model_embedded_are_embedded_anew, |config| { with_m
     let mut tx = app.state.db.write_tx().await.expect("a transaction");
     sqlx::query("UPDATE embeddings SET model = 'another' WHERE model LIKE '%+goals-%'").execute(&mut *tx).await.expect("updates");
     tx.commit().await.expect("commits");
-    app.state.engines.forget(Ground::Team(team.parse().expect("an id")));
+    app.state.engines.forget_all();
     assert_eq!(maya.post(&format!("/evolution/passes?team={team}"), json!({})).await.0, 202);
     let passes = |page: &Value| page["runs"].as_array().map_or(0, Vec::len);
     until(&maya, &team, |now| grouped(now) && passes(now) > passes(&page)).await;

@@ -38,6 +38,8 @@ app_test!(two_at_once_make_one_team, |app| {
     let (a, b) =
         tokio::join!(post(&maya, "/teams", "k", json!({ "name": "Harbor" })), post(&maya, "/teams", "k", json!({ "name": "Harbor" })));
     assert!([a.status, b.status].contains(&201) && [a.status, b.status].iter().all(|status| [201, 409].contains(status)));
+    // A conflict that passes by itself says when.
+    assert!([a, b].iter().all(|answer| answer.status == 201 || answer.header("retry-after") == "1"));
     assert_eq!(maya.get("/teams").await.1.as_array().map(Vec::len), Some(1));
 });
 
@@ -50,4 +52,46 @@ app_test!(a_secret_is_not_kept_for_a_repetition, |app| {
     assert_eq!(maya.get("/me/tokens").await.1.as_array().map(Vec::len), Some(1));
     let kept: Vec<String> = sqlx::query_scalar("SELECT body FROM idempotency_keys").fetch_all(app.state.db.read()).await.expect("rows");
     assert!(kept.iter().all(|body| !body.contains("llmos_")));
+});
+
+app_test!(a_device_that_was_away_for_days_is_answered_as_it_was_the_first_time, |app| {
+    let maya = app.sign_up_first().await;
+    let first = post(&maya, "/teams", "k", json!({ "name": "Harbor" })).await;
+    let age = async |days: i64| {
+        let mut tx = app.state.db.write_tx().await.expect("a transaction");
+        sqlx::query("UPDATE idempotency_keys SET created_at = created_at - $1")
+            .bind(days * 86_400_000)
+            .execute(&mut *tx)
+            .await
+            .expect("aged");
+        tx.commit().await.expect("committed");
+    };
+    age(13).await;
+    let again = post(&maya, "/teams", "k", json!({ "name": "Harbor" })).await;
+    assert_eq!((again.status, again.header("idempotent-replayed"), again.text.as_str()), (201, "true", first.text.as_str()));
+    age(2).await;
+    assert_eq!(post(&maya, "/teams", "k", json!({ "name": "Harbor" })).await.header("idempotent-replayed"), "");
+});
+
+app_test!(what_one_account_wrote_is_not_done_by_another, |app| {
+    let maya = app.sign_up_first().await;
+    let noor = app.sign_up(&maya, "noor@x.y").await;
+    let id = |me: serde_json::Value| me["person"]["id"].as_str().expect("an id").to_owned();
+    let (mayas, noors) = (id(maya.get("/me").await.1), id(noor.get("/me").await.1));
+    let request = |client: &Client, of: &str| {
+        client
+            .request(Method::POST, "/api/v1/teams")
+            .header("idempotency-key", "k")
+            .header("x-llmos-account", of)
+            .json(&json!({ "name": "Harbor" }))
+    };
+    let refused = noor.answer(request(&noor, &mayas)).await;
+    assert_eq!(
+        (refused.status, &refused.json()["code"], refused.header("x-llmos-account")),
+        (401, &json!("unauthenticated"), noors.as_str())
+    );
+    let visitor = app.visitor();
+    assert_eq!(visitor.answer(request(&visitor, &mayas)).await.status, 401);
+    assert_eq!(noor.get("/teams").await.1.as_array().map(Vec::len), Some(0));
+    assert_eq!(maya.answer(request(&maya, &mayas)).await.status, 201);
 });

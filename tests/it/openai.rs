@@ -166,6 +166,51 @@ async fn away(app: &TestApp, service: &Service) {
 }
 
 #[test]
+fn vectors_lie_in_postgresql_where_pgvector_is() {
+    let service = Service::new();
+    let configure = |config: &mut Config| {
+        service.start(config);
+        config.openai_api_key = Some("sk-of-the-server".to_owned());
+    };
+    run(Engine::Postgres, configure, async |app| pgvector(app).await);
+}
+
+async fn pgvector(app: &TestApp) {
+    let count = async |sql: &'static str| sqlx::query_scalar::<_, i64>(sql).fetch_one(app.state.db.read()).await.expect("a number");
+    if count("SELECT COUNT(*) FROM pg_extension WHERE extname = 'vector'").await == 0 {
+        crate::app::skipped("pgvector", "scripts/postgres brings a PostgreSQL that has it");
+        return;
+    }
+    let maya = app.sign_up_first().await;
+    let own = volume(&maya, "user").await;
+    written(&maya, &own, "caulking", "Keep the schooner dry.").await;
+    written(&maya, &own, "lanterns", "Trim the wicks.").await;
+    ask(&maya, "caulking").await;
+    until(app, "embedded", |search| search["waiting"] == 0 && search["meaning"] == "ready").await;
+    let (_, found) = maya.get("/search?limit=1&q=vessel%20ship").await;
+    assert_eq!(found["hits"][0]["slug"], "caulking", "{found}");
+    // The nearest passage of those in this volume, as the database says.
+    let numbers: Vec<String> = vector("a vessel, a ship").iter().map(f32::to_string).collect();
+    let nearest: String =
+        sqlx::query_scalar("SELECT source FROM passage_vectors WHERE scope = $1 ORDER BY embedding <=> CAST($2 AS vector) LIMIT 1")
+            .bind(own.as_str())
+            .bind(format!("[{}]", numbers.join(",")))
+            .fetch_one(app.state.db.read())
+            .await
+            .expect("a row");
+    assert_eq!(nearest, text(&found["hits"][0]["id"]));
+    // Another text takes the place of the one before.
+    let before = count("SELECT COUNT(*) FROM passage_vectors").await;
+    let (_, now) = maya.get(&format!("/artifacts/{nearest}")).await;
+    assert_eq!(save(&maya, &nearest, &text(&now["text"]).replace("schooner", "brig"), 0).await.0, 200);
+    commit(&maya, &[(&nearest, Some(&text(&now["head"]["id"])))], "Another ship").await;
+    ask(&maya, "brig").await;
+    until(app, "embedded again", |search| search["waiting"] == 0).await;
+    assert_eq!(count("SELECT COUNT(*) FROM passage_vectors").await, before);
+    assert_eq!(count("SELECT COUNT(DISTINCT state) - COUNT(DISTINCT source) FROM passage_vectors").await, 0);
+}
+
+#[test]
 fn a_teams_own_key_pays_for_its_texts_and_is_never_shown() {
     let service = Service::new();
     run(Engine::Sqlite, |config| service.start(config), async |app| own_key(app, &service).await);

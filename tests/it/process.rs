@@ -27,6 +27,11 @@ impl Disk {
         self.folder.path().join(path)
     }
 
+    /// Where its database is.
+    pub fn database_url(&self) -> String {
+        self.database.as_ref().map_or_else(|| format!("sqlite:{}", self.file("llmos.sqlite").display()), PostgresDatabase::url)
+    }
+
     /// Starts a server that goes on with what is there; see [`Process::start`].
     pub async fn start(&self, wrapper: &[&str]) -> Process {
         self.start_with(wrapper, &[]).await
@@ -86,7 +91,38 @@ impl Process {
 
     /// The same with more in its environment.
     pub async fn start_with(data: &Path, wrapper: &[&str], environment: &[(&str, &str)]) -> Self {
-        let address = free_address();
+        Self::begin(data, wrapper, environment, Stdio::inherit()).await
+    }
+
+    /// The same; what it logs goes to a file.
+    pub async fn start_logging(data: &Path, log: &Path, environment: &[(&str, &str)]) -> Self {
+        Self::begin(data, &[], environment, std::fs::File::create(log).expect("a log").into()).await
+    }
+
+    async fn begin(data: &Path, wrapper: &[&str], environment: &[(&str, &str)], log: Stdio) -> Self {
+        let process = Self::spawn(data, wrapper, &free_address(), environment, log);
+        process.answers().await;
+        process
+    }
+
+    /// Starts the server to listen at `address`, and waits until it answers.
+    pub async fn start_at(data: &Path, address: &str, environment: &[(&str, &str)]) -> Self {
+        let process = Self::spawn(data, &[], address, environment, Stdio::inherit());
+        process.answers().await;
+        process
+    }
+
+    async fn answers(&self) {
+        let began = Instant::now();
+        let client = Client::new();
+        while client.get(format!("{}/healthz", self.base)).send().await.is_err() {
+            assert!(began.elapsed() < Duration::from_secs(60), "the server answers");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Starts the server to listen at `address`, and waits for nothing.
+    pub fn spawn(data: &Path, wrapper: &[&str], address: &str, environment: &[(&str, &str)], log: Stdio) -> Self {
         let binary = env!("CARGO_BIN_EXE_llmos");
         let mut command = match wrapper {
             [] => Command::new(binary),
@@ -100,21 +136,20 @@ impl Process {
             .arg("serve")
             .current_dir(data)
             .env("DATA_DIR", data)
-            .env("LEPTOS_SITE_ADDR", &address)
+            .env("LEPTOS_SITE_ADDR", address)
             .env("RUST_LOG", "error")
             .env_remove("DATABASE_URL")
             .envs(environment.iter().copied())
             .stdout(Stdio::null())
+            .stderr(log)
             .spawn()
             .expect("the server starts");
-        let process = Self { child, base: format!("http://{address}") };
-        let began = Instant::now();
-        let client = Client::new();
-        while client.get(format!("{}/healthz", process.base)).send().await.is_err() {
-            assert!(began.elapsed() < Duration::from_secs(60), "the server answers");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        process
+        Self { child, base: format!("http://{address}") }
+    }
+
+    /// Its number: of a wrapper that became the server, the server's.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Kills the server. Under strace it is a child of the child, which then ends by itself and writes the rest of its log.
@@ -125,6 +160,12 @@ impl Process {
             self.child.kill().expect("it can be killed");
         }
         self.child.wait().expect("it ends");
+    }
+
+    /// Sends it a signal, such as `STOP`.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().expect("kill is there");
+        assert!(sent.success());
     }
 
     /// Asks the server to stop, and waits until it has.

@@ -17,10 +17,10 @@ fn quoted(text: &str) -> impl Iterator<Item = &str> {
 
 #[test]
 fn the_configuration_is_listed_whole() {
-    let source = include_str!("../../src/server/config.rs");
-    let read: BTreeSet<&str> = [".get(\"", ".parse(\""]
+    let sources = [include_str!("../../src/server/config.rs"), include_str!("../../src/server/config/tls.rs")];
+    let read: BTreeSet<&str> = [".get(\"", ".get_or(\"", ".parse(\"", ".parse_or(\""]
         .into_iter()
-        .flat_map(|call| source.split(call).skip(1).filter_map(|rest| rest.split_once('"')))
+        .flat_map(|call| sources.iter().flat_map(move |source| source.split(call).skip(1)).filter_map(|rest| rest.split_once('"')))
         .map(|(name, _)| name)
         .filter(|name| name.len() > 3 && name.chars().all(|c| c.is_ascii_uppercase() || c == '_'))
         .collect();

@@ -1,6 +1,6 @@
 //! Sessions: who sees and writes them, their timeline, what messages name, attachments, commits, exports and imports.
 
-mod files;
+pub mod files;
 mod timeline;
 
 use serde_json::{Value, json};

@@ -13,6 +13,8 @@ use std::{
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 use yrs::StateVector;
 
 use crate::{
@@ -24,11 +26,16 @@ use crate::{
     socket::Socket,
 };
 
+/// What one node has stored is at another after seconds at most.
+const PATIENCE: Duration = Duration::from_secs(15);
+
 /// One artifact and one session of the first account, and a token of it.
 pub struct Place {
     pub token: String,
     pub artifact: String,
     pub session: String,
+    /// The volume of one's own.
+    pub volume: String,
 }
 
 pub async fn place(process: &Process, client: &Client) -> Place {
@@ -41,12 +48,12 @@ pub async fn place(process: &Process, client: &Client) -> Place {
     let token = make("/me/tokens", json!({ "name": "test", "scopes": ["read", "write"], "expiresInDays": 7 })).await;
     let artifact = make("/artifacts", json!({ "volumeId": volume, "kind": "skill", "name": "Shared" })).await;
     let session = make("/sessions", json!({ "title": "Review" })).await;
-    Place { token: text(&token["secret"]), artifact: text(&artifact["summary"]["id"]), session: text(&session["id"]) }
+    Place { token: text(&token["secret"]), artifact: text(&artifact["summary"]["id"]), session: text(&session["id"]), volume }
 }
 
 /// What the server said yes to.
 #[derive(Default)]
-struct Acknowledged {
+pub struct Acknowledged {
     /// Of the document: its state vector, and which words are in it, or are no longer.
     saved: StateVector,
     words: HashMap<String, bool>,
@@ -58,23 +65,94 @@ struct Acknowledged {
     resyncs: usize,
 }
 
+impl Acknowledged {
+    /// Says how much it was, once everybody has ended.
+    pub fn tell(acknowledged: Arc<Mutex<Self>>) {
+        let seen = Arc::try_unwrap(acknowledged).ok().expect("everybody ended").into_inner().expect("not poisoned");
+        assert!(!seen.messages.is_empty() && seen.heard > 0 && seen.saved.iter().count() > 0, "something was written before the kills");
+        println!("{} messages, {} words, events up to {}, {} resyncs", seen.messages.len(), seen.words.len(), seen.heard, seen.resyncs);
+    }
+}
+
+/// A server, and what people do there.
 #[derive(Clone)]
-struct World {
+pub struct World {
     url: String,
     place: Arc<Place>,
     acknowledged: Arc<Mutex<Acknowledged>>,
+    /// Ends those who edit before the server is gone.
+    pub stop: CancellationToken,
 }
 
 impl World {
+    pub fn new(url: &str, place: &Arc<Place>, acknowledged: &Arc<Mutex<Acknowledged>>) -> Self {
+        Self { url: url.to_owned(), place: place.clone(), acknowledged: acknowledged.clone(), stop: CancellationToken::new() }
+    }
+
+    /// Begins to edit, to talk and to listen, all until the server is gone.
+    pub fn begin(&self, client: &Client, round: usize) -> JoinSet<()> {
+        let mut tasks = JoinSet::new();
+        for editor in 0..2 {
+            tasks.spawn(self.clone().edit(format!("{round}.{editor}")));
+        }
+        tasks.spawn(self.clone().talk(client.clone(), format!("{round}")));
+        tasks.spawn(self.clone().listen());
+        tasks
+    }
+
+    /// Looks whether everything is there that was acknowledged, of the timeline what is behind number `read`; gives its last one.
+    pub async fn has_everything(&self, client: &Client, round: usize, read: i64) -> i64 {
+        let mut editor = Editor::connect(&self.url, &self.place.token, &self.place.artifact).await.expect("it opens");
+        let saved = self.note().saved.clone();
+        let has = tokio::time::timeout(PATIENCE, editor.hear(|editor| covers(&editor.vector(), &saved))).await;
+        assert!(has.is_ok_and(|has| has.is_ok()), "round {round}: an update that was acknowledged is gone");
+        let get = async |path: String| {
+            let (status, answer) = call_patiently(&self.url, client, Method::GET, &path, Value::Null).await.expect("an answer");
+            assert_eq!(status, 200, "{path}: {answer}");
+            answer
+        };
+        let detail = get(format!("/artifacts/{}", self.place.artifact)).await;
+        let draft = text(&detail["text"]);
+        // What the server took just before it died may be in neither of them at first.
+        let same = tokio::time::timeout(PATIENCE, editor.hear(|editor| editor.text() == draft)).await;
+        assert!(same.is_ok_and(|same| same.is_ok()), "round {round}: the draft is not what is written");
+        let words: HashSet<&str> = draft.split_whitespace().collect();
+        for (word, is_there) in &self.note().words {
+            assert_eq!(words.contains(word.as_str()), *is_there, "round {round}: {word}");
+        }
+        let mut missing = self.note().messages.clone();
+        missing.retain(|number, _| *number > read);
+        let mut read = read;
+        loop {
+            let page = get(format!("/sessions/{}/entries?from={}&limit=200", self.place.session, read + 1)).await;
+            let items = page["items"].as_array().expect("a list");
+            for item in items {
+                let number = item["number"].as_i64().expect("a number");
+                if let Some(words) = missing.remove(&number) {
+                    assert_eq!(item["text"].as_str(), Some(words.as_str()), "round {round}: {item}");
+                }
+                read = read.max(number);
+            }
+            if items.is_empty() || read >= page["total"].as_i64().expect("a number") {
+                break;
+            }
+        }
+        assert!(missing.is_empty(), "round {round}: messages that were acknowledged are gone: {missing:?}");
+        read
+    }
+
     fn note(&self) -> MutexGuard<'_, Acknowledged> {
         self.acknowledged.lock().expect("not poisoned")
     }
 
-    /// Writes into the document until the server is gone.
-    async fn edit(self, name: String) {
+    /// Writes into the document until the server is gone, or it is told to stop.
+    pub async fn edit(self, name: String) {
         let Ok(mut editor) = Editor::connect(&self.url, &self.place.token, &self.place.artifact).await else { return };
         let mut mine = VecDeque::new();
         for step in 0.. {
+            if self.stop.is_cancelled() {
+                return;
+            }
             let mut words = Vec::new();
             for part in 0..4 {
                 let word = format!("{name}.{step}.{part}");
@@ -164,13 +242,7 @@ process_test!(nothing_that_a_socket_acknowledged_is_lost_by_kill_9, |disk| {
     let acknowledged = Arc::new(Mutex::new(Acknowledged::default()));
     let mut read = 0;
     for round in 0..rounds() {
-        let world = World { url: process.base.clone(), place: place.clone(), acknowledged: acknowledged.clone() };
-        let mut tasks = tokio::task::JoinSet::new();
-        for editor in 0..2 {
-            tasks.spawn(world.clone().edit(format!("{round}.{editor}")));
-        }
-        tasks.spawn(world.clone().talk(client.clone(), format!("{round}")));
-        tasks.spawn(world.clone().listen());
+        let mut tasks = World::new(&process.base, &place, &acknowledged).begin(&client, round);
         let moment = u64::from(uuid::Uuid::now_v7().as_bytes()[15]);
         tokio::time::sleep(Duration::from_millis(400 + moment * 3)).await;
         process.kill();
@@ -178,42 +250,10 @@ process_test!(nothing_that_a_socket_acknowledged_is_lost_by_kill_9, |disk| {
             ended.expect("nobody was told anything wrong");
         }
         process = disk.start(&[]).await;
-
-        let editor = Editor::connect(&process.base, &place.token, &place.artifact).await.expect("it opens");
-        assert!(covers(&editor.vector(), &world.note().saved), "round {round}: an update that was acknowledged is gone");
-        let text = editor.text();
-        let words: HashSet<&str> = text.split_whitespace().collect();
-        for (word, is_there) in &world.note().words {
-            assert_eq!(words.contains(word.as_str()), *is_there, "round {round}: {word}");
-        }
-        let path = format!("/artifacts/{}", place.artifact);
-        let (_, detail) = process.call(&client, Method::GET, &path, Value::Null).await.expect("an answer");
-        assert_eq!(detail["text"].as_str(), Some(text.as_str()), "round {round}: the draft is not what is written");
-        let mut missing = world.note().messages.clone();
-        let from = read;
-        missing.retain(|number, _| *number > from);
-        loop {
-            let path = format!("/sessions/{}/entries?from={}&limit=200", place.session, read + 1);
-            let (status, page) = process.call(&client, Method::GET, &path, Value::Null).await.expect("an answer");
-            assert_eq!(status, 200, "{page}");
-            let items = page["items"].as_array().expect("a list");
-            for item in items {
-                let number = item["number"].as_i64().expect("a number");
-                if let Some(words) = missing.remove(&number) {
-                    assert_eq!(item["text"].as_str(), Some(words.as_str()), "round {round}: {item}");
-                }
-                read = read.max(number);
-            }
-            if items.is_empty() || read >= page["total"].as_i64().expect("a number") {
-                break;
-            }
-        }
-        assert!(missing.is_empty(), "round {round}: messages that were acknowledged are gone: {missing:?}");
+        read = World::new(&process.base, &place, &acknowledged).has_everything(&client, round, read).await;
     }
     process.kill();
-    let seen = Arc::try_unwrap(acknowledged).ok().expect("everybody ended").into_inner().expect("not poisoned");
-    assert!(!seen.messages.is_empty() && seen.heard > 0 && seen.saved.iter().count() > 0, "something was written before the kills");
-    println!("{} messages, {} words, events up to {}, {} resyncs", seen.messages.len(), seen.words.len(), seen.heard, seen.resyncs);
+    Acknowledged::tell(acknowledged);
 });
 
 /// A system call of the server: the lines of the trace where it began and ended, and its text.

@@ -51,7 +51,8 @@ fn sql_is_only_in_stores_and_the_server_core() {
 }
 
 /// Which feature writes a table. Others may join it to read, and ask that feature's service to write.
-const WRITERS: [(&str, &[&str]); 18] = [
+const WRITERS: [(&str, &[&str]); 19] = [
+    ("archives", &["team_imports"]),
     ("assistant", &["assistant_runs", "assistant_choices", "assistant_grants"]),
     (
         "accounts",
@@ -69,8 +70,11 @@ const WRITERS: [(&str, &[&str]); 18] = [
         ],
     ),
     ("volumes", &["volumes", "commits", "departures"]),
-    ("artifacts", &["artifacts", "contents", "revisions", "drafts", "draft_authors", "revision_contributors", "favourites", "recents"]),
-    ("collaboration", &["rooms", "room_events", "documents", "document_updates"]),
+    (
+        "artifacts",
+        &["artifacts", "contents", "revisions", "drafts", "draft_authors", "revision_contributors", "favourites", "recents", "stagings"],
+    ),
+    ("collaboration", &["rooms", "room_events", "room_people", "documents", "document_updates"]),
     (
         "sessions",
         &["sessions", "session_entries", "session_people", "session_artifacts", "session_attachments", "session_records", "session_scopes"],
@@ -103,9 +107,23 @@ const WRITERS: [(&str, &[&str]); 18] = [
             "push_devices",
         ],
     ),
-    ("search", &["embeddings"]),
+    ("search", &["embeddings", "passage_vectors"]),
     ("jobs", &["jobs", "schedules"]),
-    ("analytics", &["usage_events"]),
+    (
+        "analytics",
+        &[
+            "usage_events",
+            "usage_keys",
+            "usage_rolled",
+            "usage_quarters",
+            "usage_workspaces",
+            "usage_days",
+            "usage_zones",
+            "analytics_views",
+            "analytics_shares",
+            "analytics_alerts",
+        ],
+    ),
     (
         "marketplace",
         &[
@@ -135,7 +153,7 @@ const WRITERS: [(&str, &[&str]); 18] = [
         ],
     ),
     ("webhooks", &["deliveries", "delivery_payloads", "delivery_pulls", "webhook_secrets", "webhook_networks", "webhook_checks"]),
-    ("server", &["idempotency_keys"]),
+    ("server", &["idempotency_keys", "nodes"]),
 ];
 
 #[test]
@@ -152,6 +170,10 @@ fn a_table_is_written_by_its_feature_alone() {
                 ("UPDATE", table) if words[at + 2] == "SET" => table,
                 _ => continue,
             };
+            // A move to another engine and a team's archive write whatever there is.
+            if path.starts_with("server") && !table.starts_with(|c: char| c.is_ascii_alphabetic()) {
+                continue;
+            }
             let table = table.trim_matches(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
             let feature = owner(table).unwrap_or_else(|| panic!("{}: whose table is {table}?", path.display()));
             let inside = path.starts_with(feature) || path.starts_with(Path::new("features").join(feature));

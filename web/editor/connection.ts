@@ -42,6 +42,8 @@ export interface Heard {
   link(link: Link): void;
   /** Whether everything written here is on the server's disk. */
   saved(saved: boolean): void;
+  /** What the server has on its disk, as a state vector. */
+  onDisk(vector: Uint8Array): void;
   /** Everything that the server knew is here. */
   synced(): void;
   /** It does not come back: the close code. */
@@ -196,7 +198,7 @@ export class Connection {
         break;
       case ON_DISK:
         // The state vector says nothing of what was deleted; how many of our updates are on disk, which stands behind it, does.
-        decoding.readVarUint8Array(message);
+        this.heard.onDisk(decoding.readVarUint8Array(message).slice());
         if (decoding.hasContent(message) && this.ever && this.sent > 0 && decoding.readVarUint(message) >= this.sent && this.unsaved) {
           this.unsaved = false;
           this.heard.saved(true);

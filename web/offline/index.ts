@@ -1,4 +1,5 @@
 // The page's side of search on the device: `src/browser/offline.rs` loads it, when somebody has asked for it.
+import { LOST } from "../sw/names";
 import type { Act, Call, Progress, Said, Standing } from "./messages";
 
 declare const WORKER: string;
@@ -15,6 +16,8 @@ interface Waiting {
 }
 
 let worker: Worker | undefined;
+/** Somebody wanted no more of it. */
+let stopped = false;
 let calls = 0;
 const waiting = new Map<number, Waiting>();
 
@@ -57,6 +60,7 @@ export async function ask(what: "answer" | "standing" | "stop" | "forget" | "fol
       return standing ? JSON.stringify(standing) : "";
     }
     case "stop":
+      stopped = true;
       if (worker) void call({ act: "stop" });
       return "";
     case "forget":
@@ -76,7 +80,14 @@ export async function ask(what: "answer" | "standing" | "stop" | "forget" | "fol
 
 /** Brings the device in step with the server; `tell` hears how far it is (stage, done, total). */
 export async function sync(account: string, tell: (stage: string, done: number, total: number) => void): Promise<void> {
-  await call({ act: "sync", user: account }, ({ stage, done, total }) => tell(stage, done, total));
+  stopped = false;
+  try {
+    await call({ act: "sync", user: account }, ({ stage, done, total }) => tell(stage, done, total));
+  } catch (error) {
+    // Nothing had arrived: then it is not wanted any more.
+    if (stopped && !(await stands(account))) localStorage.removeItem("llmos-offline");
+    throw error;
+  }
   // Kept as long as there is room for other things too.
   void navigator.storage?.persist?.().catch(() => false);
 }
@@ -87,8 +98,18 @@ const stands = (account: string) => call<Standing | undefined>({ act: "standing"
 function follow(account: string): void {
   const look = async () => {
     const standing = await stands(account);
-    if (navigator.onLine && standing && Date.now() - standing.at > FRESH) await call({ act: "sync", user: account }).catch(() => undefined);
+    // Nobody pays for it by the megabyte.
+    if (!navigator.onLine || navigator.connection?.saveData) return;
+    // None: it was asked for, and the page was left before it was here.
+    if (!standing || Math.abs(Date.now() - standing.at) > FRESH) await call({ act: "sync", user: account }).catch(() => undefined);
   };
+  const lost = async () => {
+    if (!sessionStorage.getItem(LOST) || !(await stands(account))) return;
+    await call({ act: "sync", user: account });
+    sessionStorage.removeItem(LOST);
+  };
+  addEventListener(LOST, () => void lost().catch(() => undefined));
+  void lost().catch(() => undefined);
   setTimeout(() => void look(), LATER);
   setInterval(() => void look(), FRESH);
   addEventListener("online", () => void look());

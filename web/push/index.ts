@@ -56,7 +56,7 @@ async function subscribe(key: string): Promise<{ endpoint: string; p256dh: strin
   if (why) throw new Error(why);
   if ((await Notification.requestPermission()) !== "granted")
     throw new Error("The browser was not allowed to show messages, so nothing was turned on. Press the button again and allow them.");
-  await navigator.serviceWorker.register(WORKER);
+  await navigator.serviceWorker.register(WORKER, { updateViaCache: "none" });
   const { pushManager } = await navigator.serviceWorker.ready;
   // One that was made for another key of the server would get nothing any more.
   const before = await pushManager.getSubscription();

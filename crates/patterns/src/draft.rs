@@ -18,7 +18,7 @@ pub struct Origin<'a> {
     pub confidence: f64,
     /// The day, such as `2026-11-28`.
     pub created_at: &'a str,
-    /// Ids of the traces.
+    /// Ids of the traces. None: they are of several teams, and the summary has only what those share ([`shared()`](crate::shared())).
     pub source_traces: &'a [String],
 }
 
@@ -63,12 +63,16 @@ pub(crate) fn write(summary: &Summary, origin: &Origin<'_>, words: &Words) -> St
     let _ = write!(
         text,
         "---\nname: {}\ndescription: \"{} Drawn from {runs}, of which {succeeded} succeeded. Use when a goal is like those below.\"\n\
-         confidence: {:.2}\ncreated_at: {}\nsource_traces:\n",
+         confidence: {:.2}\ncreated_at: {}\n",
         origin.slug,
         quoted(&description),
         origin.confidence,
         origin.created_at,
     );
+    let are_shared = origin.source_traces.is_empty();
+    if !are_shared {
+        text.push_str("source_traces:\n");
+    }
     for id in origin.source_traces.iter().take(MOST_SOURCES) {
         let _ = writeln!(text, "  - \"{}\"", quoted(id));
     }
@@ -81,7 +85,11 @@ pub(crate) fn write(summary: &Summary, origin: &Origin<'_>, words: &Words) -> St
     if summary.representatives.is_empty() {
         let _ = writeln!(text, "When a goal is about {}.", quoted(&task));
     } else {
-        text.push_str("When somebody asks for something like this. These are quotations of what people typed:\n\n");
+        text.push_str(if are_shared {
+            "When a goal is about something like this. These are words that goals of several teams share:\n\n"
+        } else {
+            "When somebody asks for something like this. These are quotations of what people typed:\n\n"
+        });
         for goal in &summary.representatives {
             let _ = writeln!(text, "> “{}”\n", inline(goal));
         }

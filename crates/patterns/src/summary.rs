@@ -110,7 +110,7 @@ pub fn summary(traces: &[&Trace]) -> Summary {
     }
 }
 
-fn is_suspicious(trace: &Trace) -> bool {
+pub(crate) fn is_suspicious(trace: &Trace) -> bool {
     suspicious(&trace.goal) || trace.counted_steps().any(|step| suspicious(&step.input) || suspicious(&step.name))
 }
 
@@ -199,7 +199,7 @@ fn difference(part: usize, whole: usize, other: usize, others: usize) -> f64 {
 const PLACEHOLDERS: [&str; 6] = ["amount", "contact", "date", "file", "link", "site"];
 
 /// The words that are written as names wherever they do not begin a goal: `Acme`, but not `API`.
-fn names(goals: &[String]) -> BTreeSet<String> {
+pub(crate) fn names(goals: &[String]) -> BTreeSet<String> {
     let mut written: BTreeMap<String, (usize, usize)> = BTreeMap::new();
     for goal in goals {
         for word in goal.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).skip(1) {
@@ -209,6 +209,17 @@ fn names(goals: &[String]) -> BTreeSet<String> {
         }
     }
     written.into_iter().filter(|(_, (capital, small))| capital > small).map(|(word, _)| word).collect()
+}
+
+/// The words that are mostly written in capitals, as they stand in a name: `DCF`.
+fn abbreviations(goals: &[String]) -> BTreeSet<String> {
+    let mut written: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+    for word in goals.iter().flat_map(|goal| goal.split(|c: char| !c.is_alphanumeric())).filter(|word| word.chars().count() > 1) {
+        let (capitals, other) = written.entry(word.to_lowercase()).or_default();
+        let is_abbreviation = word.chars().any(char::is_uppercase) && !word.chars().any(char::is_lowercase);
+        *if is_abbreviation { capitals } else { other } += 1;
+    }
+    written.into_iter().filter(|(_, (capitals, other))| capitals > other).map(|(word, _)| word).collect()
 }
 
 /// In how many goals each stem is.
@@ -261,7 +272,9 @@ fn name(goals: &[String], steps: &[CommonStep]) -> String {
     let taken = shared.enumerate().filter(|(at, (count, _))| *count >= least || *at < 2).take(NAME_WORDS);
     let mut words: Vec<(f64, String)> = taken.map(|(_, (_, word))| word).collect();
     words.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-    let mut name = words.into_iter().map(|(_, word)| word).collect::<Vec<_>>().join(" ");
+    let abbreviations = abbreviations(goals);
+    let spelled = words.into_iter().map(|(_, word)| if abbreviations.contains(&word) { word.to_uppercase() } else { word });
+    let mut name = spelled.collect::<Vec<_>>().join(" ");
     if name.is_empty() {
         let step = steps.iter().max_by(|a, b| (a.frequency + a.words.len() as f64).total_cmp(&(b.frequency + b.words.len() as f64)));
         name = step.map_or_else(String::new, |step| {
@@ -296,4 +309,16 @@ fn slug(name: &str) -> String {
     let parts = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|part| !part.is_empty());
     let slug = parts.map(str::to_ascii_lowercase).collect::<Vec<_>>().join("-");
     if slug.is_empty() { "pattern".to_owned() } else { slug }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_patterns_keep_abbreviations_in_capitals() {
+        let goals =
+            ["Value Acme with a DCF", "dcf valuation for Globex", "a DCF to value Initech", "value Umbra with a DCF"].map(str::to_owned);
+        assert_eq!(name(&goals, &[]), "Value DCF");
+    }
 }

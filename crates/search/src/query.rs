@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::document::{Kind, Scope, Version};
+use crate::document::{Id, Kind, Scope, Version};
 use crate::index::{Entry, Index, Outline, label};
 use crate::words::{Word, words};
 
@@ -14,6 +14,9 @@ pub struct Query {
     pub text: String,
     /// The embedding of the text; without it, or with one of another length than the index's, only words count.
     pub vector: Option<Vec<f32>>,
+    /// Documents that another engine found nearest to the vector, among those that may be read. Where more passages may be read than
+    /// `Tuning::scan`, it is these that the vector is compared with, in place of those that the codes find; scores are made in the same way.
+    pub near: Option<Vec<Id>>,
     /// Whether the last word may be the beginning of a longer one: search as you type.
     pub is_partial: bool,
     pub filter: Filter,

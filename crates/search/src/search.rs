@@ -130,7 +130,10 @@ impl Index {
         let name = name_key(&query.text);
 
         let is_named = |slot: usize| name != 0 && self.outlines[slot].keys.contains(&name);
-        let near = vector.as_ref().and_then(|vector| self.near_documents(vector, &access, Access::Readable));
+        let near = vector.as_ref().and_then(|vector| match &query.near {
+            Some(ids) => self.near_given(ids, &access),
+            None => self.near_documents(vector, &access, Access::Readable),
+        });
         let mut semantic: Vec<Option<Semantic>> = vec![None; access.len()];
         if let Some(vector) = &vector {
             let readable = (0..access.len()).filter(|slot| access[*slot] > Access::Hidden);
@@ -250,6 +253,32 @@ impl Index {
             }
         }
         nearest
+    }
+
+    /// Whether so many passages may be read that a vector is not compared with all of them: then it is worth asking another engine which
+    /// documents are near (`Query::near`).
+    pub fn is_large(&self, filter: &Filter) -> bool {
+        self.passages_of(&self.access(filter)) > self.tuning.scan
+    }
+
+    /// The passages of all that may be read.
+    fn passages_of(&self, access: &[Access]) -> usize {
+        let readable = self.outlines.iter().zip(access).filter(|(outline, access)| **access > Access::Hidden && outline.first != NONE);
+        readable.map(|(outline, _)| outline.passages as usize).sum()
+    }
+
+    /// Whether each document is one of those given; none if so little may be read that all of it is compared.
+    fn near_given(&self, ids: &[Id], access: &[Access]) -> Option<Vec<bool>> {
+        if self.passages_of(access) <= self.tuning.scan {
+            return None;
+        }
+        let mut near = vec![false; access.len()];
+        for slot in ids.iter().filter_map(|id| self.slots.get(id)) {
+            if let Some(near) = near.get_mut(*slot as usize) {
+                *near = true;
+            }
+        }
+        Some(near)
     }
 
     /// The rows of the passages that are worth comparing with a vector, of documents with this access or more: at least `limit`. None if there

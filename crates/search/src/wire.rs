@@ -188,6 +188,7 @@ impl SearchQuery {
         Ok(Query {
             text,
             vector: None,
+            near: None,
             is_partial: self.partial.unwrap_or(false),
             filter: Filter {
                 scopes: readable,

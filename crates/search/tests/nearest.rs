@@ -98,6 +98,26 @@ fn it_finds_what_comparing_all_finds() {
 }
 
 #[test]
+fn documents_that_another_engine_found_are_compared_in_place_of_those_of_the_codes() {
+    let index = index(0..600);
+    let few = Filter { scopes: vec![Scope(1)], ..Filter::default() };
+    assert!(index.is_large(&everything()) && !index.is_large(&few));
+    for vector in queries() {
+        let query = Query { vector: Some(vector.clone()), filter: everything(), limit: 10, ..Query::default() };
+        let near = |passages| Some(index.nearest(&vector, &everything(), passages).into_iter().map(|(id, ..)| id).collect::<Vec<Id>>());
+        let hits = |near| index.search(&Query { near, ..query.clone() }).hits;
+        // As many of the nearest as the codes choose: the same best.
+        let (own, given) = (hits(None), hits(near(300)));
+        assert_eq!(own.first().map(|hit| hit.id), given.first().map(|hit| hit.id));
+        assert!(own.iter().filter(|hit| given.iter().any(|other| other.id == hit.id)).count() + 1 >= own.len());
+        // What may not be read does not come in by being named, and unknown ones do no harm.
+        let narrow = Query { filter: few.clone(), near: near(300), ..query.clone() };
+        assert_eq!(index.search(&narrow).hits, index.search(&Query { near: None, ..narrow.clone() }).hits);
+        assert!(hits(Some(vec![Id(999_999)])).is_empty());
+    }
+}
+
+#[test]
 fn what_was_removed_is_not_found() {
     let mut index = index(0..700);
     for round in 0..3 {

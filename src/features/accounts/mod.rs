@@ -4,6 +4,8 @@
 
 pub mod api;
 #[cfg(feature = "ssr")]
+pub mod archived;
+#[cfg(feature = "ssr")]
 pub mod http;
 pub mod model;
 #[cfg(feature = "ssr")]

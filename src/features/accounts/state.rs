@@ -13,11 +13,13 @@ use leptos_router::hooks::use_query_map;
 use serde::Serialize;
 
 use super::model::{
-    AdminTeam, ApiToken, AuditPage, Instance, InstanceSettings, Invitation, InvitationPreview, Me, Member, SignIn, Team, TeamKey, UserPage,
+    AdminTeam, ApiToken, AuditPage, Instance, InstanceSettings, Invitation, InvitationPreview, Me, Member, SignIn, Team, TeamKey, UpdateMe,
+    UserPage,
 };
 use crate::{
     browser::{
-        data::{self, Fetched},
+        data::{self, Fetched, Sent},
+        outbox::Wish,
         page, response,
     },
     error::{AppError, AppResult, ErrorCode},
@@ -30,6 +32,7 @@ use crate::{
             model::{JobState, JobsQuery, JobsReport},
             state::jobs_address,
         },
+        operations::{self, model::Health},
         tasks::{
             model::TaskPage,
             state::{tasks_path, tasks_query},
@@ -62,6 +65,11 @@ pub fn use_utc_offset() -> RwSignal<i64> {
     let zone = use_session().account_untracked().map(|me| me.time_zone).filter(|zone| zone != NO_ZONE);
     Effect::new(move |_| offset.set(page::utc_offset(zone.as_deref())));
     offset
+}
+
+/// Changes one's own account, now or when the server can be reached.
+pub async fn update_me(wish: UpdateMe) -> AppResult<Sent> {
+    data::send_later(Wish::new("me".to_owned(), "PATCH", "/me".to_owned(), &wish, "Settings of the account".to_owned()).alone()).await
 }
 
 impl SessionContext {
@@ -183,6 +191,7 @@ pub struct AdminData {
     pub rooms: Fetched<RoomsReport>,
     /// Which rooms the address asks for.
     pub rooms_query: Memo<RoomsQuery>,
+    pub health: Fetched<Health>,
     pub jobs: Fetched<JobsReport>,
     pub jobs_query: Memo<JobsQuery>,
     pub audit: Fetched<AuditPage>,
@@ -207,6 +216,7 @@ impl AdminData {
             settings: data::fetch(move || open("settings").then(|| "/admin/settings".to_owned())),
             rooms: data::fetch(move || open("rooms").then(|| rooms_address(rooms_query.get()))),
             rooms_query,
+            health: data::fetch(move || open("health").then(|| operations::state::ADDRESS.to_owned())),
             jobs: data::fetch(move || open("jobs").then(|| jobs_address(&jobs_query.get()))),
             jobs_query,
             audit: data::fetch(move || {

@@ -1,105 +1,158 @@
 //! How usage events are written: in the transaction of what happened, or, of what only reads, together with others a moment later.
 
-use std::{
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+mod alerts;
+mod archived;
+mod days;
+mod event;
+mod forecast;
+mod gauges;
+mod keys;
+mod later;
+mod names;
+mod reading;
+mod rebuild;
+mod rolling;
+mod scope;
+mod shares;
+mod table;
+mod views;
+mod weekly;
 
-use serde_json::Value;
+pub use alerts::{check_alerts, delete_alert, list_alerts, set_alert};
+pub use archived::{Total, totals_of_team};
+pub use days::Days;
+pub use event::{Event, Noted, Workspace};
+pub use forecast::{Forecasted, forecast};
+pub use gauges::{Gauges, keep_gauges, write_gauges};
+pub use keys::Keys;
+pub use later::{Later, record_later, write_later};
+pub use llmos_analytics::{Kind as UsageKind, Origin};
+pub use reading::{RowsQuery, causes, dashboard, rows};
+pub use rebuild::{rebuild, remove_old_events, request_rebuild};
+pub use rolling::{Roller, keep_rolling, roll_up};
+pub use shares::{create_share, list_shares, revoke_share, shared_dashboard};
+pub use table::{dashboard_csv, rows_csv};
+pub use views::{delete_view, list_views, save_view};
+pub use weekly::send_weekly;
 
 use super::store;
 use crate::{
     error::AppResult,
-    ids::{TeamId, UserId, VolumeId},
-    server::{context::Ctx, db::Tx},
+    features::artifacts::model::{CATEGORIES, Kind},
+    ids::UserId,
+    server::{clock, context::Ctx, db::Tx},
 };
 
-/// What happened. The kind is stable: analytics counts by it.
-#[derive(Clone, Debug)]
-pub struct Event {
-    /// `noun.verb`, such as `artifact.committed`.
-    pub kind: &'static str,
-    pub team: Option<TeamId>,
-    pub volume: Option<VolumeId>,
-    /// The id of what it happened to.
-    pub subject: Option<String>,
-    /// Numbers and ids only, no text that people wrote.
-    pub data: Value,
+/// What the process keeps for usage events.
+#[derive(Default)]
+pub struct Usage {
+    pub keys: Keys,
+    pub later: Later,
+    pub gauges: Gauges,
+    pub roller: Roller,
+    /// Days that were decoded lately.
+    pub days: Days,
+    /// Forecasts of today.
+    pub forecasts: Forecasted,
 }
 
-impl Event {
-    pub fn new(kind: &'static str) -> Self {
-        Self { kind, team: None, volume: None, subject: None, data: Value::Null }
+/// How old something may be that a device did while it was offline, in milliseconds.
+pub const LATE_MAX: i64 = 90 * clock::DAY;
+
+/// When something happened: as the device says that did it, if that can be, otherwise now. Never in the future, never more than
+/// [`LATE_MAX`] ago.
+pub fn happened_at(said: Option<i64>, now: i64) -> i64 {
+    said.filter(|said| (now - LATE_MAX..=now).contains(said)).unwrap_or(now)
+}
+
+/// The number of a kind of artifacts in events; 0 is none.
+pub fn kind_number(kind: Kind) -> u8 {
+    match kind {
+        Kind::Skill => 1,
+        Kind::Tool => 2,
+        Kind::Agent => 3,
     }
-    pub fn team(mut self, team: Option<TeamId>) -> Self {
-        self.team = team;
-        self
-    }
-    pub fn volume(mut self, volume: VolumeId) -> Self {
-        self.volume = Some(volume);
-        self
-    }
-    pub fn subject(mut self, subject: impl ToString) -> Self {
-        self.subject = Some(subject.to_string());
-        self
-    }
-    pub fn data(mut self, data: Value) -> Self {
-        self.data = data;
-        self
-    }
+}
+
+/// The number of a category in events, from 1 in the order of [`CATEGORIES`]; 0: none, or none of ours.
+pub fn category_number(category: &str) -> u8 {
+    CATEGORIES.iter().zip(1..).find(|((known, _), _)| *known == category).map_or(0, |(_, number)| number)
 }
 
 /// Writes `event` in the use case's own transaction: it is there if and only if the use case happened.
 pub async fn record(ctx: &Ctx, tx: &mut Tx, event: Event) -> AppResult<()> {
-    if !ctx.state.config.analytics_enabled {
+    record_all(ctx, tx, vec![event]).await
+}
+
+/// The same for several, with few statements however many there are.
+pub async fn record_all(ctx: &Ctx, tx: &mut Tx, events: Vec<Event>) -> AppResult<()> {
+    if !ctx.state.config.analytics_enabled || events.is_empty() {
         return Ok(());
     }
-    let actor = ctx.actor.as_ref().map(|actor| actor.id());
-    store::insert(tx, actor, &event, ctx.now()).await
+    let noted: Vec<Noted> = events.into_iter().map(|event| event.noted(ctx)).collect();
+    count_soon(ctx, tx);
+    insert_many(tx, &ctx.state.usage.keys, &noted).await
 }
 
-/// What only reads waits so long at most for its events: the database is written once for all of them.
-const LATER: Duration = Duration::from_secs(1);
-/// Events that wait at most; more are left out.
-const WAITING_MAX: usize = 10_000;
-
-/// An event, who it is about, and when it was.
-type Noted = (Option<UserId>, Event, i64);
-
-/// Events of what only reads, on their way to the database.
-#[derive(Default)]
-pub struct Later(Mutex<Vec<Noted>>);
-
-/// Notes an event of what changes nothing else, and so has no transaction of its own. A crash loses those of a second.
-pub fn record_later(ctx: &Ctx, event: Event) {
-    if !ctx.state.config.analytics_enabled {
-        return;
-    }
-    let mut waiting = ctx.state.usage.0.lock().unwrap_or_else(PoisonError::into_inner);
-    if waiting.len() < WAITING_MAX {
-        waiting.push((ctx.actor.as_ref().map(|actor| actor.id()), event, ctx.now()));
-    }
+/// What `tx` writes is added up soon after it.
+fn count_soon(ctx: &Ctx, tx: &mut Tx) {
+    let state = ctx.state.clone();
+    tx.after_commit(move || state.usage.roller.wake.notify_one());
 }
 
-/// Until the process is asked to stop, and once more then.
-pub async fn write_later(ctx: &Ctx) {
-    let mut ends = false;
-    while !ends {
-        ends = ctx.state.shutdown.run_until_cancelled(tokio::time::sleep(LATER)).await.is_none();
-        let noted: Vec<Noted> = std::mem::take(&mut *ctx.state.usage.0.lock().unwrap_or_else(PoisonError::into_inner));
-        if let Err(error) = write(ctx, &noted).await {
-            tracing::warn!(%error, events = noted.len(), "usage events are left out");
+/// Writes those that are not there yet: an event of the same kind, workspace, subject and time is the same. They have to say when they happened.
+pub async fn record_once(ctx: &Ctx, tx: &mut Tx, events: Vec<Event>) -> AppResult<()> {
+    if !ctx.state.config.analytics_enabled || events.is_empty() {
+        return Ok(());
+    }
+    let noted: Vec<Noted> = events.into_iter().map(|event| event.noted(ctx)).collect();
+    let ids = ctx.state.usage.keys.of(tx, noted.iter().flat_map(Noted::texts)).await?;
+    let mut rows = Vec::with_capacity(noted.len());
+    for row in noted.iter().map(|event| event.row(&ids)) {
+        if !store::is_there(tx, &row).await? {
+            rows.push(row);
         }
     }
+    count_soon(ctx, tx);
+    store::insert(tx, &rows).await
 }
 
-async fn write(ctx: &Ctx, noted: &[Noted]) -> AppResult<()> {
-    if noted.is_empty() {
-        return Ok(());
+/// Writes events as they are, for whoever makes many of them: benches and what is moved from elsewhere.
+pub async fn insert_many(tx: &mut Tx, keys: &Keys, events: &[Noted]) -> AppResult<()> {
+    let ids = keys.of(tx, events.iter().flat_map(Noted::texts)).await?;
+    let rows: Vec<store::Row> = events.iter().map(|event| event.row(&ids)).collect();
+    store::insert(tx, &rows).await
+}
+
+/// Nobody can tell any more whose events these were; their numbers stay, and what the person kept of them goes. In the transaction that deletes the person.
+pub async fn anonymise(ctx: &Ctx, tx: &mut Tx, person: UserId) -> AppResult<()> {
+    let text = person.to_string();
+    store::views::delete_all_of(tx, &text).await?;
+    store::rename_key(tx, &text, &format!("deleted:{}", uuid::Uuid::now_v7())).await?;
+    let state = ctx.state.clone();
+    tx.after_commit(move || state.usage.keys.forget(&text));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_is_believed_within_reason() {
+        let now = 1_800_000_000_000;
+        assert_eq!(happened_at(None, now), now);
+        assert_eq!(happened_at(Some(now - 5), now), now - 5);
+        assert_eq!(happened_at(Some(now - LATE_MAX), now), now - LATE_MAX);
+        for unbelievable in [now + 1, now - LATE_MAX - 1, 0, i64::MIN, i64::MAX] {
+            assert_eq!(happened_at(Some(unbelievable), now), now, "{unbelievable}");
+        }
     }
-    let mut tx = ctx.db().write_tx().await?;
-    for (actor, event, at) in noted {
-        store::insert(&mut tx, *actor, event, *at).await?;
+
+    #[test]
+    fn categories_have_the_numbers_of_their_order() {
+        assert_eq!(category_number("data-analysis"), 1);
+        assert_eq!(category_number("design"), 12);
+        assert_eq!(category_number("cooking"), 0);
     }
-    Ok(tx.commit().await?)
 }

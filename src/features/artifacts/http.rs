@@ -13,8 +13,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     model::{
-        ArtifactDetail, ArtifactDiff, Bulk, BulkReport, CreateArtifact, Facets, Fork, HistoryPage, Home, LibraryPage, LibraryQuery,
-        MergeView, Preview, Previewed, RestoreRevision, SaveDraft, SaveMerge, SavedDraft, SetFrontmatter, ToVolume,
+        ArtifactDetail, ArtifactDiff, BringText, Bulk, BulkReport, CreateArtifact, Facets, Fork, HistoryPage, Home, LibraryPage,
+        LibraryQuery, MergeView, Preview, Previewed, RestoreRevision, SaveDraft, SaveMerge, SavedDraft, SetFrontmatter, ToVolume,
     },
     service,
 };
@@ -34,6 +34,8 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(list_library, create_artifact))
         .routes(routes!(facets))
         .routes(routes!(bulk))
+        .routes(routes!(details))
+        .routes(routes!(bring_text))
         .routes(routes!(get_artifact, delete_artifact))
         .routes(routes!(delete_forever))
         .routes(routes!(undelete))
@@ -75,6 +77,32 @@ async fn create_artifact(ctx: Ctx, Json(input): Json<CreateArtifact>) -> AppResu
 #[utoipa::path(post, path = "/artifacts/bulk", tag = "artifacts", request_body = Bulk, responses((status = 200, body = BulkReport), (status = "4XX", body = AppError)))]
 async fn bulk(ctx: Ctx, Json(input): Json<Bulk>) -> AppResult<Json<BulkReport>> {
     service::bulk(&ctx, input).await.map(Json)
+}
+
+#[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Several {
+    /// Ids, separated by commas: 50 at most.
+    ids: String,
+}
+
+/// Everything that the pages of several artifacts show, one on each line, for a device that keeps them; those that one may not read are left out.
+#[utoipa::path(get, path = "/artifacts/details", tag = "artifacts", params(Several), responses((status = 200, content_type = "application/x-ndjson", body = ArtifactDetail), (status = "4XX", body = AppError)))]
+async fn details(ctx: Ctx, Query(query): Query<Several>) -> AppResult<Response> {
+    let id = |id: &str| id.trim().parse::<ArtifactId>().map_err(|_| AppError::field("ids", "These are no ids of artifacts."));
+    let ids = query.ids.split(',').filter(|id| !id.trim().is_empty()).map(id).collect::<AppResult<Vec<_>>>()?;
+    let mut lines = Vec::new();
+    for detail in service::get_artifacts(&ctx, &ids).await? {
+        serde_json::to_writer(&mut lines, &detail)?;
+        lines.push(b'\n');
+    }
+    Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], lines).into_response())
+}
+
+/// Bring what was written on a device that was away. As often as it is sent, it is in the draft once.
+#[utoipa::path(post, path = "/artifacts/{id}/edits", tag = "artifacts", params(("id" = ArtifactId, Path)), request_body = BringText, responses((status = 204), (status = "4XX", body = AppError)))]
+async fn bring_text(ctx: Ctx, Path(id): Path<ArtifactId>, Json(input): Json<BringText>) -> AppResult<StatusCode> {
+    service::bring_text(&ctx, id, input).await.map(|()| StatusCode::NO_CONTENT)
 }
 
 #[derive(Deserialize, utoipa::IntoParams)]

@@ -22,6 +22,7 @@ use crate::{
 };
 
 pub use beside::Beside;
+pub use sanitise::ID_PREFIX;
 
 /// Bytes of rendered pages kept.
 const CACHE_BYTES: u64 = 16 * 1024 * 1024;
@@ -88,6 +89,11 @@ pub fn to_html(body: &str, artifact: ArtifactId) -> String {
 /// The same of a release.
 fn release_to_html(body: &str, beside: &Beside) -> String {
     convert(body, Files::Beside(beside), &options())
+}
+
+/// The same of a document that has no files of its own.
+pub fn document_to_html(text: &str) -> String {
+    convert(text, Files::None, &options())
 }
 
 /// What people write to one another: a line end is one, and headings are no places of the page.

@@ -1,6 +1,8 @@
 //! Artifacts: skills, tools and agents as markdown; their drafts, revisions, files and the library.
 
 #[cfg(feature = "ssr")]
+pub mod archived;
+#[cfg(feature = "ssr")]
 pub mod http;
 #[cfg(feature = "ssr")]
 pub mod markdown;

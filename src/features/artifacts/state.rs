@@ -8,12 +8,22 @@ use leptos_router::params::ParamsMap;
 use super::model::{
     ArtifactDetail, ArtifactDiff, ArtifactSummary, Bulk, BulkReport, CreateArtifact, Facets, Fork, FrontmatterValue, HistoryPage, Home,
     Kind, LibraryPage, LibraryQuery, MergeView, PAGE_MAX, Preview, Previewed, RestoreRevision, SaveMerge, SetFrontmatter, Sort, ToVolume,
-    View,
+    View, slug::slugify,
 };
 use crate::{
-    browser::data::{self, Fetched, encode},
+    browser::{
+        data::{self, Fetched, Sent, encode},
+        json,
+        outbox::{self, Item, Wish},
+    },
     error::AppResult,
-    features::volumes::state::tell,
+    features::{
+        accounts::model::Me,
+        volumes::{
+            model::Volume,
+            state::{artifact_object, merge_address, tell},
+        },
+    },
     ids::{ArtifactId, RevisionId, VolumeId},
 };
 
@@ -115,8 +125,10 @@ pub fn read_artifact(id: ArtifactId) -> impl Future<Output = AppResult<ArtifactD
     data::get(format!("/artifacts/{id}"))
 }
 
-pub fn create_artifact(new: CreateArtifact) -> impl Future<Output = AppResult<()>> + Send + 'static {
-    tell("POST", "/artifacts".to_owned(), new)
+/// Makes an artifact, now or when the server can be reached. `id` is the one in `new`.
+pub async fn create_artifact(id: ArtifactId, new: CreateArtifact) -> AppResult<Sent> {
+    let label = format!("New {} \u{201c}{}\u{201d}", new.kind, new.name);
+    data::send_later(Wish::new(artifact_object(id), "POST", ARTIFACTS.to_owned(), &new, label)).await
 }
 
 pub async fn act_on_many(act: Bulk) -> AppResult<BulkReport> {
@@ -137,21 +149,115 @@ pub fn delete_for_ever(id: ArtifactId) -> impl Future<Output = AppResult<()>> + 
     tell("DELETE", format!("/artifacts/{id}/forever"), ())
 }
 
-pub fn set_favourite(id: ArtifactId, on: bool) -> impl Future<Output = AppResult<()>> + Send + 'static {
-    tell(if on { "PUT" } else { "DELETE" }, format!("/artifacts/{id}/favourite"), ())
+/// Marks an artifact as a favourite or takes that back, now or when the server can be reached.
+pub async fn set_favourite(id: ArtifactId, on: bool) -> AppResult<Sent> {
+    let label = if on { "Favourite added" } else { "Favourite removed" };
+    let method = if on { "PUT" } else { "DELETE" };
+    data::send_later(Wish::new(artifact_object(id), method, format!("/artifacts/{id}/favourite"), &(), label.to_owned()).alone()).await
 }
 
 pub fn discard_draft(id: ArtifactId) -> impl Future<Output = AppResult<()>> + Send + 'static {
     tell("DELETE", format!("/artifacts/{id}/draft"), ())
 }
 
-pub fn set_frontmatter(
-    id: ArtifactId,
-    key: String,
-    value: Option<FrontmatterValue>,
-) -> impl Future<Output = AppResult<()>> + Send + 'static {
-    tell("PATCH", format!("/artifacts/{id}/frontmatter"), SetFrontmatter { key, value })
+/// Changes one value in the draft, now or when the server can be reached.
+pub async fn set_frontmatter(id: ArtifactId, key: String, value: Option<FrontmatterValue>) -> AppResult<Sent> {
+    let label = format!("{key} of an artifact");
+    let change = SetFrontmatter { key, value };
+    let wish = Wish::new(artifact_object(id), "PATCH", format!("/artifacts/{id}/frontmatter"), &change, label);
+    data::send_later(wish.merged_at(merge_address(id))).await
 }
+
+/// Where what was written away from the server is brought to.
+pub fn edits_path(id: ArtifactId) -> String {
+    format!("/artifacts/{id}/edits")
+}
+
+/// Has the outbox bring a text that was written while its document was out of reach; `body` is what the editor gives for it. Only the newest counts, until
+/// something else is done to the artifact.
+///
+/// # Errors
+/// It could not be kept.
+pub async fn bring_text(id: ArtifactId, body: String, name: &str) -> AppResult<()> {
+    let label = format!("Text of \u{201c}{name}\u{201d}");
+    let wish = Wish { body: Some(body), ..Wish::new(artifact_object(id), "POST", edits_path(id), &(), label) };
+    data::keep(wish.latest().merged_at(merge_address(id))).await.map(drop)
+}
+
+/// Whether something of it is still on its way.
+pub async fn is_on_its_way(id: ArtifactId) -> bool {
+    outbox::waits(&edits_path(id)).await
+}
+
+/// An artifact that only this device knows of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BegunArtifact {
+    pub id: ArtifactId,
+    pub volume: VolumeId,
+    pub name: String,
+}
+
+/// Artifacts that were made on this device and that the server does not have yet.
+pub fn artifacts_begun_here(items: &[Item]) -> Vec<BegunArtifact> {
+    let begun = |new: CreateArtifact| Some(BegunArtifact { id: new.id?, volume: new.volume_id, name: new.name });
+    items.iter().filter_map(new_artifact).filter_map(begun).collect()
+}
+
+fn new_artifact(item: &Item) -> Option<CreateArtifact> {
+    json::read(item.body.as_deref().filter(|_| item.path == ARTIFACTS)?).ok()
+}
+
+/// An artifact that was made on this device and that the server does not have yet, as its page shows it.
+pub fn artifact_begun_here(items: &[Item], me: &Me, volumes: &[Volume]) -> Option<ArtifactDetail> {
+    let (item, new) = items.iter().find_map(|item| Some((item, new_artifact(item)?)))?;
+    let volume = volumes.iter().find(|volume| volume.id == new.volume_id)?;
+    let (id, slug, text) = (new.id?, slugify(&new.name), new.text?);
+    let summary = ArtifactSummary {
+        id,
+        volume_id: new.volume_id,
+        kind: new.kind,
+        slug: slug.clone(),
+        name: new.name,
+        description: String::new(),
+        category: String::new(),
+        tags: Vec::new(),
+        version: String::new(),
+        hints: 0,
+        has_draft: true,
+        new: true,
+        overrides: None,
+        hidden_by: None,
+        deleted_at: None,
+        disabled: String::new(),
+        head_revision_id: None,
+        updated_at: item.at,
+        diffstat: None,
+    };
+    Some(ArtifactDetail {
+        summary,
+        path: new.kind.main_path(&slug),
+        volume_name: volume.name.clone(),
+        volume_kind: volume.kind,
+        team: volume.team,
+        role: volume.role,
+        author: me.person.name.clone(),
+        dependencies: Vec::new(),
+        // The server makes it; here it is the text alone.
+        html: format!("<pre>{}</pre>", text.replace('&', "&amp;").replace('<', "&lt;")),
+        text,
+        frontmatter: Vec::new(),
+        hints: Vec::new(),
+        files: Vec::new(),
+        head: None,
+        draft: None,
+        favourite: false,
+        siblings: Vec::new(),
+        tool: None,
+        created_at: item.at,
+    })
+}
+
+const ARTIFACTS: &str = "/artifacts";
 
 /// `text` as the page would show it, and what the rules of the format say of it.
 pub async fn preview(id: ArtifactId, text: String) -> AppResult<Previewed> {

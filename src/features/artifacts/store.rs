@@ -14,13 +14,13 @@ pub use publishing::*;
 pub use removal::*;
 pub use revisions::*;
 
-use sqlx::{Any, AnyPool, Executor};
+use sqlx::AnyPool;
 
 use super::model::{ArtifactSummary, Kind};
 use crate::{
     error::AppResult,
     ids::{ArtifactId, RevisionId, UserId, VolumeId},
-    server::db::{Sql, Tx, parse_id},
+    server::db::{Sql, Target, Tx, parse_id},
 };
 
 /// `artifacts.state`.
@@ -126,7 +126,7 @@ pub const ARTIFACT: &str = "SELECT a.id, a.volume_id, a.state, a.kind, a.slug, a
      a.has_draft, a.head_revision_id, a.created_by, a.deleted_at, a.disabled, a.created_at, a.updated_at FROM artifacts a ";
 
 /// One artifact, staged ones aside.
-pub async fn by_id<'c>(executor: impl Executor<'c, Database = Any>, id: ArtifactId) -> AppResult<Option<ArtifactRow>> {
+pub async fn by_id<'c>(executor: impl Target<'c>, id: ArtifactId) -> AppResult<Option<ArtifactRow>> {
     let mut sql = Sql::new(ARTIFACT);
     sql.push("WHERE a.state <> 0 AND a.id = ").bind(id.to_string());
     Ok(sql.fetch_all(executor).await?.pop())
@@ -175,7 +175,7 @@ crate::row! {
 }
 
 /// Everything in a volume that is not in the trash, with the head's tree.
-pub async fn places<'c>(executor: impl Executor<'c, Database = Any>, volume: VolumeId) -> AppResult<Vec<PlaceRow>> {
+pub async fn places<'c>(executor: impl Target<'c>, volume: VolumeId) -> AppResult<Vec<PlaceRow>> {
     Ok(sqlx::query_as(
         "SELECT a.id, a.kind, a.slug, a.path, r.tree_sha, a.head_revision_id, r.files, r.executable FROM artifacts a LEFT JOIN revisions r ON r.id = a.head_revision_id \
          WHERE a.volume_id = $1 AND a.state = 1",

@@ -6,7 +6,7 @@ mod live;
 mod material;
 mod rounds;
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use llmos_assistant::wire::Message;
 use serde_json::json;
@@ -35,7 +35,7 @@ use crate::{
             self, Action,
             model::{KeyProvider, Person},
         },
-        analytics::service::{Event, record},
+        analytics::service::{Event, UsageKind, record},
         artifacts::{self, model::Kind},
         jobs::service::{NewJob, enqueue},
         sessions::{self, service::SessionAccess},
@@ -47,30 +47,34 @@ use crate::{
 /// A question that failed is shown so long, for somebody to ask again.
 const FAILED_KEPT_MS: i64 = clock::HOUR;
 
-/// What has to be done so that the assistant answers in a team, or without one in one's own sessions. None: it does.
-pub async fn missing(ctx: &Ctx, team: Option<TeamId>) -> AppResult<Option<String>> {
-    if ctx.state.config.llm_model.is_none() {
-        let how = "To have an assistant here, whoever runs the server sets LLM_MODEL and OPENAI_API_KEY (and OPENAI_BASE_URL for another service than OpenAI).";
-        return Ok(Some(how.to_owned()));
-    }
-    // Pages ask this often: the team's own key is looked for only where it decides.
-    if ctx.state.config.openai_api_key.is_some() || key_of(ctx, team).await?.is_some() {
-        return Ok(None);
-    }
-    let how = match team {
-        Some(_) => "To have an assistant here, an owner of the team adds a key for OpenAI in the team's settings.",
-        None => "To have an assistant here, whoever runs the server sets OPENAI_API_KEY.",
+/// Model, address and key for a team, or without one for one's own sessions: the team's own key, or the server's. The error says what has to be done so that
+/// there are such.
+async fn endpoint_of(ctx: &Ctx, team: Option<TeamId>) -> AppResult<Result<Endpoint<'_>, &'static str>> {
+    let config = &ctx.state.config;
+    let Some(model) = config.llm_model.as_deref() else {
+        return Ok(Err(
+            "To have an assistant here, whoever runs the server sets LLM_MODEL and OPENAI_API_KEY (and OPENAI_BASE_URL for another service than OpenAI).",
+        ));
     };
-    Ok(Some(how.to_owned()))
-}
-
-/// The team's own key, or the server's.
-async fn key_of(ctx: &Ctx, team: Option<TeamId>) -> AppResult<Option<String>> {
     let own = match team {
         Some(team) => accounts::service::first_team_key(ctx, &[team], KeyProvider::OpenAi).await?,
         None => None,
     };
-    Ok(own.or_else(|| ctx.state.config.openai_api_key.clone()))
+    Ok(match own.or_else(|| config.openai_api_key.clone()) {
+        Some(key) => Ok(Endpoint::new(config, &ctx.state.http, model, key)),
+        None if team.is_some() => Err("To have an assistant here, an owner of the team adds a key for OpenAI in the team's settings."),
+        None => Err("To have an assistant here, whoever runs the server sets OPENAI_API_KEY."),
+    })
+}
+
+/// What has to be done so that the assistant answers in a team, or without one in one's own sessions. None: it does.
+pub async fn missing(ctx: &Ctx, team: Option<TeamId>) -> AppResult<Option<String>> {
+    let config = &ctx.state.config;
+    // Pages ask this often: the team's own key is looked for only where it decides.
+    if config.llm_model.is_some() && config.openai_api_key.is_some() {
+        return Ok(None);
+    }
+    Ok(endpoint_of(ctx, team).await?.err().map(str::to_owned))
 }
 
 /// A text that the model wrote, with what it cost.
@@ -85,9 +89,7 @@ pub struct Written {
 /// Asks the model for a text that nobody watches, with the key of a team, or without one of the server's. None: there is no model here. The inner
 /// error says in a sentence why there is no text, at the latest after this time.
 pub async fn write(ctx: &Ctx, team: Option<TeamId>, messages: &[Message], within: Duration) -> AppResult<Option<Result<Written, String>>> {
-    let config = &ctx.state.config;
-    let (Some(model), Some(key)) = (config.llm_model.as_deref(), key_of(ctx, team).await?) else { return Ok(None) };
-    let endpoint = Endpoint::new(config, &ctx.state.http, model, key);
+    let Ok(endpoint) = endpoint_of(ctx, team).await? else { return Ok(None) };
     let nobody = Answering::default();
     let reply = match tokio::time::timeout(within, endpoint.ask(messages, &[], &nobody, |_| {})).await {
         Ok(Ok(reply)) => reply,
@@ -99,7 +101,7 @@ pub async fn write(ctx: &Ctx, team: Option<TeamId>, messages: &[Message], within
     let tokens = usage.prompt.saturating_add(usage.completion);
     Ok(Some(match unusable(&reply) {
         Some(why) => Err(why),
-        None => Ok(Written { text: reply.text, model: model.to_owned(), tokens }),
+        None => Ok(Written { text: reply.text, model: endpoint.model.to_owned(), tokens }),
     }))
 }
 
@@ -117,7 +119,7 @@ pub async fn ask_in(ctx: &Ctx, tx: &mut Tx, access: &SessionAccess, question: En
     if store::insert(tx, id, access.id, question, actor, ctx.now()).await? {
         let job = NewJob::new(ANSWER, &json!({ "run": id }))?.in_order_of(access.id);
         enqueue(tx, job, ctx.now()).await?;
-        record(ctx, tx, Event::new("assistant.asked").team(access.team).subject(access.id)).await?;
+        record(ctx, tx, Event::new(UsageKind::AssistantAsked).team(access.team).subject(access.id)).await?;
     }
     Ok(())
 }
@@ -151,19 +153,29 @@ pub async fn ask(ctx: &Ctx, session: SessionId, input: Ask) -> AppResult<Assista
 pub async fn get_assistant(ctx: &Ctx, session: SessionId) -> AppResult<Assistant> {
     let access = sessions::service::find_session(ctx, session, Action::Read).await?;
     let grants = store::grants(ctx.db().read(), session, ctx.actor()?.id()).await?;
+    let rows = store::open(ctx.db().read(), session, ctx.now() - FAILED_KEPT_MS).await?;
+    let rounds = rows.iter().map(|row| rounds::read(&row.rounds)).collect::<AppResult<Vec<Vec<Round>>>>()?;
+    let deciders = rounds.iter().flatten().flat_map(|round| &round.calls).filter_map(|call| call.by);
+    let people = accounts::service::people(ctx, deciders).await?;
     let mut runs = Vec::new();
-    for row in store::open(ctx.db().read(), session, ctx.now() - FAILED_KEPT_MS).await? {
-        runs.push(shown(ctx, row, &grants).await?);
+    for (row, rounds) in rows.iter().zip(&rounds) {
+        // While it is given it says more than what is stored of it.
+        let said = if row.state().has_ended() { None } else { live::said_so_far(ctx, row.id()?).await };
+        runs.push(shown(row, rounds, said, &grants, &people)?);
     }
     Ok(Assistant { missing: missing(ctx, access.team).await?, runs, choices: choices(ctx, session).await? })
 }
 
-async fn shown(ctx: &Ctx, row: RunRow, grants: &[(String, String)]) -> AppResult<Run> {
+fn shown(
+    row: &RunRow,
+    rounds: &[Round],
+    said: Option<String>,
+    grants: &[(String, String)],
+    people: &HashMap<UserId, Person>,
+) -> AppResult<Run> {
     let id = row.id()?;
-    let rounds = rounds::read(&row.rounds)?;
-    let text = ctx.state.answers.get(id).map_or_else(|| rounds::text_of(&rounds), |answering| answering.text());
+    let text = said.unwrap_or_else(|| rounds::text_of(rounds));
     let calls: Vec<&RoundCall> = rounds.iter().flat_map(|round| &round.calls).collect();
-    let people = accounts::service::people(ctx, calls.iter().filter_map(|call| call.by)).await?;
     let call = |call: &RoundCall| {
         let tool_id = call.tool?;
         let granted = grants.iter().any(|(tool, sha)| *tool == tool_id.to_string() && *sha == call.sha);
@@ -221,11 +233,9 @@ pub async fn stop(ctx: &Ctx, session: SessionId, id: RunId) -> AppResult<()> {
     if row.state() == RunState::Queued {
         store::end(&mut tx, id, RunState::Stopped, None, ctx.now()).await?;
     }
-    record(ctx, &mut tx, Event::new("assistant.stopped").team(access.team).subject(session)).await?;
+    record(ctx, &mut tx, Event::new(UsageKind::AssistantStopped).team(access.team).subject(session)).await?;
     tx.commit().await?;
-    if let Some(answering) = ctx.state.answers.get(id) {
-        answering.stop.cancel();
-    }
+    ctx.state.answers.tell(&ctx.state, id, true);
     tell(ctx, session);
     Ok(())
 }
@@ -271,9 +281,7 @@ async fn change_call(
     change(call)?;
     store::set_rounds(&mut tx, run, row.state(), &serde_json::to_string(&rounds)?, (0, 0)).await?;
     tx.commit().await?;
-    if let Some(answering) = ctx.state.answers.get(run) {
-        answering.decided.notify_waiters();
-    }
+    ctx.state.answers.tell(&ctx.state, run, false);
     tell(ctx, session);
     Ok(())
 }
@@ -313,7 +321,7 @@ pub async fn decide_call(ctx: &Ctx, session: SessionId, run: RunId, id: CallId, 
         store::grant(&mut tx, session, tool, actor, &offered.sha, now).await?;
     }
     let inputs = serde_json::to_string(&known.inputs)?;
-    record(ctx, &mut tx, Event::new("assistant.tool_allowed").team(access.team).subject(session)).await?;
+    record(ctx, &mut tx, Event::new(UsageKind::AssistantToolAllowed).team(access.team).subject(session)).await?;
     change_call(ctx, session, run, id, tx, |call| {
         if call.state != CallState::Asked {
             return Err(settled());

@@ -1,13 +1,13 @@
 //! The only SQL on questions to the assistant.
 
-use sqlx::{Any, AnyPool, Executor};
+use sqlx::AnyPool;
 
 use super::model::{RunState, SkillChoice};
 use crate::{
     error::AppResult,
     features::accounts::model::Person,
     ids::{ArtifactId, EntryId, RunId, SessionId, UserId},
-    server::db::{Sql, Tx, parse_id},
+    server::db::{Sql, Target, Tx, parse_id},
 };
 
 crate::row! {
@@ -50,7 +50,7 @@ const RUN: &str = "SELECT r.id, r.session_id, r.question_id, r.answer_id, r.aske
      r.created_at, u.name AS asker_name, u.kind AS asker_kind, u.color AS asker_color, u.avatar_sha AS asker_avatar \
      FROM assistant_runs r JOIN users u ON u.id = r.asked_by WHERE ";
 
-pub async fn run<'c>(executor: impl Executor<'c, Database = Any>, id: RunId) -> AppResult<Option<RunRow>> {
+pub async fn run<'c>(executor: impl Target<'c>, id: RunId) -> AppResult<Option<RunRow>> {
     let mut sql = Sql::new(RUN);
     sql.push("r.id = ").bind(id.to_string());
     Ok(sql.fetch_all(executor).await?.pop())

@@ -5,6 +5,8 @@
 
 use std::{cell::RefCell, rc::Rc};
 
+use leptos::prelude::{ArcRwSignal, GetUntracked as _, Set as _};
+
 use super::{
     link::{Act, Link, Pulse},
     model::{RoomType, RoomUser},
@@ -50,6 +52,7 @@ pub struct Part(u64);
 thread_local! {
     static NEXT: RefCell<u64> = const { RefCell::new(0) };
     static CLIENT: Rc<RefCell<Client>> = Rc::default();
+    static ALONE: ArcRwSignal<bool> = ArcRwSignal::new(false);
 }
 
 impl Part {
@@ -123,6 +126,11 @@ pub fn link() -> Link {
     link
 }
 
+/// Whether the server goes on without the others that it serves with: what happens there shows a little later.
+pub fn alone() -> ArcRwSignal<bool> {
+    ALONE.with(Clone::clone)
+}
+
 /// What goes to the server about a room: `docs/protocol.md`.
 fn frame(name: &str, room: RoomId, more: &str) -> String {
     format!(r#"{{"type":"{name}","roomId":"{room}"{more}}}"#)
@@ -138,7 +146,7 @@ const PING: &str = r#"{"type":"ping"}"#;
 /// Lets `act` have the client, then tells what came of it: those who are told may ask the client for something.
 fn with(act: &mut dyn FnMut(&mut Client)) {
     let client = CLIENT.with(Rc::clone);
-    let calls = {
+    let (calls, alone) = {
         let mut client = client.borrow_mut();
         act(&mut client);
         let link = client.pulse.link();
@@ -146,8 +154,12 @@ fn with(act: &mut dyn FnMut(&mut Client)) {
             client.shown = link;
             client.tell(None, &Told::Link);
         }
-        std::mem::take(&mut client.calls)
+        (std::mem::take(&mut client.calls), client.alone && client.pulse.link() == Link::Live)
     };
+    let shown = self::alone();
+    if shown.get_untracked() != alone {
+        shown.set(alone);
+    }
     for (tell, told) in calls {
         tell(&told);
     }
@@ -173,6 +185,8 @@ struct Client {
     parts: Vec<(Part, Option<Room>, Tell)>,
     rooms: Vec<Joined>,
     held: Vec<String>,
+    /// The server said that it goes on alone.
+    alone: bool,
     /// What is to be told when the client is free again.
     calls: Vec<(Tell, Told)>,
 }
@@ -189,6 +203,7 @@ impl Default for Client {
             parts: Vec::new(),
             rooms: Vec::new(),
             held: Vec::new(),
+            alone: false,
             calls: Vec::new(),
         }
     }
@@ -286,6 +301,7 @@ impl Client {
 
     fn connect(&mut self) {
         self.number += 1;
+        self.alone = false;
         let number = self.number;
         self.pulse.opening(page::now_ms());
         self.socket = socket::connect(
@@ -338,6 +354,10 @@ impl Client {
     }
 
     fn take(&mut self, frame: &str) -> Option<()> {
+        if json::member(frame, "type")? == r#""nodes""# {
+            self.alone = json::member(frame, "alone")? == "true";
+            return Some(());
+        }
         let id: RoomId = json::read(json::member(frame, "roomId")?).ok()?;
         let seq = json::member(frame, "seq").and_then(|seq| json::read::<u64>(seq).ok());
         let joined = self.joined(id)?;
@@ -458,6 +478,10 @@ mod tests {
         let again = ServerFrame::RoomState { room_id, users: Vec::new(), seq: 40, resync: true };
         assert_eq!(tells(&mut client, &again), ["users", "entered true"]);
         assert_eq!(client.joined(room_id).and_then(|joined| joined.seq), Some(40));
+        for alone in [true, false] {
+            assert!(tells(&mut client, &ServerFrame::Nodes { alone }).is_empty());
+            assert_eq!(client.alone, alone);
+        }
         for other in [ServerFrame::Pong, ServerFrame::Error { code: "not_found".to_owned(), message: "No.".to_owned() }] {
             assert!(tells(&mut client, &other).is_empty());
         }

@@ -95,6 +95,10 @@ pub enum ServerFrame {
         code: String,
         message: String,
     },
+    /// Whether this server goes on without the others that it serves with: what happens there comes a second or two later.
+    Nodes {
+        alone: bool,
+    },
 }
 
 /// Somebody's rights in a room that they may enter.
@@ -223,6 +227,8 @@ pub enum RoomEvent {
     Task {
         task_id: String,
     },
+    /// Numbers of a workspace have moved; sent to it. Only from the server.
+    Analytics {},
 }
 
 /// Rooms and documents of one report, the fullest, and people of each.
@@ -320,6 +326,7 @@ impl RoomEvent {
             Self::CursorMove { .. } => Some("cursor_move"),
             Self::Typing { .. } => Some("typing"),
             Self::AssistantDelta { .. } => Some("assistant_delta"),
+            Self::Analytics {} => Some("analytics"),
             _ => None,
         }
     }
@@ -336,6 +343,7 @@ impl RoomEvent {
                 | Self::Notification { .. }
                 | Self::Quarantine { .. }
                 | Self::Task { .. }
+                | Self::Analytics {}
         )
     }
 

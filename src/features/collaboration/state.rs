@@ -240,6 +240,15 @@ impl Collaboration {
         });
     }
 
+    /// Numbers of the workspace have moved.
+    pub fn on_analytics(self, act: impl Fn() + 'static) {
+        self.on(move |sent| {
+            if matches!(sent.event, RoomEvent::Analytics {}) {
+                act();
+            }
+        });
+    }
+
     pub fn on_comment(self, act: impl Fn(Commented) + 'static) {
         self.on(move |sent| {
             if let RoomEvent::Comment { subject_id, thread_id } = &sent.event {

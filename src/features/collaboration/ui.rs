@@ -7,7 +7,7 @@ pub use rooms::RoomsView;
 use leptos::prelude::*;
 use leptos_router::hooks::use_location;
 
-use super::{link::Link, model::RoomUser, state::use_here};
+use super::{client, link::Link, model::RoomUser, state::use_here};
 use crate::{
     features::accounts::model::{Person, UserKind, login_address},
     ui::{Avatar, Icon, count, plural},
@@ -113,9 +113,13 @@ pub fn LiveStatus(#[prop(into)] link: Signal<Link>) -> impl IntoView {
 /// How the connection stands, in a word; nothing happens to what one writes meanwhile.
 #[component]
 pub fn LinkState(#[prop(into)] link: Signal<Link>) -> impl IntoView {
+    let alone = client::alone();
     view! {
         <span class="link-state" role="status">
             {move || match link.get() {
+                Link::Live if alone.get() => {
+                    view! { <i class="dot"></i><span title="What others do shows a little later: this server cannot hear those beside it.">"Live, with delay"</span> }.into_any()
+                }
                 Link::Live => view! { <i class="dot live"></i>"Live" }.into_any(),
                 Link::Connecting => view! { <i class="dot"></i>"Connecting" }.into_any(),
                 Link::Reconnecting => view! { <Icon name="refresh"/>"Reconnecting" }.into_any(),

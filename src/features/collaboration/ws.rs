@@ -54,6 +54,8 @@ pub mod close {
 
 /// Frames are collected up to this before they are written without being asked to.
 const WRITE_BUFFER: usize = 16 * 1024;
+/// Connections of a node that goes end within this time.
+const SPREAD: Duration = Duration::from_secs(1);
 /// A goodbye that nobody reads waits no longer.
 const GOODBYE: Duration = Duration::from_secs(2);
 
@@ -127,6 +129,14 @@ const SLOW: End = End::Close(close::SLOW, "read faster, or come back and read ag
 
 const STOPPING: End = End::Close(close::RESTART, "the server restarts: come back");
 
+/// Where another node takes them up, connections end one after another, so that they do not all come there in the same moment.
+async fn stopping(spread: bool, id: ConnectionId) -> End {
+    if spread {
+        tokio::time::sleep(SPREAD.mul_f64((id % 64) as f64 / 64.0)).await;
+    }
+    STOPPING
+}
+
 /// Tells the other side why.
 async fn say_goodbye(mut socket: WebSocket, end: End) {
     let End::Close(code, reason) = end else { return };
@@ -190,7 +200,7 @@ impl<'a, F: Frame> Line<'a, F> {
         loop {
             let look = self.recheck.min(self.next_look());
             tokio::select! {
-                () = shutdown.cancelled() => return Err(STOPPING),
+                () = shutdown.cancelled() => return Err(Box::pin(stopping(self.ctx.state.cluster.is_shared(), self.id)).await),
                 message = self.socket.recv() => match message {
                     Some(Ok(Message::Close(_))) | None => return Err(End::Gone),
                     Some(Err(_)) => return Err(NO_MESSAGE),

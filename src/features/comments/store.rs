@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 
-use sqlx::{Any, AnyPool, Executor};
+use sqlx::AnyPool;
 
 use super::model::{SHOWN, Subject, ThreadState};
 use crate::{
     error::AppResult,
     features::accounts::model::Person,
     ids::{ArtifactId, CommentId, EntryId, SessionId, ThreadId, UserId},
-    server::db::{Sql, Tx, parse_id},
+    server::db::{Sql, Target, Tx, parse_id},
 };
 
 /// SQLite reads at most 32,766 arguments; chunks stay far below.
@@ -102,7 +102,7 @@ pub async fn counts(pool: &AnyPool, listed: Listed) -> AppResult<(i64, i64)> {
     Ok((all - resolved, resolved))
 }
 
-pub async fn thread<'c>(executor: impl Executor<'c, Database = Any>, id: ThreadId) -> AppResult<Option<ThreadRow>> {
+pub async fn thread<'c>(executor: impl Target<'c>, id: ThreadId) -> AppResult<Option<ThreadRow>> {
     let mut sql = Sql::new(THREAD);
     sql.push("t.id = ").bind(id.to_string());
     Ok(sql.fetch_all(executor).await?.pop())
@@ -146,7 +146,7 @@ pub async fn comments(pool: &AnyPool, thread: ThreadId) -> AppResult<Vec<Comment
     sql.fetch_all(pool).await
 }
 
-pub async fn comment<'c>(executor: impl Executor<'c, Database = Any>, id: CommentId) -> AppResult<Option<CommentRow>> {
+pub async fn comment<'c>(executor: impl Target<'c>, id: CommentId) -> AppResult<Option<CommentRow>> {
     let mut sql = Sql::new(COMMENT);
     sql.push("c.id = ").bind(id.to_string());
     Ok(sql.fetch_all(executor).await?.pop())

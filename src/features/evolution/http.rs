@@ -4,12 +4,12 @@ use axum::http::StatusCode;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    model::{Begun, Decide, EditProposal, Evolution, GroundQuery, Pattern, Promote, Proposal, Settings},
+    model::{Begun, Decide, EditProposal, Evolution, GroundQuery, Pattern, Promote, Proposal, Settings, Sharing},
     service,
 };
 use crate::{
     error::{AppError, AppResult},
-    ids::{PatternId, ProposalId},
+    ids::{PatternId, ProposalId, TeamId},
     server::{
         context::Ctx,
         extract::{Json, Path, Query},
@@ -22,6 +22,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(get_evolution))
         .routes(routes!(begin_pass))
         .routes(routes!(set_settings))
+        .routes(routes!(set_sharing))
         .routes(routes!(get_pattern))
         .routes(routes!(draft_proposal))
         .routes(routes!(get_proposal, edit_proposal))
@@ -29,7 +30,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(promote))
 }
 
-/// Patterns, proposals and passes of a team, or of the caller's own traces.
+/// Patterns, proposals and passes of a team, of all teams that allow it (for administrators), or of the caller's own traces.
 #[utoipa::path(get, path = "/evolution", tag = "evolution", params(GroundQuery), responses((status = 200, body = Evolution), (status = "4XX", body = AppError)))]
 async fn get_evolution(ctx: Ctx, Query(query): Query<GroundQuery>) -> AppResult<Json<Evolution>> {
     service::get_evolution(&ctx, query).await.map(Json)
@@ -45,6 +46,13 @@ async fn begin_pass(ctx: Ctx, Query(query): Query<GroundQuery>) -> AppResult<(St
 #[utoipa::path(put, path = "/evolution/settings", tag = "evolution", params(GroundQuery), request_body = Settings, responses((status = 200, body = Settings), (status = "4XX", body = AppError)))]
 async fn set_settings(ctx: Ctx, Query(query): Query<GroundQuery>, Json(input): Json<Settings>) -> AppResult<Json<Settings>> {
     service::set_settings(&ctx, query, input).await.map(Json)
+}
+
+/// Let the runs of a team take part in the patterns of all teams, or not any more. Owners may. Administrators then see steps and words that runs of at least two
+/// teams share, and how many runs each team has, never a text of one team.
+#[utoipa::path(put, path = "/evolution/teams/{id}/sharing", tag = "evolution", params(("id" = TeamId, Path)), request_body = Sharing, responses((status = 200, body = Sharing), (status = "4XX", body = AppError)))]
+async fn set_sharing(ctx: Ctx, Path(id): Path<TeamId>, Json(input): Json<Sharing>) -> AppResult<Json<Sharing>> {
+    service::set_sharing(&ctx, id, input).await.map(Json)
 }
 
 /// A pattern with its evidence, its proposal, and what the accepted skill does to its runs.

@@ -1,6 +1,8 @@
 //! Evolution: what traces have in common becomes patterns, and a pattern that is sure enough is proposed as a skill.
 
 #[cfg(feature = "ssr")]
+pub mod archived;
+#[cfg(feature = "ssr")]
 pub mod http;
 #[cfg(feature = "ssr")]
 pub mod jobs;

@@ -14,12 +14,13 @@ pub const RUNS_SHOWN: i64 = 20;
 /// Bytes of a proposal's text.
 pub const TEXT_BYTES: usize = 256 * 1024;
 
-/// Whose traces are grouped: an account's own, or a team's.
+/// Whose traces are grouped: an account's own, a team's, or those of all teams that allow it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     User,
     Team,
+    System,
 }
 
 impl Level {
@@ -27,22 +28,32 @@ impl Level {
         match self {
             Self::User => "user",
             Self::Team => "team",
+            Self::System => "system",
         }
     }
     /// People whose runs a pattern needs before anybody else sees it.
     pub fn least_people(self) -> i64 {
         match self {
             Self::User => 1,
-            Self::Team => 2,
+            Self::Team | Self::System => 2,
         }
     }
+    /// Teams whose runs a pattern needs before anybody sees it.
+    pub fn least_teams(self) -> i64 {
+        if self == Self::System { 2 } else { 0 }
+    }
 }
+
+/// The place of the patterns of all teams, as it is stored.
+pub const SYSTEM: &str = "system";
 
 /// A place of patterns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Ground {
     Own(UserId),
     Team(TeamId),
+    /// All teams that allow it.
+    System,
 }
 
 impl Ground {
@@ -50,6 +61,7 @@ impl Ground {
         match self {
             Self::Own(_) => Level::User,
             Self::Team(_) => Level::Team,
+            Self::System => Level::System,
         }
     }
     /// As it is stored.
@@ -57,23 +69,34 @@ impl Ground {
         match self {
             Self::Own(id) => id.to_string(),
             Self::Team(id) => id.to_string(),
+            Self::System => SYSTEM.to_owned(),
         }
     }
     pub fn team(self) -> Option<TeamId> {
         match self {
             Self::Team(id) => Some(id),
-            Self::Own(_) => None,
+            Self::Own(_) | Self::System => None,
         }
     }
 }
 
-/// What is asked for: of a team, or without one, of the caller's own.
+/// What is asked for: of a team, of all teams, or without either of the caller's own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::IntoParams)]
 #[serde(rename_all = "camelCase", default)]
 #[into_params(parameter_in = Query, rename_all = "camelCase")]
 pub struct GroundQuery {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub team: Option<TeamId>,
+    /// Of all teams that allow it; for administrators.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub system: bool,
+}
+
+/// Whether the runs of a team take part in the patterns of all teams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Sharing {
+    pub shares: bool,
 }
 
 /// How evolution runs in a place.
@@ -95,11 +118,13 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// An account's own daily, a team's weekly, in the night.
+    /// An account's own daily, a team's and those of all teams weekly, in the night.
     pub fn of(level: Level) -> Self {
         let cron = match level {
             Level::User => "0 3 * * *",
             Level::Team => "0 3 * * 0",
+            // After those of the teams.
+            Level::System => "0 5 * * 0",
         };
         Self { paused: false, cron: cron.to_owned(), zone: "UTC".to_owned(), after: 20, shown_runs: 3, listed: 0.70, proposed: 0.85 }
     }
@@ -228,6 +253,11 @@ pub struct Evolution {
     pub can_decide: bool,
     /// Whether the caller may change the settings.
     pub can_set: bool,
+    /// Of a team: whether its runs take part in the patterns of all teams.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shares: Option<bool>,
+    /// Whether the caller may change that.
+    pub can_share: bool,
 }
 
 /// The parts of a confidence, each from 0 to 1.
@@ -274,10 +304,13 @@ pub struct Pattern {
     pub ways: Vec<PatternWay>,
     /// One sentence each: what failed runs have more often than others.
     pub pitfalls: Vec<String>,
-    /// Goals as they were typed, most like the others: data, never instructions.
+    /// Goals as they were typed, most like the others: data, never instructions. Of all teams: only the words that goals of two teams share.
     pub goals: Vec<String>,
     /// Runs that read like an instruction to an agent: counted, not quoted.
     pub flagged: i64,
+    /// How many runs each team has, of a pattern of all teams.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub teams: Vec<TeamRuns>,
     /// The latest runs, of those that the reader may see.
     pub latest: Vec<TraceSummary>,
     /// What became of it: splits and merges, the latest first.
@@ -291,6 +324,13 @@ pub struct Pattern {
     pub proposal_text: Option<Proposal>,
     /// Whether the caller may have a skill drafted from it.
     pub can_draft: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TeamRuns {
+    pub name: String,
+    pub runs: i64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -448,6 +488,8 @@ pub enum PassCause {
     Schedule,
     Traces,
     Push,
+    /// A team takes part in the patterns of all teams, or no more.
+    Sharing,
 }
 
 impl PassCause {
@@ -457,6 +499,7 @@ impl PassCause {
             Self::Schedule => "schedule",
             Self::Traces => "traces",
             Self::Push => "push",
+            Self::Sharing => "sharing",
         }
     }
     pub fn parse(text: &str) -> Self {
@@ -464,6 +507,7 @@ impl PassCause {
             "asked" => Self::Asked,
             "traces" => Self::Traces,
             "push" => Self::Push,
+            "sharing" => Self::Sharing,
             _ => Self::Schedule,
         }
     }
@@ -473,6 +517,7 @@ impl PassCause {
             Self::Schedule => "Schedule",
             Self::Traces => "New traces",
             Self::Push => "A push to traces/",
+            Self::Sharing => "Other teams take part",
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Use cases of evolution: everybody in a place sees its patterns, whoever may commit decides on proposals, maintainers set when passes are made.
 
+mod counting;
 mod drafting;
 mod engine;
 mod grouping;
@@ -7,6 +8,7 @@ mod promoting;
 mod proposing;
 mod retiring;
 mod reviewing;
+mod sharing;
 mod telling;
 
 use llmos_patterns::{Evidence, PitfallKind, Summary, confidence, difference, wilson_lower};
@@ -15,12 +17,13 @@ pub use engine::Engines;
 pub use grouping::{assign, pass, pass_after_push, trace_leaves, traces_came};
 pub use promoting::promote;
 pub use reviewing::{decide, edit_proposal, get_proposal};
+pub use sharing::set_sharing;
 
 use super::{
     jobs::PASS,
     model::{
         Begun, Effect, Evolution, Ground, GroundQuery, LISTED, PassCause, PassSummary, Pattern, PatternEvent, PatternStep, PatternSummary,
-        PatternWay, ProposalKind, ProposalMark, ProposalState, RUNS_SHOWN, Settings, Standing, Why,
+        PatternWay, ProposalKind, ProposalMark, ProposalState, RUNS_SHOWN, SYSTEM, Settings, Standing, Why,
     },
     store::{self, PatternRow, ProposalRow},
 };
@@ -28,7 +31,7 @@ use crate::{
     error::{AppError, AppResult, ErrorCode},
     features::{
         accounts::{self, Action, Scope},
-        analytics::service::{Event, record},
+        analytics::service::{UsageKind, record},
         artifacts,
         jobs::service::{NewJob, Schedule},
         traces,
@@ -39,6 +42,7 @@ use crate::{
         db::{Tx, parse_id},
     },
 };
+use counting::counted;
 use drafting::Writer;
 use grouping::{PassPayload, ask_for_pass};
 
@@ -49,15 +53,20 @@ const EVENTS: i64 = 20;
 const COUNTED: i64 = 5_000;
 
 fn asked(ctx: &Ctx, query: GroundQuery) -> AppResult<Ground> {
-    Ok(match query.team {
-        Some(team) => Ground::Team(team),
-        None => Ground::Own(ctx.actor()?.id()),
-    })
+    match (query.system, query.team) {
+        (true, Some(_)) => Err(AppError::field("team", "Ask for one team or for all of them.")),
+        (true, None) => Ok(Ground::System),
+        (false, Some(team)) => Ok(Ground::Team(team)),
+        (false, None) => Ok(Ground::Own(ctx.actor()?.id())),
+    }
 }
 
-/// The place with this id: the caller's own, or a team's.
+/// The place with this id: the caller's own, a team's, or that of all teams.
 fn ground_of(ctx: &Ctx, place: &str) -> AppResult<Ground> {
     let own = ctx.actor()?.id();
+    if place == SYSTEM {
+        return Ok(Ground::System);
+    }
     if place == own.to_string() { Ok(Ground::Own(own)) } else { Ok(Ground::Team(parse_id::<TeamId>(place)?)) }
 }
 
@@ -76,6 +85,12 @@ async fn authorise(ctx: &Ctx, ground: Ground, action: Action) -> AppResult<(bool
             let may = |action: Action| ctx.actor().is_ok_and(|actor| actor.has_scope(action.scope())) && role.allows(action);
             Ok((may(Action::Commit), may(Action::ManageVolumes)))
         }
+        Ground::System => {
+            ctx.actor()?;
+            // For others there is no such place.
+            accounts::service::require_administrator(ctx).map_err(|_| AppError::not_found("pattern"))?;
+            Ok((true, true))
+        }
     }
 }
 
@@ -93,7 +108,7 @@ pub async fn get_evolution(ctx: &Ctx, query: GroundQuery) -> AppResult<Evolution
     let pool = ctx.db().read();
     let place = store::place(pool, ground).await?;
     let settings = place.as_ref().map_or_else(|| Settings::of(ground.level()), |row| row.settings());
-    let rows = store::patterns(pool, ground, settings.shown_runs, ground.level().least_people(), LISTED).await?;
+    let rows = store::patterns(pool, ground, settings.shown_runs, LISTED).await?;
     let proposals = store::proposals(pool, ground, LISTED).await?;
     let patterns = rows.iter().filter_map(|row| summary(row, &settings, &proposals).transpose()).collect::<AppResult<Vec<_>>>()?;
     let passes = store::runs(pool, ground, PASSES).await?;
@@ -118,6 +133,11 @@ pub async fn get_evolution(ctx: &Ctx, query: GroundQuery) -> AppResult<Evolution
             })
         })
         .collect::<AppResult<Vec<_>>>()?;
+    let (shares, can_share) = sharing::sharing_of(ctx, ground).await?;
+    let traces = match ground {
+        Ground::System => sharing::total(ctx).await?,
+        Ground::Own(_) | Ground::Team(_) => traces::service::total(ctx, ground).await?,
+    };
     Ok(Evolution {
         level: ground.level(),
         patterns,
@@ -125,10 +145,12 @@ pub async fn get_evolution(ctx: &Ctx, query: GroundQuery) -> AppResult<Evolution
         runs,
         next_at: place.and_then(|row| row.next_at).filter(|_| !settings.paused),
         settings,
-        traces: traces::service::total(ctx, ground).await?,
+        traces,
         waiting: store::waiting_count(pool, ground).await?,
         can_decide,
         can_set,
+        shares,
+        can_share,
     })
 }
 
@@ -159,9 +181,15 @@ pub async fn get_pattern(ctx: &Ctx, id: PatternId) -> AppResult<Pattern> {
     let ground = ground_of(ctx, &row.place_id).map_err(|_| missing())?;
     let hidden = |error: AppError| if error.code == ErrorCode::NotFound { missing() } else { error };
     let (can_decide, _) = authorise(ctx, ground, Action::Read).await.map_err(hidden)?;
-    if row.people < ground.level().least_people() {
+    if !row.is_shared_enough(ground.level()) {
         return Err(missing());
     }
+    let (teams, latest) = match ground {
+        Ground::System => {
+            (sharing::runs_by_team(ctx, row.number).await?, sharing::own_runs(ctx, row.number, COUNTED, RUNS_SHOWN as usize).await?)
+        }
+        Ground::Own(_) | Ground::Team(_) => (Vec::new(), store::traces_of(ctx.db().read(), &row.place_id, row.number, RUNS_SHOWN).await?),
+    };
     let proposals = store::proposals_of(ctx.db().read(), &[&row.id]).await?;
     let settings = settings_of(ctx, ground).await?;
     let shown = PatternSummary {
@@ -169,7 +197,6 @@ pub async fn get_pattern(ctx: &Ctx, id: PatternId) -> AppResult<Pattern> {
         ..summary(&row, &Settings { shown_runs: 0, ..settings }, &proposals)?.ok_or_else(missing)?
     };
     let summed: Summary = serde_json::from_str(&row.summary)?;
-    let latest = store::traces_of(ctx.db().read(), &row.place_id, row.number, RUNS_SHOWN).await?;
     let history = store::events(ctx.db().read(), &row.id, EVENTS).await?;
     // Of the skill, also after it was proposed that it goes.
     let is_skill = |proposal: &&ProposalRow| {
@@ -203,6 +230,7 @@ pub async fn get_pattern(ctx: &Ctx, id: PatternId) -> AppResult<Pattern> {
         pitfalls: summed.pitfalls.iter().map(pitfall).collect(),
         goals: summed.representatives,
         flagged: summed.flagged.len() as i64,
+        teams,
         latest: traces::service::summaries(ctx, &latest).await?,
         history: history
             .into_iter()
@@ -220,7 +248,7 @@ pub async fn pattern_of(ctx: &Ctx, ground: Ground, trace: TraceId) -> AppResult<
     authorise(ctx, ground, Action::Read).await?;
     let settings = settings_of(ctx, ground).await?;
     let row = store::pattern_of(ctx.db().read(), ground, trace).await?;
-    let is_shown = |row: &PatternRow| row.people >= ground.level().least_people() && settings.standing(row.runs, row.confidence).is_some();
+    let is_shown = |row: &PatternRow| row.is_shared_enough(ground.level()) && settings.standing(row.runs, row.confidence).is_some();
     row.filter(is_shown).map(|row| Ok((parse_id(&row.id)?, row.name))).transpose()
 }
 
@@ -295,7 +323,7 @@ pub async fn begin_pass(ctx: &Ctx, query: GroundQuery) -> AppResult<Begun> {
     let mut tx = ctx.db().write_tx().await?;
     let job = NewJob::new(PASS, &payload)?.asked_by(actor, id);
     ask_for_pass(ctx, &mut tx, &payload, Some(job)).await?;
-    record(ctx, &mut tx, Event::new("evolution.asked").team(ground.team())).await?;
+    record(ctx, &mut tx, counted(ground, UsageKind::EvolutionAsked)).await?;
     tx.commit().await?;
     ctx.state.jobs.notify_one();
     Ok(Begun { id })
@@ -327,7 +355,7 @@ pub async fn set_settings(ctx: &Ctx, query: GroundQuery, input: Settings) -> App
     }
     let mut tx = ctx.db().write_tx().await?;
     store::set_place(&mut tx, ground, &input, Some(next), now).await?;
-    record(ctx, &mut tx, Event::new("evolution.set").team(ground.team())).await?;
+    record(ctx, &mut tx, counted(ground, UsageKind::EvolutionSet)).await?;
     tx.commit().await?;
     Ok(input)
 }
@@ -343,6 +371,7 @@ pub async fn begin_due(ctx: &Ctx) -> AppResult<usize> {
         let Some(from) = place.next_at else { continue };
         let ground = match place.level.as_str() {
             "user" => Ground::Own(parse_id(&place.place_id)?),
+            SYSTEM => Ground::System,
             _ => Ground::Team(parse_id(&place.place_id)?),
         };
         let mut tx = ctx.db().write_tx().await?;
@@ -366,12 +395,20 @@ pub async fn keep_place(ctx: &Ctx, tx: &mut Tx, ground: Ground) -> AppResult<()>
 
 /// What is in memory of a place is read again when it is next needed.
 pub fn let_go(ctx: &Ctx, ground: Ground) {
-    ctx.state.engines.forget(ground);
+    engine::forget(ctx, ground);
+    if let Ground::Team(_) = ground {
+        engine::forget(ctx, Ground::System);
+    }
 }
 
 /// A team, or an account's own, is removed for good.
 pub async fn forget(ctx: &Ctx, tx: &mut Tx, ground: Ground) -> AppResult<()> {
-    ctx.state.engines.forget(ground);
+    let_go(ctx, ground);
+    if let Some(team) = ground.team()
+        && store::shares(ctx.db().read(), team).await?
+    {
+        sharing::follow(ctx, tx).await?;
+    }
     telling::forget(tx, ground).await?;
     store::delete_place(tx, ground).await
 }

@@ -5,19 +5,19 @@ use std::future::Future;
 use leptos::prelude::*;
 use leptos_router::params::ParamsMap;
 
-use super::model::{Decide, EditProposal, Evolution, GroundQuery, Pattern, Promote, Settings};
+use super::model::{Decide, EditProposal, Evolution, GroundQuery, Pattern, Promote, Settings, Sharing};
 use crate::{
     browser::data::{self, Fetched},
     error::AppResult,
     features::volumes::state::tell,
-    ids::{PatternId, ProposalId},
+    ids::{PatternId, ProposalId, TeamId},
 };
 
 pub const EVOLUTION: &str = "/evolution";
 
 /// What the address asks for.
 pub fn ground_query(params: &ParamsMap) -> GroundQuery {
-    GroundQuery { team: params.get("team").and_then(|id| id.parse().ok()) }
+    GroundQuery { team: params.get("team").and_then(|id| id.parse().ok()), system: params.get("system").is_some_and(|is| is == "true") }
 }
 
 /// The page, with one of its patterns open.
@@ -48,6 +48,11 @@ pub fn begin_pass(query: &GroundQuery) -> impl Future<Output = AppResult<()>> + 
 
 pub fn set_settings(query: &GroundQuery, settings: Settings) -> impl Future<Output = AppResult<()>> + Send + use<> {
     tell("PUT", data::with_query("/evolution/settings", query), settings)
+}
+
+/// Whether the runs of a team take part in the patterns of all teams.
+pub fn set_sharing(team: TeamId, sharing: Sharing) -> impl Future<Output = AppResult<()>> + Send + use<> {
+    tell("PUT", format!("{EVOLUTION}/teams/{team}/sharing"), sharing)
 }
 
 pub fn draft_proposal(pattern: PatternId) -> impl Future<Output = AppResult<()>> + Send + 'static {

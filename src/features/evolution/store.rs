@@ -1,14 +1,22 @@
-//! The only SQL on patterns, proposals and passes.
+//! The only SQL on patterns and proposals; that on promotions, passes and the level of all teams is beside it.
+
+mod passes;
+mod promotions;
+mod sharing;
 
 use std::collections::HashMap;
 
-use sqlx::{Any, AnyPool, Executor};
+use sqlx::AnyPool;
 
-use super::model::{Ground, ProposalKind, ProposalState, Settings};
+pub use passes::{RunNow, begin_run, note_run, runs};
+pub use promotions::{NewPromotion, PromotionRow, begin_promotion, end_promotion, promotions_of_pattern, promotions_of_proposal};
+pub use sharing::{count_teams, drop_unshared, not_taken, set_shares, shares, sharing, sharing_teams_of, traces_by_team, unshared};
+
+use super::model::{Ground, Level, ProposalKind, ProposalState, Settings};
 use crate::{
     error::AppResult,
-    ids::{ArtifactId, PatternId, ProposalId, TraceId, UserId, VolumeId},
-    server::db::{Sql, Tx, flag},
+    ids::{ArtifactId, PatternId, ProposalId, TraceId, UserId},
+    server::db::{Sql, Target, Tx, flag},
 };
 
 /// Rows of one statement.
@@ -18,7 +26,14 @@ crate::row! {
     #[derive(Clone, Debug)]
     pub struct PatternRow {
         pub id: String, pub place_id: String, pub level: String, pub number: i64, pub name: String, pub slug: String, pub runs: i64, pub successes: i64,
-        pub people: i64, pub cohesion: f64, pub confidence: f64, pub last_at: i64, pub summary: String,
+        pub people: i64, pub teams: i64, pub cohesion: f64, pub confidence: f64, pub last_at: i64, pub summary: String,
+    }
+}
+
+impl PatternRow {
+    /// Whether runs of so many people, and teams, are in it that it may be seen at its level.
+    pub fn is_shared_enough(&self, level: Level) -> bool {
+        self.people >= level.least_people() && self.teams >= level.least_teams()
     }
 }
 
@@ -28,22 +43,6 @@ crate::row! {
         pub id: String, pub place_id: String, pub pattern_id: String, pub kind: String, pub state: String, pub slug: String, pub text: String,
         pub artifact_id: Option<String>, pub confidence: f64, pub runs: i64, pub author: String, pub note: Option<String>, pub saves: i64, pub reason: Option<String>,
         pub decided_by: Option<String>, pub decided_at: Option<i64>, pub created_at: i64, pub name: String,
-    }
-}
-
-crate::row! {
-    #[derive(Clone, Debug)]
-    pub struct PromotionRow {
-        pub id: String, pub volume_id: String, pub volume_name: String, pub level: String, pub reason: String, pub promoted_by: String, pub committed: i64,
-        pub created_at: i64,
-    }
-}
-
-crate::row! {
-    #[derive(Clone, Debug)]
-    pub struct PassRow {
-        pub id: String, pub cause: String, pub asked_by: Option<String>, pub state: String, pub traces: i64, pub patterns: i64, pub proposals: i64,
-        pub log: String, pub error: Option<String>, pub started_at: i64, pub ended_at: Option<i64>,
     }
 }
 
@@ -69,8 +68,7 @@ impl PlaceRow {
     }
 }
 
-const PATTERN: &str =
-    "SELECT id, place_id, level, number, name, slug, runs, successes, people, cohesion, confidence, last_at, summary FROM patterns WHERE ";
+const PATTERN: &str = "SELECT id, place_id, level, number, name, slug, runs, successes, people, teams, cohesion, confidence, last_at, summary FROM patterns WHERE ";
 const PROPOSAL: &str = "SELECT o.id, o.place_id, o.pattern_id, o.kind, o.state, o.slug, o.text, o.artifact_id, o.confidence, o.runs, o.author, o.note, o.saves, o.reason, \
      o.decided_by, o.decided_at, o.created_at, p.name FROM proposals o JOIN patterns p ON p.id = o.pattern_id WHERE ";
 const PLACE: &str =
@@ -272,7 +270,7 @@ pub async fn write_patterns(tx: &mut Tx, ground: Ground, patterns: &[PatternNow<
 /// They have no trace left; most of what they had is in another one.
 pub async fn end_pattern(tx: &mut Tx, ground: Ground, number: u64, into: Option<&str>, now: i64) -> AppResult<()> {
     sqlx::query(
-        "UPDATE patterns SET gone_at = $3, into_id = $4, runs = 0, updated_at = $3 WHERE place_id = $1 AND number = $2 AND gone_at IS NULL",
+        "UPDATE patterns SET gone_at = $3, into_id = $4, runs = 0, teams = 0, updated_at = $3 WHERE place_id = $1 AND number = $2 AND gone_at IS NULL",
     )
     .bind(ground.id())
     .bind(number as i64)
@@ -283,15 +281,17 @@ pub async fn end_pattern(tx: &mut Tx, ground: Ground, number: u64, into: Option<
     Ok(())
 }
 
-/// The surest first; `runs` of one are at least so many.
-pub async fn patterns(pool: &AnyPool, ground: Ground, runs: i64, people: i64, limit: i64) -> AppResult<Vec<PatternRow>> {
+/// Those that enough people, and teams, have in common, the surest first; `runs` of one are at least so many.
+pub async fn patterns(pool: &AnyPool, ground: Ground, runs: i64, limit: i64) -> AppResult<Vec<PatternRow>> {
+    let (people, teams) = (ground.level().least_people(), ground.level().least_teams());
     let mut sql = Sql::new(PATTERN);
-    sql.push("gone_at IS NULL AND place_id = ").bind(ground.id()).push(" AND runs >= ").bind(runs).push(" AND people >= ").bind(people);
+    sql.push("gone_at IS NULL AND place_id = ").bind(ground.id()).push(" AND runs >= ").bind(runs);
+    sql.push(" AND people >= ").bind(people).push(" AND teams >= ").bind(teams);
     sql.push(" ORDER BY confidence DESC, runs DESC, id LIMIT ").number(limit);
     sql.fetch_all(pool).await
 }
 
-pub async fn pattern<'c>(executor: impl Executor<'c, Database = Any>, id: PatternId) -> AppResult<Option<PatternRow>> {
+pub async fn pattern<'c>(executor: impl Target<'c>, id: PatternId) -> AppResult<Option<PatternRow>> {
     let mut sql = Sql::new(PATTERN);
     sql.push("id = ").bind(id.to_string());
     Ok(sql.fetch_all(executor).await?.pop())
@@ -307,11 +307,7 @@ pub async fn pattern_of(pool: &AnyPool, ground: Ground, trace: TraceId) -> AppRe
 }
 
 /// By their numbers.
-pub async fn by_numbers<'c>(
-    executor: impl Executor<'c, Database = Any>,
-    place: &str,
-    numbers: &[i64],
-) -> AppResult<HashMap<i64, PatternRow>> {
+pub async fn by_numbers<'c>(executor: impl Target<'c>, place: &str, numbers: &[i64]) -> AppResult<HashMap<i64, PatternRow>> {
     let mut sql = Sql::new(PATTERN);
     sql.push("place_id = ").bind(place.to_owned()).push(" AND number IN (");
     for (at, number) in numbers.iter().enumerate() {
@@ -342,6 +338,17 @@ pub async fn events(pool: &AnyPool, pattern: &str, limit: i64) -> AppResult<Vec<
     let mut sql = Sql::new("SELECT kind, others, created_at FROM pattern_events WHERE pattern_id = ");
     sql.bind(pattern.to_owned()).push(" ORDER BY id DESC LIMIT ").number(limit);
     sql.fetch_all(pool).await
+}
+
+/// When the first run of a pattern began, as far as its traces are here.
+pub async fn first_run(tx: &mut Tx, pattern: &str) -> AppResult<Option<i64>> {
+    Ok(sqlx::query_scalar(
+        "SELECT MIN(t.started_at) FROM patterns p JOIN pattern_traces m ON m.place_id = p.place_id AND m.number = p.number \
+         JOIN traces t ON t.id = m.trace_id WHERE p.id = $1",
+    )
+    .bind(pattern)
+    .fetch_one(&mut **tx)
+    .await?)
 }
 
 // ── Proposals ──
@@ -382,17 +389,19 @@ pub async fn propose(tx: &mut Tx, new: &NewProposal<'_>) -> AppResult<bool> {
     Ok(written.rows_affected() > 0)
 }
 
-/// Open ones come first, then the latest; snoozed ones whose time has come are open.
+/// Open ones come first, then the latest; snoozed ones whose time has come are open. What was not accepted needs as many teams as its pattern.
 pub async fn proposals(pool: &AnyPool, ground: Ground, limit: i64) -> AppResult<Vec<ProposalRow>> {
     let mut sql = Sql::new(PROPOSAL);
     sql.push("o.place_id = ")
         .bind(ground.id())
-        .push(" ORDER BY CASE o.state WHEN 'open' THEN 0 WHEN 'snoozed' THEN 1 ELSE 2 END, o.id DESC LIMIT ")
+        .push(" AND (o.state = 'accepted' OR p.teams >= ")
+        .bind(ground.level().least_teams())
+        .push(") ORDER BY CASE o.state WHEN 'open' THEN 0 WHEN 'snoozed' THEN 1 ELSE 2 END, o.id DESC LIMIT ")
         .number(limit);
     sql.fetch_all(pool).await
 }
 
-pub async fn proposal<'c>(executor: impl Executor<'c, Database = Any>, id: ProposalId) -> AppResult<Option<ProposalRow>> {
+pub async fn proposal<'c>(executor: impl Target<'c>, id: ProposalId) -> AppResult<Option<ProposalRow>> {
     let mut sql = Sql::new(PROPOSAL);
     sql.push("o.id = ").bind(id.to_string());
     Ok(sql.fetch_all(executor).await?.pop())
@@ -471,116 +480,6 @@ pub async fn wake(tx: &mut Tx, now: i64) -> AppResult<()> {
         .execute(&mut **tx)
         .await?;
     Ok(())
-}
-
-// ── Promotions ──
-
-const PROMOTION: &str = "SELECT id, volume_id, volume_name, level, reason, promoted_by, committed, created_at FROM promotions WHERE ";
-
-pub struct NewPromotion<'a> {
-    pub id: ArtifactId,
-    pub proposal: &'a ProposalRow,
-    pub level: &'a str,
-    pub volume: VolumeId,
-    pub volume_name: &'a str,
-    pub reason: &'a str,
-    pub by: UserId,
-    pub now: i64,
-}
-
-/// Writes down what is about to be done; one that never came to its end is begun anew.
-pub async fn begin_promotion(tx: &mut Tx, new: &NewPromotion<'_>) -> AppResult<()> {
-    sqlx::query(
-        "INSERT INTO promotions (id, place_id, pattern_id, proposal_id, level, volume_id, volume_name, reason, promoted_by, committed, created_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10) ON CONFLICT (proposal_id, volume_id) WHERE committed = 0 DO UPDATE SET \
-         id = excluded.id, volume_name = excluded.volume_name, reason = excluded.reason, promoted_by = excluded.promoted_by, created_at = excluded.created_at",
-    )
-    .bind(new.id.to_string())
-    .bind(&new.proposal.place_id)
-    .bind(&new.proposal.pattern_id)
-    .bind(&new.proposal.id)
-    .bind(new.level)
-    .bind(new.volume.to_string())
-    .bind(new.volume_name)
-    .bind(new.reason)
-    .bind(new.by.to_string())
-    .bind(new.now)
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
-}
-
-/// The copy is there.
-pub async fn end_promotion(tx: &mut Tx, id: &str) -> AppResult<()> {
-    sqlx::query("UPDATE promotions SET committed = 1 WHERE id = $1").bind(id).execute(&mut **tx).await?;
-    Ok(())
-}
-
-/// Of a proposal, those that never came to their end among them.
-pub async fn promotions_of_proposal(pool: &AnyPool, proposal: &str) -> AppResult<Vec<PromotionRow>> {
-    let mut sql = Sql::new(PROMOTION);
-    sql.push("proposal_id = ").bind(proposal.to_owned()).push(" ORDER BY id DESC");
-    sql.fetch_all(pool).await
-}
-
-/// What was promoted of a pattern, the latest first.
-pub async fn promotions_of_pattern(pool: &AnyPool, pattern: &str, limit: i64) -> AppResult<Vec<PromotionRow>> {
-    let mut sql = Sql::new(PROMOTION);
-    sql.push("committed = 1 AND pattern_id = ").bind(pattern.to_owned()).push(" ORDER BY id DESC LIMIT ").number(limit);
-    sql.fetch_all(pool).await
-}
-
-// ── Passes ──
-
-pub async fn begin_run(tx: &mut Tx, id: &str, ground: Ground, cause: &str, asked_by: Option<UserId>, now: i64) -> AppResult<()> {
-    sqlx::query(
-        "INSERT INTO evolution_runs (id, place_id, cause, asked_by, state, started_at) VALUES ($1, $2, $3, $4, 'running', $5) \
-         ON CONFLICT (id) DO UPDATE SET state = 'running', log = '[]', error = NULL, ended_at = NULL",
-    )
-    .bind(id)
-    .bind(ground.id())
-    .bind(cause)
-    .bind(asked_by.map(|id| id.to_string()))
-    .bind(now)
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
-}
-
-pub struct RunNow<'a> {
-    pub id: &'a str,
-    pub state: &'a str,
-    pub traces: i64,
-    pub patterns: i64,
-    pub proposals: i64,
-    pub log: &'a [String],
-    pub error: Option<&'a str>,
-    pub ended_at: Option<i64>,
-}
-
-pub async fn note_run(tx: &mut Tx, run: &RunNow<'_>) -> AppResult<()> {
-    sqlx::query(
-        "UPDATE evolution_runs SET state = $2, traces = $3, patterns = $4, proposals = $5, log = $6, error = $7, ended_at = $8 WHERE id = $1",
-    )
-    .bind(run.id)
-    .bind(run.state)
-    .bind(run.traces)
-    .bind(run.patterns)
-    .bind(run.proposals)
-    .bind(serde_json::to_string(run.log)?)
-    .bind(run.error)
-    .bind(run.ended_at)
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
-}
-
-pub async fn runs(pool: &AnyPool, ground: Ground, limit: i64) -> AppResult<Vec<PassRow>> {
-    let mut sql = Sql::new(
-        "SELECT id, cause, asked_by, state, traces, patterns, proposals, log, error, started_at, ended_at FROM evolution_runs WHERE place_id = ",
-    );
-    sql.bind(ground.id()).push(" ORDER BY id DESC LIMIT ").number(limit);
-    sql.fetch_all(pool).await
 }
 
 /// All of a place is removed for good.

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::{service, store};
 use crate::{
     error::AppResult,
-    features::jobs::Job,
-    ids::{CommitId, VolumeId},
+    features::{artifacts, jobs::Job},
+    ids::VolumeId,
     server::context::Ctx,
 };
 
@@ -19,11 +19,10 @@ pub const PREVIEW: &str = "git.preview";
 /// Tells GitHub what was seen in it.
 pub const TELL: &str = "git.tell";
 
-/// Which volume, and the id of the commit that a pull makes: what a process before this one staged for it is found again.
+/// Which volume is brought in step.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SyncPayload {
     pub volume: VolumeId,
-    pub commit: CommitId,
 }
 
 /// The report is a `PullReport`, or null when nothing was new.
@@ -55,9 +54,10 @@ pub async fn tell(ctx: &Ctx, job: &Job) -> AppResult<serde_json::Value> {
     service::tell_github(ctx, job).await
 }
 
-/// Why it failed stands with the link.
+/// Why it failed stands with the link; what it had staged takes up no paths until it is tried again.
 async fn noted<T>(ctx: &Ctx, volume: VolumeId, result: AppResult<T>) -> AppResult<T> {
     if let Err(error) = &result {
+        artifacts::service::unstage_all(ctx, volume).await?;
         let mut tx = ctx.db().write_tx().await?;
         store::set_failed(&mut tx, volume, &error.message, ctx.now()).await?;
         tx.commit().await?;

@@ -1,6 +1,8 @@
 //! Volumes in step with repositories: pulled from and pushed to a branch elsewhere, and every volume as a repository to clone.
 
 #[cfg(feature = "ssr")]
+pub mod archived;
+#[cfg(feature = "ssr")]
 pub mod http;
 #[cfg(feature = "ssr")]
 pub mod jobs;

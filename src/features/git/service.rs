@@ -16,11 +16,11 @@ mod trees;
 pub use cloning::{Advertisement, Clones, advertise, find_volume, forget_clone, upload_pack};
 pub use importing::{import, start_import};
 pub use links::{
-    LinkedVolume, enqueue_push, forget_repositories, forget_volume, get_link, link_volume, links_to, pull_now, pull_soon, push_now,
-    unlink_volume, volumes_linked_to,
+    LinkedRepository, LinkedVolume, enqueue_push, forget_repositories, forget_volume, get_link, link_volume, links_to, note_history,
+    pull_now, pull_soon, push_now, repositories_at_github, unlink_volume, volumes_linked_to,
 };
 pub use previewing::{Asked, preview, preview_soon};
-pub use pull_requests::{PullNews, ReviewNews, follow_pull_request, follow_review, list_pull_requests, retarget};
+pub use pull_requests::{PullNews, ReviewNews, counted, follow_pull_request, follow_review, list_pull_requests, retarget};
 pub use pulling::pull;
 pub use pushing::push;
 pub use telling::tell_github;

@@ -2,13 +2,11 @@
 
 pub mod pull_requests;
 
-use sqlx::{Any, Executor};
-
 use crate::{
     error::AppResult,
     features::accounts::model::Person,
     ids::{ArtifactId, CommitId, UserId, VolumeId},
-    server::db::{Sql, Tx, flag, parse_id},
+    server::db::{Sql, Target, Tx, flag, parse_id},
 };
 
 crate::row! {
@@ -31,6 +29,8 @@ crate::row! {
         pub conflicts: String,
         pub report: Option<String>,
         pub last_sync_at: Option<i64>,
+        /// Up to when the repository's history was counted.
+        pub history_at: Option<i64>,
         pub created_at: i64,
         pub updated_at: i64,
         author_id: String,
@@ -58,20 +58,26 @@ impl LinkRow {
 }
 
 const LINK: &str = "SELECT l.volume_id, l.url, l.branch, l.folder, l.token, l.host_key, l.push, l.last_sha, l.last_commit, l.behind, l.notice, l.last_error, l.conflicts, \
-     l.report, l.last_sync_at, l.created_at, l.updated_at, l.linked_by AS author_id, u.name AS author_name, u.kind AS author_kind, u.color AS author_color, \
+     l.report, l.last_sync_at, l.history_at, l.created_at, l.updated_at, l.linked_by AS author_id, u.name AS author_name, u.kind AS author_kind, u.color AS author_color, \
      u.avatar_sha AS author_avatar FROM git_links l JOIN users u ON u.id = l.linked_by ";
 
-pub async fn link<'c>(executor: impl Executor<'c, Database = Any>, volume: VolumeId) -> AppResult<Option<LinkRow>> {
+pub async fn link<'c>(executor: impl Target<'c>, volume: VolumeId) -> AppResult<Option<LinkRow>> {
     let mut sql = Sql::new(LINK);
     sql.push("WHERE l.volume_id = ").bind(volume.to_string());
     Ok(sql.fetch_all(executor).await?.pop())
 }
 
 /// Every link, of volumes that are there.
-pub async fn links<'c>(executor: impl Executor<'c, Database = Any>) -> AppResult<Vec<LinkRow>> {
+pub async fn links<'c>(executor: impl Target<'c>) -> AppResult<Vec<LinkRow>> {
     let mut sql = Sql::new(LINK);
     sql.push("JOIN volumes v ON v.id = l.volume_id WHERE v.deleted_at IS NULL ORDER BY l.volume_id");
     sql.fetch_all(executor).await
+}
+
+/// The history of the repository of a link is counted up to a time.
+pub async fn set_history(tx: &mut Tx, volume: VolumeId, at: i64) -> AppResult<()> {
+    sqlx::query("UPDATE git_links SET history_at = $2 WHERE volume_id = $1").bind(volume.to_string()).bind(at).execute(&mut **tx).await?;
+    Ok(())
 }
 
 /// Whether commits of a volume are pushed by themselves.
@@ -117,7 +123,8 @@ pub async fn put(tx: &mut Tx, new: NewLink<'_>) -> AppResult<()> {
     .await?;
     if new.elsewhere {
         sqlx::query(
-            "UPDATE git_links SET last_sha = NULL, last_commit = NULL, behind = 0, notice = NULL, conflicts = '[]', report = NULL, last_sync_at = NULL \
+            "UPDATE git_links SET last_sha = NULL, last_commit = NULL, behind = 0, notice = NULL, conflicts = '[]', report = NULL, last_sync_at = NULL, \
+             history_at = NULL \
              WHERE volume_id = $1",
         )
         .bind(new.volume.to_string())

@@ -7,7 +7,7 @@ mod schedule;
 use serde::Serialize;
 
 use super::{
-    model::JobStatus,
+    model::{JobStatus, QueueReport},
     store::{self, Job},
 };
 use crate::{
@@ -41,13 +41,24 @@ pub struct NewJob {
     priority: i64,
     at: Option<i64>,
     once: bool,
+    home: String,
 }
 
 impl NewJob {
     /// A job of the process itself, due at once. `payload` is the kind's own.
     pub fn new(kind: &'static str, payload: &impl Serialize) -> AppResult<Self> {
         let payload = serde_json::to_string(payload)?;
-        Ok(Self { id: JobId::generate(), kind, payload, owner: NOBODY.to_owned(), key: String::new(), priority: 0, at: None, once: false })
+        Ok(Self {
+            id: JobId::generate(),
+            kind,
+            payload,
+            owner: NOBODY.to_owned(),
+            key: String::new(),
+            priority: 0,
+            at: None,
+            once: false,
+            home: String::new(),
+        })
     }
 
     /// Asked for by somebody, who may follow and cancel it. The id may be the client's: a retry queues it once.
@@ -66,6 +77,12 @@ impl NewJob {
     #[must_use]
     pub fn once(self) -> Self {
         Self { once: true, ..self }
+    }
+
+    /// By this node, also after a restart: its DATA_DIR has what the job works on.
+    #[must_use]
+    pub fn here(self, ctx: &Ctx) -> Self {
+        Self { home: ctx.state.cluster.home().to_owned(), ..self }
     }
 
     /// Higher is sooner, among those of its kind that are due; 0 without.
@@ -91,8 +108,15 @@ pub async fn enqueue(tx: &mut Tx, job: NewJob, now: i64) -> AppResult<()> {
         key: &job.key,
         priority: job.priority,
         run_at: job.at.unwrap_or(now),
+        home: &job.home,
     };
     if job.once { store::insert_once(tx, &row, now).await } else { store::insert(tx, &row, now).await }
+}
+
+/// How much of each kind waits, runs and failed: for the server's own report of itself.
+pub async fn queues(ctx: &Ctx) -> AppResult<Vec<QueueReport>> {
+    let now = ctx.now();
+    store::queues(ctx.db().read(), now - clock::HOUR, now).await
 }
 
 /// Whether any job has this id.
@@ -103,6 +127,17 @@ pub async fn exists(ctx: &Ctx, id: JobId) -> AppResult<bool> {
 /// How far a job of one of these kinds is that runs or waits for a key: done, of a total that is 0 while nobody knows it. None: there is none.
 pub async fn at_work(ctx: &Ctx, kinds: &[&'static str], key: impl ToString) -> AppResult<Option<(i64, i64)>> {
     store::at_work(ctx.db().read(), kinds, &key.to_string()).await
+}
+
+/// Queues a job by itself for somebody who is allowed to ask for it, and says how it stands.
+pub async fn start(ctx: &Ctx, owner: UserId, job: NewJob) -> AppResult<JobStatus> {
+    let job = job.asked_by(owner, JobId::generate());
+    let id = job.id;
+    let mut tx = ctx.db().write_tx().await?;
+    enqueue(&mut tx, job, ctx.now()).await?;
+    tx.commit().await?;
+    ctx.state.jobs.notify_one();
+    status(ctx, id).await
 }
 
 /// A job of one's own.

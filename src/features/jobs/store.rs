@@ -6,7 +6,10 @@ use super::model::{JobReport, JobState, JobStatus, JobsQuery, LISTED, QueueRepor
 use crate::{
     error::AppResult,
     ids::JobId,
-    server::db::{Sql, Tx, parse_id},
+    server::{
+        clock,
+        db::{Engine, Sql, Tx, parse_id},
+    },
 };
 
 crate::row! {
@@ -58,13 +61,15 @@ pub struct New<'a> {
     pub key: &'a str,
     pub priority: i64,
     pub run_at: i64,
+    /// The node that runs it, by its home; empty: any.
+    pub home: &'a str,
 }
 
 pub async fn insert(tx: &mut Tx, new: &New<'_>, now: i64) -> AppResult<()> {
     write(
         tx,
-        "INSERT INTO jobs (id, kind, state, payload, owner_id, key, priority, run_at, created_at, updated_at)
-         VALUES ($1, $2, 'queued', $3, $4, $5, $6, $7, $8, $8)",
+        "INSERT INTO jobs (id, kind, state, payload, owner_id, key, priority, run_at, created_at, updated_at, home)
+         VALUES ($1, $2, 'queued', $3, $4, $5, $6, $7, $8, $8, $9)",
         new,
         now,
     )
@@ -75,8 +80,8 @@ pub async fn insert(tx: &mut Tx, new: &New<'_>, now: i64) -> AppResult<()> {
 pub async fn insert_once(tx: &mut Tx, new: &New<'_>, now: i64) -> AppResult<()> {
     write(
         tx,
-        "INSERT INTO jobs (id, kind, state, payload, owner_id, key, priority, run_at, created_at, updated_at)
-         SELECT $1, $2, 'queued', $3, $4, $5, $6, $7, $8, $8
+        "INSERT INTO jobs (id, kind, state, payload, owner_id, key, priority, run_at, created_at, updated_at, home)
+         SELECT $1, $2, 'queued', $3, $4, $5, $6, $7, $8, $8, $9
          WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE state = 'queued' AND kind = $2 AND key = $5)",
         new,
         now,
@@ -94,24 +99,34 @@ async fn write(tx: &mut Tx, sql: &'static str, new: &New<'_>, now: i64) -> AppRe
         .bind(new.priority)
         .bind(new.run_at)
         .bind(now)
+        .bind(new.home)
         .execute(&mut **tx)
         .await?;
     Ok(())
 }
 
+/// For so long a job waits for the node that has what it works on. Another one can then only say that it is not there.
+const HOME_MS: i64 = 10 * clock::MINUTE;
+
 /// Takes up to `limit` due jobs of a kind, the most urgent first; of each key only the oldest one, and none while another of the key runs.
-/// What the inner query chose is looked at again by the outer one: two nodes that choose the same at once do not both get it.
-pub async fn claim(tx: &mut Tx, kind: &str, limit: i64, now: i64, lease: i64) -> AppResult<Vec<Job>> {
+/// What the inner query chose is looked at again by the outer one: two nodes that choose the same at once do not both get it. Where there may
+/// be several, one passes over what another is about to take, and does not wait.
+pub async fn claim(tx: &mut Tx, engine: Engine, home: &str, kind: &str, limit: i64, now: i64, lease: i64) -> AppResult<Vec<Job>> {
     let mut sql = Sql::new("UPDATE jobs SET state = 'running', attempts = attempts + 1, leased_until = ");
     sql.bind(now + lease).push(", started_at = ").bind(now).push(", updated_at = ").bind(now);
     sql.push(" WHERE state = 'queued' AND id IN (SELECT j.id FROM jobs j WHERE j.state = 'queued' AND j.kind = ").bind(kind.to_owned());
     sql.push(" AND j.run_at <= ").bind(now);
+    sql.push(" AND (j.home = '' OR j.home = ").bind(home.to_owned()).push(" OR j.run_at <= ").bind(now - HOME_MS).push(")");
     sql.push(
         " AND (j.key = '' OR NOT EXISTS (SELECT 1 FROM jobs e WHERE e.key = j.key AND e.id <> j.id
            AND (e.state = 'running' OR e.state = 'queued' AND e.id < j.id)))
          ORDER BY j.priority DESC, j.run_at, j.id LIMIT ",
     );
-    sql.number(limit).push(") RETURNING id, kind, payload, owner_id, attempts");
+    sql.number(limit);
+    if engine == Engine::Postgres {
+        sql.push(" FOR UPDATE SKIP LOCKED");
+    }
+    sql.push(") RETURNING id, kind, payload, owner_id, attempts");
     sql.fetch_all(&mut **tx).await
 }
 
@@ -151,12 +166,11 @@ pub async fn release_all(tx: &mut Tx, now: i64) -> AppResult<()> {
     Ok(())
 }
 
-/// The signs of life of those that run here.
-pub async fn renew(tx: &mut Tx, ids: &[String], until: i64) -> AppResult<()> {
+/// The signs of life of those that run here: those that still run, and how many times each was begun.
+pub async fn renew(tx: &mut Tx, ids: &[String], until: i64) -> AppResult<Vec<(String, i64)>> {
     let mut sql = Sql::new("UPDATE jobs SET leased_until = ");
-    sql.bind(until).push(" WHERE state = 'running' AND id IN ").bind_list(ids);
-    sql.execute(&mut **tx).await?;
-    Ok(())
+    sql.bind(until).push(" WHERE state = 'running' AND id IN ").bind_list(ids).push(" RETURNING id, attempts");
+    sql.fetch_all(&mut **tx).await
 }
 
 /// How far a job is; whether it is to go on.
@@ -360,6 +374,20 @@ pub async fn keep_schedule(tx: &mut Tx, kind: &str, pattern: &str, next: i64) ->
     .execute(&mut **tx)
     .await?;
     Ok(())
+}
+
+/// Whether this node is the one that looks after schedules until the end of the transaction; another one may be at it.
+pub async fn lead(tx: &mut Tx, engine: Engine) -> AppResult<bool> {
+    /// Any number that nothing else of ours locks.
+    const SCHEDULES: i64 = 0x5c4e_d01e;
+    if engine == Engine::Sqlite {
+        return Ok(true);
+    }
+    let leads: i64 = sqlx::query_scalar("SELECT CASE WHEN pg_try_advisory_xact_lock($1) THEN 1::BIGINT ELSE 0::BIGINT END")
+        .bind(SCHEDULES)
+        .fetch_one(&mut **tx)
+        .await?;
+    Ok(leads == 1)
 }
 
 /// Moves a schedule on; whether this caller did, so that of several nodes one queues the job.

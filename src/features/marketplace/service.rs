@@ -2,6 +2,7 @@
 
 mod access;
 mod archive;
+mod archived;
 mod browse;
 mod catalogue;
 mod checks;
@@ -34,7 +35,8 @@ mod updates;
 mod volume_lock;
 
 pub use archive::{archive_of, each_blob};
-pub use browse::{browse, items, stats};
+pub use archived::{InstalledName, PublishedName, adopt_installation, names_of_team};
+pub use browse::{browse, cards, items, stats};
 pub use catalogue::{Catalogue, load_catalogue};
 pub use checks::{findings_in, rules as scanner_rules};
 pub use deletion::{delete_listing, delete_submission};
@@ -56,7 +58,7 @@ pub use plan::plan;
 pub use publishing::{draft, publish};
 pub use rating::rate;
 pub use review::{appeal, review};
-pub use reviews::{delete_review, hide_review, note_uses, reply, reviews, show_review};
+pub use reviews::{delete_review, hide_review, note_first_uses, note_uses, reply, reviews, show_review};
 pub use screenshots::{add_screenshot, arrange_screenshots, delete_screenshot, screenshot};
 pub use signing::{bundle_of, sign, withdraw};
 pub use submission::{my_submissions, submission, submissions_in_review};

@@ -6,6 +6,7 @@ mod preferences;
 pub use kinds::{KindGroup, NotificationKind};
 pub use preferences::*;
 
+use llmos_analytics::Day;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -48,10 +49,16 @@ pub enum SubjectKind {
     Evolution,
     /// Those of an account's own.
     OwnEvolution,
+    /// Those of all teams.
+    AllEvolution,
+    /// What somebody wants to be told of a number.
+    Alert,
+    /// What was counted in a week.
+    Week,
 }
 
 impl SubjectKind {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 15] = [
         Self::Session,
         Self::Artifact,
         Self::Team,
@@ -64,6 +71,9 @@ impl SubjectKind {
         Self::Tasks,
         Self::Evolution,
         Self::OwnEvolution,
+        Self::AllEvolution,
+        Self::Alert,
+        Self::Week,
     ];
     pub fn as_str(self) -> &'static str {
         match self {
@@ -79,6 +89,9 @@ impl SubjectKind {
             Self::Tasks => "tasks",
             Self::Evolution => "evolution",
             Self::OwnEvolution => "ownevolution",
+            Self::AllEvolution => "allevolution",
+            Self::Alert => "alert",
+            Self::Week => "week",
         }
     }
     pub fn parse(text: &str) -> Self {
@@ -211,6 +224,13 @@ impl SubjectKind {
             Self::Tasks => format!("/teams/{id}/tasks"),
             Self::Evolution => format!("/evolution?team={id}"),
             Self::OwnEvolution => "/evolution".to_owned(),
+            Self::AllEvolution => "/evolution?system=true".to_owned(),
+            Self::Alert => format!("/analytics?alert={id}"),
+            // Its Monday.
+            Self::Week => match id.parse::<Day>() {
+                Ok(monday) => format!("/analytics?range=custom&from={monday}&to={}", monday.plus(6)),
+                Err(_) => "/analytics".to_owned(),
+            },
         }
     }
 
@@ -219,6 +239,7 @@ impl SubjectKind {
         match (self, spot.pattern_id) {
             (Self::Evolution, Some(pattern)) => return format!("/evolution/{pattern}?team={id}"),
             (Self::OwnEvolution, Some(pattern)) => return format!("/evolution/{pattern}"),
+            (Self::AllEvolution, Some(pattern)) => return format!("/evolution/{pattern}?system=true"),
             _ => {}
         }
         let mut fields = Vec::new();
@@ -280,5 +301,7 @@ mod tests {
         assert_eq!(group(SubjectKind::OwnEvolution).address_of(&spot), format!("/evolution/{pattern}"));
         assert_eq!(group(SubjectKind::Evolution).address_of(&Spot::default()), "/evolution?team=7");
         assert_eq!(group(SubjectKind::Team).address_of(&Spot::default()), "/teams/7");
+        assert_eq!(SubjectKind::Week.address("2026-11-16"), "/analytics?range=custom&from=2026-11-16&to=2026-11-22");
+        assert_eq!(SubjectKind::parse("week"), SubjectKind::Week);
     }
 }

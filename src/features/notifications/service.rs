@@ -24,7 +24,7 @@ use crate::{
     error::{AppError, AppResult},
     features::{
         accounts::Scope,
-        analytics::service::{Event, record},
+        analytics::service::{Event, UsageKind, record},
         artifacts::markdown::message_to_text,
         collaboration::{
             self,
@@ -35,7 +35,7 @@ use crate::{
     server::{clock, context::Ctx, db::Tx},
 };
 
-pub use delivery::{SEND_MAIL, SEND_PUSH, send_due};
+pub use delivery::{SEND_MAIL, SEND_PUSH, send_due, waiting};
 pub use mail::Mailer;
 pub use preferences::{
     SEND_TEST, add_device, change_preferences, list_devices, own_settings, preferences, remove_device, run_test, send_test,
@@ -103,6 +103,21 @@ impl<'a> NewNotification<'a> {
 pub async fn notify(ctx: &Ctx, tx: &mut Tx, to: &[UserId], new: &NewNotification<'_>) -> AppResult<()> {
     let actor = ctx.actor()?.id();
     let to: Vec<UserId> = to.iter().copied().filter(|user| *user != actor).collect();
+    write(ctx, tx, actor, &to, new).await
+}
+
+/// Lets the caller know of something that they asked to be told of, such as an alert of theirs. [`tell`] follows the commit.
+pub async fn remind(ctx: &Ctx, tx: &mut Tx, new: &NewNotification<'_>) -> AppResult<()> {
+    let actor = ctx.actor()?.id();
+    write(ctx, tx, actor, &[actor], new).await
+}
+
+/// Accounts that chose to be told of `kind` by mail or on a device, and were not yet told of `source`.
+pub async fn chosen_by(ctx: &Ctx, kind: NotificationKind, source: &str) -> AppResult<Vec<UserId>> {
+    store::preferences::chosen_by(ctx.db().read(), kind, source).await
+}
+
+async fn write(ctx: &Ctx, tx: &mut Tx, actor: UserId, to: &[UserId], new: &NewNotification<'_>) -> AppResult<()> {
     if to.is_empty() {
         return Ok(());
     }
@@ -121,7 +136,7 @@ pub async fn notify(ctx: &Ctx, tx: &mut Tx, to: &[UserId], new: &NewNotification
         entry_number,
         now: ctx.now(),
     };
-    let written = store::insert(tx, &to, &row).await?;
+    let written = store::insert(tx, to, &row).await?;
     delivery::queue(ctx, tx, &written, new.kind, new.team).await
 }
 
@@ -300,7 +315,7 @@ async fn mark(ctx: &Ctx, which: Which<'_>) -> AppResult<Unread> {
     let mut tx = ctx.db().write_tx().await?;
     let read = mark_as_read(&mut tx, user, which, ctx.now()).await?;
     if !read.0.is_empty() {
-        record(ctx, &mut tx, Event::new("notification.read")).await?;
+        record(ctx, &mut tx, Event::new(UsageKind::NotificationRead)).await?;
         tx.commit().await?;
         // One's other tabs show it too.
         tell_read(ctx, user, &read).await;

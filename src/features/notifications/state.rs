@@ -11,7 +11,7 @@ use super::model::{
 use crate::{
     browser::{
         data::{self, Fetched},
-        json, page, push,
+        json, page, push, pwa,
     },
     error::{AppError, AppResult},
     features::{
@@ -84,7 +84,10 @@ impl NotificationsContext {
                             leptos::task::spawn_local(push::close(read.to_owned()));
                         }
                         match json::read(event) {
-                            Ok(Unread { unread }) => drop(self.told.try_set(Some(unread))),
+                            Ok(Unread { unread }) => {
+                                self.told.try_set(Some(unread));
+                                leptos::task::spawn_local(pwa::badge(unread));
+                            }
                             Err(_) => return,
                         }
                     }

@@ -2,10 +2,12 @@
 
 mod answer;
 mod embedding;
+mod fetch;
 mod index;
 mod kept;
 mod limit;
 mod model;
+mod near;
 mod offline;
 mod openai;
 mod query;
@@ -13,7 +15,6 @@ mod reindex;
 
 use std::time::{Duration, Instant};
 
-use serde_json::json;
 use uuid::Uuid;
 
 use super::model::{Opened, SUGGESTIONS_MAX, SearchHit, SearchPage, SearchQuery, SearchStatus, SimilarQuery, SuggestQuery, Suggested};
@@ -21,19 +22,21 @@ use crate::{
     error::{AppError, AppResult},
     features::{
         accounts,
-        analytics::service::{Event, record_later},
+        analytics::service::{Event, UsageKind, record_later},
         marketplace::{self, service::ListingText},
         sessions::{self, service::SessionScope},
         volumes::{self, service::VolumeAccess},
     },
-    ids::{ArtifactId, ListingId},
+    ids::{ArtifactId, ListingId, TeamId},
     server::{context::Ctx, error::internal},
 };
 use llmos_search::{Answer, Filter, Id, Kind, Scope};
 
+pub use fetch::{Fetched, MODEL_HOME, fetch_model};
 pub use index::SearchIndex;
 pub use limit::{Allowance, SearchLimit};
-pub use model::{Model, Semantic};
+pub use model::{Model, Semantic, look_at_model};
+pub use near::Near;
 pub use offline::{manifest, model_file, records};
 pub use reindex::{reindex, request_reindex};
 
@@ -58,6 +61,7 @@ pub async fn search(ctx: &Ctx, query: SearchQuery) -> AppResult<SearchPage> {
     readable.bring_up_to_date(ctx).await?;
     let index = ctx.state.search.clone();
     let began = Instant::now();
+    near::ask(ctx, &mut asked).await;
     // Off the async threads: a large index takes some milliseconds.
     let found: Answer =
         tokio::task::spawn_blocking(move || index.read().search(&asked)).await.map_err(|error| internal("search", &error))?;
@@ -66,8 +70,8 @@ pub async fn search(ctx: &Ctx, query: SearchQuery) -> AppResult<SearchPage> {
     // What is asked while somebody types, and further pages, are no questions of their own.
     if query.partial != Some(true) && query.offset.unwrap_or(0) == 0 {
         let id = Uuid::now_v7();
-        let data = json!({ "found": page.total, "tookMs": page.took_ms, "semantic": page.semantic });
-        record_later(ctx, Event::new("search.queried").subject(id).data(data));
+        let asked = Event::new(UsageKind::SearchQueried).team(query.team.map(TeamId::from)).subject(id);
+        record_later(ctx, asked.amount((page.took_ms * 1_000.0) as i64).extra(page.total as i64));
         page.query = Some(id);
     }
     Ok(page)
@@ -76,8 +80,7 @@ pub async fn search(ctx: &Ctx, query: SearchQuery) -> AppResult<SearchPage> {
 /// Notes which hit somebody opened.
 pub fn opened(ctx: &Ctx, opened: &Opened) -> AppResult<()> {
     ctx.actor_with(accounts::Scope::Read)?;
-    let data = json!({ "query": opened.query, "position": opened.position });
-    record_later(ctx, Event::new("search.opened").subject(opened.id).data(data));
+    record_later(ctx, Event::new(UsageKind::SearchOpened).team(None).subject(opened.id).amount(i64::from(opened.position)));
     Ok(())
 }
 
@@ -113,6 +116,7 @@ pub async fn listings(ctx: &Ctx, words: &str) -> AppResult<Vec<ListingId>> {
     query.limit = LISTINGS;
     query.vector = ctx.state.search_model.question(ctx, &query.text).await?.map(|vector| vector.to_vec());
     ctx.state.search.at_least_listings(ctx, number).await?;
+    near::ask(ctx, &mut query).await;
     let index = ctx.state.search.clone();
     let found = tokio::task::spawn_blocking(move || index.read().search(&query)).await.map_err(|error| internal("search", &error))?;
     Ok(found.hits.iter().map(|hit| ListingId::from_bits(hit.id.0)).collect())
@@ -205,6 +209,7 @@ pub async fn keep(ctx: &Ctx) {
             follow(ctx).await
         },
         embed_all(ctx),
+        near::sweep_often(ctx),
         kept::write_often(ctx, written)
     );
 }

@@ -31,4 +31,4 @@ pub use list::{list_sessions, titles};
 pub use live::{announce, announce_entry, announce_update, artifacts_changed, here};
 pub use messages::{clean_text, delete_message, edit_message, send_message, write_answer};
 pub use naming::{Resolved, assistant_id, plain, resolve, scope, session_artifacts as artifacts_of};
-pub use texts::{SessionScope, SessionText, all_scopes, changed_since, readable_scopes, texts_of};
+pub use texts::{SessionScope, SessionText, all_scopes, changed_since, readable_scopes, reveal_team_sessions, texts_of};

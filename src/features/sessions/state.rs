@@ -7,15 +7,21 @@ use leptos_router::params::ParamsMap;
 
 use super::model::{
     AddArtifact, Attachment, CommitSession, Completion, CreateMessage, CreateSession, Entry, EntryPage, EntryQuery, MarkRead,
-    SessionDetail, SessionPage, SessionQuery, SessionSort, SessionStatus, SessionView, UpdateMessage, UpdateSession,
+    SessionDetail, SessionPage, SessionQuery, SessionSort, SessionStatus, SessionSummary, SessionView, UpdateMessage, UpdateSession,
 };
 use crate::{
     browser::{
-        data::{self, Fetched, encode},
+        data::{self, Fetched, Sent, encode},
+        json,
+        outbox::{Item, Wish},
         upload::{self, Picked},
     },
     error::AppResult,
-    features::{artifacts::model::ArtifactDetail, volumes::state::tell},
+    features::{
+        accounts::model::Me,
+        artifacts::model::ArtifactDetail,
+        volumes::state::{artifact_object, merge_address, tell},
+    },
     ids::{ArtifactId, AttachmentId, EntryId, SessionId, VolumeId},
 };
 
@@ -119,8 +125,48 @@ pub fn read_completions(path: &str, q: &str) -> impl Future<Output = AppResult<V
     data::get(format!("{path}q={}", encode(q)))
 }
 
-pub fn create_session(new: CreateSession) -> impl Future<Output = AppResult<()>> + Send + 'static {
-    tell("POST", "/sessions".to_owned(), new)
+/// What the outbox calls a session: what is done in it waits for what was done before.
+pub fn session_object(id: SessionId) -> String {
+    format!("session:{id}")
+}
+
+/// Begins a session, now or when the server can be reached. `id` is the one in `new`.
+pub async fn create_session(id: SessionId, new: CreateSession) -> AppResult<Sent> {
+    let label = format!("New session \u{201c}{}\u{201d}", new.title);
+    data::send_later(Wish::new(session_object(id), "POST", SESSIONS.to_owned(), &new, label)).await
+}
+
+const SESSIONS: &str = "/sessions";
+
+/// Sessions that were begun on this device and that the server does not have yet, with their titles.
+pub fn sessions_begun_here(items: &[Item]) -> Vec<(SessionId, String)> {
+    items.iter().filter_map(new_session).filter_map(|new| Some((new.id?, new.title))).collect()
+}
+
+fn new_session(item: &Item) -> Option<CreateSession> {
+    json::read(item.body.as_deref().filter(|_| item.path == SESSIONS)?).ok()
+}
+
+/// A session that was begun on this device and that the server does not have yet, as its page shows it.
+pub fn session_begun_here(items: &[Item], me: &Me) -> Option<SessionDetail> {
+    let (item, new) = items.iter().find_map(|item| Some((item, new_session(item)?)))?;
+    let team = new.team_id.and_then(|id| me.teams.iter().find(|team| team.id == id));
+    let summary = SessionSummary {
+        id: new.id?,
+        title: new.title,
+        goal: new.goal,
+        status: SessionStatus::Active,
+        team_id: new.team_id,
+        team_name: team.map(|team| team.name.clone()),
+        owner: me.person.clone(),
+        entries: 0,
+        unread: 0,
+        here: Vec::new(),
+        created_at: item.at,
+        active_at: item.at,
+        deleted_at: None,
+    };
+    Some(SessionDetail { summary, can_write: true, can_manage: true, read: 0, people: vec![me.person.clone()], artifacts: Vec::new() })
 }
 
 pub fn update_session(id: SessionId, change: UpdateSession) -> impl Future<Output = AppResult<()>> + Send + 'static {
@@ -144,8 +190,24 @@ pub fn join_session(id: SessionId) -> impl Future<Output = AppResult<()>> + Send
     tell("POST", format!("/sessions/{id}/join"), ())
 }
 
-pub async fn send_message(id: SessionId, message: CreateMessage) -> AppResult<Entry> {
-    data::post(format!("/sessions/{id}/messages"), &message).await
+/// Where messages are written to.
+pub fn messages_path(id: SessionId) -> String {
+    format!("/sessions/{id}/messages")
+}
+
+/// Writes a message, now or when the server can be reached; the entry, if it is there at once. What becomes of it later is told by the outbox.
+///
+/// # Errors
+/// It is not kept: whoever wrote it has it still.
+pub async fn send_message(id: SessionId, message: CreateMessage) -> AppResult<Option<Entry>> {
+    /// Characters of it in the list of what waits.
+    const SHOWN: usize = 60;
+    let begin: String = message.text.chars().take(SHOWN).collect();
+    let label = if begin.is_empty() { "Message".to_owned() } else { format!("Message \u{201c}{begin}\u{201d}") };
+    match data::keep(Wish::new(session_object(id), "POST", messages_path(id), &message, label).alone()).await? {
+        Some(text) => data::read(&text).map(Some),
+        None => Ok(None),
+    }
 }
 
 pub fn edit_message(id: SessionId, entry: EntryId, text: String) -> impl Future<Output = AppResult<()>> + Send + 'static {
@@ -168,8 +230,16 @@ pub fn remove_artifact(id: SessionId, artifact_id: ArtifactId) -> impl Future<Ou
     tell("DELETE", format!("/sessions/{id}/artifacts/{artifact_id}"), ())
 }
 
-pub fn commit_session(id: SessionId, commit: CommitSession) -> impl Future<Output = AppResult<()>> + Send + 'static {
-    tell("POST", format!("/sessions/{id}/commit"), commit)
+/// Commits drafts of a session, now or when the server can be reached.
+pub async fn commit_session(id: SessionId, commit: CommitSession) -> AppResult<Sent> {
+    let objects: Vec<String> = commit.artifact_ids.iter().map(|artifact| artifact_object(*artifact)).collect();
+    let label = format!("Commit \u{201c}{}\u{201d}", commit.message);
+    // As with every commit that may wait (`volumes::state::create_commit`).
+    let commit = CommitSession { id: None, ..commit };
+    let mut wish = Wish::new(session_object(id), "POST", format!("/sessions/{id}/commit"), &commit, label).alone();
+    wish.objects.extend(objects);
+    wish.merge = commit.artifact_ids.first().map(|artifact| merge_address(*artifact)).unwrap_or_default();
+    data::send_later(wish).await
 }
 
 /// Uploads one file; `progress` gets 0..=1.

@@ -18,14 +18,14 @@ pub use list::*;
 pub use people::*;
 pub use records::*;
 
-use sqlx::{Any, AnyPool, Executor};
+use sqlx::AnyPool;
 
 use super::model::SessionStatus;
 use crate::{
     error::AppResult,
     features::accounts::model::Person,
     ids::{SessionId, TeamId, UserId},
-    server::db::{Sql, Tx, parse_id},
+    server::db::{Sql, Target, Tx, parse_id},
 };
 
 /// SQLite reads at most 32,766 arguments; chunks stay far below.
@@ -70,7 +70,7 @@ const SESSION: &str = "SELECT s.id, s.owner_id, s.team_id, t.name AS team_name, 
      LEFT JOIN session_people p ON p.session_id = s.id AND p.user_id = ";
 
 /// One session, deleted ones too.
-pub async fn by_id<'c>(executor: impl Executor<'c, Database = Any>, id: SessionId, caller: UserId) -> AppResult<Option<SessionRow>> {
+pub async fn by_id<'c>(executor: impl Target<'c>, id: SessionId, caller: UserId) -> AppResult<Option<SessionRow>> {
     let mut sql = Sql::new(SESSION);
     // What an import has begun and not ended is not there yet.
     sql.bind(caller.to_string()).push(" WHERE (s.source_sha IS NULL OR s.source_sha <> '') AND s.id = ").bind(id.to_string());

@@ -1,6 +1,8 @@
 //! Tasks: what a team has to do, made by hand or following an issue of a linked repository.
 
 #[cfg(feature = "ssr")]
+pub mod archived;
+#[cfg(feature = "ssr")]
 pub mod http;
 pub mod model;
 #[cfg(feature = "ssr")]

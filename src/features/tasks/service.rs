@@ -19,7 +19,7 @@ use crate::{
     error::{AppError, AppResult},
     features::{
         accounts::{self, Action},
-        analytics::service::{Event, record},
+        analytics::service::{Event, UsageKind, record},
         artifacts,
         collaboration::{
             self,
@@ -139,7 +139,7 @@ pub async fn create_task(ctx: &Ctx, team: TeamId, input: CreateTask) -> AppResul
     check_assignee(&mut tx, team, input.assignee_id).await?;
     if store::insert(&mut tx, &NewTask { id, team, title: &title, assignee: input.assignee_id, by: actor, now }).await? {
         store::set_artifacts(&mut tx, id, &artifacts).await?;
-        record(ctx, &mut tx, Event::new("task.created").team(Some(team)).subject(id)).await?;
+        record(ctx, &mut tx, Event::new(UsageKind::TaskCreated).team(Some(team)).subject(id)).await?;
         tx.commit().await?;
         announce(ctx, team, id, actor);
     } else {
@@ -192,8 +192,7 @@ pub async fn update_task(ctx: &Ctx, team: TeamId, id: TaskId, input: UpdateTask)
     if let Some(artifacts) = artifacts {
         store::set_artifacts(&mut tx, id, &artifacts).await?;
     }
-    let data = json!({ "state": state });
-    record(ctx, &mut tx, Event::new("task.updated").team(Some(team)).subject(id).data(data)).await?;
+    record(ctx, &mut tx, Event::new(UsageKind::TaskUpdated).team(Some(team)).subject(id)).await?;
     tx.commit().await?;
     announce(ctx, team, id, actor);
     get_task(ctx, team, id).await

@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 
-use sqlx::{Any, AnyPool, Executor};
+use sqlx::AnyPool;
 
 use super::model::{Assignee, Issue, TaskState, TaskView};
 use crate::{
     error::AppResult,
     features::accounts::model::Person,
     ids::{ArtifactId, TaskId, TeamId, UserId},
-    server::db::{Sql, Tx, parse_id},
+    server::db::{Sql, Target, Tx, parse_id},
 };
 
 crate::row! {
@@ -115,7 +115,7 @@ pub async fn counts(pool: &AnyPool, team: TeamId) -> AppResult<(i64, i64)> {
     Ok((of(TaskState::Open), of(TaskState::Closed)))
 }
 
-pub async fn get<'c>(executor: impl Executor<'c, Database = Any>, id: TaskId) -> AppResult<Option<TaskRow>> {
+pub async fn get<'c>(executor: impl Target<'c>, id: TaskId) -> AppResult<Option<TaskRow>> {
     let mut sql = Sql::new(TASK);
     sql.push("AND t.id = ").bind(id.to_string());
     Ok(sql.fetch_all(executor).await?.pop())

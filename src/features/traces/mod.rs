@@ -1,6 +1,8 @@
 //! Traces: the records of agents' runs, from our own assistant and from outside.
 
 #[cfg(feature = "ssr")]
+pub mod archived;
+#[cfg(feature = "ssr")]
 pub mod http;
 #[cfg(feature = "ssr")]
 pub mod jobs;

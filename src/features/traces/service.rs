@@ -1,5 +1,6 @@
 //! Use cases of traces: members bring in what their agents did, everybody in the team reads it, whoever may converse rates it.
 
+mod counting;
 mod grouped;
 mod labels;
 mod renamed;
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 
 pub use grouped::{Judged, accounts_of, judged, skill_of_most, summaries, to_group, total};
 pub use renamed::{account_renamed, relabel_people};
-pub use taking::{Arrival, close_runs, keep, pushed, take, take_runs};
+pub use taking::{Arrival, close_runs, keep, label_team, pushed, take, take_runs, unlabel_team};
 
 use super::{
     model::{
@@ -22,7 +23,7 @@ use crate::{
     error::{AppError, AppResult, ErrorCode},
     features::{
         accounts::{self, Action, Scope},
-        analytics::service::{Event, record as record_event},
+        analytics::service::{UsageKind, record},
         evolution::{self, model::Ground},
         sessions,
     },
@@ -34,6 +35,8 @@ use crate::{
 };
 
 pub use store::Place;
+
+use counting::counted;
 
 impl Place {
     /// Where its patterns are.
@@ -217,8 +220,7 @@ pub async fn rate_trace(ctx: &Ctx, id: TraceId, input: RateTrace) -> AppResult<T
     };
     store::relabel(&mut tx, &place.id(), id, &named(row.rating, &row.outcome), &named(rating, &outcome)).await?;
     evolution::service::traces_came(ctx, &mut tx, place.ground(), &[id]).await?;
-    let data = json!({ "rating": rating, "outcome": outcome });
-    record_event(ctx, &mut tx, Event::new("trace.rated").team(place.team()).subject(id).data(data)).await?;
+    record(ctx, &mut tx, counted(place, UsageKind::TraceRated).subject(id).amount(rating.unwrap_or_default())).await?;
     tx.commit().await?;
     ctx.state.jobs.notify_one();
     get_trace(ctx, id).await
@@ -234,7 +236,7 @@ pub async fn delete_trace(ctx: &Ctx, id: TraceId) -> AppResult<()> {
     store::relabel(&mut tx, &place.id(), id, &labels, &[]).await?;
     evolution::service::trace_leaves(ctx, &mut tx, place.ground(), id).await?;
     if store::delete(&mut tx, id).await? {
-        record_event(ctx, &mut tx, Event::new("trace.deleted").team(place.team()).subject(id)).await?;
+        record(ctx, &mut tx, counted(place, UsageKind::TraceDeleted).subject(id)).await?;
     }
     tx.commit().await?;
     evolution::service::let_go(ctx, place.ground());

@@ -7,14 +7,14 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use sha2::{Digest, Sha256};
-use sqlx::{Any, AnyConnection, AnyPool, Executor};
+use sqlx::{AnyConnection, AnyPool};
 use uuid::Uuid;
 
 use crate::{
     error::AppResult,
     features::accounts::model::Person,
     ids::{SessionId, TeamId, TraceId, UserId},
-    server::db::{Sql, Tx, parse_id},
+    server::db::{Sql, Target, Tx, parse_id},
 };
 
 /// Rows of one statement.
@@ -389,7 +389,7 @@ pub async fn labels(pool: &AnyPool, place: Place, kinds: &[Label], limit: i64) -
     Ok(found)
 }
 
-pub async fn get<'c>(executor: impl Executor<'c, Database = Any>, id: TraceId) -> AppResult<Option<TraceRow>> {
+pub async fn get<'c>(executor: impl Target<'c>, id: TraceId) -> AppResult<Option<TraceRow>> {
     let mut sql = Sql::new(TRACE);
     sql.push("t.id = ").bind(id.to_string());
     Ok(sql.fetch_all(executor).await?.pop())
@@ -523,14 +523,27 @@ pub async fn delete(tx: &mut Tx, id: TraceId) -> AppResult<bool> {
 
 /// All of a place is removed for good.
 pub async fn delete_place(tx: &mut Tx, place: Place) -> AppResult<()> {
+    delete_labels(tx, place).await?;
+    sqlx::query("DELETE FROM traces WHERE place_id = $1").bind(place.id()).execute(&mut **tx).await?;
+    Ok(())
+}
+
+/// Nothing of a place is found by a label any more.
+pub async fn delete_labels(tx: &mut Tx, place: Place) -> AppResult<()> {
     for statement in [
         "DELETE FROM trace_postings WHERE tag IN (SELECT tag FROM trace_labels WHERE place_id = $1)",
         "DELETE FROM trace_labels WHERE place_id = $1",
-        "DELETE FROM traces WHERE place_id = $1",
     ] {
         sqlx::query(statement).bind(place.id()).execute(&mut **tx).await?;
     }
     Ok(())
+}
+
+/// Traces of a place after an id, in their order.
+pub async fn slice(pool: &AnyPool, place: Place, after: TraceId, limit: i64) -> AppResult<Vec<TraceRow>> {
+    let mut sql = Sql::new(TRACE);
+    sql.push("t.place_id = ").bind(place.id()).push(" AND t.id > ").bind(after.to_string()).push(" ORDER BY t.id LIMIT ").number(limit);
+    sql.fetch_all(pool).await
 }
 
 /// Goal, source, outcome and beginning of what an account brought in for itself, the oldest first.

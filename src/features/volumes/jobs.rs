@@ -9,7 +9,6 @@ pub use reading::store_blobs;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::{
@@ -20,7 +19,7 @@ use crate::{
     error::{AppError, AppResult, ErrorCode},
     features::{
         accounts::{self, Scope, model::Scopes},
-        analytics::service::Event,
+        analytics::service::{Event, UsageKind},
         artifacts::service as artifacts,
         jobs::{Job, service as jobs},
         sessions,
@@ -103,7 +102,9 @@ async fn import_all(ctx: &Ctx, job: &Job, payload: &ImportPayload, folder: &Path
 async fn import_staged(ctx: &Ctx, job: &Job, payload: &ImportPayload, folder: &Path) -> AppResult<ImportReport> {
     let mut tried = 0;
     loop {
-        if let Some((created, updated)) = artifacts::unstage_import(ctx, payload.volume, payload.commit).await? {
+        let published = artifacts::unstage_import(ctx, payload.volume, payload.commit).await?;
+        artifacts::unstage_all(ctx, payload.volume).await?;
+        if let Some((created, updated)) = published {
             return Ok(stored_report(folder).await.unwrap_or(ImportReport {
                 created,
                 updated,
@@ -151,8 +152,7 @@ async fn read_and_publish(ctx: &Ctx, job: &Job, payload: &ImportPayload, folder:
     report.commit_id = Some(payload.commit);
     store_report(folder, &report).await?;
     let message = message(&report, &payload.label);
-    let data = json!({ "created": report.created, "updated": report.updated, "unchanged": report.unchanged, "skipped": report.skipped });
-    let event = Event::new("volume.imported").volume(payload.volume).subject(payload.commit).data(data);
+    let event = Event::new(UsageKind::VolumeImported).subject(payload.commit).amount(changes.len() as i64);
     let commit = Appended {
         id: payload.commit,
         volume: payload.volume,

@@ -7,10 +7,13 @@ use serde_json::Value;
 
 use super::model::{CommitDetail, CommitPage, CreateCommit, CreateVolume, UpdateVolume, Volume};
 use crate::{
-    browser::data::{self, Fetched},
+    browser::{
+        data::{self, Fetched, Sent},
+        outbox::Wish,
+    },
     error::AppResult,
     features::{accounts::model::Action, artifacts::model::LibraryQuery, jobs::model::JobStatus},
-    ids::{CommitId, JobId, VolumeId},
+    ids::{ArtifactId, CommitId, JobId, VolumeId},
 };
 
 /// The volumes, and where in the library one was.
@@ -99,8 +102,25 @@ pub fn use_job(id: JobId) -> Fetched<JobStatus> {
     data::fetch(move || Some(format!("/jobs/{id}")))
 }
 
-pub fn create_commit(commit: CreateCommit) -> impl Future<Output = AppResult<()>> + Send + 'static {
-    tell("POST", "/commits".to_owned(), commit)
+/// What the outbox calls an artifact: what is done to it waits for what was done before.
+pub fn artifact_object(id: ArtifactId) -> String {
+    format!("artifact:{id}")
+}
+
+/// Where the draft of an artifact is merged with what others committed.
+pub fn merge_address(id: ArtifactId) -> String {
+    format!("/artifacts/{id}?tab=merge")
+}
+
+/// Commits drafts, now or when the server can be reached.
+pub async fn create_commit(commit: CreateCommit) -> AppResult<Sent> {
+    let label = format!("Commit \u{201c}{}\u{201d}", commit.message);
+    // The id of a commit says when it was made, which may be days from now; the revisions that it is based on keep it from happening twice.
+    let commit = CreateCommit { id: None, ..commit };
+    let mut wish = Wish::new(String::new(), "POST", "/commits".to_owned(), &commit, label).alone();
+    wish.objects = commit.artifacts.iter().map(|item| artifact_object(item.id)).collect();
+    wish.merge = commit.artifacts.first().map(|item| merge_address(item.id)).unwrap_or_default();
+    data::send_later(wish).await
 }
 
 pub fn read_job(id: JobId) -> impl Future<Output = AppResult<JobStatus>> + Send + 'static {

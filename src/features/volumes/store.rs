@@ -1,13 +1,13 @@
 //! The only SQL on `volumes`, `commits` and `departures`.
 
-use sqlx::{Any, AnyPool, Executor};
+use sqlx::{AnyConnection, AnyPool};
 
 use super::model::{Commit, VolumeKind};
 use crate::{
     error::AppResult,
-    features::accounts::model::Person,
+    features::{accounts::model::Person, analytics::service::Workspace},
     ids::{ArtifactId, CommitId, TeamId, UserId, VolumeId},
-    server::db::{Sql, Tx, parse_id},
+    server::db::{Sql, Target, Tx, parse_id},
 };
 
 crate::row! {
@@ -29,6 +29,14 @@ crate::row! {
 impl VolumeRow {
     pub fn kind(&self) -> VolumeKind {
         VolumeKind::parse(&self.kind)
+    }
+    /// Whose numbers what happens in it counts to.
+    pub fn workspace(&self) -> AppResult<Workspace> {
+        Ok(match self.kind() {
+            VolumeKind::System => Workspace::Instance,
+            VolumeKind::Team => Workspace::Team(parse_id(&self.owner_id)?),
+            VolumeKind::User => Workspace::Person(parse_id(&self.owner_id)?),
+        })
     }
 }
 
@@ -99,7 +107,7 @@ pub async fn insert(tx: &mut Tx, volume: &NewVolume<'_>) -> AppResult<bool> {
     Ok(inserted.rows_affected() == 1)
 }
 
-pub async fn by_id<'c>(executor: impl Executor<'c, Database = Any>, id: VolumeId) -> AppResult<Option<VolumeRow>> {
+pub async fn by_id<'c>(executor: impl Target<'c>, id: VolumeId) -> AppResult<Option<VolumeRow>> {
     let mut sql = Sql::new(VOLUME);
     sql.push("WHERE deleted_at IS NULL AND id = ").bind(id.to_string());
     Ok(sql.fetch_all(executor).await?.pop())
@@ -258,13 +266,13 @@ pub async fn insert_commit(tx: &mut Tx, commit: &NewCommit<'_>) -> AppResult<()>
     Ok(())
 }
 
-pub async fn commit_sha<'c>(executor: impl Executor<'c, Database = Any>, id: &str) -> AppResult<Option<String>> {
+pub async fn commit_sha<'c>(executor: impl Target<'c>, id: &str) -> AppResult<Option<String>> {
     Ok(sqlx::query_scalar("SELECT sha FROM commits WHERE id = $1").bind(id).fetch_optional(executor).await?)
 }
 
 /// Who made a commit, and when.
-pub async fn author_and_time(pool: &AnyPool, id: CommitId) -> AppResult<Option<(String, i64)>> {
-    Ok(sqlx::query_as("SELECT author_id, created_at FROM commits WHERE id = $1").bind(id.to_string()).fetch_optional(pool).await?)
+pub async fn author_time_and_source(pool: &AnyPool, id: CommitId) -> AppResult<Option<(String, i64, String)>> {
+    Ok(sqlx::query_as("SELECT author_id, created_at, source FROM commits WHERE id = $1").bind(id.to_string()).fetch_optional(pool).await?)
 }
 
 pub async fn commit_by_id(pool: &AnyPool, id: CommitId) -> AppResult<Option<CommitRow>> {
@@ -337,6 +345,22 @@ pub async fn first_of(pool: &AnyPool, kind: VolumeKind, owner: &str) -> AppResul
         .bind(kind.as_str())
         .bind(owner)
         .fetch_optional(pool)
+        .await?)
+}
+
+/// Whether a volume of a team belongs to a commit that is being published.
+pub async fn is_publishing(snapshot: &mut AnyConnection, team: &str) -> AppResult<bool> {
+    let sql = "SELECT COUNT(*) FROM volumes WHERE kind = 'team' AND owner_id = $1 AND deleted_at IS NULL AND publishing IS NOT NULL";
+    let count: i64 = sqlx::query_scalar(sql).bind(team).fetch_one(snapshot).await?;
+    Ok(count > 0)
+}
+
+/// Shows all volumes of an owner; their ids.
+pub async fn reveal_of(tx: &mut Tx, kind: VolumeKind, owner: &str) -> AppResult<Vec<String>> {
+    Ok(sqlx::query_scalar("UPDATE volumes SET deleted_at = NULL WHERE kind = $1 AND owner_id = $2 RETURNING id")
+        .bind(kind.as_str())
+        .bind(owner)
+        .fetch_all(&mut **tx)
         .await?)
 }
 

@@ -7,12 +7,13 @@ use std::{
 };
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use clap::{Args, Subcommand};
 use llmos_trust::{Bundle, Envelope, Expected, PublicKey, SigningKey, TrustRoot, archive::Limits, statement::ReleaseStatement};
 use serde::Deserialize;
 
+pub use super::market_args::Market;
 use super::{
     BoxError, Client, checked, client,
+    market_args::{Command, PublishArgs},
     market_keys::{key_path, registered, rotate},
     read,
     volumes::{Target, find_volume},
@@ -31,142 +32,12 @@ use crate::{
 
 const TOO_LARGE: &str = "the archive is larger than any that is published";
 
-#[derive(Args)]
-pub struct Market {
-    /// Another server, such as https://skills.example.org; not given: the one of this machine.
-    #[arg(long, global = true, env = "LLMOS_SERVER")]
-    server: Option<String>,
-    /// An API token for it: installing takes the scope “write”, publishing “publish”.
-    #[arg(long, global = true, env = "LLMOS_TOKEN", hide_env_values = true)]
-    token: Option<String>,
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    /// Find items in your own words.
-    Search {
-        words: Vec<String>,
-        #[arg(long = "type", value_parser = ["skill", "tool", "agent"])]
-        kind: Option<String>,
-        #[arg(long)]
-        category: Option<String>,
-        #[arg(long, default_value_t = 20)]
-        limit: u32,
-    },
-    /// Show one item: what it is, what it may use, its versions.
-    Show {
-        item: String,
-        #[arg(long)]
-        version: Option<String>,
-    },
-    /// Install items with what they need, after showing what would change.
-    Install {
-        /// `slug` or `slug@range`, such as dcf-valuation@^1.2.
-        #[arg(required = true)]
-        items: Vec<String>,
-        #[command(flatten)]
-        target: Target,
-        /// Do it without asking.
-        #[arg(long, short)]
-        yes: bool,
-    },
-    /// Update items, or all of them, after showing what would change.
-    Update {
-        items: Vec<String>,
-        #[command(flatten)]
-        target: Target,
-        /// Do it without asking.
-        #[arg(long, short)]
-        yes: bool,
-    },
-    #[command(flatten)]
-    Owners(super::market_owners::Command),
-    /// Submit a folder, or one file, as a release, and sign it.
-    Publish(Box<PublishArgs>),
-    /// Sign a release of yours that is not signed yet.
-    Sign {
-        /// `slug@version`.
-        release: String,
-        #[arg(long)]
-        key: Option<PathBuf>,
-    },
-    /// Make the key that you publish with, if there is none, and register it.
-    Key {
-        #[arg(long)]
-        key: Option<PathBuf>,
-        /// Make a new key in the place of the one in the file; that one is kept beside it and signs nothing any more.
-        #[arg(long)]
-        rotate: bool,
-    },
-    /// Save the archive of a release and what proves it.
-    Download {
-        /// `slug` or `slug@version`.
-        item: String,
-        /// The folder to write into.
-        #[arg(long, default_value = ".")]
-        to: PathBuf,
-    },
-    /// Check that a release is what its publisher signed and the registry logged.
-    Verify {
-        /// `slug` or `slug@version`.
-        item: String,
-        /// A saved archive; not given: it is downloaded.
-        #[arg(long, requires = "bundle")]
-        archive: Option<PathBuf>,
-        /// The saved proof of it.
-        #[arg(long, requires = "archive")]
-        bundle: Option<PathBuf>,
-        /// The registry that you trust, as `ORIGIN ed25519:KEY`; with saved files no server is asked then.
-        #[arg(long)]
-        trust: Option<String>,
-    },
-}
-
-#[derive(Args)]
-struct PublishArgs {
-    /// A folder with a SKILL.md or TOOL.md, or the one file of an agent.
-    source: PathBuf,
-    #[arg(long)]
-    slug: Option<String>,
-    /// Without it, the next patch.
-    #[arg(long)]
-    version: Option<String>,
-    #[arg(long, default_value = "")]
-    changelog: String,
-    /// An SPDX expression, such as MIT.
-    #[arg(long)]
-    license: Option<String>,
-    #[arg(long)]
-    category: Option<String>,
-    #[arg(long)]
-    repository: Option<String>,
-    /// `slug@range`; may be repeated.
-    #[arg(long = "depends-on")]
-    dependencies: Vec<String>,
-    /// A network host that it uses; may be repeated, as the next four.
-    #[arg(long = "host")]
-    hosts: Vec<String>,
-    #[arg(long = "path")]
-    paths: Vec<String>,
-    #[arg(long = "command")]
-    commands: Vec<String>,
-    #[arg(long = "env")]
-    env: Vec<String>,
-    #[arg(long = "tool")]
-    tools: Vec<String>,
-    /// Sign with this key; not given: with the usual one, if there is one.
-    #[arg(long)]
-    key: Option<PathBuf>,
-}
-
 pub async fn run(config: Config, market: Market) -> Result<(), BoxError> {
     if let Command::Verify { item, archive: Some(archive), bundle: Some(bundle), trust: Some(trust) } = &market.command {
         let (archive, bundle) = (read_file(archive)?, read_file(bundle)?);
         return verify(item, &archive, &bundle, &trust_root(trust)?);
     }
-    let client = match &market.server {
+    let client = match market.server.as_ref().or(config.market_url.as_ref()) {
         Some(server) => Client::at(server, market.token.as_deref())?,
         None => client(config).await?,
     };

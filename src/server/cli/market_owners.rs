@@ -9,7 +9,9 @@ use crate::features::marketplace::model::{AddOwner, ChangeListing, ListingOwners
 pub enum Command {
     /// Take a name before anything is published under it.
     Reserve {
+        /// The name, such as tide-tables.
         name: String,
+        /// What it will be.
         #[arg(long = "type", default_value = "skill", value_parser = ["skill", "tool", "agent"])]
         kind: String,
         /// For a team that you publish for, by its id.
@@ -23,6 +25,7 @@ pub enum Command {
     },
     /// Advise against an item, or take that back.
     Deprecate {
+        /// Its name in the marketplace.
         item: String,
         /// Why; everybody who has it reads it.
         #[arg(long, required_unless_present = "undo")]
@@ -36,7 +39,9 @@ pub enum Command {
     },
     /// Give an item another name; the one it has leads on for ever.
     Rename {
+        /// The name that it has.
         item: String,
+        /// The one that it gets.
         name: String,
         /// Do it without asking.
         #[arg(long, short)]
@@ -44,6 +49,7 @@ pub enum Command {
     },
     /// Delete an item within 72 hours of its first publication, or give a reserved name back.
     Delete {
+        /// Its name in the marketplace.
         item: String,
         /// Do it without asking.
         #[arg(long, short)]
@@ -53,17 +59,21 @@ pub enum Command {
 
 #[derive(Subcommand)]
 pub enum Owner {
+    /// Show the owner and the co-owners.
     List {
+        /// Its name in the marketplace.
         item: String,
     },
     /// Make an account a co-owner: it may publish and deprecate.
     Add {
+        /// Its name in the marketplace.
         item: String,
         /// The e-mail address or the id of an account.
         account: String,
     },
     /// Take a co-owner off; with your own id, leave.
     Remove {
+        /// Its name in the marketplace.
         item: String,
         /// The name or the id of an account, as “list” shows it.
         account: String,

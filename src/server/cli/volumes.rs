@@ -163,7 +163,7 @@ pub async fn find_team(client: &Client, name: &str) -> Result<TeamId, BoxError> 
     team_called(&read(client.http.get(client.url("/me")).send().await?).await?, name)
 }
 
-fn team_called(me: &Me, name: &str) -> Result<TeamId, BoxError> {
+pub fn team_called(me: &Me, name: &str) -> Result<TeamId, BoxError> {
     let team = me.teams.iter().find(|team| team.name.eq_ignore_ascii_case(name) || team.id.to_string() == *name);
     Ok(team.ok_or_else(|| format!("there is no team “{name}” that you are in"))?.id)
 }
@@ -216,7 +216,7 @@ async fn export_with(client: &Client, command: &Export) -> Result<(), BoxError> 
     Ok(())
 }
 
-async fn save(response: reqwest::Response, path: &Path) -> Result<(), BoxError> {
+pub async fn save(response: reqwest::Response, path: &Path) -> Result<(), BoxError> {
     let mut chunks = checked(response).await?.bytes_stream();
     let mut file = tokio::fs::File::create(path).await?;
     while let Some(chunk) = chunks.next().await {

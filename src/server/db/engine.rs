@@ -1,15 +1,14 @@
-//! What differs between SQLite and PostgreSQL: how to connect, and which migrations run.
+//! What differs between SQLite and PostgreSQL: how to connect.
 
-use std::{borrow::Cow, path::Path, time::Duration};
+use std::{path::Path, str::FromStr as _, time::Duration};
 
-use rust_embed::RustEmbed;
+use log::LevelFilter;
 use sqlx::{
-    AnyPool, AssertSqlSafe, Executor, SqlSafeStr,
-    any::AnyPoolOptions,
-    migrate::{Migration, MigrationType, Migrator},
+    AnyConnection, AnyPool, ConnectOptions as _, Connection as _, Executor,
+    any::{AnyConnectOptions, AnyPoolOptions},
 };
 
-use super::Db;
+use super::{Db, OpenError, Waits, migrations};
 
 /// Which engine is behind the pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,32 +30,71 @@ const ACQUIRE: Duration = Duration::from_secs(10);
 const SQLITE_PRAGMAS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000; \
      PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8000; PRAGMA mmap_size = 268435456; PRAGMA journal_size_limit = 67108864;";
 
-#[derive(RustEmbed)]
-#[folder = "migrations/sqlite"]
-struct SqliteMigrations;
+/// A node that freezes within a transaction would keep the others waiting for its locks: PostgreSQL ends it.
+const POSTGRES_SETTINGS: &str = "SET idle_in_transaction_session_timeout = '10s'";
 
-#[derive(RustEmbed)]
-#[folder = "migrations/postgres"]
-struct PostgresMigrations;
+/// The engine that an address is of.
+pub(super) fn engine_of(url: &str) -> Engine {
+    if url.starts_with("sqlite:") { Engine::Sqlite } else { Engine::Postgres }
+}
 
-pub(super) async fn open(url: &str) -> Result<Db, sqlx::Error> {
+/// The file of a database of SQLite; none for one in memory.
+pub(super) fn sqlite_file(url: &str) -> Option<&Path> {
+    let path = url.strip_prefix("sqlite:")?.trim_start_matches("//").split('?').next()?;
+    (!path.is_empty() && path != ":memory:").then(|| Path::new(path))
+}
+
+pub(super) async fn open(url: &str, slow: Duration) -> Result<Db, OpenError> {
     sqlx::any::install_default_drivers();
-    let engine = if url.starts_with("sqlite:") { Engine::Sqlite } else { Engine::Postgres };
+    let engine = engine_of(url);
     let (writer, readers) = match engine {
         Engine::Sqlite => {
-            if let Some(folder) = Path::new(url.trim_start_matches("sqlite:").trim_start_matches("//")).parent() {
+            if let Some(folder) = sqlite_file(url).and_then(Path::parent) {
                 std::fs::create_dir_all(folder)?;
             }
-            let url = format!("{url}{}mode=rwc", if url.contains('?') { '&' } else { '?' });
-            (sqlite_pool(&url, 1).await?, sqlite_pool(&url, sqlite_readers()).await?)
+            let options = options(&with_mode(url, "rwc"), slow)?;
+            // A pool tries again until its time is over, and then says only that: what is wrong with the file is said by a connection of its own.
+            let mut first = AnyConnection::connect_with(&options).await?;
+            first.execute(SQLITE_PRAGMAS).await?;
+            let pools = (sqlite_pool(&options, 1).await?, sqlite_pool(&options, sqlite_readers()).await?);
+            first.close().await?;
+            pools
         }
         Engine::Postgres => {
-            let pool = AnyPoolOptions::new().max_connections(POSTGRES_CONNECTIONS).acquire_timeout(ACQUIRE).connect(url).await?;
+            let pool = AnyPoolOptions::new()
+                .max_connections(POSTGRES_CONNECTIONS)
+                .acquire_timeout(ACQUIRE)
+                .after_connect(|connection, _| {
+                    Box::pin(async move {
+                        connection.execute(POSTGRES_SETTINGS).await?;
+                        Ok(())
+                    })
+                })
+                .connect_with(options(url, slow)?)
+                .await?;
             (pool.clone(), pool)
         }
     };
-    migrations(engine)?.run(&writer).await?;
-    Ok(Db { engine, readers, writer })
+    migrations::bring_up_to_date(engine, &writer, sqlite_file(url)).await?;
+    Ok(Db { engine, readers, writer, waits: Waits::default(), fence: None })
+}
+
+/// Two connections that change nothing, whatever the schema is.
+pub(super) async fn look_at(url: &str) -> Result<Db, OpenError> {
+    sqlx::any::install_default_drivers();
+    let engine = engine_of(url);
+    let url = if engine == Engine::Sqlite { with_mode(url, "ro") } else { url.to_owned() };
+    let pool = AnyPoolOptions::new().max_connections(2).acquire_timeout(ACQUIRE).connect(&url).await?;
+    Ok(Db { engine, readers: pool.clone(), writer: pool, waits: Waits::default(), fence: None })
+}
+
+fn with_mode(url: &str, mode: &str) -> String {
+    format!("{url}{}mode={mode}", if url.contains('?') { '&' } else { '?' })
+}
+
+/// Statements that take longer than `slow` are in the log, without their values.
+fn options(url: &str, slow: Duration) -> Result<AnyConnectOptions, sqlx::Error> {
+    Ok(AnyConnectOptions::from_str(url)?.log_slow_statements(LevelFilter::Warn, slow))
 }
 
 fn sqlite_readers() -> u32 {
@@ -64,7 +102,7 @@ fn sqlite_readers() -> u32 {
     cores.saturating_mul(SQLITE_READERS_PER_CORE).min(SQLITE_READERS_MAX)
 }
 
-async fn sqlite_pool(url: &str, connections: u32) -> Result<AnyPool, sqlx::Error> {
+async fn sqlite_pool(options: &AnyConnectOptions, connections: u32) -> Result<AnyPool, sqlx::Error> {
     AnyPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(ACQUIRE)
@@ -77,26 +115,6 @@ async fn sqlite_pool(url: &str, connections: u32) -> Result<AnyPool, sqlx::Error
                 Ok(())
             })
         })
-        .connect(url)
+        .connect_with(options.clone())
         .await
-}
-
-fn migrations(engine: Engine) -> Result<Migrator, sqlx::Error> {
-    match engine {
-        Engine::Sqlite => embedded::<SqliteMigrations>(),
-        Engine::Postgres => embedded::<PostgresMigrations>(),
-    }
-}
-
-fn embedded<Folder: RustEmbed>() -> Result<Migrator, sqlx::Error> {
-    let mut migrations = Vec::new();
-    for name in Folder::iter() {
-        let (Some((version, description)), Some(file)) = (name.trim_end_matches(".sql").split_once('_'), Folder::get(&name)) else {
-            continue;
-        };
-        let version = version.parse().map_err(|_| sqlx::Error::Configuration(format!("migration {name} has no number").into()))?;
-        let sql = AssertSqlSafe(String::from_utf8_lossy(&file.data).into_owned()).into_sql_str();
-        migrations.push(Migration::new(version, Cow::Owned(description.to_owned()), MigrationType::Simple, sql, false));
-    }
-    Ok(Migrator::with_migrations(migrations))
 }

@@ -4,17 +4,93 @@
 //! write never meets `SQLITE_BUSY` from our own process; readers have a pool of their own and see the last commit (WAL).
 
 mod engine;
+mod migrations;
 mod sql;
 
-use sqlx::{Any, AnyPool, Transaction};
+use std::{
+    ops::{Deref, DerefMut},
+    time::{Duration, Instant},
+};
+
+use prometheus_client::metrics::histogram::Histogram;
+use sqlx::{Any, AnyConnection, AnyPool, Transaction};
 
 pub use engine::Engine;
-pub use sql::{Sql, flag};
+pub use migrations::{Schema, copies};
+pub use sql::{Sql, Target, flag};
 
+use super::cluster::Fence;
 use crate::error::AppResult;
 
 /// A transaction that may write. Dropped without `commit`, it rolls back.
-pub type Tx = Transaction<'static, Any>;
+pub struct Tx {
+    inner: Transaction<'static, Any>,
+    after_commit: Vec<Box<dyn FnOnce() + Send + Sync>>,
+}
+
+impl Tx {
+    fn new(inner: Transaction<'static, Any>) -> Self {
+        Self { inner, after_commit: Vec::new() }
+    }
+
+    /// Runs `act` once the transaction is on disk, and never otherwise: what the process remembers of rows must not outlive a rollback.
+    pub fn after_commit(&mut self, act: impl FnOnce() + Send + Sync + 'static) {
+        self.after_commit.push(Box::new(act));
+    }
+
+    pub async fn commit(self) -> Result<(), sqlx::Error> {
+        self.inner.commit().await?;
+        self.after_commit.into_iter().for_each(|act| act());
+        Ok(())
+    }
+
+    pub async fn rollback(self) -> Result<(), sqlx::Error> {
+        self.inner.rollback().await
+    }
+}
+
+impl Deref for Tx {
+    type Target = AnyConnection;
+    fn deref(&self) -> &AnyConnection {
+        &self.inner
+    }
+}
+
+impl DerefMut for Tx {
+    fn deref_mut(&mut self) -> &mut AnyConnection {
+        &mut self.inner
+    }
+}
+
+/// Statements that take longer are in the log, unless somebody says otherwise.
+const SLOW: Duration = Duration::from_secs(1);
+/// Upper bounds of what is counted of the wait for the writer, in seconds; nothing should hold it over 0.05.
+const WAIT_BOUNDS: [f64; 9] = [0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0];
+
+/// Why a database was not opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error(
+        "the database was written by a newer version of llmos (its schema is {applied}, this version knows up to {known}): start that version, or put back the copy from before the upgrade"
+    )]
+    Newer { applied: i64, known: i64 },
+    #[error("the database cannot be opened: {0}")]
+    Database(#[from] sqlx::Error),
+    #[error("the schema cannot be brought up to date: {0}")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    #[error("the database's file cannot be used: {0}")]
+    File(#[from] std::io::Error),
+}
+
+/// How long writing transactions waited to begin, in seconds.
+#[derive(Clone, Debug)]
+pub struct Waits(pub Histogram);
+
+impl Default for Waits {
+    fn default() -> Self {
+        Self(Histogram::new(WAIT_BOUNDS))
+    }
+}
 
 /// Both pools of the process; cheap to clone.
 #[derive(Clone, Debug)]
@@ -22,12 +98,62 @@ pub struct Db {
     engine: Engine,
     readers: AnyPool,
     writer: AnyPool,
+    waits: Waits,
+    /// What this node may write; none: all.
+    fence: Option<Fence>,
 }
 
 impl Db {
     /// Opens `url` (`sqlite:…` or `postgres:…`) and brings its schema up to date.
-    pub async fn open(url: &str) -> Result<Self, sqlx::Error> {
-        engine::open(url).await
+    pub async fn open(url: &str) -> Result<Self, OpenError> {
+        engine::open(url, SLOW).await
+    }
+
+    /// The same; statements that take longer than `slow` are in the log.
+    pub async fn open_logging(url: &str, slow: Duration) -> Result<Self, OpenError> {
+        engine::open(url, slow).await
+    }
+
+    /// Opens `url` only to look at it: the schema stays as it is, and a SQLite file is not made.
+    pub async fn look_at(url: &str) -> Result<Self, OpenError> {
+        engine::look_at(url).await
+    }
+
+    /// The file of a database of SQLite.
+    pub fn sqlite_file(url: &str) -> Option<&std::path::Path> {
+        engine::sqlite_file(url)
+    }
+
+    /// The same pools; whoever wants to write passes the fence first.
+    #[must_use]
+    pub fn fenced(self, fence: Fence) -> Self {
+        Self { fence: Some(fence), ..self }
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.readers.is_closed()
+    }
+
+    /// Whether it answers.
+    pub async fn ping(&self) -> AppResult<()> {
+        sqlx::query("SELECT 1").execute(&self.readers).await?;
+        Ok(())
+    }
+
+    /// How its schema stands to what this process knows.
+    pub async fn schema(&self) -> Result<Schema, OpenError> {
+        migrations::schema(self.engine, &self.readers).await
+    }
+
+    /// How long writing transactions waited to begin.
+    pub fn waits(&self) -> &Waits {
+        &self.waits
+    }
+
+    /// The pools by name; on PostgreSQL there is one.
+    pub fn pools(&self) -> impl Iterator<Item = (&'static str, &AnyPool)> {
+        let writer = (self.engine == Engine::Sqlite).then_some(("writer", &self.writer));
+        [("readers", &self.readers)].into_iter().chain(writer)
     }
 
     pub fn engine(&self) -> Engine {
@@ -40,9 +166,27 @@ impl Db {
     }
 
     /// Starts a writing transaction. On SQLite it takes the write lock at once (`BEGIN IMMEDIATE`): a transaction that first
-    /// reads and then writes cannot fail half-way.
+    /// reads and then writes cannot fail half-way. Of several nodes one that was away waits here until it has caught up.
     pub async fn write_tx(&self) -> AppResult<Tx> {
-        Ok(match self.engine {
+        if let Some(fence) = &self.fence {
+            fence.pass().await?;
+        }
+        let asked = Instant::now();
+        let begun = self.begin().await;
+        self.waits.0.observe(asked.elapsed().as_secs_f64());
+        Ok(begun?)
+    }
+
+    /// Starts a transaction that sees one moment for as long as it lasts, and writes nothing. On SQLite the log cannot be begun anew meanwhile.
+    pub async fn snapshot(&self) -> AppResult<Tx> {
+        Ok(Tx::new(match self.engine {
+            Engine::Sqlite => self.readers.begin().await?,
+            Engine::Postgres => self.readers.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?,
+        }))
+    }
+
+    async fn begin(&self) -> Result<Tx, sqlx::Error> {
+        Ok(Tx::new(match self.engine {
             Engine::Sqlite => match self.writer.begin_with("BEGIN IMMEDIATE").await {
                 // A commit that failed on a full disk took its transaction with it, but its connection still counts one: another one is needed.
                 Err(sqlx::Error::InvalidSavePointStatement) => {
@@ -52,7 +196,7 @@ impl Db {
                 begun => begun?,
             },
             Engine::Postgres => self.writer.begin().await?,
-        })
+        }))
     }
 
     /// Closes both pools; SQLite then folds its log into the file.

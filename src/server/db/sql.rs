@@ -1,21 +1,41 @@
 //! A small builder for the few statements whose text depends on their input (filters, IN lists, many rows at once).
 //!
-//! `sqlx::QueryBuilder<Any>` writes `?`, which PostgreSQL refuses; this one writes `$1`, which both engines read. Text goes in
-//! as `&'static str` only, so no input can become SQL.
+//! `sqlx::QueryBuilder<Any>` writes `?`, which PostgreSQL refuses; this one writes what the engine takes that the statement goes to. Both read `$1`, but for
+//! SQLite that is a name, and it compares each name with all before it: many rows at once would take a time that grows with their square. Text goes in as
+//! `&'static str` only, so no input can become SQL.
 
 use sqlx::{
-    Any, AssertSqlSafe, Encode, FromRow, Type,
+    Any, AnyConnection, AnyPool, AssertSqlSafe, Encode, Executor, FromRow, Type,
     any::{AnyArguments, AnyQueryResult, AnyRow},
 };
 
 use crate::error::AppResult;
+
+/// Stands in the text where a value goes; no statement has it.
+const PLACE: char = '\u{1}';
+
+/// What a statement is sent to, and whether that is SQLite.
+pub trait Target<'c>: Executor<'c, Database = Any> {
+    fn is_sqlite(&self) -> bool;
+}
+
+impl<'c> Target<'c> for &'c mut AnyConnection {
+    fn is_sqlite(&self) -> bool {
+        self.backend_name() == "SQLite"
+    }
+}
+
+impl<'c> Target<'c> for &AnyPool {
+    fn is_sqlite(&self) -> bool {
+        self.connect_options().database_url.scheme() == "sqlite"
+    }
+}
 
 /// Statement text and its arguments, in order.
 #[derive(Default)]
 pub struct Sql {
     text: String,
     arguments: AnyArguments,
-    count: usize,
 }
 
 impl Sql {
@@ -31,9 +51,7 @@ impl Sql {
 
     /// Appends a placeholder bound to `value`.
     pub fn bind<'t, T: Encode<'t, Any> + Type<Any>>(&mut self, value: T) -> &mut Self {
-        self.count += 1;
-        self.text.push('$');
-        self.text.push_str(&self.count.to_string());
+        self.text.push(PLACE);
         if let Err(error) = sqlx::Arguments::add(&mut self.arguments, value) {
             // Only types that `Any` cannot carry come here, and those do not satisfy the bounds.
             tracing::error!(%error, "argument could not be encoded");
@@ -48,7 +66,7 @@ impl Sql {
         self
     }
 
-    /// Appends `($1, $2, …)`; an empty list becomes one that matches nothing.
+    /// Appends `(…, …)`; an empty list becomes one that matches nothing.
     pub fn bind_list<T: ToString>(&mut self, values: impl IntoIterator<Item = T>) -> &mut Self {
         self.text.push('(');
         let mut first = true;
@@ -76,16 +94,35 @@ impl Sql {
         self
     }
 
-    pub async fn execute<'c>(self, executor: impl sqlx::Executor<'c, Database = Any>) -> AppResult<AnyQueryResult> {
-        Ok(sqlx::query_with(AssertSqlSafe(self.text), self.arguments).execute(executor).await?)
+    pub async fn execute<'c>(self, target: impl Target<'c>) -> AppResult<AnyQueryResult> {
+        let text = with_places(&self.text, target.is_sqlite());
+        Ok(sqlx::query_with(AssertSqlSafe(text), self.arguments).execute(target).await?)
     }
 
-    pub async fn fetch_all<'c, T>(self, executor: impl sqlx::Executor<'c, Database = Any>) -> AppResult<Vec<T>>
+    pub async fn fetch_all<'c, T>(self, target: impl Target<'c>) -> AppResult<Vec<T>>
     where
         T: for<'r> FromRow<'r, AnyRow> + Send + Unpin,
     {
-        Ok(sqlx::query_as_with(AssertSqlSafe(self.text), self.arguments).fetch_all(executor).await?)
+        let text = with_places(&self.text, target.is_sqlite());
+        Ok(sqlx::query_as_with(AssertSqlSafe(text), self.arguments).fetch_all(target).await?)
     }
+}
+
+/// The text with `?` in its places, or with `$1`, `$2` and so on.
+fn with_places(text: &str, is_sqlite: bool) -> String {
+    let mut written = String::with_capacity(text.len() + if is_sqlite { 0 } else { text.len() / 4 });
+    for (place, part) in text.split(PLACE).enumerate() {
+        match place {
+            0 => {}
+            _ if is_sqlite => written.push('?'),
+            place => {
+                written.push('$');
+                written.push_str(&place.to_string());
+            }
+        }
+        written.push_str(part);
+    }
+    written
 }
 
 /// The values of one row in [`Sql::rows`].
@@ -107,4 +144,17 @@ impl Row<'_> {
 /// A flag as both engines keep it.
 pub fn flag(value: bool) -> i64 {
     i64::from(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_engine_gets_the_places_that_it_takes() {
+        let mut sql = Sql::new("SELECT a FROM t WHERE b = ");
+        sql.bind(1_i64).push(" AND c IN ").bind_list(["x", "y"]).push(" LIMIT ").number(3);
+        assert_eq!(with_places(&sql.text, true), "SELECT a FROM t WHERE b = ? AND c IN (?, ?) LIMIT 3");
+        assert_eq!(with_places(&sql.text, false), "SELECT a FROM t WHERE b = $1 AND c IN ($2, $3) LIMIT 3");
+    }
 }

@@ -16,7 +16,7 @@ use crate::{
     volumes::{commit, committed, create, head, save, volume},
 };
 
-async fn upload(client: &Client, session: &str, query: &str, name: &str, bytes: Vec<u8>) -> Answer {
+pub async fn upload(client: &Client, session: &str, query: &str, name: &str, bytes: Vec<u8>) -> Answer {
     let form = Form::new().text("paths", format!("[{name:?}]")).part("file", Part::bytes(bytes).file_name(name.to_owned()));
     let request = client.request(Method::POST, &format!("/api/v1/sessions/{session}/attachments{query}")).multipart(form);
     client.answer(request).await

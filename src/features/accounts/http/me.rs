@@ -46,7 +46,7 @@ async fn get_me(ctx: Ctx) -> AppResult<Json<Me>> {
     service::me(&ctx).await.map(Json)
 }
 
-/// Changes one's name or time zone.
+/// Changes one's name or time zone, or whether one is named in analytics.
 #[utoipa::path(patch, path = "/me", tag = "accounts", request_body = UpdateMe,
     responses((status = 200, body = Me), (status = "4XX", body = AppError)))]
 async fn patch_me(ctx: Ctx, Json(input): Json<UpdateMe>) -> AppResult<Json<Me>> {

@@ -67,6 +67,8 @@ pub struct Me {
     pub email: Option<String>,
     /// IANA name, such as `Europe/Berlin`.
     pub time_zone: String,
+    /// Whether one's name stands beside one's numbers in analytics. Without it they count, for nobody by name.
+    pub named_in_analytics: bool,
     pub administrator: bool,
     pub moderator: bool,
     pub has_password: bool,
@@ -170,6 +172,7 @@ pub struct SignUp {
 pub struct UpdateMe {
     pub name: Option<String>,
     pub time_zone: Option<String>,
+    pub named_in_analytics: Option<bool>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]

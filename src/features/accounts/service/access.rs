@@ -2,7 +2,7 @@
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use serde::{Deserialize, Serialize};
@@ -18,14 +18,16 @@ use crate::{
     ids::{RoomId, TeamId, UserId},
     server::{
         clock,
+        cluster::{Cluster, Notice},
         context::{Actor, Ctx, Via},
         secrets,
     },
 };
 
-/// How long an actor is believed without asking the database. Changes in this process count at once; with several processes
-/// on one database a change made by another one counts after this time.
+/// How long an actor is believed without asking the database. Changes count at once, those made at other nodes as soon as they are heard of.
 const BELIEVED: Duration = Duration::from_secs(5);
+/// The same while other nodes cannot be heard.
+const BELIEVED_UNHEARD: Duration = Duration::from_secs(1);
 const CACHED_MAX: u64 = 10_000;
 /// A sign-in or token notes that it is used at most this often, so that reading does not become writing.
 const SEEN_EVERY_MS: i64 = 5 * clock::MINUTE;
@@ -38,6 +40,7 @@ pub struct ActorCache {
     generation: AtomicU64,
     entries: moka::sync::Cache<String, Entry>,
     changes: broadcast::Sender<Changed>,
+    cluster: Cluster,
 }
 
 /// Whose credentials or rights changed: who holds a connection open looks at them again.
@@ -56,19 +59,19 @@ struct Entry {
     generation: u64,
     actor: Actor,
     expires_at: Option<i64>,
+    read_at: Instant,
 }
 
-impl Default for ActorCache {
-    fn default() -> Self {
+impl ActorCache {
+    pub fn new(cluster: Cluster) -> Self {
         Self {
             generation: AtomicU64::new(0),
             entries: moka::sync::Cache::builder().max_capacity(CACHED_MAX).time_to_live(BELIEVED).build(),
             changes: broadcast::Sender::new(CHANGES),
+            cluster,
         }
     }
-}
 
-impl ActorCache {
     /// To be called after the commit of anything that changes who somebody is or whether a credential works.
     pub fn forget(&self) {
         self.tell(Changed::Any);
@@ -80,6 +83,20 @@ impl ActorCache {
     }
 
     fn tell(&self, changed: Changed) {
+        self.note(changed);
+        let user = match changed {
+            Changed::Account(user) => Some(user),
+            Changed::Any => None,
+        };
+        self.cluster.announce(&Notice::Rights { user });
+    }
+
+    /// Another node made such a change; none: it is not known whose.
+    pub fn hear(&self, user: Option<UserId>) {
+        self.note(user.map_or(Changed::Any, Changed::Account));
+    }
+
+    fn note(&self, changed: Changed) {
         self.generation.fetch_add(1, Ordering::SeqCst);
         // Nobody listens: no connection is open.
         let _ = self.changes.send(changed);
@@ -97,12 +114,13 @@ impl ActorCache {
 
     fn get(&self, hash: &str, now: i64) -> Option<Actor> {
         let entry = self.entries.get(hash)?;
-        let valid = entry.generation == self.generation() && entry.expires_at.is_none_or(|expires_at| expires_at > now);
+        let fresh = !self.cluster.is_cut_off() || entry.read_at.elapsed() < BELIEVED_UNHEARD;
+        let valid = fresh && entry.generation == self.generation() && entry.expires_at.is_none_or(|expires_at| expires_at > now);
         valid.then_some(entry.actor)
     }
 
     fn put(&self, hash: String, generation: u64, actor: &Actor, expires_at: Option<i64>) {
-        self.entries.insert(hash, Entry { generation, actor: actor.clone(), expires_at });
+        self.entries.insert(hash, Entry { generation, actor: actor.clone(), expires_at, read_at: Instant::now() });
     }
 }
 
@@ -248,6 +266,11 @@ pub(super) fn allow(role: Option<Role>, action: Action) -> AppResult<Role> {
 pub fn require_administrator(ctx: &Ctx) -> AppResult<&Actor> {
     let actor = ctx.actor_with(Scope::Admin)?;
     if actor.administrator { Ok(actor) } else { Err(AppError::forbidden("Only administrators of this instance may do this.")) }
+}
+
+/// The people who may do what administrators of this instance do.
+pub async fn administrators(ctx: &Ctx) -> AppResult<Vec<UserId>> {
+    store::users::administrators(ctx.db().read()).await
 }
 
 /// The teams that `user` is in.

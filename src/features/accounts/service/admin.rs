@@ -8,7 +8,7 @@ use crate::{
             model::{AdminTeam, AdminUser, Instance, InstanceSettings, ListUsers, UpdateSettings, UpdateUser, UserPage, clean_name},
             store,
         },
-        analytics::service::{Event, record},
+        analytics::service::{Event, UsageKind, record},
         volumes,
     },
     ids::{TeamId, UserId},
@@ -49,7 +49,7 @@ pub async fn change_settings(ctx: &Ctx, input: UpdateSettings) -> AppResult<Inst
         store::settings::set_open_registration(&mut tx, open, now).await?;
         note(ctx, &mut tx, Audit::new("settings.changed", "registration").detail(if open { "open" } else { "by invitation" })).await?;
     }
-    record(ctx, &mut tx, Event::new("settings.changed")).await?;
+    record(ctx, &mut tx, Event::new(UsageKind::SettingsChanged)).await?;
     tx.commit().await?;
     settings(ctx).await
 }
@@ -108,7 +108,7 @@ pub async fn change_user(ctx: &Ctx, user: UserId, input: UpdateUser) -> AppResul
             note(ctx, &mut tx, Audit::new(action, &account.name).detail(if after { "yes" } else { "no" })).await?;
         }
     }
-    record(ctx, &mut tx, Event::new("account.administered").subject(user)).await?;
+    record(ctx, &mut tx, Event::new(UsageKind::AccountAdministered).subject(user)).await?;
     tx.commit().await?;
     ctx.state.actors.forget_account(user);
     store::users::as_administrators_see(ctx.db().read(), user).await?.ok_or_else(|| AppError::not_found("account"))

@@ -12,7 +12,7 @@ use crate::{
                 users::{Account, NewAccount},
             },
         },
-        analytics::service::{Event, record},
+        analytics::service::{Event, UsageKind, record},
         volumes,
     },
     ids::{ApiTokenId, TeamId, UserId},
@@ -53,7 +53,7 @@ pub async fn create_agent(ctx: &Ctx, team: TeamId, input: CreateAgent) -> AppRes
     store::members::insert(&mut tx, team, id, input.role, now).await?;
     let account = store::users::by_id(&mut *tx, id).await?.ok_or_else(AppError::internal)?;
     note(ctx, &mut tx, Audit::new("agent.created", &name).team(team).detail(input.role.as_str())).await?;
-    record(ctx, &mut tx, Event::new("agent.created").team(Some(team)).subject(id)).await?;
+    record(ctx, &mut tx, Event::new(UsageKind::AgentCreated).team(Some(team)).subject(id)).await?;
     tx.commit().await?;
     Ok(Member { person: account.person()?, role: input.role, email: None, joined_at: now })
 }
@@ -97,7 +97,7 @@ pub async fn revoke_agent_token(ctx: &Ctx, team: TeamId, agent: UserId, id: ApiT
     let account = governed_agent(&mut tx, team, agent, own).await?;
     let name = store::tokens::revoke(&mut tx, id, agent, now).await?.ok_or_else(|| AppError::not_found("token"))?;
     note(ctx, &mut tx, Audit::new("token.revoked", &account.name).team(team).detail(&name)).await?;
-    record(ctx, &mut tx, Event::new("token.revoked").team(Some(team)).subject(id)).await?;
+    record(ctx, &mut tx, Event::new(UsageKind::TokenRevoked).team(Some(team)).subject(id)).await?;
     tx.commit().await?;
     ctx.state.actors.forget_account(agent);
     Ok(())

@@ -9,7 +9,7 @@ use crate::{
     error::{AppError, AppResult},
     features::{
         accounts::{Scope, model::Me, store},
-        analytics::service::{Event, record},
+        analytics::service::{Event, UsageKind, record},
     },
     ids::UserId,
     server::{context::Ctx, error::internal, pictures},
@@ -42,7 +42,7 @@ pub async fn remove_avatar(ctx: &Ctx) -> AppResult<Me> {
 async fn store_avatar(ctx: &Ctx, user: UserId, sha: Option<&str>) -> AppResult<Me> {
     let mut tx = ctx.db().write_tx().await?;
     store::users::set_avatar(&mut tx, user, sha, ctx.now()).await?;
-    record(ctx, &mut tx, Event::new("account.avatar_changed").subject(user)).await?;
+    record(ctx, &mut tx, Event::new(UsageKind::AccountAvatarChanged).subject(user)).await?;
     tx.commit().await?;
     ctx.state.actors.forget_account(user);
     me(ctx).await

@@ -21,6 +21,27 @@ const EVOLUTION: &str = "Evolution";
 const EVOLUTION_USER: &str = "00000000-0000-7000-8000-000000000005";
 const ASSISTANT: &str = "Assistant";
 const ASSISTANT_USER: u128 = 0x0000_0000_0000_7000_8000_0000_0000_0004;
+/// What the ids of all of them begin with; the rest is a number.
+const BUILT_IN: u128 = 0x0000_0000_0000_7000_8000_0000_0000_0000;
+const BUILT_IN_MASK: u128 = !0xffff_ffff_ffff;
+const LAST: u128 = 5;
+
+/// Whether an account is one of these: they have the same ids on every server.
+pub(super) fn is_one(id: UserId) -> bool {
+    let number = id.bits() & !BUILT_IN_MASK;
+    id.bits() & BUILT_IN_MASK == BUILT_IN && (1..=LAST).contains(&number)
+}
+
+/// Makes one of them unless it is there.
+pub(super) async fn ensure_one(tx: &mut Tx, id: UserId, now: i64) -> AppResult<()> {
+    let name = match id.to_string().as_str() {
+        GITHUB_USER => GITHUB,
+        EVOLUTION_USER => EVOLUTION,
+        _ if id.bits() == ASSISTANT_USER => ASSISTANT,
+        _ => NAME,
+    };
+    ensure(tx, id, name, now).await
+}
 
 /// Makes the account unless it is there.
 pub async fn ensure_built_in_author(tx: &mut Tx, id: UserId, now: i64) -> AppResult<()> {

@@ -18,7 +18,7 @@ use crate::{
             model::{Me, clean_email, clean_name, safe_next},
             store::{self, users::Account},
         },
-        analytics::service::{Event, record},
+        analytics::service::{Event, UsageKind, record},
     },
     ids::UserId,
     server::{
@@ -163,7 +163,7 @@ async fn link(ctx: &Ctx, user: UserId, name: &str, identity: &Identity) -> AppRe
     let mut tx = ctx.db().write_tx().await?;
     store::users::set_github(&mut tx, user, Some(&identity.id), ctx.now()).await?;
     note(ctx, &mut tx, Audit::new("github.linked", name).detail(&identity.name)).await?;
-    record(ctx, &mut tx, Event::new("github.linked").subject(user)).await?;
+    record(ctx, &mut tx, Event::new(UsageKind::GithubLinked).subject(user)).await?;
     Ok(tx.commit().await?)
 }
 
@@ -181,7 +181,7 @@ pub async fn unlink_github(ctx: &Ctx) -> AppResult<Me> {
     }
     store::users::set_github(&mut tx, user, None, ctx.now()).await?;
     note(ctx, &mut tx, Audit::new("github.unlinked", &account.name)).await?;
-    record(ctx, &mut tx, Event::new("github.unlinked").subject(user)).await?;
+    record(ctx, &mut tx, Event::new(UsageKind::GithubUnlinked).subject(user)).await?;
     tx.commit().await?;
     me(ctx).await
 }

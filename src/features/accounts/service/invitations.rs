@@ -1,7 +1,5 @@
 //! Invitations: links that open an account, join a team, or both.
 
-use sqlx::{Any, Executor};
-
 use super::{Audit, access, authorise_team, note};
 use crate::{
     error::{AppError, AppResult, ErrorCode},
@@ -11,7 +9,7 @@ use crate::{
             model::{CreateInvitation, Invitation, InvitationPreview, NewInvitation, Team, UserKind, clean_email},
             store::{self, invitations::Invited, users::Account},
         },
-        analytics::service::{Event, record},
+        analytics::service::{Event, UsageKind, record},
         notifications::{
             self,
             model::{NotificationKind, Spot, SubjectKind},
@@ -19,6 +17,7 @@ use crate::{
         },
     },
     ids::{InvitationId, TeamId, UserId},
+    server::db::Target,
     server::{clock, context::Ctx, db::Tx, secrets},
 };
 
@@ -86,7 +85,7 @@ pub async fn create_invitation(ctx: &Ctx, team: Option<TeamId>, input: CreateInv
     let detail = format!("{}, {}", words(i64::from(input.max_uses), "use"), words(i64::from(input.expires_in_days), "day"));
     let event = Audit::new("invitation.created", input.role.as_str()).detail(&detail);
     note(ctx, &mut tx, if let Some(team) = team { event.team(team) } else { event }).await?;
-    record(ctx, &mut tx, Event::new("invitation.created").team(team).subject(invitation.id)).await?;
+    record(ctx, &mut tx, Event::new(UsageKind::InvitationCreated).team(team).subject(invitation.id)).await?;
     let guests: Vec<UserId> = guest.into_iter().collect();
     if let Some(team) = team {
         notify_guests(ctx, &mut tx, (team, &team_name), &invitation, &guests).await?;
@@ -136,7 +135,7 @@ pub async fn revoke_invitation(ctx: &Ctx, team: Option<TeamId>, id: InvitationId
     }
     let event = Audit::new("invitation.revoked", revoked.as_str());
     note(ctx, &mut tx, if let Some(team) = team { event.team(team) } else { event }).await?;
-    record(ctx, &mut tx, Event::new("invitation.revoked").team(team).subject(id)).await?;
+    record(ctx, &mut tx, Event::new(UsageKind::InvitationRevoked).team(team).subject(id)).await?;
     let told = notifications::service::withdraw(&mut tx, id).await?;
     tx.commit().await?;
     notifications::service::tell(ctx, &told).await;
@@ -148,7 +147,7 @@ fn ended() -> AppError {
 }
 
 /// What a link leads to, if it works.
-pub(super) async fn find<'c>(ctx: &Ctx, executor: impl Executor<'c, Database = Any>, secret: &str) -> AppResult<Invited> {
+pub(super) async fn find<'c>(ctx: &Ctx, executor: impl Target<'c>, secret: &str) -> AppResult<Invited> {
     match store::invitations::by_secret(executor, &secrets::hash(secret)).await? {
         Some(invited) if invited.works(ctx.now()) => Ok(invited),
         Some(_) => Err(ended()),
@@ -181,7 +180,7 @@ pub(super) async fn join(ctx: &Ctx, tx: &mut Tx, invited: &Invited, user: UserId
     store::members::insert(tx, team, user, role, now).await?;
     let name = &ctx.actor()?.person.name;
     note(ctx, tx, Audit::new("member.joined", name).team(team).detail(&format!("{role}, invited by {}", invited.invited_by))).await?;
-    record(ctx, tx, Event::new("team.member_joined").team(Some(team)).subject(user)).await
+    record(ctx, tx, Event::new(UsageKind::TeamMemberJoined).team(Some(team)).subject(user)).await
 }
 
 /// What somebody sees who opens a link.

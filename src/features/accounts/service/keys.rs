@@ -11,7 +11,11 @@ use crate::{
         store::{self, keys::KeyRow},
     },
     ids::{TeamId, UserId},
-    server::{context::Ctx, db::parse_id},
+    server::{
+        context::Ctx,
+        db::{Db, parse_id},
+        secrets::Vault,
+    },
 };
 
 const KEY_MAX: usize = 512;
@@ -67,6 +71,16 @@ pub async fn team_keys(ctx: &Ctx, provider: KeyProvider) -> AppResult<HashMap<Te
         }
     }
     Ok(keys)
+}
+
+/// How many keys of teams cannot be opened with this server key: for whoever runs the server, which need not be running.
+pub async fn unreadable_team_keys(db: &Db, vault: &Vault, provider: KeyProvider) -> AppResult<usize> {
+    let mut unreadable = 0;
+    for row in store::keys::all(db.read(), provider).await? {
+        let purpose = purpose(parse_id(&row.team_id)?, provider);
+        unreadable += usize::from(vault.open(&purpose, &row.sealed).is_none());
+    }
+    Ok(unreadable)
 }
 
 /// The first key that one of these teams has. Nobody is asked: what calls it knows whose teams they are.

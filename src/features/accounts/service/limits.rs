@@ -1,4 +1,5 @@
-//! How often somebody may try: signing in, signing up, using links and tokens. In memory of this process, bounded.
+//! How often somebody may try: signing in, signing up, using links and tokens. In memory, bounded. Each node tells the others what was used,
+//! so that several allow together what one allows, give or take what is under way.
 
 use std::{
     net::{IpAddr, Ipv6Addr},
@@ -14,7 +15,10 @@ use tokio::sync::Semaphore;
 
 use crate::{
     error::{AppError, AppResult},
-    server::secrets,
+    server::{
+        cluster::{Cluster, Notice, Used},
+        secrets,
+    },
 };
 
 /// Tries in a row, then one more each period. An account allows a person to be forgetful and a guesser 1,440 tries a day.
@@ -33,7 +37,7 @@ const KEYS_MAX: usize = 50_000;
 /// How many passwords are hashed at once: each takes 19 MiB and a core for tens of milliseconds.
 const HASHES: usize = 2;
 
-/// The limits of one process.
+/// The limits, as this node knows them.
 pub struct Limits {
     accounts: DefaultKeyedRateLimiter<String>,
     addresses: DefaultKeyedRateLimiter<String>,
@@ -41,6 +45,7 @@ pub struct Limits {
     secrets: DefaultKeyedRateLimiter<String>,
     reviews: DefaultKeyedRateLimiter<String>,
     pub hashing: Semaphore,
+    cluster: Cluster,
 }
 
 fn limiter((burst, period): (u32, Duration)) -> DefaultKeyedRateLimiter<String> {
@@ -50,14 +55,8 @@ fn limiter((burst, period): (u32, Duration)) -> DefaultKeyedRateLimiter<String> 
     DefaultKeyedRateLimiter::keyed(quota)
 }
 
-impl Default for Limits {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl Limits {
-    pub fn new() -> Self {
+    pub fn new(cluster: Cluster) -> Self {
         Self {
             accounts: limiter(ACCOUNT),
             addresses: limiter(ADDRESS),
@@ -65,33 +64,59 @@ impl Limits {
             secrets: limiter(SECRETS),
             reviews: limiter(REVIEWS),
             hashing: Semaphore::new(HASHES),
+            cluster,
         }
     }
 
     /// One try to sign in as `email`, whether or not there is such an account.
     pub fn sign_in(&self, address: &str, email: &str) -> AppResult<()> {
-        check(&self.addresses, address_key(address))?;
-        check(&self.accounts, secrets::hash(email))
+        self.check(Used::Address, address_key(address))?;
+        self.check(Used::Account, secrets::hash(email))
     }
 
     /// One try to prove a password again while signed in.
     pub fn password(&self, account: &str) -> AppResult<()> {
-        check(&self.accounts, account.to_owned())
+        self.check(Used::Account, account.to_owned())
     }
 
     /// One try to open an account.
     pub fn sign_up(&self, address: &str) -> AppResult<()> {
-        check(&self.sign_ups, address_key(address))
+        self.check(Used::SignUp, address_key(address))
     }
 
     /// A link or token that did not work.
     pub fn wrong_secret(&self, address: &str) -> AppResult<()> {
-        check(&self.secrets, address_key(address))
+        self.check(Used::Secret, address_key(address))
     }
 
     /// One review of an account.
     pub fn review(&self, account: &str) -> AppResult<()> {
-        check(&self.reviews, account.to_owned())
+        self.check(Used::Review, account.to_owned())
+    }
+
+    fn of(&self, limit: Used) -> Option<&DefaultKeyedRateLimiter<String>> {
+        Some(match limit {
+            Used::Account => &self.accounts,
+            Used::Address => &self.addresses,
+            Used::SignUp => &self.sign_ups,
+            Used::Secret => &self.secrets,
+            Used::Review => &self.reviews,
+            Used::Search => return None,
+        })
+    }
+
+    fn check(&self, limit: Used, key: String) -> AppResult<()> {
+        let Some(limiter) = self.of(limit) else { return Ok(()) };
+        check(limiter, &key)?;
+        self.cluster.announce(&Notice::Used { limit, key });
+        Ok(())
+    }
+
+    /// Somebody used one of a limit at another node.
+    pub fn hear(&self, limit: Used, key: String) {
+        if let Some(limiter) = self.of(limit) {
+            let _ = check(limiter, &key);
+        }
     }
 
     /// Drops the keys that are back at their full quota.
@@ -103,11 +128,11 @@ impl Limits {
     }
 }
 
-fn check(limiter: &DefaultKeyedRateLimiter<String>, key: String) -> AppResult<()> {
+fn check(limiter: &DefaultKeyedRateLimiter<String>, key: &String) -> AppResult<()> {
     if limiter.len() > KEYS_MAX {
         limiter.retain_recent();
     }
-    limiter.check_key(&key).map_err(|until| {
+    limiter.check_key(key).map_err(|until| {
         let wait = until.wait_time_from(DefaultClock::default().now());
         AppError::too_many(u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1))
     })
@@ -131,7 +156,7 @@ mod tests {
 
     #[test]
     fn an_account_is_limited_from_any_address() {
-        let limits = Limits::new();
+        let limits = Limits::new(Cluster::alone());
         let tries = (0..20).map(|n| limits.sign_in(&format!("10.0.0.{n}"), "a@b.c")).filter(Result::is_ok).count();
         assert_eq!(tries, 10);
         let error = limits.sign_in("10.0.1.1", "a@b.c").expect_err("limited");
@@ -142,10 +167,18 @@ mod tests {
 
     #[test]
     fn an_address_is_limited_over_all_accounts() {
-        let limits = Limits::new();
+        let limits = Limits::new(Cluster::alone());
         let tries = (0..200).map(|n| limits.sign_in("2001:db8::1", &format!("{n}@b.c"))).filter(Result::is_ok).count();
         assert!((100..110).contains(&tries), "{tries}");
         assert!(limits.sign_in("2001:db8::ffff", "new@b.c").is_err(), "the same /64");
         assert!(limits.sign_in("2001:db8:0:1::1", "new@b.c").is_ok());
+    }
+
+    #[test]
+    fn what_was_used_elsewhere_counts_here() {
+        let limits = Limits::new(Cluster::alone());
+        (0..10).for_each(|_| limits.hear(Used::Account, secrets::hash("a@b.c")));
+        assert!(limits.sign_in("10.0.0.1", "a@b.c").is_err());
+        assert!(limits.sign_in("10.0.0.1", "b@b.c").is_ok());
     }
 }

@@ -1,5 +1,7 @@
 //! Members of a team and their roles. The last owner stays.
 
+use std::collections::{HashMap, HashSet};
+
 use super::{Audit, authorise_team, note, teams::lock_as};
 use crate::{
     error::{AppError, AppResult},
@@ -9,13 +11,26 @@ use crate::{
             model::{ChangeRole, Member, TransferOwnership, UserKind},
             store::{self, members::MEMBERS_MAX, users::Account},
         },
-        analytics::service::{Event, record},
+        analytics::service::{Event, UsageKind, record},
     },
     ids::{TeamId, UserId},
-    server::{context::Ctx, db::Tx},
+    server::{
+        context::Ctx,
+        db::{Tx, parse_id},
+    },
 };
 
 const LAST_OWNER: &str = "A team needs an owner: hand the team over or delete it.";
+
+/// How many of these accounts are in each team, for the server's own counting.
+pub async fn count_by_team(ctx: &Ctx, users: &HashSet<UserId>) -> AppResult<HashMap<TeamId, i64>> {
+    let users: Vec<UserId> = users.iter().copied().collect();
+    let mut counts = HashMap::new();
+    for (team, count) in store::members::count_by_team(ctx.db().read(), &users).await? {
+        *counts.entry(parse_id(&team)?).or_default() += count;
+    }
+    Ok(counts)
+}
 
 /// Members by name. E-mail addresses are for those who manage members, and one's own.
 pub async fn list_members(ctx: &Ctx, team: TeamId) -> AppResult<Vec<Member>> {
@@ -81,7 +96,7 @@ pub async fn change_role(ctx: &Ctx, team: TeamId, user: UserId, input: ChangeRol
         store::members::set_role(&mut tx, team, user, input.role, now).await?;
         let detail = format!("{before} → {}", input.role);
         note(ctx, &mut tx, Audit::new("role.changed", &account.name).team(team).detail(&detail)).await?;
-        record(ctx, &mut tx, Event::new("team.role_changed").team(Some(team)).subject(user)).await?;
+        record(ctx, &mut tx, Event::new(UsageKind::TeamRoleChanged).team(Some(team)).subject(user)).await?;
     }
     tx.commit().await?;
     ctx.state.actors.forget_account(user);
@@ -112,7 +127,7 @@ pub async fn remove_member(ctx: &Ctx, team: TeamId, user: UserId) -> AppResult<(
         store::users::set_flags(&mut tx, user, false, false, Some(now), now).await?;
     }
     note(ctx, &mut tx, Audit::new("member.removed", &account.name).team(team).detail(role.as_str())).await?;
-    record(ctx, &mut tx, Event::new("team.member_removed").team(Some(team)).subject(user)).await?;
+    record(ctx, &mut tx, Event::new(UsageKind::TeamMemberRemoved).team(Some(team)).subject(user)).await?;
     tx.commit().await?;
     ctx.state.actors.forget_account(user);
     Ok(())
@@ -134,7 +149,7 @@ pub async fn leave_team(ctx: &Ctx, team: TeamId) -> AppResult<()> {
     store::members::delete(&mut tx, team, actor.id()).await?;
     store::invitations::revoke_made_by(&mut tx, actor.id(), Some(team), now).await?;
     note(ctx, &mut tx, Audit::new("member.left", &actor.person.name).team(team).detail(role.as_str())).await?;
-    record(ctx, &mut tx, Event::new("team.member_left").team(Some(team)).subject(actor.id())).await?;
+    record(ctx, &mut tx, Event::new(UsageKind::TeamMemberLeft).team(Some(team)).subject(actor.id())).await?;
     tx.commit().await?;
     ctx.state.actors.forget_account(actor.id());
     Ok(())
@@ -160,6 +175,6 @@ pub async fn transfer_ownership(ctx: &Ctx, team: TeamId, input: TransferOwnershi
     store::members::set_role(&mut tx, team, actor.id(), Role::Maintainer, now).await?;
     let detail = format!("{before} → owner; {} is maintainer now", actor.person.name);
     note(ctx, &mut tx, Audit::new("team.transferred", &account.name).team(team).detail(&detail)).await?;
-    record(ctx, &mut tx, Event::new("team.transferred").team(Some(team)).subject(input.to)).await?;
+    record(ctx, &mut tx, Event::new(UsageKind::TeamTransferred).team(Some(team)).subject(input.to)).await?;
     Ok(tx.commit().await?)
 }

@@ -4,6 +4,7 @@
 mod access;
 mod admin;
 mod agents;
+mod archived;
 mod audit;
 mod avatars;
 mod built_in;
@@ -27,11 +28,12 @@ use crate::{
 };
 
 pub use access::{
-    ActorCache, Changed, Credential, acting_for, actor_of, actor_of_sign_in, actor_of_token, authorise_team, operator,
+    ActorCache, Changed, Credential, acting_for, actor_of, actor_of_sign_in, actor_of_token, administrators, authorise_team, operator,
     require_administrator, roles_of, room_access, team_ids_of,
 };
 pub use admin::{change_settings, change_user, instance, list_all_teams, list_users, settings, team_names};
 pub use agents::{create_agent, create_agent_token, list_agent_tokens, revoke_agent_token};
+pub use archived::{archived_people, know_people, make_people, may_export_team, reveal_team, team_name_in, unmake_people};
 pub use audit::{Audit, instance_audit, note, team_audit};
 pub use avatars::{AVATAR_BYTES, avatar, each_blob, remove_avatar, set_avatar};
 pub use built_in::{acting_as_assistant, acting_as_evolution, acting_at_github, assistant, ensure_built_in_author, member_at_github};
@@ -39,12 +41,15 @@ pub use github::{Callback, GitHubStart, finish_github, start_github, unlink_gith
 pub use invitations::{
     accept_invitation, accept_own_invitation, create_invitation, list_invitations, preview_invitation, revoke_invitation,
 };
-pub use keys::{first_team_key, list_team_keys, remove_team_key, set_team_key, team_keys};
+pub use keys::{first_team_key, list_team_keys, remove_team_key, set_team_key, team_keys, unreadable_team_keys};
 pub use limits::Limits;
-pub use members::{change_role, leave_team, list_members, members_among, members_who_may, remove_member, transfer_ownership};
+pub use members::{
+    change_role, count_by_team, leave_team, list_members, members_among, members_who_may, remove_member, transfer_ownership,
+};
 pub use passwords::{change_password, create_password_link, look_at_password_link, use_password_link};
 pub use people::{
-    Own, active_account, active_people, delete_me, export_me, mail_addresses, me, moderators, people, person_by_id, time_zone, update_me,
+    Own, active_account, active_people, delete_me, export_me, mail_addresses, me, moderators, people, people_in_figures, person_by_id,
+    time_zone, update_me,
 };
 pub use samples::{add_sample_team, may_manage_samples, note_samples_given, remove_sample_team, sample_teams, samples_given};
 pub use sign_in::{COOKIE, SignedIn, end_sign_in, list_sign_ins, sign_in, sign_out, sign_out_everywhere};

@@ -18,7 +18,7 @@ use crate::{
             model::{ChangePassword, NewPassword, PASSWORD_MAX, PasswordLink, SecretLink, check_password},
             store,
         },
-        analytics::service::{Event, record},
+        analytics::service::{Event, UsageKind, record},
     },
     ids::UserId,
     server::{
@@ -96,7 +96,7 @@ pub async fn change_password(ctx: &Ctx, input: ChangePassword) -> AppResult<()> 
     store::sign_ins::delete_all(&mut tx, user, Some(current)).await?;
     store::password_links::delete_of(&mut tx, user).await?;
     note(ctx, &mut tx, Audit::new("password.changed", &account.name)).await?;
-    record(ctx, &mut tx, Event::new("password.changed").subject(user)).await?;
+    record(ctx, &mut tx, Event::new(UsageKind::PasswordChanged).subject(user)).await?;
     tx.commit().await?;
     ctx.state.actors.forget_account(user);
     Ok(())
@@ -126,7 +126,7 @@ pub async fn create_password_link(ctx: &Ctx, user: UserId) -> AppResult<SecretLi
     store::password_links::replace(&mut tx, user, &secrets::hash(&secret), created_by, link.expires_at, now).await?;
     let detail = if by_operator { "from the command line" } else { "" };
     note(ctx, &mut tx, Audit::new("password.link_created", &account.name).detail(detail)).await?;
-    record(ctx, &mut tx, Event::new("password.link_created").subject(user)).await?;
+    record(ctx, &mut tx, Event::new(UsageKind::PasswordLinkCreated).subject(user)).await?;
     tx.commit().await?;
     Ok(link)
 }
@@ -161,7 +161,7 @@ pub async fn use_password_link(ctx: &Ctx, secret: &str, input: NewPassword) -> A
     let signed_in = open(ctx, &mut tx, &account, "password link").await?;
     let ctx = ctx.on_behalf_of(signed_in.actor.clone());
     note(&ctx, &mut tx, Audit::new("password.set_by_link", &account.name)).await?;
-    record(&ctx, &mut tx, Event::new("password.set_by_link").subject(user)).await?;
+    record(&ctx, &mut tx, Event::new(UsageKind::PasswordSetByLink).subject(user)).await?;
     tx.commit().await?;
     ctx.state.actors.forget_account(user);
     Ok(signed_in)

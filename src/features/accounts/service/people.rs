@@ -13,7 +13,7 @@ use crate::{
             model::{DeleteMe, Me, MyTeam, Person, UpdateMe, clean_name, device_name},
             store::{self, users::Account},
         },
-        analytics::service::{Event, record},
+        analytics::service::{Event, UsageKind, anonymise, record},
         artifacts, comments, marketplace, notifications, sessions, tasks, traces, volumes,
     },
     ids::UserId,
@@ -60,6 +60,7 @@ pub async fn me(ctx: &Ctx) -> AppResult<Me> {
         person: account.person()?,
         email: account.email,
         time_zone: account.time_zone,
+        named_in_analytics: account.named_in_analytics != 0,
         administrator: account.administrator != 0,
         moderator: account.moderator != 0,
         has_password: account.password_hash.is_some(),
@@ -76,7 +77,7 @@ pub fn time_zone(text: &str) -> AppResult<String> {
     name.map(str::to_owned).ok_or_else(|| AppError::field("timeZone", "This time zone is not known: choose one such as Europe/Berlin."))
 }
 
-/// Changes one's name and time zone.
+/// Changes one's name, time zone, and whether analytics names one.
 pub async fn update_me(ctx: &Ctx, input: UpdateMe) -> AppResult<Me> {
     let account = account(ctx, Scope::Write).await?;
     let id = account.id()?;
@@ -89,12 +90,13 @@ pub async fn update_me(ctx: &Ctx, input: UpdateMe) -> AppResult<Me> {
         None => account.time_zone,
     };
     let mut tx = ctx.db().write_tx().await?;
-    store::users::update_profile(&mut tx, id, &name, &zone, ctx.now()).await?;
+    let named = input.named_in_analytics.unwrap_or(account.named_in_analytics != 0);
+    store::users::update_profile(&mut tx, id, &name, &zone, named, ctx.now()).await?;
     if name != account.name {
         note(ctx, &mut tx, Audit::new("account.renamed", &name).detail(&format!("was {}", account.name))).await?;
         traces::service::account_renamed(&mut tx, &account.name, ctx.now()).await?;
     }
-    record(ctx, &mut tx, Event::new("account.updated").subject(id)).await?;
+    record(ctx, &mut tx, Event::new(UsageKind::AccountUpdated).subject(id)).await?;
     tx.commit().await?;
     ctx.state.actors.forget_account(id);
     ctx.state.jobs.notify_one();
@@ -114,7 +116,7 @@ pub async fn delete_me(ctx: &Ctx, input: DeleteMe) -> AppResult<()> {
     let mut tx = ctx.db().write_tx().await?;
     refuse_while_needed(ctx, &mut tx, &account).await?;
     note(ctx, &mut tx, Audit::new("account.deleted", &account.name)).await?;
-    record(ctx, &mut tx, Event::new("account.deleted").subject(id)).await?;
+    record(ctx, &mut tx, Event::new(UsageKind::AccountDeleted).subject(id)).await?;
     store::sign_ins::delete_all(&mut tx, id, None).await?;
     store::password_links::delete_of(&mut tx, id).await?;
     store::tokens::revoke_all(&mut tx, id, now).await?;
@@ -127,6 +129,7 @@ pub async fn delete_me(ctx: &Ctx, input: DeleteMe) -> AppResult<()> {
     traces::service::account_renamed(&mut tx, &account.name, now).await?;
     notifications::service::forget_account(&mut tx, id).await?;
     store::users::erase(&mut tx, id, DELETED, now).await?;
+    anonymise(ctx, &mut tx, id).await?;
     tx.commit().await?;
     ctx.state.actors.forget_account(id);
     ctx.state.jobs.notify_one();
@@ -179,6 +182,7 @@ pub async fn export_me(ctx: &Ctx) -> AppResult<Value> {
             "githubId": account.github_id,
             "avatar": account.avatar_sha.as_deref().map(|sha| store::avatar_address(&account.id, sha)),
             "timeZone": account.time_zone,
+            "namedInAnalytics": account.named_in_analytics != 0,
             "administrator": account.administrator != 0,
             "moderator": account.moderator != 0,
             "createdAt": account.created_at,
@@ -198,7 +202,7 @@ pub async fn export_me(ctx: &Ctx) -> AppResult<Value> {
     });
     let mut tx = ctx.db().write_tx().await?;
     note(ctx, &mut tx, Audit::new("account.exported", &account.name)).await?;
-    record(ctx, &mut tx, Event::new("account.exported").subject(id)).await?;
+    record(ctx, &mut tx, Event::new(UsageKind::AccountExported).subject(id)).await?;
     tx.commit().await?;
     Ok(export)
 }
@@ -212,6 +216,18 @@ pub async fn people(ctx: &Ctx, ids: impl IntoIterator<Item = UserId>) -> AppResu
     for chunk in ids.chunks(CHUNK) {
         for person in store::users::people(ctx.db().read(), chunk).await? {
             people.insert(person.id, person);
+        }
+    }
+    Ok(people)
+}
+
+/// The same for figures: those who do not want to be named there are left out.
+pub async fn people_in_figures(ctx: &Ctx, ids: impl IntoIterator<Item = UserId>) -> AppResult<HashMap<UserId, Person>> {
+    let mut people = people(ctx, ids).await?;
+    let ids: Vec<UserId> = people.keys().copied().collect();
+    for chunk in ids.chunks(CHUNK) {
+        for id in store::users::unnamed(ctx.db().read(), chunk).await? {
+            people.remove(&id);
         }
     }
     Ok(people)

@@ -10,7 +10,7 @@ use crate::{
             model::{Credentials, SignIn, clean_email, device_name},
             store::{self, sign_ins::NewSignIn, users::Account},
         },
-        analytics::service::{Event, record},
+        analytics::service::{Event, UsageKind, record},
     },
     ids::SignInId,
     server::{
@@ -102,7 +102,7 @@ pub(super) async fn open(ctx: &Ctx, tx: &mut Tx, account: &Account, how: &str) -
     let ctx = ctx.on_behalf_of(actor.clone());
     let detail = format!("{}, {how}", device_name(&ctx.user_agent));
     note(&ctx, tx, Audit::new("sign_in.succeeded", &account.name).detail(&detail)).await?;
-    record(&ctx, tx, Event::new("account.signed_in").subject(&account.id)).await?;
+    record(&ctx, tx, Event::new(UsageKind::AccountSignedIn).subject(&account.id)).await?;
     Ok(SignedIn { cookie: cookie(&ctx, &secret, COOKIE_SECONDS)?, actor })
 }
 
@@ -128,7 +128,7 @@ pub async fn sign_out(ctx: &Ctx) -> AppResult<HeaderValue> {
         let mut tx = ctx.db().write_tx().await?;
         store::sign_ins::delete(&mut tx, *id, person.id).await?;
         note(ctx, &mut tx, Audit::new("sign_in.ended", &person.name)).await?;
-        record(ctx, &mut tx, Event::new("account.signed_out").subject(person.id)).await?;
+        record(ctx, &mut tx, Event::new(UsageKind::AccountSignedOut).subject(person.id)).await?;
         tx.commit().await?;
         ctx.state.actors.forget_account(person.id);
     }
@@ -171,7 +171,7 @@ pub async fn end_sign_in(ctx: &Ctx, id: SignInId) -> AppResult<()> {
         return Err(AppError::not_found("sign-in"));
     }
     note(ctx, &mut tx, Audit::new("sign_in.ended", &actor.person.name)).await?;
-    record(ctx, &mut tx, Event::new("account.signed_out").subject(actor.id())).await?;
+    record(ctx, &mut tx, Event::new(UsageKind::AccountSignedOut).subject(actor.id())).await?;
     tx.commit().await?;
     ctx.state.actors.forget_account(actor.id());
     Ok(())
@@ -183,7 +183,7 @@ pub async fn sign_out_everywhere(ctx: &Ctx) -> AppResult<HeaderValue> {
     let mut tx = ctx.db().write_tx().await?;
     let ended = store::sign_ins::delete_all(&mut tx, actor.id(), None).await?;
     note(ctx, &mut tx, Audit::new("sign_in.ended_everywhere", &actor.person.name).detail(&format!("{ended} sign-ins"))).await?;
-    record(ctx, &mut tx, Event::new("account.signed_out_everywhere").subject(actor.id())).await?;
+    record(ctx, &mut tx, Event::new(UsageKind::AccountSignedOutEverywhere).subject(actor.id())).await?;
     tx.commit().await?;
     ctx.state.actors.forget_account(actor.id());
     cookie(ctx, "", 0)

@@ -11,7 +11,7 @@ use crate::{
             model::{SignUp, UserKind, check_password, clean_email, clean_name},
             store::{self, users::NewAccount},
         },
-        analytics::service::{Event, record},
+        analytics::service::{Event, UsageKind, record},
         volumes,
     },
     ids::UserId,
@@ -81,7 +81,7 @@ pub(super) async fn register(ctx: &Ctx, newcomer: &Newcomer<'_>, how: &str) -> A
     let ctx = ctx.on_behalf_of(signed_in.actor.clone());
     let detail = if first { "the first account, administrator" } else { "" };
     note(&ctx, &mut tx, Audit::new("account.created", newcomer.name).detail(detail)).await?;
-    record(&ctx, &mut tx, Event::new("account.created").subject(id)).await?;
+    record(&ctx, &mut tx, Event::new(UsageKind::AccountCreated).subject(id)).await?;
     if let Some(invited) = invited {
         invitations::join(&ctx, &mut tx, &invited, id).await?;
     }

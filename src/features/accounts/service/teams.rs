@@ -9,7 +9,7 @@ use crate::{
             model::{CreateTeam, Team, UpdateTeam, UserKind, clean_name},
             store,
         },
-        analytics::service::{Event, record},
+        analytics::service::{Event, UsageKind, record},
         marketplace, volumes,
     },
     ids::TeamId,
@@ -65,7 +65,7 @@ pub async fn create_team(ctx: &Ctx, input: CreateTeam) -> AppResult<Team> {
     store::members::insert(&mut tx, id, actor.id(), Role::Owner, now).await?;
     volumes::service::create_team_volume(ctx, &mut tx, id, &name, now).await?;
     note(ctx, &mut tx, Audit::new("team.created", &name).team(id)).await?;
-    record(ctx, &mut tx, Event::new("team.created").team(Some(id)).subject(id)).await?;
+    record(ctx, &mut tx, Event::new(UsageKind::TeamCreated).team(Some(id)).subject(id)).await?;
     tx.commit().await?;
     Ok(Team { id, name, demo: false, role: Role::Owner, members: 1, created_at: now })
 }
@@ -77,7 +77,7 @@ pub async fn rename_team(ctx: &Ctx, id: TeamId, input: UpdateTeam) -> AppResult<
     let (before, _) = lock_as(ctx, &mut tx, id, Action::ManageTeam).await?;
     store::teams::rename(&mut tx, id, &name, ctx.now()).await?;
     note(ctx, &mut tx, Audit::new("team.renamed", &name).team(id).detail(&format!("was {before}"))).await?;
-    record(ctx, &mut tx, Event::new("team.renamed").team(Some(id)).subject(id)).await?;
+    record(ctx, &mut tx, Event::new(UsageKind::TeamRenamed).team(Some(id)).subject(id)).await?;
     tx.commit().await?;
     team(ctx, id).await
 }
@@ -94,7 +94,7 @@ pub async fn delete_team(ctx: &Ctx, id: TeamId) -> AppResult<()> {
     store::users::deactivate_agents_of(&mut tx, id, now).await?;
     volumes::service::delete_team_volumes(&mut tx, id, now).await?;
     note(ctx, &mut tx, Audit::new("team.deleted", &name).team(id)).await?;
-    record(ctx, &mut tx, Event::new("team.deleted").team(Some(id)).subject(id)).await?;
+    record(ctx, &mut tx, Event::new(UsageKind::TeamDeleted).team(Some(id)).subject(id)).await?;
     tx.commit().await?;
     ctx.state.actors.forget();
     Ok(())

@@ -9,7 +9,7 @@ use crate::{
             model::{ApiToken, CreateApiToken, NewApiToken, Person, Scopes, UserKind, clean_name},
             store,
         },
-        analytics::service::{Event, record},
+        analytics::service::{Event, UsageKind, record},
     },
     ids::{ApiTokenId, TeamId},
     server::{
@@ -63,7 +63,7 @@ pub(super) async fn issue(ctx: &Ctx, tx: &mut Tx, owner: &Person, team: Option<T
     let detail = format!("{}: {}", token.name, token.scopes);
     let event = Audit::new("token.created", &owner.name).detail(&detail);
     note(ctx, tx, if let Some(team) = team { event.team(team) } else { event }).await?;
-    record(ctx, tx, Event::new("token.created").team(team).subject(token.id)).await?;
+    record(ctx, tx, Event::new(UsageKind::TokenCreated).team(team).subject(token.id)).await?;
     Ok(NewApiToken { token, secret })
 }
 
@@ -91,7 +91,7 @@ pub async fn revoke_token(ctx: &Ctx, id: ApiTokenId) -> AppResult<()> {
     let mut tx = ctx.db().write_tx().await?;
     let name = store::tokens::revoke(&mut tx, id, actor.id(), now).await?.ok_or_else(|| AppError::not_found("token"))?;
     note(ctx, &mut tx, Audit::new("token.revoked", &actor.person.name).detail(&name)).await?;
-    record(ctx, &mut tx, Event::new("token.revoked").team(None).subject(id)).await?;
+    record(ctx, &mut tx, Event::new(UsageKind::TokenRevoked).team(None).subject(id)).await?;
     tx.commit().await?;
     ctx.state.actors.forget_account(actor.id());
     Ok(())

@@ -1,12 +1,10 @@
 //! `audit_events`: appended, never changed.
 
-use sqlx::{Any, Executor};
-
 use crate::{
     error::AppResult,
     features::accounts::model::AuditEvent,
     ids::{TeamId, UserId},
-    server::db::{Sql, Tx},
+    server::db::{Sql, Target, Tx},
 };
 
 /// A security event about to be written.
@@ -63,7 +61,7 @@ macro_rules! audit_columns {
     };
 }
 
-async fn newest<'c>(mut sql: Sql, executor: impl Executor<'c, Database = Any>, limit: i64) -> AppResult<Vec<AuditEvent>> {
+async fn newest<'c>(mut sql: Sql, executor: impl Target<'c>, limit: i64) -> AppResult<Vec<AuditEvent>> {
     sql.push(" ORDER BY e.id DESC LIMIT ").number(limit);
     Ok(sql.fetch_all::<AuditRow>(executor).await?.into_iter().map(event).collect())
 }
@@ -72,19 +70,14 @@ async fn newest<'c>(mut sql: Sql, executor: impl Executor<'c, Database = Any>, l
 const END: &str = "~";
 
 /// The whole instance's log, newest first.
-pub async fn all<'c>(executor: impl Executor<'c, Database = Any>, before: Option<&str>, limit: i64) -> AppResult<Vec<AuditEvent>> {
+pub async fn all<'c>(executor: impl Target<'c>, before: Option<&str>, limit: i64) -> AppResult<Vec<AuditEvent>> {
     let mut sql = Sql::new(concat!(audit_columns!(), " WHERE e.id < "));
     sql.bind(before.unwrap_or(END).to_owned());
     newest(sql, executor, limit).await
 }
 
 /// What happened in a team, newest first.
-pub async fn of_team<'c>(
-    executor: impl Executor<'c, Database = Any>,
-    team: TeamId,
-    before: Option<&str>,
-    limit: i64,
-) -> AppResult<Vec<AuditEvent>> {
+pub async fn of_team<'c>(executor: impl Target<'c>, team: TeamId, before: Option<&str>, limit: i64) -> AppResult<Vec<AuditEvent>> {
     let mut sql = Sql::new(concat!(audit_columns!(), " WHERE e.team_id = "));
     sql.bind(team.to_string()).push(" AND e.id < ").bind(before.unwrap_or(END).to_owned());
     newest(sql, executor, limit).await
@@ -92,7 +85,7 @@ pub async fn of_team<'c>(
 
 /// Those of `actions` that concern the accounts of a team's members since they joined, newest first.
 pub async fn of_members<'c>(
-    executor: impl Executor<'c, Database = Any>,
+    executor: impl Target<'c>,
     team: TeamId,
     actions: &[&str],
     before: Option<&str>,
@@ -105,7 +98,7 @@ pub async fn of_members<'c>(
 }
 
 /// What one account did, for the export of its own data.
-pub async fn of_actor<'c>(executor: impl Executor<'c, Database = Any>, actor: UserId, limit: i64) -> AppResult<Vec<AuditEvent>> {
+pub async fn of_actor<'c>(executor: impl Target<'c>, actor: UserId, limit: i64) -> AppResult<Vec<AuditEvent>> {
     let mut sql = Sql::new(concat!(audit_columns!(), " WHERE e.actor_id = "));
     sql.bind(actor.to_string());
     newest(sql, executor, limit).await

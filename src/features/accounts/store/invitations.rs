@@ -1,12 +1,10 @@
 //! `invitations`.
 
-use sqlx::{Any, Executor};
-
 use crate::{
     error::AppResult,
     features::accounts::{Role, model::Invitation},
     ids::{InvitationId, TeamId, UserId},
-    server::db::Tx,
+    server::db::{Target, Tx},
 };
 
 /// A new invitation; without a team it only opens an account.
@@ -54,7 +52,7 @@ crate::row! {
 }
 
 /// Invitations that still work, newest first; without a team those that only open accounts.
-pub async fn open<'c>(executor: impl Executor<'c, Database = Any>, team: Option<TeamId>, now: i64) -> AppResult<Vec<Invitation>> {
+pub async fn open<'c>(executor: impl Target<'c>, team: Option<TeamId>, now: i64) -> AppResult<Vec<Invitation>> {
     let rows: Vec<InvitationRow> = sqlx::query_as(concat!(
         "SELECT i.id, i.role, i.uses, i.max_uses, i.expires_at, i.created_at, ",
         super::person_columns!(),
@@ -115,12 +113,12 @@ macro_rules! invited {
     };
 }
 
-pub async fn by_secret<'c>(executor: impl Executor<'c, Database = Any>, token_hash: &str) -> AppResult<Option<Invited>> {
+pub async fn by_secret<'c>(executor: impl Target<'c>, token_hash: &str) -> AppResult<Option<Invited>> {
     Ok(sqlx::query_as(concat!(invited!(), "i.token_hash = $1")).bind(token_hash).fetch_optional(executor).await?)
 }
 
 /// An invitation that was made for this account.
-pub async fn own<'c>(executor: impl Executor<'c, Database = Any>, id: InvitationId, user: UserId) -> AppResult<Option<Invited>> {
+pub async fn own<'c>(executor: impl Target<'c>, id: InvitationId, user: UserId) -> AppResult<Option<Invited>> {
     let statement = concat!(invited!(), "i.id = $1 AND i.user_id = $2");
     Ok(sqlx::query_as(statement).bind(id.to_string()).bind(user.to_string()).fetch_optional(executor).await?)
 }

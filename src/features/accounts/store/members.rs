@@ -1,12 +1,12 @@
 //! `memberships`.
 
-use sqlx::{Any, Executor};
+use sqlx::AnyPool;
 
 use crate::{
     error::AppResult,
     features::accounts::{Role, model::Member},
     ids::{TeamId, UserId},
-    server::db::{Sql, Tx},
+    server::db::{Sql, Target, Tx},
 };
 
 pub async fn insert(tx: &mut Tx, team: TeamId, user: UserId, role: Role, now: i64) -> AppResult<()> {
@@ -46,7 +46,7 @@ pub async fn delete_all_of(tx: &mut Tx, user: UserId) -> AppResult<()> {
 }
 
 /// The role of `user` in a living team.
-pub async fn role<'c>(executor: impl Executor<'c, Database = Any>, team: TeamId, user: UserId) -> AppResult<Option<Role>> {
+pub async fn role<'c>(executor: impl Target<'c>, team: TeamId, user: UserId) -> AppResult<Option<Role>> {
     let role: Option<String> = sqlx::query_scalar(
         "SELECT m.role FROM memberships m JOIN teams t ON t.id = m.team_id WHERE m.team_id = $1 AND m.user_id = $2 AND t.deleted_at IS NULL",
     )
@@ -58,7 +58,7 @@ pub async fn role<'c>(executor: impl Executor<'c, Database = Any>, team: TeamId,
 }
 
 /// Those of these accounts that are in a living team.
-pub async fn among<'c>(executor: impl Executor<'c, Database = Any>, team: TeamId, users: &[UserId]) -> AppResult<Vec<UserId>> {
+pub async fn among<'c>(executor: impl Target<'c>, team: TeamId, users: &[UserId]) -> AppResult<Vec<UserId>> {
     let mut sql =
         Sql::new("SELECT m.user_id FROM memberships m JOIN teams t ON t.id = m.team_id WHERE t.deleted_at IS NULL AND m.team_id = ");
     sql.bind(team.to_string()).push(" AND m.user_id IN ").bind_list(users);
@@ -66,8 +66,24 @@ pub async fn among<'c>(executor: impl Executor<'c, Database = Any>, team: TeamId
     rows.iter().map(|(id,)| super::id(id)).collect()
 }
 
+/// Accounts of one statement.
+const CHUNK: usize = 500;
+
+/// How many of these accounts are in each living team.
+pub async fn count_by_team(pool: &AnyPool, users: &[UserId]) -> AppResult<Vec<(String, i64)>> {
+    let mut found = Vec::new();
+    for chunk in users.chunks(CHUNK) {
+        let mut sql = Sql::new(
+            "SELECT m.team_id, COUNT(*) FROM memberships m JOIN teams t ON t.id = m.team_id WHERE t.deleted_at IS NULL AND m.user_id IN ",
+        );
+        sql.bind_list(chunk).push(" GROUP BY m.team_id");
+        found.extend(sql.fetch_all::<(String, i64)>(pool).await?);
+    }
+    Ok(found)
+}
+
 /// Those of a living team that have one of these roles.
-pub async fn with_roles<'c>(executor: impl Executor<'c, Database = Any>, team: TeamId, roles: &[&str]) -> AppResult<Vec<UserId>> {
+pub async fn with_roles<'c>(executor: impl Target<'c>, team: TeamId, roles: &[&str]) -> AppResult<Vec<UserId>> {
     let mut sql =
         Sql::new("SELECT m.user_id FROM memberships m JOIN teams t ON t.id = m.team_id WHERE t.deleted_at IS NULL AND m.team_id = ");
     sql.bind(team.to_string()).push(" AND m.role IN ").bind_list(roles);
@@ -106,7 +122,7 @@ crate::row! {
 pub const MEMBERS_MAX: i64 = 5_000;
 
 /// Members by name.
-pub async fn list<'c>(executor: impl Executor<'c, Database = Any>, team: TeamId) -> AppResult<Vec<Member>> {
+pub async fn list<'c>(executor: impl Target<'c>, team: TeamId) -> AppResult<Vec<Member>> {
     let mut sql = Sql::new(concat!(
         "SELECT m.role, m.created_at, u.email, ",
         super::person_columns!(),

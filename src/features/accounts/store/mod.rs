@@ -1,5 +1,6 @@
 //! The only SQL on accounts: users, sign-ins, teams, memberships, invitations, links, tokens, the audit log, settings.
 
+pub mod archived;
 pub mod audit;
 pub mod invitations;
 pub mod keys;

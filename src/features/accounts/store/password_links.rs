@@ -1,8 +1,10 @@
 //! `password_links`: one-time links that set a password.
 
-use sqlx::{Any, Executor};
-
-use crate::{error::AppResult, ids::UserId, server::db::Tx};
+use crate::{
+    error::AppResult,
+    ids::UserId,
+    server::db::{Target, Tx},
+};
 
 /// Stores a link; one made before for the same account no longer works.
 pub async fn replace(tx: &mut Tx, user: UserId, token_hash: &str, created_by: Option<UserId>, expires_at: i64, now: i64) -> AppResult<()> {
@@ -20,7 +22,7 @@ pub async fn replace(tx: &mut Tx, user: UserId, token_hash: &str, created_by: Op
 }
 
 /// Until when a link works; none when there is no such link.
-pub async fn expires_at<'c>(executor: impl Executor<'c, Database = Any>, token_hash: &str) -> AppResult<Option<i64>> {
+pub async fn expires_at<'c>(executor: impl Target<'c>, token_hash: &str) -> AppResult<Option<i64>> {
     Ok(sqlx::query_scalar(
         "SELECT CASE WHEN l.used_at IS NULL AND u.deactivated_at IS NULL THEN l.expires_at ELSE 0 END FROM password_links l \
          JOIN users u ON u.id = l.user_id WHERE l.token_hash = $1",

@@ -1,8 +1,10 @@
 //! `settings`: what administrators decide for the whole instance, and the mark of the first visit.
 
-use sqlx::{Any, Executor};
-
-use crate::{error::AppResult, ids::UserId, server::db::Tx};
+use crate::{
+    error::AppResult,
+    ids::UserId,
+    server::db::{Target, Tx},
+};
 
 const NAME: &str = "instance_name";
 const OPEN_REGISTRATION: &str = "open_registration";
@@ -22,7 +24,7 @@ crate::row! {
     struct SettingRow { key: String, value: String }
 }
 
-pub async fn read<'c>(executor: impl Executor<'c, Database = Any>) -> AppResult<Settings> {
+pub async fn read<'c>(executor: impl Target<'c>) -> AppResult<Settings> {
     let rows: Vec<SettingRow> = sqlx::query_as("SELECT key, value FROM settings WHERE key IN ($1, $2, $3)")
         .bind(NAME)
         .bind(OPEN_REGISTRATION)
@@ -80,7 +82,7 @@ pub async fn lock_administrators(tx: &mut Tx, now: i64) -> AppResult<()> {
 }
 
 /// Whether a server that was started with the wish for sample data has added it once.
-pub async fn samples_given<'c>(executor: impl Executor<'c, Database = Any>) -> AppResult<bool> {
+pub async fn samples_given<'c>(executor: impl Target<'c>) -> AppResult<bool> {
     let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM settings WHERE key = $1").bind(SAMPLES_GIVEN).fetch_one(executor).await?;
     Ok(count > 0)
 }

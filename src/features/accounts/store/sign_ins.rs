@@ -1,11 +1,9 @@
 //! `sign_ins`: one row for each signed-in browser.
 
-use sqlx::{Any, Executor};
-
 use crate::{
     error::AppResult,
     ids::{SignInId, UserId},
-    server::db::{Sql, Tx},
+    server::db::{Sql, Target, Tx},
 };
 
 /// A fresh sign-in. Only the hash of its secret is stored.
@@ -51,7 +49,7 @@ crate::row! {
     }
 }
 
-pub async fn actor<'c>(executor: impl Executor<'c, Database = Any>, token_hash: &str, now: i64) -> AppResult<Option<SignInActor>> {
+pub async fn actor<'c>(executor: impl Target<'c>, token_hash: &str, now: i64) -> AppResult<Option<SignInActor>> {
     Ok(sqlx::query_as(concat!(
         "SELECT s.id AS sign_in_id, s.last_seen_at, s.expires_at, u.administrator, u.moderator, ",
         super::person_columns!(),
@@ -79,7 +77,7 @@ crate::row! {
     pub struct SignInRow { pub id: String, pub user_agent: String, pub address: String, pub created_at: i64, pub last_seen_at: i64 }
 }
 
-pub async fn list<'c>(executor: impl Executor<'c, Database = Any>, user: UserId, now: i64) -> AppResult<Vec<SignInRow>> {
+pub async fn list<'c>(executor: impl Target<'c>, user: UserId, now: i64) -> AppResult<Vec<SignInRow>> {
     Ok(sqlx::query_as(
         "SELECT id, user_agent, address, created_at, last_seen_at FROM sign_ins WHERE user_id = $1 AND expires_at > $2 \
          ORDER BY last_seen_at DESC, id DESC LIMIT 200",

@@ -1,12 +1,10 @@
 //! `teams`.
 
-use sqlx::{Any, Executor};
-
 use crate::{
     error::AppResult,
     features::accounts::model::{MyTeam, Team},
     ids::{TeamId, UserId},
-    server::db::{Sql, Tx},
+    server::db::{Sql, Target, Tx},
 };
 
 pub async fn insert(tx: &mut Tx, id: TeamId, name: &str, created_by: UserId, now: i64) -> AppResult<()> {
@@ -81,7 +79,7 @@ fn team(row: TeamRow) -> AppResult<Team> {
 }
 
 /// A team as its member `user` sees it; none when there is no such team or membership.
-pub async fn of_member<'c>(executor: impl Executor<'c, Database = Any>, user: UserId, id: TeamId) -> AppResult<Option<Team>> {
+pub async fn of_member<'c>(executor: impl Target<'c>, user: UserId, id: TeamId) -> AppResult<Option<Team>> {
     let row: Option<TeamRow> = sqlx::query_as(concat!(team_select!(), " AND t.id = $2"))
         .bind(user.to_string())
         .bind(id.to_string())
@@ -90,7 +88,7 @@ pub async fn of_member<'c>(executor: impl Executor<'c, Database = Any>, user: Us
     row.map(team).transpose()
 }
 
-pub async fn list<'c>(executor: impl Executor<'c, Database = Any>, user: UserId) -> AppResult<Vec<Team>> {
+pub async fn list<'c>(executor: impl Target<'c>, user: UserId) -> AppResult<Vec<Team>> {
     let rows: Vec<TeamRow> =
         sqlx::query_as(concat!(team_select!(), " ORDER BY t.name, t.id")).bind(user.to_string()).fetch_all(executor).await?;
     rows.into_iter().map(team).collect()
@@ -107,7 +105,7 @@ impl MyTeamRow {
     }
 }
 
-pub async fn mine<'c>(executor: impl Executor<'c, Database = Any>, user: UserId) -> AppResult<Vec<MyTeam>> {
+pub async fn mine<'c>(executor: impl Target<'c>, user: UserId) -> AppResult<Vec<MyTeam>> {
     let rows: Vec<MyTeamRow> = sqlx::query_as(
         "SELECT t.id AS team_id, t.name AS team_name, t.demo AS team_demo, m.role AS team_role FROM memberships m JOIN teams t ON t.id = m.team_id \
          WHERE m.user_id = $1 AND t.deleted_at IS NULL ORDER BY t.name, t.id",
@@ -122,20 +120,20 @@ crate::row! {
     pub struct AdminTeamRow { pub id: String, pub name: String, pub demo: i64, pub members: i64, pub created_at: i64 }
 }
 
-pub async fn called<'c>(executor: impl Executor<'c, Database = Any>, slug: &str) -> AppResult<Vec<String>> {
+pub async fn called<'c>(executor: impl Target<'c>, slug: &str) -> AppResult<Vec<String>> {
     let mut sql = Sql::new("SELECT id FROM teams WHERE deleted_at IS NULL AND lower(replace(name, ' ', '-')) = ");
     sql.bind(slug.to_owned());
     Ok(sql.fetch_all::<(String,)>(executor).await?.into_iter().map(|(id,)| id).collect())
 }
 
-pub async fn names<'c>(executor: impl Executor<'c, Database = Any>, ids: &[TeamId]) -> AppResult<Vec<(String, String)>> {
+pub async fn names<'c>(executor: impl Target<'c>, ids: &[TeamId]) -> AppResult<Vec<(String, String)>> {
     let mut sql = Sql::new("SELECT id, name FROM teams WHERE id IN ");
     sql.bind_list(ids);
     sql.fetch_all(executor).await
 }
 
 /// Every team, newest first.
-pub async fn all<'c>(executor: impl Executor<'c, Database = Any>, limit: i64) -> AppResult<Vec<AdminTeamRow>> {
+pub async fn all<'c>(executor: impl Target<'c>, limit: i64) -> AppResult<Vec<AdminTeamRow>> {
     let mut sql = Sql::new(
         "SELECT t.id, t.name, t.demo, t.created_at, (SELECT COUNT(*) FROM memberships n WHERE n.team_id = t.id) AS members \
          FROM teams t WHERE t.deleted_at IS NULL ORDER BY t.id DESC LIMIT ",

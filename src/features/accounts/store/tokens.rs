@@ -1,12 +1,10 @@
 //! `api_tokens`.
 
-use sqlx::{Any, Executor};
-
 use crate::{
     error::AppResult,
     features::accounts::model::{ApiToken, Scopes},
     ids::{ApiTokenId, TeamId, UserId},
-    server::db::Tx,
+    server::db::{Target, Tx},
 };
 
 pub async fn insert(tx: &mut Tx, user: UserId, token: &ApiToken, token_hash: &str, created_by: UserId) -> AppResult<()> {
@@ -50,7 +48,7 @@ crate::row! {
     }
 }
 
-pub async fn actor<'c>(executor: impl Executor<'c, Database = Any>, token_hash: &str) -> AppResult<Option<TokenActor>> {
+pub async fn actor<'c>(executor: impl Target<'c>, token_hash: &str) -> AppResult<Option<TokenActor>> {
     Ok(sqlx::query_as(concat!(
         "SELECT k.id AS token_id, k.scopes, k.expires_at, k.last_used_at, u.administrator, u.moderator, ",
         super::person_columns!(),
@@ -74,7 +72,7 @@ crate::row! {
 }
 
 /// Tokens of an account that were not revoked, newest first.
-pub async fn list<'c>(executor: impl Executor<'c, Database = Any>, user: UserId) -> AppResult<Vec<ApiToken>> {
+pub async fn list<'c>(executor: impl Target<'c>, user: UserId) -> AppResult<Vec<ApiToken>> {
     let rows: Vec<TokenRow> = sqlx::query_as(
         "SELECT id, name, scopes, prefix, created_at, expires_at, last_used_at FROM api_tokens WHERE user_id = $1 AND revoked_at IS NULL \
          ORDER BY id DESC LIMIT 500",

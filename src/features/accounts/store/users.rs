@@ -1,13 +1,13 @@
 //! `users`.
 
-use sqlx::{Any, AnyPool, Executor, Row as _, any::AnyRow};
+use sqlx::{AnyPool, Row as _, any::AnyRow};
 
 use super::{person, teams::MyTeamRow};
 use crate::{
     error::AppResult,
     features::accounts::model::{AdminUser, ListUsers, MyTeam, Person, UserKind},
     ids::{TeamId, UserId},
-    server::db::{Sql, Tx, flag},
+    server::db::{Sql, Target, Tx, flag, parse_id},
 };
 
 crate::row! {
@@ -24,6 +24,7 @@ crate::row! {
         pub avatar_sha: Option<String>,
         pub color: i64,
         pub time_zone: String,
+        pub named_in_analytics: i64,
         pub administrator: i64,
         pub moderator: i64,
         pub deactivated_at: Option<i64>,
@@ -50,11 +51,11 @@ impl Account {
 macro_rules! account_columns {
     () => {
         "u.id, u.kind, u.name, u.email, u.password_hash, u.github_id, u.owner_team_id, u.avatar_sha, u.color, u.time_zone, \
-         u.administrator, u.moderator, u.deactivated_at, u.deleted_at, u.created_at"
+         u.named_in_analytics, u.administrator, u.moderator, u.deactivated_at, u.deleted_at, u.created_at"
     };
 }
 
-pub async fn by_id<'c>(executor: impl Executor<'c, Database = Any>, id: UserId) -> AppResult<Option<Account>> {
+pub async fn by_id<'c>(executor: impl Target<'c>, id: UserId) -> AppResult<Option<Account>> {
     Ok(sqlx::query_as(concat!("SELECT ", account_columns!(), " FROM users u WHERE u.id = $1 AND u.deleted_at IS NULL"))
         .bind(id.to_string())
         .fetch_optional(executor)
@@ -92,14 +93,14 @@ pub async fn with_teams(pool: &AnyPool, id: UserId) -> AppResult<Option<(Account
     Ok(account.map(|account| (account, teams)))
 }
 
-pub async fn by_email<'c>(executor: impl Executor<'c, Database = Any>, email: &str) -> AppResult<Option<Account>> {
+pub async fn by_email<'c>(executor: impl Target<'c>, email: &str) -> AppResult<Option<Account>> {
     Ok(sqlx::query_as(concat!("SELECT ", account_columns!(), " FROM users u WHERE u.email = $1"))
         .bind(email)
         .fetch_optional(executor)
         .await?)
 }
 
-pub async fn by_github<'c>(executor: impl Executor<'c, Database = Any>, github_id: &str) -> AppResult<Option<Account>> {
+pub async fn by_github<'c>(executor: impl Target<'c>, github_id: &str) -> AppResult<Option<Account>> {
     Ok(sqlx::query_as(concat!("SELECT ", account_columns!(), " FROM users u WHERE u.github_id = $1"))
         .bind(github_id)
         .fetch_optional(executor)
@@ -107,7 +108,7 @@ pub async fn by_github<'c>(executor: impl Executor<'c, Database = Any>, github_i
 }
 
 /// The longest-standing active administrator.
-pub async fn first_administrator<'c>(executor: impl Executor<'c, Database = Any>) -> AppResult<Option<Account>> {
+pub async fn first_administrator<'c>(executor: impl Target<'c>) -> AppResult<Option<Account>> {
     Ok(sqlx::query_as(concat!(
         "SELECT ",
         account_columns!(),
@@ -115,6 +116,14 @@ pub async fn first_administrator<'c>(executor: impl Executor<'c, Database = Any>
     ))
     .fetch_optional(executor)
     .await?)
+}
+
+/// Those who are active.
+pub async fn administrators(pool: &AnyPool) -> AppResult<Vec<UserId>> {
+    let sql = Sql::new(
+        "SELECT id FROM users WHERE administrator = 1 AND deactivated_at IS NULL AND deleted_at IS NULL AND kind = 'human' ORDER BY id",
+    );
+    sql.fetch_all::<(String,)>(pool).await?.iter().map(|(id,)| parse_id(id)).collect()
 }
 
 /// Whether an account or a team has this id: both name rooms, so they share one space.
@@ -159,12 +168,13 @@ pub async fn insert(tx: &mut Tx, new: &NewAccount<'_>, now: i64) -> AppResult<()
     Ok(())
 }
 
-pub async fn update_profile(tx: &mut Tx, id: UserId, name: &str, time_zone: &str, now: i64) -> AppResult<()> {
-    sqlx::query("UPDATE users SET name = $2, time_zone = $3, updated_at = $4 WHERE id = $1")
+pub async fn update_profile(tx: &mut Tx, id: UserId, name: &str, time_zone: &str, named: bool, now: i64) -> AppResult<()> {
+    sqlx::query("UPDATE users SET name = $2, time_zone = $3, named_in_analytics = $5, updated_at = $4 WHERE id = $1")
         .bind(id.to_string())
         .bind(name)
         .bind(time_zone)
         .bind(now)
+        .bind(flag(named))
         .execute(&mut **tx)
         .await?;
     Ok(())
@@ -181,7 +191,7 @@ pub async fn set_avatar(tx: &mut Tx, id: UserId, sha: Option<&str>, now: i64) ->
 }
 
 /// Accounts with a picture, and its blob; in the order of ids.
-pub async fn avatars<'c>(executor: impl Executor<'c, Database = Any>, after: &str, limit: i64) -> AppResult<Vec<(String, String)>> {
+pub async fn avatars<'c>(executor: impl Target<'c>, after: &str, limit: i64) -> AppResult<Vec<(String, String)>> {
     let mut sql = Sql::new("SELECT id, avatar_sha FROM users WHERE avatar_sha IS NOT NULL AND id > ");
     sql.bind(after.to_owned()).push(" ORDER BY id LIMIT ").number(limit);
     sql.fetch_all(executor).await
@@ -277,8 +287,16 @@ crate::row! {
     struct PersonRow { user_id: String, user_kind: String, user_name: String, user_color: i64, user_avatar: Option<String> }
 }
 
+/// Those of these accounts that analytics does not name.
+pub async fn unnamed(pool: &AnyPool, ids: &[UserId]) -> AppResult<Vec<UserId>> {
+    let mut sql = Sql::new("SELECT id FROM users WHERE named_in_analytics = 0 AND id IN ");
+    sql.bind_list(ids);
+    let rows: Vec<(String,)> = sql.fetch_all(pool).await?;
+    rows.iter().map(|(id,)| super::id(id)).collect()
+}
+
 /// The people with these ids, in no order; at most a page's worth.
-pub async fn people<'c>(executor: impl Executor<'c, Database = Any>, ids: &[UserId]) -> AppResult<Vec<Person>> {
+pub async fn people<'c>(executor: impl Target<'c>, ids: &[UserId]) -> AppResult<Vec<Person>> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
@@ -288,7 +306,7 @@ pub async fn people<'c>(executor: impl Executor<'c, Database = Any>, ids: &[User
     rows.into_iter().map(|row| person(&row.user_id, &row.user_kind, row.user_name, row.user_color, row.user_avatar.as_deref())).collect()
 }
 
-pub async fn mail_addresses<'c>(executor: impl Executor<'c, Database = Any>, ids: &[UserId]) -> AppResult<Vec<(UserId, String)>> {
+pub async fn mail_addresses<'c>(executor: impl Target<'c>, ids: &[UserId]) -> AppResult<Vec<(UserId, String)>> {
     let mut sql = Sql::new("SELECT u.id, u.email FROM users u WHERE u.email IS NOT NULL AND u.id IN ");
     sql.bind_list(ids);
     sql.fetch_all::<(String, String)>(executor).await?.into_iter().map(|(user, email)| Ok((super::id(&user)?, email))).collect()
@@ -330,14 +348,14 @@ fn admin_user(row: AdminRow) -> AppResult<AdminUser> {
 }
 
 /// Moderators of the marketplace and administrators, those who are still there.
-pub async fn moderators<'c>(executor: impl Executor<'c, Database = Any>) -> AppResult<Vec<UserId>> {
+pub async fn moderators<'c>(executor: impl Target<'c>) -> AppResult<Vec<UserId>> {
     let sql = Sql::new("SELECT id FROM users WHERE (moderator = 1 OR administrator = 1) AND deactivated_at IS NULL AND deleted_at IS NULL");
     let rows: Vec<(String,)> = sql.fetch_all(executor).await?;
     rows.iter().map(|(id,)| super::id(id)).collect()
 }
 
 /// Accounts as administrators see them, newest first.
-pub async fn list<'c>(executor: impl Executor<'c, Database = Any>, query: &ListUsers, limit: i64) -> AppResult<Vec<AdminUser>> {
+pub async fn list<'c>(executor: impl Target<'c>, query: &ListUsers, limit: i64) -> AppResult<Vec<AdminUser>> {
     let mut sql = Sql::new(admin_select!());
     if let Some(before) = query.before {
         sql.push(" AND u.id < ").bind(before.to_string());
@@ -355,7 +373,7 @@ pub async fn list<'c>(executor: impl Executor<'c, Database = Any>, query: &ListU
     rows.into_iter().map(admin_user).collect()
 }
 
-pub async fn as_administrators_see<'c>(executor: impl Executor<'c, Database = Any>, id: UserId) -> AppResult<Option<AdminUser>> {
+pub async fn as_administrators_see<'c>(executor: impl Target<'c>, id: UserId) -> AppResult<Option<AdminUser>> {
     let row: Option<AdminRow> =
         sqlx::query_as(concat!(admin_select!(), " AND u.id = $1")).bind(id.to_string()).fetch_optional(executor).await?;
     row.map(admin_user).transpose()

@@ -19,7 +19,7 @@ mod zone;
 pub use admin::AdminPage;
 pub use invite::InvitePage;
 pub use login::LoginPage;
-pub use parts::{FormError, Submit, shown};
+pub use parts::{FormError, Secret, Submit, shown};
 pub use reset::ResetPage;
 pub use settings::SettingsPage;
 pub use sign_up::SignUpPage;

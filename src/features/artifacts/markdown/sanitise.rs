@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::HashSet, sync::OnceLock};
 use ammonia::{Builder, UrlRelative};
 
 /// Ids in a text get this before them, so that they cannot stand for anything of the page.
-const ID_PREFIX: &str = "md-";
+pub const ID_PREFIX: &str = "md-";
 
 /// `pictures`: whether the text has files that they can be among.
 pub fn clean(html: &str, pictures: bool) -> String {

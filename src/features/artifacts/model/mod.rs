@@ -8,6 +8,7 @@ mod kind;
 mod library;
 pub mod merge;
 pub mod slug;
+pub mod template;
 pub mod tool;
 mod types;
 pub mod validate;

@@ -167,6 +167,23 @@ pub struct SaveDraft {
     pub saves: i64,
 }
 
+/// What was written while the server was out of reach: as updates of the document where the device had it, else as a text with the one that it was made from.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BringText {
+    /// The whole text as it stands on the device.
+    pub text: String,
+    /// Yjs updates in its first encoding, base64: then they are what counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub update: Option<String>,
+    /// The text that `text` was made from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
+    /// The head at that time; none where nothing was committed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<RevisionId>,
+}
+
 /// A text to show as the page would show it.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]

@@ -11,7 +11,7 @@ use crate::{
     error::{AppError, AppResult, ErrorCode},
     features::{
         accounts::Action,
-        analytics::service::Event,
+        analytics::service::UsageKind,
         artifacts::{
             model::{
                 BULK_MAX, Bulk, BulkReport,
@@ -147,6 +147,6 @@ async fn tag(ctx: &Ctx, id: ArtifactId, add: &[String], remove: &[String]) -> Ap
         return Ok(());
     }
     let value = if after.is_empty() { Value::Remove } else { Value::List(after) };
-    drafts::edit(ctx, &current, |text| set_key(text, "tags", &value), Event::new("draft.tagged")).await?;
+    drafts::edit(ctx, &current, |text| set_key(text, "tags", &value), UsageKind::DraftTagged).await?;
     Ok(())
 }

@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use serde_json::json;
-
-use super::{facts::Facts, live, tree};
+use super::{
+    facts::Facts,
+    live, tree,
+    usage::{self, Happened},
+};
 use crate::{
     error::{AppError, AppResult, ErrorCode},
     features::{
         accounts::Action,
-        analytics::service::{Event, record},
         artifacts::{
             model::{BULK_MAX, FileEntry, diff, document::Document},
             store::{self, ArtifactRow, DraftRow, NewRevision, RevisionRow},
@@ -61,12 +62,16 @@ async fn publish_beside(
     store::insert_contents(tx, &prepared.contents).await?;
     store::insert_revisions(tx, prepared.commit, &prepared.revisions, now).await?;
     if applies {
+        let workspace = volumes::service::workspace_of(tx, prepared.volume).await?;
+        let happened = Happened { workspace, volume: prepared.volume, author: actor.id(), source: prepared.source };
+        usage::record_changes(ctx, tx, &happened, prepared.revisions.iter().map(usage::Changed::from).collect()).await?;
         store::apply_revisions(tx, prepared.commit, locked.0, &actor.id().to_string(), now).await?;
     }
     let mut changes: Vec<_> = prepared.revisions.iter().map(|new| (new.path.clone(), new.tree_sha.clone(), new.change)).collect();
     changes.extend(beside.map(|beside| (beside.path.clone(), beside.sha.clone(), beside.change)));
     let count = changes.len() as i64;
     let sha = append_commit(
+        ctx,
         tx,
         locked.1.as_deref(),
         Appended {
@@ -241,6 +246,7 @@ pub async fn begin_commit(ctx: &Ctx, input: CreateCommit, beside: Option<Beside>
     }
 
     let mut tx = ctx.db().write_tx().await?;
+    documents::take(ctx, &mut tx, held.values()).await?;
     let mut locks = Vec::new();
     // In the order of ids, so that two commits over the same volumes cannot wait for each other.
     for volume in volumes.keys() {
@@ -260,13 +266,6 @@ pub async fn begin_commit(ctx: &Ctx, input: CreateCommit, beside: Option<Beside>
         let beside = beside.as_ref().filter(|beside| beside.volume == volume);
         let commit = publish_beside(ctx, &mut tx, locked, prepared, true, beside).await?;
         store::clear_drafts(&mut tx, id).await?;
-        let team = accesses.get(&volume).and_then(|access| access.team);
-        record(
-            ctx,
-            &mut tx,
-            Event::new("artifact.committed").team(team).volume(volume).subject(id).data(json!({ "artifacts": commit.changes })),
-        )
-        .await?;
         commits.push(commit);
     }
     Ok(Begun { tx, commits, ids, accesses, held: following })

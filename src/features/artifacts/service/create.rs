@@ -9,13 +9,9 @@ use crate::{
     error::{AppError, AppResult},
     features::{
         accounts::Action,
-        analytics::service::{Event, record},
+        analytics::service::{Event, Origin, UsageKind, record},
         artifacts::{
-            model::{
-                ArtifactDetail, CreateArtifact, Kind,
-                frontmatter::{Value, set_key},
-                slug::slugify,
-            },
+            model::{ArtifactDetail, CreateArtifact, slug::slugify, template::template},
             store::{self, DraftWrite, NewArtifact},
         },
         volumes::{self, model::limits, service::lock},
@@ -28,6 +24,11 @@ const NAME_CHARS: usize = 200;
 
 /// Makes a draft from a text or from a short template. The client may choose the id, so that a retry makes one artifact.
 pub async fn create_artifact(ctx: &Ctx, input: CreateArtifact) -> AppResult<ArtifactDetail> {
+    create_artifact_as(ctx, input, Origin::Written).await
+}
+
+/// The same of what came to be otherwise than by a person's hand.
+pub async fn create_artifact_as(ctx: &Ctx, input: CreateArtifact, origin: Origin) -> AppResult<ArtifactDetail> {
     let access = volumes::service::authorise(ctx, input.volume_id, Action::EditDrafts).await?;
     let actor = ctx.actor()?.id();
     let name = input.name.trim();
@@ -72,38 +73,18 @@ pub async fn create_artifact(ctx: &Ctx, input: CreateArtifact) -> AppResult<Arti
     store::insert(&mut tx, &[new]).await?;
     store::insert_draft(&mut tx, &DraftWrite { id, base: None, content: text.as_bytes(), files: "[]", by: actor, now }).await?;
     store::add_draft_authors(&mut tx, id, &[actor]).await?;
-    record(ctx, &mut tx, Event::new("artifact.created").team(access.team).volume(access.id).subject(id)).await?;
+    let created = Event::new(UsageKind::ArtifactCreated).workspace(access.workspace).volume(access.id).subject(id);
+    let created = created.artifact(input.kind, &facts.category).amount(origin as i64).at(input.id.and_then(ArtifactId::made_at));
+    record(ctx, &mut tx, created).await?;
     tx.commit().await?;
     live::announce_created(ctx, &access, id);
     super::get_artifact(ctx, id, None).await
 }
 
-/// What a new artifact begins with: enough to show the format, little to delete.
-fn template(kind: Kind, name: &str, slug: &str) -> String {
-    let (description, body) = match kind {
-        Kind::Skill => (
-            "What it does, and when to use it.",
-            "## When to use it\n\nName the situations, in the words that people use.\n\n## Steps\n\n1. First step.\n2. Second step.\n\n## Example\n\nOne worked example says more than a rule.\n",
-        ),
-        Kind::Tool => (
-            "What it takes, what it gives back, and when to call it.",
-            "## Input\n\n| Name | Type | Meaning |\n| --- | --- | --- |\n| value | number | What it stands for |\n\n## Output\n\nWhat comes back, with an example.\n",
-        ),
-        Kind::Agent => (
-            "What the agent is responsible for, and when to hand work to it.",
-            "You are responsible for one thing. Say what it is.\n\n## How you work\n\n1. Read what you were given.\n2. Ask when something decisive is missing.\n3. Answer in the form below.\n\n## Form of the answer\n\nA short result first, then the reasons.\n",
-        ),
-    };
-    let mut text = format!("---\n---\n\n# {name}\n\n{body}");
-    for (key, value) in [("name", slug), ("title", name), ("description", description), ("version", "0.1.0")] {
-        text = set_key(&text, key, &Value::Text(value.to_owned()));
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::features::artifacts::model::Kind;
 
     #[test]
     fn templates_are_without_warnings() {

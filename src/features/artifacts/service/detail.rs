@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use super::{drafts::Current, facts::Reading, marks, tree};
 use crate::{
-    error::{AppError, AppResult},
+    error::{AppError, AppResult, ErrorCode},
     features::{
         accounts::Action,
-        analytics::service::{Event, record},
+        analytics::service::{Event, UsageKind, record},
         artifacts::{
             model::{ArtifactDetail, DraftInfo, FileEntry, Kind, Previewed, Sibling, diff, document::Document, tool::Tool},
             store::{self, RevisionRow},
         },
-        volumes,
+        volumes::{self, service::VolumeAccess},
     },
     ids::{ArtifactId, RevisionId, TeamId, VolumeId},
     server::{clock, context::Ctx, db::parse_id},
@@ -20,11 +20,41 @@ use crate::{
 
 /// A visit is noted at most that often.
 const VISIT: Duration = Duration::from_millis(clock::MINUTE as u64);
+/// Artifacts in one answer to a device.
+pub const DETAILS_MAX: usize = 50;
 const KEPT_VISITS: i64 = marks::RECENTS;
 
 /// The artifact as it stands, or as it was at a revision.
 pub async fn get_artifact(ctx: &Ctx, id: ArtifactId, revision: Option<RevisionId>) -> AppResult<ArtifactDetail> {
     let current = Current::load(ctx, id, Action::Read).await?;
+    let visible = volumes::service::visible(ctx).await?;
+    let viewed = Event::new(UsageKind::ArtifactViewed).workspace(current.access.workspace).volume(current.access.id);
+    let detail = as_shown(ctx, current, revision, &visible).await?;
+    note_visit(ctx, id, viewed.artifact(detail.summary.kind, &detail.summary.category));
+    Ok(detail)
+}
+
+/// Several as they stand, for a device that keeps them: nobody looks at them now, so no visit is noted. What the caller may not read, or is not there, is left
+/// out.
+pub async fn get_artifacts(ctx: &Ctx, ids: &[ArtifactId]) -> AppResult<Vec<ArtifactDetail>> {
+    if ids.len() > DETAILS_MAX {
+        return Err(AppError::field("ids", format!("Ask for at most {DETAILS_MAX} artifacts at once.")));
+    }
+    let visible = volumes::service::visible(ctx).await?;
+    let mut details = Vec::with_capacity(ids.len());
+    for id in ids {
+        match Current::load(ctx, *id, Action::Read).await {
+            Ok(current) => details.push(as_shown(ctx, current, None, &visible).await?),
+            Err(error) if matches!(error.code, ErrorCode::NotFound | ErrorCode::Forbidden) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(details)
+}
+
+/// What its page shows; the caller may read it. `visible` are the volumes that the caller sees.
+async fn as_shown(ctx: &Ctx, current: Current, revision: Option<RevisionId>, visible: &[VolumeAccess]) -> AppResult<ArtifactDetail> {
+    let id = current.row.id()?;
     let (text, files) = match revision {
         None => (current.decoded().text, current.files()?),
         Some(revision) => at_revision(ctx, id, revision).await?,
@@ -32,8 +62,7 @@ pub async fn get_artifact(ctx: &Ctx, id: ArtifactId, revision: Option<RevisionId
     let kind = current.row.kind();
     let reading = Reading::of(kind, &current.row.slug, &text);
     let html = ctx.state.renderer.render(&text, id).await;
-    let visible = volumes::service::visible(ctx).await?;
-    let siblings = siblings(ctx, &current, &visible).await?;
+    let siblings = siblings(ctx, &current, visible).await?;
     let favourite = marks::is_favourite(ctx, id).await?;
     let draft = if revision.is_none() { draft_info(ctx, &current).await? } else { None };
     let head = current.head.as_ref().map(RevisionRow::summary).transpose()?;
@@ -56,7 +85,6 @@ pub async fn get_artifact(ctx: &Ctx, id: ArtifactId, revision: Option<RevisionId
     }
     let usable = kind == Kind::Tool && summary.deleted_at.is_none() && summary.disabled.is_empty();
     let tool = usable.then(|| Tool::read(&text)).flatten();
-    note_visit(ctx, id);
     Ok(ArtifactDetail {
         summary,
         path,
@@ -86,7 +114,7 @@ async fn at_revision(ctx: &Ctx, id: ArtifactId, revision: RevisionId) -> AppResu
     Ok((Document::decode(&bytes).text, row.files()?))
 }
 
-async fn siblings(ctx: &Ctx, current: &Current, visible: &[volumes::service::VolumeAccess]) -> AppResult<Vec<Sibling>> {
+async fn siblings(ctx: &Ctx, current: &Current, visible: &[VolumeAccess]) -> AppResult<Vec<Sibling>> {
     if current.row.state == store::TRASHED {
         return Ok(Vec::new());
     }
@@ -144,6 +172,7 @@ pub struct Download {
     pub team: Option<TeamId>,
     pub kind: Kind,
     pub slug: String,
+    pub category: String,
     pub bytes: Vec<u8>,
     pub executable: bool,
     pub files: Vec<FileEntry>,
@@ -165,6 +194,7 @@ pub async fn download(ctx: &Ctx, id: ArtifactId, revision: Option<RevisionId>) -
         team: current.access.team,
         kind: current.row.kind(),
         slug: current.row.slug,
+        category: current.row.category,
         bytes,
         executable,
         files,
@@ -179,7 +209,7 @@ pub async fn preview(ctx: &Ctx, id: ArtifactId, text: &str) -> AppResult<Preview
 }
 
 /// After the answer, and seldom: a list of recents is worth no wait.
-fn note_visit(ctx: &Ctx, id: ArtifactId) {
+fn note_visit(ctx: &Ctx, id: ArtifactId, event: Event) {
     let Ok(actor) = ctx.actor().map(|actor| actor.id()) else { return };
     if !ctx.state.visits.is_due(actor, id) {
         return;
@@ -189,7 +219,7 @@ fn note_visit(ctx: &Ctx, id: ArtifactId) {
         let note = async {
             let mut tx = ctx.db().write_tx().await?;
             store::note_recent(&mut tx, actor, id, ctx.now(), KEPT_VISITS).await?;
-            record(&ctx, &mut tx, Event::new("artifact.viewed").subject(id)).await?;
+            record(&ctx, &mut tx, event.subject(id)).await?;
             AppResult::Ok(tx.commit().await?)
         };
         if let Err(error) = note.await {
@@ -206,7 +236,8 @@ impl Visits {
         Self(moka::sync::Cache::builder().max_capacity(10_000).time_to_live(VISIT).build())
     }
 
-    fn is_due(&self, user: crate::ids::UserId, id: ArtifactId) -> bool {
+    /// Whether it is time to count that somebody looks at something; it is not again for a minute.
+    pub fn is_due(&self, user: crate::ids::UserId, id: ArtifactId) -> bool {
         self.0.entry((user, id)).or_insert(()).is_fresh()
     }
 }

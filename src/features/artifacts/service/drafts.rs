@@ -8,7 +8,7 @@ use crate::{
     error::{AppError, AppResult},
     features::{
         accounts::Action,
-        analytics::service::{Event, record},
+        analytics::service::{Event, UsageKind, record},
         artifacts::{
             model::{
                 ArtifactSummary, DiffStat, FileEntry, FrontmatterValue, SaveDraft, SavedDraft, SetFrontmatter, diff,
@@ -109,6 +109,12 @@ impl Current {
         Ok(bytes)
     }
 
+    /// A usage event about it.
+    pub fn event(&self, kind: UsageKind) -> Event {
+        let event = Event::new(kind).workspace(self.access.workspace).volume(self.access.id).subject(&self.row.id);
+        event.artifact(self.row.kind(), &self.row.category)
+    }
+
     pub fn files_json(&self) -> AppResult<String> {
         files_json(&self.files()?)
     }
@@ -144,9 +150,10 @@ pub struct Written {
 }
 
 /// Writes a draft, or removes it when it equals the head. Those who have it open follow.
-pub async fn write(ctx: &Ctx, current: &Current, draft: Draft, expected: Expected, event: Event) -> AppResult<SavedDraft> {
+pub async fn write(ctx: &Ctx, current: &Current, draft: Draft, expected: Expected, event: UsageKind) -> AppResult<SavedDraft> {
     let actor = ctx.actor()?.id();
     let mut tx = ctx.db().write_tx().await?;
+    documents::take(ctx, &mut tx, &current.held).await?;
     let written = write_in(ctx, &mut tx, current, &draft, expected, &[actor], event).await?;
     let followed = match &current.held {
         Some(held) => {
@@ -171,7 +178,7 @@ pub async fn write_in(
     draft: &Draft,
     expected: Expected,
     authors: &[UserId],
-    event: Event,
+    event: UsageKind,
 ) -> AppResult<Written> {
     let (id, volume, now) = (current.row.id()?, current.row.volume()?, ctx.now());
     let by = match (authors.last(), &current.draft) {
@@ -224,7 +231,7 @@ pub async fn write_in(
         }
         store::set_has_draft(tx, id, saves > 0, seq).await?;
     }
-    record(ctx, tx, event.team(current.access.team).volume(volume).subject(id)).await?;
+    record(ctx, tx, current.event(event)).await?;
     Ok(Written { saved: SavedDraft { saves, saved_at: now, hints: reading.hints, clean: saves == 0 }, marks })
 }
 
@@ -244,17 +251,17 @@ fn files_json(files: &[FileEntry]) -> AppResult<String> {
 pub async fn save_draft(ctx: &Ctx, id: ArtifactId, input: SaveDraft) -> AppResult<SavedDraft> {
     let current = Current::load(ctx, id, Action::EditDrafts).await?;
     let draft = Draft { bytes: current.encode(&input.text)?, files: current.files_json()?, base: base_of(&current)? };
-    write(ctx, &current, draft, Expected::Saves(input.saves), Event::new("draft.saved")).await
+    write(ctx, &current, draft, Expected::Saves(input.saves), UsageKind::DraftSaved).await
 }
 
 /// Changes the files of the draft.
-pub async fn write_files(ctx: &Ctx, current: &Current, files: &[FileEntry], event: Event) -> AppResult<SavedDraft> {
+pub async fn write_files(ctx: &Ctx, current: &Current, files: &[FileEntry], event: UsageKind) -> AppResult<SavedDraft> {
     let draft = Draft { bytes: current.bytes().to_vec(), files: files_json(files)?, base: base_of(current)? };
     write(ctx, current, draft, Expected::AsLoaded, event).await
 }
 
 /// Changes the text of the draft by a rule.
-pub async fn edit(ctx: &Ctx, current: &Current, change: impl FnOnce(&str) -> String, event: Event) -> AppResult<SavedDraft> {
+pub async fn edit(ctx: &Ctx, current: &Current, change: impl FnOnce(&str) -> String, event: UsageKind) -> AppResult<SavedDraft> {
     let bytes = current.encode(&change(&current.decoded().text))?;
     let draft = Draft { bytes, files: current.files_json()?, base: base_of(current)? };
     write(ctx, current, draft, Expected::AsLoaded, event).await
@@ -274,7 +281,7 @@ pub async fn set_frontmatter(ctx: &Ctx, id: ArtifactId, input: SetFrontmatter) -
         Some(FrontmatterValue::Raw(_)) => return Err(AppError::field("value", "This value is nested: change it in the source.")),
     };
     let current = Current::load(ctx, id, Action::EditDrafts).await?;
-    edit(ctx, &current, |text| set_key(text, &key, &value), Event::new("draft.field_set")).await
+    edit(ctx, &current, |text| set_key(text, &key, &value), UsageKind::DraftFieldSet).await
 }
 
 /// Throws the draft away. What was never committed goes to the trash instead: there is nothing else of it.
@@ -284,11 +291,12 @@ pub async fn discard_draft(ctx: &Ctx, id: ArtifactId) -> AppResult<()> {
         return Err(AppError::conflict("This was never committed, so the draft is all there is: delete the artifact instead."));
     };
     let mut tx = ctx.db().write_tx().await?;
+    documents::take(ctx, &mut tx, &current.held).await?;
     let (seq, _) = lock(&mut tx, current.access.id).await?;
     let discarded = store::delete_draft(&mut tx, id).await?;
     if discarded {
         store::set_has_draft(&mut tx, id, false, seq).await?;
-        let event = Event::new("draft.discarded").team(current.access.team).volume(current.access.id).subject(id);
+        let event = current.event(UsageKind::DraftDiscarded);
         record(ctx, &mut tx, event).await?;
     }
     let followed = match &current.held {

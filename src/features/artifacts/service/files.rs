@@ -8,7 +8,7 @@ use crate::{
     error::{AppError, AppResult},
     features::{
         accounts::Action,
-        analytics::service::Event,
+        analytics::service::UsageKind,
         artifacts::{
             model::{FileEntry, SavedDraft},
             store,
@@ -100,7 +100,7 @@ pub async fn put_file(ctx: &Ctx, id: ArtifactId, path: &str, bytes: Vec<u8>, exe
         None => files.push(entry),
     }
     files.sort();
-    drafts::write_files(ctx, &current, &files, Event::new("file.saved")).await
+    drafts::write_files(ctx, &current, &files, UsageKind::FileSaved).await
 }
 
 pub async fn delete_file(ctx: &Ctx, id: ArtifactId, path: &str) -> AppResult<SavedDraft> {
@@ -111,7 +111,7 @@ pub async fn delete_file(ctx: &Ctx, id: ArtifactId, path: &str) -> AppResult<Sav
     if files.len() == count {
         return Err(AppError::not_found("file"));
     }
-    drafts::write_files(ctx, &current, &files, Event::new("file.deleted")).await
+    drafts::write_files(ctx, &current, &files, UsageKind::FileDeleted).await
 }
 
 /// Shows `see` every blob that a draft or a revision names; also revisions that an import has only staged.

@@ -9,7 +9,7 @@ use crate::{
     error::{AppError, AppResult, ErrorCode},
     features::{
         accounts::Action,
-        analytics::service::{Event, record},
+        analytics::service::{UsageKind, record},
         artifacts::{
             model::{
                 document::Document,
@@ -17,6 +17,7 @@ use crate::{
             },
             store,
         },
+        collaboration::service::documents,
         volumes::service::lock,
     },
     ids::{ArtifactId, RevisionId},
@@ -39,6 +40,7 @@ pub async fn keep_for_merge(ctx: &Ctx, id: ArtifactId, base: Option<RevisionId>)
     let files = current.files_json()?;
     let row = store::DraftWrite { id, base, content: current.bytes(), files: &files, by, now };
     let mut tx = ctx.db().write_tx().await?;
+    documents::take(ctx, &mut tx, &current.held).await?;
     let (seq, _) = lock(&mut tx, current.access.id).await?;
     let written = match &current.draft {
         Some(draft) => store::update_draft(&mut tx, &row, draft.saves).await?,
@@ -49,7 +51,7 @@ pub async fn keep_for_merge(ctx: &Ctx, id: ArtifactId, base: Option<RevisionId>)
     }
     store::add_draft_authors(&mut tx, id, &[by]).await?;
     store::set_has_draft(&mut tx, id, true, seq).await?;
-    let event = Event::new("draft.kept").team(current.access.team).volume(current.access.id).subject(id);
+    let event = current.event(UsageKind::DraftKept);
     record(ctx, &mut tx, event).await?;
     let followed = match &current.held {
         Some(held) => Some(held.follow(ctx, &mut tx, &Document::decode(current.bytes()).text, base).await?),
@@ -106,5 +108,5 @@ async fn follow_with_draft(ctx: &Ctx, id: ArtifactId) -> AppResult<()> {
     let files = merge_files(&base.files()?, &current.files()?, &head.files()?);
     let bytes = current.encode(&merged.resolve(&[Choice::Ours]))?;
     let draft = Draft { bytes, files: serde_json::to_string(&files)?, base: Some(head.id()?) };
-    drafts::write(ctx, &current, draft, Expected::AsLoaded, Event::new("draft.merged")).await.map(drop)
+    drafts::write(ctx, &current, draft, Expected::AsLoaded, UsageKind::DraftMerged).await.map(drop)
 }

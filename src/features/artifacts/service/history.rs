@@ -12,11 +12,12 @@ use crate::{
     error::{AppError, AppResult},
     features::{
         accounts::Action,
-        analytics::service::{Event, record},
+        analytics::service::{UsageKind, record_all},
         artifacts::{
             model::{ArtifactDiff, FileChange, FileEntry, HistoryPage, RestoreRevision, RevisionSummary, diff, document::Document},
             store::{self, RevisionRow},
         },
+        collaboration::service::documents,
         volumes::{
             model::{CHANGES_SHOWN, Change, Commit, CommitChange},
             service::lock,
@@ -140,6 +141,7 @@ pub async fn restore_revision(ctx: &Ctx, id: ArtifactId, input: RestoreRevision)
     let commit = input.id.map_or_else(|| Ok(CommitId::generate()), |id| commits::checked_commit_id(id, ctx.now()))?;
     let prepared = Prepared { volume, commit, message, source: "restore", revisions: vec![new], contents: vec![content] };
     let mut tx = ctx.db().write_tx().await?;
+    documents::take(ctx, &mut tx, &current.held).await?;
     let locked = lock(&mut tx, volume).await?;
     let now = store::by_id(&mut *tx, id).await?;
     if !now.is_some_and(|now| {
@@ -156,7 +158,7 @@ pub async fn restore_revision(ctx: &Ctx, id: ArtifactId, input: RestoreRevision)
         Some(held) if current.draft.is_none() => Some(held.follow(ctx, &mut tx, &text, Some(new)).await?),
         _ => None,
     };
-    record(ctx, &mut tx, Event::new("artifact.restored").team(current.access.team).volume(volume).subject(id)).await?;
+    record_all(ctx, &mut tx, [UsageKind::ArtifactRestored, UsageKind::ArtifactCommitted].map(|kind| current.event(kind)).to_vec()).await?;
     tx.commit().await?;
     if let Some(followed) = followed {
         followed.publish();

@@ -9,7 +9,7 @@ use crate::{
     error::AppResult,
     features::{
         accounts::{self, Action},
-        analytics::service::{Event, record},
+        analytics::service::{Event, UsageKind, record},
         artifacts::{
             model::{ArtifactSummary, Home, HomeCommit},
             store,
@@ -60,7 +60,7 @@ pub async fn home(ctx: &Ctx) -> AppResult<Home> {
     let favourites = my_drafts.split_off(to_favourites);
     let recents = my_drafts.split_off(to_recents);
     // An agent, or a page that only listens, has made no request for long.
-    let present = collaboration::service::connected(&ctx.state);
+    let present = collaboration::service::connected(ctx).await?;
     let here = accounts::service::active_people(ctx, ctx.now() - HERE, &present).await?;
     Ok(Home { commits, my_drafts, recents, favourites, here })
 }
@@ -85,12 +85,13 @@ pub async fn own_favourites(ctx: &Ctx) -> AppResult<Value> {
 
 /// Marks an artifact for oneself, or takes the mark away.
 pub async fn set_favourite(ctx: &Ctx, id: ArtifactId, on: bool) -> AppResult<()> {
-    let (_, volume) = access::find(ctx, id, Action::Read).await?;
+    let (row, volume) = access::find(ctx, id, Action::Read).await?;
     let user = ctx.actor_with(accounts::Scope::Write)?.id();
     let mut tx = ctx.db().write_tx().await?;
     if store::set_favourite(&mut tx, user, id, on, ctx.now()).await? {
-        let kind = if on { "favourite.added" } else { "favourite.removed" };
-        record(ctx, &mut tx, Event::new(kind).team(volume.team).volume(volume.id).subject(id)).await?;
+        let kind = if on { UsageKind::FavouriteAdded } else { UsageKind::FavouriteRemoved };
+        let event = Event::new(kind).workspace(volume.workspace).volume(volume.id).subject(id).artifact(row.kind(), &row.category);
+        record(ctx, &mut tx, event).await?;
     }
     Ok(tx.commit().await?)
 }

@@ -114,6 +114,7 @@ pub async fn stage_import(ctx: &Ctx, commit: CommitId, volume: VolumeId, by: Use
         tokio::task::spawn_blocking(prepare).await.map_err(|error| crate::server::error::internal("staging", &error))??;
     let now = ctx.now();
     let mut tx = ctx.db().write_tx().await?;
+    store::begin_staging(&mut tx, commit, volume, now).await?;
     let new: Vec<NewArtifact<'_>> = revisions
         .iter()
         .filter(|(new, _)| *new)

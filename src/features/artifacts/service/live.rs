@@ -5,7 +5,7 @@ use super::drafts::{Current, Draft, Expected, Written, base_of, write_in};
 use crate::{
     error::{AppError, AppResult},
     features::{
-        analytics::service::Event,
+        analytics::service::{Event, UsageKind},
         artifacts::store,
         collaboration::{
             self,
@@ -16,7 +16,7 @@ use crate::{
         volumes::{self, service::VolumeAccess},
     },
     ids::{ArtifactId, RevisionId, RoomId, UserId, VolumeId},
-    server::context::Ctx,
+    server::{cluster::Notice, context::Ctx},
 };
 
 /// The text of an artifact: its draft's, or its head's.
@@ -39,6 +39,13 @@ pub async fn live_text(ctx: &Ctx, id: ArtifactId) -> AppResult<LiveText> {
         return Err(AppError::conflict("This file holds bytes that are no text: it cannot be edited here."));
     }
     Ok(LiveText { text: decoded.text, base: base_of(&current)? })
+}
+
+/// A usage event about an artifact that somebody has open, for the server's own counting.
+pub async fn live_event(ctx: &Ctx, id: ArtifactId, kind: UsageKind) -> AppResult<Event> {
+    let row = store::by_id(ctx.db().read(), id).await?.ok_or_else(|| AppError::not_found("artifact"))?;
+    let access = volumes::service::unattended(ctx, row.volume()?).await?;
+    Ok(Event::new(kind).workspace(access.workspace).volume(access.id).subject(id).artifact(row.kind(), &row.category))
 }
 
 /// A draft that is about to follow its document.
@@ -67,7 +74,7 @@ pub async fn save_live_draft(
     authors: &[UserId],
 ) -> AppResult<(Written, Option<RevisionId>)> {
     let LiveDraft { current, draft } = live;
-    let written = write_in(ctx, tx, current, draft, Expected::AsLoaded, authors, Event::new("draft.saved")).await?;
+    let written = write_in(ctx, tx, current, draft, Expected::AsLoaded, authors, UsageKind::DraftSaved).await?;
     let base = if written.saved.clean { current.row.head()? } else { draft.base };
     Ok((written, base))
 }
@@ -146,15 +153,12 @@ pub async fn places_changed(ctx: &Ctx, ids: &[ArtifactId]) {
     announce_all(ctx, ids, "place").await;
 }
 
-/// Many artifacts of a volume may have another head. Their rooms are not told one by one: the workspace is.
+/// Many artifacts of a volume may have another head. Their rooms are not told one by one: the workspace is, and those that somebody edits.
 pub async fn volume_changed(ctx: &Ctx, volume: VolumeId) {
+    let by = ctx.actor().ok().map(|actor| actor.id());
     let told = async {
         let access = volumes::service::unattended(ctx, volume).await?;
-        let open: Vec<ArtifactId> = documents::open(ctx);
-        let rows = store::by_ids(ctx.db().read(), &open).await?;
-        let here: Vec<ArtifactId> =
-            rows.iter().filter(|row| row.volume_id == volume.to_string()).map(|row| row.id()).collect::<AppResult<_>>()?;
-        documents::follow_heads(ctx, &here).await;
+        let here = follow_open(ctx, volume).await?;
         if let Some(commit) = volumes::service::newest_commits(ctx, &[volume], None, 1).await?.pop() {
             announce_commit(ctx, &access, &commit.sha);
         }
@@ -164,4 +168,27 @@ pub async fn volume_changed(ctx: &Ctx, volume: VolumeId) {
     if let Err(error) = told.await {
         tracing::warn!(%error, %volume, "what editors have open did not follow an import");
     }
+    ctx.state.cluster.announce(&Notice::Volume { volume, by });
+}
+
+/// The same at another node, where somebody has other artifacts of it open.
+pub async fn follow_volume(ctx: &Ctx, volume: VolumeId, by: Option<UserId>) {
+    match follow_open(ctx, volume).await {
+        Ok(here) => {
+            if let Some(by) = by {
+                announce_each(ctx, &here, "head", by).await;
+            }
+        }
+        Err(error) => tracing::warn!(%error, %volume, "what editors have open did not follow an import"),
+    }
+}
+
+/// What somebody edits of a volume at this node follows its heads; which artifacts those are.
+async fn follow_open(ctx: &Ctx, volume: VolumeId) -> AppResult<Vec<ArtifactId>> {
+    let open: Vec<ArtifactId> = documents::open(ctx);
+    let rows = store::by_ids(ctx.db().read(), &open).await?;
+    let here: Vec<ArtifactId> =
+        rows.iter().filter(|row| row.volume_id == volume.to_string()).map(|row| row.id()).collect::<AppResult<_>>()?;
+    documents::follow_heads_here(ctx, &here).await;
+    Ok(here)
 }

@@ -10,7 +10,7 @@ use crate::{
     error::{AppError, AppResult},
     features::{
         accounts::Action,
-        analytics::service::Event,
+        analytics::service::UsageKind,
         artifacts::{
             model::{FileEntry, MergeView, SaveMerge, SavedDraft, document::Document, merge::merge},
             store::{self, RevisionRow},
@@ -59,7 +59,7 @@ pub async fn save_merge(ctx: &Ctx, id: ArtifactId, input: SaveMerge) -> AppResul
     let files = merge_files(&base_files, &current.files()?, &head.files()?);
     let bytes = current.encode(&input.text)?;
     let draft = Draft { bytes, files: serde_json::to_string(&files)?, base: Some(head.id()?) };
-    drafts::write(ctx, &current, draft, Expected::Saves(input.saves), Event::new("draft.merged")).await
+    drafts::write(ctx, &current, draft, Expected::Saves(input.saves), UsageKind::DraftMerged).await
 }
 
 pub fn merge_files(base: &[FileEntry], ours: &[FileEntry], theirs: &[FileEntry]) -> Vec<FileEntry> {

@@ -76,6 +76,24 @@ pub async fn find_by_slug(ctx: &Ctx, volumes: &[VolumeAccess], slugs: &HashSet<S
     Ok(best.into_iter().filter_map(|(slug, (_, id))| Some((slug, named.get(&id)?.clone()))).collect())
 }
 
+/// A skill that a run used.
+#[derive(Clone, Debug)]
+pub struct UsedSkill {
+    pub id: ArtifactId,
+    pub volume: VolumeId,
+    pub category: String,
+}
+
+/// The skills that these slugs mean to an account or a team with this id; those that are none of theirs are left out. Nobody is asked who may see them.
+pub async fn skills_of(ctx: &Ctx, owner: &str, slugs: &[&str]) -> AppResult<HashMap<String, UsedSkill>> {
+    let mut found = HashMap::new();
+    for row in store::skills_of(ctx.db().read(), owner, slugs).await? {
+        let skill = UsedSkill { id: parse_id(&row.id)?, volume: parse_id(&row.volume_id)?, category: row.category };
+        found.entry(row.slug).or_insert(skill);
+    }
+    Ok(found)
+}
+
 /// What the beginning or a part of a slug or a name may mean in some volumes, the best first.
 pub async fn complete(ctx: &Ctx, volumes: &[VolumeAccess], typed: &str, limit: usize) -> AppResult<Vec<Named>> {
     let typed = typed.trim().to_lowercase();

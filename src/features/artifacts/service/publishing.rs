@@ -20,12 +20,16 @@ use crate::{
     },
     ids::{CommitId, VolumeId},
     server::{
+        clock,
         context::Ctx,
         db::{Tx, parse_id},
     },
 };
 
-use super::{index, live};
+use super::{
+    index, live,
+    usage::{self, Changed, Happened},
+};
 
 /// Rows of one transaction: some 5 ms, 35 ms at worst, where 50,000 at once took 550 ms (docs/decisions/imports.md).
 const SLICE: i64 = 500;
@@ -34,6 +38,7 @@ const SLICE: i64 = 500;
 /// follows, by a second try or by [`settle_all`].
 pub async fn publish_import(ctx: &Ctx, commit: Appended<'_>, event: Event) -> AppResult<()> {
     let volume = commit.volume;
+    let event = event.volume(volume).by(commit.author);
     if commit.changes.len() as i64 <= SLICE {
         publish_at_once(ctx, commit, event).await?;
     } else {
@@ -50,12 +55,17 @@ fn overtaken() -> AppError {
 async fn publish_at_once(ctx: &Ctx, commit: Appended<'_>, event: Event) -> AppResult<()> {
     let mut tx = ctx.db().write_tx().await?;
     let (seq, head) = lock(&mut tx, commit.volume).await?;
-    if store::overtaken(&mut *tx, commit.id, commit.volume).await? > 0 {
+    if store::untouched(&mut *tx, commit.id, commit.volume).await? != commit.changes.len() as i64 {
         return Err(overtaken());
     }
+    store::end_staging(&mut tx, commit.id).await?;
+    let changes = store::unapplied(&mut tx, commit.id, None).await?;
     store::apply_revisions(&mut tx, commit.id, seq, &commit.author.to_string(), commit.now).await?;
-    append_commit(&mut tx, head.as_deref(), commit).await?;
-    record(ctx, &mut tx, event).await?;
+    let workspace = volumes::workspace_of(&mut tx, commit.volume).await?;
+    let happened = Happened { workspace, volume: commit.volume, author: commit.author, source: commit.source };
+    usage::record_changes(ctx, &mut tx, &happened, changes.into_iter().map(Changed::try_from).collect::<AppResult<_>>()?).await?;
+    append_commit(ctx, &mut tx, head.as_deref(), commit).await?;
+    record(ctx, &mut tx, event.workspace(workspace)).await?;
     Ok(tx.commit().await?)
 }
 
@@ -73,7 +83,7 @@ async fn publish_in_slices(ctx: &Ctx, commit: Appended<'_>, event: Event) -> App
 
 /// What takes time is done before the transaction: the claim keeps it true.
 async fn announce(ctx: &Ctx, mut commit: Appended<'_>, event: Event, head: Option<&str>) -> AppResult<()> {
-    if store::overtaken(ctx.db().read(), commit.id, commit.volume).await? > 0 {
+    if store::untouched(ctx.db().read(), commit.id, commit.volume).await? != commit.changes.len() as i64 {
         return Err(overtaken());
     }
     let sha = volumes::hash_ahead(ctx, head, &mut commit).await?;
@@ -81,20 +91,33 @@ async fn announce(ctx: &Ctx, mut commit: Appended<'_>, event: Event, head: Optio
     if volumes::hold(&mut tx, commit.volume, commit.id).await?.is_none() {
         return Err(overtaken());
     }
-    volumes::append_hashed(&mut tx, head, &commit, &sha).await?;
-    record(ctx, &mut tx, event).await?;
+    volumes::append_hashed(ctx, &mut tx, head, &commit, &sha).await?;
+    let workspace = volumes::workspace_of(&mut tx, commit.volume).await?;
+    record(ctx, &mut tx, event.workspace(workspace)).await?;
     Ok(tx.commit().await?)
 }
 
 /// Finishes an announced commit, wherever it was left. Nothing to finish: nothing happens. Two may do it at once.
 pub async fn settle(ctx: &Ctx, volume: VolumeId, commit: CommitId) -> AppResult<()> {
-    let Some((author, now)) = volumes::author_and_time(ctx, commit).await? else { return Ok(()) };
+    let Some(announced) = volumes::author_time_and_source(ctx, commit).await? else { return Ok(()) };
+    apply_all(ctx, volume, commit, announced).await?;
+    let mut tx = ctx.db().write_tx().await?;
+    store::end_staging(&mut tx, commit).await?;
+    Ok(tx.commit().await?)
+}
+
+async fn apply_all(ctx: &Ctx, volume: VolumeId, commit: CommitId, (author, now, source): (String, i64, String)) -> AppResult<()> {
     for created in [false, true] {
         let mut after = String::new();
         while let Some(last) = store::slice_end(ctx.db().read(), commit, created, &after, SLICE).await? {
             let mut tx = ctx.db().write_tx().await?;
             let Some(seq) = number(&mut tx, volume, commit, created).await? else { return Ok(()) };
+            // Another run of this may have been here before: what it applied is counted.
+            let changes = store::unapplied(&mut tx, commit, Some((created, after.as_str(), last.as_str()))).await?;
             store::apply_slice(&mut tx, commit, created, (&after, &last), seq, &author, now).await?;
+            let workspace = volumes::workspace_of(&mut tx, volume).await?;
+            let happened = Happened { workspace, volume, author: parse_id(&author)?, source: &source };
+            usage::record_changes(ctx, &mut tx, &happened, changes.into_iter().map(Changed::try_from).collect::<AppResult<_>>()?).await?;
             tx.commit().await?;
             after = last;
         }
@@ -128,9 +151,30 @@ pub async fn unstage_import(ctx: &Ctx, volume: VolumeId, commit: CommitId) -> Ap
             return Ok(Some(done));
         }
         let more = store::unstage(&mut tx, commit, SLICE).await?;
+        if !more {
+            store::end_staging(&mut tx, commit).await?;
+        }
         tx.commit().await?;
         if !more {
             return Ok(None);
         }
     }
+}
+
+/// Takes back whatever was staged in a volume and did not become visible, whoever left it: a path that it takes up is refused to everybody else. For those
+/// that have the volume's turn among the jobs, or the volume to themselves.
+pub async fn unstage_all(ctx: &Ctx, volume: VolumeId) -> AppResult<()> {
+    unstage(ctx, Some(volume), ctx.now()).await
+}
+
+/// The same in every volume, of what nobody can be at any more.
+pub async fn unstage_old(ctx: &Ctx) -> AppResult<()> {
+    unstage(ctx, None, ctx.now() - clock::DAY).await
+}
+
+async fn unstage(ctx: &Ctx, volume: Option<VolumeId>, before: i64) -> AppResult<()> {
+    for (commit, volume) in store::stagings(ctx.db().read(), volume, before).await? {
+        unstage_import(ctx, volume, commit).await?;
+    }
+    Ok(())
 }

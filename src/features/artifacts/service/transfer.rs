@@ -1,7 +1,5 @@
 //! From one volume to another: a fork is a new artifact, a move keeps id and history.
 
-use serde_json::json;
-
 use super::{
     access,
     commits::{self, Bytes, Prepared, publish, revision_of},
@@ -11,7 +9,7 @@ use crate::{
     error::{AppError, AppResult},
     features::{
         accounts::Action,
-        analytics::service::{Event, record},
+        analytics::service::{Event, UsageKind, record, record_all},
         artifacts::{
             model::{ArtifactDetail, Fork, Kind, ToVolume, slug::dedupe},
             store::{self, ArtifactRow, NewArtifact, RevisionRow},
@@ -101,8 +99,8 @@ pub async fn fork_artifact(ctx: &Ctx, id: ArtifactId, input: Fork) -> AppResult<
         contents: vec![content],
     };
     publish(ctx, &mut tx, &locked, prepared, true).await?;
-    record(ctx, &mut tx, Event::new("artifact.forked").team(to.team).volume(to.id).subject(new_id).data(json!({ "from": id.to_string() })))
-        .await?;
+    let forked = Event::new(UsageKind::ArtifactForked).workspace(to.workspace).volume(to.id).subject(new_id);
+    record(ctx, &mut tx, forked.artifact(row.kind(), &row.category)).await?;
     tx.commit().await?;
     super::get_artifact(ctx, new_id, None).await
 }
@@ -172,8 +170,8 @@ pub async fn move_all(ctx: &Ctx, from: &VolumeAccess, to: &VolumeAccess, rows: V
         store::rebase_drafts(&mut tx, commit).await?;
     }
     leave(&mut tx, from.id, left.0, &ids, now).await?;
-    let data = json!({ "artifacts": ids.len(), "from": from.id.to_string() });
-    record(ctx, &mut tx, Event::new("artifact.moved").team(to.team).volume(to.id).data(data)).await?;
+    let moved = Event::new(UsageKind::ArtifactMoved).workspace(to.workspace).volume(to.id);
+    record_all(ctx, &mut tx, rows.iter().map(|row| moved.clone().subject(&row.id).artifact(row.kind(), &row.category)).collect()).await?;
     tx.commit().await?;
     live::places_changed(ctx, &ids).await;
     Ok(())

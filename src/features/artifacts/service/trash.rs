@@ -2,8 +2,6 @@
 
 use std::collections::HashMap;
 
-use serde_json::json;
-
 use super::{
     access,
     commits::{self, Bytes, Prepared, publish, revision_of},
@@ -15,7 +13,7 @@ use crate::{
     error::{AppError, AppResult, ErrorCode},
     features::{
         accounts::Action,
-        analytics::service::{Event, record},
+        analytics::service::{Event, UsageKind, record, record_all},
         artifacts::{
             model::TRASH_DAYS,
             store::{self, ArtifactRow, RevisionRow},
@@ -23,6 +21,7 @@ use crate::{
         comments, git,
         notifications::{self, model::SubjectKind},
         volumes::{
+            self,
             model::Change,
             service::{VolumeAccess, leave, lock},
         },
@@ -73,9 +72,9 @@ async fn turn(ctx: &Ctx, access: &VolumeAccess, rows: Vec<ArtifactRow>, deletes:
     let contents = tree::contents_of(ctx, &shas).await?;
     let (actor, now) = (ctx.actor()?.id().to_string(), ctx.now());
     let (verb, source, change, event) = if deletes {
-        ("Delete", "delete", Change::Deleted, "artifact.deleted")
+        ("Delete", "delete", Change::Deleted, UsageKind::ArtifactDeleted)
     } else {
-        ("Restore", "restore", Change::Restored, "artifact.undeleted")
+        ("Restore", "restore", Change::Restored, UsageKind::ArtifactUndeleted)
     };
     let message = format!("{verb} {}", commits::what(&rows));
 
@@ -107,7 +106,8 @@ async fn turn(ctx: &Ctx, access: &VolumeAccess, rows: Vec<ArtifactRow>, deletes:
         publish(ctx, &mut tx, &locked, prepared, true).await?;
         store::rebase_drafts(&mut tx, commit).await?;
     }
-    record(ctx, &mut tx, Event::new(event).team(access.team).volume(access.id).data(json!({ "artifacts": rows.len() }))).await?;
+    let turned = Event::new(event).workspace(access.workspace).volume(access.id);
+    record_all(ctx, &mut tx, rows.iter().map(|row| turned.clone().subject(&row.id).artifact(row.kind(), &row.category)).collect()).await?;
     tx.commit().await?;
     live::places_changed(ctx, &ids).await;
     Ok(())
@@ -121,10 +121,11 @@ pub async fn delete_forever(ctx: &Ctx, id: ArtifactId) -> AppResult<()> {
     }
     let mut tx = ctx.db().write_tx().await?;
     let (seq, _) = lock(&mut tx, access.id).await?;
-    commits::refuse_moved(&mut tx, &[row]).await?;
+    commits::refuse_moved(&mut tx, std::slice::from_ref(&row)).await?;
     erase(&mut tx, &[id]).await?;
     leave(&mut tx, access.id, seq, &[id], ctx.now()).await?;
-    record(ctx, &mut tx, Event::new("artifact.erased").team(access.team).volume(access.id).subject(id)).await?;
+    let erased = Event::new(UsageKind::ArtifactErased).workspace(access.workspace).volume(access.id).subject(id);
+    record(ctx, &mut tx, erased.artifact(row.kind(), &row.category)).await?;
     tx.commit().await?;
     git::service::forget_clone(ctx, access.id).await;
     Ok(())
@@ -151,7 +152,9 @@ pub async fn empty_old_trash(ctx: &Ctx) -> AppResult<()> {
             };
             erase(&mut tx, &ids).await?;
             leave(&mut tx, volume, seq, &ids, now).await?;
-            record(ctx, &mut tx, Event::new("trash.emptied").volume(volume).data(json!({ "artifacts": ids.len() }))).await?;
+            let workspace = volumes::service::workspace_of(&mut tx, volume).await?;
+            let emptied = Event::new(UsageKind::TrashEmptied).workspace(workspace).volume(volume).amount(ids.len() as i64);
+            record(ctx, &mut tx, emptied).await?;
             tx.commit().await?;
         }
         if (old.len() as i64) < SLICE {
@@ -171,4 +174,9 @@ async fn erase(tx: &mut Tx, ids: &[ArtifactId]) -> AppResult<()> {
     comments::service::forget_artifacts(tx, ids).await?;
     notifications::service::forget_subjects(tx, SubjectKind::Artifact, ids).await?;
     store::erase(tx, ids).await
+}
+
+/// Removes those of these main files that nothing has any more.
+pub async fn forget_contents(tx: &mut Tx, shas: Vec<String>) -> AppResult<()> {
+    store::forget_contents(tx, shas).await
 }

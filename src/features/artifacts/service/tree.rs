@@ -157,7 +157,7 @@ pub async fn tree_changes(ctx: &Ctx, volume: VolumeId, commit: CommitId, after: 
 
 /// Reads a file's blob for an export.
 pub fn read_export_file(blobs: &Blobs, file: &FileEntry) -> std::io::Result<Vec<u8>> {
-    std::fs::read(blobs.path(&file.sha))
+    blobs.get_blocking(&file.sha)
 }
 
 #[cfg(test)]

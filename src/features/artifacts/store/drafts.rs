@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
-use sqlx::{Any, AnyPool, Executor};
+use sqlx::AnyPool;
 
 use crate::{
     error::AppResult,
     features::accounts::model::Person,
     ids::{ArtifactId, CommitId, RevisionId, UserId},
-    server::db::{Sql, Tx, parse_id},
+    server::db::{Sql, Target, Tx, parse_id},
 };
 
 crate::row! {
@@ -37,7 +37,7 @@ impl DraftRow {
 const DRAFT: &str = "SELECT d.artifact_id, d.base_revision_id, d.content, d.files, d.saves, d.updated_at, d.updated_by AS author_id, u.name AS author_name, \
      u.kind AS author_kind, u.color AS author_color, u.avatar_sha AS author_avatar FROM drafts d JOIN users u ON u.id = d.updated_by ";
 
-pub async fn draft<'c>(executor: impl Executor<'c, Database = Any>, id: ArtifactId) -> AppResult<Option<DraftRow>> {
+pub async fn draft<'c>(executor: impl Target<'c>, id: ArtifactId) -> AppResult<Option<DraftRow>> {
     let mut sql = Sql::new(DRAFT);
     sql.push("WHERE d.artifact_id = ").bind(id.to_string());
     Ok(sql.fetch_all(executor).await?.pop())

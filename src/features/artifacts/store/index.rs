@@ -75,3 +75,24 @@ pub async fn head_contents(pool: &AnyPool, ids: &[ArtifactId]) -> AppResult<Vec<
     let rows: Vec<HeadContentRow> = sql.fetch_all(pool).await?;
     Ok(rows.into_iter().map(|row| (row.id, row.bytes)).collect())
 }
+
+crate::row! {
+    /// A skill as runs name it.
+    #[derive(Clone, Debug)]
+    pub struct SkillRow { pub slug: String, pub id: String, pub volume_id: String, pub category: String }
+}
+
+/// What these slugs of skills mean to an account or a team: its own come before those built in.
+pub async fn skills_of(pool: &AnyPool, owner: &str, slugs: &[&str]) -> AppResult<Vec<SkillRow>> {
+    let mut found = Vec::new();
+    for chunk in slugs.chunks(super::CHUNK) {
+        let mut sql = Sql::new(
+            "SELECT a.slug, a.id, a.volume_id, a.category FROM artifacts a JOIN volumes v ON v.id = a.volume_id \
+             WHERE a.kind = 'skill' AND a.state = 1 AND v.deleted_at IS NULL AND (v.kind = 'system' OR v.owner_id = ",
+        );
+        sql.bind(owner.to_owned()).push(") AND a.slug IN ").bind_list(chunk);
+        sql.push(" ORDER BY CASE WHEN v.kind = 'system' THEN 1 ELSE 0 END, a.id");
+        found.extend(sql.fetch_all(pool).await?);
+    }
+    Ok(found)
+}

@@ -1,6 +1,6 @@
 //! Staging revisions and making them the heads.
 
-use sqlx::{Any, AnyPool, Executor};
+use sqlx::AnyPool;
 
 use crate::{
     error::AppResult,
@@ -9,7 +9,7 @@ use crate::{
         volumes::model::Change,
     },
     ids::{ArtifactId, CommitId, RevisionId, VolumeId},
-    server::db::{Sql, Tx},
+    server::db::{Sql, Target, Tx, parse_id},
 };
 
 /// A revision to insert.
@@ -101,6 +101,40 @@ pub async fn apply_revisions(tx: &mut Tx, commit: CommitId, seq: i64, by: &str, 
     Ok(())
 }
 
+crate::row! {
+    /// What a revision does to its artifact.
+    pub struct ChangeRow { artifact_id: String, change: String, kind: String, category: String }
+}
+
+impl ChangeRow {
+    pub fn artifact(&self) -> AppResult<ArtifactId> {
+        parse_id(&self.artifact_id)
+    }
+    pub fn change(&self) -> Change {
+        Change::parse(&self.change)
+    }
+    pub fn kind(&self) -> Kind {
+        self.kind.parse().unwrap_or(Kind::Skill)
+    }
+    pub fn category(self) -> String {
+        self.category
+    }
+}
+
+/// Revisions of a commit that are not heads yet; of a slice of it as [`apply_slice`] has it, or of all.
+pub async fn unapplied(tx: &mut Tx, commit: CommitId, slice: Option<(bool, &str, &str)>) -> AppResult<Vec<ChangeRow>> {
+    let mut sql = Sql::new(
+        "SELECT r.artifact_id, r.change, r.kind, r.category FROM revisions r JOIN artifacts a ON a.id = r.artifact_id \
+         WHERE (a.head_revision_id IS NULL OR a.head_revision_id <> r.id) AND r.commit_id = ",
+    );
+    sql.bind(commit.to_string());
+    if let Some((created, after, last)) = slice {
+        sql.push(" AND r.artifact_id > ").bind(after.to_owned()).push(" AND r.artifact_id <= ").bind(last.to_owned());
+        push_whose(&mut sql, created);
+    }
+    sql.fetch_all(&mut **tx).await
+}
+
 /// Those of new artifacts, or those of artifacts that were there before.
 fn push_whose(sql: &mut Sql, created: bool) {
     sql.push(if created { " AND r.change = 'created'" } else { " AND r.change <> 'created'" });
@@ -132,11 +166,11 @@ pub async fn apply_slice(
     Ok(())
 }
 
-/// How many artifacts of a staged commit got another head, or went elsewhere, since they were staged.
-pub async fn overtaken<'c>(executor: impl Executor<'c, Database = Any>, commit: CommitId, volume: VolumeId) -> AppResult<i64> {
+/// How many artifacts of a staged commit are as they were when they were staged: none got another head, went elsewhere, or was taken back.
+pub async fn untouched<'c>(executor: impl Target<'c>, commit: CommitId, volume: VolumeId) -> AppResult<i64> {
     Ok(sqlx::query_scalar(
         "SELECT COUNT(*) FROM revisions r JOIN artifacts a ON a.id = r.artifact_id WHERE r.commit_id = $1 \
-         AND (COALESCE(a.head_revision_id, '') <> COALESCE(r.parent_id, '') OR a.state = 2 OR a.volume_id <> $2)",
+         AND COALESCE(a.head_revision_id, '') = COALESCE(r.parent_id, '') AND a.state <> 2 AND a.volume_id = $2",
     )
     .bind(commit.to_string())
     .bind(volume.to_string())
@@ -170,6 +204,33 @@ pub async fn published(tx: &mut Tx, commit: CommitId) -> AppResult<Option<(i64, 
         .await?;
     let of = |change: &str| counts.iter().filter(|(name, _)| name == change).map(|(_, count)| count).sum();
     Ok(Some((of("created"), of("updated"))))
+}
+
+/// A commit begins to be staged; once is enough.
+pub async fn begin_staging(tx: &mut Tx, commit: CommitId, volume: VolumeId, now: i64) -> AppResult<()> {
+    sqlx::query("INSERT INTO stagings (commit_id, volume_id, created_at) VALUES ($1, $2, $3) ON CONFLICT (commit_id) DO NOTHING")
+        .bind(commit.to_string())
+        .bind(volume.to_string())
+        .bind(now)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+/// A commit is visible, or nothing is left of it.
+pub async fn end_staging(tx: &mut Tx, commit: CommitId) -> AppResult<()> {
+    sqlx::query("DELETE FROM stagings WHERE commit_id = $1").bind(commit.to_string()).execute(&mut **tx).await?;
+    Ok(())
+}
+
+/// Commits that were staged before a time and did not become visible, each with its volume; of one volume, or of all.
+pub async fn stagings(pool: &AnyPool, volume: Option<VolumeId>, before: i64) -> AppResult<Vec<(CommitId, VolumeId)>> {
+    let mut sql = Sql::new("SELECT commit_id, volume_id FROM stagings WHERE created_at <= ");
+    sql.bind(before);
+    if let Some(volume) = volume {
+        sql.push(" AND volume_id = ").bind(volume.to_string());
+    }
+    sql.fetch_all::<(String, String)>(pool).await?.iter().map(|(commit, volume)| Ok((parse_id(commit)?, parse_id(volume)?))).collect()
 }
 
 /// Takes back a slice of what an unpublished commit staged; false when nothing is left.

@@ -69,13 +69,19 @@ pub async fn erase(tx: &mut Tx, ids: &[ArtifactId]) -> AppResult<()> {
             sql.bind_list(chunk);
             sql.execute(&mut **tx).await?;
         }
-        for shas in shas.chunks(super::CHUNK) {
-            let mut sql = Sql::new("DELETE FROM contents WHERE sha IN ");
-            sql.bind_list(shas.iter().map(|(sha,)| sha));
-            sql.push(" AND NOT EXISTS (SELECT 1 FROM revisions r WHERE r.content_sha = contents.sha)");
-            sql.push(" AND NOT EXISTS (SELECT 1 FROM releases r WHERE r.content_sha = contents.sha)");
-            sql.execute(&mut **tx).await?;
-        }
+        forget_contents(tx, shas.into_iter().map(|(sha,)| sha).collect()).await?;
+    }
+    Ok(())
+}
+
+/// Removes those of these main files that nothing has any more.
+pub async fn forget_contents(tx: &mut Tx, shas: Vec<String>) -> AppResult<()> {
+    for shas in shas.chunks(super::CHUNK) {
+        let mut sql = Sql::new("DELETE FROM contents WHERE sha IN ");
+        sql.bind_list(shas);
+        sql.push(" AND NOT EXISTS (SELECT 1 FROM revisions r WHERE r.content_sha = contents.sha)");
+        sql.push(" AND NOT EXISTS (SELECT 1 FROM releases r WHERE r.content_sha = contents.sha)");
+        sql.execute(&mut **tx).await?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use sqlx::{Any, AnyPool, Executor, Row as _, any::AnyRow};
+use sqlx::{AnyPool, Row as _, any::AnyRow};
 
 use crate::{
     error::AppResult,
@@ -12,7 +12,7 @@ use crate::{
         volumes::model::{Change, CommitChange},
     },
     ids::{ArtifactId, CommitId, RevisionId, VolumeId},
-    server::db::{Sql, parse_id},
+    server::db::{Sql, Target, parse_id},
 };
 
 crate::row! {
@@ -70,11 +70,7 @@ macro_rules! revision_tables {
 
 const REVISION: &str = concat!("SELECT ", revision_columns!(), revision_tables!());
 
-pub async fn revision<'c>(
-    executor: impl Executor<'c, Database = Any>,
-    artifact: ArtifactId,
-    id: RevisionId,
-) -> AppResult<Option<RevisionRow>> {
+pub async fn revision<'c>(executor: impl Target<'c>, artifact: ArtifactId, id: RevisionId) -> AppResult<Option<RevisionRow>> {
     let mut sql = Sql::new(REVISION);
     sql.push("WHERE r.id = ").bind(id.to_string()).push(" AND r.artifact_id = ").bind(artifact.to_string());
     Ok(sql.fetch_all(executor).await?.pop())
@@ -150,11 +146,11 @@ pub async fn history_length(pool: &AnyPool, artifact: ArtifactId) -> AppResult<i
         .await?)
 }
 
-pub async fn content<'c>(executor: impl Executor<'c, Database = Any>, sha: &str) -> AppResult<Option<Vec<u8>>> {
+pub async fn content<'c>(executor: impl Target<'c>, sha: &str) -> AppResult<Option<Vec<u8>>> {
     Ok(sqlx::query_scalar("SELECT bytes FROM contents WHERE sha = $1").bind(sha).fetch_optional(executor).await?)
 }
 
-pub async fn contents<'c>(executor: impl Executor<'c, Database = Any>, shas: &[String]) -> AppResult<Vec<(String, Vec<u8>)>> {
+pub async fn contents<'c>(executor: impl Target<'c>, shas: &[String]) -> AppResult<Vec<(String, Vec<u8>)>> {
     let mut sql = Sql::new("SELECT sha, bytes FROM contents WHERE sha IN ");
     sql.bind_list(shas);
     sql.fetch_all(executor).await

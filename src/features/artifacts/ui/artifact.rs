@@ -17,15 +17,18 @@ use super::{
     read::{ReadTab, SourceTab},
 };
 use crate::{
-    browser::page,
+    browser::{page, share::share},
     error::AppError,
     features::{
-        accounts::model::{Action, Role},
+        accounts::{
+            model::{Action, Role},
+            state::use_session,
+        },
         artifacts::{
             model::ArtifactDetail,
             state::{
-                delete_artifact, delete_for_ever, fork_artifact, library_address, move_artifact, read_artifact, set_favourite,
-                undelete_artifact, use_artifact, use_list,
+                artifact_begun_here, delete_artifact, delete_for_ever, fork_artifact, library_address, move_artifact, read_artifact,
+                set_favourite, undelete_artifact, use_artifact, use_list,
             },
         },
         collaboration::{
@@ -34,7 +37,14 @@ use crate::{
             ui::Presence,
         },
         marketplace::state::publish_address,
-        volumes::{model::VolumeKind, state::use_volumes},
+        outbox::{
+            state::{UNSENT, use_outbox},
+            ui::SyncState,
+        },
+        volumes::{
+            model::VolumeKind,
+            state::{artifact_object, use_volumes},
+        },
     },
     ids::{ArtifactId, VolumeId},
     ui::{
@@ -51,6 +61,8 @@ pub struct Shown {
     pub reload: Callback<()>,
     /// The address that shows it: of its own page, or of a page that it stands beside.
     pub at: StoredValue<String>,
+    /// It was made on this device, and the server does not have it yet.
+    pub begun: bool,
 }
 
 impl Shown {
@@ -106,33 +118,56 @@ impl Shown {
 #[component]
 pub fn ArtifactPane() -> impl IntoView {
     let params = use_params_map();
-    let detail = use_artifact(Memo::new(move |_| params.with(|params| params.get("id").unwrap_or_default())));
+    let id = Memo::new(move |_| params.with(|params| params.get("id").unwrap_or_default()));
+    let detail = use_artifact(id);
+    let (outbox, account, volumes) = (use_outbox(), use_session(), use_volumes());
+    // Made here, and not on the server yet. It stays when it has arrived, until the page has read it.
+    let before = StoredValue::new(None::<ArtifactDetail>);
+    let begun = move || {
+        let id = id.get();
+        let items = outbox.about(&format!("artifact:{id}"));
+        let made = || artifact_begun_here(&items, &account.account()?, &volumes.known());
+        let found = if items.is_empty() { None } else { made() };
+        let found = found.or_else(|| before.get_value().filter(|before| before.summary.id.to_string() == id));
+        before.set_value(found.clone());
+        found
+    };
+    let arrived = Callback::new(move |()| detail.refetch());
     view! {
         <Transition fallback=|| view! { <section class="pane" data-part="item"><div class="scroll"><Loading/></div></section> }>
             // By its id: what one left open, scrolled or typed belongs to that artifact and not to the next.
             {move || {
                 detail
                     .arrived()
-                    .map(|detail| late(move || {
-                        let detail = detail.read();
-                        view! {
-                            <For
-                                each=move || [detail.clone()]
-                                key=|detail| detail.as_ref().map(|detail| detail.summary.id.to_string()).unwrap_or_default()
-                                children=|detail| match detail {
-                                    Ok(detail) => view! { <Artifact detail=detail/> }.into_any(),
-                                    Err(error) => view! { <PaneError error=error/> }.into_any(),
-                                }
-                            />
-                        }
-                    }))
+                    .map(|detail| {
+                        late(move || {
+                            let there = detail.read().map(|detail| (detail, false));
+                            let shown = move || [there.clone().or_else(|error| begun().map(|begun| (begun, true)).ok_or(error))];
+                            view! {
+                                <For
+                                    each=shown
+                                    key=|detail| detail.as_ref().map(|(detail, begun)| (detail.summary.id.to_string(), *begun)).unwrap_or_default()
+                                    children=move |detail| match detail {
+                                        Ok((detail, begun)) => view! { <Artifact detail=detail begun=begun arrived=arrived/> }.into_any(),
+                                        Err(error) => view! { <PaneError error=error/> }.into_any(),
+                                    }
+                                />
+                            }
+                        })
+                    })
             }}
         </Transition>
     }
 }
 
 #[component]
-fn Artifact(detail: ArtifactDetail) -> impl IntoView {
+fn Artifact(
+    detail: ArtifactDetail,
+    /// Only this device knows of it yet.
+    begun: bool,
+    /// The server may know of it by now.
+    arrived: Callback<()>,
+) -> impl IntoView {
     let id = detail.summary.id;
     let detail = RwSignal::new(detail);
     let volumes = use_volumes();
@@ -148,7 +183,14 @@ fn Artifact(detail: ArtifactDetail) -> impl IntoView {
             volumes.refresh();
         });
     });
-    let shown = Shown { id, detail, reload, at: StoredValue::new(artifact_address(id)) };
+    let shown = Shown { id, detail, reload, at: StoredValue::new(artifact_address(id)), begun };
+    if begun {
+        use_outbox().on_heard(artifact_object(id), move |heard| {
+            if heard.what == "done" {
+                arrived.run(());
+            }
+        });
+    }
     let live = shown.follow();
     let query = use_query_map();
     let tab = Memo::new(move |_| query.with(|query| query.get("tab").unwrap_or_default()));
@@ -171,6 +213,15 @@ fn Artifact(detail: ArtifactDetail) -> impl IntoView {
         <section class="pane" aria-label="Artifact" data-part="item">
             <Bar shown=shown tab=tab live=live/>
             <Tabs shown=shown tab=tab/>
+            {begun
+                .then(|| {
+                    view! {
+                        <p class="banner" role="status">
+                            <Icon name="clock"/>
+                            <span>"Made on this device, and kept here until the server can be reached. "<a class="link" href=UNSENT>"See what waits"</a></span>
+                        </p>
+                    }
+                })}
             <TrashBanner shown=shown/>
             <DisabledBanner shown=shown/>
             <BehindBanner shown=shown tab=tab/>
@@ -223,6 +274,7 @@ fn Bar(shown: Shown, tab: Memo<String>, live: Collaboration) -> impl IntoView {
                 .map(|(class, words)| view! { <span class=class>{words}</span> })}
             <span class="push row gap-4">
                 <span class="wide-only"><Presence users=others size="s"/></span>
+                <SyncState object=artifact_object(shown.id)/>
                 <Star shown=shown/>
                 {move || {
                     if shown.may_edit() && tab.with(|tab| matches!(tab.as_str(), "edit" | "merge")) {
@@ -360,12 +412,26 @@ fn MoreMenu(shown: Shown) -> impl IntoView {
             }
         });
     };
+    let share_link = move |_| {
+        let address = format!("{}{}", page::origin(), artifact_address(id));
+        if shown.detail.with_untracked(|detail| share(&detail.summary.name, &address)) {
+            return;
+        }
+        page::copy(address, move |done| {
+            if done {
+                toast(toasts, "Link copied. It opens for whoever may read the volume.");
+            } else {
+                toast_error(toasts, &AppError::invalid("The browser did not let the page copy. Copy the address of this page."));
+            }
+        });
+    };
     view! {
         <details class="drop end">
             <summary class="btn ghost icon-only" aria-label="Copy, publish, fork, move, delete" title="Copy, publish, fork, move, delete"><Icon name="more"/></summary>
             <div class="pop menu">
                 <a href=download download=""><Icon name="download"/>"Download as a folder (zip)"</a>
                 <button type="button" on:click=copy><Icon name="copy"/>"Copy as markdown"</button>
+                <button type="button" on:click=share_link><Icon name="link"/>"Share"</button>
                 <a href=shown.tab("source")><Icon name="file"/>"Source"</a>
                 <hr/>
                 {move || shown.may_publish().then(|| view! { <a href=publish_address(id)><Icon name="market"/>"Publish"</a> })}

@@ -73,7 +73,7 @@ fn Parts(detail: ArtifactDetail, at: StoredValue<String>, changed: Callback<()>)
             changed.try_run(());
         });
     });
-    let shown = Shown { id, detail, reload, at };
+    let shown = Shown { id, detail, reload, at, begun: false };
     shown.follow();
     let query = use_query_map();
     let may_edit = Memo::new(move |_| shown.may_edit());

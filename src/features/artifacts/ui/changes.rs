@@ -15,6 +15,7 @@ use crate::{
             model::{ArtifactSummary, DiffStat, LibraryPage, PAGE_MAX},
             state::{delete_artifact, discard_draft, use_drafts},
         },
+        outbox::state::say_sent,
         volumes::state::{create_commit, use_volumes},
     },
     ids::{ArtifactId, VolumeId},
@@ -102,7 +103,7 @@ fn Drafts(
         busy.set(true);
         leptos::task::spawn_local(async move {
             match create_commit(commit).await {
-                Ok(()) => toast(toasts, format!("Committed {}", plural(list.len() as i64, "draft", "drafts"))),
+                Ok(sent) => say_sent(toasts, sent, format!("Committed {}", plural(list.len() as i64, "draft", "drafts"))),
                 Err(error) => toast_error(toasts, &error),
             }
             busy.try_set(false);

@@ -13,7 +13,7 @@ use super::{
     read::HintList,
 };
 use crate::{
-    browser::{editor::Link, page},
+    browser::{data::Sent, editor::Link, page},
     error::{AppError, ErrorCode},
     features::{
         accounts::{model::Action, state::use_utc_offset},
@@ -23,6 +23,7 @@ use crate::{
             model::{Anchor, Subject},
             ui::CommentsPane,
         },
+        outbox::state::say_sent,
         volumes::{
             model::{CommitItem, CreateCommit},
             state::create_commit,
@@ -152,6 +153,9 @@ fn SavedBadge(editing: Editing) -> impl IntoView {
             }
             .into_any(),
             (Phase::Ended(_), ..) => view! { <span class="saved warn"><Icon name="alert"/>"Not connected"</span> }.into_any(),
+            (Phase::Ready, Saved::Waiting, Link::Live) if editing.apart.get() => {
+                view! { <span class="saved"><span class="spin"></span>"On its way"</span> }.into_any()
+            }
             (Phase::Ready, Saved::Waiting, Link::Live) => {
                 view! { <span class="saved"><span class="spin"></span>"Saving"</span> }.into_any()
             }
@@ -322,7 +326,14 @@ fn CommitFoot(editing: Editing) -> impl IntoView {
         busy.set(true);
         let navigate = navigate.clone();
         leptos::task::spawn_local(async move {
-            if !editing.settled().await {
+            // Out of reach, the outbox takes the text and then the commit, in that order.
+            let away = editing.is_away();
+            if away && let Err(error) = editing.put().await {
+                toast_error(toasts, &error);
+                busy.try_set(false);
+                return;
+            }
+            if !away && !editing.settled().await {
                 toast_error(
                     toasts,
                     &AppError::new(
@@ -344,10 +355,14 @@ fn CommitFoot(editing: Editing) -> impl IntoView {
             };
             let said = commit.message.clone();
             match create_commit(commit).await {
-                Ok(()) => {
-                    toast(toasts, format!("Committed \u{201c}{}\u{201d}", said));
-                    shown.reload.try_run(());
-                    navigate(&shown.tab("history"), NavigateOptions::default());
+                Ok(sent) => {
+                    say_sent(toasts, sent, format!("Committed \u{201c}{}\u{201d}", said));
+                    message.try_set(String::new());
+                    // What waits is in no history yet.
+                    if sent == Sent::Done {
+                        shown.reload.try_run(());
+                        navigate(&shown.tab("history"), NavigateOptions::default());
+                    }
                 }
                 Err(error) => {
                     // Behind: the page shows the way to the merge.
@@ -367,7 +382,7 @@ fn CommitFoot(editing: Editing) -> impl IntoView {
         }
         false
     });
-    let changed = move || editing.saved.get() != Saved::Clean || shown.detail.with(|detail| detail.draft.is_some());
+    let changed = move || editing.saved.get() != Saved::Clean || shown.detail.with(|detail| detail.draft.is_some() || detail.summary.new);
     view! {
         <form
             class="doc-foot"

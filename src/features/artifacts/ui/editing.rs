@@ -5,15 +5,19 @@ use leptos::prelude::*;
 use super::artifact::Shown;
 use crate::{
     browser::{
-        editor::{self, Editor, Link, Told},
+        editor::{self, Editor, Link, Opening, Told},
         page,
     },
+    error::AppResult,
     features::{
         accounts::{
             model::Action,
             state::{SessionContext, use_session},
         },
-        artifacts::{model::validate::Hint, state::preview},
+        artifacts::{
+            model::validate::Hint,
+            state::{bring_text, is_on_its_way, preview},
+        },
         collaboration::{
             model::{RoomType, RoomUser},
             state::{Room, use_collaboration},
@@ -22,13 +26,16 @@ use crate::{
             model::{Anchor, PAGE_MAX, Subject, ThreadQuery, ThreadState},
             state::read_threads,
         },
-        volumes::state::{VolumesContext, use_volumes},
+        outbox::state::{OutboxContext, use_outbox},
+        volumes::state::{VolumesContext, artifact_object, use_volumes},
     },
     ids::ThreadId,
 };
 
 /// How long writing pauses before the preview and the hints follow, in milliseconds.
 const PAUSE: u32 = 400;
+/// The same before what is written out of reach is in the outbox: the page may be gone in a moment.
+const SOON: u32 = 80;
 /// How long a commit waits for what was written to reach the disk, in steps of 50 ms.
 const PATIENCE: u32 = 100;
 const STEP: u32 = 50;
@@ -73,9 +80,16 @@ pub struct Editing {
     pub pending: RwSignal<Option<Anchor>>,
     /// The thread whose range was pressed.
     pub thread: RwSignal<Option<ThreadId>>,
+    /// Whether it is written beside the document, which is neither on this device nor in reach.
+    pub apart: RwSignal<bool>,
+    /// The outbox has what the server does not: the page may be left.
+    kept: RwSignal<bool>,
+    /// Something is on its way into the outbox: the next waits for it.
+    putting: StoredValue<bool>,
     /// Counts changes, so that only the last of a row is followed.
     changes: RwSignal<u32>,
     volumes: VolumesContext,
+    outbox: OutboxContext,
     session: SessionContext,
     editor: StoredValue<Option<Editor>>,
 }
@@ -97,8 +111,12 @@ impl Editing {
             hints: RwSignal::new(hints),
             pending: RwSignal::new(None),
             thread: RwSignal::new(None),
+            apart: RwSignal::new(false),
+            kept: RwSignal::new(false),
+            putting: StoredValue::new(false),
             changes: RwSignal::new(0),
             volumes: use_volumes(),
+            outbox: use_outbox(),
             session: use_session(),
             editor: StoredValue::new(None),
         };
@@ -109,7 +127,18 @@ impl Editing {
         // In effects: the server opens no editor.
         Effect::new(move |_| this.open());
         Effect::new(move |_| on_cleanup(move || this.leave()));
-        Effect::new(move |_| page::before_leaving(move || this.saved.try_get_untracked() == Some(Saved::Waiting)));
+        Effect::new(move |_| {
+            page::before_leaving(move || {
+                this.saved.try_get_untracked() == Some(Saved::Waiting) && this.kept.try_get_untracked() == Some(false)
+            })
+        });
+        // What was written apart came home, or was thrown away: the document takes its place.
+        Effect::new(move |_| {
+            if this.apart.get() && this.link.get() == Link::Live {
+                drop(this.outbox.about(&artifact_object(this.shown.id)));
+                this.look_whether_arrived();
+            }
+        });
         this
     }
 
@@ -121,9 +150,18 @@ impl Editing {
     pub fn open(self) {
         self.phase.set(Phase::Opening);
         let user = self.session.account_untracked().map(|me| me.person.id.to_string()).unwrap_or_default();
-        let (host, id, read_only) = (self.host(), self.shown.id.to_string(), self.read_only.get_untracked());
+        let host = self.host();
+        let (text, revision) = self.shown.detail.with_untracked(|detail| (detail.text.clone(), detail.summary.head_revision_id));
+        let opening = Opening {
+            artifact: self.shown.id.to_string(),
+            user,
+            read_only: self.read_only.get_untracked(),
+            begun: self.shown.begun,
+            text,
+            revision: revision.map(|id| id.to_string()).unwrap_or_default(),
+        };
         leptos::task::spawn_local(async move {
-            let opened = editor::open(&host, &id, &user, read_only, move |told| self.take(told)).await;
+            let opened = editor::open(&host, opening, move |told| self.take(told)).await;
             match opened {
                 // The page may be gone by now; then the editor goes with this.
                 Some(editor) => drop(self.editor.try_update_value(move |place| *place = Some(editor))),
@@ -138,7 +176,14 @@ impl Editing {
             Told::Ready => drop(self.phase.try_set(Phase::Ready)),
             Told::Text => self.changed(),
             Told::Selected(selected) => set_changed(self.selected, selected),
-            Told::Saved(false) => set_changed(self.saved, Saved::Waiting),
+            Told::Saved(false) => {
+                set_changed(self.kept, false);
+                set_changed(self.saved, Saved::Waiting);
+            }
+            Told::Kept => {
+                set_changed(self.kept, true);
+                set_changed(self.saved, Saved::Waiting);
+            }
             Told::Saved(true) => drop(self.saved.try_set(Saved::OnDisk(page::now_ms()))),
             Told::Link(link) => set_changed(self.link, link),
             Told::People(list) => drop(self.people.try_set(serde_json::from_str(&list).unwrap_or_default())),
@@ -150,7 +195,17 @@ impl Editing {
                 }
             }
             Told::Denied => drop(self.read_only.try_set(true)),
-            Told::Ended(code) => drop(self.phase.try_set(Phase::Ended(code))),
+            Told::Ended(code) => {
+                self.phase.try_set(Phase::Ended(code));
+                // Refused or not, it is not lost: the outbox says why it does not go on, and gives it as a file.
+                self.put_forget();
+            }
+            Told::Apart(apart) => {
+                set_changed(self.apart, apart);
+                if apart {
+                    self.put_forget();
+                }
+            }
         }
     }
 
@@ -164,6 +219,64 @@ impl Editing {
         page::after_forget(PAUSE, move || {
             if self.changes.try_get_untracked() == Some(number) {
                 self.text.set(self.content());
+            }
+        });
+        if self.is_away() {
+            page::after_forget(SOON, move || {
+                if self.changes.try_get_untracked() == Some(number) {
+                    self.put_forget();
+                }
+            });
+        }
+    }
+
+    /// Whether what is written here reaches the server by the outbox: its document is out of reach.
+    pub fn is_away(self) -> bool {
+        self.apart.try_get_untracked() == Some(true) || self.link.try_get_untracked() != Some(Link::Live)
+    }
+
+    /// Puts what the server does not have into the outbox, as far as it is not there: it may be that nobody opens this page again.
+    ///
+    /// # Errors
+    /// It could not be kept; the editor has it still.
+    pub async fn put(self) -> AppResult<()> {
+        while self.putting.try_update_value(|putting| std::mem::replace(putting, true)) == Some(true) {
+            page::pause(STEP).await;
+        }
+        let put = self.put_now().await;
+        self.putting.try_set_value(false);
+        put
+    }
+
+    async fn put_now(self) -> AppResult<()> {
+        let unsent = self.editor.try_with_value(|editor| editor.as_ref().map(Editor::unsent)).flatten();
+        let Some(unsent) = unsent else { return Ok(()) };
+        let Some(body) = unsent.await else { return Ok(()) };
+        let name = self.shown.detail.try_with_untracked(|detail| detail.summary.name.clone()).unwrap_or_default();
+        let put = bring_text(self.shown.id, body, &name).await;
+        self.editor.try_with_value(|editor| {
+            if let Some(editor) = editor {
+                editor.note_kept(put.is_ok());
+            }
+        });
+        self.kept.try_set(put.is_ok());
+        put
+    }
+
+    fn put_forget(self) {
+        // That it could not be kept shows: the page asks before it is left.
+        leptos::task::spawn_local(async move { drop(self.put().await) });
+    }
+
+    fn look_whether_arrived(self) {
+        let id = self.shown.id;
+        leptos::task::spawn_local(async move {
+            if self.put().await.is_ok() && !is_on_its_way(id).await {
+                self.editor.try_with_value(|editor| {
+                    if let Some(editor) = editor {
+                        editor.note_arrived();
+                    }
+                });
             }
         });
     }
@@ -267,8 +380,16 @@ impl Editing {
         let editor = self.editor.try_update_value(Option::take).flatten();
         let Some(wrote) = self.saved.try_get_untracked().map(|saved| saved != Saved::Clean) else { return };
         let (volumes, shown) = (self.volumes, self.shown);
+        let (away, id) = (self.is_away(), shown.id);
+        let name = shown.detail.try_with_untracked(|detail| detail.summary.name.clone()).unwrap_or_default();
         leptos::task::spawn_local(async move {
             if let Some(editor) = editor {
+                if away
+                    && wrote
+                    && let Some(body) = editor.unsent().await
+                {
+                    editor.note_kept(bring_text(id, body, &name).await.is_ok());
+                }
                 editor.close().await;
             }
             if wrote {

@@ -4,12 +4,16 @@ use leptos::prelude::*;
 
 use super::artifact::Shown;
 use crate::{
+    browser::data::Sent,
     error::AppError,
-    features::artifacts::{
-        model::{CATEGORIES, FrontmatterEntry, FrontmatterValue},
-        state::set_frontmatter,
+    features::{
+        artifacts::{
+            model::{CATEGORIES, FrontmatterEntry, FrontmatterValue},
+            state::set_frontmatter,
+        },
+        outbox::state::say_sent,
     },
-    ui::{Icon, toast, use_toasts},
+    ui::{Icon, use_toasts},
 };
 
 /// Offered even when a file does not have them yet.
@@ -85,10 +89,12 @@ fn Row(shown: Shown, key: String) -> impl IntoView {
         let answer = set_frontmatter(shown.id, name.clone(), next);
         leptos::task::spawn_local(async move {
             match answer.await {
-                Ok(()) => {
+                Ok(sent) => {
                     error.try_set(None);
-                    shown.reload.try_run(());
-                    toast(toasts, format!("Saved {name} in the draft"));
+                    if sent == Sent::Done {
+                        shown.reload.try_run(());
+                    }
+                    say_sent(toasts, sent, format!("Saved {name} in the draft"));
                 }
                 Err(failed) => {
                     error.try_set(Some(failed));

@@ -22,12 +22,13 @@ use crate::{
     features::{
         artifacts::{
             model::{CATEGORIES, Facets, Kind, LibraryPage as Page, LibraryQuery, Sort, View, category_words},
-            state::{ListContext, library_address, library_fields, library_query, use_facets, use_library, use_list},
+            state::{ListContext, artifacts_begun_here, library_address, library_fields, library_query, use_facets, use_library, use_list},
         },
+        outbox::state::use_outbox,
         volumes::state::use_volumes,
     },
     ids::ArtifactId,
-    ui::{ErrorView, Icon, Loading, PageTitle, Transition, count, drop_down, late},
+    ui::{Again, ErrorView, Icon, Loading, PageTitle, Transition, count, drop_down, late},
 };
 
 pub(super) const ROWS: &str = ".lib > li > a";
@@ -184,6 +185,7 @@ fn LibraryList(
                 </span>
                 <span class="chip line wide-only"><Transition>{move || place().unwrap_or_else(|| "All volumes".to_owned())}</Transition></span>
                 <span class="push row gap-4">
+                    <Again act=refresh/>
                     <a class="btn ghost icon-only" href=import_address aria-label="Import a folder or a zip" title="Import a folder or a zip"><Icon name="upload"/></a>
                     <a class="btn" href=new_address><Icon name="plus"/>"New"</a>
                 </span>
@@ -191,6 +193,7 @@ fn LibraryList(
             <FilterField query=query beside=beside/>
             <Filters query=query facets=facets selecting=selecting chosen=chosen/>
             <LibraryNews chosen=chosen/>
+            <BegunHere query=query/>
             <Transition fallback=|| view! { <div class="scroll"><Loading/></div> }>
                 {move || {
                     list.arrived()
@@ -203,6 +206,32 @@ fn LibraryList(
             // Not with the rows: what a `Suspense` holds may have no other one in it, or the halves count them differently.
             <BulkBar items=items chosen=chosen trash=trash refresh=refresh/>
         </section>
+    }
+}
+
+/// Artifacts that only this device knows of yet.
+#[component]
+fn BegunHere(query: Memo<LibraryQuery>) -> impl IntoView {
+    let outbox = use_outbox();
+    let begun = Memo::new(move |_| {
+        let volume = query.with(|query| query.volume);
+        artifacts_begun_here(&outbox.items().changes).into_iter().filter(|new| volume.is_none_or(|id| id == new.volume)).collect::<Vec<_>>()
+    });
+    view! {
+        <ul class="rows pad-x" aria-label="Not sent yet" hidden=move || begun.with(Vec::is_empty)>
+            <For
+                each=move || begun.get()
+                key=|new| new.id
+                children=|new| {
+                    view! {
+                        <li>
+                            <Icon name="clock"/>
+                            <span class="tx"><a class="cover" href=artifact_address(new.id)><b>{new.name}</b></a><small>"Kept on this device until the server can be reached"</small></span>
+                        </li>
+                    }
+                }
+            />
+        </ul>
     }
 }
 

@@ -12,6 +12,7 @@ use crate::{
             model::{ArtifactSummary, Bulk, BulkReport},
             state::act_on_many,
         },
+        outbox::state::say_sent,
         volumes::{
             model::{CommitItem, CreateCommit},
             state::{create_commit, use_volumes},
@@ -104,7 +105,7 @@ pub fn BulkBar(items: RwSignal<Vec<ArtifactSummary>>, chosen: Chosen, trash: Mem
         page::close_dialog("bulk-commit");
         leptos::task::spawn_local(async move {
             match create_commit(commit).await {
-                Ok(()) => toast(toasts, format!("Committed {}", plural(number as i64, "draft", "drafts"))),
+                Ok(sent) => say_sent(toasts, sent, format!("Committed {}", plural(number as i64, "draft", "drafts"))),
                 Err(error) => toast_error(toasts, &error),
             }
             refresh.try_run(());

@@ -6,9 +6,13 @@ use leptos::prelude::*;
 
 use super::parts::{SummaryChips, artifact_address};
 use crate::{
-    features::artifacts::{
-        model::{ArtifactSummary, LibraryPage, LibraryQuery, View},
-        state::{library_address, read_library, use_list},
+    features::{
+        artifacts::{
+            model::{ArtifactSummary, LibraryPage, LibraryQuery, View},
+            state::{library_address, read_library, use_list},
+        },
+        outbox::ui::SyncMark,
+        volumes::state::artifact_object,
     },
     ids::ArtifactId,
     ui::{EmptyState, Icon, KindMark, Time, toast_error, use_toasts},
@@ -142,6 +146,7 @@ fn Row(artifact: ArtifactSummary, open: Memo<Option<ArtifactId>>, chosen: Chosen
                 <Time at=artifact.deleted_at.unwrap_or(artifact.updated_at)/>
                 <span class="d">{artifact.description.clone()}</span>
                 <SummaryChips artifact=artifact/>
+                <SyncMark object=artifact_object(id)/>
             </a>
         </li>
     }

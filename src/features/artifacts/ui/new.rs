@@ -8,16 +8,19 @@ use leptos_router::{
 
 use super::parts::artifact_address;
 use crate::{
+    browser::{data::Sent, pwa},
     error::AppError,
     features::{
         artifacts::{
-            model::{CreateArtifact, Kind, slug::slugify},
+            model::{CreateArtifact, Kind, slug::slugify, template::template},
             state::{create_artifact, library_query},
         },
+        outbox::state::say_sent,
+        pwa::state::use_pwa,
         volumes::{model::VolumeKind, state::use_volumes},
     },
     ids::{ArtifactId, VolumeId},
-    ui::{Field, FieldError, Icon, PageTitle, SelectField, Suspense},
+    ui::{Field, FieldError, Icon, PageTitle, SelectField, Suspense, count, use_toasts},
 };
 
 const KINDS: [(Kind, &str, &str); 3] = [
@@ -29,13 +32,28 @@ const KINDS: [(Kind, &str, &str); 3] = [
 #[component]
 pub fn NewArtifactPage() -> impl IntoView {
     let volumes = use_volumes();
+    let toasts = use_toasts();
+    let app = use_pwa();
     let navigate = use_navigate();
     let asked = use_query_map().with_untracked(library_query);
     let kind = RwSignal::new(asked.kind.unwrap_or(Kind::Skill));
     let name = RwSignal::new(String::new());
     let volume = RwSignal::new(asked.volume.map(|id| id.to_string()).unwrap_or_default());
+    let text = RwSignal::new(None::<String>);
     let error = RwSignal::new(None::<AppError>);
     let busy = RwSignal::new(false);
+    // What another app shared, or a file that was opened with this one: the address says so.
+    let query = use_query_map().get_untracked();
+    let shared = query.get("shared").or_else(|| query.get("file").map(|_| String::new()));
+    Effect::new(move |_| {
+        let Some(id) = shared.clone() else { return };
+        leptos::task::spawn_local(async move {
+            if let Some(draft) = pwa::shared(&id).await {
+                name.try_set(draft.name);
+                text.try_set(Some(draft.text).filter(|text| !text.is_empty()));
+            }
+        });
+    });
     // One's own volume unless the address or the person says otherwise.
     let options =
         Signal::derive(move || volumes.writable().into_iter().map(|volume| (volume.id.to_string(), volume.name)).collect::<Vec<_>>());
@@ -59,19 +77,27 @@ pub fn NewArtifactPage() -> impl IntoView {
             return;
         }
         let id = ArtifactId::generate();
-        let new = CreateArtifact {
-            id: Some(id),
-            volume_id,
-            kind: kind.get_untracked(),
-            name: name.get_untracked().trim().to_owned(),
-            text: None,
-        };
-        let answer = create_artifact(new);
+        let (kind, name) = (kind.get_untracked(), name.get_untracked().trim().to_owned());
+        // Without the server it begins with what the server would begin it with: it is written on before that has it.
+        let away = untrack(|| app.is_away());
+        let text = text.get_untracked().or_else(|| away.then(|| template(kind, &name, &slugify(&name))));
+        let new = CreateArtifact { id: Some(id), volume_id, kind, name, text };
+        let begins = new.text.is_some();
+        let answer = create_artifact(id, new);
         let navigate = navigate.clone();
         busy.set(true);
         leptos::task::spawn_local(async move {
             match answer.await {
-                Ok(()) => {
+                // What the server begins it with is not known yet.
+                Ok(Sent::Waiting) if !begins => {
+                    say_sent(toasts, Sent::Waiting, "");
+                    navigate("/artifacts", NavigateOptions::default());
+                }
+                Ok(Sent::Waiting) => {
+                    say_sent(toasts, Sent::Waiting, "");
+                    navigate(&format!("{}?tab=edit", artifact_address(id)), NavigateOptions::default());
+                }
+                Ok(Sent::Done) => {
                     volumes.refresh();
                     navigate(&format!("{}?tab=edit", artifact_address(id)), NavigateOptions::default());
                 }
@@ -117,6 +143,10 @@ pub fn NewArtifactPage() -> impl IntoView {
                             "Path "
                             <code>{move || name.with(|name| if name.trim().is_empty() { kind.get().main_path("…") } else { kind.get().main_path(&slugify(name)) })}</code>
                         </p>
+                        {move || {
+                            text.with(|text| text.as_ref().map(|text| text.chars().count() as i64))
+                                .map(|length| view! { <p class="hint" role="status">{format!("{} characters from another app are its text.", count(length))}</p> })
+                        }}
                         <Suspense>
                             {move || {
                                 if let Some(id) = chosen() && volume.with_untracked(String::is_empty) {

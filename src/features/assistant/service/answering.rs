@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     endpoint::{Ended, Endpoint},
-    key_of,
+    endpoint_of,
     live::Answering,
     material::{self, Offered},
     missing,
@@ -96,7 +96,7 @@ pub async fn answer(ctx: &Ctx, job: &Job) -> AppResult<Value> {
     if let Some(missing) = missing(&asker, access.team).await? {
         return end(&own, session, id, RunState::Failed, Some(&missing)).await;
     }
-    let (answering, _here) = ctx.state.answers.begin(id);
+    let (answering, _here) = ctx.state.answers.begin(&ctx.state.cluster, id);
     let work = Work { ctx: &asker, own: &own, id, row: &row, access: &access, answering: &answering };
     let done = tokio::select! {
         done = work.run() => done,
@@ -159,9 +159,12 @@ impl Work<'_> {
         let team = self.access.row.team_name.as_deref().unwrap_or("a private workspace");
         let Prompt { messages, used, .. } = prompt::compose(team, &self.access.row.title, &as_skills, &turns, budget);
         let given: Vec<GivenSkill> = used.iter().filter_map(|at| skills.get(*at)).map(|one| one.skill.clone()).collect();
-        let Some(model) = config.llm_model.as_deref() else { return Ok(Value::Null) };
-        let key = key_of(self.ctx, self.access.team).await?.unwrap_or_default();
-        let endpoint = Endpoint::new(config, &self.ctx.state.http, model, key);
+        // It may have been taken away since it was looked at.
+        let endpoint = match endpoint_of(self.ctx, self.access.team).await? {
+            Ok(endpoint) => endpoint,
+            Err(missing) => return end(self.own, self.access.id, self.id, RunState::Failed, Some(missing)).await,
+        };
+        let model = endpoint.model;
         let mut tx = self.ctx.db().write_tx().await?;
         store::begin(&mut tx, self.id, &serde_json::to_string(&given)?, model, self.ctx.now()).await?;
         tx.commit().await?;

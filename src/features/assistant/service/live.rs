@@ -1,14 +1,27 @@
-//! Answers that are being given by this process: what was said so far, and the way to stop or go on.
+//! Answers that are being given by this process: what was said so far, and the way to stop or go on. Other nodes ask for the former, and
+//! tell of the latter.
 
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
+use bytes::Bytes;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::ids::RunId;
+use crate::{
+    ids::RunId,
+    server::{
+        cluster::{Cluster, Listening, Notice, Subject},
+        context::Ctx,
+        state::AppState,
+    },
+};
+
+/// For so long another node is waited for that says what was said so far; what is stored is shown otherwise.
+const ASKED_FOR: Duration = Duration::from_millis(500);
 
 /// One answer on its way.
 #[derive(Clone, Default)]
@@ -57,17 +70,44 @@ impl Answers {
     }
 
     /// Begins one; it is here until the guard goes.
-    pub fn begin(&self, id: RunId) -> (Answering, Here<'_>) {
+    pub fn begin(&self, cluster: &Cluster, id: RunId) -> (Answering, Here<'_>) {
         let answering = Answering::default();
         self.lock().insert(id, answering.clone());
-        (answering, Here { answers: self, id })
+        let told = answering.clone();
+        let asked = cluster.answer(Subject::Answer(id), move || Bytes::from(told.text()));
+        (answering, Here { answers: self, id, _asked: asked })
     }
+
+    /// Something was decided about an answer, or it is to stop, as the database has it: whoever gives it looks.
+    pub fn tell(&self, state: &AppState, run: RunId, stop: bool) {
+        self.hear(run, stop);
+        state.cluster.announce(&Notice::Decided { run, stop });
+    }
+
+    /// The same, said at another node.
+    pub fn hear(&self, run: RunId, stop: bool) {
+        match self.get(run) {
+            Some(answering) if stop => answering.stop.cancel(),
+            Some(answering) => answering.decided.notify_waiters(),
+            None => {}
+        }
+    }
+}
+
+/// What was said so far of an answer, here or at another node; none: nobody gives it, or they do not say.
+pub async fn said_so_far(ctx: &Ctx, id: RunId) -> Option<String> {
+    if let Some(answering) = ctx.state.answers.get(id) {
+        return Some(answering.text());
+    }
+    let said = ctx.state.cluster.ask(Subject::Answer(id), ASKED_FOR).await?;
+    String::from_utf8(said.to_vec()).ok()
 }
 
 /// Takes an answer out when its job ends, however it ends.
 pub struct Here<'a> {
     answers: &'a Answers,
     id: RunId,
+    _asked: Listening,
 }
 
 impl Drop for Here<'_> {

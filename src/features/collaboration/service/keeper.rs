@@ -22,6 +22,9 @@ const ROWS: usize = 200;
 /// Works until the process is asked to stop and the sockets have ended; then every room is closed, so that its numbers go on without a gap.
 pub async fn keep(state: AppState) {
     let ctx = Ctx::internal(state.clone(), None);
+    if state.cluster.is_shared() {
+        return super::shared::keep(&ctx).await;
+    }
     let rooms = &state.rooms;
     let Some(mut announced) = rooms.to_announce.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
     let mut ticks = tokio::time::interval(WRITE_EVERY);

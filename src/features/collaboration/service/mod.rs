@@ -1,15 +1,17 @@
 //! Rooms of this process: who is in them, what is told in them, and the task that keeps it.
 //!
-//! Everything is told by this process for now. Where several share the work, [`Rooms::tell`] is the place through which an event passes on
-//! its way to the members here.
+//! A process that serves alone gives the numbers of events itself and writes behind ([`keeper`]); where several share the work, the
+//! database does ([`shared`]).
 
 mod access;
+mod counting;
 pub mod documents;
 mod keeper;
 pub mod limits;
 pub mod outbox;
 mod report;
 pub mod room;
+mod shared;
 mod tokens;
 
 use std::{
@@ -24,13 +26,15 @@ use std::{
 use tokio::sync::{Notify, OnceCell, mpsc};
 
 pub use access::room_access;
+pub use counting::{count_coediting, count_together};
 pub use keeper::{keep, remove_old_events};
-pub use report::rooms_report;
+pub use report::{rooms_report, totals};
 pub use tokens::{create_ws_token, credential_of_ws_token};
 
 use self::{
     limits::{NUMBERS_AHEAD, REPLAY_PAGE, SocketLimits},
     room::{ConnectionId, Entered, Entering, Room},
+    shared::Line,
 };
 use super::{
     model::{RoomEvent, RoomType, RoomUser},
@@ -39,7 +43,7 @@ use super::{
 use crate::{
     error::AppResult,
     ids::{RoomId, UserId},
-    server::{context::Ctx, state::AppState},
+    server::{cluster::Cluster, context::Ctx, state::AppState},
 };
 
 /// Sockets have this long to say goodbye when the process stops.
@@ -78,6 +82,11 @@ pub struct Rooms {
     fewer: Notify,
     /// Events told in rooms that have left the memory.
     told_before: AtomicU64,
+    cluster: Cluster,
+    /// What waits for a number of the database.
+    line: Line,
+    /// Rooms that were opened lately: what was told meanwhile may not have been heard.
+    opened: Mutex<Vec<RoomId>>,
 }
 
 /// Counts a socket for as long as it lives.
@@ -92,7 +101,7 @@ impl Drop for Socket<'_> {
 }
 
 impl Rooms {
-    pub fn new(limits: SocketLimits) -> Self {
+    pub fn new(limits: SocketLimits, cluster: Cluster) -> Self {
         let (announced, to_announce) = mpsc::unbounded_channel();
         Self {
             limits,
@@ -104,6 +113,9 @@ impl Rooms {
             sockets: AtomicUsize::new(0),
             fewer: Notify::new(),
             told_before: AtomicU64::new(0),
+            cluster,
+            line: Line::default(),
+            opened: Mutex::default(),
         }
     }
 
@@ -143,23 +155,41 @@ impl Rooms {
         .await;
     }
 
+    /// It has something to be written behind.
     fn mark(&self, id: RoomId) {
+        if self.cluster.is_shared() {
+            return;
+        }
         self.unsaved.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
     }
 
     /// The room, from memory or from where the database says that its numbers are.
     async fn open(&self, ctx: &Ctx, id: RoomId, kind: RoomType) -> AppResult<Arc<Slot>> {
         let slot = self.rooms().entry(id).or_default().clone();
-        slot.0.get_or_try_init(|| async { read_room(ctx, id, kind).await.map(Mutex::new) }).await?;
+        let read = || async {
+            if !self.cluster.is_shared() {
+                return read_room(ctx, id, kind).await.map(Mutex::new);
+            }
+            let room = shared::read_room(ctx, id, kind).await?;
+            self.opened.lock().unwrap_or_else(PoisonError::into_inner).push(id);
+            Ok(Mutex::new(room))
+        };
+        slot.0.get_or_try_init(read).await?;
         Ok(slot)
     }
 
     /// A connection comes in.
     pub async fn enter(&self, ctx: &Ctx, id: RoomId, kind: RoomType, entering: Entering<'_>) -> AppResult<Entered> {
         let slot = self.open(ctx, id, kind).await?;
+        let user = entering.user.clone();
         let entered = slot.get().map(|mut room| {
             room.kind = kind;
-            room.enter(entering, ctx.now())
+            let entered = room.enter(entering, ctx.now());
+            // In the order in which members come and go: the room is held.
+            if entered.first && self.cluster.is_shared() {
+                self.line.come(id, kind, user, ctx.now());
+            }
+            entered
         });
         self.mark(id);
         entered.ok_or_else(crate::error::AppError::internal)
@@ -168,8 +198,11 @@ impl Rooms {
     pub fn leave(&self, connection: ConnectionId, id: RoomId, now: i64) {
         if let Some(slot) = self.slot(id)
             && let Some(mut room) = slot.get()
-            && room.leave(connection, now, Instant::now())
+            && let Some(gone) = room.leave(connection, now, Instant::now())
         {
+            if gone.last && self.cluster.is_shared() {
+                self.line.go(id, gone.user, self.cluster.id(), now);
+            }
             self.mark(id);
         }
     }
@@ -187,8 +220,17 @@ impl Rooms {
         }
     }
 
-    /// Tells everybody in a room; false when it is not in memory.
+    /// Tells everybody in a room, also at other nodes; false when it is not in memory and nobody else numbers its events.
     pub fn tell(&self, id: RoomId, event: RoomEvent, by: UserId, now: i64) -> bool {
+        if self.cluster.is_shared() {
+            if event.passing().is_some() {
+                shared::tell_passing(&self.cluster, id, &event, by, now);
+                self.tell_passing_here(id, event, by, now);
+            } else {
+                self.line.tell(id, event, by, now);
+            }
+            return true;
+        }
         let Some(slot) = self.slot(id) else { return false };
         let Some(mut room) = slot.get() else { return false };
         let numbered = event.passing().is_none();
@@ -198,6 +240,60 @@ impl Rooms {
             self.mark(id);
         }
         true
+    }
+
+    /// Tells the members here what passes.
+    fn tell_passing_here(&self, id: RoomId, event: RoomEvent, by: UserId, now: i64) {
+        if let Some(slot) = self.slot(id)
+            && let Some(mut room) = slot.get()
+            && event.passing().is_some()
+        {
+            room.tell(event, by, now);
+        }
+    }
+
+    /// All that are in memory.
+    fn ids(&self) -> Vec<RoomId> {
+        self.rooms().keys().copied().collect()
+    }
+
+    fn take_opened(&self) -> Vec<RoomId> {
+        std::mem::take(&mut *self.opened.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether an account is connected to a room at this node.
+    fn has(&self, id: RoomId, user: UserId) -> bool {
+        self.slot(id).is_some_and(|slot| slot.get().is_some_and(|room| room.is_here(user)))
+    }
+
+    /// Rooms without members leave the memory, and are not heard of any more: the database has all of them.
+    fn close_empty_shared(&self) {
+        self.rooms().retain(|_, slot| {
+            let told = slot.get().map(|room| (room.connections(), room.told));
+            let done = Arc::strong_count(slot) == 1 && told.is_none_or(|(connections, _)| connections == 0);
+            if done {
+                self.told_before.fetch_add(told.map_or(0, |(_, told)| told), Ordering::Relaxed);
+            }
+            !done
+        });
+    }
+
+    /// Lets go of everything, after this node was away: whoever is connected comes back.
+    pub fn drop_all(&self) {
+        self.line.begin_again();
+        let rooms = std::mem::take(&mut *self.rooms());
+        for room in rooms.values().filter_map(|slot| slot.get()) {
+            room.end_all();
+        }
+    }
+
+    /// Tells everybody here whether other nodes can be heard.
+    pub fn tell_cut_off(&self, alone: bool) {
+        let frame = shared::cut_off_frame(alone);
+        let slots: Vec<Arc<Slot>> = self.rooms().values().cloned().collect();
+        for room in slots.iter().filter_map(|slot| slot.get()) {
+            room.push(&frame);
+        }
     }
 }
 
@@ -237,24 +333,39 @@ pub fn announce(state: &AppState, kind: RoomType, room: RoomId, by: UserId, even
     let _ = rooms.announced.send(Announced { room, kind, by, event, at });
 }
 
-/// The rooms of this kind that somebody is in.
-pub fn occupied(state: &AppState, kind: RoomType) -> Vec<RoomId> {
-    let slots: Vec<Arc<Slot>> = state.rooms.rooms().values().cloned().collect();
+/// The rooms of this kind that somebody is in, at any node.
+pub async fn occupied(ctx: &Ctx, kind: RoomType) -> AppResult<Vec<RoomId>> {
+    if ctx.state.cluster.is_shared() {
+        return store::rooms_of_kind(ctx.db().read(), kind.as_str()).await;
+    }
+    let slots: Vec<Arc<Slot>> = ctx.state.rooms.rooms().values().cloned().collect();
     let rooms = slots.iter().filter_map(|slot| slot.get());
-    rooms.filter(|room| room.kind == kind && room.connections() > 0).map(|room| room.id).collect()
+    Ok(rooms.filter(|room| room.kind == kind && room.connections() > 0).map(|room| room.id).collect())
 }
 
-/// Who is in these rooms now.
-pub fn present(state: &AppState, ids: &[RoomId]) -> HashMap<RoomId, Vec<RoomUser>> {
-    ids.iter().filter_map(|id| Some((*id, state.rooms.slot(*id)?.get()?.users()))).filter(|(_, users)| !users.is_empty()).collect()
+/// Who is in these rooms now, at any node.
+pub async fn present(ctx: &Ctx, ids: &[RoomId]) -> AppResult<HashMap<RoomId, Vec<RoomUser>>> {
+    let mut present: HashMap<RoomId, Vec<RoomUser>> = HashMap::new();
+    if ctx.state.cluster.is_shared() {
+        for (room, user) in store::people_in(ctx.db().read(), ids).await? {
+            present.entry(room).or_default().push(user);
+        }
+        return Ok(present);
+    }
+    let users = |id: &RoomId| Some((*id, ctx.state.rooms.slot(*id)?.get()?.users()));
+    present.extend(ids.iter().filter_map(users).filter(|(_, users)| !users.is_empty()));
+    Ok(present)
 }
 
-/// Everybody who is in any room now.
-pub fn connected(state: &AppState) -> HashSet<UserId> {
-    let slots: Vec<Arc<Slot>> = state.rooms.rooms().values().cloned().collect();
+/// Everybody who is in any room now, at any node.
+pub async fn connected(ctx: &Ctx) -> AppResult<HashSet<UserId>> {
+    if ctx.state.cluster.is_shared() {
+        return Ok(store::everybody(ctx.db().read()).await?.into_iter().collect());
+    }
+    let slots: Vec<Arc<Slot>> = ctx.state.rooms.rooms().values().cloned().collect();
     let mut users = HashSet::new();
     for room in slots.iter().filter_map(|slot| slot.get()) {
         users.extend(room.user_ids());
     }
-    users
+    Ok(users)
 }

@@ -39,6 +39,12 @@ pub async fn rooms_report(ctx: &Ctx, query: RoomsQuery) -> AppResult<RoomsReport
     Ok(RoomsReport { sockets: ctx.state.rooms.sockets() as i64, total, rooms, documents })
 }
 
+/// Open sockets, and all rooms and documents in sums: for the server's own report of itself.
+pub fn totals(ctx: &Ctx) -> (usize, RoomTotals) {
+    let (total, _) = measure(&ctx.state.rooms, None);
+    (ctx.state.rooms.sockets(), RoomTotals { documents: documents::report(&ctx.state).len() as i64, ..total })
+}
+
 /// All rooms in sums, and the fullest of one kind.
 fn measure(rooms: &Rooms, kind: Option<RoomType>) -> (RoomTotals, Vec<RoomReport>) {
     let slots: Vec<Arc<Slot>> = rooms.rooms().values().cloned().collect();

@@ -1,5 +1,8 @@
 //! One room: who is in it, what was told in it, and the numbers of that. Knows neither sockets nor the database.
 //!
+//! Where several nodes share the work, numbers come from the database: events are taken with them ([`Room::take`]), those of this node like
+//! those of others, and who is here follows what is told of coming and going.
+//!
 //! Invariants (tests below): numbers rise by one in the order in which events are told; every member gets every numbered event that
 //! comes after its `room_state`, once, in order; a number is never given beyond what is reserved.
 
@@ -18,6 +21,7 @@ use super::{
 use crate::{
     features::collaboration::model::{RoomEvent, RoomType, RoomUser, SentEvent, ServerFrame},
     ids::{RoomId, UserId},
+    server::cluster::Listening,
 };
 
 /// One connection of the process.
@@ -32,6 +36,7 @@ struct Member {
 
 struct Person {
     user: RoomUser,
+    /// To this node.
     connections: usize,
 }
 
@@ -58,6 +63,15 @@ pub struct Entered {
     pub users: Vec<RoomUser>,
     pub seq: i64,
     pub missed: Missed,
+    /// Whether it is the first connection of its account to this node.
+    pub first: bool,
+}
+
+/// A member that went.
+pub struct Gone {
+    pub user: UserId,
+    /// Whether it was the last connection of its account to this node.
+    pub last: bool,
 }
 
 /// How what was missed reaches a member.
@@ -95,6 +109,8 @@ pub struct Room {
     pub told: u64,
     /// Frames that were left out for members that have gone.
     dropped: u64,
+    /// How other nodes are heard; none: this node alone gives the numbers.
+    shared: Option<Listening>,
 }
 
 /// How the members of a room keep up.
@@ -128,11 +144,23 @@ impl Room {
             empty_since: Some(now),
             told: 0,
             dropped: 0,
+            shared: None,
         }
+    }
+
+    /// A room that other nodes have, too: its last number, what is kept, and who is in it, as the database says.
+    pub fn shared(id: RoomId, kind: RoomType, last: i64, floor: i64, people: Vec<RoomUser>, listening: Listening) -> Self {
+        let people = people.into_iter().map(|user| (user.user_id, Person { user, connections: 0 })).collect();
+        Self { people, shared: Some(listening), ..Self::new(id, kind, last, i64::MAX, floor, Instant::now()) }
     }
 
     pub fn users(&self) -> Vec<RoomUser> {
         self.people.values().map(|person| person.user.clone()).collect()
+    }
+
+    /// Whether somebody of this account is connected to this node.
+    pub fn is_here(&self, user: UserId) -> bool {
+        self.people.get(&user).is_some_and(|person| person.connections > 0)
     }
 
     pub fn user_ids(&self) -> impl Iterator<Item = UserId> {
@@ -177,12 +205,13 @@ impl Room {
         // Out and in again in one step: what follows then comes once.
         let again = self.members.remove(&connection).is_some();
         let known = self.people.contains_key(&user.user_id);
-        if !again && !known {
+        if !again && !known && self.shared.is_none() {
             let RoomUser { user_id: _, user_name, color, kind, avatar } = user.clone();
             let joined = RoomEvent::UserJoined { user_name, color, kind, avatar };
             self.tell(joined, user.user_id, now);
         }
         let person = self.people.entry(user.user_id).or_insert_with(|| Person { user: user.clone(), connections: 0 });
+        let first = !again && person.connections == 0;
         person.connections += usize::from(!again);
         self.members.insert(connection, Member { outbox: outbox.clone(), user: user.user_id, write });
         person.user = user;
@@ -190,7 +219,7 @@ impl Room {
             None => Missed::Nothing,
             Some(since) => self.missed(since),
         };
-        Entered { users: self.users(), seq: self.last, missed }
+        Entered { users: self.users(), seq: self.last, missed, first }
     }
 
     fn missed(&self, since: i64) -> Missed {
@@ -203,13 +232,16 @@ impl Room {
         if since + 1 >= first { Missed::Here(tail) } else { Missed::Stored { since, before: first, tail } }
     }
 
-    /// A connection goes; the others learn of an account's last one.
-    pub fn leave(&mut self, connection: ConnectionId, now: i64, at: Instant) -> bool {
-        let Some(member) = self.members.remove(&connection) else { return false };
+    /// A connection goes; the others learn of an account's last one. None: it was not here.
+    pub fn leave(&mut self, connection: ConnectionId, now: i64, at: Instant) -> Option<Gone> {
+        let member = self.members.remove(&connection)?;
+        let mut last = false;
         self.dropped += member.outbox.load().dropped;
         if let Some(person) = self.people.get_mut(&member.user) {
-            person.connections -= 1;
-            if person.connections == 0 {
+            person.connections = person.connections.saturating_sub(1);
+            last = person.connections == 0;
+            // Of a shared room they may be in it at another node.
+            if last && self.shared.is_none() {
                 self.people.remove(&member.user);
                 self.tell(RoomEvent::UserLeft {}, member.user, now);
             }
@@ -217,7 +249,7 @@ impl Room {
         if self.members.is_empty() {
             self.empty_since = Some(at);
         }
-        true
+        Some(Gone { user: member.user, last })
     }
 
     /// Whether a member may tell more than what passes; none when it is no member.
@@ -245,16 +277,83 @@ impl Room {
             self.waiting.push_back((event, by, now));
             return;
         }
-        self.last += 1;
+        let seq = self.last + 1;
+        self.unsaved_bytes += self.put(Told { seq, frame: frame(self.id, Some(seq), event, by, now), at: now });
+        self.trim();
+    }
+
+    /// Tells everybody what has the next number; how many bytes that is.
+    fn put(&mut self, told: Told) -> usize {
+        self.last = told.seq;
         self.told += 1;
-        let frame = frame(self.id, Some(self.last), event, by, now);
+        for member in self.members.values() {
+            member.outbox.push(told.frame.clone());
+        }
+        let bytes = told.frame.len();
+        self.tail_bytes += bytes;
+        self.tail.push_back(told);
+        bytes
+    }
+
+    /// Takes what was stored with numbers of the database, in order; what is known already is passed over. False: something before it is
+    /// missing here.
+    pub fn take(&mut self, events: impl IntoIterator<Item = Told>) -> bool {
+        for told in events {
+            if told.seq > self.last + 1 {
+                return false;
+            }
+            if told.seq == self.last + 1 {
+                self.follow_people(&told.frame);
+                self.put(told);
+                self.saved = self.last;
+            }
+        }
+        self.trim();
+        true
+    }
+
+    /// Who is here is what was told of it.
+    fn follow_people(&mut self, frame: &str) {
+        // Most frames are of neither, and are not read.
+        if !frame.contains("\"user_joined\"") && !frame.contains("\"user_left\"") {
+            return;
+        }
+        let Ok(ServerFrame::Event { event: SentEvent { event, user_id, .. }, .. }) = serde_json::from_str(frame) else { return };
+        match event {
+            RoomEvent::UserJoined { user_name, color, kind, avatar } => {
+                let user = RoomUser { user_id, user_name, color, kind, avatar };
+                self.people.entry(user_id).and_modify(|person| person.user = user.clone()).or_insert(Person { user, connections: 0 });
+            }
+            RoomEvent::UserLeft {} if self.people.get(&user_id).is_some_and(|person| person.connections == 0) => {
+                self.people.remove(&user_id);
+            }
+            _ => {}
+        }
+    }
+
+    /// What is between is no longer kept: everybody here comes back and reads again.
+    pub fn begin_again(&mut self, last: i64, people: Vec<RoomUser>) {
+        let here = std::mem::take(&mut self.people);
+        self.people = people.into_iter().map(|user| (user.user_id, Person { user, connections: 0 })).collect();
+        self.people.extend(here.into_iter().filter(|(_, person)| person.connections > 0));
+        (self.last, self.floor, self.saved) = (last, last, last);
+        self.tail.clear();
+        self.tail_bytes = 0;
+        self.end_all();
+    }
+
+    /// Ends the connections of all members, who come back.
+    pub fn end_all(&self) {
+        for member in self.members.values() {
+            member.outbox.end();
+        }
+    }
+
+    /// Tells everybody a frame that is about no event.
+    pub fn push(&self, frame: &Utf8Bytes) {
         for member in self.members.values() {
             member.outbox.push(frame.clone());
         }
-        self.tail_bytes += frame.len();
-        self.unsaved_bytes += frame.len();
-        self.tail.push_back(Told { seq: self.last, frame, at: now });
-        self.trim();
     }
 
     /// Keeps the tail within its bounds; what is not on disk yet goes last.
@@ -305,7 +404,8 @@ impl Room {
     }
 }
 
-fn frame(room: RoomId, seq: Option<i64>, event: RoomEvent, by: UserId, now: i64) -> Utf8Bytes {
+/// An event as it is sent.
+pub(super) fn frame(room: RoomId, seq: Option<i64>, event: RoomEvent, by: UserId, now: i64) -> Utf8Bytes {
     let event = SentEvent { event, user_id: by, timestamp: crate::server::clock::rfc3339(now) };
     let frame = ServerFrame::Event { room_id: room, seq: seq.map(|seq| seq as u64), event };
     // Only maps with keys that are no text fail, and there are none.
@@ -384,6 +484,33 @@ mod tests {
             assert!(matches!(entered.missed, Missed::Resync), "{since}");
         }
         assert!(matches!(enter(&mut room, 1, &Arc::default(), me, Some(100)).missed, Missed::Here(_)));
+    }
+
+    fn numbered(room: &Room, seq: i64, event: RoomEvent, by: UserId) -> Told {
+        Told { seq, frame: frame(room.id, Some(seq), event, by, 0), at: 0 }
+    }
+
+    #[test]
+    fn numbers_of_the_database_are_taken_once_in_order_and_a_gap_is_noticed() {
+        let (ines, tomas) = (user(UserId::generate()), user(UserId::generate()));
+        let mut room = Room::shared(RoomId::generate(), RoomType::Session, 7, 0, vec![tomas.clone()], Listening::default());
+        let outbox = Arc::new(Outbox::default());
+        let entered = enter(&mut room, 1, &outbox, ines.user_id, None);
+        assert_eq!((entered.users.len(), entered.seq, entered.first), (2, 7, true));
+        let events: Vec<Told> = (8..=11).map(|seq| numbered(&room, seq, commit(), tomas.user_id)).collect();
+        assert!(room.take(events[..2].to_vec()));
+        assert!(!room.take(events[3..].to_vec()), "10 is missing");
+        assert!(room.take(events.clone()), "what is known is passed over");
+        assert_eq!(numbers(&outbox.take()), [8, 9, 10, 11]);
+        assert!(room.is_saved());
+        // Who goes at this node may be here at another; who went is told.
+        assert!(room.leave(1, 0, Instant::now()).is_some_and(|gone| gone.last));
+        assert_eq!(room.users().len(), 2);
+        assert!(room.take([numbered(&room, 12, RoomEvent::UserLeft {}, ines.user_id)]));
+        assert_eq!(room.users(), [tomas]);
+        let RoomUser { user_name, color, kind, avatar, .. } = ines.clone();
+        assert!(room.take([numbered(&room, 13, RoomEvent::UserJoined { user_name, color, kind, avatar }, ines.user_id)]));
+        assert!(room.users().contains(&ines));
     }
 
     proptest! {

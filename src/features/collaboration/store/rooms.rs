@@ -39,6 +39,47 @@ pub async fn reserve(tx: &mut Tx, id: RoomId, reserved: i64, closed: bool, now: 
     Ok(())
 }
 
+/// Takes these rooms, in the order of their ids, until the end of the transaction: the last number of each. What one process alone had
+/// reserved counts as given.
+pub async fn lock_rooms(tx: &mut Tx, ids: &[RoomId], now: i64) -> AppResult<Vec<(String, i64)>> {
+    let mut sql = Sql::new("INSERT INTO rooms (id, reserved, closed, updated_at) VALUES ");
+    sql.rows(ids, |row, id| {
+        row.bind(id.to_string()).bind(0_i64).bind(1_i64).bind(now);
+    });
+    sql.push(" ON CONFLICT (id) DO UPDATE SET closed = 1, updated_at = excluded.updated_at RETURNING id, reserved");
+    sql.fetch_all(&mut **tx).await
+}
+
+/// Says which number each of these rooms, which the transaction has, gave last.
+pub async fn set_last(tx: &mut Tx, rooms: &[(RoomId, i64)], now: i64) -> AppResult<()> {
+    let mut sql = Sql::new("INSERT INTO rooms (id, reserved, closed, updated_at) VALUES ");
+    sql.rows(rooms, |row, (id, last)| {
+        row.bind(id.to_string()).bind(*last).bind(1_i64).bind(now);
+    });
+    sql.push(" ON CONFLICT (id) DO UPDATE SET reserved = excluded.reserved");
+    sql.execute(&mut **tx).await?;
+    Ok(())
+}
+
+/// The last number of each of these rooms, of those that have one.
+pub async fn last_numbers(pool: &AnyPool, ids: &[RoomId]) -> AppResult<Vec<(String, i64)>> {
+    let mut sql = Sql::new("SELECT id, reserved FROM rooms WHERE id IN ");
+    sql.bind_list(ids);
+    sql.fetch_all(pool).await
+}
+
+/// Where the events begin that are kept without a gap up to the last one of a room, and what that is; none: none are kept.
+pub async fn last_run(pool: &AnyPool, id: RoomId) -> AppResult<Option<(i64, i64)>> {
+    let (first, last): (Option<i64>, Option<i64>) = sqlx::query_as(
+        "SELECT MAX(CASE WHEN prior.seq IS NULL THEN e.seq END), MAX(e.seq) FROM room_events e \
+         LEFT JOIN room_events prior ON prior.room_id = e.room_id AND prior.seq = e.seq - 1 WHERE e.room_id = $1",
+    )
+    .bind(id.to_string())
+    .fetch_one(pool)
+    .await?;
+    Ok(first.zip(last))
+}
+
 /// Says that `last` was the last number, if nobody has gone on from `reserved` meanwhile.
 pub async fn close(tx: &mut Tx, id: RoomId, last: i64, reserved: i64, now: i64) -> AppResult<()> {
     sqlx::query("UPDATE rooms SET reserved = $2, closed = 1, updated_at = $4 WHERE id = $1 AND reserved = $3 AND closed = 0")

@@ -25,6 +25,7 @@ use super::{
                 Document, Refused,
                 limits::{MESSAGE_BURST, MESSAGE_BYTES, MESSAGES_PER_SECOND},
                 live::{Joining, NotTaken},
+                tell_presence,
             },
             limits::Bucket,
         },
@@ -76,7 +77,8 @@ async fn serve(mut socket: WebSocket, ctx: Ctx, credential: Option<Credential>, 
             };
             let Err(end) = editor.run(acks).await;
             if let Ok(live) = document.live() {
-                live.leave(editor.line.id, std::time::Instant::now());
+                let gone = live.leave(editor.line.id, std::time::Instant::now());
+                tell_presence(&state.cluster, live.id, gone);
             }
             end
         }
@@ -165,7 +167,8 @@ impl Editor<'_> {
                 }
             }
             Message::Awareness(update) => {
-                live.take_presence(self.line.id, update);
+                let said = live.take_presence(self.line.id, update);
+                tell_presence(&self.line.ctx.state.cluster, live.id, said);
                 Ok(())
             }
             Message::AwarenessQuery => match live.everybody() {

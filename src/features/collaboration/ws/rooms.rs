@@ -90,6 +90,9 @@ async fn greet(socket: &mut WebSocket, ctx: &Ctx, credential: Option<Credential>
     let user_id = ctx.actor().map_err(|_| End::Gone)?.id();
     let welcome = text(&ServerFrame::Welcome { user_id, timestamp: clock::rfc3339(ctx.now()) });
     socket.send(Message::Text(welcome)).await.map_err(|_| End::Gone)?;
+    if ctx.state.cluster.is_cut_off() {
+        socket.send(Message::Text(text(&ServerFrame::Nodes { alone: true }))).await.map_err(|_| End::Gone)?;
+    }
     Ok((ctx, credential))
 }
 

@@ -8,7 +8,7 @@ use crate::{
     error::{AppError, AppResult},
     features::{
         accounts::{self, Action},
-        analytics::service::{Event, record},
+        analytics::service::{Event, UsageKind, record},
         comments::{
             model::{Comment, CreateReply, CreateThread, THREAD_MAX, Thread, UpdateComment, anchor_problem, length_problem, subject},
             store::{self, CommentRow, NewComment, ThreadRow},
@@ -68,7 +68,8 @@ pub async fn create_thread(ctx: &Ctx, input: CreateThread) -> AppResult<Thread> 
     store::insert_thread(&mut tx, id, about, anchor, actor, now).await?;
     let comment = CommentId::generate();
     let told = add(ctx, &mut tx, &place, (id, comment), &resolved, &html).await?;
-    record(ctx, &mut tx, Event::new("comment.created").team(place.team).subject(comment)).await?;
+    record(ctx, &mut tx, Event::new(UsageKind::CommentCreated).team(place.team).subject(comment).at(input.id.and_then(ThreadId::made_at)))
+        .await?;
     tx.commit().await?;
     place.announce(ctx, id);
     notifications::service::tell(ctx, &told).await;
@@ -146,7 +147,8 @@ pub async fn create_reply(ctx: &Ctx, thread: ThreadId, input: CreateReply) -> Ap
         return written_before(ctx, thread, row).await;
     }
     let told = add(ctx, &mut tx, &place, (thread, id), &resolved, &html).await?;
-    record(ctx, &mut tx, Event::new("comment.created").team(place.team).subject(id)).await?;
+    record(ctx, &mut tx, Event::new(UsageKind::CommentCreated).team(place.team).subject(id).at(input.id.and_then(CommentId::made_at)))
+        .await?;
     tx.commit().await?;
     place.announce(ctx, thread);
     notifications::service::tell(ctx, &told).await;
@@ -198,7 +200,7 @@ pub async fn edit_comment(ctx: &Ctx, id: CommentId, input: UpdateComment) -> App
     }
     notifications::service::reword(&mut tx, id, &resolved.text).await?;
     concern(ctx, &mut tx, &place, (thread, id), NotificationKind::Mention, &resolved.text, &new).await?;
-    record(ctx, &mut tx, Event::new("comment.edited").team(place.team).subject(id)).await?;
+    record(ctx, &mut tx, Event::new(UsageKind::CommentEdited).team(place.team).subject(id)).await?;
     tx.commit().await?;
     place.announce(ctx, thread);
     notifications::service::tell(ctx, &new).await;
@@ -213,7 +215,7 @@ pub async fn delete_comment(ctx: &Ctx, id: CommentId) -> AppResult<()> {
         return Ok(());
     }
     let told = notifications::service::withdraw(&mut tx, id).await?;
-    record(ctx, &mut tx, Event::new("comment.deleted").team(place.team).subject(id)).await?;
+    record(ctx, &mut tx, Event::new(UsageKind::CommentDeleted).team(place.team).subject(id)).await?;
     tx.commit().await?;
     place.announce(ctx, thread.id()?);
     notifications::service::tell(ctx, &told).await;
@@ -235,8 +237,8 @@ async fn turn(ctx: &Ctx, id: ThreadId, resolves: bool) -> AppResult<Thread> {
     let (actor, now) = (ctx.actor()?.id(), ctx.now());
     let mut tx = ctx.db().write_tx().await?;
     if store::set_resolved(&mut tx, id, resolves.then_some(actor), now).await? {
-        let name = if resolves { "comment.resolved" } else { "comment.reopened" };
-        record(ctx, &mut tx, Event::new(name).team(place.team).subject(id)).await?;
+        let kind = if resolves { UsageKind::CommentResolved } else { UsageKind::CommentReopened };
+        record(ctx, &mut tx, Event::new(kind).team(place.team).subject(id)).await?;
         tx.commit().await?;
         place.announce(ctx, id);
     } else {

@@ -4,13 +4,12 @@ use std::time::Duration;
 
 use llmos_assistant::wire::Message;
 use llmos_patterns::{Origin, Question, Summary, draft, prose_draft, question, read_prose};
-use serde_json::json;
 
-use super::super::model::Ground;
+use super::{super::model::Ground, counting::counted};
 use crate::{
     error::AppResult,
     features::{
-        analytics::service::{Event, record},
+        analytics::service::{UsageKind, record},
         assistant,
     },
     server::context::Ctx,
@@ -82,8 +81,8 @@ async fn ask(ctx: &Ctx, ground: Ground, question: Question) -> AppResult<Option<
     let answer = assistant::service::write(ctx, ground.team(), &messages, PATIENCE).await?;
     if let Some(Ok(written)) = &answer {
         let mut tx = ctx.db().write_tx().await?;
-        let data = json!({ "model": written.model, "tokens": written.tokens });
-        record(ctx, &mut tx, Event::new("evolution.drafted").team(ground.team()).data(data)).await?;
+        record(ctx, &mut tx, counted(ground, UsageKind::EvolutionDrafted).amount(i64::try_from(written.tokens).unwrap_or(i64::MAX)))
+            .await?;
         tx.commit().await?;
     }
     Ok(answer)

@@ -14,7 +14,7 @@ use crate::{
         search::{self, service::GoalModel},
         traces,
     },
-    server::{context::Ctx, error::internal},
+    server::{cluster::Notice, context::Ctx, error::internal},
 };
 
 /// Traces that are kept in memory for all places together: some 2 KB each.
@@ -60,9 +60,12 @@ impl Engines {
     }
 
     /// What is stored has changed under it: it is read again when it is next needed.
-    pub fn forget(&self, ground: Ground) {
-        let id = ground.id();
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|(place, ..)| *place != id);
+    pub fn forget_place(&self, id: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|(place, ..)| place != id);
+    }
+
+    pub fn forget_all(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }
 
@@ -79,6 +82,17 @@ pub async fn embedded(ctx: &Ctx, ground: Ground, traces: Vec<Trace>) -> AppResul
     let by_goal: HashMap<String, Vec<f32>> = asked.into_iter().zip(vectors).collect();
     let vector = |goal: &String| by_goal.get(goal).cloned().unwrap_or_default();
     Ok((model, traces.into_iter().zip(&goals).map(|(trace, goal)| (trace, vector(goal))).collect()))
+}
+
+/// What is stored of a place was changed by this node, whose own patterns are as new: the others read theirs again.
+pub fn tell_nodes(ctx: &Ctx, ground: Ground) {
+    ctx.state.cluster.announce(&Notice::Patterns { place: ground.id() });
+}
+
+/// What is stored was changed beside what is in memory, here and at other nodes.
+pub fn forget(ctx: &Ctx, ground: Ground) {
+    ctx.state.engines.forget_place(&ground.id());
+    tell_nodes(ctx, ground);
 }
 
 /// Does something with the patterns of a place, alone.

@@ -12,13 +12,15 @@ use super::{
         model::{Ground, PassCause},
         store::{self, PatternNow, RunNow},
     },
+    COUNTED,
+    counting::counted,
     drafting::Writer,
-    engine, proposing, settings_of,
+    engine, proposing, settings_of, sharing,
 };
 use crate::{
     error::AppResult,
     features::{
-        analytics::service::{Event as Used, record},
+        analytics::service::{UsageKind, record, record_all},
         jobs::{
             self, Job,
             service::{NewJob, enqueue},
@@ -26,7 +28,11 @@ use crate::{
         traces,
     },
     ids::{TraceId, UserId},
-    server::{context::Ctx, db::Tx, error::internal},
+    server::{
+        context::Ctx,
+        db::{Tx, parse_id},
+        error::internal,
+    },
 };
 
 /// Traces that are grouped in one go.
@@ -60,7 +66,12 @@ pub async fn traces_came(ctx: &Ctx, tx: &mut Tx, ground: Ground, traces: &[Trace
 /// A trace is deleted, in the transaction that does it: its patterns are counted anew. Afterwards what is in memory is to be let go.
 pub async fn trace_leaves(ctx: &Ctx, tx: &mut Tx, ground: Ground, trace: TraceId) -> AppResult<()> {
     let touched = store::number_of(tx, ground, trace).await?.into_iter().collect();
-    queue(ctx, tx, AssignPayload { ground, touched }).await
+    queue(ctx, tx, AssignPayload { ground, touched }).await?;
+    // It may be grouped among those of all teams as well.
+    match store::number_of(tx, Ground::System, trace).await? {
+        Some(number) => queue(ctx, tx, AssignPayload { ground: Ground::System, touched: vec![number] }).await,
+        None => Ok(()),
+    }
 }
 
 async fn queue(ctx: &Ctx, tx: &mut Tx, payload: AssignPayload) -> AppResult<()> {
@@ -92,7 +103,9 @@ pub async fn pass_after_push(ctx: &Ctx, ground: Ground) -> AppResult<()> {
 /// Groups what waits; when much is new, a pass follows.
 pub async fn assign(ctx: &Ctx, job: &Job) -> AppResult<Value> {
     let AssignPayload { ground, touched } = serde_json::from_str(&job.payload)?;
-    let grouped = assign_waiting(ctx, ground, touched).await?;
+    let grouped = assign_waiting(ctx, ground, touched).await;
+    engine::tell_nodes(ctx, ground);
+    let grouped = grouped?;
     let settings = settings_of(ctx, ground).await?;
     let changes = engine::with(ctx, ground, |patterns| patterns.changes()).await?;
     if !settings.paused && changes as i64 >= settings.after {
@@ -108,6 +121,10 @@ pub async fn assign(ctx: &Ctx, job: &Job) -> AppResult<Value> {
 async fn assign_waiting(ctx: &Ctx, ground: Ground, touched: Vec<u64>) -> AppResult<usize> {
     let mut grouped = 0;
     let mut touched: BTreeSet<u64> = touched.into_iter().collect();
+    let passes_on = match ground {
+        Ground::Team(team) => store::shares(ctx.db().read(), team).await?,
+        Ground::Own(_) | Ground::System => false,
+    };
     loop {
         let waiting = store::waiting(ctx.db().read(), ground, BATCH).await?;
         if waiting.is_empty() {
@@ -135,6 +152,10 @@ async fn assign_waiting(ctx: &Ctx, ground: Ground, touched: Vec<u64>) -> AppResu
         let mut tx = ctx.db().write_tx().await?;
         store::assign(&mut tx, ground, &assigned).await?;
         store::drop_waiting(&mut tx, ground, &waiting).await?;
+        if passes_on {
+            let ids = waiting.iter().map(|id| parse_id(id)).collect::<AppResult<Vec<TraceId>>>()?;
+            traces_came(ctx, &mut tx, Ground::System, &ids).await?;
+        }
         tx.commit().await?;
         grouped += waiting.len();
         touched.extend(assigned.into_iter().map(|(_, number)| number));
@@ -146,6 +167,7 @@ async fn assign_waiting(ctx: &Ctx, ground: Ground, touched: Vec<u64>) -> AppResu
 /// Writes what is known of some patterns now.
 async fn write(ctx: &Ctx, ground: Ground, numbers: &[u64]) -> AppResult<()> {
     let now = ctx.now();
+    let shown = settings_of(ctx, ground).await?.shown_runs;
     for part in numbers.chunks(50) {
         let mut written: Vec<(u64, Evidence, Summary, i64)> = Vec::with_capacity(part.len());
         let asked = part.to_vec();
@@ -160,8 +182,13 @@ async fn write(ctx: &Ctx, ground: Ground, numbers: &[u64]) -> AppResult<()> {
                 tx.commit().await?;
                 continue;
             };
-            let ids = store::traces_of(ctx.db().read(), &ground.id(), number as i64, SUMMED).await?;
-            let traces = traces::service::to_group(ctx, &ids.iter().map(String::as_str).collect::<Vec<_>>()).await?;
+            let traces = match ground {
+                Ground::System => sharing::told(ctx, number as i64, COUNTED, SUMMED as usize).await?,
+                Ground::Own(_) | Ground::Team(_) => {
+                    let ids = store::traces_of(ctx.db().read(), &ground.id(), number as i64, SUMMED).await?;
+                    traces::service::to_group(ctx, &ids.iter().map(String::as_str).collect::<Vec<_>>()).await?
+                }
+            };
             let last_at = traces.iter().map(|trace| trace.ended_at).max().unwrap_or(now);
             let summed = tokio::task::spawn_blocking(move || summary(&traces.iter().collect::<Vec<_>>()))
                 .await
@@ -185,8 +212,19 @@ async fn write(ctx: &Ctx, ground: Ground, numbers: &[u64]) -> AppResult<()> {
                 summary: text,
             })
             .collect();
+        let numbers: Vec<i64> = rows.iter().map(|row| row.number as i64).collect();
+        let before = store::by_numbers(ctx.db().read(), &ground.id(), &numbers).await?;
+        // Each trace that is like no other founds one: it counts when it has enough runs to be shown.
+        let is_found =
+            |row: &&PatternNow<'_>| row.runs >= shown && before.get(&(row.number as i64)).is_none_or(|before| before.runs < shown);
+        let found: Vec<i64> = rows.iter().filter(is_found).map(|row| row.number as i64).collect();
         let mut tx = ctx.db().write_tx().await?;
         store::write_patterns(&mut tx, ground, &rows, now).await?;
+        if ground == Ground::System {
+            store::count_teams(&mut tx, &part.iter().map(|number| *number as i64).collect::<Vec<_>>()).await?;
+        }
+        let found = store::by_numbers(&mut *tx, &ground.id(), &found).await?;
+        record_all(ctx, &mut tx, found.values().map(|row| counted(ground, UsageKind::PatternFound).subject(&row.id)).collect()).await?;
         tx.commit().await?;
     }
     Ok(())
@@ -224,7 +262,9 @@ pub async fn pass(ctx: &Ctx, job: &Job) -> AppResult<Value> {
     store::begin_run(&mut tx, &job.id, payload.ground, payload.cause.as_str(), payload.asked_by, ctx.now()).await?;
     tx.commit().await?;
     let mut log = Log { ctx, id: &job.id, lines: Vec::new(), traces: 0, patterns: 0, proposals: 0 };
-    match group_anew(ctx, job, &payload, &mut log).await {
+    let done = group_anew(ctx, job, &payload, &mut log).await;
+    engine::tell_nodes(ctx, payload.ground);
+    match done {
         Ok(()) => {
             log.write("done", None).await?;
             Ok(json!({ "traces": log.traces, "patterns": log.patterns, "proposals": log.proposals }))
@@ -243,7 +283,11 @@ fn placed(patterns: &Patterns) -> HashMap<String, u64> {
 
 async fn group_anew(ctx: &Ctx, job: &Job, payload: &PassPayload, log: &mut Log<'_>) -> AppResult<()> {
     let ground = payload.ground;
-    let came = assign_waiting(ctx, ground, Vec::new()).await?;
+    let touched = match ground {
+        Ground::System => sharing::take_part(ctx).await?,
+        Ground::Own(_) | Ground::Team(_) => Vec::new(),
+    };
+    let came = assign_waiting(ctx, ground, touched).await?;
     log.say(format!("{came} new traces joined or founded patterns.")).await?;
     let (mut pass, before) = engine::with(ctx, ground, |patterns| (patterns.begin_pass(), placed(patterns))).await?;
     log.traces = before.len() as i64;
@@ -291,8 +335,7 @@ async fn group_anew(ctx: &Ctx, job: &Job, payload: &PassPayload, log: &mut Log<'
     })
     .await?;
     let mut tx = ctx.db().write_tx().await?;
-    let data = json!({ "traces": log.traces, "patterns": log.patterns, "proposals": log.proposals });
-    record(ctx, &mut tx, Used::new("evolution.passed").team(ground.team()).data(data)).await?;
+    record(ctx, &mut tx, counted(ground, UsageKind::EvolutionPassed).amount(log.proposals)).await?;
     Ok(tx.commit().await?)
 }
 

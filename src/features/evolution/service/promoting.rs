@@ -8,13 +8,14 @@ use super::{
         model::{Ground, Promote, Promotion, PromotionTarget, Proposal, ProposalState},
         store::{self, NewPromotion, PromotionRow, ProposalRow},
     },
+    counting::counted,
     reviewing::{find, refuse_dangerous, shown},
 };
 use crate::{
     error::{AppError, AppResult},
     features::{
         accounts::{self, Action, Scope},
-        analytics::service::{Event, record},
+        analytics::service::{Origin, UsageKind, record},
         artifacts::{
             self,
             model::{CreateArtifact, Kind},
@@ -100,7 +101,7 @@ pub async fn promote(ctx: &Ctx, id: ProposalId, input: Promote) -> AppResult<Pro
         _ => return Err(AppError::conflict("Only a skill that was accepted can be promoted. Accept the proposal first.")),
     };
     let pattern = store::pattern(ctx.db().read(), parse_id::<PatternId>(&row.pattern_id)?).await?;
-    if pattern.is_none_or(|pattern| pattern.people < ground.level().least_people()) {
+    if pattern.is_none_or(|pattern| !pattern.is_shared_enough(ground.level())) {
         return Err(AppError::not_found("proposal"));
     }
     let volumes = volumes::service::visible(ctx).await?;
@@ -109,6 +110,7 @@ pub async fn promote(ctx: &Ctx, id: ProposalId, input: Promote) -> AppResult<Pro
         return Err(AppError::forbidden(match ground {
             Ground::Own(_) => "A skill of your own goes to a volume of a team, in which you may commit.",
             Ground::Team(_) => "A skill of a team goes to the built-in volume, by an administrator.",
+            Ground::System => "A skill of all teams is in the built-in volume already.",
         }));
     }
     let copies = copies(ctx, &row.id).await?;
@@ -146,7 +148,7 @@ pub async fn promote(ctx: &Ctx, id: ProposalId, input: Promote) -> AppResult<Pro
         VolumeKind::System => volumes::service::add_to_system(ctx, copy, &slug, text, &message).await?,
         VolumeKind::Team | VolumeKind::User => {
             let new = CreateArtifact { id: Some(copy), volume_id: target.id, kind: Kind::Skill, name: slug, text: Some(text) };
-            artifacts::service::create_artifact(ctx, new).await?;
+            artifacts::service::create_artifact_as(ctx, new, Origin::Generated).await?;
             let artifacts = vec![CommitItem { id: copy, base_revision_id: None }];
             artifacts::service::commit(ctx, CreateCommit { id: None, message, artifacts }).await?;
         }
@@ -158,6 +160,6 @@ pub async fn promote(ctx: &Ctx, id: ProposalId, input: Promote) -> AppResult<Pro
 async fn end(ctx: &Ctx, ground: Ground, proposal: ProposalId, copy: &str, volume: VolumeId) -> AppResult<()> {
     let mut tx = ctx.db().write_tx().await?;
     store::end_promotion(&mut tx, copy).await?;
-    record(ctx, &mut tx, Event::new("proposal.promoted").team(ground.team()).volume(volume).subject(proposal)).await?;
+    record(ctx, &mut tx, counted(ground, UsageKind::ProposalPromoted).volume(volume).subject(proposal)).await?;
     Ok(tx.commit().await?)
 }

@@ -7,15 +7,19 @@ use super::{
         model::{Ground, LISTED, ProposalKind, ProposalState},
         store::{self, NewProposal, PatternRow},
     },
+    COUNTED,
+    counting::{counted, millionths},
     drafting::Writer,
     retiring::retirements,
     settings_of,
+    sharing::skill_of_teams,
     telling::Audience,
 };
 use crate::{
     error::AppResult,
     features::{
         accounts,
+        analytics::service::{UsageKind, record_all},
         jobs::{self, Job},
         traces,
     },
@@ -45,7 +49,7 @@ pub struct Draft {
 pub async fn propose(ctx: &Ctx, job: &Job, ground: Ground, asked_by: Option<UserId>, writer: &mut Writer) -> AppResult<i64> {
     let settings = settings_of(ctx, ground).await?;
     let pool = ctx.db().read();
-    let mut sure = store::patterns(pool, ground, settings.shown_runs, ground.level().least_people(), LISTED).await?;
+    let mut sure = store::patterns(pool, ground, settings.shown_runs, LISTED).await?;
     sure.retain(|pattern| pattern.confidence >= settings.proposed);
     let known = store::proposals_of(pool, &sure.iter().map(|pattern| pattern.id.as_str()).collect::<Vec<_>>()).await?;
     let mut drafts = Vec::new();
@@ -77,9 +81,15 @@ pub async fn propose_one(ctx: &Ctx, ground: Ground, pattern: &PatternRow, writer
 /// The skill that a pattern makes.
 async fn skill_of(ctx: &Ctx, ground: Ground, pattern: &PatternRow, writer: &mut Writer) -> AppResult<Draft> {
     let summary: Summary = serde_json::from_str(&pattern.summary)?;
-    let sources = store::traces_of(ctx.db().read(), &ground.id(), pattern.number, SOURCES).await?;
-    // Runs that already follow a skill show how to better that one.
-    let used = traces::service::skill_of_most(ctx, &sources).await?;
+    // Runs that already follow a skill show how to better that one. Those of several teams are not named.
+    let (sources, used) = match ground {
+        Ground::System => (Vec::new(), skill_of_teams(ctx, pattern.number, COUNTED, SOURCES as usize).await?),
+        Ground::Own(_) | Ground::Team(_) => {
+            let sources = store::traces_of(ctx.db().read(), &ground.id(), pattern.number, SOURCES).await?;
+            let used = traces::service::skill_of_most(ctx, &sources).await?;
+            (sources, used)
+        }
+    };
     let slug = used.unwrap_or_else(|| pattern.slug.clone());
     let time = clock::rfc3339(ctx.now());
     let origin =
@@ -102,6 +112,9 @@ async fn make(ctx: &Ctx, ground: Ground, drafts: &[Draft], but: Option<UserId>) 
             made.push(new);
         }
     }
+    let proposed =
+        |new: &NewProposal<'_>| counted(ground, UsageKind::ProposalMade).subject(new.id).extra(millionths(new.pattern.confidence));
+    record_all(ctx, &mut tx, made.iter().map(proposed).collect()).await?;
     audience.proposed(ctx, &mut tx, &made).await?;
     tx.commit().await?;
     if !made.is_empty() {

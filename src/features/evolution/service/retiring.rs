@@ -44,6 +44,10 @@ fn is_settled(known: &ProposalRow, now: i64) -> bool {
 
 /// What is to be retired in a place: skills that patterns became, that are still there, and whose runs are clearly worse than the others of their pattern.
 pub async fn retirements(ctx: &Ctx, ground: Ground) -> AppResult<Vec<Draft>> {
+    // The built-in volume has no trash to take a skill back from.
+    if ground == Ground::System {
+        return Ok(Vec::new());
+    }
     let (pool, now) = (ctx.db().read(), ctx.now());
     // The latest of each pattern comes first.
     let mut skills: HashMap<String, (ArtifactId, i64)> = HashMap::new();
@@ -66,7 +70,7 @@ pub async fn retirements(ctx: &Ctx, ground: Ground) -> AppResult<Vec<Draft>> {
     for id in patterns {
         let Some((artifact, since)) = skills.get(id).copied() else { continue };
         let (Some(slug), Some(pattern)) = (heads.get(&artifact), store::pattern(pool, parse_id(id)?).await?) else { continue };
-        if pattern.people < ground.level().least_people() {
+        if !pattern.is_shared_enough(ground.level()) {
             continue;
         }
         let (with, without) = sides(ctx, &pattern, slug, since).await?;

@@ -9,7 +9,9 @@ use super::{
         model::{Decide, EditProposal, Ground, Proposal, ProposalArtifact, ProposalKind, ProposalState, ProposalSummary, TEXT_BYTES},
         store::{self, Decision, ProposalRow},
     },
-    authorise, ground_of,
+    authorise,
+    counting::{counted, millionths},
+    ground_of,
     promoting::targets,
     telling::Audience,
 };
@@ -17,7 +19,7 @@ use crate::{
     error::{AppError, AppResult, ErrorCode},
     features::{
         accounts::{self, Action},
-        analytics::service::{Event, record},
+        analytics::service::{Origin, UsageKind, record},
         artifacts::{
             self,
             model::{CreateArtifact, Kind, SaveDraft},
@@ -56,6 +58,13 @@ pub async fn find(ctx: &Ctx, id: ProposalId, action: Action) -> AppResult<(Propo
     authorise(ctx, ground, action)
         .await
         .map_err(|error| if error.code == ErrorCode::NotFound { AppError::not_found("proposal") } else { error })?;
+    // What was drafted from runs that one of two teams took back is gone.
+    if ground == Ground::System && ProposalState::parse(&row.state) != ProposalState::Accepted {
+        let pattern = store::pattern(ctx.db().read(), parse_id(&row.pattern_id)?).await?;
+        if pattern.is_none_or(|pattern| !pattern.is_shared_enough(ground.level())) {
+            return Err(AppError::not_found("proposal"));
+        }
+    }
     Ok((row, ground))
 }
 
@@ -65,6 +74,7 @@ async fn volumes_of(ctx: &Ctx, ground: Ground) -> AppResult<Vec<VolumeAccess>> {
     volumes.retain(|volume| match ground {
         Ground::Team(team) => volume.team == Some(team),
         Ground::Own(_) => volume.kind == VolumeKind::User,
+        Ground::System => volume.kind == VolumeKind::System,
     });
     Ok(volumes)
 }
@@ -74,6 +84,8 @@ pub async fn shown(ctx: &Ctx, row: ProposalRow, ground: Ground) -> AppResult<Pro
     let volumes = volumes_of(ctx, ground).await?;
     let artifact = match &row.artifact_id {
         Some(id) => artifacts::service::named(ctx, &[parse_id(id)?]).await?.into_values().next(),
+        // A built-in skill is not bettered from here: another one comes beside it.
+        None if ground == Ground::System => None,
         None => artifacts::service::find_by_slug(ctx, &volumes, &HashSet::from([row.slug.clone()])).await?.into_values().next(),
     };
     let artifact = match artifact.filter(|named| named.kind == Kind::Skill) {
@@ -144,7 +156,7 @@ pub async fn edit_proposal(ctx: &Ctx, id: ProposalId, input: EditProposal) -> Ap
     if !store::edit(&mut tx, id, &text, input.saves, ctx.now()).await? {
         return Err(AppError::conflict("Somebody else edited this or decided on it meanwhile. Load it again."));
     }
-    record(ctx, &mut tx, Event::new("proposal.edited").team(ground.team()).subject(id)).await?;
+    record(ctx, &mut tx, counted(ground, UsageKind::ProposalEdited).subject(id)).await?;
     tx.commit().await?;
     get_proposal(ctx, id).await
 }
@@ -173,6 +185,9 @@ pub async fn decide(ctx: &Ctx, id: ProposalId, input: Decide) -> AppResult<Propo
         Decide::Merge { .. } if is_retirement => {
             return Err(AppError::invalid("What retires a skill is put into none: accept it or ignore it."));
         }
+        Decide::Merge { .. } if ground == Ground::System => {
+            return Err(AppError::invalid("A built-in skill is not changed from here: accept it as another one, or ignore it."));
+        }
         Decide::Accept { volume_id } => (ProposalState::Accepted, Some(accept(ctx, &row, ground, *volume_id).await?), None),
         Decide::Merge { artifact_id } => {
             merge(ctx, &row, *artifact_id).await?;
@@ -191,8 +206,17 @@ pub async fn decide(ctx: &Ctx, id: ProposalId, input: Decide) -> AppResult<Propo
     if !store::decide(&mut tx, &Decision { id, state, artifact, until, reason, by: actor, now }).await? {
         return Err(AppError::conflict("This proposal was decided on meanwhile. Load it again."));
     }
-    let data = serde_json::json!({ "state": state.as_str(), "confidence": row.confidence, "runs": row.runs });
-    record(ctx, &mut tx, Event::new("proposal.decided").team(ground.team()).subject(id).data(data)).await?;
+    let kind = match state {
+        ProposalState::Accepted => UsageKind::ProposalAccepted,
+        ProposalState::Ignored => UsageKind::ProposalRejected,
+        ProposalState::Open | ProposalState::Snoozed => UsageKind::ProposalDecided,
+    };
+    let first = if artifact.is_some() { store::first_run(&mut tx, &row.pattern_id).await? } else { None };
+    let decided = counted(ground, kind).subject(id).amount(first.map_or(0, |first| (now - first).max(0))).extra(millionths(row.confidence));
+    record(ctx, &mut tx, decided).await?;
+    if let (Decide::Accept { .. }, Some(skill)) = (&input, artifact) {
+        record(ctx, &mut tx, counted(ground, UsageKind::SkillGenerated).subject(skill).artifact(Kind::Skill, &category_of(&row))).await?;
+    }
     if let Some(audience) = &audience {
         audience.accepted(ctx, &mut tx, &row).await?;
     }
@@ -220,6 +244,11 @@ pub async fn refuse_dangerous(ctx: &Ctx, slug: &str, text: &str) -> AppResult<()
     }
 }
 
+/// The category that the text of a proposal names.
+fn category_of(row: &ProposalRow) -> String {
+    artifacts::service::Facts::of(Kind::Skill, &row.slug, &row.text).category
+}
+
 fn message(row: &ProposalRow) -> String {
     format!("{}: drawn from {} runs, confidence {:.2}", row.slug, row.runs, row.confidence)
 }
@@ -227,6 +256,9 @@ fn message(row: &ProposalRow) -> String {
 /// Makes a skill of it, committed. The id is the proposal's: what was begun before a crash is found again.
 async fn accept(ctx: &Ctx, row: &ProposalRow, ground: Ground, volume: Option<VolumeId>) -> AppResult<ArtifactId> {
     refuse_dangerous(ctx, &row.slug, &row.text).await?;
+    if ground == Ground::System {
+        return accept_for_all(ctx, row).await;
+    }
     let volumes = volumes_of(ctx, ground).await?;
     let writable = |volume: &&VolumeAccess| volume.role.allows(Action::Commit);
     let volume = match volume {
@@ -242,11 +274,21 @@ async fn accept(ctx: &Ctx, row: &ProposalRow, ground: Ground, volume: Option<Vol
         name: row.slug.clone(),
         text: Some(row.text.clone()),
     };
-    let created = artifacts::service::create_artifact(ctx, new).await?;
+    let created = artifacts::service::create_artifact_as(ctx, new, Origin::Generated).await?;
     if created.head.is_none() {
         commit(ctx, row, created.summary.id, None).await?;
     }
     Ok(id.same_as())
+}
+
+/// Makes a skill of it in the built-in volume. What was committed before a crash is found by its id.
+async fn accept_for_all(ctx: &Ctx, row: &ProposalRow) -> AppResult<ArtifactId> {
+    let id: ArtifactId = parse_id::<ProposalId>(&row.id)?.same_as();
+    let is_there = artifacts::service::named(ctx, &[id]).await?.get(&id).is_some_and(|named| named.head.is_some());
+    if !is_there {
+        volumes::service::add_to_system(ctx, id, &row.slug, row.text.clone(), &message(row)).await?;
+    }
+    Ok(id)
 }
 
 /// Moves the skill to the trash, as a commit of its volume. Done before a crash, it is done.

@@ -43,6 +43,7 @@ impl Audience {
         let mut people = match ground {
             Ground::Own(user) => vec![user],
             Ground::Team(team) => accounts::service::members_who_may(ctx, team, Action::Commit).await?,
+            Ground::System => accounts::service::administrators(ctx).await?,
         };
         people.retain(|user| Some(*user) != but);
         Self::of(ctx, ground, people).await
@@ -50,6 +51,10 @@ impl Audience {
 
     /// Those whose runs a proposal came from, as far as they are still in the team.
     pub async fn running(ctx: &Ctx, ground: Ground, row: &ProposalRow) -> AppResult<Self> {
+        // Who ran what is not told across teams, and the page is for administrators.
+        if ground == Ground::System {
+            return Self::of(ctx, ground, Vec::new()).await;
+        }
         let mut people = match store::pattern(ctx.db().read(), parse_id(&row.pattern_id)?).await? {
             Some(pattern) => {
                 let ids = store::traces_of(ctx.db().read(), &pattern.place_id, pattern.number, COUNTED).await?;
@@ -67,6 +72,7 @@ impl Audience {
     async fn of(ctx: &Ctx, ground: Ground, people: Vec<UserId>) -> AppResult<Self> {
         let title = match ground {
             Ground::Own(_) => "Your own patterns".to_owned(),
+            Ground::System => "Patterns of all teams".to_owned(),
             Ground::Team(team) => {
                 let name = accounts::service::names_of_publishers(ctx, &[team]).await?.pop().map(|(_, name)| name).unwrap_or_default();
                 format!("Patterns of {name}")
@@ -123,6 +129,7 @@ fn subject(ground: Ground) -> (SubjectKind, String) {
     match ground {
         Ground::Own(_) => (SubjectKind::OwnEvolution, ground.id()),
         Ground::Team(_) => (SubjectKind::Evolution, ground.id()),
+        Ground::System => (SubjectKind::AllEvolution, ground.id()),
     }
 }
 

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::{
     super::{
-        model::{Effect, GroundQuery, Pattern, Promotion, Why},
+        model::{Effect, GroundQuery, Level, Pattern, Promotion, TeamRuns, Why},
         state::{draft_proposal, evolution_address},
     },
     percent,
@@ -38,7 +38,22 @@ pub fn EvidencePane(
 #[component]
 fn Detail(pattern: Pattern, back: String, changed: Callback<()>) -> impl IntoView {
     let Pattern {
-        summary, why, steps, ways, pitfalls, goals, flagged, latest, history, promotions, effect, proposal_text, can_draft, ..
+        summary,
+        level,
+        why,
+        steps,
+        ways,
+        pitfalls,
+        goals,
+        flagged,
+        teams,
+        latest,
+        history,
+        promotions,
+        effect,
+        proposal_text,
+        can_draft,
+        ..
     } = pattern;
     let (id, running, toasts) = (summary.id, Running::new(), use_toasts());
     let draft = move |_| {
@@ -107,10 +122,16 @@ fn Detail(pattern: Pattern, back: String, changed: Callback<()>) -> impl IntoVie
                     })}
                 <section class="evi">
                     <h2>"What was wanted"</h2>
+                    {(level == Level::System).then(|| view! { <p class="hint">"Only words and steps that runs of at least two teams share."</p> })}
                     {goals.into_iter().map(|goal| view! { <blockquote>{goal}</blockquote> }).collect_view()}
                     {(flagged > 0)
                         .then(|| view! { <p class="hint c-warn row gap-4"><Icon name="alert"/>{format!("{} not quoted: the goal reads like an instruction to an agent.", plural(flagged, "run is", "runs are"))}</p> })}
                 </section>
+                {(!teams.is_empty())
+                    .then(|| {
+                        let team = |TeamRuns { name, runs }| view! { <li><div class="tx">{name}</div><span class="tail">{plural(runs, "run", "runs")}</span></li> };
+                        view! { <section class="evi"><h2>"Teams"</h2><ul class="rows">{teams.into_iter().map(team).collect_view()}</ul></section> }
+                    })}
                 <section class="evi">
                     <h2>"Latest runs"<span class="f12 t3 push">{format!("{} succeeded, {} failed", count(summary.successes), count(failed))}</span></h2>
                     <ul class="rows">{latest.into_iter().map(run).collect_view()}</ul>

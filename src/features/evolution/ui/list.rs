@@ -6,9 +6,10 @@ use leptos_router::hooks::{use_params_map, use_query_map};
 use super::{
     super::{
         model::{
-            Evolution, GroundQuery, Level, PassSummary, PatternSummary, ProposalKind, ProposalState, ProposalSummary, Settings, Standing,
+            Evolution, GroundQuery, Level, PassSummary, PatternSummary, ProposalKind, ProposalState, ProposalSummary, Settings, Sharing,
+            Standing,
         },
-        state::{begin_pass, evolution_address, ground_query, read_evolution, set_settings, use_evolution, use_pattern},
+        state::{begin_pass, evolution_address, ground_query, read_evolution, set_settings, set_sharing, use_evolution, use_pattern},
     },
     evidence::EvidencePane,
     percent, sure,
@@ -48,7 +49,7 @@ pub fn EvolutionPage() -> impl IntoView {
             <section class="pane" data-part="main" aria-label="Patterns">
                 <header class="bar">
                     <h1>"Evolution"</h1>
-                    <span class="push row gap-8"><WorkspaceChoice chosen=Signal::derive(move || query.with(|query| query.team)) to=|team| evolution_address(&GroundQuery { team }, None)/></span>
+                    <span class="push row gap-8"><WorkspaceChoice chosen=Signal::derive(move || query.with(|query| query.team)) to=|team| evolution_address(&GroundQuery { team, system: false }, None) all=(Signal::derive(move || query.with(|query| query.system)), evolution_address(&GroundQuery { team: None, system: true }, None))/></span>
                 </header>
                 <Transition fallback=|| view! { <div class="scroll"><Loading/></div> }>
                     {move || {
@@ -130,9 +131,10 @@ fn List(first: Evolution, query: GroundQuery, open: Memo<Option<PatternId>>, aga
                     None => "It begins with the first traces".into_any(),
                 })}
             </span>
+            {move || report.with(|page| page.shares == Some(true)).then_some(view! { <span>"Takes part in the patterns of all teams"</span> })}
             {can_set.then(|| view! { <button type="button" class="btn ghost s push" on:click=|_| page::open_dialog(SCHEDULE)>"Schedule"</button> })}
         </div>
-        {can_set.then(|| view! { <ScheduleDialog settings=report.with_untracked(|page| page.settings.clone()) query=query/> })}
+        {can_set.then(|| view! { <ScheduleDialog settings=report.with_untracked(|page| page.settings.clone()) shares=report.with_untracked(|page| page.shares.filter(|_| page.can_share)) query=query/> })}
     }
 }
 
@@ -141,6 +143,10 @@ fn Patterns(report: RwSignal<Evolution>, query: GroundQuery, open: Memo<Option<P
     let empty = move || {
         let (traces, waiting, runs) = report.with(|page| (page.traces, page.waiting, page.settings.shown_runs));
         match (traces, waiting) {
+            (0, _) if level == Level::System => view! {
+                <EmptyState icon="evolution" title="No team takes part" text="The owner of a team says under Schedule on the team’s page whether its runs take part here."/>
+            }
+            .into_any(),
             (0, _) => view! {
                 <EmptyState icon="evolution" title="No trace yet" text="Patterns come from the records of what agents did. Bring some in, and what is done again and again shows here.">
                     <a class="btn" href="/traces">"Traces"</a>
@@ -149,7 +155,11 @@ fn Patterns(report: RwSignal<Evolution>, query: GroundQuery, open: Memo<Option<P
             .into_any(),
             (_, 1..) => view! { <EmptyState icon="evolution" title="Traces are being grouped" text="This takes a moment. The list fills by itself."/> }.into_any(),
             _ => {
-                let people = if level == Level::User { "" } else { " by two people" };
+                let people = match level {
+                    Level::User => "",
+                    Level::Team => " by two people",
+                    Level::System => " by two people of two teams",
+                };
                 let text = format!("A pattern is shown once there are {} of the same task{people}.", plural(runs, "run", "runs"));
                 view! { <EmptyState icon="evolution" title="No pattern yet" text=text/> }.into_any()
             }
@@ -280,9 +290,10 @@ fn Passes(report: RwSignal<Evolution>) -> impl IntoView {
 }
 
 #[component]
-fn ScheduleDialog(settings: Settings, query: GroundQuery) -> impl IntoView {
+fn ScheduleDialog(settings: Settings, shares: Option<bool>, query: GroundQuery) -> impl IntoView {
     let (running, toasts) = (Running::new(), use_toasts());
-    let paused = RwSignal::new(settings.paused);
+    let (paused, is_shared) = (RwSignal::new(settings.paused), RwSignal::new(shares.unwrap_or(false)));
+    let was_shared = StoredValue::new(shares);
     let text = |value: String| RwSignal::new(value);
     let (cron, zone, after) = (text(settings.cron), text(settings.zone), text(settings.after.to_string()));
     let (shown, listed, proposed) = (text(settings.shown_runs.to_string()), text(sure(settings.listed)), text(sure(settings.proposed)));
@@ -298,7 +309,19 @@ fn ScheduleDialog(settings: Settings, query: GroundQuery) -> impl IntoView {
             listed: share(listed),
             proposed: share(proposed),
         };
-        running.run(set_settings(&query, settings), move |()| {
+        let sharing = Sharing { shares: is_shared.get_untracked() };
+        // Only its owner is asked, and only what changed is said.
+        let team = query.team.filter(|_| was_shared.get_value().is_some_and(|was| was != sharing.shares));
+        let set = set_settings(&query, settings);
+        let kept = async move {
+            set.await?;
+            match team {
+                Some(team) => set_sharing(team, sharing).await,
+                None => Ok(()),
+            }
+        };
+        running.run(kept, move |()| {
+            was_shared.update_value(|was| *was = was.map(|_| sharing.shares));
             page::close_dialog(SCHEDULE);
             toast(toasts, "Kept");
         });
@@ -319,6 +342,13 @@ fn ScheduleDialog(settings: Settings, query: GroundQuery) -> impl IntoView {
                 {field("evo-shown", "Runs from which a pattern is shown", "", shown)}
                 {field("evo-listed", "Confidence from which it is listed", "From 0 to 1", listed)}
                 {field("evo-proposed", "Confidence from which a skill is proposed", "From 0 to 1", proposed)}
+                {shares.map(|_| view! {
+                    <label class="check">
+                        <input type="checkbox" prop:checked=move || is_shared.get() on:change=move |event| is_shared.set(event_target_checked(&event)) aria-describedby="evo-shares-hint"/>
+                        <span>"Runs of this team take part in the patterns of all teams"</span>
+                    </label>
+                    <p class="hint" id="evo-shares-hint">"Administrators of this server then see the steps and words that runs of at least two teams share, and how many runs each team has; never a text that only this team has. Without it, its runs leave with the pass that follows at once."</p>
+                })}
                 <FieldError error=running.error/>
             </div>
             <footer>

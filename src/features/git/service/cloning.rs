@@ -180,7 +180,7 @@ async fn write_changes(ctx: &Ctx, folder: PathBuf, mut edits: Edits, changes: Ve
 pub(super) fn write(bare: &Bare, contents: &HashMap<String, Vec<u8>>, blobs: &Blobs, sha: &str, main: bool) -> AppResult<Oid> {
     match contents.get(sha).filter(|_| main) {
         Some(bytes) => bare.write(bytes),
-        None => bare.write(&std::fs::read(blobs.path(sha))?),
+        None => bare.write(&blobs.get_blocking(sha)?),
     }
 }
 

@@ -6,7 +6,6 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use super::{
     super::{
@@ -23,7 +22,7 @@ use crate::{
     error::{AppError, AppResult},
     features::{
         accounts::Action,
-        analytics::service::{Event, record},
+        analytics::service::{Event, UsageKind, record},
         jobs::{self, Job, model::JobStatus, service::NewJob},
         volumes::{
             self,
@@ -77,7 +76,7 @@ pub async fn start_import(ctx: &Ctx, volume: VolumeId, input: ImportFromGit) -> 
     };
     let mut tx = ctx.db().write_tx().await?;
     jobs::service::enqueue(&mut tx, NewJob::new(IMPORT, &payload)?.asked_by(actor, id).in_order_of(volume), now).await?;
-    let event = Event::new("volume.import_started").team(access.team).volume(volume).subject(id).data(json!({ "from": "git" }));
+    let event = Event::new(UsageKind::VolumeImportStarted).workspace(access.workspace).volume(volume).subject(id);
     record(ctx, &mut tx, event).await?;
     tx.commit().await?;
     ctx.state.jobs.notify_one();

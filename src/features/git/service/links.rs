@@ -1,6 +1,6 @@
 //! Linking a volume, and what is shown of it.
 
-use serde_json::json;
+use std::collections::{BTreeMap, btree_map::Entry};
 
 use super::{
     super::{
@@ -11,17 +11,20 @@ use super::{
     },
     cloning::forget_clone,
     no_branch, purpose, repository_of,
+    telling::is_of,
+    token_of,
 };
 use crate::{
     error::{AppError, AppResult},
     features::{
         accounts::Action,
-        analytics::service::{Event, record},
+        analytics::service::{Event, UsageKind, Workspace, record},
         artifacts,
         jobs::{self, model::JobStatus, service::NewJob},
         volumes::{self, model::VolumeKind},
+        webhooks,
     },
-    ids::{CommitId, JobId, TeamId, UserId, VolumeId},
+    ids::{JobId, TeamId, UserId, VolumeId},
     server::{context::Ctx, db::Tx},
 };
 
@@ -115,8 +118,8 @@ pub async fn link_volume(ctx: &Ctx, volume: VolumeId, input: LinkVolume) -> AppR
     }
     store::put(&mut tx, new).await?;
     enqueue(&mut tx, PULL, volume, now).await?;
-    let data = json!({ "branch": branch, "push": input.push });
-    record(ctx, &mut tx, Event::new("git.linked").team(access.team).volume(volume).data(data)).await?;
+    webhooks::service::count_history_soon(ctx, &mut tx).await?;
+    record(ctx, &mut tx, Event::new(UsageKind::GitLinked).workspace(access.workspace).volume(volume)).await?;
     tx.commit().await?;
     ctx.state.jobs.notify_one();
     get_link(ctx, volume).await?.ok_or_else(|| AppError::not_found("link"))
@@ -130,7 +133,7 @@ pub async fn unlink_volume(ctx: &Ctx, volume: VolumeId) -> AppResult<()> {
         return Err(AppError::not_found("link"));
     }
     store::pull_requests::remove_all(&mut tx, &volume.to_string()).await?;
-    record(ctx, &mut tx, Event::new("git.unlinked").team(access.team).volume(volume)).await?;
+    record(ctx, &mut tx, Event::new(UsageKind::GitUnlinked).workspace(access.workspace).volume(volume)).await?;
     tx.commit().await?;
     forget_fetched(ctx, volume).await;
     Ok(())
@@ -157,7 +160,7 @@ pub async fn forget_volume(tx: &mut Tx, volume: &str) -> AppResult<()> {
 }
 
 fn job(kind: &'static str, volume: VolumeId) -> AppResult<NewJob> {
-    Ok(NewJob::new(kind, &SyncPayload { volume, commit: CommitId::generate() })?.in_order_of(volume))
+    Ok(NewJob::new(kind, &SyncPayload { volume })?.in_order_of(volume))
 }
 
 /// Unless one waits already: that one will see what this one would.
@@ -189,6 +192,81 @@ pub struct LinkedVolume {
     /// The folder of the repository that it is.
     pub folder: String,
     pub linked_by: UserId,
+    /// Whose numbers it counts to.
+    pub workspace: Workspace,
+    pub created_at: i64,
+}
+
+impl LinkedVolume {
+    async fn of(ctx: &Ctx, link: LinkRow) -> AppResult<Self> {
+        let access = volumes::service::unattended(ctx, link.volume()?).await?;
+        Ok(Self {
+            volume: access.id,
+            name: access.name,
+            team: access.team,
+            linked_by: link.linked_by()?.id,
+            branch: link.branch,
+            folder: link.folder,
+            workspace: access.workspace,
+            created_at: link.created_at,
+        })
+    }
+}
+
+/// A repository at GitHub with all volumes that are linked to it.
+pub struct LinkedRepository {
+    /// `owner/name` in lower case.
+    pub name: String,
+    /// That of a link; shown to nobody.
+    pub token: Option<String>,
+    /// Up to when its history is counted for all of them.
+    pub history_at: Option<i64>,
+    pub links: Vec<LinkedVolume>,
+}
+
+/// What is linked at GitHub, for the server's own work.
+pub async fn repositories_at_github(ctx: &Ctx) -> AppResult<Vec<LinkedRepository>> {
+    let mut found: BTreeMap<String, LinkedRepository> = BTreeMap::new();
+    for link in store::links(ctx.db().read()).await? {
+        let Some(name) = name_at_github(&ctx.state.config.github_url, &link.url) else { continue };
+        let volume = link.volume()?;
+        // One that does not open any more is no token.
+        let token = token_of(ctx, volume, &link).ok().flatten();
+        let history_at = link.history_at;
+        let links = vec![LinkedVolume::of(ctx, link).await?];
+        match found.entry(name) {
+            Entry::Vacant(entry) => {
+                let name = entry.key().clone();
+                entry.insert(LinkedRepository { name, token, history_at, links });
+            }
+            Entry::Occupied(mut entry) => {
+                let known = entry.get_mut();
+                known.token = known.token.take().or(token);
+                known.history_at = known.history_at.min(history_at);
+                known.links.extend(links);
+            }
+        }
+    }
+    Ok(found.into_values().collect())
+}
+
+/// `owner/name` of an address at GitHub.
+fn name_at_github(github: &str, address: &str) -> Option<String> {
+    if !is_of(github, address) {
+        return None;
+    }
+    let url = reqwest::Url::parse(address).ok()?;
+    let mut parts = url.path().trim_matches('/').trim_end_matches(".git").split('/');
+    let (owner, name) = (parts.next().filter(|part| !part.is_empty())?, parts.next().filter(|part| !part.is_empty())?);
+    parts.next().is_none().then(|| format!("{owner}/{name}").to_ascii_lowercase())
+}
+
+/// The history of a repository is counted up to a time for these volumes.
+pub async fn note_history(tx: &mut Tx, links: &[LinkedVolume], at: i64) -> AppResult<()> {
+    for link in links {
+        store::set_history(tx, link.volume, at).await?;
+    }
+    Ok(())
 }
 
 /// Every volume that is linked to a repository, whatever the branch: nobody else is told of what happens there.
@@ -196,15 +274,7 @@ pub async fn links_to(ctx: &Ctx, address: &str) -> AppResult<Vec<LinkedVolume>> 
     let mut found = Vec::new();
     for link in store::links(ctx.db().read()).await? {
         if same_repository(&link.url, address) {
-            let access = volumes::service::unattended(ctx, link.volume()?).await?;
-            found.push(LinkedVolume {
-                volume: access.id,
-                name: access.name,
-                team: access.team,
-                linked_by: link.linked_by()?.id,
-                branch: link.branch,
-                folder: link.folder,
-            });
+            found.push(LinkedVolume::of(ctx, link).await?);
         }
     }
     Ok(found)

@@ -1,12 +1,19 @@
 //! Pull requests as their events tell of them, kept with each volume that is linked to the branch that they go to.
 
-use super::super::{
-    model::{PULLS_SHOWN, PullRequest, PullState},
-    store::pull_requests::{self as store, Pull, Which},
+use super::{
+    super::{
+        model::{PULLS_SHOWN, PullRequest, PullState},
+        store::pull_requests::{self as store, Pull, Which},
+    },
+    LinkedVolume,
 };
 use crate::{
     error::AppResult,
-    features::{accounts::Action, volumes},
+    features::{
+        accounts::{self, Action},
+        analytics::service::{Event, UsageKind},
+        volumes,
+    },
     ids::VolumeId,
     server::{context::Ctx, db::Tx},
 };
@@ -18,6 +25,8 @@ pub struct PullNews<'a> {
     pub number: i64,
     pub title: &'a str,
     pub author: &'a str,
+    /// The author's id at GitHub; 0 where it is not said.
+    pub author_id: i64,
     pub url: &'a str,
     pub state: PullState,
     pub draft: bool,
@@ -25,6 +34,9 @@ pub struct PullNews<'a> {
     /// When it last changed, in UTC milliseconds, and the delivery that says so: of the same second the later one counts.
     pub at: i64,
     pub delivery: &'a str,
+    /// When it was opened, and merged or closed, in UTC milliseconds.
+    pub opened_at: Option<i64>,
+    pub ended_at: Option<i64>,
 }
 
 /// What an event says of a review.
@@ -53,6 +65,39 @@ pub async fn list_pull_requests(ctx: &Ctx, volume: VolumeId) -> AppResult<Vec<Pu
             row.shown(review)
         })
         .collect()
+}
+
+/// The usage events of a pull request: each workspace that has a volume linked to its branch counts it once. To be written with
+/// [`record_once`](crate::features::analytics::service::record_once), since they say all of it each time.
+pub async fn counted(ctx: &Ctx, links: &[LinkedVolume], news: &PullNews<'_>) -> AppResult<Vec<Event>> {
+    let Some(opened_at) = news.opened_at else { return Ok(Vec::new()) };
+    let mut events = Vec::new();
+    let mut seen = Vec::new();
+    for link in links {
+        if seen.contains(&link.workspace) {
+            continue;
+        }
+        seen.push(link.workspace);
+        let author = match link.team {
+            Some(team) if news.author_id != 0 => accounts::service::member_at_github(ctx, team, news.author_id).await?,
+            _ => None,
+        };
+        let event = |kind, at| {
+            let event = Event::new(kind).workspace(link.workspace).volume(link.volume).known_at(at);
+            let event = event.subject(format!("{}#{}", news.repository, news.number));
+            match &author {
+                Some(person) => event.by(person.id),
+                None => event,
+            }
+        };
+        events.push(event(UsageKind::PullRequestOpened, opened_at));
+        events.extend(match (news.state, news.ended_at) {
+            (PullState::Merged, Some(at)) => Some(event(UsageKind::PullRequestMerged, at).amount((at - opened_at).max(0))),
+            (PullState::Closed, Some(at)) => Some(event(UsageKind::PullRequestClosed, at)),
+            _ => None,
+        });
+    }
+    Ok(events)
 }
 
 /// Keeps what an event says, in the caller's transaction. False: something newer is known, or the same.

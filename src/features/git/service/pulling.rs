@@ -2,7 +2,6 @@
 //! possible, the repository's text is committed and the volume's waits beside it as a draft, so that the merge view shows both.
 
 use git2::Oid;
-use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::{
@@ -23,7 +22,7 @@ use crate::{
     error::{AppError, AppResult, ErrorCode},
     features::{
         accounts::{self, Action},
-        analytics::service::{Event, record},
+        analytics::service::{Event, UsageKind, record},
         artifacts::{
             self,
             model::{FileEntry, merge::Choice},
@@ -56,7 +55,7 @@ pub async fn pull(ctx: &Ctx, job: &Job, payload: &SyncPayload) -> AppResult<Opti
     let work = begin(ctx, payload.volume).await?;
     let pushes = webhooks::service::pushes_awaiting(ctx, payload.volume).await?;
     let at = work.remote.advertised(Service::UploadPack).await?;
-    let report = pull_in(&work, &at, job, payload.commit).await?;
+    let report = pull_in(&work, &at, job).await?;
     // What comes with the link itself nobody pushed.
     let announced = last_of(&work).is_some() && report.as_ref().is_some_and(|report| report.commit_id.is_some());
     webhooks::service::pushes_pulled(ctx, payload.volume, &pushes, announced).await?;
@@ -77,7 +76,7 @@ pub(super) fn last_of(work: &Work) -> Option<Oid> {
     work.link.last_sha.as_deref().and_then(|sha| Oid::from_str(sha).ok())
 }
 
-pub(super) async fn pull_in(work: &Work, at: &Advertised, job: &Job, commit: CommitId) -> AppResult<Option<PullReport>> {
+pub(super) async fn pull_in(work: &Work, at: &Advertised, job: &Job) -> AppResult<Option<PullReport>> {
     let (ctx, volume) = (&work.ctx, work.access.id);
     let last = last_of(work);
     let Some(head) = head_of(work, at)? else {
@@ -118,15 +117,21 @@ pub(super) async fn pull_in(work: &Work, at: &Advertised, job: &Job, commit: Com
     tx.commit().await?;
     let unpushed = volumes::service::line_since(ctx, volume, work.link.last_commit()?).await?.iter().any(|commit| commit.source != SOURCE);
 
-    let mut commit = commit;
     let mut tried = 0;
     let mut pulled = loop {
-        if artifacts::service::unstage_import(ctx, volume, commit).await?.is_some() {
-            // A process before this one published it: what is new since then is another commit.
-            commit = CommitId::generate();
-        }
+        // What a process before this one published is seen when both sides are compared; what it only staged is taken back.
+        artifacts::service::unstage_all(ctx, volume).await?;
         tried += 1;
-        match take_in(work, job, head, base, commit, &pulled_message(&about.message, &about.author, &head.to_string(), distance)).await {
+        match take_in(
+            work,
+            job,
+            head,
+            base,
+            CommitId::generate(),
+            &pulled_message(&about.message, &about.author, &head.to_string(), distance),
+        )
+        .await
+        {
             Err(error) if error.code == ErrorCode::Conflict && tried < TRIES => {
                 tracing::info!(%error, %volume, "the volume changed during a pull: once more");
             }
@@ -251,16 +256,14 @@ async fn take_in(work: &Work, job: &Job, head: Oid, base: Option<Oid>, commit: C
     report.conflicts = conflicts.len() as i64;
     if !changes.is_empty() {
         report.commit_id = Some(commit);
-        let data =
-            json!({ "created": report.created, "updated": report.updated, "deleted": report.deleted, "conflicts": report.conflicts });
-        let event = Event::new("git.pulled").team(work.access.team).volume(volume).subject(commit).data(data);
+        let event = Event::new(UsageKind::GitPulled).subject(commit).amount(changes.len() as i64);
         let author = ctx.actor()?.id();
         let appended = Appended { id: commit, volume, author, message, source: SOURCE, changes, now: ctx.now() };
         artifacts::service::publish_import(ctx, appended, event).await?;
         artifacts::service::follow_with_drafts(ctx, &touched).await?;
     } else {
         let mut tx = ctx.db().write_tx().await?;
-        record(ctx, &mut tx, Event::new("git.pulled").team(work.access.team).volume(volume).data(json!({ "updated": 0 }))).await?;
+        record(ctx, &mut tx, Event::new(UsageKind::GitPulled).workspace(work.access.workspace).volume(volume)).await?;
         tx.commit().await?;
     }
     Ok(Pulled { report, conflicts })

@@ -45,13 +45,11 @@ const SLICE: i64 = 500;
 pub async fn push(ctx: &Ctx, job: &Job, payload: &SyncPayload) -> AppResult<PushReport> {
     let mut work = begin(ctx, payload.volume).await?;
     let mut report = PushReport::default();
-    let mut commit = payload.commit;
     for _ in 0..TRIES {
         let at = work.remote.advertised(Service::UploadPack).await?;
-        if let Some(pulled) = pull_in(&work, &at, job, commit).await? {
+        if let Some(pulled) = pull_in(&work, &at, job).await? {
             report.pulled = Some(pulled);
         }
-        commit = CommitId::generate();
         work.link =
             store::link(ctx.db().read(), payload.volume).await?.ok_or_else(|| AppError::conflict("This volume is not linked any more."))?;
         let head = head_of(&work, &at)?;
@@ -330,7 +328,7 @@ impl Replay {
     fn bytes_of(&self, file: &Named) -> AppResult<Vec<u8>> {
         match self.contents.get(&file.sha).filter(|_| file.main) {
             Some(bytes) => Ok(bytes.clone()),
-            None => Ok(std::fs::read(self.blobs.path(&file.sha))?),
+            None => Ok(self.blobs.get_blocking(&file.sha)?),
         }
     }
 

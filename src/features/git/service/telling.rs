@@ -104,7 +104,7 @@ pub async fn tell_github(ctx: &Ctx, job: &Job) -> AppResult<Value> {
 }
 
 /// Whether a link has a token of GitHub's, which is shown to nobody else: one over SSH has a private key in its place, which is shown to nobody at all.
-fn is_of(github: &str, address: &str) -> bool {
+pub(super) fn is_of(github: &str, address: &str) -> bool {
     let host = |text: &str| {
         let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
         url.host_str().map(str::to_ascii_lowercase)

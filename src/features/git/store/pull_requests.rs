@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 
-use sqlx::{Any, AnyPool, Executor};
+use sqlx::AnyPool;
 
 use super::super::model::{PullChange, PullRequest, PullState, ReviewStatus, Reviewed, review_status};
 use crate::{
     error::AppResult,
     features::marketplace::model::Finding,
     ids::VolumeId,
-    server::db::{Sql, Tx, flag},
+    server::db::{Sql, Target, Tx, flag},
 };
 
 crate::row! {
@@ -54,12 +54,7 @@ impl PullRow {
 const PULL: &str = "SELECT repository, number, title, author, url, state, draft, head_sha, event_at, delivery, looked_sha, changes, findings, problem, \
      checked_sha, checked, comment_id, created_at, updated_at FROM pull_requests WHERE volume_id = ";
 
-pub async fn get<'c>(
-    executor: impl Executor<'c, Database = Any>,
-    volume: VolumeId,
-    repository: &str,
-    number: i64,
-) -> AppResult<Option<PullRow>> {
+pub async fn get<'c>(executor: impl Target<'c>, volume: VolumeId, repository: &str, number: i64) -> AppResult<Option<PullRow>> {
     let mut sql = Sql::new(PULL);
     sql.bind(volume.to_string()).push(" AND repository = ").bind(repository.to_owned()).push(" AND number = ").bind(number);
     Ok(sql.fetch_all(executor).await?.pop())

@@ -4,9 +4,14 @@
 //! it holds by a lease that it renews; when the process dies, the lease ends, and the job begins again. Hence a handler has to come to the
 //! same end however often it was begun, and may be dropped at any `await`, as a crash would do it.
 
-use std::{collections::HashMap, future::Future, pin::Pin, time::Duration};
+use std::{
+    collections::HashMap,
+    future::Future,
+    pin::Pin,
+    time::{Duration, Instant},
+};
 
-use tokio::task::{Id, JoinSet};
+use tokio::task::{AbortHandle, Id, JoinSet};
 
 use super::{
     super::{
@@ -17,7 +22,8 @@ use super::{
 };
 use crate::{
     error::{AppError, AppResult, ErrorCode},
-    server::{clock, context::Ctx},
+    features::analytics::service::{Event, UsageKind, record},
+    server::{clock, context::Ctx, db::Tx},
 };
 
 /// A kind of job.
@@ -39,14 +45,21 @@ const RENEW: Duration = Duration::from_secs(4);
 /// Without a wake-up the queue is looked at this often: for retries, and for what other nodes queue.
 const POLL: Duration = Duration::from_secs(1);
 
+struct Running {
+    job: Job,
+    kind: &'static Kind,
+    began: Instant,
+    task: AbortHandle,
+}
+
 struct Runner {
     ctx: Ctx,
     kinds: &'static [Kind],
     run: Run,
     tasks: JoinSet<Outcome>,
-    running: HashMap<Id, (Job, &'static Kind)>,
-    /// Not stored yet.
-    ended: Vec<(Job, Outcome)>,
+    running: HashMap<Id, Running>,
+    /// Not stored yet, with how long it ran.
+    ended: Vec<(Job, Outcome, Duration)>,
 }
 
 /// Runs jobs of these kinds, and queues those of the schedules, until the process is asked to stop. What runs then is dropped, and taken up
@@ -88,13 +101,15 @@ impl Runner {
     fn note(&mut self, ended: Result<(Id, Outcome), tokio::task::JoinError>) {
         let (id, outcome) = match ended {
             Ok(ended) => ended,
+            // It was another node's.
+            Err(error) if error.is_cancelled() => return,
             Err(error) => {
                 tracing::error!(%error, "a job panicked");
                 (error.id(), Err(AppError::new(ErrorCode::Internal, "A fault of ours ended this job: the log has it.")))
             }
         };
-        if let Some((job, _)) = self.running.remove(&id) {
-            self.ended.push((job, outcome));
+        if let Some(Running { job, began, .. }) = self.running.remove(&id) {
+            self.ended.push((job, outcome, began.elapsed()));
         }
     }
 
@@ -108,15 +123,21 @@ impl Runner {
             return Ok(());
         }
         let mut tx = self.ctx.db().write_tx().await?;
-        for (job, outcome) in &self.ended {
-            finish(&mut tx, job, outcome, now).await?;
+        for (job, outcome, took) in &self.ended {
+            if finish(&mut tx, job, outcome, now).await? {
+                // What a job is about is not counted, but which kind it is.
+                let ended = Event::new(UsageKind::JobEnded).subject(&job.kind).amount(i64::try_from(took.as_millis()).unwrap_or(i64::MAX));
+                record(&self.ctx, &mut tx, ended.extra(i64::from(outcome.is_err()))).await?;
+            }
         }
         let mut taken = Vec::new();
         for kind in self.kinds {
-            let busy = self.running.values().filter(|(_, running)| running.name == kind.name).count();
+            let busy = self.running.values().filter(|running| running.kind.name == kind.name).count();
             let free = kind.at_once.saturating_sub(busy);
             if free > 0 {
-                let jobs = store::claim(&mut tx, kind.name, free as i64, now, LEASE_MS).await?;
+                let jobs =
+                    store::claim(&mut tx, self.ctx.db().engine(), self.ctx.state.cluster.home(), kind.name, free as i64, now, LEASE_MS)
+                        .await?;
                 taken.extend(jobs.into_iter().map(|job| (job, kind)));
             }
         }
@@ -141,43 +162,56 @@ impl Runner {
                 Err(AppError::new(ErrorCode::Unavailable, format!("This took longer than its limit of {minutes} min.")))
             })
         });
-        self.running.insert(task.id(), (job, kind));
+        self.running.insert(task.id(), Running { job, kind, began: Instant::now(), task });
     }
 
     async fn renew(&mut self) {
         let renewed = async {
             let now = self.ctx.now();
-            let ids: Vec<String> = self.running.values().map(|(job, _)| job.id.clone()).collect();
+            let ids: Vec<String> = self.running.values().map(|running| running.job.id.clone()).collect();
             let mut tx = self.ctx.db().write_tx().await?;
-            if !ids.is_empty() {
-                store::renew(&mut tx, &ids, now + LEASE_MS).await?;
-            }
+            let held = if ids.is_empty() { Vec::new() } else { store::renew(&mut tx, &ids, now + LEASE_MS).await? };
             let lost = store::release_expired(&mut tx, now).await?;
             tx.commit().await?;
             if lost > 0 {
                 tracing::warn!(lost, "jobs whose runner is gone begin again");
             }
-            AppResult::Ok(())
+            AppResult::Ok(held)
         };
-        if let Err(error) = renewed.await {
-            tracing::warn!(%error, "the leases of running jobs could not be renewed");
+        match renewed.await {
+            Ok(held) => self.drop_lost(&held),
+            Err(error) => tracing::warn!(%error, "the leases of running jobs could not be renewed"),
         }
+    }
+
+    /// What another node has begun since, because this one gave no sign of life, does not go on here.
+    fn drop_lost(&mut self, held: &[(String, i64)]) {
+        self.running.retain(|_, Running { job, task, .. }| {
+            let is_held = held.iter().any(|(id, attempts)| *id == job.id && *attempts == job.attempts);
+            if !is_held {
+                tracing::warn!(job = %job.id, kind = %job.kind, "a job does not go on here: another node has it");
+                task.abort();
+            }
+            is_held
+        });
     }
 }
 
-/// Faults of the moment and of ours are tried again, later each time.
-async fn finish(tx: &mut crate::server::db::Tx, job: &Job, outcome: &Outcome, now: i64) -> AppResult<()> {
+/// Faults of the moment and of ours are tried again, later each time. Whether the job has ended.
+async fn finish(tx: &mut Tx, job: &Job, outcome: &Outcome, now: i64) -> AppResult<bool> {
     match outcome {
-        Ok(report) => store::finish(tx, job, JobState::Done, Some(&report.to_string()), None, now).await,
+        Ok(report) => store::finish(tx, job, JobState::Done, Some(&report.to_string()), None, now).await?,
         Err(error) if matches!(error.code, ErrorCode::Unavailable | ErrorCode::Internal) && job.attempts < ATTEMPTS => {
             tracing::info!(%error, job = %job.id, kind = %job.kind, attempt = job.attempts, "a job is tried again");
-            store::retry(tx, job, &error.message, now + pause_ms(job.attempts, chance_of(&job.id)), now).await
+            store::retry(tx, job, &error.message, now + pause_ms(job.attempts, chance_of(&job.id)), now).await?;
+            return Ok(false);
         }
         Err(error) => {
             tracing::warn!(%error, job = %job.id, kind = %job.kind, "job failed");
-            store::finish(tx, job, JobState::Failed, None, Some(&error.message), now).await
+            store::finish(tx, job, JobState::Failed, None, Some(&error.message), now).await?;
         }
     }
+    Ok(true)
 }
 
 /// From 0 to 1: the end of an id is random.

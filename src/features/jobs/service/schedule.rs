@@ -6,7 +6,13 @@ use std::str::FromStr as _;
 use croner::Cron;
 
 use super::{super::store, NewJob, enqueue};
-use crate::{error::AppResult, server::context::Ctx};
+use crate::{
+    error::AppResult,
+    server::{clock, context::Ctx},
+};
+
+/// When what another node is about to queue is looked at again.
+const AGAIN_MS: i64 = 5 * clock::SECOND;
 
 /// When a kind of job comes back.
 #[derive(Clone, Copy, Debug)]
@@ -60,11 +66,13 @@ pub async fn queue_due(ctx: &Ctx, schedules: &[Schedule]) -> AppResult<i64> {
         }
         let Some(next) = schedule.next_after(now) else { continue };
         let mut tx = ctx.db().write_tx().await?;
-        if store::advance_schedule(&mut tx, schedule.kind, kept.next_at, next, now).await? {
+        let leads = store::lead(&mut tx, ctx.db().engine()).await?;
+        if leads && store::advance_schedule(&mut tx, schedule.kind, kept.next_at, next, now).await? {
             enqueue(&mut tx, NewJob::new(schedule.kind, &serde_json::Value::Null)?.once(), now).await?;
         }
         tx.commit().await?;
-        soonest = soonest.min(next);
+        // Whoever is at it may be gone before the commit: it is looked at again.
+        soonest = soonest.min(if leads { next } else { now + AGAIN_MS });
     }
     Ok(soonest)
 }

@@ -1,7 +1,6 @@
 //! Taking something back: a listing soon after it went public, a name that was never used, a submission that nobody has seen yet.
 
 use llmos_trust::{Envelope, statement::WithdrawalStatement};
-use serde_json::json;
 use sqlx::AnyConnection;
 
 use super::{
@@ -18,7 +17,7 @@ use super::{
 use crate::{
     error::{AppError, AppResult},
     features::{
-        analytics::service::{Event, record},
+        analytics::service::{UsageKind, record},
         notifications::{self, model::SubjectKind},
         volumes::{self, model::VolumeKind},
     },
@@ -118,7 +117,7 @@ pub async fn delete_listing(ctx: &Ctx, name: &str) -> AppResult<()> {
         notifications::service::forget_subjects(&mut tx, SubjectKind::Listing, &[id]).await?;
     }
     note(ctx, &mut tx, (id, &row.slug), "deleted", "").await?;
-    record(ctx, &mut tx, Event::new("listing.deleted").subject(id).data(json!({ "releases": releases.len() }))).await?;
+    record(ctx, &mut tx, row.event(UsageKind::ListingDeleted)?).await?;
     tx.commit().await?;
     after_publication(ctx).await;
     Ok(())
@@ -145,7 +144,7 @@ pub async fn delete_submission(ctx: &Ctx, id: ReleaseId) -> AppResult<()> {
     }
     store::delete_submission(&mut tx, id).await?;
     note(ctx, &mut tx, (listing.id()?, &listing.slug), "submission-deleted", &row.version).await?;
-    record(ctx, &mut tx, Event::new("release.submission_deleted").subject(id)).await?;
+    record(ctx, &mut tx, listing.event(UsageKind::ReleaseSubmissionDeleted)?).await?;
     tx.commit().await?;
     Ok(())
 }

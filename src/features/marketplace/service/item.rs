@@ -13,6 +13,7 @@ use super::{
 use crate::{
     error::{AppError, AppResult},
     features::{
+        analytics::service::{UsageKind, record_later},
         artifacts::{model::document::Document, service::text_of},
         volumes,
     },
@@ -61,6 +62,10 @@ pub async fn item(ctx: &Ctx, name: &str, version: Option<String>) -> AppResult<I
         log_index,
     });
     let author = access::publisher(ctx, &listing).await?;
+    // Looking once more within a minute is no further view.
+    if listing.is_listed() && ctx.actor.as_ref().is_none_or(|actor| ctx.state.visits.is_due(actor.id(), id.same_as())) {
+        record_later(ctx, listing.event(UsageKind::ListingViewed)?);
+    }
     let reviews = reviews::first_page(ctx, id).await?;
     let dependents = store::dependents_of(pool, &listing.slug, DEPENDENTS).await?;
     Ok(ItemDetail {

@@ -20,7 +20,7 @@ use crate::{
     error::{AppError, AppResult, ErrorCode},
     features::{
         accounts::{self, Action, Scope, model::UserKind},
-        analytics::service::{Event, record},
+        analytics::service::{Event, UsageKind, record},
         artifacts,
         collaboration::{
             self,
@@ -92,7 +92,7 @@ pub async fn report(ctx: &Ctx, name: &str, input: NewReport) -> AppResult<()> {
     // Who reports is for moderators to know.
     let event = |action, detail| NewEvent { listing: Some(id), slug: &listing.slug, action, detail, actor: None };
     store::insert_event(&mut tx, &event("reported", input.reason.as_str()), now).await?;
-    record(ctx, &mut tx, Event::new("item.reported").subject(id)).await?;
+    record(ctx, &mut tx, listing.event(UsageKind::ItemReported)?).await?;
     let queue = (SubjectKind::Moderation, "moderation".to_owned());
     let mut told = notify(ctx, &mut tx, moderators, NotificationKind::Report, queue, &listing.name, &text).await?;
     let grave = store::open_reports(&mut *tx, Some(id), REPORTS).await?;
@@ -171,7 +171,7 @@ pub async fn moderate(ctx: &Ctx, name: &str, input: Moderation) -> AppResult<Lis
     store::clear_flags(&mut tx, id).await?;
     let event = NewEvent { listing: Some(id), slug: &row.slug, action, detail: &reason, actor: Some(actor) };
     store::insert_event(&mut tx, &event, now).await?;
-    record(ctx, &mut tx, Event::new("item.moderated").subject(id)).await?;
+    record(ctx, &mut tx, row.event(UsageKind::ItemModerated)?).await?;
     let mut told = Vec::new();
     if action != "dismissed" {
         let subject = (SubjectKind::Listing, row.id.clone());
@@ -252,7 +252,7 @@ pub async fn enable_copy(ctx: &Ctx, volume: VolumeId, slug: &str, input: Reason)
     artifacts::service::set_disabled(&mut tx, access.id, &[row.artifact()?], "", ctx.now()).await?;
     let subject = accounts::service::Audit::new("market.enabled", slug).team(access.team).detail(&reason);
     accounts::service::note(ctx, &mut tx, subject).await?;
-    record(ctx, &mut tx, Event::new("item.enabled").team(access.team).volume(access.id).subject(row.listing()?)).await?;
+    record(ctx, &mut tx, Event::new(UsageKind::ItemEnabled).workspace(access.workspace).volume(access.id).subject(row.listing()?)).await?;
     tx.commit().await?;
     ctx.state.jobs.notify_one();
     let event = RoomEvent::Quarantine { artifact_id: row.artifact_id.clone(), name: row.name.clone(), reason: String::new() };

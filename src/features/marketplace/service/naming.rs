@@ -1,7 +1,6 @@
 //! Names: taking one, keeping it for oneself, giving a listing another one. A name that something public had is never anybody else's.
 
 use llmos_trust::{Entry, Envelope, statement::RenameStatement};
-use serde_json::json;
 
 use super::{
     super::{
@@ -15,7 +14,7 @@ use crate::{
     error::{AppError, AppResult},
     features::{
         accounts::{self, Action, Scope},
-        analytics::service::{Event, record},
+        analytics::service::{Event, UsageKind, record},
         artifacts::model::{Kind, slug::is_valid_slug},
     },
     ids::{ListingId, TeamId, UserId},
@@ -104,7 +103,7 @@ pub async fn reserve(ctx: &Ctx, input: Reserve) -> AppResult<ManagedListing> {
         return Err(taken(slug));
     }
     owners::note(ctx, &mut tx, (id, slug), "reserved", "").await?;
-    record(ctx, &mut tx, Event::new("listing.reserved").team(input.team).subject(id)).await?;
+    record(ctx, &mut tx, Event::new(UsageKind::ListingReserved).team(input.team).subject(id).artifact(new.kind, "")).await?;
     tx.commit().await?;
     owners::management(ctx, &id.to_string()).await
 }
@@ -134,7 +133,7 @@ pub async fn rename(ctx: &Ctx, tx: &mut Tx, row: &ListingRow, to: &str, seq: i64
     };
     store::rename_listing(tx, row, to, log_index, seq, now).await?;
     owners::note(ctx, tx, (id, &row.slug), "renamed", &format!("to {to}")).await?;
-    record(ctx, tx, Event::new("listing.renamed").subject(id).data(json!({ "public": was_public }))).await
+    record(ctx, tx, row.event(UsageKind::ListingRenamed)?).await
 }
 
 /// What of the log leads from the name that a release was signed under to the one that its listing has now.

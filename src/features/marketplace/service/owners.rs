@@ -1,7 +1,5 @@
 //! Who has a listing. Its owner, an account or a team, decides on its names, its owners and its end; co-owners publish and deprecate.
 
-use serde_json::json;
-
 use super::{
     super::{
         model::{
@@ -18,7 +16,7 @@ use crate::{
     error::{AppError, AppResult},
     features::{
         accounts::{self, Action, Scope, model::UserKind},
-        analytics::service::{Event, record},
+        analytics::service::{UsageKind, record},
         notifications::{
             self,
             model::{NotificationKind, SubjectKind},
@@ -158,10 +156,13 @@ pub async fn change_listing(ctx: &Ctx, name: &str, input: ChangeListing) -> AppR
         let words = advice.as_ref().map(Deprecation::words).unwrap_or_default();
         let values = advice.as_ref().map(|advice| (advice.reason.as_str(), advice.successor.as_str()));
         store::set_deprecation(&mut tx, id, values, seq, now).await?;
-        let (action, kind) =
-            if values.is_some() { ("deprecated", "listing.deprecated") } else { ("deprecation-ended", "listing.deprecation_ended") };
+        let (action, kind) = if values.is_some() {
+            ("deprecated", UsageKind::ListingDeprecated)
+        } else {
+            ("deprecation-ended", UsageKind::ListingDeprecationEnded)
+        };
         note(ctx, &mut tx, (id, &row.slug), action, &words).await?;
-        record(ctx, &mut tx, Event::new(kind).subject(id)).await?;
+        record(ctx, &mut tx, row.event(kind)?).await?;
     }
     if let Some(to) = to {
         naming::rename(ctx, &mut tx, &row, to, seq).await?;
@@ -273,7 +274,7 @@ async fn hand_over(ctx: &Ctx, tx: &mut Tx, row: &ListingRow, heir: Heir, seq: i6
         Heir::Account(account) => accounts::service::person_by_id(ctx, *account).await?.name,
     };
     note(ctx, tx, (id, &row.slug), "transferred", &format!("to {name}")).await?;
-    record(ctx, tx, Event::new("listing.transferred").subject(id).data(json!({ "to": kind }))).await?;
+    record(ctx, tx, row.event(UsageKind::ListingTransferred)?).await?;
     match heir {
         Heir::Account(account) => inform(ctx, tx, row, NotificationKind::Owner, account).await,
         Heir::Team(_) => Ok(Vec::new()),
@@ -331,7 +332,7 @@ pub async fn add_owner(ctx: &Ctx, name: &str, input: AddOwner) -> AppResult<List
         return Err(AppError::conflict(format!("{} is a co-owner of “{}” already.", person.name, row.slug)));
     }
     note(ctx, &mut tx, (id, &row.slug), "owner-added", &person.name).await?;
-    record(ctx, &mut tx, Event::new("listing.owner_added").subject(id)).await?;
+    record(ctx, &mut tx, row.event(UsageKind::ListingOwnerAdded)?).await?;
     let told = inform(ctx, &mut tx, &row, NotificationKind::CoOwner, person.id).await?;
     tx.commit().await?;
     notifications::service::tell(ctx, &told).await;
@@ -377,7 +378,7 @@ pub async fn remove_owner(ctx: &Ctx, name: &str, account: UserId) -> AppResult<L
         &gone.unwrap_or_else(|| ctx.actor().map(|actor| actor.person.name.clone()).unwrap_or_default()),
     )
     .await?;
-    record(ctx, &mut tx, Event::new("listing.owner_removed").subject(id)).await?;
+    record(ctx, &mut tx, row.event(UsageKind::ListingOwnerRemoved)?).await?;
     tx.commit().await?;
     after_publication(ctx).await;
     notifications::service::tell(ctx, &told).await;

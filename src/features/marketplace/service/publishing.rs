@@ -2,7 +2,6 @@
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use semver::{Version, VersionReq};
-use serde_json::json;
 
 use super::{
     super::{
@@ -19,7 +18,7 @@ use crate::{
     error::{AppError, AppResult},
     features::{
         accounts::{self, Action, Scope},
-        analytics::service::{Event, record},
+        analytics::service::{UsageKind, record},
         artifacts::{
             self,
             model::{
@@ -458,12 +457,12 @@ pub(super) async fn publish_source(ctx: &Ctx, input: Publish, source: Source) ->
     store::insert_release(&mut tx, &new).await?;
     later::enqueue_check(&mut tx, id, now).await?;
     store::insert_decision(&mut tx, id, "submitted", "", actor, now).await?;
+    let listing = store::listing_in(&mut tx, listing).await?.ok_or_else(|| AppError::not_found("item"))?;
     if let Some(signed) = &input.signature {
         let row = store::release(&mut *tx, id).await?.ok_or_else(|| AppError::not_found("release"))?;
-        let listing = store::listing_in(&mut tx, listing).await?.ok_or_else(|| AppError::not_found("item"))?;
         signing::attach(ctx, &mut tx, (&listing, &row), digests, signed).await?;
     }
-    record(ctx, &mut tx, Event::new("release.submitted").subject(id).data(json!({ "findings": new.report.len(), "held": held }))).await?;
+    record(ctx, &mut tx, listing.event(UsageKind::ReleaseSubmitted)?).await?;
     tx.commit().await?;
     ctx.state.jobs.notify_one();
     super::submission(ctx, id, None).await

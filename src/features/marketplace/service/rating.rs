@@ -11,7 +11,7 @@ use crate::{
     error::{AppError, AppResult},
     features::{
         accounts::Scope,
-        analytics::service::{Event, record},
+        analytics::service::{UsageKind, record},
     },
     server::{clock, context::Ctx, db::Tx},
 };
@@ -52,7 +52,7 @@ pub async fn rate(ctx: &Ctx, name: &str, input: Rate) -> AppResult<ItemReview> {
     let seq = store::advance_catalogue(&mut tx).await?;
     let new = NewReview { listing: id, user: actor, rating: input.rating, text: &text, version: &listing.latest_version, now: ctx.now() };
     store::put_review(&mut tx, &new, seq).await?;
-    record(ctx, &mut tx, Event::new("item.rated").subject(id)).await?;
+    record(ctx, &mut tx, listing.event(UsageKind::ItemRated)?.amount(input.rating)).await?;
     tx.commit().await?;
     store::review_by(ctx.db().read(), id, actor).await?.ok_or_else(|| AppError::not_found("review"))
 }

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     error::{AppError, AppResult},
     features::{
-        analytics::service::{Event, record},
+        analytics::service::{UsageKind, record},
         notifications::{
             self,
             model::{NotificationKind, SubjectKind},
@@ -65,7 +65,7 @@ pub async fn review(ctx: &Ctx, id: ReleaseId, input: Review) -> AppResult<Submis
         return Err(AppError::conflict("Somebody decided on it in between: look at it again."));
     }
     store::insert_decision(&mut tx, id, decision, &reason, actor.id(), now).await?;
-    record(ctx, &mut tx, Event::new("release.reviewed").subject(id)).await?;
+    record(ctx, &mut tx, listing.event(UsageKind::ReleaseReviewed)?).await?;
     let (title, text) = (format!("{} {}", row.name, row.version), if reason.is_empty() { decided(input.verdict) } else { &reason });
     let new = NewNotification::new(NotificationKind::Decision, (SubjectKind::Submission, id), &title, text);
     notifications::service::notify(ctx, &mut tx, &[row.submitted_by()?], &new).await?;

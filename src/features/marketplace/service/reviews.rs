@@ -13,7 +13,7 @@ use crate::{
     error::{AppError, AppResult},
     features::{
         accounts::Scope,
-        analytics::service::{Event, record},
+        analytics::service::{UsageKind, record},
         notifications::{
             self,
             model::{NotificationKind, SubjectKind},
@@ -21,7 +21,10 @@ use crate::{
         },
     },
     ids::{ArtifactId, ListingId, UserId},
-    server::{context::Ctx, db::Tx},
+    server::{
+        context::Ctx,
+        db::{Tx, parse_id},
+    },
 };
 
 const REPLY_CHARS: usize = 2_000;
@@ -109,7 +112,7 @@ pub async fn reply(ctx: &Ctx, name: &str, reviewer: UserId, input: Reply) -> App
     } else {
         notifications::service::reword(&mut tx, &source, &text).await?;
     }
-    record(ctx, &mut tx, Event::new("review.answered").subject(id)).await?;
+    record(ctx, &mut tx, listing.event(UsageKind::ReviewAnswered)?).await?;
     tx.commit().await?;
     notifications::service::tell(ctx, &told).await;
     changed(ctx, id, reviewer).await
@@ -121,15 +124,15 @@ pub async fn reply(ctx: &Ctx, name: &str, reviewer: UserId, input: Reply) -> App
 /// For moderators, with a reason; who publishes the item leaves it to another one.
 pub async fn hide_review(ctx: &Ctx, name: &str, reviewer: UserId, reason: &str) -> AppResult<ItemReview> {
     let reason = checked_reason(reason, true)?;
-    moderate(ctx, name, reviewer, "review.hidden", &reason).await
+    moderate(ctx, name, reviewer, UsageKind::ReviewHidden, &reason).await
 }
 
 /// Shows it again.
 pub async fn show_review(ctx: &Ctx, name: &str, reviewer: UserId) -> AppResult<ItemReview> {
-    moderate(ctx, name, reviewer, "review.shown", "").await
+    moderate(ctx, name, reviewer, UsageKind::ReviewShown, "").await
 }
 
-async fn moderate(ctx: &Ctx, name: &str, reviewer: UserId, action: &'static str, reason: &str) -> AppResult<ItemReview> {
+async fn moderate(ctx: &Ctx, name: &str, reviewer: UserId, kind: UsageKind, reason: &str) -> AppResult<ItemReview> {
     let actor = access::require_moderator(ctx)?.id();
     let (listing, review) = find(ctx, name, reviewer).await?;
     if ctx.state.config.market_four_eyes && access::is_publisher(ctx, &listing).await? {
@@ -142,9 +145,9 @@ async fn moderate(ctx: &Ctx, name: &str, reviewer: UserId, action: &'static str,
     let mut tx = ctx.db().write_tx().await?;
     let seq = store::advance_catalogue(&mut tx).await?;
     store::set_hidden(&mut tx, id, reviewer, reason, actor, seq).await?;
-    let event = NewEvent { listing: Some(id), slug: &listing.slug, action, detail: reason, actor: Some(actor) };
+    let event = NewEvent { listing: Some(id), slug: &listing.slug, action: kind.as_str(), detail: reason, actor: Some(actor) };
     store::insert_event(&mut tx, &event, ctx.now()).await?;
-    record(ctx, &mut tx, Event::new(action).subject(id)).await?;
+    record(ctx, &mut tx, listing.event(kind)?).await?;
     tx.commit().await?;
     changed(ctx, id, reviewer).await
 }
@@ -165,13 +168,27 @@ pub async fn delete_review(ctx: &Ctx, name: &str) -> AppResult<()> {
     let seq = store::advance_catalogue(&mut tx).await?;
     store::delete_review(&mut tx, id, actor, seq).await?;
     notifications::service::withdraw(&mut tx, source(id, actor)).await?;
-    record(ctx, &mut tx, Event::new("review.deleted").subject(id)).await?;
+    record(ctx, &mut tx, listing.event(UsageKind::ReviewDeleted)?).await?;
     Ok(tx.commit().await?)
 }
 
 /// In somebody's message: these artifacts are named. If they are installed items, whoever wrote it has used those, and their reviews say so.
-pub async fn note_uses(tx: &mut Tx, user: UserId, artifacts: &[ArtifactId], now: i64) -> AppResult<()> {
-    if artifacts.is_empty() { Ok(()) } else { store::note_uses(tx, user, artifacts, now).await }
+pub async fn note_uses(ctx: &Ctx, tx: &mut Tx, user: UserId, artifacts: &[ArtifactId], now: i64) -> AppResult<()> {
+    if artifacts.is_empty() {
+        return Ok(());
+    }
+    note_first_uses(ctx, tx, artifacts).await?;
+    store::note_uses(tx, user, artifacts, now).await
+}
+
+/// These artifacts are used: of those that are installed items, the first time is counted.
+pub async fn note_first_uses(ctx: &Ctx, tx: &mut Tx, artifacts: &[ArtifactId]) -> AppResult<()> {
+    for listing in store::first_uses(tx, artifacts, ctx.now()).await? {
+        if let Some(listing) = store::listing_in(tx, parse_id(&listing)?).await? {
+            record(ctx, tx, listing.event(UsageKind::ListingFirstUsed)?).await?;
+        }
+    }
+    Ok(())
 }
 
 /// The first page, as an item shows it.

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     error::{AppError, AppResult},
-    features::analytics::service::{Event, record},
+    features::analytics::service::{UsageKind, record},
     ids::{ListingId, ScreenshotId},
     server::{context::Ctx, error::internal, pictures},
 };
@@ -104,7 +104,7 @@ pub async fn add_screenshot(ctx: &Ctx, name: &str, id: Option<ScreenshotId>, alt
     if !store::insert_screenshot(&mut tx, &new).await? {
         return Err(AppError::conflict("This id is in use already: make a new one."));
     }
-    record(ctx, &mut tx, Event::new("listing.screenshot_added").subject(of)).await?;
+    record(ctx, &mut tx, listing.event(UsageKind::ListingScreenshotAdded)?).await?;
     tx.commit().await?;
     let row = store::screenshot(ctx.db().read(), id).await?.ok_or_else(|| AppError::not_found("picture"))?;
     shown(row)
@@ -131,7 +131,7 @@ pub async fn arrange_screenshots(ctx: &Ctx, name: &str, input: ArrangeScreenshot
     for (position, (id, alt)) in wanted.iter().enumerate() {
         store::place_screenshot(&mut tx, *id, position as i64, alt, now).await?;
     }
-    record(ctx, &mut tx, Event::new("listing.screenshots_arranged").subject(of)).await?;
+    record(ctx, &mut tx, listing.event(UsageKind::ListingScreenshotsArranged)?).await?;
     tx.commit().await?;
     of_listing(ctx, of).await
 }
@@ -143,7 +143,7 @@ pub async fn delete_screenshot(ctx: &Ctx, name: &str, id: ScreenshotId) -> AppRe
     let mut tx = ctx.db().write_tx().await?;
     store::hold_listing(&mut tx, of, now).await?;
     if store::delete_screenshot(&mut tx, of, id).await? {
-        record(ctx, &mut tx, Event::new("listing.screenshot_removed").subject(of)).await?;
+        record(ctx, &mut tx, listing.event(UsageKind::ListingScreenshotRemoved)?).await?;
     }
     Ok(tx.commit().await?)
 }

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     error::{AppError, AppResult},
     features::{
-        analytics::service::{Event, record},
+        analytics::service::{UsageKind, record},
         artifacts::model::Kind,
     },
     ids::{ReleaseId, UserId},
@@ -186,7 +186,7 @@ async fn publish_now(ctx: &Ctx, tx: &mut Tx, listing: &ListingRow, row: &Release
     };
     store::insert_event(tx, &event, now).await?;
     updates::enqueue_tell(tx, id, now).await?;
-    record(ctx, tx, Event::new("release.published").subject(id)).await
+    record(ctx, tx, listing.event(UsageKind::ReleasePublished)?).await
 }
 
 /// The catalogue of this node takes it in at once, so that the next page shows it.
@@ -223,7 +223,7 @@ pub async fn withdraw(ctx: &Ctx, id: ReleaseId, input: Reason) -> AppResult<Subm
     let event =
         store::NewEvent { listing: Some(listing.id()?), slug: &listing.slug, action: "withdrew", detail: &detail, actor: Some(actor) };
     store::insert_event(&mut tx, &event, now).await?;
-    record(ctx, &mut tx, Event::new("release.withdrawn").subject(id)).await?;
+    record(ctx, &mut tx, listing.event(UsageKind::ReleaseWithdrawn)?).await?;
     tx.commit().await?;
     after_publication(ctx).await;
     super::submission(ctx, id, None).await

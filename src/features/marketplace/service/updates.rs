@@ -15,7 +15,7 @@ use crate::{
     error::{AppError, AppResult},
     features::{
         accounts::{self, Action, Scope, model::Scopes},
-        analytics::service::{Event, record},
+        analytics::service::{Event, UsageKind, record},
         jobs::{self, Job, service::NewJob},
         notifications::{
             self,
@@ -80,8 +80,7 @@ pub async fn set_settings(ctx: &Ctx, volume: VolumeId, input: LockSettings) -> A
     let actor = ctx.actor()?.id();
     let mut tx = ctx.db().write_tx().await?;
     store::put_lock_settings(&mut tx, access.id, &input, actor, ctx.now()).await?;
-    let data = json!({ "automatic": input.automatic, "days": input.cool_down_days });
-    record(ctx, &mut tx, Event::new("lock.settings").team(access.team).volume(access.id).data(data)).await?;
+    record(ctx, &mut tx, Event::new(UsageKind::LockSettings).workspace(access.workspace).volume(access.id)).await?;
     tx.commit().await?;
     volume_lock::volume_lock(ctx, volume).await
 }

@@ -2,8 +2,6 @@
 
 use std::collections::HashMap;
 
-use serde_json::json;
-
 use super::{
     super::{
         model::{ChangeLock, Install, Installation, LockChange, LockStep, OnConflict, Pin, UpdateOffer, VolumeLock},
@@ -16,7 +14,7 @@ use crate::{
     error::{AppError, AppResult},
     features::{
         accounts::{Action, Scope},
-        analytics::service::{Event, record},
+        analytics::service::{Event, UsageKind, record, record_all},
         artifacts::{self, model::Kind, service::Placed},
         marketplace::model::Dependency,
         volumes::{
@@ -145,7 +143,7 @@ async fn apply(ctx: &Ctx, planned: Planned) -> AppResult<()> {
     if acts.is_empty() {
         return Ok(tx.commit().await?);
     }
-    let (mut placed, mut steps, mut puts) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut placed, mut steps, mut puts, mut counted) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for act in acts {
         let from = act.from.as_ref().map(|(_, release)| release.version.clone());
         let to = act.to.as_ref().map(|release| release.version.clone());
@@ -159,6 +157,7 @@ async fn apply(ctx: &Ctx, planned: Planned) -> AppResult<()> {
             }
             continue;
         };
+        counted.push(act.listing.event(if act.from.is_none() { UsageKind::ListingInstalled } else { UsageKind::ListingUpdated })?);
         let id = here.unwrap_or_else(ArtifactId::generate);
         let slug = act.here.map_or_else(|| act.listing.slug.clone(), |folder| folder.slug);
         if here.is_none() {
@@ -196,9 +195,10 @@ async fn apply(ctx: &Ctx, planned: Planned) -> AppResult<()> {
         store::put_installation(&mut tx, new).await?;
         rating::count_taken_in(ctx, &mut tx, release, "install").await?;
     }
+    record_all(ctx, &mut tx, counted).await?;
     store::insert_lock_change(&mut tx, &uuid::Uuid::now_v7().to_string(), access.id, what, &steps, actor, now).await?;
-    let data = json!({ "act": what, "items": steps.len() });
-    record(ctx, &mut tx, Event::new("lock.changed").team(access.team).volume(access.id).data(data)).await?;
+    let changed = Event::new(UsageKind::LockChanged).workspace(access.workspace).volume(access.id).amount(steps.len() as i64);
+    record(ctx, &mut tx, changed).await?;
     tx.commit().await?;
     if let Some(commit) = commit {
         artifacts::service::folders_placed(ctx, &access, &commit, &ids).await;

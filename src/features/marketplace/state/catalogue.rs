@@ -4,11 +4,14 @@ use leptos::prelude::*;
 use leptos_router::params::ParamsMap;
 
 use crate::{
-    browser::data::{self, Fetched},
+    browser::{
+        data::{self, Fetched, Sent},
+        outbox::Wish,
+    },
     error::AppResult,
     features::{
         artifacts::model::Kind,
-        marketplace::model::{BrowsePage, BrowseQuery, ItemDetail, ItemReview, Rate},
+        marketplace::model::{BrowsePage, BrowseQuery, ItemDetail, Rate},
         search::model::values,
     },
 };
@@ -66,9 +69,10 @@ pub fn use_item(slug: Memo<String>, version: Memo<Option<String>>) -> Fetched<It
     })
 }
 
-/// Says what one thinks of an item, in place of what one said before.
-pub async fn rate(slug: String, rate: Rate) -> AppResult<ItemReview> {
-    data::send("PUT", format!("/marketplace/listings/{}/review", data::encode(&slug)), &rate).await
+/// Says what one thinks of an item, in place of what one said before; now or when the server can be reached.
+pub async fn rate(slug: String, rate: Rate) -> AppResult<Sent> {
+    let path = format!("/marketplace/listings/{}/review", data::encode(&slug));
+    data::send_later(Wish::new(format!("listing:{slug}"), "PUT", path, &rate, format!("Review of {slug}")).alone()).await
 }
 
 #[cfg(test)]

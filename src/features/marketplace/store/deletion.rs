@@ -1,15 +1,13 @@
 //! What stands in the way of a deletion, and what goes with it.
 
-use sqlx::{Any, Executor};
-
 use crate::{
     error::AppResult,
     ids::{ListingId, ReleaseId},
-    server::db::{Sql, Tx},
+    server::db::{Sql, Target, Tx},
 };
 
 /// When something of a listing was public for the first time, of what is there or was.
-pub async fn first_published<'c>(executor: impl Executor<'c, Database = Any>, listing: ListingId) -> AppResult<Option<i64>> {
+pub async fn first_published<'c>(executor: impl Target<'c>, listing: ListingId) -> AppResult<Option<i64>> {
     let mut sql =
         Sql::new("SELECT MIN(p.published_at) FROM (SELECT published_at FROM releases WHERE log_index IS NOT NULL AND listing_id = ");
     sql.bind(listing.to_string()).push(" UNION ALL SELECT published_at FROM deleted_releases WHERE listing_id = ");
@@ -18,7 +16,7 @@ pub async fn first_published<'c>(executor: impl Executor<'c, Database = Any>, li
 }
 
 /// Other listings of which a release, public or on its way, needs this one under any name that it has or had.
-pub async fn needed_by<'c>(executor: impl Executor<'c, Database = Any>, listing: ListingId, limit: i64) -> AppResult<Vec<String>> {
+pub async fn needed_by<'c>(executor: impl Target<'c>, listing: ListingId, limit: i64) -> AppResult<Vec<String>> {
     let id = listing.to_string();
     let mut sql = Sql::new(
         "SELECT DISTINCT l.slug FROM release_dependencies d JOIN releases r ON r.id = d.release_id JOIN listings l ON l.id = r.listing_id \
@@ -30,14 +28,14 @@ pub async fn needed_by<'c>(executor: impl Executor<'c, Database = Any>, listing:
 }
 
 /// The volumes that a listing is installed in.
-pub async fn volumes_with<'c>(executor: impl Executor<'c, Database = Any>, listing: ListingId) -> AppResult<Vec<String>> {
+pub async fn volumes_with<'c>(executor: impl Target<'c>, listing: ListingId) -> AppResult<Vec<String>> {
     let mut sql = Sql::new("SELECT volume_id FROM installations WHERE listing_id = ");
     sql.bind(listing.to_string());
     Ok(sql.fetch_all::<(String,)>(executor).await?.into_iter().map(|(id,)| id).collect())
 }
 
 /// Versions of a listing that were deleted.
-pub async fn deleted_versions<'c>(executor: impl Executor<'c, Database = Any>, listing: ListingId) -> AppResult<Vec<String>> {
+pub async fn deleted_versions<'c>(executor: impl Target<'c>, listing: ListingId) -> AppResult<Vec<String>> {
     let mut sql = Sql::new("SELECT version FROM deleted_releases WHERE listing_id = ");
     sql.bind(listing.to_string()).push(" ORDER BY version_order");
     Ok(sql.fetch_all::<(String,)>(executor).await?.into_iter().map(|(version,)| version).collect())

@@ -1,12 +1,12 @@
 //! The keys that people publish with.
 
-use sqlx::{Any, AnyPool, Executor};
+use sqlx::AnyPool;
 
 use crate::{
     error::AppResult,
     features::marketplace::model::PublisherKey,
     ids::UserId,
-    server::db::{Sql, Tx},
+    server::db::{Sql, Target, Tx},
 };
 
 crate::row! {
@@ -30,7 +30,7 @@ pub async fn keys_of(pool: &AnyPool, user: UserId) -> AppResult<Vec<KeyRow>> {
     sql.fetch_all(pool).await
 }
 
-pub async fn key<'c>(executor: impl Executor<'c, Database = Any>, id: &str) -> AppResult<Option<KeyRow>> {
+pub async fn key<'c>(executor: impl Target<'c>, id: &str) -> AppResult<Option<KeyRow>> {
     let mut sql = Sql::new(KEY);
     sql.push("id = ").bind(id.to_owned());
     Ok(sql.fetch_all(executor).await?.pop())
@@ -52,7 +52,7 @@ pub async fn insert_key_statement(tx: &mut Tx, index: i64, user: UserId, key: &s
 }
 
 /// What the log says of an account's keys: numbers and leaves, in the log's order.
-pub async fn key_statements_of<'c>(executor: impl Executor<'c, Database = Any>, user: UserId) -> AppResult<Vec<(i64, Vec<u8>)>> {
+pub async fn key_statements_of<'c>(executor: impl Target<'c>, user: UserId) -> AppResult<Vec<(i64, Vec<u8>)>> {
     let mut sql =
         Sql::new("SELECT s.log_index, e.leaf FROM key_statements s JOIN log_entries e ON e.position = s.log_index WHERE s.user_id = ");
     sql.bind(user.to_string()).push(" ORDER BY s.log_index");

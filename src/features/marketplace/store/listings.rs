@@ -1,14 +1,17 @@
 //! Listings, their names, their owners, and who took them.
 
-use sqlx::{Any, AnyPool, Executor};
+use sqlx::AnyPool;
 
 use super::CHUNK;
 use crate::{
     error::AppResult,
-    features::artifacts::model::Kind,
+    features::{
+        analytics::service::{Event, UsageKind, Workspace},
+        artifacts::model::Kind,
+    },
     ids::{ListingId, UserId},
     server::{
-        db::{Sql, Tx, parse_id},
+        db::{Sql, Target, Tx, parse_id},
         error::internal,
     },
 };
@@ -30,6 +33,15 @@ impl ListingRow {
     }
     pub fn kind(&self) -> Kind {
         self.kind.parse().unwrap_or(Kind::Skill)
+    }
+    /// A usage event about it; it counts to whoever publishes it.
+    pub fn event(&self, kind: UsageKind) -> AppResult<Event> {
+        let owner = if self.owner_kind == "team" {
+            Workspace::Team(parse_id(&self.owner_id)?)
+        } else {
+            Workspace::Person(parse_id(&self.owner_id)?)
+        };
+        Ok(Event::new(kind).workspace(owner).subject(&self.id).artifact(self.kind(), &self.category))
     }
     /// Everybody sees it.
     pub fn is_listed(&self) -> bool {
@@ -100,7 +112,7 @@ const ON_SHELF: &str = "SELECT string_agg(line, '\n') FROM (SELECT id || '\t' ||
      FROM listings ";
 
 /// By slug, by a slug it had before, or by id.
-pub async fn listing_named<'c>(executor: impl Executor<'c, Database = Any>, name: &str) -> AppResult<Option<ListingRow>> {
+pub async fn listing_named<'c>(executor: impl Target<'c>, name: &str) -> AppResult<Option<ListingRow>> {
     let mut sql = Sql::new(LISTING);
     sql.push("WHERE slug = ").bind(name.to_owned()).push(" OR id = ").bind(name.to_owned());
     sql.push(" OR id IN (SELECT listing_id FROM listing_redirects WHERE slug = ").bind(name.to_owned()).push(")");
@@ -133,7 +145,7 @@ pub async fn listings_from(pool: &AnyPool, part: &str, limit: i64) -> AppResult<
     sql.fetch_all(pool).await
 }
 
-pub async fn listings_by_slug<'c>(executor: impl Executor<'c, Database = Any>, slugs: &[String]) -> AppResult<Vec<ListingRow>> {
+pub async fn listings_by_slug<'c>(executor: impl Target<'c>, slugs: &[String]) -> AppResult<Vec<ListingRow>> {
     let mut sql = Sql::new(LISTING);
     sql.push("WHERE slug IN ").bind_list(slugs);
     sql.fetch_all(executor).await

@@ -1,6 +1,6 @@
 //! What is installed where, and how that came about.
 
-use sqlx::{Any, AnyPool, Executor};
+use sqlx::AnyPool;
 
 use crate::{
     error::AppResult,
@@ -8,8 +8,8 @@ use crate::{
         accounts::model::Person,
         marketplace::model::{LockSettings, LockStep},
     },
-    ids::{ArtifactId, ListingId, ReleaseId, UserId, VolumeId},
-    server::db::{Sql, Tx, parse_id},
+    ids::{ArtifactId, ListingId, ReleaseId, TeamId, UserId, VolumeId},
+    server::db::{Sql, Target, Tx, parse_id},
 };
 
 crate::row! {
@@ -38,7 +38,7 @@ const INSTALLATION: &str = "SELECT i.volume_id, i.listing_id, i.release_id, i.ar
      l.latest_version, r.version, r.state AS release_state, r.withdrawn_reason, r.dependencies, l.deprecated, l.deprecation, l.successor \
      FROM installations i JOIN listings l ON l.id = i.listing_id JOIN releases r ON r.id = i.release_id WHERE ";
 
-pub async fn installations<'c>(executor: impl Executor<'c, Database = Any>, volume: VolumeId) -> AppResult<Vec<InstallationRow>> {
+pub async fn installations<'c>(executor: impl Target<'c>, volume: VolumeId) -> AppResult<Vec<InstallationRow>> {
     let mut sql = Sql::new(INSTALLATION);
     sql.push("i.volume_id = ").bind(volume.to_string()).push(" ORDER BY l.slug");
     sql.fetch_all(executor).await
@@ -87,6 +87,17 @@ pub async fn remove_installation(tx: &mut Tx, volume: VolumeId, listing: Listing
     sql.bind(volume.to_string()).push(" AND listing_id = ").bind(listing.to_string());
     sql.execute(&mut **tx).await?;
     Ok(())
+}
+
+/// Marks what is installed as these artifacts as used; the listings of what was not before.
+pub async fn first_uses(tx: &mut Tx, artifacts: &[ArtifactId], now: i64) -> AppResult<Vec<String>> {
+    let mut first = Vec::new();
+    for chunk in artifacts.chunks(super::CHUNK) {
+        let mut sql = Sql::new("UPDATE installations SET used_at = ");
+        sql.bind(now).push(" WHERE used_at IS NULL AND artifact_id IN ").bind_list(chunk).push(" RETURNING listing_id");
+        first.extend(sql.fetch_all::<(String,)>(&mut **tx).await?.into_iter().map(|(listing,)| listing));
+    }
+    Ok(first)
 }
 
 /// What something else needed is wanted for its own sake now.
@@ -207,4 +218,41 @@ pub async fn remove_lock(tx: &mut Tx, volume: VolumeId) -> AppResult<()> {
         sql.execute(&mut **tx).await?;
     }
     Ok(())
+}
+
+crate::row! {
+    /// What of the marketplace stands in a volume of a team, by name.
+    pub struct NamedInstallation {
+        pub volume_id: String, pub artifact_id: String, pub slug: String, pub version: String, pub digest: String, pub asked: i64,
+    }
+}
+
+/// Those of all volumes of a team.
+pub async fn installations_of_team(pool: &AnyPool, team: TeamId) -> AppResult<Vec<NamedInstallation>> {
+    let mut sql = Sql::new(
+        "SELECT i.volume_id, i.artifact_id, l.slug, r.version, i.digest, i.asked FROM installations i JOIN listings l ON l.id = i.listing_id \
+         JOIN releases r ON r.id = i.release_id JOIN volumes v ON v.id = i.volume_id WHERE v.deleted_at IS NULL AND v.kind = 'team' AND v.owner_id = ",
+    );
+    sql.bind(team.to_string()).push(" ORDER BY i.volume_id, l.slug");
+    sql.fetch_all(pool).await
+}
+
+/// The public release of this server that has this name, version and digest, with its listing.
+pub async fn release_called(tx: &mut Tx, slug: &str, version: &str, digest: &str) -> AppResult<Option<(String, String)>> {
+    Ok(sqlx::query_as(
+        "SELECT r.id, r.listing_id FROM releases r JOIN listings l ON l.id = r.listing_id \
+         WHERE l.slug = $1 AND r.version = $2 AND r.digest = $3 AND r.state = 'public'",
+    )
+    .bind(slug)
+    .bind(version)
+    .bind(digest)
+    .fetch_optional(&mut **tx)
+    .await?)
+}
+
+/// What a team publishes: slug, kind, name and newest version.
+pub async fn listings_of_team(pool: &AnyPool, team: TeamId) -> AppResult<Vec<(String, String, String, String)>> {
+    let mut sql = Sql::new("SELECT slug, kind, name, latest_version FROM listings WHERE owner_kind = 'team' AND owner_id = ");
+    sql.bind(team.to_string()).push(" ORDER BY slug");
+    sql.fetch_all(pool).await
 }

@@ -1,15 +1,15 @@
 //! The transparency log's leaves, complete nodes and signed heads.
 
-use sqlx::{Any, AnyPool, Executor};
+use sqlx::AnyPool;
 
 use super::CHUNK;
 use crate::{
     error::AppResult,
-    server::db::{Sql, Tx},
+    server::db::{Sql, Target, Tx},
 };
 
 /// How many leaves there are. Read it in a transaction that holds the catalogue's number: one appends at a time.
-pub async fn log_size<'c>(executor: impl Executor<'c, Database = Any>) -> AppResult<i64> {
+pub async fn log_size<'c>(executor: impl Target<'c>) -> AppResult<i64> {
     let rows: Vec<(Option<i64>,)> = Sql::new("SELECT MAX(position) AS size FROM log_entries").fetch_all(executor).await?;
     Ok(rows.first().and_then(|(last,)| *last).map_or(0, |last| last + 1))
 }
@@ -58,7 +58,7 @@ pub async fn insert_nodes(tx: &mut Tx, nodes: &Nodes) -> AppResult<()> {
     Ok(())
 }
 
-pub async fn nodes<'c>(executor: impl Executor<'c, Database = Any>, wanted: &[(i64, i64)]) -> AppResult<Nodes> {
+pub async fn nodes<'c>(executor: impl Target<'c>, wanted: &[(i64, i64)]) -> AppResult<Nodes> {
     if wanted.is_empty() {
         return Ok(Vec::new());
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use sqlx::{Any, AnyPool, Executor};
+use sqlx::AnyPool;
 
 use super::CHUNK;
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
         marketplace::model::{FlaggedRelease, ItemReport, ListingStanding, NewReport, ReportReason},
     },
     ids::{ArtifactId, ListingId, UserId, VolumeId},
-    server::db::{Sql, Tx, parse_id},
+    server::db::{Sql, Target, Tx, parse_id},
 };
 
 /// Files a report; false if one of the same account is open already.
@@ -38,7 +38,7 @@ crate::row! {
 
 /// Reports that nobody has settled, the oldest first, with the listing that each is of.
 pub async fn open_reports<'c>(
-    executor: impl Executor<'c, Database = Any>,
+    executor: impl Target<'c>,
     listing: Option<ListingId>,
     limit: i64,
 ) -> AppResult<Vec<(ListingId, ItemReport)>> {
@@ -70,7 +70,7 @@ pub async fn settle_reports(tx: &mut Tx, listing: ListingId, outcome: &'static s
     Ok(())
 }
 
-pub async fn standing<'c>(executor: impl Executor<'c, Database = Any>, listing: ListingId) -> AppResult<ListingStanding> {
+pub async fn standing<'c>(executor: impl Target<'c>, listing: ListingId) -> AppResult<ListingStanding> {
     let mut sql = Sql::new("SELECT state, state_reason, appeal FROM listings WHERE id = ");
     sql.bind(listing.to_string());
     let row = sql.fetch_all::<(String, String, String)>(executor).await?.pop();

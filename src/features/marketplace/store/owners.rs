@@ -2,14 +2,14 @@
 
 use std::collections::{HashMap, HashSet};
 
-use sqlx::{Any, AnyPool, Executor};
+use sqlx::AnyPool;
 
 use super::{CHUNK, LISTING, ListingRow};
 use crate::{
     error::AppResult,
     features::{accounts::model::Person, marketplace::model::CoOwner},
     ids::{ListingId, TeamId, UserId},
-    server::db::{Sql, Tx, parse_id},
+    server::db::{Sql, Target, Tx, parse_id},
 };
 
 /// The listing as it is now, in the transaction that changes it.
@@ -70,7 +70,7 @@ pub async fn offered(tx: &mut Tx, slugs: &[String]) -> AppResult<HashSet<String>
 }
 
 /// Names that lead on to a listing, with the entry of the log that says so, in its order.
-pub async fn former_names<'c>(executor: impl Executor<'c, Database = Any>, listing: ListingId) -> AppResult<Vec<(String, Option<i64>)>> {
+pub async fn former_names<'c>(executor: impl Target<'c>, listing: ListingId) -> AppResult<Vec<(String, Option<i64>)>> {
     let mut sql = Sql::new("SELECT slug, log_index FROM listing_redirects WHERE listing_id = ");
     sql.bind(listing.to_string()).push(" ORDER BY log_index, slug");
     sql.fetch_all(executor).await
@@ -128,7 +128,7 @@ crate::row! {
 }
 
 /// The first of them first.
-pub async fn co_owners<'c>(executor: impl Executor<'c, Database = Any>, listing: ListingId) -> AppResult<Vec<CoOwner>> {
+pub async fn co_owners<'c>(executor: impl Target<'c>, listing: ListingId) -> AppResult<Vec<CoOwner>> {
     let mut sql = Sql::new(
         "SELECT o.user_id, o.created_at, u.name, u.kind, u.color, u.avatar_sha FROM listing_owners o JOIN users u ON u.id = o.user_id \
          WHERE o.listing_id = ",

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use sqlx::{Any, AnyPool, Executor};
+use sqlx::AnyPool;
 
 use super::CHUNK;
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
         marketplace::model::{Capabilities, Decision, Dependency, Finding, ReleaseState},
     },
     ids::{ArtifactId, ListingId, ReleaseId, UserId},
-    server::db::{Sql, Tx, parse_id},
+    server::db::{Sql, Target, Tx, parse_id},
 };
 
 crate::row! {
@@ -67,7 +67,7 @@ const RELEASE: &str = "SELECT r.id, r.listing_id, r.version, r.state, r.kind, r.
      r.content_sha, r.files, r.dependencies, r.capabilities, r.digest, r.size, r.report, r.held, r.envelope, r.key_id, r.log_index, r.downloads, \
      r.withdrawn_reason, r.artifact_id, r.checking, r.submitted_by, r.published_at, r.created_at, r.updated_at FROM releases r ";
 
-pub async fn release<'c>(executor: impl Executor<'c, Database = Any>, id: ReleaseId) -> AppResult<Option<ReleaseRow>> {
+pub async fn release<'c>(executor: impl Target<'c>, id: ReleaseId) -> AppResult<Option<ReleaseRow>> {
     let mut sql = Sql::new(RELEASE);
     sql.push("WHERE r.id = ").bind(id.to_string());
     Ok(sql.fetch_all(executor).await?.pop())
@@ -84,11 +84,7 @@ pub async fn releases_by_id(pool: &AnyPool, ids: &[ReleaseId]) -> AppResult<Vec<
 }
 
 /// All that a listing has, or what of it everybody may read; the newest version first.
-pub async fn releases_of<'c>(
-    executor: impl Executor<'c, Database = Any>,
-    listing: ListingId,
-    only_out: bool,
-) -> AppResult<Vec<ReleaseRow>> {
+pub async fn releases_of<'c>(executor: impl Target<'c>, listing: ListingId, only_out: bool) -> AppResult<Vec<ReleaseRow>> {
     let mut sql = Sql::new(RELEASE);
     sql.push("WHERE r.listing_id = ").bind(listing.to_string());
     if only_out {

@@ -1,6 +1,6 @@
 //! Ratings with their texts, what publishers say to them, and who has really used an item.
 
-use sqlx::{Any, AnyPool, Executor};
+use sqlx::AnyPool;
 
 use crate::{
     error::AppResult,
@@ -9,7 +9,7 @@ use crate::{
         marketplace::model::{ItemReview, ReviewSort},
     },
     ids::{ArtifactId, ListingId, UserId},
-    server::db::{Sql, Tx, parse_id},
+    server::db::{Sql, Target, Tx, parse_id},
 };
 
 crate::row! {
@@ -96,7 +96,7 @@ pub async fn reviews(pool: &AnyPool, listing: ListingId, listed: Listed, limit: 
     sql.fetch_all::<ReviewRow>(pool).await?.into_iter().map(ReviewRow::review).collect()
 }
 
-pub async fn review_by<'c>(executor: impl Executor<'c, Database = Any>, listing: ListingId, user: UserId) -> AppResult<Option<ItemReview>> {
+pub async fn review_by<'c>(executor: impl Target<'c>, listing: ListingId, user: UserId) -> AppResult<Option<ItemReview>> {
     let mut sql = Sql::new(REVIEW);
     sql.bind(listing.to_string()).push(" AND v.user_id = ").bind(user.to_string());
     sql.fetch_all::<ReviewRow>(executor).await?.pop().map(ReviewRow::review).transpose()

@@ -1,11 +1,11 @@
 //! Pictures of listings.
 
-use sqlx::{Any, AnyPool, Executor};
+use sqlx::AnyPool;
 
 use crate::{
     error::AppResult,
     ids::{ListingId, ScreenshotId, UserId},
-    server::db::{Sql, Tx, parse_id},
+    server::db::{Sql, Target, Tx, parse_id},
 };
 
 crate::row! {
@@ -26,7 +26,7 @@ impl ScreenshotRow {
 const SCREENSHOT: &str = "SELECT id, listing_id, sha, media_type, width, height, alt FROM listing_screenshots WHERE ";
 
 /// Those of a listing in their order.
-pub async fn screenshots<'c>(executor: impl Executor<'c, Database = Any>, listing: ListingId) -> AppResult<Vec<ScreenshotRow>> {
+pub async fn screenshots<'c>(executor: impl Target<'c>, listing: ListingId) -> AppResult<Vec<ScreenshotRow>> {
     let mut sql = Sql::new(SCREENSHOT);
     sql.push("listing_id = ").bind(listing.to_string()).push(" ORDER BY position, id");
     sql.fetch_all(executor).await

@@ -15,13 +15,23 @@ pub enum KindGroup {
     Repositories,
     /// What agents' runs lead to.
     Evolution,
+    /// What numbers say, to who asked to be told.
+    Analytics,
     /// Only moderators get these.
     Moderators,
 }
 
 impl KindGroup {
-    pub const ALL: [Self; 7] =
-        [Self::Conversations, Self::Teams, Self::Publishing, Self::Installed, Self::Repositories, Self::Evolution, Self::Moderators];
+    pub const ALL: [Self; 8] = [
+        Self::Conversations,
+        Self::Teams,
+        Self::Publishing,
+        Self::Installed,
+        Self::Repositories,
+        Self::Evolution,
+        Self::Analytics,
+        Self::Moderators,
+    ];
 
     pub fn words(self) -> &'static str {
         match self {
@@ -31,6 +41,7 @@ impl KindGroup {
             Self::Installed => "What is installed",
             Self::Repositories => "Linked repositories",
             Self::Evolution => "Evolution",
+            Self::Analytics => "Analytics",
             Self::Moderators => "For moderators",
         }
     }
@@ -105,6 +116,10 @@ kinds! {
     Proposal: "proposal", Evolution, "Something is proposed that you may decide on", "made a proposal", Digest;
     /// What one's runs led to was accepted.
     Accepted: "accepted", Evolution, "What your runs led to is accepted", "accepted what your runs led to", Digest;
+    /// A number left the bounds that one set for it.
+    Alert: "alert", Analytics, "An alert of yours goes off", "asked to be told", Once;
+    /// What was counted in the week that ended; for whoever chose mail or push for it.
+    Weekly: "weekly", Analytics, "The numbers of each week", "asked for the week in numbers", Off;
     /// For moderators: somebody reported an item.
     Report: "report", Moderators, "Somebody reports an item", "reported an item", Digest;
     /// For moderators: publishers answer a decision.

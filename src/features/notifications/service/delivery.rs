@@ -187,6 +187,11 @@ fn plan(rows: Vec<WaitingRow>, recipients: &HashMap<UserId, Recipient>, channel:
     Ok(plan)
 }
 
+/// How many messages by mail and push wait: for the server's own report of itself.
+pub async fn waiting(ctx: &Ctx) -> AppResult<i64> {
+    store::count_waiting(ctx.db().read()).await
+}
+
 #[derive(Default)]
 struct Report {
     sent: usize,

@@ -57,6 +57,16 @@ impl Mailer {
         Ok(Self { transport: transport.timeout(Some(STEP)).build(), from, host: host.unwrap_or_else(|| "localhost".to_owned()) })
     }
 
+    /// Whether the server answers and takes our name and password; one sentence when not.
+    pub async fn reach(&self) -> Result<(), String> {
+        match tokio::time::timeout(STEP, self.transport.test_connection()).await {
+            Ok(Ok(true)) => Ok(()),
+            Ok(Ok(false)) => Err("the mail server answers, but not as one".to_owned()),
+            Ok(Err(error)) => Err(chain(&error)),
+            Err(_) => Err("the mail server took too long".to_owned()),
+        }
+    }
+
     /// Hands a mail over; afterwards it is the server's to deliver.
     pub(super) async fn send(&self, mail: &Mail<'_>) -> Result<(), Failure> {
         let message = self.message(mail)?;

@@ -28,7 +28,7 @@ use crate::{
             self, Scope,
             model::{clean_name, device_name},
         },
-        analytics::service::{Event, record},
+        analytics::service::{Event, UsageKind, record},
         jobs::{
             self, Job,
             model::JobStatus,
@@ -112,7 +112,7 @@ pub async fn change_preferences(ctx: &Ctx, input: ChangePreferences) -> AppResul
     store::set_teams(&mut tx, user, &teams, now).await?;
     deliveries::look_again(&mut tx, user, now).await?;
     delivery::wake(&mut tx, now).await?;
-    record(ctx, &mut tx, Event::new("notification.preferences_changed").subject(user)).await?;
+    record(ctx, &mut tx, Event::new(UsageKind::NotificationPreferencesChanged).subject(user)).await?;
     tx.commit().await?;
     ctx.state.jobs.notify_one();
     preferences(ctx).await
@@ -171,7 +171,7 @@ pub async fn add_device(ctx: &Ctx, input: AddPushDevice) -> AppResult<PushDevice
         return Err(AppError::conflict(format!("You have {DEVICES_MAX} devices already: remove one that you no longer use.")));
     }
     let row = store::put_device(&mut tx, &row, sign_in, ctx.now()).await?;
-    record(ctx, &mut tx, Event::new("notification.device_added").subject(&row.id)).await?;
+    record(ctx, &mut tx, Event::new(UsageKind::NotificationDeviceAdded).subject(&row.id)).await?;
     tx.commit().await?;
     shown(&row)
 }
@@ -182,7 +182,7 @@ pub async fn remove_device(ctx: &Ctx, id: PushDeviceId) -> AppResult<()> {
     if !store::delete_device(&mut tx, id, Some(user)).await? {
         return Err(AppError::not_found("device"));
     }
-    record(ctx, &mut tx, Event::new("notification.device_removed").subject(id)).await?;
+    record(ctx, &mut tx, Event::new(UsageKind::NotificationDeviceRemoved).subject(id)).await?;
     Ok(tx.commit().await?)
 }
 

@@ -29,7 +29,7 @@ pub struct PushSender {
     pub vapid: Vapid,
 }
 
-/// What the service worker shows (`public/sw.js`).
+/// What the service worker shows (`web/sw`).
 #[derive(Serialize)]
 pub struct PushMessage {
     pub title: String,

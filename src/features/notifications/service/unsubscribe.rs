@@ -16,13 +16,13 @@ use super::{
 };
 use crate::{
     error::{AppError, AppResult},
-    features::analytics::service::{Event, record},
+    features::analytics::service::{Event, UsageKind, record},
     ids::UserId,
     server::{context::Ctx, secrets},
 };
 
-const UNSUBSCRIBED: &str = "notification.unsubscribed";
-const RESUBSCRIBED: &str = "notification.resubscribed";
+const UNSUBSCRIBED: UsageKind = UsageKind::NotificationUnsubscribed;
+const RESUBSCRIBED: UsageKind = UsageKind::NotificationResubscribed;
 
 /// What a link turns off.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,7 +138,7 @@ fn read_modes(text: &str) -> Vec<(NotificationKind, MailMode)> {
 async fn change(
     ctx: &Ctx,
     link: &Link,
-    event: &'static str,
+    event: UsageKind,
     choose: impl FnOnce(&Recipient, Vec<NotificationKind>) -> Vec<KindChoice>,
 ) -> AppResult<String> {
     let now = ctx.now();

@@ -127,6 +127,12 @@ pub async fn look_again(tx: &mut Tx, user: UserId, now: i64) -> AppResult<()> {
     Ok(())
 }
 
+/// How many wait, of all channels.
+pub async fn count_waiting(pool: &AnyPool) -> AppResult<i64> {
+    let sql = "SELECT COUNT(*) FROM notification_deliveries WHERE state IN ('queued', 'sending')";
+    Ok(sqlx::query_scalar(sql).fetch_one(pool).await?)
+}
+
 /// When the next one of a channel is due.
 pub async fn next_due(tx: &mut Tx, channel: Channel) -> AppResult<Option<i64>> {
     Ok(sqlx::query_scalar("SELECT MIN(due_at) FROM notification_deliveries WHERE state IN ('queued', 'sending') AND channel = $1")

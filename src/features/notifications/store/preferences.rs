@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use sqlx::{Any, AnyConnection, Executor};
+use sqlx::{AnyConnection, AnyPool};
 
 use super::{
     super::model::{DigestPace, KindChoice, MailMode, NotificationKind, QuietHours, TeamLevel},
@@ -11,7 +11,7 @@ use super::{
 use crate::{
     error::AppResult,
     ids::{PushDeviceId, SignInId, TeamId, UserId},
-    server::db::{Sql, Tx, flag, parse_id},
+    server::db::{Sql, Target, Tx, flag, parse_id},
 };
 
 crate::row! {
@@ -133,6 +133,19 @@ pub async fn add_choices(connection: &mut AnyConnection, recipients: &mut HashMa
     Ok(())
 }
 
+/// Accounts that chose to be told of `kind` beside the bell and have no notification of `source` yet.
+pub async fn chosen_by(pool: &AnyPool, kind: NotificationKind, source: &str) -> AppResult<Vec<UserId>> {
+    let rows: Vec<String> = sqlx::query_scalar(
+        "SELECT c.user_id FROM notification_choices c WHERE c.kind = $1 AND (c.mail <> 'off' OR c.push = 1) \
+         AND NOT EXISTS (SELECT 1 FROM notifications n WHERE n.user_id = c.user_id AND n.source_id = $2) ORDER BY c.user_id",
+    )
+    .bind(kind.as_str())
+    .bind(source)
+    .fetch_all(pool)
+    .await?;
+    rows.iter().map(|id| parse_id(id)).collect()
+}
+
 pub async fn set_settings(tx: &mut Tx, user: UserId, settings: &Settings, now: i64) -> AppResult<()> {
     sqlx::query(
         "INSERT INTO notification_settings (user_id, mail, digest, digest_hour, quiet_from, quiet_to, time_zone, created_at, updated_at) \
@@ -184,12 +197,12 @@ macro_rules! device_columns {
 }
 
 /// The newest first.
-pub async fn devices_of<'c>(executor: impl Executor<'c, Database = Any>, user: UserId) -> AppResult<Vec<DeviceRow>> {
+pub async fn devices_of<'c>(executor: impl Target<'c>, user: UserId) -> AppResult<Vec<DeviceRow>> {
     let sql = concat!(device_columns!(), " WHERE user_id = $1 ORDER BY id DESC");
     Ok(sqlx::query_as(sql).bind(user.to_string()).fetch_all(executor).await?)
 }
 
-pub async fn devices_among<'c>(executor: impl Executor<'c, Database = Any>, users: &[UserId]) -> AppResult<Vec<DeviceRow>> {
+pub async fn devices_among<'c>(executor: impl Target<'c>, users: &[UserId]) -> AppResult<Vec<DeviceRow>> {
     let mut sql = Sql::new(concat!(device_columns!(), " WHERE user_id IN "));
     sql.bind_list(users);
     sql.fetch_all(executor).await

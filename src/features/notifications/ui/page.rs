@@ -18,7 +18,7 @@ use crate::{
         volumes::state::use_volumes,
     },
     ids::InvitationId,
-    ui::{Avatar, EmptyState, ErrorView, Icon, Loading, PageTitle, Time, Transition, plural, toast, toast_error, use_toasts},
+    ui::{Again, Avatar, EmptyState, ErrorView, Icon, Loading, PageTitle, Time, Transition, plural, toast, toast_error, use_toasts},
 };
 
 #[component]
@@ -48,6 +48,7 @@ pub fn NotificationsPage() -> impl IntoView {
                         <Transition>
                             {move || page.get().and_then(Result::ok).filter(|page| page.unread > 0).map(|page| view! { <ReadAll page=page reload=reload/> })}
                         </Transition>
+                        <Again act=reload/>
                         <a class="btn ghost icon-only" href="/settings/notifications" title="How you are told" aria-label="How you are told"><Icon name="settings"/></a>
                     </span>
                 </header>
@@ -111,7 +112,8 @@ fn Group(group: NotificationGroup, reload: Callback<()>) -> impl IntoView {
         SubjectKind::Listing | SubjectKind::Ownership | SubjectKind::Moderation | SubjectKind::Submission | SubjectKind::Lock => "market",
         SubjectKind::Volume => "branch",
         SubjectKind::Tasks => "list",
-        SubjectKind::Evolution | SubjectKind::OwnEvolution => "evolution",
+        SubjectKind::Evolution | SubjectKind::OwnEvolution | SubjectKind::AllEvolution => "evolution",
+        SubjectKind::Alert | SubjectKind::Week => "analytics",
     };
     let more = group.count - group.items.len() as i64;
     let (title, unread, id) = (group.title.clone(), group.unread, group.subject_id.clone());

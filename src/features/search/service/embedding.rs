@@ -12,6 +12,7 @@ use super::{
     super::store,
     index::{SearchIndex, Source, Taken, scope_of, taken_of_artifact, taken_of_listing, taken_of_session},
     model::{Backend, Wanted, name_of},
+    near::{self, Placed},
     openai::Urgency,
 };
 use crate::{
@@ -83,6 +84,7 @@ pub async fn embed_all(ctx: &Ctx) {
     if search.set_model(&backend.identity(), backend.dimension()).await {
         super::make(ctx).await;
     }
+    near::begin(ctx, &backend).await;
     while !ctx.state.shutdown.is_cancelled() {
         match step(ctx, search, &backend).await {
             Step::Done => {}
@@ -133,11 +135,8 @@ async fn embed(ctx: &Ctx, search: &SearchIndex, backend: &Backend, sources: &[So
     let shas: Vec<String> = texts.iter().map(|text| text.sha.clone()).collect();
     let known = store::vectors(ctx.db().read(), &model, &shas).await?;
     let (old, new): (Vec<Text>, Vec<Text>) = texts.into_iter().partition(|text| known.contains_key(&text.sha));
-    for text in old {
-        if let Some(vector) = known.get(&text.sha) {
-            set(search, &text, vector);
-        }
-    }
+    let found: Vec<(&Text, &[f32])> = old.iter().filter_map(|text| Some((text, known.get(&text.sha)?.as_slice()))).collect();
+    set_all(ctx, search, &model, &found).await;
     let keys = keys_of_scopes(ctx, backend).await?;
     // One request is paid for by one key.
     let mut by_key: BTreeMap<Option<&str>, VecDeque<Text>> = BTreeMap::new();
@@ -162,9 +161,8 @@ async fn embed(ctx: &Ctx, search: &SearchIndex, backend: &Backend, sources: &[So
             let mut tx = ctx.db().write_tx().await?;
             store::keep(&mut tx, &model, &kept, ctx.now()).await?;
             tx.commit().await?;
-            for (text, (_, vector)) in batch.iter().zip(&kept) {
-                set(search, text, vector);
-            }
+            let made: Vec<(&Text, &[f32])> = batch.iter().zip(&kept).map(|(text, (_, vector))| (text, vector.as_slice())).collect();
+            set_all(ctx, search, &model, &made).await;
         }
     }
     Ok(refused)
@@ -284,6 +282,16 @@ fn texts_of(documents: &[Taken], is_first: bool) -> Vec<Text> {
         }
     }
     texts
+}
+
+/// In memory, and where all nodes find them.
+async fn set_all(ctx: &Ctx, search: &SearchIndex, model: &str, vectors: &[(&Text, &[f32])]) {
+    vectors.iter().for_each(|(text, vector)| set(search, text, vector));
+    let placed: Vec<Placed<'_>> = vectors
+        .iter()
+        .map(|(text, vector)| Placed { source: text.source, scope: text.scope, state: text.state, passage: text.passage, vector })
+        .collect();
+    near::put(ctx, model, &placed).await;
 }
 
 /// Unless another text has come since.

@@ -4,7 +4,7 @@
 //! process left (`kept.rs`), or made from the database.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         Arc, Mutex, PoisonError, RwLock, RwLockReadGuard,
         atomic::{AtomicU64, Ordering},
@@ -193,6 +193,24 @@ impl SearchIndex {
             Some((_, taken)) if *taken == state => index.set_vector(source.id(), passage, vector),
             _ => Err(llmos_search::Error::NotFound(source.id())),
         }
+    }
+
+    /// Which model its vectors are of.
+    pub fn model(&self) -> String {
+        self.known().model.clone()
+    }
+
+    /// Everything that is in it.
+    pub fn sources(&self) -> HashSet<Id> {
+        self.known().taken.keys().map(|source| source.id()).collect()
+    }
+
+    /// Has the vectors of these looked up once more.
+    pub fn wait_for(&self, is_wanted: impl Fn(Source, u128) -> bool) {
+        let wanted: Vec<Source> =
+            self.known().taken.iter().filter(|(source, (_, state))| is_wanted(**source, *state)).map(|(source, _)| *source).collect();
+        self.waiting(|waiting| wanted.into_iter().for_each(|source| waiting.add(source)));
+        self.0.came.notify_one();
     }
 
     fn known(&self) -> RwLockReadGuard<'_, Known> {

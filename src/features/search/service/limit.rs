@@ -12,6 +12,7 @@ use governor::{
 use crate::{
     error::{AppError, AppResult},
     ids::UserId,
+    server::cluster::{Cluster, Notice, Used},
 };
 
 /// Above this many accounts those with their full amount are forgotten at once.
@@ -22,6 +23,7 @@ type Limiter = RateLimiter<UserId, DefaultKeyedStateStore<UserId>, DefaultClock,
 pub struct SearchLimit {
     limiter: Limiter,
     each_minute: u32,
+    cluster: Cluster,
 }
 
 /// What an account has left.
@@ -34,9 +36,16 @@ pub struct Allowance {
 }
 
 impl SearchLimit {
-    pub fn new(each_minute: NonZeroU32) -> Self {
+    pub fn new(each_minute: NonZeroU32, cluster: Cluster) -> Self {
         let limiter = DefaultKeyedRateLimiter::keyed(Quota::per_minute(each_minute)).with_middleware::<StateInformationMiddleware>();
-        Self { limiter, each_minute: each_minute.get() }
+        Self { limiter, each_minute: each_minute.get(), cluster }
+    }
+
+    /// An account asked at another node.
+    pub fn hear(&self, account: &str) {
+        if let Ok(account) = account.parse() {
+            let _ = self.limiter.check_key(&account);
+        }
     }
 
     /// One query of an account.
@@ -46,6 +55,7 @@ impl SearchLimit {
         }
         match self.limiter.check_key(&account) {
             Ok(state) => {
+                self.cluster.announce(&Notice::Used { limit: Used::Search, key: account.to_string() });
                 let remaining = state.remaining_burst_capacity();
                 let used = u64::from(self.each_minute.saturating_sub(remaining));
                 let reset = (used * 60).div_ceil(u64::from(self.each_minute));
@@ -66,7 +76,7 @@ mod tests {
 
     #[test]
     fn each_account_has_its_own_amount_and_is_told_what_is_left() {
-        let limit = SearchLimit::new(NonZeroU32::new(3).expect("not zero"));
+        let limit = SearchLimit::new(NonZeroU32::new(3).expect("not zero"), Cluster::alone());
         let (maya, priya) = (UserId::generate(), UserId::generate());
         assert_eq!(limit.take(maya).ok(), Some(Allowance { limit: 3, remaining: 2, reset: 20 }));
         assert_eq!(limit.take(maya).map(|left| left.remaining).ok(), Some(1));

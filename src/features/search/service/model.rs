@@ -274,6 +274,11 @@ fn read<T>(folder: &Path, make: impl FnOnce(&ModelFiles<'_>) -> Result<T, EmbedE
     make(&files).map_err(|error| format!("{}: {error}", folder.display()))
 }
 
+/// Reads a model's folder as the server would: what it is, or what is wrong with it.
+pub fn look_at_model(folder: &Path) -> Result<String, String> {
+    read(folder, Embedder::load).map(|embedder| embedder.identity().to_string())
+}
+
 /// What a text's vector is kept by.
 pub fn name_of(text: &str) -> String {
     secrets::sha256(text.as_bytes())

@@ -14,7 +14,6 @@ use crate::{
         accounts,
         jobs::{self, Job, model::JobStatus, service::NewJob},
     },
-    ids::JobId,
     server::{context::Ctx, error::internal},
 };
 
@@ -24,13 +23,7 @@ const REPORT: Duration = Duration::from_millis(500);
 /// Queues it, for an administrator.
 pub async fn request_reindex(ctx: &Ctx) -> AppResult<JobStatus> {
     let owner = accounts::service::require_administrator(ctx)?.id();
-    let id = JobId::generate();
-    let job = NewJob::new(REINDEX, &())?.asked_by(owner, id).in_order_of("search index");
-    let mut tx = ctx.db().write_tx().await?;
-    jobs::service::enqueue(&mut tx, job, ctx.now()).await?;
-    tx.commit().await?;
-    ctx.state.jobs.notify_one();
-    jobs::service::status(ctx, id).await
+    jobs::service::start(ctx, owner, NewJob::new(REINDEX, &())?.in_order_of("search index")).await
 }
 
 /// Makes the index of this node anew from the database; questions are answered from the old one until it is whole.

@@ -12,7 +12,7 @@ use crate::{
     error::{AppError, AppResult},
     features::{
         accounts::Action,
-        analytics::service::{Event, record},
+        analytics::service::{Event, UsageKind, record},
         artifacts::service as artifacts,
         sessions::{
             model::{AddArtifact, Completion, SessionArtifact, references::handle},
@@ -67,7 +67,7 @@ pub async fn add_artifact(ctx: &Ctx, session: SessionId, input: AddArtifact) -> 
     next_numbers(&mut tx, session, 0, now).await?;
     let Some(number) = newcomers(&mut tx, &access, std::slice::from_ref(&artifact), actor, now).await? else { return Ok(artifact) };
     store::mark_read(&mut tx, session, actor, number, now).await?;
-    record(ctx, &mut tx, Event::new("session.artifact_added").team(access.team).subject(session)).await?;
+    record(ctx, &mut tx, Event::new(UsageKind::SessionArtifactAdded).team(access.team).subject(session)).await?;
     tx.commit().await?;
     announce_entry(ctx, session, number);
     announce_update(ctx, session, "artifacts");
@@ -82,7 +82,7 @@ pub async fn remove_artifact(ctx: &Ctx, session: SessionId, artifact: ArtifactId
     if !store::remove_artifact(&mut tx, session, artifact).await? {
         return Ok(());
     }
-    record(ctx, &mut tx, Event::new("session.artifact_removed").team(access.team).subject(session)).await?;
+    record(ctx, &mut tx, Event::new(UsageKind::SessionArtifactRemoved).team(access.team).subject(session)).await?;
     tx.commit().await?;
     announce_update(ctx, session, "artifacts");
     Ok(())

@@ -9,7 +9,7 @@ use crate::{
     error::{AppError, AppResult},
     features::{
         accounts::Action,
-        analytics::service::{Event, record},
+        analytics::service::{Event, UsageKind, record},
         artifacts::{
             model::{ArtifactDetail, CreateArtifact, Kind, frontmatter::Frontmatter},
             service as artifacts,
@@ -79,8 +79,7 @@ pub async fn attach(ctx: &Ctx, session: SessionId, id: Option<AttachmentId>, nam
         None => {}
     }
     store::insert_attachment(&mut tx, id, session, actor, &sha, &attachment, now).await?;
-    let size = serde_json::json!({ "bytes": bytes });
-    record(ctx, &mut tx, Event::new("session.file_attached").team(access.team).subject(session).data(size)).await?;
+    record(ctx, &mut tx, Event::new(UsageKind::SessionFileAttached).team(access.team).subject(session).amount(bytes)).await?;
     let stored = store::attachment(&mut *tx, id).await?.ok_or_else(AppError::internal)?;
     tx.commit().await?;
     stored.attachment()

@@ -11,7 +11,7 @@ use crate::{
     error::{AppError, AppResult},
     features::{
         accounts::Action,
-        analytics::service::{Event, record},
+        analytics::service::{Event, UsageKind, record},
         artifacts::service::{self as artifacts, Beside, Named},
         collaboration::model::RoomEvent,
         sessions::{
@@ -87,8 +87,8 @@ pub async fn commit_session(ctx: &Ctx, session: SessionId, input: CommitSession)
     store::insert_entries(tx, &[entry]).await?;
     store::set_committed(tx, session, now).await?;
     store::mark_read(tx, session, actor, number, now).await?;
-    let drafts = serde_json::json!({ "drafts": named.len() });
-    record(ctx, tx, Event::new("session.committed").team(access.team).volume(volume.id).subject(session).data(drafts)).await?;
+    let committed = Event::new(UsageKind::SessionCommitted).team(access.team).volume(volume.id).subject(session).amount(named.len() as i64);
+    record(ctx, tx, committed).await?;
     begun.finish(ctx).await?;
     announce_entry(ctx, session, number);
     announce(ctx, session, RoomEvent::Commit { volume_type: volume.kind.as_str().to_owned(), commit_sha: commit.sha.clone() });

@@ -23,6 +23,6 @@ pub async fn detail(ctx: &Ctx, access: SessionAccess) -> AppResult<SessionDetail
     let artifacts = naming::session_artifacts(ctx, access.id).await?;
     let (can_write, can_manage) = (writes && access.can_write(), writes && access.can_manage());
     let read = access.row.read_number.unwrap_or(0);
-    let summary = summaries(ctx, vec![access.row])?.pop().ok_or_else(|| AppError::not_found("session"))?;
+    let summary = summaries(ctx, vec![access.row]).await?.pop().ok_or_else(|| AppError::not_found("session"))?;
     Ok(SessionDetail { summary, can_write, can_manage, read, people, artifacts })
 }

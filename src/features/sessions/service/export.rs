@@ -17,7 +17,7 @@ use crate::{
             model::{Person, UserKind},
             service::{Audit, note},
         },
-        analytics::service::{Event, record},
+        analytics::service::{Event, UsageKind, record},
         artifacts::model::slug::slugify,
         sessions::{
             model::{
@@ -52,7 +52,7 @@ pub async fn export_session(ctx: &Ctx, id: SessionId, format: ExportFormat) -> A
     };
     let mut tx = ctx.db().write_tx().await?;
     note(ctx, &mut tx, Audit::new("session.exported", &access.row.title).team(access.team)).await?;
-    record(ctx, &mut tx, Event::new("session.exported").team(access.team).subject(id)).await?;
+    record(ctx, &mut tx, Event::new(UsageKind::SessionExported).team(access.team).subject(id)).await?;
     tx.commit().await?;
     Ok(export)
 }

@@ -16,7 +16,7 @@ use crate::{
     error::AppResult,
     features::{
         accounts::Action,
-        analytics::service::{Event, record},
+        analytics::service::{Event, UsageKind, record},
         artifacts::{
             model::slug::slugify,
             service::{self as artifacts, Named},
@@ -90,8 +90,8 @@ pub async fn import_session(ctx: &Ctx, volume: VolumeId, bytes: &[u8]) -> AppRes
     store::set_was_active(&mut tx, id).await?;
     store::mark_joined(&mut tx, id, actor, now).await?;
     store::mark_read(&mut tx, id, actor, entries.count, now).await?;
-    let count = json!({ "entries": entries.count });
-    record(ctx, &mut tx, Event::new("session.imported").team(access.team).volume(volume).subject(id).data(count)).await?;
+    let imported = Event::new(UsageKind::SessionImported).workspace(access.workspace).volume(volume).subject(id).amount(entries.count);
+    record(ctx, &mut tx, imported).await?;
     tx.commit().await?;
     let noun = if entries.count == 1 { "message" } else { "messages" };
     notes.insert(0, format!("The session “{title}” with {} {noun}.", entries.count));

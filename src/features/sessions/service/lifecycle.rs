@@ -12,7 +12,7 @@ use crate::{
             self, Action, Scope,
             service::{Audit, note},
         },
-        analytics::service::{Event, record},
+        analytics::service::{Event, UsageKind, record},
         comments,
         notifications::{self, model::SubjectKind},
         sessions::{
@@ -62,7 +62,8 @@ pub async fn create_session(ctx: &Ctx, input: CreateSession) -> AppResult<Sessio
     store::insert(&mut tx, &new).await?;
     // Whoever begins it is there from the beginning.
     store::mark_joined(&mut tx, id, actor, now).await?;
-    record(ctx, &mut tx, Event::new("session.created").team(input.team_id).subject(id)).await?;
+    record(ctx, &mut tx, Event::new(UsageKind::SessionCreated).team(input.team_id).subject(id).at(input.id.and_then(SessionId::made_at)))
+        .await?;
     tx.commit().await?;
     detail::get_session(ctx, id).await
 }
@@ -73,7 +74,7 @@ pub async fn rename_session(ctx: &Ctx, id: SessionId, input: UpdateSession) -> A
     let goal = input.goal.as_deref().map_or_else(|| Ok(access.row.goal.clone()), checked_goal)?;
     let mut tx = ctx.db().write_tx().await?;
     store::rename(&mut tx, id, &title, &goal, ctx.now()).await?;
-    record(ctx, &mut tx, Event::new("session.renamed").team(access.team).subject(id)).await?;
+    record(ctx, &mut tx, Event::new(UsageKind::SessionRenamed).team(access.team).subject(id)).await?;
     tx.commit().await?;
     announce_update(ctx, id, "title");
     detail::get_session(ctx, id).await
@@ -92,7 +93,7 @@ pub async fn archive_session(ctx: &Ctx, id: SessionId) -> AppResult<SessionDetai
     let now = ctx.now();
     let mut tx = ctx.db().write_tx().await?;
     let changed = store::archive(&mut tx, id, now).await?;
-    turned(ctx, tx, &access, changed, "session.archived").await
+    turned(ctx, tx, &access, changed, UsageKind::SessionArchived).await
 }
 
 pub async fn unarchive_session(ctx: &Ctx, id: SessionId) -> AppResult<SessionDetail> {
@@ -100,10 +101,10 @@ pub async fn unarchive_session(ctx: &Ctx, id: SessionId) -> AppResult<SessionDet
     let now = ctx.now();
     let mut tx = ctx.db().write_tx().await?;
     let changed = store::unarchive(&mut tx, id, now).await?;
-    turned(ctx, tx, &access, changed, "session.unarchived").await
+    turned(ctx, tx, &access, changed, UsageKind::SessionUnarchived).await
 }
 
-async fn turned(ctx: &Ctx, mut tx: Tx, access: &SessionAccess, changed: bool, event: &'static str) -> AppResult<SessionDetail> {
+async fn turned(ctx: &Ctx, mut tx: Tx, access: &SessionAccess, changed: bool, event: UsageKind) -> AppResult<SessionDetail> {
     if changed {
         record(ctx, &mut tx, Event::new(event).team(access.team).subject(access.id)).await?;
         tx.commit().await?;
@@ -129,12 +130,12 @@ async fn bin(ctx: &Ctx, id: SessionId, deletes: bool) -> AppResult<()> {
     if !store::set_deleted(&mut tx, id, deletes.then_some(now), now).await? {
         return Ok(());
     }
-    let name = if deletes { "session.deleted" } else { "session.undeleted" };
+    let kind = if deletes { UsageKind::SessionDeleted } else { UsageKind::SessionUndeleted };
     // What others wrote went with it: that is for the log of the team.
     if let Some(team) = access.team {
-        note(ctx, &mut tx, Audit::new(name, &access.row.title).team(team)).await?;
+        note(ctx, &mut tx, Audit::new(kind.as_str(), &access.row.title).team(team)).await?;
     }
-    record(ctx, &mut tx, Event::new(name).team(access.team).subject(id)).await?;
+    record(ctx, &mut tx, Event::new(kind).team(access.team).subject(id)).await?;
     tx.commit().await?;
     announce_update(ctx, id, "status");
     Ok(())
@@ -157,7 +158,7 @@ pub async fn empty_old_trash(ctx: &Ctx) -> AppResult<()> {
                 done = store::erase_slice(&mut tx, id, ROWS).await?;
                 if done {
                     forget(&mut tx, id).await?;
-                    record(ctx, &mut tx, Event::new("session.erased").subject(id)).await?;
+                    record(ctx, &mut tx, Event::new(UsageKind::SessionErased).subject(id)).await?;
                 }
                 tx.commit().await?;
             }
@@ -201,7 +202,7 @@ pub async fn join_session(ctx: &Ctx, id: SessionId) -> AppResult<()> {
         created_at: now,
     };
     store::insert_entries(&mut tx, &[entry]).await?;
-    record(ctx, &mut tx, Event::new("session.joined").team(access.team).subject(id)).await?;
+    record(ctx, &mut tx, Event::new(UsageKind::SessionJoined).team(access.team).subject(id)).await?;
     tx.commit().await?;
     announce_entry(ctx, id, number);
     Ok(())

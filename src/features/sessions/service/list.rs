@@ -50,7 +50,7 @@ pub async fn list_sessions(ctx: &Ctx, query: SessionQuery) -> AppResult<SessionP
     let more = rows.len() > limit;
     rows.truncate(limit);
     let next_cursor = if more { rows.last().map(|row| encode(row, query.sort)) } else { None };
-    Ok(SessionPage { items: summaries(ctx, rows)?, total, next_cursor })
+    Ok(SessionPage { items: summaries(ctx, rows).await?, total, next_cursor })
 }
 
 /// The titles of those of these sessions that the caller sees.
@@ -61,9 +61,9 @@ pub async fn titles(ctx: &Ctx, ids: &[SessionId]) -> AppResult<Vec<(SessionId, S
 }
 
 /// Rows with who is there.
-pub fn summaries(ctx: &Ctx, rows: Vec<SessionRow>) -> AppResult<Vec<SessionSummary>> {
+pub async fn summaries(ctx: &Ctx, rows: Vec<SessionRow>) -> AppResult<Vec<SessionSummary>> {
     let ids = rows.iter().map(SessionRow::id).collect::<AppResult<Vec<SessionId>>>()?;
-    let mut present = here(ctx, &ids);
+    let mut present = here(ctx, &ids).await?;
     rows.into_iter()
         .zip(ids)
         .map(|(row, id)| {

@@ -43,10 +43,13 @@ fn updated(session: SessionId, what: &'static str) -> RoomEvent {
 /// Artifacts have a draft, another head or another place now, by `by`: whoever has a session about them open learns it. Where nobody is,
 /// nobody has to: a page that comes to a room reads the session.
 pub async fn artifacts_changed(ctx: &Ctx, ids: &[ArtifactId], by: UserId) {
-    let open: Vec<SessionId> =
-        collaboration::service::occupied(&ctx.state, RoomType::Session).into_iter().map(|room| room.same_as()).collect();
-    let about: AppResult<BTreeSet<SessionId>> = store::sessions_about(ctx.db().read(), &open, ids).await;
-    match about {
+    let about = async {
+        let open: Vec<SessionId> =
+            collaboration::service::occupied(ctx, RoomType::Session).await?.into_iter().map(|room| room.same_as()).collect();
+        let about: BTreeSet<SessionId> = store::sessions_about(ctx.db().read(), &open, ids).await?;
+        AppResult::Ok(about)
+    };
+    match about.await {
         Ok(about) => {
             for session in about {
                 collaboration::service::announce(&ctx.state, RoomType::Session, session.same_as(), by, updated(session, "artifacts"));
@@ -58,9 +61,10 @@ pub async fn artifacts_changed(ctx: &Ctx, ids: &[ArtifactId], by: UserId) {
 }
 
 /// Who has these sessions open now.
-pub fn here(ctx: &Ctx, sessions: &[SessionId]) -> HashMap<SessionId, Vec<RoomUser>> {
+pub async fn here(ctx: &Ctx, sessions: &[SessionId]) -> AppResult<HashMap<SessionId, Vec<RoomUser>>> {
     let rooms: Vec<RoomId> = sessions.iter().map(|session| session.same_as()).collect();
-    collaboration::service::present(&ctx.state, &rooms).into_iter().map(|(room, users)| (room.same_as(), users)).collect()
+    let present = collaboration::service::present(ctx, &rooms).await?;
+    Ok(present.into_iter().map(|(room, users)| (room.same_as(), users)).collect())
 }
 
 /// Lets those know whom a message names, in its transaction; all of them see the session.

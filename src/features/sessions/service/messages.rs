@@ -12,7 +12,7 @@ use crate::{
     error::{AppError, AppResult},
     features::{
         accounts::Action,
-        analytics::service::{Event, record},
+        analytics::service::{Event, UsageKind, happened_at, record},
         assistant::{self, model::Answered},
         marketplace, notifications,
         sessions::{
@@ -21,9 +21,11 @@ use crate::{
         },
     },
     ids::{ArtifactId, EntryId, RunId, SessionId, UserId},
-    server::{context::Ctx, db::Tx},
+    server::{clock, context::Ctx, db::Tx},
 };
 
+/// Between two messages of one session somebody is taken to be at it, so long at most.
+const ACTIVE_MAX: i64 = 30 * clock::MINUTE;
 /// Characters of an answer of the assistant: more than a person may write at once.
 const ANSWER_MAX: usize = 200_000;
 
@@ -96,12 +98,15 @@ pub async fn send_message(ctx: &Ctx, session: SessionId, input: CreateMessage) -
     let last = newcomers(&mut tx, &access, &resolved.artifacts, actor, now).await?.unwrap_or(number);
     store::mark_read(&mut tx, session, actor, last, now).await?;
     let mentioned = others(&resolved, actor);
-    marketplace::service::note_uses(&mut tx, actor, &named(&resolved), now).await?;
+    marketplace::service::note_uses(ctx, &mut tx, actor, &named(&resolved), now).await?;
     notify_mentioned(ctx, &mut tx, &access, (id, number), &resolved.text, &mentioned).await?;
     if resolved.asks {
         assistant::service::ask_in(ctx, &mut tx, &access, id, RunId::generate()).await?;
     }
-    record(ctx, &mut tx, Event::new("session.message_sent").team(access.team).subject(session)).await?;
+    let at = happened_at(id.made_at(), now);
+    let active = store::message_before(&mut tx, session, number).await?.and_then(EntryId::made_at).map_or(0, |before| at - before);
+    let sent = Event::new(UsageKind::SessionMessageSent).team(access.team).subject(session).at(Some(at));
+    record(ctx, &mut tx, sent.amount(active.clamp(0, ACTIVE_MAX))).await?;
     tx.commit().await?;
     (number..=last).for_each(|number| announce_entry(ctx, session, number));
     if last > number {
@@ -177,10 +182,10 @@ pub async fn edit_message(ctx: &Ctx, session: SessionId, id: EntryId, input: Upd
     }
     let last = newcomers(&mut tx, &access, &resolved.artifacts, actor, now).await?.unwrap_or(newest);
     let new: Vec<UserId> = others(&resolved, actor).into_iter().filter(|person| !before.contains(person)).collect();
-    marketplace::service::note_uses(&mut tx, actor, &named(&resolved), now).await?;
+    marketplace::service::note_uses(ctx, &mut tx, actor, &named(&resolved), now).await?;
     notifications::service::reword(&mut tx, id, &resolved.text).await?;
     notify_mentioned(ctx, &mut tx, &access, (id, row.number), &resolved.text, &new).await?;
-    record(ctx, &mut tx, Event::new("session.message_edited").team(access.team).subject(session)).await?;
+    record(ctx, &mut tx, Event::new(UsageKind::SessionMessageEdited).team(access.team).subject(session)).await?;
     tx.commit().await?;
     announce_entry(ctx, session, row.number);
     (newest + 1..=last).for_each(|number| announce_entry(ctx, session, number));
@@ -200,7 +205,7 @@ pub async fn delete_message(ctx: &Ctx, session: SessionId, id: EntryId) -> AppRe
     }
     store::drop_attachments_of(&mut tx, id).await?;
     let told = notifications::service::withdraw(&mut tx, id).await?;
-    record(ctx, &mut tx, Event::new("session.message_deleted").team(access.team).subject(session)).await?;
+    record(ctx, &mut tx, Event::new(UsageKind::SessionMessageDeleted).team(access.team).subject(session)).await?;
     tx.commit().await?;
     announce_entry(ctx, session, row.number);
     notifications::service::tell(ctx, &told).await;
@@ -223,7 +228,7 @@ pub async fn write_answer(ctx: &Ctx, access: &SessionAccess, id: EntryId, text: 
     let new =
         NewEntry { id, session, number, kind: "message", author, text: &text, html: &html, rendering: RENDERING, data, created_at: now };
     store::insert_entries(&mut tx, &[new]).await?;
-    record(ctx, &mut tx, Event::new("assistant.answered").team(access.team).subject(session)).await?;
+    record(ctx, &mut tx, Event::new(UsageKind::AssistantAnswered).team(access.team).subject(session)).await?;
     tx.commit().await?;
     announce_entry(ctx, session, number);
     Ok(())

@@ -6,8 +6,11 @@ use crate::{
         accounts::{self, Scope},
         sessions::store::{self, ChangedRow},
     },
-    ids::{RoomId, SessionId, UserId},
-    server::{context::Ctx, db::parse_id},
+    ids::{RoomId, SessionId, TeamId, UserId},
+    server::{
+        context::Ctx,
+        db::{Tx, parse_id},
+    },
 };
 
 /// Who reads a session: a team, or the one whose session it is, by its id.
@@ -47,6 +50,11 @@ pub async fn readable_scopes(ctx: &Ctx) -> AppResult<Vec<(SessionScope, i64)>> {
     let scopes: Vec<SessionScope> = teams.chain([caller.same_as()]).collect();
     let numbers = store::numbers(ctx.db().read(), &scopes.iter().map(ToString::to_string).collect::<Vec<_>>()).await?;
     Ok(scopes.into_iter().map(|scope| (scope, numbers.get(&scope.to_string()).copied().unwrap_or_default())).collect())
+}
+
+/// Has search find the sessions of a team that came with its archive, in the transaction that shows the team.
+pub async fn reveal_team_sessions(tx: &mut Tx, team: TeamId) -> AppResult<()> {
+    store::reveal_scope(tx, team).await
 }
 
 pub async fn all_scopes(ctx: &Ctx) -> AppResult<Vec<(SessionScope, i64)>> {

@@ -2,16 +2,16 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use sqlx::{Any, AnyPool, Executor};
+use sqlx::AnyPool;
 
 use crate::{
     error::AppResult,
     ids::{ArtifactId, SessionId, UserId},
-    server::db::{Sql, Tx, parse_id},
+    server::db::{Sql, Target, Tx, parse_id},
 };
 
 /// Each artifact's id with its names as JSON, in the order in which they came.
-pub async fn artifacts<'c>(executor: impl Executor<'c, Database = Any>, session: SessionId) -> AppResult<Vec<(String, String)>> {
+pub async fn artifacts<'c>(executor: impl Target<'c>, session: SessionId) -> AppResult<Vec<(String, String)>> {
     Ok(sqlx::query_as("SELECT artifact_id, data FROM session_artifacts WHERE session_id = $1 ORDER BY created_at, artifact_id")
         .bind(session.to_string())
         .fetch_all(executor)

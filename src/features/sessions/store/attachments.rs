@@ -1,12 +1,12 @@
 //! `session_attachments`: what was uploaded, and which message it came with.
 
-use sqlx::{Any, AnyPool, Executor};
+use sqlx::AnyPool;
 
 use crate::{
     error::AppResult,
     features::sessions::model::Attachment,
     ids::{AttachmentId, EntryId, SessionId, UserId},
-    server::db::{Sql, Tx, parse_id},
+    server::db::{Sql, Target, Tx, parse_id},
 };
 
 crate::row! {
@@ -34,14 +34,14 @@ impl AttachmentRow {
 const ATTACHMENT: &str =
     "SELECT id, session_id, entry_id, uploaded_by, name, media_type, sha, size, width, height FROM session_attachments WHERE ";
 
-pub async fn attachment<'c>(executor: impl Executor<'c, Database = Any>, id: AttachmentId) -> AppResult<Option<AttachmentRow>> {
+pub async fn attachment<'c>(executor: impl Target<'c>, id: AttachmentId) -> AppResult<Option<AttachmentRow>> {
     let mut sql = Sql::new(ATTACHMENT);
     sql.push("id = ").bind(id.to_string());
     Ok(sql.fetch_all(executor).await?.pop())
 }
 
 /// Those of some entries, each message's in its order.
-pub async fn attachments_of<'c>(executor: impl Executor<'c, Database = Any>, entries: &[&str]) -> AppResult<Vec<AttachmentRow>> {
+pub async fn attachments_of<'c>(executor: impl Target<'c>, entries: &[&str]) -> AppResult<Vec<AttachmentRow>> {
     let mut sql = Sql::new(ATTACHMENT);
     sql.push("entry_id IN ").bind_list(entries).push(" ORDER BY entry_id, position");
     sql.fetch_all(executor).await

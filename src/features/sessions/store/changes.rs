@@ -6,7 +6,7 @@ use sqlx::AnyPool;
 
 use crate::{
     error::AppResult,
-    ids::{SessionId, UserId},
+    ids::{SessionId, TeamId, UserId},
     server::db::{Sql, Tx},
 };
 
@@ -21,6 +21,18 @@ pub async fn count_change(tx: &mut Tx, session: SessionId) -> AppResult<()> {
     .fetch_optional(&mut **tx)
     .await?;
     sqlx::query("UPDATE sessions SET changed = $2 WHERE id = $1").bind(session.to_string()).bind(number).execute(&mut **tx).await?;
+    Ok(())
+}
+
+/// Tells of all sessions of a team at once: those that came with its archive, whose numbers are there already.
+pub async fn reveal_scope(tx: &mut Tx, team: TeamId) -> AppResult<()> {
+    sqlx::query(
+        "INSERT INTO session_scopes (id, number) SELECT $1, COALESCE(MAX(changed), 0) FROM sessions WHERE team_id = $1 \
+         ON CONFLICT (id) DO UPDATE SET number = excluded.number",
+    )
+    .bind(team.to_string())
+    .execute(&mut **tx)
+    .await?;
     Ok(())
 }
 

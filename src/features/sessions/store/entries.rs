@@ -1,12 +1,12 @@
 //! The timeline: `session_entries`.
 
-use sqlx::{Any, AnyPool, Executor};
+use sqlx::AnyPool;
 
 use crate::{
     error::AppResult,
     features::accounts::model::Person,
     ids::{EntryId, SessionId, UserId},
-    server::db::{Sql, Tx, parse_id},
+    server::db::{Sql, Target, Tx, parse_id},
 };
 
 crate::row! {
@@ -37,6 +37,14 @@ const ENTRY: &str = "SELECT e.id, e.session_id, e.number, e.kind, e.text, e.html
      u.name AS author_name, u.kind AS author_kind, u.color AS author_color, u.avatar_sha AS author_avatar \
      FROM session_entries e JOIN users u ON u.id = e.author_id WHERE ";
 
+/// The last message before a number.
+pub async fn message_before(tx: &mut Tx, session: SessionId, number: i64) -> AppResult<Option<EntryId>> {
+    let mut sql = Sql::new("SELECT id FROM session_entries WHERE kind = 'message' AND session_id = ");
+    sql.bind(session.to_string()).push(" AND number < ").bind(number).push(" ORDER BY number DESC LIMIT ").number(1);
+    let found: Option<(String,)> = sql.fetch_all(&mut **tx).await?.pop();
+    found.map(|(id,)| parse_id(&id)).transpose()
+}
+
 /// The entries from a number on, in their order: along the index of (session, number).
 pub async fn entries(pool: &AnyPool, session: SessionId, from: i64, limit: i64) -> AppResult<Vec<EntryRow>> {
     let mut sql = Sql::new(ENTRY);
@@ -45,7 +53,7 @@ pub async fn entries(pool: &AnyPool, session: SessionId, from: i64, limit: i64) 
     sql.fetch_all(pool).await
 }
 
-pub async fn entry<'c>(executor: impl Executor<'c, Database = Any>, id: EntryId) -> AppResult<Option<EntryRow>> {
+pub async fn entry<'c>(executor: impl Target<'c>, id: EntryId) -> AppResult<Option<EntryRow>> {
     let mut sql = Sql::new(ENTRY);
     sql.push("e.id = ").bind(id.to_string());
     Ok(sql.fetch_all(executor).await?.pop())

@@ -1,11 +1,11 @@
 //! `session_records`: what commits saved of sessions into volumes.
 
-use sqlx::{Any, AnyPool, Executor};
+use sqlx::AnyPool;
 
 use crate::{
     error::AppResult,
     ids::{CommitId, SessionId, VolumeId},
-    server::db::{Sql, Tx},
+    server::db::{Sql, Target, Tx},
 };
 
 crate::row! {
@@ -16,7 +16,7 @@ crate::row! {
 const RECORD: &str = "SELECT session_id, path, title, sha, size, change FROM session_records WHERE ";
 
 /// The record of a session that is in a volume now.
-pub async fn current_record<'c>(executor: impl Executor<'c, Database = Any>, volume: VolumeId, path: &str) -> AppResult<Option<RecordRow>> {
+pub async fn current_record<'c>(executor: impl Target<'c>, volume: VolumeId, path: &str) -> AppResult<Option<RecordRow>> {
     let mut sql = Sql::new(RECORD);
     sql.push("current = 1 AND volume_id = ").bind(volume.to_string()).push(" AND path = ").bind(path.to_owned());
     Ok(sql.fetch_all(executor).await?.pop())

@@ -1,7 +1,8 @@
-//! Writing into a session: a text that survives a reload, people and artifacts offered after `@`, files beside it, and an outbox
-//! that keeps what was sent until the server has it.
+//! Writing into a session: a text that survives a reload, people and artifacts offered after `@`, files beside it, and what of the outbox
+//! is of this session.
 
 use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
 
 use super::{
     completing::{Completing, Completions},
@@ -9,13 +10,14 @@ use super::{
     timeline::Timeline,
 };
 use crate::{
-    browser::{page, scroll, storage, upload::Picked},
+    browser::{json, outbox::ItemState, page, scroll, storage, upload::Picked},
     error::{AppError, ErrorCode},
     features::{
         collaboration::{state::Collaboration, ui::LinkState},
+        outbox::state::{discard, retry, use_outbox},
         sessions::{
             model::{ATTACHMENTS_MAX, Attachment, CreateMessage, length_problem},
-            state::{attach, send_message},
+            state::{attach, messages_path, send_message, session_object},
         },
     },
     ids::{AttachmentId, EntryId, SessionId},
@@ -24,104 +26,81 @@ use crate::{
 
 /// The id of the field.
 pub const FIELD: &str = "message";
-/// Pauses before a message is sent again, in milliseconds.
-const AGAIN: [u32; 5] = [1_000, 2_000, 5_000, 10_000, 20_000];
 /// How often others are told that one types, in milliseconds.
 const TYPING_EVERY: i64 = 2_000;
 
 /// A message that the server has not taken yet.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub struct Waiting {
-    pub message: CreateMessage,
-    /// Why it was refused; sending it again as it is does not help.
-    pub refused: Option<String>,
+    /// What the outbox calls it.
+    key: String,
+    text: String,
+    /// Why it was refused; empty while it is on its way.
+    refused: String,
 }
 
-/// Messages on their way, in order. They are kept on the device until they have arrived: each has an id of its own, so that it is
-/// there once however often it is sent.
+/// Messages on their way, in order: what the device's outbox has of this session.
 #[derive(Clone, Copy)]
 pub struct Outbox {
     session: SessionId,
-    key: StoredValue<String>,
-    pub waiting: RwSignal<Vec<Waiting>>,
-    sending: StoredValue<bool>,
+    pub waiting: Memo<Vec<Waiting>>,
     timeline: Timeline,
+    toasts: ToastsContext,
 }
 
 impl Outbox {
-    pub fn new(account: &str, timeline: Timeline) -> Self {
-        let outbox = Self {
-            session: timeline.session,
-            key: StoredValue::new(format!("outbox:{account}:{}", timeline.session)),
-            waiting: RwSignal::new(Vec::new()),
-            sending: StoredValue::new(false),
-            timeline,
-        };
-        Effect::new(move |_| {
-            let kept = outbox.key.with_value(|key| storage::kept(key));
-            let messages: Vec<CreateMessage> = kept.and_then(|kept| serde_json::from_str(&kept).ok()).unwrap_or_default();
-            if !messages.is_empty() {
-                outbox.waiting.set(messages.into_iter().map(|message| Waiting { message, refused: None }).collect());
-                outbox.run();
+    pub fn new(timeline: Timeline) -> Self {
+        let (session, common) = (timeline.session, use_outbox());
+        let path = messages_path(session);
+        let waiting = Memo::new(move |_| {
+            let items = common.about(&session_object(session)).into_iter().filter(|item| item.path == path);
+            items
+                .filter_map(|item| {
+                    let message: CreateMessage = json::read(item.body.as_deref()?).ok()?;
+                    let refused = if item.state == ItemState::Waiting { String::new() } else { item.error };
+                    Some(Waiting { key: item.key, text: message.text, refused })
+                })
+                .collect()
+        });
+        common.on_heard(session_object(session), move |heard| {
+            if heard.what == "done"
+                && let Ok(entry) = json::read(&heard.text)
+            {
+                timeline.sent(entry);
             }
         });
-        outbox
+        Self { session, waiting, timeline, toasts: use_toasts() }
     }
 
-    fn keep(self) {
-        let Some(messages) = self.waiting.try_with_untracked(|waiting| waiting.iter().map(|one| one.message.clone()).collect::<Vec<_>>())
-        else {
-            return;
-        };
-        let text = if messages.is_empty() { String::new() } else { serde_json::to_string(&messages).unwrap_or_default() };
-        let _ = self.key.try_with_value(|key| storage::keep(key, &text));
-    }
-
-    fn push(self, message: CreateMessage) {
-        self.waiting.update(|waiting| waiting.push(Waiting { message, refused: None }));
-        self.keep();
-        self.run();
-    }
-
-    fn remove(self, id: Option<EntryId>) {
-        self.waiting.try_update(|waiting| waiting.retain(|one| one.message.id != id));
-        self.keep();
-    }
-
-    /// Sends what waits, one after the other: they arrive in the order in which they were written.
-    pub fn run(self) {
-        if self.sending.try_get_value() != Some(false) {
-            return;
-        }
-        self.sending.set_value(true);
+    /// `lost` runs if the device could not keep it.
+    fn push(self, message: CreateMessage, lost: impl FnOnce() + 'static) {
         leptos::task::spawn_local(async move {
-            let mut tries = 0;
-            loop {
-                let next = self
-                    .waiting
-                    .try_with_untracked(|waiting| waiting.iter().find(|one| one.refused.is_none()).map(|one| one.message.clone()));
-                let Some(Some(message)) = next else { break };
-                match send_message(self.session, message.clone()).await {
-                    Ok(entry) => {
-                        tries = 0;
-                        self.remove(message.id);
-                        self.timeline.sent(entry);
-                    }
-                    Err(error) if matches!(error.code, ErrorCode::Offline | ErrorCode::Unavailable | ErrorCode::Internal) => {
-                        let pause = AGAIN[tries.min(AGAIN.len() - 1)];
-                        tries += 1;
-                        page::pause(pause).await;
-                    }
-                    Err(error) => {
-                        self.waiting.try_update(|waiting| {
-                            for one in waiting.iter_mut().filter(|one| one.message.id == message.id) {
-                                one.refused = Some(error.message.clone());
-                            }
-                        });
-                    }
+            match send_message(self.session, message).await {
+                Ok(Some(entry)) => self.timeline.sent(entry),
+                Ok(None) => {}
+                Err(error) => {
+                    lost();
+                    toast_error(self.toasts, &error);
                 }
             }
-            self.sending.try_set_value(false);
+        });
+    }
+
+    /// Forgets one; `then` runs when it is forgotten.
+    fn discard(self, key: String, then: impl FnOnce() + 'static) {
+        leptos::task::spawn_local(async move {
+            match discard(key).await {
+                Ok(()) => then(),
+                Err(error) => toast_error(self.toasts, &error),
+            }
+        });
+    }
+
+    fn retry(self, key: String) {
+        leptos::task::spawn_local(async move {
+            if let Err(error) = retry(key).await {
+                toast_error(self.toasts, &error);
+            }
         });
     }
 }
@@ -132,37 +111,37 @@ pub fn WaitingMessages(outbox: Outbox, text: RwSignal<String>) -> impl IntoView 
     view! {
         <For
             each=move || outbox.waiting.get()
-            key=|one| (one.message.id, one.refused.clone())
+            key=|one| (one.key.clone(), one.refused.clone())
             children=move |one| {
-                let id = one.message.id;
-                let words = one.message.text.clone();
-                let bad = one.refused.is_some();
+                let words = StoredValue::new(one.text.clone());
+                let key = StoredValue::new(one.key);
+                let bad = !one.refused.is_empty();
+                let edit = move |_| {
+                    outbox.discard(key.get_value(), move || {
+                        if let Some(words) = words.try_get_value() {
+                            text.try_set(words);
+                        }
+                    });
+                };
                 view! {
                     <div class="entry waiting" class:bad=bad>
                         <Icon name=if bad { "alert" } else { "clock" }/>
                         <div class="body">
-                            <p class="text">{one.message.text}</p>
-                            {match one.refused {
-                                None => view! { <span class="t3 f11">"Waiting for the server"</span> }.into_any(),
-                                Some(why) => {
-                                    view! {
-                                        <span class="row wrap">
-                                            <span class="c-warn f12">{why}</span>
-                                            <button
-                                                type="button"
-                                                class="btn s"
-                                                on:click=move |_| {
-                                                    text.set(words.clone());
-                                                    outbox.remove(id);
-                                                }
-                                            >
-                                                "Edit again"
-                                            </button>
-                                            <button type="button" class="btn s ghost" on:click=move |_| outbox.remove(id)>"Discard"</button>
-                                        </span>
-                                    }
-                                        .into_any()
+                            <p class="text">{one.text}</p>
+                            {if bad {
+                                view! {
+                                    <span class="row wrap">
+                                        <span class="c-warn f12">{one.refused}</span>
+                                        <button type="button" class="btn s" on:click=edit>"Edit again"</button>
+                                        <button type="button" class="btn s" on:click=move |_| outbox.retry(key.get_value())>"Retry"</button>
+                                        <button type="button" class="btn s ghost" on:click=move |_| outbox.discard(key.get_value(), || ())>
+                                            "Discard"
+                                        </button>
+                                    </span>
                                 }
+                                    .into_any()
+                            } else {
+                                view! { <span class="t3 f11">"Waiting for the server"</span> }.into_any()
                             }}
                         </div>
                     </div>
@@ -277,6 +256,13 @@ pub fn Composer(outbox: Outbox, live: Collaboration, account: String, text: RwSi
             text.set(kept);
         }
     });
+    // A message of the system's was answered where that takes no text (`web/sw/push.ts`).
+    let query = use_query_map();
+    Effect::new(move |_| {
+        if query.with(|query| query.get("reply").is_some()) {
+            page::focus(FIELD);
+        }
+    });
     Effect::new(move |_| {
         text.with(|text| draft_key.with_value(|key| storage::keep(key, text)));
         page::before_paint(|| scroll::fit_height(FIELD));
@@ -299,10 +285,19 @@ pub fn Composer(outbox: Outbox, live: Collaboration, account: String, text: RwSi
         }
         let attachment_ids = files.ids();
         let words = text.with_untracked(|text| text.trim().to_owned());
+        let attached = files.list.get_untracked();
         files.list.set(Vec::new());
         text.set(String::new());
         completion.close();
-        outbox.push(CreateMessage { id: Some(EntryId::generate()), text: words, attachment_ids });
+        let kept = words.clone();
+        // Back where it was, before what was written since.
+        let lost = move || {
+            text.try_update(|text| *text = if text.is_empty() { kept } else { format!("{kept}\n\n{text}") });
+            files.list.try_update(|list| {
+                list.splice(0..0, attached);
+            });
+        };
+        outbox.push(CreateMessage { id: Some(EntryId::generate()), text: words, attachment_ids }, lost);
     };
     // Up in an empty field takes up what one said last.
     let edit_last =

@@ -14,13 +14,20 @@ use crate::{
     browser::page,
     features::{
         accounts::state::use_session,
+        outbox::{state::use_outbox, ui::SyncMark},
         sessions::{
             model::{SessionPage, SessionQuery, SessionSort, SessionStatus, SessionSummary, SessionView, TRASH_DAYS},
-            state::{session_address, session_query, sessions_address, sessions_fields, sessions_path, undelete_session, use_sessions},
+            state::{
+                session_address, session_object, session_query, sessions_address, sessions_begun_here, sessions_fields, sessions_path,
+                undelete_session, use_sessions,
+            },
         },
     },
     ids::SessionId,
-    ui::{EmptyState, ErrorView, Icon, Loading, PageTitle, Transition, count, drop_down, late, list_keys, toast, toast_error, use_toasts},
+    ui::{
+        Again, EmptyState, ErrorView, Icon, Loading, PageTitle, Transition, count, drop_down, late, list_keys, toast, toast_error,
+        use_toasts,
+    },
 };
 
 const LIST: &str = ".rows.sessions";
@@ -62,11 +69,13 @@ pub fn SessionsPage() -> impl IntoView {
                         <Transition>{move || sessions.get().and_then(Result::ok).map(|page| count(page.total))}</Transition>
                     </span>
                     <span class="push row gap-4">
+                        <Again act=Callback::new(move |()| sessions.refetch())/>
                         <button type="button" class="btn primary" on:click=move |_| page::open_dialog(NEW_SESSION)><Icon name="plus"/>"New session"</button>
                     </span>
                 </header>
                 <Filters query=query/>
                 <div class="scroll">
+                    <BegunHere/>
                     <Transition fallback=|| view! { <Loading/> }>
                         {move || {
                             sessions
@@ -82,6 +91,29 @@ pub fn SessionsPage() -> impl IntoView {
             </section>
             <NewSessionDialog/>
         </main>
+    }
+}
+
+/// Sessions that only this device knows of yet.
+#[component]
+fn BegunHere() -> impl IntoView {
+    let outbox = use_outbox();
+    let begun = Memo::new(move |_| sessions_begun_here(&outbox.items().changes));
+    view! {
+        <ul class="rows sessions" aria-label="Not sent yet" hidden=move || begun.with(Vec::is_empty)>
+            <For
+                each=move || begun.get()
+                key=|(id, _)| *id
+                children=|(id, title)| {
+                    view! {
+                        <li>
+                            <Icon name="clock"/>
+                            <span class="tx"><a class="cover" href=session_address(id)><b>{title}</b></a><small>"Kept on this device until the server can be reached"</small></span>
+                        </li>
+                    }
+                }
+            />
+        </ul>
     }
 }
 
@@ -208,7 +240,8 @@ fn Rows(page: SessionPage, query: SessionQuery) -> impl IntoView {
 
 fn row(session: Memo<SessionSummary>) -> AnyView {
     let (id, deleted) = session.with_untracked(|session| (session.id, session.deleted_at.is_some()));
-    view! { <SessionRow session=session>{deleted.then(|| view! { <TakeBack id=id/> })}</SessionRow> }.into_any()
+    view! { <SessionRow session=session><SyncMark object=session_object(id)/>{deleted.then(|| view! { <TakeBack id=id/> })}</SessionRow> }
+        .into_any()
 }
 
 /// Out of the trash.

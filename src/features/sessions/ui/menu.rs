@@ -5,11 +5,14 @@ use leptos_router::{NavigateOptions, hooks::use_navigate};
 
 use super::pointers::want_pointers;
 use crate::{
-    browser::page,
+    browser::{page, share::share},
     error::AppError,
-    features::sessions::{
-        model::{SessionDetail, SessionStatus, UpdateSession},
-        state::{archive_session, delete_session, session_address, undelete_session, update_session},
+    features::{
+        pwa::pins::{KeepOffline, Whole},
+        sessions::{
+            model::{SessionDetail, SessionStatus, UpdateSession},
+            state::{archive_session, delete_session, session_address, undelete_session, update_session},
+        },
     },
     ui::{Dialog, Field, FieldError, Icon, toast, toast_error, toast_undo, use_toasts},
 };
@@ -78,12 +81,14 @@ pub fn SessionMenu(detail: RwSignal<SessionDetail>, reload: Callback<()>, pointi
         });
         page::open_dialog(RENAME);
     };
+    // What is kept of it here is asked when somebody looks.
+    let opened = RwSignal::new(false);
     let export = move |format: &str| format!("/api/v1/sessions/{id}/export?format={format}");
     view! {
         <details class="drop end">
-            <summary class="btn ghost icon-only" aria-label="Rename, export, archive, delete" title="Rename, export, archive, delete"><Icon name="more"/></summary>
+            <summary on:click=move |_| opened.set(true) class="btn ghost icon-only" aria-label="Rename, export, archive, delete" title="Rename, export, archive, delete"><Icon name="more"/></summary>
             <div class="pop menu">
-                <button type="button" class="narrow-only" on:click=move |_| copy_link(detail)><Icon name="link"/>"Copy link"</button>
+                <button type="button" class="narrow-only" on:click=move |_| copy_link(detail)><Icon name="link"/>"Share"</button>
                 <button
                     type="button"
                     class="wide-only pointing"
@@ -95,6 +100,14 @@ pub fn SessionMenu(detail: RwSignal<SessionDetail>, reload: Callback<()>, pointi
                     <Icon name="eye"/>
                     {move || if pointing.get() { "Hide pointers" } else { "Show pointers" }}
                 </button>
+                <div class="pad">
+                    <KeepOffline
+                        kind=Whole::Session
+                        id=id.to_string()
+                        name=Signal::derive(move || detail.with(|detail| detail.summary.title.clone()))
+                        shown=opened.into()
+                    />
+                </div>
                 <a href=export("markdown") download=""><Icon name="download"/>"Export as markdown"</a>
                 <a href=export("json") download=""><Icon name="download"/>"Export as JSON"</a>
                 {move || {
@@ -121,10 +134,13 @@ pub fn SessionMenu(detail: RwSignal<SessionDetail>, reload: Callback<()>, pointi
     }
 }
 
-/// Whoever follows the link still needs to be allowed.
+/// Shares the link, or copies it. Whoever follows it still needs to be allowed.
 pub fn copy_link(detail: RwSignal<SessionDetail>) {
     let toasts = use_toasts();
     let address = format!("{}{}", page::origin(), session_address(detail.with_untracked(|detail| detail.summary.id)));
+    if detail.with_untracked(|detail| share(&detail.summary.title, &address)) {
+        return;
+    }
     let private = detail.with_untracked(|detail| detail.summary.team_id.is_none());
     page::copy(address, move |done| {
         if !done {

@@ -54,11 +54,12 @@ pub fn NewSessionDialog() -> impl IntoView {
             goal: goal.with_untracked(|goal| goal.trim().to_owned()),
             team_id: chosen.with_untracked(|team| team.parse().ok()),
         };
-        let answer = create_session(new);
+        let answer = create_session(made, new);
         let navigate = navigate.clone();
         leptos::task::spawn_local(async move {
             match answer.await {
-                Ok(()) => {
+                // Where it waits, its page says so itself.
+                Ok(_) => {
                     page::close_dialog(NEW_SESSION);
                     navigate(&session_address(made), NavigateOptions::default());
                     title.try_set(String::new());

@@ -10,13 +10,14 @@ use crate::{
     browser::page,
     features::{
         artifacts::ui::{ArtifactBeside, artifact_address},
+        outbox::state::say_sent,
         sessions::{
             model::{CommitSession, Completion, SessionArtifact, SessionDetail, SessionStatus},
             state::{add_artifact, commit_session, read_completions, remove_artifact, session_address},
         },
     },
     ids::{ArtifactId, CommitId, SessionId, VolumeId},
-    ui::{Dialog, EmptyState, Icon, KindMark, plural, toast, toast_error, toast_undo, use_toasts},
+    ui::{Dialog, EmptyState, Icon, KindMark, plural, toast_error, toast_undo, use_toasts},
 };
 
 #[component]
@@ -305,10 +306,11 @@ fn CommitFoot(session: SessionId, detail: RwSignal<SessionDetail>, reload: Callb
             commit_session(session, CommitSession { id: Some(CommitId::generate()), message: text, artifact_ids, volume_id: None });
         leptos::task::spawn_local(async move {
             match answer.await {
-                Ok(()) => {
+                Ok(sent) => {
                     message.try_set(String::new());
-                    toast(
+                    say_sent(
                         toasts,
+                        sent,
                         if number > 0 {
                             format!("Committed {}", plural(number, "draft", "drafts"))
                         } else {

@@ -17,7 +17,7 @@ use super::{
     timeline::{Timeline, TimelineView},
 };
 use crate::{
-    browser::{page, storage},
+    browser::{self, page, storage},
     error::{AppError, ErrorCode},
     features::{
         accounts::state::use_session,
@@ -29,11 +29,16 @@ use crate::{
             ui::{LinkBanner, PresenceMenu},
         },
         comments::{model::Subject, ui::CommentsPane},
+        outbox::{
+            state::{UNSENT, use_outbox},
+            ui::SyncState,
+        },
+        pwa::ui::NeedsNetwork,
         sessions::{
             model::{Attachment, EntryPage, SessionArtifact, SessionDetail, SessionStatus},
             state::{
-                archive_session, join_session, read_session, save_as_artifact, session_address, undelete_session, use_newest_entries,
-                use_session_detail,
+                archive_session, join_session, read_session, save_as_artifact, session_address, session_begun_here, session_object,
+                undelete_session, use_newest_entries, use_session_detail,
             },
         },
         volumes::state::use_volumes,
@@ -53,25 +58,37 @@ pub fn SessionPage() -> impl IntoView {
     let id = Memo::new(move |_| params.with(|params| params.get("id").unwrap_or_default()));
     let detail = use_session_detail(id);
     let entries = use_newest_entries(id);
-    let both = move || Some((detail.get()?, entries.get()?));
+    let (outbox, account) = (use_outbox(), use_session());
+    // Begun here, and not on the server yet. It stays when it has arrived, until the page has read it.
+    let before = StoredValue::new(None::<SessionDetail>);
+    let begun = move || {
+        let id = id.get();
+        let found = account.account().and_then(|me| session_begun_here(&outbox.about(&format!("session:{id}")), &me));
+        let found = found.or_else(|| before.get_value().filter(|before| before.summary.id.to_string() == id));
+        before.set_value(found.clone());
+        found
+    };
+    let shown = move || {
+        let (detail, entries) = (detail.get()?, entries.get()?);
+        let there = detail.and_then(|detail| Ok((detail, entries?, false)));
+        let none = EntryPage { items: Vec::new(), total: 0 };
+        Some(there.or_else(|error| begun().map(|begun| (begun, none, true)).ok_or(error)))
+    };
+    let arrived = Callback::new(move |()| {
+        detail.refetch();
+        entries.refetch();
+    });
     view! {
         <Transition fallback=|| view! { <main class="main panes" id="main" tabindex="-1"><section class="pane"><div class="scroll"><Loading/></div></section></main> }>
-            {move || {
-                both()
-                    .map(|(detail, entries)| {
-                        let both = detail.and_then(|detail| Ok((detail, entries?)));
-                        view! {
-                            <For
-                                each=move || [both.clone()]
-                                key=|both| both.as_ref().map(|(detail, _)| detail.summary.id.to_string()).unwrap_or_default()
-                                children=|both| match both {
-                                    Ok((detail, entries)) => view! { <Session detail=detail entries=entries/> }.into_any(),
-                                    Err(error) => view! { <PageError error=error/> }.into_any(),
-                                }
-                            />
-                        }
-                    })
-            }}
+            // By its id: what is being written stays where it is while the list of what waits changes.
+            <For
+                each=shown
+                key=|shown| shown.as_ref().map(|(detail, _, begun)| (detail.summary.id.to_string(), *begun)).unwrap_or_default()
+                children=move |shown| match shown {
+                    Ok((detail, entries, begun)) => view! { <Session detail=detail entries=entries begun=begun arrived=arrived/> }.into_any(),
+                    Err(error) => view! { <PageError error=error/> }.into_any(),
+                }
+            />
         </Transition>
     }
 }
@@ -81,10 +98,17 @@ fn drafts_of(detail: &SessionDetail) -> usize {
 }
 
 #[component]
-fn Session(detail: SessionDetail, entries: EntryPage) -> impl IntoView {
+fn Session(
+    detail: SessionDetail,
+    entries: EntryPage,
+    /// Only this device knows of it yet.
+    begun: bool,
+    /// The server may know of it by now.
+    arrived: Callback<()>,
+) -> impl IntoView {
     let id = detail.summary.id;
     let read = detail.read;
-    let first_time = read == 0 && detail.summary.team_id.is_some();
+    let first_time = read == 0 && detail.summary.team_id.is_some() && !begun;
     let detail = RwSignal::new(detail);
     // It was deleted meanwhile, or is not shared with one any more.
     let gone = RwSignal::new(None::<AppError>);
@@ -93,7 +117,7 @@ fn Session(detail: SessionDetail, entries: EntryPage) -> impl IntoView {
     let navigate = use_navigate();
     let me = StoredValue::new(account.account_untracked().map(|me| me.person.id.to_string()).unwrap_or_default());
     let timeline = Timeline::new(id, entries, read, me);
-    let outbox = Outbox::new(&me.get_value(), timeline);
+    let outbox = Outbox::new(timeline);
     let volumes = use_volumes();
     let reload = Callback::new(move |()| {
         let answer = read_session(id);
@@ -133,8 +157,15 @@ fn Session(detail: SessionDetail, entries: EntryPage) -> impl IntoView {
     live.on_entered(move || {
         timeline.catch_up();
         reload.run(());
-        outbox.run();
+        leptos::task::spawn_local(browser::outbox::run());
     });
+    if begun {
+        use_outbox().on_heard(session_object(id), move |heard| {
+            if heard.what == "done" {
+                arrived.run(());
+            }
+        });
+    }
     if first_time {
         Effect::new(move |_| {
             let answer = join_session(id);
@@ -259,6 +290,15 @@ fn Session(detail: SessionDetail, entries: EntryPage) -> impl IntoView {
                         view! { <p class="goal"><b>"Goal"</b><span tabindex=scrolls>{goal}</span></p> }
                     })
                 }}
+                {begun
+                    .then(|| {
+                        view! {
+                            <p class="goal" role="status">
+                                <b>"Not sent yet"</b>
+                                <span>"This session is kept on this device until the server can be reached. " <a href=UNSENT>"See what waits"</a></span>
+                            </p>
+                        }
+                    })}
                 <LinkBanner link=live.link/>
                 <Standing detail=detail gone=gone reload=reload/>
                 <TimelineView timeline=timeline context=context pointers=pointers>
@@ -269,6 +309,7 @@ fn Session(detail: SessionDetail, entries: EntryPage) -> impl IntoView {
                             .then(|| view! { <EmptyState icon="session" title="Say what is to be done" text="Write to your team, name a skill with @ to work on it together, and commit what came of it."/> })
                     }}
                 </TimelineView>
+                {move || assistant.answers().then(|| view! { <NeedsNetwork what="The assistant"/> })}
                 {move || {
                     if may_write.get() {
                         view! { <Choices watch=assistant may_write=may_write/><Composer outbox=outbox live=live account=me.get_value() text=text context=context/> }.into_any()
@@ -373,6 +414,7 @@ fn Bar(
             <span class="chip line wide-only"><span class="trunc">{whose}</span></span>
             {move || committed().then(|| view! { <span class="chip ok wide-only">"Committed"</span> })}
             <span class="push row gap-8">
+                <SyncState object=session_object(detail.with_untracked(|detail| detail.summary.id))/>
                 <PresenceMenu users=live.users elsewhere=people/>
                 <button type="button" class="btn wide-only" on:click=move |_| copy_link(detail)><Icon name="link"/>"Share"</button>
                 <SessionMenu detail=detail reload=reload pointing=pointing/>

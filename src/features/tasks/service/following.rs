@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     error::AppResult,
-    features::analytics::service::{Event, record},
+    features::analytics::service::{Event, UsageKind, record},
     ids::{ArtifactId, TaskId, TeamId},
     server::{
         context::Ctx,
@@ -98,9 +98,9 @@ pub async fn follow_issue(ctx: &Ctx, tx: &mut Tx, team: TeamId, news: &IssueNews
         return Ok(Followed::Known);
     }
     let kind = match (fresh, news.gone) {
-        (_, true) => "task.removed",
-        (true, _) => "task.created",
-        (false, _) => "task.updated",
+        (_, true) => UsageKind::TaskRemoved,
+        (true, _) => UsageKind::TaskCreated,
+        (false, _) => UsageKind::TaskUpdated,
     };
     record(ctx, tx, Event::new(kind).team(Some(team)).subject(id)).await?;
     Ok(match (fresh, known) {

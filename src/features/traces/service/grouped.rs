@@ -89,6 +89,8 @@ pub async fn total(ctx: &Ctx, ground: Ground) -> AppResult<i64> {
     let place = match ground {
         Ground::Team(team) => Place::Team(team),
         Ground::Own(user) => Place::Own(user),
+        // It has none of its own: they are its teams'.
+        Ground::System => return Ok(0),
     };
     Ok(store::labels(ctx.db().read(), place, &[Label::All], 1).await?.first().map_or(0, |(.., runs)| *runs))
 }

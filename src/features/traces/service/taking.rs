@@ -10,13 +10,14 @@ use super::{
         model::{Taken, TraceOutcome, TraceSource},
         store::{self, Label, NewTrace, Origin, Place, TraceRow},
     },
-    authorise, labels,
+    authorise,
+    counting::{self, Skills},
+    labels,
 };
 use crate::{
     error::{AppError, AppResult},
     features::{
         accounts::{self, Action, model::UserKind},
-        analytics::service::{Event, record as record_event},
         evolution,
     },
     ids::{SessionId, TeamId, TraceId},
@@ -93,8 +94,9 @@ pub async fn take(ctx: &Ctx, arrival: &Arrival, mut traces: Vec<Trace>, taken: &
     let now = ctx.now();
     traces.iter_mut().try_for_each(|trace| clean(trace, now))?;
     for part in traces.chunks(BATCH) {
+        let skills = counting::skills(ctx, arrival.place, part.iter()).await?;
         let mut tx = ctx.db().write_tx().await?;
-        let ids = write(ctx, &mut tx, arrival, part).await?;
+        let ids = write(ctx, &mut tx, arrival, part, &skills).await?;
         tx.commit().await?;
         ctx.state.jobs.notify_one();
         taken.accepted += ids.len();
@@ -160,8 +162,9 @@ pub async fn take_runs(ctx: &Ctx, arrival: &Arrival, runs: Vec<Run>, taken: &mut
     }
     for part in fresh.chunks(BATCH) {
         let traces: Vec<Trace> = part.iter().map(|(_, trace)| trace.clone()).collect();
+        let skills = counting::skills(ctx, arrival.place, traces.iter()).await?;
         let mut tx = ctx.db().write_tx().await?;
-        let written = write(ctx, &mut tx, arrival, &traces).await?;
+        let written = write(ctx, &mut tx, arrival, &traces, &skills).await?;
         // They are written in their order; one that came twice in between is not written again.
         if written.len() == part.len() {
             for (id, (run, _)) in written.iter().zip(part) {
@@ -189,7 +192,7 @@ pub async fn close_runs(ctx: &Ctx) -> AppResult<()> {
 }
 
 /// Writes those that are new.
-async fn write(ctx: &Ctx, tx: &mut Tx, arrival: &Arrival, traces: &[Trace]) -> AppResult<Vec<TraceId>> {
+async fn write(ctx: &Ctx, tx: &mut Tx, arrival: &Arrival, traces: &[Trace], skills: &Skills) -> AppResult<Vec<TraceId>> {
     let actor = ctx.actor()?;
     let source = arrival.source.as_str();
     let session = arrival.session.map(|id| id.to_string());
@@ -207,8 +210,33 @@ async fn write(ctx: &Ctx, tx: &mut Tx, arrival: &Arrival, traces: &[Trace]) -> A
         let ids: Vec<TraceId> = new.iter().map(|new| new.id).collect();
         evolution::service::keep_place(ctx, tx, arrival.place.ground()).await?;
         evolution::service::traces_came(ctx, tx, arrival.place.ground(), &ids).await?;
-        let data = serde_json::json!({ "traces": ids.len(), "source": source });
-        record_event(ctx, tx, Event::new("trace.taken").team(arrival.place.team()).data(data)).await?;
+        counting::record_taken(ctx, tx, arrival.place, &new, skills).await?;
     }
     Ok(new.into_iter().map(|new| new.id).collect())
+}
+
+/// Has the traces of a team found by what they say, those that came with its archive. What was found by them before is forgotten first.
+pub async fn label_team(ctx: &Ctx, team: TeamId) -> AppResult<()> {
+    unlabel_team(ctx, team).await?;
+    let (place, mut after) = (Place::Team(team), TraceId::from_bits(0));
+    loop {
+        let rows = store::slice(ctx.db().read(), place, after, BATCH as i64).await?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        after = last.id()?;
+        let ids: Vec<TraceId> = rows.iter().map(TraceRow::id).collect::<AppResult<_>>()?;
+        let steps: HashMap<String, Vec<u8>> = store::steps(ctx.db().read(), &ids).await?.into_iter().collect();
+        let mut tx = ctx.db().write_tx().await?;
+        for (row, id) in rows.iter().zip(ids) {
+            let steps: Vec<Step> = steps.get(&row.id).map(|packed| unpack(packed)).transpose()?.unwrap_or_default();
+            store::relabel(&mut tx, &place.id(), id, &[], &labels::of_row(row, &steps)?).await?;
+        }
+        tx.commit().await?;
+    }
+}
+
+/// Takes all labels from a team's traces.
+pub async fn unlabel_team(ctx: &Ctx, team: TeamId) -> AppResult<()> {
+    let mut tx = ctx.db().write_tx().await?;
+    store::delete_labels(&mut tx, Place::Team(team)).await?;
+    Ok(tx.commit().await?)
 }

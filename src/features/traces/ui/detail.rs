@@ -68,7 +68,7 @@ fn Detail(trace: Trace, back: String, again: Fetched<Trace>, changed: Callback<(
                 <dl class="dl">
                     {pattern
                         .map(|pattern| {
-                            let address = evolution_address(&GroundQuery { team: summary.team_id }, Some(pattern.id));
+                            let address = evolution_address(&GroundQuery { team: summary.team_id, system: false }, Some(pattern.id));
                             view! { <dt>"Pattern"</dt><dd><a class="link" href=address>{pattern.name}</a></dd> }
                         })}
                     {session.map(|session| view! { <dt>"Session"</dt><dd><a class="link" href=format!("/sessions/{}", session.id)>{session.title}</a></dd> })}

@@ -11,7 +11,10 @@ use super::{
 };
 use crate::{
     error::{AppError, AppResult},
-    features::accounts::{self, Action, Role},
+    features::{
+        accounts::{self, Action, Role},
+        analytics::service::Workspace,
+    },
     ids::{TeamId, UserId, VolumeId},
     server::{context::Ctx, db::parse_id},
 };
@@ -23,6 +26,8 @@ pub struct VolumeAccess {
     pub kind: VolumeKind,
     /// The team that owns it, for team volumes.
     pub team: Option<TeamId>,
+    /// Whose numbers what happens in it counts to.
+    pub workspace: Workspace,
     /// The caller's role: a viewer of the system volume, an owner of one's own.
     pub role: Role,
     pub name: String,
@@ -39,6 +44,7 @@ impl VolumeAccess {
             id: parse_id(&row.id)?,
             kind,
             team: if kind == VolumeKind::Team { Some(parse_id(&row.owner_id)?) } else { None },
+            workspace: row.workspace()?,
             role,
             name: row.name,
             demo: row.demo != 0,

@@ -11,7 +11,7 @@ use crate::{
     error::AppResult,
     features::{
         accounts,
-        analytics::service::{Event, record},
+        analytics::service::{Event, UsageKind, record},
         artifacts::service as artifacts,
         git, marketplace, sessions, tasks, traces,
     },
@@ -54,7 +54,7 @@ async fn add(ctx: &Ctx) -> AppResult<()> {
     let (team, people) = accounts::service::add_sample_team(ctx, &mut tx, now).await?;
     let new = NewVolume { id: volume, kind: VolumeKind::Team, owner: team.to_string(), name: VOLUME, demo: true, now };
     store::insert(&mut tx, &new).await?;
-    record(ctx, &mut tx, Event::new("demo.added").team(Some(team)).volume(volume)).await?;
+    record(ctx, &mut tx, Event::new(UsageKind::DemoAdded).team(Some(team)).volume(volume)).await?;
     tx.commit().await?;
     ctx.state.actors.forget();
     contents::fill(ctx, team, volume, &people).await
@@ -88,7 +88,7 @@ async fn remove_team(ctx: &Ctx, team: TeamId) -> AppResult<()> {
     tasks::service::forget_team(&mut tx, team).await?;
     traces::service::forget_team(ctx, &mut tx, team).await?;
     accounts::service::remove_sample_team(&mut tx, team, now).await?;
-    record(ctx, &mut tx, Event::new("demo.removed").team(Some(team))).await?;
+    record(ctx, &mut tx, Event::new(UsageKind::DemoRemoved).team(Some(team))).await?;
     tx.commit().await?;
     ctx.state.actors.forget();
     for volume in volumes {

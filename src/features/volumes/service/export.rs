@@ -3,7 +3,6 @@
 use std::io;
 
 use bytes::Bytes;
-use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::{super::archive::ZipStream, access};
@@ -11,7 +10,7 @@ use crate::{
     error::AppResult,
     features::{
         accounts::service::{Audit, note},
-        analytics::service::{Event, record},
+        analytics::service::{Event, UsageKind, record},
         artifacts::{
             model::{Kind, slug::slugify},
             service as artifacts,
@@ -39,7 +38,7 @@ pub async fn export_volume(ctx: &Ctx, id: VolumeId, only: Option<Vec<ArtifactId>
     let part = only.as_ref().map(|only| format!("{} artifacts", only.len())).unwrap_or_default();
     let mut tx = ctx.db().write_tx().await?;
     note(ctx, &mut tx, Audit::new("volume.exported", &access.name).team(access.team).detail(&part)).await?;
-    record(ctx, &mut tx, Event::new("volume.exported").team(access.team).volume(id)).await?;
+    record(ctx, &mut tx, Event::new(UsageKind::VolumeExported).team(access.team).volume(id)).await?;
     tx.commit().await?;
     let ctx = ctx.clone();
     let name = format!("{}.zip", slugify(&access.name));
@@ -65,7 +64,7 @@ fn write_records(zip: &mut ZipStream, runtime: &tokio::runtime::Handle, ctx: &Ct
     loop {
         let slice = runtime.block_on(sessions::service::record_slice(ctx, id, &after, SLICE)).map_err(io::Error::other)?;
         for (path, sha) in &slice {
-            zip.add(path, &std::fs::read(ctx.state.blobs.path(sha))?, false)?;
+            zip.add(path, &ctx.state.blobs.get_blocking(sha)?, false)?;
         }
         let Some((last, _)) = slice.into_iter().next_back() else { return Ok(()) };
         after = last;
@@ -97,11 +96,11 @@ pub async fn export_artifact(ctx: &Ctx, id: ArtifactId, revision: Option<Revisio
     record(
         ctx,
         &mut tx,
-        Event::new("artifact.downloaded")
+        Event::new(UsageKind::ArtifactDownloaded)
             .team(artifact.team)
             .volume(artifact.volume)
             .subject(id)
-            .data(json!({ "files": artifact.files.len() })),
+            .artifact(artifact.kind, &artifact.category),
     )
     .await?;
     tx.commit().await?;

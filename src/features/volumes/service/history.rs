@@ -23,7 +23,11 @@ use super::{
 };
 use crate::{
     error::{AppError, AppResult},
-    features::{accounts::Action, artifacts, git, search, sessions},
+    features::{
+        accounts::Action,
+        analytics::service::{Event, UsageKind, Workspace, record},
+        artifacts, git, search, sessions,
+    },
     ids::{ArtifactId, CommitId, UserId, VolumeId},
     server::{clock, context::Ctx, db::Tx, secrets},
 };
@@ -53,14 +57,14 @@ pub async fn lock(tx: &mut Tx, volume: VolumeId) -> AppResult<(i64, Option<Strin
 }
 
 /// Appends a commit to a locked volume.
-pub async fn append_commit(tx: &mut Tx, head: Option<&str>, mut commit: Appended<'_>) -> AppResult<String> {
+pub async fn append_commit(ctx: &Ctx, tx: &mut Tx, head: Option<&str>, mut commit: Appended<'_>) -> AppResult<String> {
     let parent = match head {
         Some(head) => store::commit_sha(&mut **tx, head).await?,
         None => None,
     };
     commit.changes.sort();
     let sha = commit_hash(parent.as_deref(), &commit);
-    append_hashed(tx, head, &commit, &sha).await?;
+    append_hashed(ctx, tx, head, &commit, &sha).await?;
     Ok(sha)
 }
 
@@ -75,7 +79,7 @@ pub async fn hash_ahead(ctx: &Ctx, head: Option<&str>, commit: &mut Appended<'_>
 }
 
 /// Appends a commit whose hash is known.
-pub async fn append_hashed(tx: &mut Tx, head: Option<&str>, commit: &Appended<'_>, sha: &str) -> AppResult<()> {
+pub async fn append_hashed(ctx: &Ctx, tx: &mut Tx, head: Option<&str>, commit: &Appended<'_>, sha: &str) -> AppResult<()> {
     let new = NewCommit {
         id: commit.id,
         sha,
@@ -88,13 +92,20 @@ pub async fn append_hashed(tx: &mut Tx, head: Option<&str>, commit: &Appended<'_
         now: commit.now,
     };
     store::insert_commit(tx, &new).await?;
+    let made = Event::new(UsageKind::CommitMade).workspace(workspace_of(tx, commit.volume).await?).volume(commit.volume).by(commit.author);
+    record(ctx, tx, made.subject(commit.id).amount(new.changes)).await?;
     git::service::enqueue_push(tx, commit.volume, commit.source, commit.now).await?;
     search::jobs::enqueue_index(tx, commit.volume, commit.now).await
 }
 
-/// Who made a commit, and when; none when there is no such commit.
-pub async fn author_and_time(ctx: &Ctx, commit: CommitId) -> AppResult<Option<(String, i64)>> {
-    store::author_and_time(ctx.db().read(), commit).await
+/// Whose numbers what happens in a volume counts to.
+pub async fn workspace_of(tx: &mut Tx, volume: VolumeId) -> AppResult<Workspace> {
+    store::by_id(&mut **tx, volume).await?.map_or(Ok(Workspace::Instance), |row| row.workspace())
+}
+
+/// Who made a commit, when, and how it came; none when there is no such commit.
+pub async fn author_time_and_source(ctx: &Ctx, commit: CommitId) -> AppResult<Option<(String, i64, String)>> {
+    store::author_time_and_source(ctx.db().read(), commit).await
 }
 
 fn commit_hash(parent: Option<&str>, commit: &Appended<'_>) -> String {

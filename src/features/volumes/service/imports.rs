@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use axum::{body::Body, extract::Multipart};
 use futures::StreamExt as _;
-use serde_json::json;
 use tokio::{fs::File, io::AsyncWriteExt as _};
 
 use super::{
@@ -19,7 +18,7 @@ use crate::{
     error::{AppError, AppResult},
     features::{
         accounts::Action,
-        analytics::service::{Event, record},
+        analytics::service::{Event, UsageKind, record},
         jobs::{self, model::JobStatus, service::NewJob},
     },
     ids::{CommitId, JobId, VolumeId},
@@ -35,8 +34,14 @@ pub async fn start_import_of_archive(
     body: Body,
 ) -> AppResult<JobStatus> {
     let access = access::authorise(ctx, volume, Action::Commit).await?;
+    let staging = stage(ctx, job, body, limits::ARCHIVE_BYTES).await?;
+    queue(ctx, &access, staging, name.filter(|name| !name.trim().is_empty()).unwrap_or_else(|| "a zip".to_owned())).await
+}
+
+/// Takes in a zip that is still on its way, of so many bytes at most, as `ARCHIVE_FILE` of a folder of its own.
+pub async fn stage(ctx: &Ctx, job: Option<JobId>, body: Body, limit: u64) -> AppResult<Staging> {
     let staging = Staging::new(ctx, job).await?;
-    let mut file = Bounded::create(&staging.folder.join(ARCHIVE_FILE)).await?;
+    let mut file = Bounded::create(&staging.folder.join(ARCHIVE_FILE), limit).await?;
     let mut chunks = body.into_data_stream();
     while let Some(chunk) = chunks.next().await {
         file.write(&chunk.map_err(|_| broken())?).await?;
@@ -45,14 +50,14 @@ pub async fn start_import_of_archive(
         return Err(AppError::invalid("The upload is empty."));
     }
     file.finish().await?;
-    queue(ctx, &access, staging, name.filter(|name| !name.trim().is_empty()).unwrap_or_else(|| "a zip".to_owned())).await
+    Ok(staging)
 }
 
 /// Imports the files of a folder: first their paths, then the files in that order. One zip among them stands for its content.
 pub async fn start_import_of_parts(ctx: &Ctx, volume: VolumeId, job: Option<JobId>, mut parts: Multipart) -> AppResult<JobStatus> {
     let access = access::authorise(ctx, volume, Action::Commit).await?;
     let staging = Staging::new(ctx, job).await?;
-    let mut file = Bounded::create(&staging.folder.join(BUNDLE_FILE)).await?;
+    let mut file = Bounded::create(&staging.folder.join(BUNDLE_FILE), limits::ARCHIVE_BYTES).await?;
     let mut paths: Vec<String> = Vec::new();
     let mut entries: Vec<Entry> = Vec::new();
     let mut first = [0u8; 4];
@@ -87,7 +92,7 @@ pub async fn start_import_of_parts(ctx: &Ctx, volume: VolumeId, job: Option<JobI
         [only] => only.path.clone(),
         _ => entries[0].path.split('/').next().unwrap_or("a folder").to_owned(),
     };
-    let mut manifest = Bounded::create(&staging.folder.join(MANIFEST_FILE)).await?;
+    let mut manifest = Bounded::create(&staging.folder.join(MANIFEST_FILE), limits::ARCHIVE_BYTES).await?;
     manifest.write(&serde_json::to_vec(&entries)?).await?;
     manifest.finish().await?;
     queue(ctx, &access, staging, label).await
@@ -103,10 +108,9 @@ async fn queue(ctx: &Ctx, access: &VolumeAccess, staging: Staging, label: String
     let label = label.chars().filter(|c| !c.is_control()).take(80).collect();
     let payload = ImportPayload { volume: access.id, commit: CommitId::generate(), author: actor, label };
     let mut tx = ctx.db().write_tx().await?;
-    let job = NewJob::new(IMPORT, &payload)?.asked_by(actor, staging.job).in_order_of(access.id);
+    let job = NewJob::new(IMPORT, &payload)?.asked_by(actor, staging.job).in_order_of(access.id).here(ctx);
     jobs::service::enqueue(&mut tx, job, ctx.now()).await?;
-    record(ctx, &mut tx, Event::new("volume.import_started").team(access.team).volume(access.id).subject(staging.job).data(json!({})))
-        .await?;
+    record(ctx, &mut tx, Event::new(UsageKind::VolumeImportStarted).team(access.team).volume(access.id).subject(staging.job)).await?;
     tx.commit().await?;
     let job = staging.keep();
     ctx.state.jobs.notify_one();
@@ -114,8 +118,8 @@ async fn queue(ctx: &Ctx, access: &VolumeAccess, staging: Staging, label: String
 }
 
 /// A folder for one upload; gone again if the upload does not become a job.
-struct Staging {
-    job: JobId,
+pub struct Staging {
+    pub job: JobId,
     folder: PathBuf,
     kept: bool,
 }
@@ -141,7 +145,7 @@ impl Staging {
     }
 
     /// The folder and the one above it know their entries for good.
-    async fn sync(&self) -> AppResult<()> {
+    pub async fn sync(&self) -> AppResult<()> {
         let mut folder = Some(self.folder.as_path());
         for _ in 0..2 {
             let Some(path) = folder else { break };
@@ -151,7 +155,8 @@ impl Staging {
         Ok(())
     }
 
-    fn keep(mut self) -> JobId {
+    /// The job that will remove it.
+    pub fn keep(mut self) -> JobId {
         self.kept = true;
         self.job
     }
@@ -169,17 +174,18 @@ impl Drop for Staging {
 struct Bounded {
     file: tokio::io::BufWriter<File>,
     written: u64,
+    limit: u64,
 }
 
 impl Bounded {
-    async fn create(path: &Path) -> AppResult<Self> {
-        Ok(Self { file: tokio::io::BufWriter::with_capacity(256 * 1024, File::create(path).await?), written: 0 })
+    async fn create(path: &Path, limit: u64) -> AppResult<Self> {
+        Ok(Self { file: tokio::io::BufWriter::with_capacity(256 * 1024, File::create(path).await?), written: 0, limit })
     }
 
     async fn write(&mut self, bytes: &[u8]) -> AppResult<()> {
         self.written += bytes.len() as u64;
-        if self.written > limits::ARCHIVE_BYTES {
-            return Err(AppError::too_large(format!("The upload is over {} MB: import it in parts.", limits::ARCHIVE_BYTES / 1024 / 1024)));
+        if self.written > self.limit {
+            return Err(AppError::too_large(format!("The upload is over {} MB: import it in parts.", self.limit / 1024 / 1024)));
         }
         Ok(self.file.write_all(bytes).await?)
     }

@@ -14,7 +14,7 @@ use crate::{
     error::AppResult,
     features::{
         accounts,
-        analytics::service::Event,
+        analytics::service::{Event, UsageKind},
         artifacts::{
             model::{FileEntry, Kind, slug::dedupe},
             service::{self as artifacts, Known, Staged},
@@ -37,6 +37,8 @@ const NAME: &str = "Built-in";
 pub async fn install_system_volume(ctx: &Ctx) -> AppResult<()> {
     let user: UserId = parse_id(SYSTEM_USER)?;
     let volume: VolumeId = parse_id(SYSTEM_VOLUME)?;
+    // A start before this one may have ended half-way.
+    artifacts::unstage_all(ctx, volume).await?;
     let known = match store::system(ctx.db().read()).await? {
         Some(_) => artifacts::volume_places(ctx, volume).await?,
         None => {
@@ -58,7 +60,7 @@ pub async fn install_system_volume(ctx: &Ctx) -> AppResult<()> {
     let commit = CommitId::generate();
     let count = changes.len();
     let staged = artifacts::stage_import(ctx, commit, volume, user, changes).await?;
-    let event = Event::new("volume.installed").volume(volume).data(serde_json::json!({ "artifacts": count }));
+    let event = Event::new(UsageKind::VolumeInstalled).amount(count as i64);
     let message = concat!("Built-in artifacts of version ", env!("CARGO_PKG_VERSION"));
     let commit = Appended { id: commit, volume, author: user, message, source: "system", changes: staged, now: ctx.now() };
     artifacts::publish_import(ctx, commit, event).await?;
@@ -90,7 +92,7 @@ pub async fn add_to_system(ctx: &Ctx, id: ArtifactId, slug: &str, text: String, 
     let commit = CommitId::generate();
     let changes = artifacts::stage_import(ctx, commit, volume, author, vec![staged]).await?;
     let appended = Appended { id: commit, volume, author, message, source: "promote", changes, now: ctx.now() };
-    artifacts::publish_import(ctx, appended, Event::new("volume.promoted").volume(volume).subject(id)).await
+    artifacts::publish_import(ctx, appended, Event::new(UsageKind::VolumePromoted).subject(id)).await
 }
 
 /// What differs between the binary and the database.

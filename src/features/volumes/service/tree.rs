@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use serde_json::json;
+use sqlx::AnyConnection;
 
 use super::{
     super::{
@@ -15,8 +15,8 @@ use crate::{
     error::{AppError, AppResult},
     features::{
         accounts::{self, Action},
-        analytics::service::{Event, record},
-        artifacts,
+        analytics::service::{Event, UsageKind, record},
+        artifacts, search,
     },
     ids::{TeamId, UserId, VolumeId},
     server::{
@@ -74,7 +74,7 @@ pub async fn create_volume(ctx: &Ctx, input: CreateVolume) -> AppResult<Volume> 
     let mut tx = ctx.db().write_tx().await?;
     let created = store::insert(&mut tx, &NewVolume { id, kind, owner: owner.clone(), name: &name, demo: false, now }).await?;
     if created {
-        record(ctx, &mut tx, Event::new("volume.created").team(input.team).volume(id)).await?;
+        record(ctx, &mut tx, Event::new(UsageKind::VolumeCreated).team(input.team).volume(id)).await?;
     } else {
         let existing = store::by_id(&mut *tx, id).await?;
         if !existing.is_some_and(|row| row.kind() == kind && row.owner_id == owner && row.name == name) {
@@ -115,6 +115,19 @@ pub async fn delete_team_volumes(tx: &mut Tx, team: TeamId, now: i64) -> AppResu
     store::delete_of(tx, VolumeKind::Team, &team.to_string(), now).await
 }
 
+/// Whether a commit is being published slice by slice in a volume of a team, at the moment of a snapshot.
+pub async fn is_publishing(snapshot: &mut AnyConnection, team: TeamId) -> AppResult<bool> {
+    store::is_publishing(snapshot, &team.to_string()).await
+}
+
+/// Shows the volumes of a team that came with its archive, in the transaction that shows the team.
+pub async fn reveal_team_volumes(tx: &mut Tx, team: TeamId, now: i64) -> AppResult<()> {
+    for id in store::reveal_of(tx, VolumeKind::Team, &team.to_string()).await? {
+        search::jobs::enqueue_index(tx, parse_id(&id)?, now).await?;
+    }
+    Ok(())
+}
+
 /// How many artifacts the teams have, for administrators; teams without any are left out.
 pub async fn artifacts_by_team(ctx: &Ctx) -> AppResult<HashMap<TeamId, i64>> {
     let rows = store::artifacts_by_owner(ctx.db().read(), VolumeKind::Team).await?;
@@ -125,7 +138,7 @@ pub async fn artifacts_by_team(ctx: &Ctx) -> AppResult<HashMap<TeamId, i64>> {
 pub async fn create_team_volume(ctx: &Ctx, tx: &mut Tx, team: TeamId, name: &str, now: i64) -> AppResult<VolumeId> {
     let id = VolumeId::generate();
     store::insert(tx, &NewVolume { id, kind: VolumeKind::Team, owner: team.to_string(), name: &cut(name), demo: false, now }).await?;
-    record(ctx, tx, Event::new("volume.created").team(Some(team)).volume(id)).await?;
+    record(ctx, tx, Event::new(UsageKind::VolumeCreated).team(Some(team)).volume(id)).await?;
     Ok(id)
 }
 
@@ -134,7 +147,7 @@ pub async fn rename_volume(ctx: &Ctx, id: VolumeId, input: UpdateVolume) -> AppR
     let name = checked_name(&input.name)?;
     let mut tx = ctx.db().write_tx().await?;
     store::rename(&mut tx, id, &name, ctx.now()).await?;
-    record(ctx, &mut tx, Event::new("volume.renamed").team(access.team).volume(id)).await?;
+    record(ctx, &mut tx, Event::new(UsageKind::VolumeRenamed).team(access.team).volume(id)).await?;
     tx.commit().await?;
     get_volume(ctx, id).await
 }
@@ -150,8 +163,12 @@ pub async fn delete_volume(ctx: &Ctx, id: VolumeId) -> AppResult<()> {
         return Err(AppError::conflict("This is the only volume of yours, and every account has one: make another first."));
     }
     store::delete(&mut tx, id, now).await?;
-    let data = json!({ "artifacts": counts.skills + counts.tools + counts.agents });
-    record(ctx, &mut tx, Event::new("volume.deleted").team(access.team).volume(id).data(data)).await?;
+    record(
+        ctx,
+        &mut tx,
+        Event::new(UsageKind::VolumeDeleted).team(access.team).volume(id).amount(counts.skills + counts.tools + counts.agents),
+    )
+    .await?;
     tx.commit().await?;
     Ok(())
 }

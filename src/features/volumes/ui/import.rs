@@ -17,6 +17,7 @@ use crate::{
             model::{JobState, JobStatus},
             state::cancel_job,
         },
+        pwa::ui::NeedsNetwork,
         volumes::{
             model::{ImportReport, VolumeKind},
             state::{read_job, use_job, use_volumes},
@@ -48,6 +49,7 @@ pub fn ImportPage() -> impl IntoView {
                     <h1>"Import"</h1>
                     <span class="count wide-only">"Skills, tools and agents from a folder, a zip or a repository"</span>
                 </header>
+                <NeedsNetwork what="Importing"/>
                 <div class="scroll">
                     <div class="import">
                         {move || match job.get() {

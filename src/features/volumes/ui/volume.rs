@@ -13,6 +13,7 @@ use crate::{
     features::{
         accounts::model::Action,
         git::ui::RepositoryCard,
+        pwa::pins::{KeepOffline, Whole},
         volumes::{
             model::{Commit, CommitPage, Volume, VolumeKind},
             state::{delete_volume, rename_volume, use_commits, use_volumes},
@@ -98,6 +99,7 @@ fn VolumeView(volume: Volume) -> impl IntoView {
                                 .map(|(words, number, address)| view! { <div><dt>{words}</dt><dd><a href=address>{count(number)}</a></dd></div> })
                                 .collect_view()}
                         </dl>
+                        <KeepOffline kind=Whole::Volume id=id.to_string() name=Signal::stored(volume.name.clone()) artifacts=total/>
                         <RepositoryCard volume=volume.clone()/>
                         <h2 class="med">"Commits"</h2>
                         <Transition fallback=|| view! { <Loading rows=4/> }>

@@ -172,6 +172,10 @@ pub struct PullRequest {
     #[serde(default, deserialize_with = "or_default")]
     pub updated_at: String,
     #[serde(default)]
+    pub created_at: Option<String>,
+    #[serde(default)]
+    pub closed_at: Option<String>,
+    #[serde(default)]
     pub merge_commit_sha: Option<String>,
     #[serde(default, deserialize_with = "or_default")]
     pub user: Account,

@@ -4,7 +4,7 @@
 //! for the one whose turn it is.
 
 mod issues;
-mod pull_requests;
+pub(super) mod pull_requests;
 mod releases;
 
 use std::{
@@ -26,6 +26,7 @@ use super::{
 use crate::{
     error::{AppError, AppResult, ErrorCode},
     features::{
+        analytics::service::{Event as UsageEvent, UsageKind, record_all},
         git,
         jobs::{
             self, Job,
@@ -89,6 +90,11 @@ pub struct Heard<'a> {
 }
 
 impl Heard<'_> {
+    /// Not of a delivery, but asked for, at this time.
+    pub fn asked(at: i64) -> Self {
+        Self { delivery: "", received_at: at }
+    }
+
     /// A time that the event says; when it came, where it says none.
     fn at(&self, said: &str) -> i64 {
         clock::parse_rfc3339(said).unwrap_or(self.received_at)
@@ -234,6 +240,12 @@ async fn act_on(ctx: &Ctx, waiting: &Waiting) -> AppResult<Done> {
     act(ctx, &event, &Heard { delivery: &waiting.id, received_at: waiting.received_at }).await
 }
 
+/// The usage event of a delivery that is done with.
+fn counted(ended: &Ended) -> Option<UsageEvent> {
+    let failed = i64::from(ended.state == DeliveryState::Failed);
+    ended.took.map(|took| UsageEvent::new(UsageKind::DeliveryReceived).subject(&ended.id).amount(took).extra(failed))
+}
+
 /// What became of deliveries, on its way to the database.
 struct Notes<'a> {
     ctx: &'a Ctx,
@@ -278,6 +290,7 @@ impl Notes<'_> {
         for ended in &ended {
             store::end(&mut tx, ended, now).await?;
         }
+        record_all(self.ctx, &mut tx, ended.iter().filter_map(counted).collect()).await?;
         Ok(tx.commit().await?)
     }
 }

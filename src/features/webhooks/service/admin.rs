@@ -15,7 +15,7 @@ use crate::{
     error::{AppError, AppResult},
     features::{
         accounts::service::require_administrator,
-        analytics::service::{Event, record},
+        analytics::service::{Event, UsageKind, record},
     },
     ids::DeliveryId,
     server::{clock, context::Ctx},
@@ -70,7 +70,7 @@ pub async fn replay(ctx: &Ctx, id: DeliveryId) -> AppResult<()> {
     let mut tx = ctx.db().write_tx().await?;
     let repository = store::replay(&mut tx, id, now).await?.ok_or_else(|| AppError::not_found("delivery"))?;
     act::enqueue(&mut tx, &repository, now).await?;
-    record(ctx, &mut tx, Event::new("delivery.replayed").subject(id)).await?;
+    record(ctx, &mut tx, Event::new(UsageKind::DeliveryReplayed).subject(id)).await?;
     tx.commit().await?;
     act::wake(ctx, &[repository].into()).await;
     Ok(())
@@ -103,6 +103,12 @@ pub async fn report(ctx: &Ctx) -> AppResult<WebhooksReport> {
         outside: counts.outside,
         checks: networks_store::checks(pool).await?,
     })
+}
+
+/// How many wait to be acted on, and how many failed: for the server's own report of itself.
+pub async fn open(ctx: &Ctx) -> AppResult<(i64, i64)> {
+    let counts = store::counts(ctx.db().read(), first_at(ctx.now())).await?;
+    Ok((counts.waiting, counts.failed))
 }
 
 /// Those that had their time, in short steps.

@@ -31,6 +31,7 @@ const YOUNG_MS: i64 = 2 * clock::MINUTE;
 const LOOK_AGAIN_MS: i64 = 5 * clock::MINUTE;
 /// One that was sent so often and is still not here is refused for a reason.
 const SENT_MAX: i64 = 5;
+const HIDDEN: &str = "GitHub does not show the webhooks of this repository to GITHUB_TOKEN: it needs the right to read and write them.";
 const ASKED_MAX: usize = 200;
 const PAGES_MAX: usize = 200;
 
@@ -118,7 +119,7 @@ async fn look(ctx: &Ctx, api: &Api, check: &mut MissingCheck) -> AppResult<()> {
     let ours = format!("{site}/webhook/github");
     let hooks_path = format!("/repos/{}/hooks", check.repository);
     let mut hooks = Vec::new();
-    pages(api, &format!("{hooks_path}?per_page=100"), |page: Vec<Hook>| {
+    pages(api, &format!("{hooks_path}?per_page=100"), HIDDEN, |page: Vec<Hook>| {
         hooks.extend(page.into_iter().filter(|hook| hook.active && hook.config.url.trim_end_matches('/') == ours));
         true
     })
@@ -131,7 +132,7 @@ async fn look(ctx: &Ctx, api: &Api, check: &mut MissingCheck) -> AppResult<()> {
         // The newest comes first: of each delivery the last attempt, and how often it was sent.
         let mut sent: HashMap<String, (i64, i64)> = HashMap::new();
         let deliveries_path = format!("{hooks_path}/{}/deliveries", hook.id);
-        pages(api, &format!("{deliveries_path}?per_page=100"), |page: Vec<Sent>| {
+        pages(api, &format!("{deliveries_path}?per_page=100"), HIDDEN, |page: Vec<Sent>| {
             let mut goes_on = true;
             for one in page {
                 let at = one.delivered_at.parse::<jiff::Timestamp>().map_or(now, jiff::Timestamp::as_millisecond);
@@ -156,19 +157,19 @@ async fn look(ctx: &Ctx, api: &Api, check: &mut MissingCheck) -> AppResult<()> {
         let mut missing: Vec<i64> = sent.into_values().filter(|(_, times)| *times < SENT_MAX).map(|(id, _)| id).collect();
         missing.sort_unstable();
         for id in missing.into_iter().take(ASKED_MAX) {
-            ask(api, Method::POST, &format!("{}{deliveries_path}/{id}/attempts", api.base)).await?;
+            ask(api, Method::POST, &format!("{}{deliveries_path}/{id}/attempts", api.base), HIDDEN).await?;
             check.asked_again += 1;
         }
     }
     Ok(())
 }
 
-/// Reads page after page, until there is none or `take` has enough.
-async fn pages<T: DeserializeOwned>(api: &Api, path: &str, mut take: impl FnMut(Vec<T>) -> bool) -> AppResult<()> {
+/// Reads page after page, until there is none or `take` has enough. `hidden` is said where GitHub shows it to nobody with this token.
+pub(super) async fn pages<T: DeserializeOwned>(api: &Api, path: &str, hidden: &str, mut take: impl FnMut(Vec<T>) -> bool) -> AppResult<()> {
     let mut next = Some(format!("{}{path}", api.base));
     for _ in 0..PAGES_MAX {
         let Some(url) = next else { return Ok(()) };
-        let response = ask(api, Method::GET, &url).await?;
+        let response = ask(api, Method::GET, &url, hidden).await?;
         // Nowhere else: the token goes along.
         next = response
             .headers()
@@ -184,18 +185,15 @@ async fn pages<T: DeserializeOwned>(api: &Api, path: &str, mut take: impl FnMut(
 }
 
 /// Asks; what GitHub refuses is said in a sentence.
-async fn ask(api: &Api, method: Method, url: &str) -> AppResult<Response> {
+async fn ask(api: &Api, method: Method, url: &str, hidden: &str) -> AppResult<Response> {
     api.ask(method, url, None)
         .await
         .map_err(|error| AppError { message: format!("{} It is asked again within the hour.", error.message), ..error })?
         .map_err(|status| {
             AppError::invalid(match status {
-                StatusCode::NOT_FOUND => {
-                    "GitHub does not show the webhooks of this repository to GITHUB_TOKEN: it needs the right to read and write them."
-                        .to_owned()
-                }
+                StatusCode::NOT_FOUND => hidden.to_owned(),
                 StatusCode::UNAUTHORIZED => "GitHub does not know GITHUB_TOKEN: make a new one.".to_owned(),
-                status => format!("GitHub refused to say what it has sent ({}).", status.as_u16()),
+                status => format!("GitHub refused to answer ({}).", status.as_u16()),
             })
         })
 }

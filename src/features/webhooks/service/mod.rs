@@ -2,6 +2,7 @@
 
 mod act;
 mod admin;
+mod history;
 mod intake;
 mod missing;
 mod networks;
@@ -9,7 +10,8 @@ mod secrets;
 mod signature;
 
 pub use act::{DELIVER, Done, RELEASE, deliver, pushes_awaiting, pushes_pulled, take_release};
-pub use admin::{export_fixture, get_delivery, list_deliveries, replay, report};
+pub use admin::{export_fixture, get_delivery, list_deliveries, open, replay, report};
+pub use history::{HISTORY, count_history, count_history_soon};
 pub use intake::{Intake, Received, admit, receive, too_large};
 pub use missing::{CHECK, ask_to_check, check_missing};
 pub use networks::{NETWORKS, Networks, refresh_networks};

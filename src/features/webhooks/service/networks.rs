@@ -16,7 +16,7 @@ use super::{
 use crate::{
     error::{AppError, AppResult, ErrorCode},
     features::jobs::service::{NewJob, enqueue},
-    server::{clock, context::Ctx},
+    server::{clock, cluster::Notice, context::Ctx},
 };
 
 /// The job that asks GitHub for them.
@@ -57,7 +57,8 @@ impl Networks {
         }
     }
 
-    fn forget(&self) {
+    /// They are read again at the next look.
+    pub fn forget(&self) {
         self.0.write().unwrap_or_else(PoisonError::into_inner).read_at = 0;
     }
 }
@@ -143,6 +144,7 @@ pub async fn refresh_networks(ctx: &Ctx) -> AppResult<Value> {
     store::replace(&mut tx, &networks, ctx.now()).await?;
     tx.commit().await?;
     ctx.state.networks.forget();
+    ctx.state.cluster.announce(&Notice::Networks);
     Ok(json!({ "networks": networks.len() }))
 }
 

@@ -20,6 +20,8 @@ use crate::{
         accounts::state::{AdminData, use_session},
         collaboration::ui::RoomsView,
         jobs::ui::JobsView,
+        operations::ui::HealthView,
+        pwa::ui::NeedsNetwork,
     },
     ui::{ErrorView, Loading, PageError, PageTitle, Transition},
 };
@@ -27,11 +29,12 @@ use settings::InstanceForm;
 use teams::Teams;
 use users::Users;
 
-const PARTS: [Part; 7] = [
+const PARTS: [Part; 8] = [
     Part { slug: "users", icon: "user", words: "Accounts" },
     Part { slug: "teams", icon: "users", words: "Teams" },
     Part { slug: "invitations", icon: "link", words: "Invitations" },
     Part { slug: "settings", icon: "settings", words: "Instance" },
+    Part { slug: "health", icon: "info", words: "Health" },
     Part { slug: "rooms", icon: "plug", words: "Rooms" },
     Part { slug: "jobs", icon: "play", words: "Jobs" },
     Part { slug: "audit", icon: "log", words: "Audit log" },
@@ -70,6 +73,7 @@ fn AdminFrame(part: Memo<String>, show: Memo<&'static str>, data: AdminData) -> 
             <PartsPane title="Administration" base="/admin" parts=PARTS.to_vec() current=part/>
             <section class="pane" data-part="main" aria-label=move || title.get()>
                 <PartBar title=title back="/admin"/>
+                <NeedsNetwork what="Administration"/>
                 // Some parts have nothing that takes the focus, and have to scroll by keyboard too.
                 <div class="scroll" tabindex="0">
                     <div class=move || if part.get() == "settings" { "settings" } else { "settings wide" }>
@@ -79,6 +83,9 @@ fn AdminFrame(part: Memo<String>, show: Memo<&'static str>, data: AdminData) -> 
                             "invitations" => view! { <Invitations path="/admin/invitations" own=None invitations=data.invitations/> }.into_any(),
                             "settings" => {
                                 (move || shown(data.settings.get(), move |settings| view! { <InstanceForm settings=settings data=data/> }.into_any())).into_any()
+                            }
+                            "health" => {
+                                (move || shown(data.health.get(), move |report| view! { <HealthView first=report/> }.into_any())).into_any()
                             }
                             "rooms" => {
                                 (move || {

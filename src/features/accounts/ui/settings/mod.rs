@@ -10,12 +10,14 @@ use leptos::prelude::*;
 
 use super::frame::{Part, PartBar, PartsPane, part_words, use_part};
 use crate::{
-    browser::{editor, offline, page, push, response},
+    browser::{editor, offline, outbox, page, push, pwa, response},
     error::AppError,
     features::{
         accounts::state::{SettingsData, use_session},
         marketplace::{state::use_keys, ui::PublisherKeys},
         notifications::{state::use_notification_settings, ui::NotificationSettings},
+        outbox::ui::Unsent,
+        pwa::{pins::KeptWhole, ui::AppSettings},
         search::ui::OfflineSearch,
     },
     ui::{ErrorView, Icon, Loading, PageTitle, Suspense, Transition, late},
@@ -26,14 +28,16 @@ use security::Security;
 use teams::Teams;
 use tokens::Tokens;
 
-const PARTS: [Part; 8] = [
+const PARTS: [Part; 10] = [
     Part { slug: "profile", icon: "user", words: "Profile" },
     Part { slug: "security", icon: "lock", words: "Security" },
     Part { slug: "notifications", icon: "bell", words: "Notifications" },
     Part { slug: "tokens", icon: "key", words: "API tokens" },
     Part { slug: "keys", icon: "signed", words: "Publishing keys" },
     Part { slug: "teams", icon: "users", words: "Teams" },
+    Part { slug: "app", icon: "phone", words: "App" },
     Part { slug: "offline", icon: "offline", words: "Offline" },
+    Part { slug: "unsent", icon: "clock", words: "Unsent changes" },
     Part { slug: "data", icon: "download", words: "Your data" },
 ];
 
@@ -80,7 +84,9 @@ pub fn SettingsPage() -> impl IntoView {
                                         (Ok(_), "tokens") => view! { <Tokens data=data/> }.into_any(),
                                         (Ok(me), "keys") => view! { <PublisherKeys account=me.person.id keys=keys/> }.into_any(),
                                         (Ok(me), "teams") => late(|| view! { <Teams me=me/> }).into_any(),
-                                        (Ok(me), "offline") => late(move || view! { <OfflineSearch account=me.person.id/> }).into_any(),
+                                        (Ok(_), "app") => late(|| view! { <AppSettings/> }).into_any(),
+                                        (Ok(me), "offline") => late(move || view! { <KeptWhole/><OfflineSearch account=me.person.id/> }).into_any(),
+                                        (Ok(_), "unsent") => late(|| view! { <Unsent/> }).into_any(),
                                         (Ok(me), "data") => late(|| view! { <AccountData me=me/> }).into_any(),
                                         (Ok(_), _) => {
                                             response::set_status(404);
@@ -96,10 +102,12 @@ pub fn SettingsPage() -> impl IntoView {
     }
 }
 
-/// Nothing of the account stays on this device.
+/// Nothing of the account stays on this device, but for what the server does not have yet.
 async fn leave() {
     editor::forget_all().await;
     offline::forget().await;
     push::forget().await;
+    pwa::forget().await;
+    outbox::leave().await;
     page::go("/login");
 }

@@ -4,16 +4,20 @@ use leptos::prelude::*;
 
 use crate::{
     browser::{
-        data, page, storage,
+        data::{self, Sent},
+        page, storage,
         upload::{self, Picked},
     },
-    features::accounts::{
-        model::{Me, UpdateMe},
-        state::{Running, use_session},
-        ui::{
-            parts::{FormError, Submit},
-            zone::ZoneSelect,
+    features::{
+        accounts::{
+            model::{Me, UpdateMe},
+            state::{Running, update_me, use_session},
+            ui::{
+                parts::{FormError, Submit},
+                zone::ZoneSelect,
+            },
         },
+        outbox::state::say_sent,
     },
     ui::{Avatar, Field, Icon, SingleKeysSwitch, toast, use_toasts},
 };
@@ -22,7 +26,8 @@ use crate::{
 pub fn Profile(me: Me) -> impl IntoView {
     view! {
         <Picture me=me.clone()/>
-        <NameAndZone me=me/>
+        <NameAndZone me=me.clone()/>
+        <Figures named=me.named_in_analytics/>
         <Look/>
     }
 }
@@ -103,10 +108,12 @@ fn NameAndZone(me: Me) -> impl IntoView {
     let zone = RwSignal::new(me.time_zone.clone());
     let save = move |event: leptos::ev::SubmitEvent| {
         event.prevent_default();
-        let wish = UpdateMe { name: Some(name.get_untracked()), time_zone: Some(zone.get_untracked()) };
-        running.run(data::send::<serde_json::Value>("PATCH", "/me", &wish), move |_| {
-            toast(toasts, "Saved");
-            session.me.refetch();
+        let wish = UpdateMe { name: Some(name.get_untracked()), time_zone: Some(zone.get_untracked()), named_in_analytics: None };
+        running.run(update_me(wish), move |sent| {
+            say_sent(toasts, sent, "Saved");
+            if sent == Sent::Done {
+                session.me.refetch();
+            }
         });
     };
     view! {
@@ -120,6 +127,33 @@ fn NameAndZone(me: Me) -> impl IntoView {
                 </div>
                 <footer class="row"><Submit busy=running.busy words="Save" running="Saving"/></footer>
             </form>
+        </section>
+    }
+}
+
+/// Whether analytics names whose numbers these are.
+#[component]
+fn Figures(named: bool) -> impl IntoView {
+    let session = use_session();
+    let toasts = use_toasts();
+    let running = Running::new();
+    let change = move |event: leptos::ev::Event| {
+        let wish = UpdateMe { named_in_analytics: Some(event_target_checked(&event)), ..UpdateMe::default() };
+        running.run(update_me(wish), move |sent| {
+            say_sent(toasts, sent, "Saved");
+            if sent == Sent::Done {
+                session.me.refetch();
+            }
+        });
+    };
+    view! {
+        <section class="set">
+            <header><h2>"In analytics"</h2><p>"What you do counts for your teams either way."</p></header>
+            <FormError error=running.error beside=&[]/>
+            <label class="switch">
+                <input type="checkbox" role="switch" checked=named disabled=move || running.busy.get() on:change=change/>
+                "Show my name beside my numbers"
+            </label>
         </section>
     }
 }

@@ -5,11 +5,17 @@ use leptos::prelude::*;
 use super::leave;
 use crate::{
     browser::{data, page},
-    features::accounts::{
-        api::SignOut,
-        model::{ChangePassword, Me, SignIn},
-        state::{Running, SettingsData, use_form_action, use_session},
-        ui::parts::{FormError, NewPassword, Submit, shown},
+    features::{
+        accounts::{
+            api::SignOut,
+            model::{ChangePassword, Me, SignIn},
+            state::{Running, SettingsData, use_form_action, use_session},
+            ui::parts::{FormError, NewPassword, Submit, shown},
+        },
+        outbox::{
+            state::use_outbox,
+            ui::{LEAVING, LeavingDialog},
+        },
     },
     ui::{ConfirmDialog, Field, Suspense, Time, toast, toast_error, use_toasts},
 };
@@ -123,6 +129,10 @@ fn SignIns(data: SettingsData) -> impl IntoView {
             leptos::task::spawn_local(leave());
         }
     });
+    let unsent = use_outbox().counts;
+    let leaving = Callback::new(move |()| {
+        action.dispatch(SignOut {});
+    });
     let everywhere = move |()| {
         let change = data::post::<serde_json::Value>("/me/sign-out-everywhere", &());
         leptos::task::spawn_local(async move {
@@ -150,11 +160,20 @@ fn SignIns(data: SettingsData) -> impl IntoView {
                 )
             }}
             <footer>
-                <ActionForm action=action>
+                <ActionForm
+                    action=action
+                    on:submit:capture=move |event| {
+                        if unsent.get_untracked().0 > 0 {
+                            event.prevent_default();
+                            page::open_dialog(LEAVING);
+                        }
+                    }
+                >
                     <Submit busy=action.pending() words="Sign out" running="Signing out" look=""/>
                 </ActionForm>
                 <button type="button" class="btn danger" on:click=move |_| page::open_dialog(EVERYWHERE)>"Sign out everywhere"</button>
             </footer>
+            <LeavingDialog act=leaving/>
             <ConfirmDialog
                 id=EVERYWHERE
                 title="Sign out everywhere?".to_owned()

@@ -6,10 +6,13 @@ use leptos_router::{NavigateOptions, hooks::use_navigate};
 use crate::{
     browser::{data, page},
     error::AppError,
-    features::accounts::{
-        model::{Action, SetTeamKey, Team, TeamKey, UpdateTeam},
-        state::{Running, TeamData, use_session},
-        ui::parts::{FormError, Submit, role_hint, role_words},
+    features::{
+        accounts::{
+            model::{Action, SetTeamKey, Team, TeamKey, UpdateTeam},
+            state::{Running, TeamData, use_session},
+            ui::parts::{FormError, Submit, role_hint, role_words},
+        },
+        archives::ui::TeamExport,
     },
     ids::TeamId,
     ui::{ConfirmDialog, Dialog, Field, Transition, plural, toast, toast_error, use_toasts, utc_time},
@@ -28,7 +31,7 @@ pub fn TeamSettings(team: Team, data: TeamData) -> impl IntoView {
             view! { <Facts team=team.clone()/> }.into_any()
         }}
         <Leave team=team.clone()/>
-        {owner.then(|| view! { <Delete team=team.clone()/> })}
+        {owner.then(|| view! { <TeamExport team=team.id/> <Delete team=team.clone()/> })}
     }
 }
 
@@ -210,7 +213,7 @@ fn Delete(team: Team) -> impl IntoView {
             <Dialog id=DELETE title=format!("Delete {}?", name.get_value()) alert=true>
             <form on:submit=delete>
                 <div class="body">
-                    <p>"This cannot be undone. Export its volumes first if you may want them."</p>
+                    <p>"This cannot be undone. Export the team first if you may want it again."</p>
                     <FormError error=running.error beside=&["team"]/>
                     <Field id="delete-team-name" name="team" label=format!("Type {} to go on", name.get_value()) value=typed autocomplete="off" required=true error=running.error/>
                 </div>

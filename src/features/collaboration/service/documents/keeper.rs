@@ -6,11 +6,11 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::{
     super::super::store,
-    Document,
+    Document, append,
     limits::{SETTLE_AGAIN, SETTLE_EVERY},
     live::{Batch, Live},
     settle::settle,
-    writing,
+    shared, writing,
 };
 use crate::{
     error::AppResult,
@@ -26,7 +26,7 @@ const AGAIN: Duration = Duration::from_millis(250);
 /// Works until the process is asked to stop and the sockets have ended; then everything is stored and settled.
 pub async fn keep_documents(state: AppState) {
     let ctx = Ctx::internal(state, None);
-    tokio::join!(store_always(&ctx), settle_always(&ctx));
+    tokio::join!(store_always(&ctx), settle_always(&ctx), shared::stay_in_step(&ctx));
     ctx.state.rooms.drained(super::super::DRAIN).await;
     store_pending(&ctx).await;
     settle_due(&ctx, |_| true).await;
@@ -58,7 +58,10 @@ async fn store_pending(ctx: &Ctx) -> Option<Duration> {
     }
     let mut storing = Vec::new();
     let mut skipped = false;
-    for document in ctx.state.documents.all() {
+    let mut documents = ctx.state.documents.all();
+    // Every node takes them in this order: two that want the same do not wait for each other in a circle.
+    documents.sort_by_key(|document| document.live().map(|live| live.id).ok());
+    for document in documents {
         let Ok(live) = document.live() else { continue };
         if !live.has_pending() {
             continue;
@@ -76,23 +79,36 @@ async fn store_pending(ctx: &Ctx) -> Option<Duration> {
     }
     let stored = async {
         let mut tx = ctx.db().write_tx().await?;
+        let mut appended = Vec::new();
         for one in &storing {
-            store::insert_updates(&mut tx, &one.batch.updates).await?;
+            let live = one.document.live()?;
+            appended.push(append(ctx, &mut tx, live.id, live.seen(), &one.batch.updates).await?);
         }
-        AppResult::Ok(tx.commit().await?)
+        tx.commit().await?;
+        AppResult::Ok(appended)
     };
     let stored = stored.await;
     if let Err(error) = &stored {
         tracing::warn!(%error, documents = storing.len(), "what editors wrote could not be stored; it is tried again");
     }
+    let failed = stored.is_err();
+    let mut appended = stored.unwrap_or_default().into_iter();
     for Storing { document, batch, .. } in storing {
-        match document.live() {
-            Ok(live) if stored.is_ok() => live.note_saved(&batch),
-            Ok(live) => live.give_back(batch),
-            Err(_) => {}
+        let Ok(live) = document.live() else { continue };
+        match appended.next() {
+            Some(Some(appended)) => {
+                live.note_saved(&batch);
+                shared::tell_stored(&ctx.state.cluster, live, &appended, &batch.updates);
+                if !live.note_stored(appended.before, appended.newest) {
+                    ctx.state.documents.read_again(live.id);
+                }
+            }
+            // Its artifact was removed for good.
+            Some(None) => live.break_off(),
+            None => live.give_back(batch),
         }
     }
-    if stored.is_err() { Some(AGAIN) } else { Some(SKIPPED).filter(|_| skipped) }
+    if failed { Some(AGAIN) } else { Some(SKIPPED).filter(|_| skipped) }
 }
 
 async fn settle_always(ctx: &Ctx) {

@@ -1,5 +1,8 @@
 //! One document that is open: its replica, who edits it, and what is not on disk yet.
 //!
+//! Numbers here count what came into this replica. `seen` is a number of the database, which it gives when something is stored: everything
+//! up to it is in the replica, whichever node stored it.
+//!
 //! Invariants: an update is relayed at once and stored before it is acknowledged; the draft never holds what is not stored; whoever
 //! writes rows or the draft of a document holds its `writing`.
 
@@ -19,7 +22,7 @@ use yrs::{
 use super::{
     limits::{FEW_ROWS, LOOSE_BYTES, ROWS, STATE_BYTES, TEXT_BYTES},
     messages,
-    presence::{Presence, Said},
+    presence::{ClientState, Presence, Said},
     replica::{Changed, Refused, Replica, Taken},
 };
 use crate::{
@@ -28,7 +31,8 @@ use crate::{
         service::{outbox::Outbox, room::ConnectionId},
         store::NewUpdate,
     },
-    ids::{ArtifactId, RevisionId, UserId},
+    ids::{ArtifactId, NodeId, RevisionId, UserId},
+    server::cluster::Listening,
 };
 
 struct Member {
@@ -85,6 +89,8 @@ pub struct Snapshot {
     pub batch: Batch,
     pub text: String,
     pub base: Option<RevisionId>,
+    /// Everything that was stored up to this number is in it.
+    pub seen: i64,
     /// Who wrote since the draft was last saved; the last one at the end.
     pub authors: Vec<UserId>,
     /// The whole state, when it is time to take the updates into it.
@@ -104,6 +110,8 @@ struct State {
     base: Option<RevisionId>,
     authors: BTreeSet<UserId>,
     last_author: Option<UserId>,
+    /// Who wrote since that was counted last.
+    wrote: Wrote,
     /// The state vector on disk.
     saved: Vec<u8>,
     /// Stored updates beyond the state: how many, and their bytes.
@@ -116,6 +124,34 @@ struct State {
     settle_at: Instant,
     empty_since: Option<Instant>,
     broken: bool,
+    /// Everything that was stored up to this number, by any node, is in the replica.
+    seen: i64,
+    /// Something was written here that the draft does not hold.
+    own: bool,
+    /// Since when there is something of other nodes that the draft may not hold.
+    theirs: Option<Instant>,
+}
+
+/// Who wrote: through this node, and through others.
+#[derive(Debug, Default)]
+pub struct Wrote {
+    pub here: BTreeSet<UserId>,
+    pub elsewhere: BTreeSet<UserId>,
+}
+
+/// A copy to write to, and up to which number it has everything that was stored.
+pub struct Fork {
+    pub replica: Replica,
+    pub seen: i64,
+}
+
+/// An update that is stored.
+pub struct StoredUpdate {
+    pub number: i64,
+    /// None: it follows a draft that was written otherwise.
+    pub author: Option<UserId>,
+    /// In Yjs' second encoding.
+    pub data: Vec<u8>,
 }
 
 pub struct Live {
@@ -123,6 +159,8 @@ pub struct Live {
     state: Mutex<State>,
     /// Held by whoever writes this document's rows, or its draft.
     pub writing: Arc<tokio::sync::Mutex<()>>,
+    /// How other nodes are heard.
+    _listening: Listening,
 }
 
 /// What the database holds of a document that is opened.
@@ -130,6 +168,8 @@ pub struct Stored {
     pub replica: Replica,
     pub number: i64,
     pub settled: i64,
+    /// The newest number that is in the replica, as the database counts.
+    pub seen: i64,
     pub base: Option<RevisionId>,
     pub authors: BTreeSet<UserId>,
     pub rows: usize,
@@ -140,11 +180,12 @@ pub struct Stored {
 
 impl Live {
     pub fn new(id: ArtifactId, stored: Stored, now: Instant) -> Self {
-        let Stored { replica, number, settled, base, authors, rows, loose, bytes } = stored;
+        let Stored { replica, number, settled, seen, base, authors, rows, loose, bytes } = stored;
         let saved = replica.state_vector();
         Self {
             id,
             writing: Arc::default(),
+            _listening: Listening::default(),
             state: Mutex::new(State {
                 replica,
                 members: HashMap::new(),
@@ -156,6 +197,7 @@ impl Live {
                 base,
                 last_author: authors.last().copied(),
                 authors,
+                wrote: Wrote::default(),
                 saved,
                 rows,
                 loose,
@@ -164,8 +206,23 @@ impl Live {
                 settle_at: now,
                 empty_since: Some(now),
                 broken: false,
+                seen,
+                own: number > settled,
+                theirs: None,
             }),
         }
+    }
+
+    /// One that other nodes may have open, too: what the draft does not hold may be theirs to settle.
+    #[must_use]
+    pub fn shared(mut self, listening: Listening, now: Instant) -> Self {
+        self._listening = listening;
+        let mut state = self.state();
+        if std::mem::take(&mut state.own) {
+            state.theirs = Some(now);
+        }
+        drop(state);
+        self
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -186,16 +243,17 @@ impl Live {
         first
     }
 
-    pub fn leave(&self, connection: ConnectionId, now: Instant) {
+    /// A connection goes: what other nodes have to know of it.
+    pub fn leave(&self, connection: ConnectionId, now: Instant) -> Vec<ClientState> {
         let mut state = self.state();
         if state.members.remove(&connection).is_none() {
-            return;
+            return Vec::new();
         }
         let said = state.presence.leave(connection);
-        state.tell_presence(said);
         if state.members.is_empty() {
             state.empty_since = Some(now);
         }
+        state.tell_presence(said)
     }
 
     pub fn set_write(&self, connection: ConnectionId, write: bool) {
@@ -233,34 +291,115 @@ impl Live {
             // Yjs' providers say what they know when they come; from one who may only read that is nothing new.
             return if state.replica.knows(update) { Ok(()) } else { Err(NotTaken::ReadOnly) };
         }
-        // Before it is taken: out of a document nothing comes again.
-        if state.replica.len() + update.len() > TEXT_BYTES + SLACK || state.bytes + update.len() > STATE_BYTES {
-            return Err(NotTaken::TooLarge);
+        let Taken { changed, gap } = state.take(update)?;
+        match changed {
+            Some(changed) => state.note(changed, user, Some(connection), now),
+            // Nothing new: it is on disk when everything before it is.
+            None if !gap && state.is_on_disk() => state.tell_saved(|id| id == connection),
+            None => {}
         }
-        match state.replica.apply(update) {
-            Ok(Taken { changed, gap }) => {
-                match changed {
-                    Some(changed) => state.note(self.id, changed, user, Some(connection), now),
-                    // Nothing new: it is on disk when everything before it is.
-                    None if !gap && state.is_on_disk() => state.tell_saved(|id| id == connection),
-                    None => {}
-                }
-                if gap { Err(NotTaken::Gap) } else { Ok(()) }
+        if gap { Err(NotTaken::Gap) } else { Ok(()) }
+    }
+
+    /// The same for an update that came otherwise than over a connection, from somebody who may write.
+    pub fn take_alone(&self, user: UserId, update: &[u8], now: i64) -> Result<(), NotTaken> {
+        let mut state = self.state();
+        if state.broken {
+            return Err(NotTaken::Refused(Refused::Broken));
+        }
+        let Taken { changed, gap } = state.take(update)?;
+        if let Some(changed) = changed {
+            state.note(changed, user, None, now);
+        }
+        if gap { Err(NotTaken::Gap) } else { Ok(()) }
+    }
+
+    /// Takes what a connection says of itself, and tells the others: what other nodes have to know of it.
+    pub fn take_presence(&self, connection: ConnectionId, update: AwarenessUpdate) -> Vec<ClientState> {
+        let mut state = self.state();
+        let Some(user) = state.members.get(&connection).map(|member| member.user.clone()) else { return Vec::new() };
+        let said = state.presence.take(connection, &user, update);
+        state.tell_presence(said)
+    }
+
+    /// What another node says of its clients.
+    pub fn take_presence_from(&self, node: NodeId, states: Vec<ClientState>) {
+        let mut state = self.state();
+        let said = state.presence.take_from(node, states);
+        state.tell_presence(said);
+    }
+
+    /// The clients here, for another node.
+    pub fn presence_here(&self) -> Vec<ClientState> {
+        self.state().presence.here()
+    }
+
+    /// Nodes that do not live take their clients with them.
+    pub fn keep_nodes(&self, lives: impl Fn(NodeId) -> bool) {
+        let mut state = self.state();
+        let said = state.presence.keep_nodes(lives);
+        state.tell_presence(said);
+    }
+
+    /// Everything that was stored up to this number is here.
+    pub fn seen(&self) -> i64 {
+        self.state().seen
+    }
+
+    /// Updates of here were stored behind `before`, up to `newest`. False: what is before them is not all here.
+    pub fn note_stored(&self, before: i64, newest: i64) -> bool {
+        let mut state = self.state();
+        let in_step = before <= state.seen;
+        if in_step {
+            state.seen = state.seen.max(newest);
+        }
+        in_step
+    }
+
+    /// Takes what was stored, by whichever node, in order; what is known already is passed over. False: something before it is missing here.
+    pub fn follow(&self, updates: impl IntoIterator<Item = StoredUpdate>, now: Instant) -> bool {
+        let mut state = self.state();
+        for update in updates {
+            if state.broken || update.number > state.seen + 1 {
+                return state.broken;
             }
-            Err(refused) => {
-                if refused == Refused::Broken {
-                    state.break_off();
-                }
-                Err(NotTaken::Refused(refused))
+            if update.number == state.seen + 1 {
+                state.follow(&update, now);
             }
+        }
+        true
+    }
+
+    /// Takes a whole state, which has everything up to `number`.
+    pub fn follow_state(&self, number: i64, data: Vec<u8>, now: Instant) {
+        let mut state = self.state();
+        if !state.broken && number > state.seen {
+            state.follow(&StoredUpdate { number, author: None, data }, now);
         }
     }
 
-    pub fn take_presence(&self, connection: ConnectionId, update: AwarenessUpdate) {
+    /// What the database says of the draft: it holds everything up to `settled`, and begins with `base`.
+    pub fn note_standing(&self, settled: i64, base: Option<RevisionId>, now: Instant) {
         let mut state = self.state();
-        let Some(user) = state.members.get(&connection).map(|member| member.user.clone()) else { return };
-        let said = state.presence.take(connection, &user, update);
-        state.tell_presence(said);
+        if state.broken {
+            return;
+        }
+        state.base = base;
+        if settled >= state.seen && state.is_on_disk() && !state.own {
+            state.settled = state.number;
+            state.theirs = None;
+            state.authors.clear();
+        } else if settled < state.seen && state.number == state.settled {
+            state.unsettle(now);
+        }
+    }
+
+    /// The draft does not hold all of it after all, because something else changed both at the same moment: it is settled again, soon.
+    pub fn settle_soon(&self, now: Instant) {
+        let mut state = self.state();
+        state.unsettle(now);
+        state.own = true;
+        state.settle_at = now;
     }
 
     /// What is to be stored; none when there is nothing. Whoever takes it gives it back when it could not be stored.
@@ -306,7 +445,7 @@ impl Live {
         let compacting = state.rows + batch.updates.len() > ROWS || state.loose > LOOSE_BYTES + (state.bytes - state.loose);
         // A file with a zero byte would count as no text from then on.
         let text = state.replica.text().replace('\0', "\u{FFFD}");
-        Some(Snapshot { text, base: state.base, authors, state: compacting.then(|| state.replica.state()), batch })
+        Some(Snapshot { text, base: state.base, seen: state.seen, authors, state: compacting.then(|| state.replica.state()), batch })
     }
 
     /// The draft holds it now.
@@ -317,6 +456,7 @@ impl Live {
         state.base = base;
         if state.number == state.settled {
             state.authors.clear();
+            (state.own, state.theirs) = (false, None);
         }
         drop(state);
         if let Some(all) = &snapshot.state {
@@ -354,6 +494,11 @@ impl Live {
         self.state().break_off();
     }
 
+    /// Those who wrote since this was asked last.
+    pub fn take_wrote(&self) -> Wrote {
+        std::mem::take(&mut self.state().wrote)
+    }
+
     pub fn is_settled(&self) -> bool {
         let state = self.state();
         state.number == state.settled
@@ -377,15 +522,17 @@ impl Live {
     }
 
     /// A copy to write to, if the draft holds all of this.
-    pub fn settled_fork(&self) -> Option<Result<Replica, Refused>> {
+    pub fn settled_fork(&self) -> Option<Result<Fork, Refused>> {
         let state = self.state();
-        (state.number == state.settled).then(|| state.replica.fork())
+        (state.number == state.settled).then(|| Ok(Fork { replica: state.replica.fork()?, seen: state.seen }))
     }
 
     /// Whether the draft has to follow now.
     pub fn wants_to_settle(&self, now: Instant) -> bool {
         let state = self.state();
-        !state.broken && state.number > state.settled && now >= state.settle_at
+        // What others wrote they settle; unless they are gone.
+        let is_ours = state.own || state.theirs.is_some_and(|since| now.saturating_duration_since(since) >= THEIRS);
+        !state.broken && state.number > state.settled && is_ours && now >= state.settle_at
     }
 
     pub fn settle_not_before(&self, at: Instant) {
@@ -396,11 +543,11 @@ impl Live {
         !self.state().pending.is_empty()
     }
 
-    /// All of it and the number up to which that is, when nobody has edited it for long and what is stored of it would become smaller.
+    /// All of it and the number of the database up to which that is, when nobody has edited it for long and what is stored of it would become smaller.
     pub fn whole(&self, now: Instant, empty_for: std::time::Duration) -> Option<(Vec<u8>, i64)> {
         let state = self.state();
         let left = !state.broken && state.pending.is_empty() && state.number == state.settled && state.is_empty_for(now, empty_for);
-        (left && state.rows > FEW_ROWS).then(|| (state.replica.state(), state.number))
+        (left && state.rows > FEW_ROWS).then(|| (state.replica.state(), state.seen))
     }
 
     /// It is stored as one state of so many bytes now.
@@ -435,6 +582,8 @@ impl Live {
     }
 }
 
+/// For so long the draft waits for the node on which something was written.
+const THEIRS: std::time::Duration = std::time::Duration::from_secs(10);
 /// An update carries some bytes that are not text.
 const SLACK: usize = 64 * 1024;
 
@@ -453,15 +602,58 @@ impl State {
         }
     }
 
-    fn note(&mut self, id: ArtifactId, changed: Changed, by: UserId, from: Option<ConnectionId>, now: i64) {
+    fn take(&mut self, update: &[u8]) -> Result<Taken, NotTaken> {
+        // Before it is taken: out of a document nothing comes again.
+        if self.replica.len() + update.len() > TEXT_BYTES + SLACK || self.bytes + update.len() > STATE_BYTES {
+            return Err(NotTaken::TooLarge);
+        }
+        self.replica.apply(update).map_err(|refused| {
+            if refused == Refused::Broken {
+                self.break_off();
+            }
+            NotTaken::Refused(refused)
+        })
+    }
+
+    fn note(&mut self, changed: Changed, by: UserId, from: Option<ConnectionId>, now: i64) {
         self.number += 1;
         self.bytes += changed.v2.len();
         self.loose += changed.v2.len();
         self.pending_bytes += changed.v2.len();
         self.authors.insert(by);
+        self.wrote.here.insert(by);
+        self.own = true;
         self.last_author = Some(by);
-        self.pending.push(NewUpdate { document: id, number: self.number, author: Some(by), data: changed.v2, created_at: now });
+        self.pending.push(NewUpdate { author: Some(by), data: changed.v2, created_at: now });
         self.tell(from, messages::update(&changed.v1));
+    }
+
+    /// Takes what is stored: the editors here learn of what is new in it.
+    fn follow(&mut self, update: &StoredUpdate, now: Instant) {
+        let changed = match self.replica.follow(&update.data) {
+            Ok(changed) => changed,
+            // It is stored, and cannot be taken: the document is read anew.
+            Err(_) => return self.break_off(),
+        };
+        self.seen = update.number;
+        let Some(changed) = changed else { return };
+        self.unsettle(now);
+        self.bytes += update.data.len();
+        self.loose += update.data.len();
+        self.rows += 1;
+        self.authors.extend(update.author);
+        self.wrote.elsewhere.extend(update.author);
+        self.last_author = update.author.or(self.last_author);
+        if self.is_on_disk() {
+            self.saved = self.replica.state_vector();
+        }
+        self.tell(None, messages::update(&changed.v1));
+    }
+
+    /// There is something that the draft may not hold, and that was not written here.
+    fn unsettle(&mut self, now: Instant) {
+        self.number += 1;
+        self.theirs.get_or_insert(now);
     }
 
     fn tell(&self, from: Option<ConnectionId>, frame: Bytes) {
@@ -473,13 +665,16 @@ impl State {
     }
 
     /// Also to the one that said it: stock clients take a connection on which they hear nothing for dead.
-    fn tell_presence(&self, said: Vec<Said>) {
-        for Said { client, message } in said {
+    fn tell_presence(&self, said: Vec<Said>) -> Vec<ClientState> {
+        let mut states = Vec::new();
+        for Said { client, message, state } in said {
+            states.push(state);
             let frame = Bytes::from(message);
             for member in self.members.values() {
                 member.outbox.push_passing(client, frame.clone());
             }
         }
+        states
     }
 
     fn take_batch(&mut self) -> Option<Batch> {

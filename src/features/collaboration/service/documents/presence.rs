@@ -3,6 +3,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use yrs::{
     ClientID,
@@ -13,14 +14,21 @@ use yrs::{
 use super::limits::{PRESENCE_BYTES, PRESENCES};
 use crate::{
     features::collaboration::{model::RoomUser, service::room::ConnectionId},
-    ids::UserId,
+    ids::{NodeId, UserId},
 };
 
 /// What it means that a client's state is gone.
 const GONE: &str = "null";
 
+/// Through whom a client speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Speaker {
+    Here(ConnectionId),
+    At(NodeId),
+}
+
 struct Present {
-    connection: ConnectionId,
+    speaker: Speaker,
     user: UserId,
     clock: u32,
     json: Arc<str>,
@@ -38,6 +46,18 @@ pub struct Presence {
 pub struct Said {
     pub client: u64,
     pub message: Vec<u8>,
+    /// The same, for other nodes.
+    pub state: ClientState,
+}
+
+/// The state of a client as nodes tell it one another: it was looked at where the client is connected.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientState {
+    client: u64,
+    user: UserId,
+    clock: u32,
+    /// `null`: it is gone.
+    json: String,
 }
 
 /// Clients that went are remembered up to this number.
@@ -52,7 +72,7 @@ impl Presence {
             let newer = match self.present.get(&id) {
                 Some(known) => {
                     known.user == user.user_id
-                        && (clock > known.clock || (known.connection == connection && clock == known.clock && &*json == GONE))
+                        && (clock > known.clock || (known.speaker == Speaker::Here(connection) && clock == known.clock && &*json == GONE))
                 }
                 None => {
                     let stale = self.gone.get(&id).is_some_and(|(owner, last)| *owner != user.user_id || clock < *last);
@@ -65,12 +85,55 @@ impl Presence {
             if &*json == GONE {
                 said.extend(self.remove(id, clock));
             } else if let Some(json) = named(&json, user) {
-                self.gone.remove(&id);
-                self.present.insert(id, Present { connection, user: user.user_id, clock, json: json.clone() });
-                said.push(Said { client: id, message: message([(id, clock, json)]) });
+                said.push(self.put(id, Present { speaker: Speaker::Here(connection), user: user.user_id, clock, json }));
             }
         }
         said
+    }
+
+    fn put(&mut self, id: u64, present: Present) -> Said {
+        let Present { user, clock, .. } = present;
+        let json = present.json.clone();
+        self.gone.remove(&id);
+        self.present.insert(id, present);
+        let state = ClientState { client: id, user, clock, json: json.to_string() };
+        Said { client: id, message: message([(id, clock, json)]), state }
+    }
+
+    /// Takes what another node says of its clients.
+    pub fn take_from(&mut self, node: NodeId, states: Vec<ClientState>) -> Vec<Said> {
+        let mut said = Vec::new();
+        for ClientState { client, user, clock, json } in states {
+            // Who went there may have come here since, under the same number.
+            let here = self
+                .present
+                .get(&client)
+                .is_some_and(|known| known.speaker != Speaker::At(node) && (known.user != user || known.clock > clock));
+            let known = self.present.get(&client).is_some_and(|known| known.clock == clock && *known.json == *json);
+            if here || known {
+                continue;
+            }
+            if json == GONE {
+                let from_there = self.present.get(&client).is_some_and(|known| known.speaker == Speaker::At(node));
+                said.extend(from_there.then(|| self.remove(client, clock)).flatten());
+            } else {
+                said.push(self.put(client, Present { speaker: Speaker::At(node), user, clock, json: json.into() }));
+            }
+        }
+        said
+    }
+
+    /// The states of the clients here, for a node that asks.
+    pub fn here(&self) -> Vec<ClientState> {
+        let here = self.present.iter().filter(|(_, known)| matches!(known.speaker, Speaker::Here(_)));
+        here.map(|(id, known)| ClientState { client: *id, user: known.user, clock: known.clock, json: known.json.to_string() }).collect()
+    }
+
+    /// Nodes that do not live take their clients with them.
+    pub fn keep_nodes(&mut self, lives: impl Fn(NodeId) -> bool) -> Vec<Said> {
+        let gone = |known: &Present| matches!(known.speaker, Speaker::At(node) if !lives(node));
+        let gone: Vec<(u64, u32)> = self.present.iter().filter(|(_, known)| gone(known)).map(|(id, known)| (*id, known.clock)).collect();
+        gone.into_iter().filter_map(|(id, clock)| self.remove(id, clock)).collect()
     }
 
     /// A connection went, and with it whoever it spoke for.
@@ -81,7 +144,7 @@ impl Presence {
     }
 
     fn of(&self, connection: ConnectionId) -> impl Iterator<Item = (&u64, &Present)> {
-        self.present.iter().filter(move |(_, known)| known.connection == connection)
+        self.present.iter().filter(move |(_, known)| known.speaker == Speaker::Here(connection))
     }
 
     fn remove(&mut self, id: u64, clock: u32) -> Option<Said> {
@@ -90,7 +153,8 @@ impl Presence {
             self.gone.clear();
         }
         self.gone.insert(id, (known.user, clock));
-        Some(Said { client: id, message: message([(id, clock, GONE.into())]) })
+        let state = ClientState { client: id, user: known.user, clock, json: GONE.to_owned() };
+        Some(Said { client: id, message: message([(id, clock, GONE.into())]), state })
     }
 
     /// One message with everybody, for one who comes in; none when nobody is there.
@@ -147,6 +211,24 @@ mod tests {
         assert!(presence.everybody().is_none());
         assert!(presence.take(2, &ines, update(7, 3, "{}")).is_empty(), "gone");
         assert_eq!(presence.take(3, &maya, update(7, 3, "{}")).len(), 1, "she is back");
+    }
+
+    #[test]
+    fn clients_of_another_node_are_there_until_it_is_gone() {
+        let (maya, ines) = (user("Maya"), user("Ines"));
+        let (mut here, mut there) = (Presence::default(), Presence::default());
+        let (one, two) = (NodeId::generate(), NodeId::generate());
+        let said = there.take(1, &ines, update(8, 2, r#"{"cursor":1}"#));
+        here.take(1, &maya, update(7, 1, "{}"));
+        assert_eq!(here.take_from(two, said.into_iter().map(|said| said.state).collect()).len(), 1);
+        assert!(here.take_from(two, there.here()).is_empty(), "known");
+        assert!(here.take(1, &maya, update(8, 9, "{}")).is_empty(), "another's");
+        assert_eq!(here.here().len(), 1, "only those that are here are told on");
+        assert!(here.keep_nodes(|_| true).is_empty());
+        assert_eq!(here.keep_nodes(|node| node == one).len(), 1);
+        // She comes to this node under the same number, and the other one says late that she went.
+        assert_eq!(here.take(2, &ines, update(8, 3, "{}")).len(), 1);
+        assert!(here.take_from(two, there.leave(1).into_iter().map(|said| said.state).collect()).is_empty());
     }
 
     #[test]

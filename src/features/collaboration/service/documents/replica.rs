@@ -101,6 +101,19 @@ impl Replica {
         Ok(taken)
     }
 
+    /// Takes what is stored, in the second encoding: from another node, or from the database. None: there was nothing new in it.
+    pub fn follow(&self, stored: &[u8]) -> Result<Option<Changed>, Refused> {
+        let update = catch_unwind(|| Update::decode_v2(stored)).map_err(|_| Refused::Unreadable)?.map_err(|_| Refused::Unreadable)?;
+        let Taken { changed, gap } = self.integrate(update)?;
+        if gap {
+            return Err(Refused::Broken);
+        }
+        if let Some(pieces) = changed.as_ref().and_then(|changed| pieces(&changed.v1).ok().flatten()) {
+            self.runs.lock().unwrap_or_else(PoisonError::into_inner).note(&pieces);
+        }
+        Ok(changed)
+    }
+
     /// Takes an update into a copy, and looks whether a reader who comes later would read the same.
     fn try_out(&self, update: &[u8], pieces: &[Piece]) -> Result<(), Refused> {
         let copy = self.fork()?;
@@ -313,6 +326,12 @@ mod tests {
         let again = Replica::load([state.as_slice(), &changed.v2]).expect("loads");
         assert_eq!(again.text(), replica.text());
         assert_eq!(again.state_vector(), replica.state_vector());
+        // Another node takes what was stored, once.
+        let elsewhere = Replica::load([state.as_slice()]).expect("loads");
+        assert_eq!(elsewhere.follow(&changed.v2).map(|changed| changed.is_some()), Ok(true));
+        assert_eq!(elsewhere.follow(&changed.v2), Ok(None));
+        assert_eq!(elsewhere.text(), replica.text());
+        assert_eq!(elsewhere.follow(b"garbage"), Err(Refused::Unreadable));
     }
 
     #[test]

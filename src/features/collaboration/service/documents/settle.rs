@@ -3,17 +3,19 @@
 use tokio::sync::OwnedMutexGuard;
 
 use super::{
-    super::super::store,
-    Document,
+    super::super::store::{self, Appended},
+    Document, append, busy,
     live::{Live, Snapshot},
-    writing,
+    shared, writing,
 };
 use crate::{
-    error::AppResult,
+    error::{AppError, AppResult, ErrorCode},
     features::artifacts,
-    ids::RevisionId,
     server::{context::Ctx, db::parse_id},
 };
+
+/// How often a draft is begun again because another node was there in between.
+const TRIES: usize = 5;
 
 /// Writes what is pending and the draft in one transaction, so that the draft never holds what is not stored. In a task of its own:
 /// whoever asks for it may go away, and what was taken to be stored must not go with them.
@@ -24,35 +26,55 @@ pub async fn settle(ctx: &Ctx, document: &Document, writing: OwnedMutexGuard<()>
     let (ctx, document) = (ctx.clone(), document.clone());
     let settling = tokio::spawn(async move {
         let live = document.live()?;
-        let Some(snapshot) = live.snapshot() else { return Ok(writing) };
-        match write(&ctx, live, &snapshot).await {
-            Ok(base) => {
-                live.note_settled(&snapshot, base);
-                Ok(writing)
-            }
-            Err(error) => {
-                live.give_back(snapshot.batch);
-                // The keeper stores what the draft could not take.
-                ctx.state.documents.wake();
-                Err(error)
+        for _ in 0..TRIES {
+            shared::catch_up(&ctx, live).await?;
+            let Some(snapshot) = live.snapshot() else { return Ok(writing) };
+            match write(&ctx, live, &snapshot).await {
+                Ok(Some(written)) => {
+                    live.note_settled(&snapshot, written.base);
+                    live.note_stored(written.before, written.newest);
+                    shared::tell_stored(&ctx.state.cluster, live, &written, &snapshot.batch.updates);
+                    shared::tell_settled(&ctx.state.cluster, live.id, Some(written.newest), written.base);
+                    return Ok(writing);
+                }
+                Ok(None) => live.give_back(snapshot.batch),
+                Err(error) => {
+                    live.give_back(snapshot.batch);
+                    // The draft was saved by another node after it was looked at.
+                    if error.code == ErrorCode::Conflict && ctx.state.cluster.is_shared() {
+                        continue;
+                    }
+                    // The keeper stores what the draft could not take.
+                    ctx.state.documents.wake();
+                    return Err(error);
+                }
             }
         }
+        ctx.state.documents.wake();
+        Err(busy())
     });
     settling.await.map_err(|error| crate::server::error::internal("settling a document", &error))?
 }
 
-async fn write(ctx: &Ctx, live: &Live, snapshot: &Snapshot) -> AppResult<Option<RevisionId>> {
+/// None: another node stored something that the draft would lack, or gave it another base. The document's row is taken before the draft's, as
+/// everybody does.
+async fn write(ctx: &Ctx, live: &Live, snapshot: &Snapshot) -> AppResult<Option<Appended>> {
     let draft = artifacts::service::prepare_live_draft(ctx, live.id, &snapshot.text, snapshot.base).await?;
     let mut tx = ctx.db().write_tx().await?;
-    store::insert_updates(&mut tx, &snapshot.batch.updates).await?;
+    let appended = append(ctx, &mut tx, live.id, snapshot.seen, &snapshot.batch.updates).await?;
+    let appended = appended.ok_or_else(|| AppError::not_found("document"))?;
+    if ctx.state.cluster.is_shared() && (appended.before != snapshot.seen || appended.base != snapshot.base) {
+        tx.rollback().await?;
+        return Ok(None);
+    }
     let (written, base) = artifacts::service::save_live_draft(ctx, &mut tx, &draft, &snapshot.authors).await?;
-    store::set_settled(&mut tx, live.id, snapshot.batch.number, base, ctx.now()).await?;
+    store::set_settled(&mut tx, live.id, appended.newest, base, ctx.now()).await?;
     if let Some(state) = &snapshot.state {
-        store::compact(&mut tx, live.id, state, snapshot.batch.number).await?;
+        store::compact(&mut tx, live.id, state, appended.newest).await?;
     }
     tx.commit().await?;
     artifacts::service::announce_live_draft(ctx, &draft, &written, snapshot.authors.last().copied()).await;
-    Ok(base)
+    Ok(Some(Appended { base, ..appended }))
 }
 
 /// Settles what a process before this one did not. Before anybody is served, so that nobody reads an old draft.

@@ -13,7 +13,7 @@ use yrs::{
 };
 
 use super::{
-    live::{Joining, Live, NotTaken, Stored},
+    live::{Fork, Joining, Live, NotTaken, Stored},
     replica::Replica,
 };
 use crate::{
@@ -29,7 +29,7 @@ const STEPS: usize = 220;
 const EDITORS: usize = 4;
 
 /// SplitMix64 (Steele, Lea, Flood 2014).
-struct Chance(u64);
+pub struct Chance(pub u64);
 
 impl Chance {
     fn next(&mut self) -> u64 {
@@ -39,11 +39,23 @@ impl Chance {
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)
     }
-    fn below(&mut self, bound: usize) -> usize {
+    pub fn below(&mut self, bound: usize) -> usize {
         (self.next() % bound.max(1) as u64) as usize
     }
-    fn percent(&mut self, percent: usize) -> bool {
+    pub fn percent(&mut self, percent: usize) -> bool {
         self.below(100) < percent
+    }
+
+    /// A text with a piece more or less.
+    pub fn changed(&mut self, text: &str) -> String {
+        let places: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
+        let from = places[self.below(places.len())];
+        if self.percent(35) {
+            let to = places.iter().copied().find(|at| *at >= from + 1 + self.below(6)).unwrap_or(text.len());
+            return format!("{}{}", &text[..from], &text[to..]);
+        }
+        let piece = ["a", "bc ", "\n", "ä🦀", "word ", "# line\n"][self.below(6)];
+        format!("{}{piece}{}", &text[..from], &text[from..])
     }
 }
 
@@ -73,7 +85,8 @@ struct World {
 
 fn live_of(disk: &[Vec<u8>], number: i64, settled: i64) -> Live {
     let replica = Replica::load(disk.iter().map(Vec::as_slice)).expect("what was stored loads");
-    let stored = Stored { replica, number, settled, base: None, authors: BTreeSet::new(), rows: disk.len(), loose: 0, bytes: 0 };
+    let stored =
+        Stored { replica, number, settled, seen: number, base: None, authors: BTreeSet::new(), rows: disk.len(), loose: 0, bytes: 0 };
     Live::new(ArtifactId::generate(), stored, Instant::now())
 }
 
@@ -130,23 +143,11 @@ impl World {
 
     fn write(&mut self, at: usize) {
         let old = self.editors[at].replica.text();
-        let text = self.changed(&old);
+        let text = self.chance.changed(&old);
         let editor = &mut self.editors[at];
         if let (Some(changed), Some(_)) = (editor.replica.write(&text), editor.connection) {
             editor.up.push(Message::Sync(SyncMessage::Update(changed.v1)).encode_v1().into());
         }
-    }
-
-    /// A text with a piece more or less.
-    fn changed(&mut self, text: &str) -> String {
-        let places: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
-        let from = places[self.chance.below(places.len())];
-        if self.chance.percent(35) {
-            let to = places.iter().copied().find(|at| *at >= from + 1 + self.chance.below(6)).unwrap_or(text.len());
-            return format!("{}{}", &text[..from], &text[to..]);
-        }
-        let piece = ["a", "bc ", "\n", "ä🦀", "word ", "# line\n"][self.chance.below(6)];
-        format!("{}{piece}{}", &text[..from], &text[from..])
     }
 
     /// One message arrives at the server; what it answers is on its way.
@@ -233,9 +234,9 @@ impl World {
     /// The draft is written by something that is no editor.
     fn follow(&mut self) {
         self.settle(true);
-        let Some(Ok(fork)) = self.live.settled_fork() else { return };
+        let Some(Ok(Fork { replica: fork, .. })) = self.live.settled_fork() else { return };
         assert_eq!(fork.text(), self.draft, "a settled document is its draft");
-        let text = self.changed(&self.draft.clone());
+        let text = self.chance.changed(&self.draft.clone());
         let Some(changed) = fork.write(&text) else { return };
         // Somebody types meanwhile.
         let typist = self.chance.below(EDITORS);
@@ -323,24 +324,31 @@ fn question(replica: &Replica) -> Bytes {
     Message::Sync(SyncMessage::SyncStep1(vector)).encode_v1().into()
 }
 
-#[test]
-fn replicas_converge_whatever_the_network_does() {
+/// Lives through a world for each seed, all of them before it says which failed. LLMOS_FIRST_SEED and LLMOS_SEEDS say where to begin, and how many in place of `usual`.
+pub(super) fn hold_for_seeds(usual: u64, live: impl Fn(u64) + std::panic::RefUnwindSafe) {
     let number = |name: &str, without: u64| std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(without);
     let first = number("LLMOS_FIRST_SEED", 1);
     let mut failed = Vec::new();
-    for seed in first..first + number("LLMOS_SEEDS", SEEDS) {
+    for seed in first..first + number("LLMOS_SEEDS", usual) {
         let ran = std::panic::catch_unwind(|| {
             // The numbers of Yjs clients come from here.
             fastrand::seed(seed);
-            let mut world = World::new(seed);
-            for _ in 0..STEPS {
-                world.step();
-            }
-            world.heal();
+            live(seed);
         });
         if ran.is_err() {
             failed.push(seed);
         }
     }
     assert!(failed.is_empty(), "seeds that failed: {failed:?}");
+}
+
+#[test]
+fn replicas_converge_whatever_the_network_does() {
+    hold_for_seeds(SEEDS, |seed| {
+        let mut world = World::new(seed);
+        for _ in 0..STEPS {
+            world.step();
+        }
+        world.heal();
+    });
 }

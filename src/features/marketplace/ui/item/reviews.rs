@@ -14,6 +14,7 @@ use crate::{
             state::{delete_review, rate, review_query, reviews_address, use_reviews},
             ui::parts::tenths,
         },
+        outbox::state::say_sent,
     },
     ui::{
         Avatar, ConfirmDialog, ErrorView, FieldError, Icon, Loading, Time, Transition, count, drop_down, plural, toast, toast_error,
@@ -231,8 +232,8 @@ fn OwnReview(slug: String, before: Option<ItemReview>, reload: Callback<()>) -> 
             let answer = answer.await;
             busy.try_set(false);
             match answer {
-                Ok(_) => {
-                    toast(toasts, "Your review stands here now");
+                Ok(sent) => {
+                    say_sent(toasts, sent, "Your review stands here now");
                     reload.try_run(());
                 }
                 Err(failed) => {

@@ -29,6 +29,7 @@ use crate::{
             state::{submission_address, submit, use_draft},
             ui::FindingList,
         },
+        pwa::ui::NeedsNetwork,
     },
     ids::ArtifactId,
     ui::{ErrorView, Field, Icon, Loading, PageTitle, SelectField, Suspense, Transition, bytes, count, late},
@@ -70,6 +71,7 @@ pub fn PublishPage() -> impl IntoView {
                     </a>
                     <h1>"Publish"</h1>
                 </header>
+                <NeedsNetwork what="Publishing"/>
                 <div class="scroll">
                     {move || {
                         if artifact.with(Option::is_none) {

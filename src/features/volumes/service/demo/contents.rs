@@ -8,7 +8,7 @@ use crate::{
     error::AppResult,
     features::{
         accounts::model::Person,
-        analytics::service::Event,
+        analytics::service::{Event, UsageKind},
         artifacts::{
             model::{CreateArtifact, FrontmatterValue, Kind, SaveDraft, SetFrontmatter},
             service as artifacts,
@@ -112,7 +112,7 @@ async fn copy_built_in(ctx: &Ctx, volume: VolumeId) -> AppResult<HashMap<String,
     let ids = chosen.iter().map(|one| (one.slug.clone(), one.artifact)).collect();
     let changes = artifacts::stage_import(ctx, commit, volume, author, chosen).await?;
     let message = "Begin with a dozen built-in artifacts";
-    let event = Event::new("volume.imported").volume(volume).subject(commit);
+    let event = Event::new(UsageKind::VolumeImported).subject(commit).amount(changes.len() as i64);
     let commit = Appended { id: commit, volume, author, message, source: "import", changes, now: ctx.now() };
     artifacts::publish_import(ctx, commit, event).await?;
     Ok(ids)

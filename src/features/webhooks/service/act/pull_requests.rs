@@ -4,6 +4,7 @@ use super::{Done, Heard, none_linked};
 use crate::{
     error::AppResult,
     features::{
+        analytics::service::record_once,
         git::{
             self,
             model::PullState,
@@ -12,13 +13,14 @@ use crate::{
         tasks::model::one_line,
         webhooks::model::{PullRequest, PullRequestEvent, PullRequestReviewEvent, Repository},
     },
-    server::context::Ctx,
+    server::{clock, context::Ctx},
     ui::plural,
 };
 
 const TITLE_CHARS: usize = 300;
 
-fn news<'a>(pull: &'a PullRequest, repository: &'a str, title: &'a str, heard: &Heard<'a>) -> PullNews<'a> {
+/// What is said of a pull request, as it was heard.
+pub fn news<'a>(pull: &'a PullRequest, repository: &'a str, title: &'a str, heard: &Heard<'a>) -> PullNews<'a> {
     let state = match pull.state.as_str() {
         "closed" if pull.merged || pull.merged_at.is_some() => PullState::Merged,
         "closed" => PullState::Closed,
@@ -29,12 +31,15 @@ fn news<'a>(pull: &'a PullRequest, repository: &'a str, title: &'a str, heard: &
         number: pull.number,
         title,
         author: &pull.user.login,
+        author_id: pull.user.id,
         url: if pull.html_url.starts_with("https://") || pull.html_url.starts_with("http://") { &pull.html_url } else { "" },
         state,
         draft: pull.draft,
         head_sha: &pull.head.sha,
         at: heard.at(&pull.updated_at),
         delivery: heard.delivery,
+        opened_at: pull.created_at.as_deref().and_then(clock::parse_rfc3339),
+        ended_at: pull.merged_at.as_deref().or(pull.closed_at.as_deref()).and_then(clock::parse_rfc3339),
     }
 }
 
@@ -58,6 +63,7 @@ pub async fn follow(ctx: &Ctx, event: &PullRequestEvent, heard: &Heard<'_>) -> A
     let looks = is_new || matches!(event.action.as_str(), "synchronize" | "edited");
     let now = ctx.now();
     let (mut previews, mut pulls, mut newer) = (0, 0, 0);
+    let counted = git::service::counted(ctx, &links, &news).await?;
     let mut tx = ctx.db().write_tx().await?;
     for link in &others {
         git::service::retarget(&mut tx, link.volume, &repository, pull.number).await?;
@@ -86,6 +92,7 @@ pub async fn follow(ctx: &Ctx, event: &PullRequestEvent, heard: &Heard<'_>) -> A
             _ => {}
         }
     }
+    record_once(ctx, &mut tx, counted).await?;
     tx.commit().await?;
     ctx.state.jobs.notify_one();
     let mut done = Done::default();

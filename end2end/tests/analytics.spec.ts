@@ -1,0 +1,319 @@
+// The page of analytics: its numbers are those that were made, each leads to its rows, charts answer to keys and pointer and leave nothing behind,
+// and without script all of it reads.
+import { api, beginSession, checkAccessible, createArtifact, createTeam, expect, openAccount, ready, test, type Team } from "../fixtures/index.js";
+import type { APIRequestContext, Page } from "@playwright/test";
+
+const SESSIONS = 7;
+const COMMITS = 3;
+
+/** Does so much in a team, and waits until it is counted. */
+async function work(request: APIRequestContext, team: Team) {
+  for (let index = 0; index < SESSIONS; index += 1) await beginSession(request, team, `Counted ${index}`);
+  for (let index = 0; index < COMMITS; index += 1) await createArtifact(request, team.volumeId, `Counted skill ${index}`, "# Counted\n");
+  type Counted = { sessions: { created: { now?: number } }; collaboration: { commits: { now?: number } } };
+  const counted = async () => {
+    const board = await api<Counted>(request, "GET", `/analytics?range=7d&team=${team.id}`);
+    return [board.sessions.created.now, board.collaboration.commits.now];
+  };
+  await expect.poll(counted, { timeout: 60_000 }).toEqual([SESSIONS, COMMITS]);
+}
+
+const address = (team: Team, more = "") => `/analytics?range=7d&team=${team.id}${more}`;
+const tile = (page: Page, name: string) => page.locator(".tile", { hasText: name });
+const chart = (page: Page, id: string) => page.locator(`#${id}`);
+
+/** Waits until a chart is drawn, and gives the part that takes keys. */
+async function drawn(page: Page, id: string) {
+  await chart(page, id).scrollIntoViewIfNeeded();
+  await expect(chart(page, id)).toHaveAttribute("data-view", "chart");
+  await expect(chart(page, id).locator(".chart-canvas svg").first()).toBeVisible();
+  return chart(page, id).getByRole("application");
+}
+
+/** What the script of the charts says is open, by its own address. */
+const alive = (page: Page) =>
+  page.evaluate(async () => {
+    const names = JSON.parse(document.querySelector("script[type=importmap]")!.textContent!) as { imports: Record<string, string> };
+    const script = (await import(names.imports["llmos/charts"]!)) as { alive(): { charts: number; listeners: number } };
+    return script.alive();
+  });
+
+test("numbers are those that were made, each leads to its rows, and ranges stand in the address @phone", async ({ page, team }) => {
+  test.setTimeout(120_000);
+  await work(page.context().request, team);
+  await page.goto(address(team));
+  await ready(page);
+  await expect(tile(page, "Sessions").locator(".v")).toContainText(String(SESSIONS));
+  await expect(tile(page, "Commits").locator(".v")).toContainText(String(COMMITS));
+
+  await test.step("a number opens its rows, and they close again", async () => {
+    await tile(page, "Commits").click();
+    await expect(page).toHaveURL(/rows=commits/);
+    await expect(page.getByRole("heading", { level: 1, name: "Commits" })).toBeVisible();
+    await expect(page.locator(".ana-rows > li")).toHaveCount(COMMITS);
+    await checkAccessible(page);
+    await page.getByRole("link", { name: "Close" }).click();
+    await expect(page).not.toHaveURL(/rows=/);
+    await expect(page.locator(".ana-rows")).toHaveCount(0);
+  });
+
+  await test.step("another range keeps the filter, and comparing can be turned off", async () => {
+    await page.getByRole("link", { name: "90d" }).click();
+    await expect(page).toHaveURL(new RegExp(`range=90d&.*team=${team.id}|team=${team.id}.*range=90d`));
+    await expect(page.getByRole("link", { name: "90d" })).toHaveAttribute("aria-current", "true");
+    await page.getByRole("switch", { name: "Compare" }).click();
+    await expect(page).toHaveURL(/compare=false/);
+    await expect(page.getByRole("switch", { name: "Compare" })).toHaveAttribute("aria-checked", "false");
+    await expect(tile(page, "Sessions").locator(".v")).toContainText(String(SESSIONS));
+  });
+
+  await test.step("a range that ends before it begins is refused in a sentence", async () => {
+    await page.goto(`/analytics?range=custom&from=2026-03-14&to=2026-03-01&team=${team.id}`);
+    await ready(page);
+    await expect(page.getByRole("alert").first()).toBeVisible();
+  });
+});
+
+test("a new session moves the number without drawing anew", async ({ page, team }) => {
+  test.setTimeout(120_000);
+  await work(page.context().request, team);
+  await page.goto(address(team));
+  await ready(page);
+  await drawn(page, "activity");
+  // The same drawing is there afterwards: an element of it is marked.
+  await chart(page, "activity").locator(".chart-canvas > div").first().evaluate((element) => element.setAttribute("data-kept", ""));
+  await beginSession(page.context().request, team, "One more");
+  await expect(tile(page, "Sessions").locator(".v")).toContainText(String(SESSIONS + 1), { timeout: 90_000 });
+  await expect(chart(page, "activity").locator("[data-kept]")).toHaveCount(1);
+});
+
+test("a chart is walked with keys, zoomed, and read as a table", async ({ page, team }) => {
+  test.setTimeout(120_000);
+  await work(page.context().request, team);
+  await page.goto(address(team));
+  await ready(page);
+  const plot = await drawn(page, "activity");
+  const said = chart(page, "activity").locator("[aria-live=polite]");
+
+  await test.step("arrows walk points and series, Enter opens the rows", async () => {
+    await plot.focus();
+    await page.keyboard.press("ArrowRight");
+    await expect(said).toHaveText(new RegExp(`, Sessions: ${SESSIONS}\\.`));
+    await expect(chart(page, "activity").locator(".chart-tip")).toContainText("Sessions");
+    const today = await said.textContent();
+    await page.keyboard.press("ArrowLeft");
+    await expect(said).not.toHaveText(today ?? "");
+    await page.keyboard.press("End");
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("ArrowDown");
+    await expect(said).toHaveText(new RegExp(`Commits: ${COMMITS}\\.`));
+    await page.keyboard.press("Enter");
+    await expect(page).toHaveURL(/rows=commits.*rows_from=/);
+    await expect(page.locator(".ana-rows > li")).toHaveCount(COMMITS);
+    await page.goBack();
+  });
+
+  await test.step("plus zooms, the button shows all again, Escape lets go", async () => {
+    const again = await drawn(page, "activity");
+    await again.focus();
+    await page.keyboard.press("Home");
+    await page.keyboard.press("+");
+    const all = chart(page, "activity").getByRole("button", { name: "Show all" });
+    await expect(all).toBeVisible();
+    await all.click();
+    await expect(all).toHaveCount(0);
+    await again.focus();
+    await page.keyboard.press("ArrowRight");
+    await page.keyboard.press("Escape");
+    await expect(chart(page, "activity").locator(".chart-tip")).toBeHidden();
+  });
+
+  await test.step("a drag over the drawing chooses a part of it", async () => {
+    const box = (await plot.boundingBox())!;
+    await page.mouse.move(box.x + box.width * 0.3, box.y + box.height / 2);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width * 0.7, box.y + box.height / 2, { steps: 5 });
+    await page.mouse.up();
+    await chart(page, "activity").getByRole("button", { name: "Show all" }).click();
+  });
+
+  await test.step("a series goes and comes with its button", async () => {
+    const commits = chart(page, "activity").getByRole("button", { name: "Commits" });
+    const lines = () => chart(page, "activity").locator(".chart-canvas svg path").count();
+    const before = await lines();
+    await commits.click();
+    await expect(commits).toHaveAttribute("aria-pressed", "false");
+    await expect.poll(lines).toBeLessThan(before);
+    await commits.click();
+    await expect.poll(lines).toBe(before);
+  });
+
+  await test.step("the table says the same, and its numbers are links", async () => {
+    await chart(page, "activity").getByRole("button", { name: "Show the table" }).click();
+    const row = chart(page, "activity").locator("tbody tr").first();
+    await expect(row.getByRole("cell").first()).toHaveText(String(SESSIONS));
+    await expect(row.getByRole("link").first()).toHaveAttribute("href", /rows=sessions/);
+    await checkAccessible(page);
+    await chart(page, "activity").getByRole("button", { name: "Show the chart" }).click();
+  });
+
+  await test.step("it is saved as numbers and as pictures", async () => {
+    for (const [form, begins] of [["CSV", "Day,"], ["JSON", "{"], ["SVG", "<svg"], ["PNG", "\u0089PNG"]] as const) {
+      await chart(page, "activity").locator("summary[aria-label^=Save]").click();
+      const [file] = await Promise.all([page.waitForEvent("download"), chart(page, "activity").getByRole("button", { name: form }).click()]);
+      expect(file.suggestedFilename()).toBe(`activity.${form.toLowerCase()}`);
+      const chunks: Buffer[] = [];
+      for await (const chunk of await file.createReadStream()) chunks.push(chunk as Buffer);
+      expect(Buffer.concat(chunks).toString("latin1").startsWith(begins), form).toBe(true);
+    }
+  });
+});
+
+test("what is shown is kept under a name, shared by a link that ends, and watched @phone", async ({ page, team, browser }) => {
+  test.setTimeout(120_000);
+  await work(page.context().request, team);
+  await page.goto(address(team));
+  await ready(page);
+  const drop = (words: string) => page.locator(".ana-kept > details", { has: page.locator("summary", { hasText: words }) });
+
+  await test.step("a view leads back to what was chosen", async () => {
+    const views = drop("Save view");
+    await views.locator("summary").click();
+    await views.getByLabel("Keep this view as").fill("Our week");
+    await views.getByRole("button", { name: "Save view" }).click();
+    const kept = views.getByRole("link", { name: "Our week" });
+    await expect(kept).toHaveAttribute("href", new RegExp(`range=7d.*team=${team.id}`));
+    await checkAccessible(page);
+    await views.getByRole("button", { name: "Delete the view Our week" }).click();
+    await expect(kept).toHaveCount(0);
+    await page.keyboard.press("Escape");
+  });
+
+  await test.step("a link shows the numbers to whoever has it, and nothing when it is revoked", async () => {
+    const shares = drop("Share");
+    if (!(await shares.evaluate((drop) => (drop as HTMLDetailsElement).open))) await shares.locator("summary").click();
+    await shares.getByLabel("Make a link called").fill("For the board");
+    await shares.getByRole("button", { name: "Make link" }).click();
+    const link = (await shares.locator(".secret code").textContent())!;
+    expect(link).toContain("/shared/analytics/");
+    const context = await browser.newContext({ storageState: { cookies: [], origins: [] } });
+    const visitor = await context.newPage();
+    await visitor.goto(new URL(link).pathname);
+    await ready(visitor);
+    await expect(visitor.getByRole("heading", { level: 1, name: "For the board" })).toBeVisible();
+    await expect(tile(visitor, "Sessions").locator(".v")).toContainText(String(SESSIONS));
+    // The numbers alone: nothing leads to rows, and nobody is named.
+    await expect(visitor.locator("main a[href*='/analytics']")).toHaveCount(0);
+    await expect(visitor.locator("main")).not.toContainText("By person");
+    await checkAccessible(visitor);
+    await shares.getByRole("button", { name: "Revoke the link For the board" }).click();
+    await expect(shares.getByRole("button", { name: "Revoke the link For the board" })).toHaveCount(0);
+    const gone = await visitor.goto(new URL(link).pathname);
+    expect(gone?.status()).toBe(404);
+    await context.close();
+    await page.keyboard.press("Escape");
+  });
+
+  await test.step("an alert has a bound, or none where days are to be unusual", async () => {
+    const alerts = drop("Alerts");
+    if (!(await alerts.evaluate((drop) => (drop as HTMLDetailsElement).open))) await alerts.locator("summary").click();
+    await alerts.getByLabel("Call the alert").fill("Few sessions");
+    await alerts.getByLabel("Bound").fill("5");
+    await alerts.getByRole("button", { name: "Set alert" }).click();
+    await expect(alerts.getByRole("link", { name: "Few sessions" })).toBeVisible();
+    await alerts.getByLabel("Tell me when it is").selectOption("unusual");
+    await expect(alerts.getByLabel("Bound")).toHaveCount(0);
+    await checkAccessible(page);
+    await alerts.getByRole("button", { name: "Delete the alert Few sessions" }).click();
+    await expect(alerts.getByRole("link", { name: "Few sessions" })).toHaveCount(0);
+  });
+});
+
+test("both themes pass, and charts follow a change of theme", async ({ page, team }) => {
+  test.setTimeout(120_000);
+  await work(page.context().request, team);
+  await page.goto(address(team));
+  await ready(page);
+  for (const id of ["activity", "heat", "calendar", "learning"]) await drawn(page, id);
+  const colours = () => chart(page, "activity").locator(".chart-canvas svg path").evaluateAll((paths) => [...new Set(paths.map((path) => path.getAttribute("stroke")))].sort().join());
+  const dark = await colours();
+  await checkAccessible(page);
+  await page.evaluate(() => document.documentElement.setAttribute("data-theme", "light"));
+  await expect.poll(colours).not.toBe(dark);
+  await checkAccessible(page);
+});
+
+// `scripts/bench` makes 200 of them.
+const VISITS = Number(process.env.LLMOS_VISITS ?? 30);
+
+test("visits leave no chart, no listener and no elements behind", async ({ page, team }) => {
+  test.setTimeout(900_000);
+  await work(page.context().request, team);
+  await page.goto(address(team));
+  await ready(page);
+  await drawn(page, "activity");
+  const browser = await page.context().newCDPSession(page);
+  await browser.send("Performance.enable");
+  const rail = page.getByRole("navigation", { name: "Main", exact: true });
+  // Through the router, as people go: the document stays.
+  const visit = async () => {
+    await page.evaluate((address) => {
+      const link = Object.assign(document.createElement("a"), { href: address });
+      document.body.append(link);
+      link.click();
+      link.remove();
+    }, address(team));
+    await expect(chart(page, "activity").locator(".chart-canvas svg")).toBeVisible();
+    await rail.getByRole("link", { name: "Traces" }).click();
+    await expect(chart(page, "activity")).toHaveCount(0);
+  };
+  const measure = async () => {
+    for (let turn = 0; turn < 3; turn += 1) await browser.send("HeapProfiler.collectGarbage");
+    const { metrics } = await browser.send("Performance.getMetrics");
+    const of = (name: string) => metrics.find((metric) => metric.name === name)?.value ?? 0;
+    return { nodes: of("Nodes"), listeners: of("JSEventListeners"), heap: of("JSHeapUsedSize") };
+  };
+  for (let warm = 0; warm < 10; warm += 1) await visit();
+  const before = await measure();
+  for (let turn = 0; turn < VISITS; turn += 1) await visit();
+  const after = await measure();
+  expect(await alive(page)).toEqual({ charts: 0, listeners: 0 });
+  expect(after.nodes - before.nodes).toBeLessThan(500);
+  expect(after.listeners - before.listeners).toBeLessThan(50);
+  expect(after.heap - before.heap).toBeLessThan(8 * 1024 * 1024);
+});
+
+test("numbers, tables and rows read, and ranges work, without script @noscript", async ({ page, admin, javaScriptEnabled }) => {
+  test.setTimeout(120_000);
+  const request = page.context().request;
+  await openAccount(request, admin, "Priya Nair");
+  const team = await createTeam(request, "Quiet counters");
+  await work(request, team);
+  await page.goto(address(team));
+  await expect(tile(page, "Sessions").locator(".v")).toContainText(String(SESSIONS));
+  // With a script a chart is drawn in place of the table.
+  if (!javaScriptEnabled) {
+    const today = chart(page, "activity").locator("tbody tr").first();
+    await expect(today.getByRole("cell").first()).toHaveText(String(SESSIONS));
+  }
+  await expect(page.getByText("Days in UTC.")).toBeVisible();
+  await page.getByRole("link", { name: "30d" }).click();
+  await expect(page).toHaveURL(/analytics\?(?!.*range=)/);
+  await tile(page, "Sessions").click();
+  await expect(page.locator(".ana-rows > li")).toHaveCount(SESSIONS);
+  await page.getByRole("link", { name: "Close" }).click();
+  await page.getByText("Custom", { exact: true }).click();
+  await page.getByLabel("First day").fill("2026-01-01");
+  await page.getByLabel("Last day").fill("2026-01-02");
+  await page.getByRole("button", { name: "Show", exact: true }).click();
+  await expect(page).toHaveURL(/range=custom.*from=2026-01-01|from=2026-01-01.*range=custom/);
+  await expect(tile(page, "Sessions").locator(".v")).toContainText("0");
+});
+
+test("who may not see a team is told that it is not there", async ({ page, admin }) => {
+  await openAccount(page.context().request, admin, "Not A Member");
+  const team = await createTeam(admin, "Elsewhere");
+  const answer = await page.goto(`/analytics?team=${team.id}`);
+  expect(answer?.status()).toBe(404);
+});

@@ -1,0 +1,113 @@
+// What somebody keeps on the device as a whole, and what they write, commit and make while the server is gone.
+import { alone, coldStart, expected, goOffline, makeAvailable, offlineReady, sameElsewhere, skillFile, somebodyElse, warm } from "../fixtures/app.js";
+import { api, append, beginSession, checkAccessible, createArtifact, createTeam, editor, expect, importFiles, joinTeam, ready, test } from "../fixtures/index.js";
+
+test.describe.configure({ mode: "default" });
+
+type Detail = { text: string; draft: { behind: boolean } | null; summary: { id: string; headRevisionId: string | null }; head: { id: string } | null };
+type List = { items: { id: string; name: string }[]; total: number };
+
+const FIRST = "---\nname: night-watch\ndescription: Who looks at the lamp.\n---\n\nLook once.\n\nSay so.\n";
+
+test("a pinned volume of a thousand is listed, filtered, read and searched after a cold start", async ({ problems }) => {
+  test.setTimeout(300_000);
+  await alone(async (page, server, context) => {
+    const team = await createTeam(context.request, "Harbor Platform");
+    const files = Array.from({ length: 1_000 }, (_, number) => skillFile(`beacon-${String(number).padStart(4, "0")}`, number === 777 ? "How the heliograph is polished." : "How a lamp is kept."));
+    await importFiles(context.request, team.volumeId, files);
+    await page.goto(`/volumes/${team.volumeId}`);
+    await ready(page);
+    await offlineReady(page);
+    await makeAvailable(page, /^1,000 artifacts, .*as of/);
+    await checkAccessible(page);
+    await page.goto("/settings/offline");
+    await ready(page);
+    await expect(page.getByRole("listitem").filter({ hasText: "1,000 artifacts" })).toBeVisible();
+    await expect(page.getByText("compared with the server")).toBeVisible({ timeout: 120_000 });
+    await checkAccessible(page);
+    expect(await page.evaluate(() => navigator.storage.persisted())).toBeDefined();
+    // Nobody looked at them: what one opened lately is empty.
+    expect((await api<List>(context.request, "GET", "/artifacts?view=recent")).items).toEqual([]);
+    await warm(page);
+    await goOffline(page, server, context);
+
+    const cold = await coldStart(context, `/artifacts?volume=${team.volumeId}`, problems);
+    await expect(cold.locator(".lib > li")).toHaveCount(50);
+    await expect(cold.getByRole("main").getByText("1,000").first()).toBeVisible();
+    await expect(cold.locator(".app-status")).toContainText(/As of \d\d:\d\d/);
+    await cold.getByRole("link", { name: "Load more" }).click();
+    await expect(cold.locator(".lib > li")).toHaveCount(100);
+    await cold.getByPlaceholder("Filter by name, id or description").fill("heliograph");
+    await expect(cold.locator(".lib > li")).toHaveCount(1);
+    await cold.locator(".lib > li > a").click();
+    await expect(cold.getByText("How the heliograph is polished. Look twice.")).toBeVisible();
+    await cold.goto("/search?q=heliograph");
+    await expect(cold.getByText(/on this device/)).toBeVisible({ timeout: 30_000 });
+    await expect(cold.getByRole("link", { name: /beacon-0777/ }).first()).toBeVisible();
+
+    // Cleared, it is gone.
+    await context.setOffline(false);
+    await server.begin();
+    await cold.goto("/settings/offline");
+    await ready(cold);
+    await cold.getByRole("button", { name: "Clear" }).click();
+    await expect(cold.getByText("Nothing is kept as a whole")).toBeVisible();
+    expect(await cold.evaluate(async () => (await (await caches.open((await caches.keys()).find((name) => name.startsWith("llmos-pins-"))!)).keys()).length)).toBe(0);
+    expected(problems);
+  }, problems);
+});
+
+test("a pinned session has all that was said", async ({ problems }) => {
+  test.setTimeout(180_000);
+  await alone(async (page, server, context) => {
+    const team = await createTeam(context.request, "Harbor Platform");
+    const session = await beginSession(context.request, team, "A long talk");
+    for (let number = 1; number <= 130; number += 1) await api(context.request, "POST", `/sessions/${session.id}/messages`, { text: `Said ${number}` });
+    await page.goto(`/sessions/${session.id}`);
+    await ready(page);
+    await offlineReady(page);
+    await page.getByLabel("Rename, export, archive, delete").click();
+    await makeAvailable(page, /^13\d entries, /);
+    await warm(page);
+    await goOffline(page, server, context);
+    const cold = await coldStart(context, `/sessions/${session.id}`, problems);
+    await expect(cold.getByText("Said 130", { exact: true })).toBeVisible();
+    await cold.locator(".log").evaluate((log) => log.scrollTo(0, -log.scrollHeight));
+    await expect(cold.getByText("Said 1", { exact: true })).toBeVisible({ timeout: 30_000 });
+    expected(problems);
+  }, problems);
+});
+
+test("a text that was open before is written on without the server, survives a cold start and merges at the return", async ({ problems }) => {
+  test.setTimeout(240_000);
+  await alone(async (page, server, context) => {
+    const team = await createTeam(context.request, "Harbor Platform");
+    const skill = await createArtifact(context.request, team.volumeId, "Night watch", FIRST);
+    await page.goto(`/artifacts/${skill.id}?tab=edit`);
+    await ready(page);
+    await editor(page);
+    await offlineReady(page);
+    await warm(page);
+    await goOffline(page, server, context);
+    const cold = await coldStart(context, `/artifacts/${skill.id}?tab=edit`, problems);
+    await append(cold, "Written in a tunnel.\n");
+    await expect(cold.getByText("Offline: kept on this device")).toBeVisible();
+    await expect(cold.locator(".outbox-status")).toContainText("1 change waiting");
+    await cold.close();
+    const colder = await coldStart(context, `/artifacts/${skill.id}?tab=edit`, problems);
+    await expect(await editor(colder)).toContainText("Written in a tunnel.");
+    await append(colder, "And on.\n");
+
+    // Others write meanwhile.
+    await server.begin();
+    const elsewhere = await sameElsewhere(server);
+    await api(elsewhere, "PUT", `/artifacts/${skill.id}/draft`, { text: FIRST.replace("Look once.", "Look twice."), saves: 0 });
+    await context.setOffline(false);
+    await expect(await editor(colder)).toContainText("Look twice.", { timeout: 60_000 });
+    await expect(colder.getByText(/Saved on disk/)).toBeVisible({ timeout: 60_000 });
+    await expect(colder.locator(".outbox-status")).toBeEmpty({ timeout: 60_000 });
+    const { text } = await api<Detail>(elsewhere, "GET", `/artifacts/${skill.id}`);
+    expect(text).toBe(FIRST.replace("Look once.", "Look twice.") + "Written in a tunnel.\nAnd on.\n");
+    expected(problems);
+  }, problems);
+});

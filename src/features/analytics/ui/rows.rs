@@ -1,0 +1,97 @@
+//! The rows behind a number, beside the page: what happened, who did it, when; the newest first, a page at a time.
+
+use leptos::prelude::*;
+use llmos_analytics::{
+    kind::Kind,
+    model::{Query, Row, Rows},
+};
+
+use super::{
+    super::state::{Behind, analytics_address, rows_export_address},
+    words::{WEEKDAYS, range_words},
+};
+use crate::{
+    browser::data::Fetched,
+    ui::{EmptyState, Icon, SidePane, Time, utc_time},
+};
+
+/// The side pane; open while the address names a number.
+#[component]
+pub fn RowsPane(
+    /// As the address has it.
+    query: Memo<Query>,
+    /// The same in the reader's zone.
+    zoned: Memo<Query>,
+    behind: Memo<Behind>,
+    rows: Fetched<Rows>,
+) -> impl IntoView {
+    let back = Signal::derive(move || query.with(|query| analytics_address(query, None)));
+    let open = Signal::derive(move || behind.with(|behind| behind.measure.is_some()));
+    let view = move |(rows, back): (Rows, String)| {
+        let file = zoned.with_untracked(|query| behind.with_untracked(|behind| rows_export_address(query, behind, "csv")));
+        view! { <List rows=rows back=back file=file query=query.get_untracked() behind=behind.get_untracked()/> }.into_any()
+    };
+    view! { <SidePane label="Rows" open=open back=back found=rows view=Callback::new(view)/> }
+}
+
+/// "pull_requests" as a heading: "Pull requests".
+fn title(behind: &Behind) -> String {
+    let words = behind.measure.map(|measure| measure.as_str().replace('_', " ")).unwrap_or_default();
+    let mut letters = words.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+#[component]
+fn List(rows: Rows, back: String, file: Option<String>, query: Query, behind: Behind) -> impl IntoView {
+    let days = behind.from.zip(behind.to).map(|(from, to)| range_words(llmos_analytics::model::Range { from, to }));
+    let hour = behind.hour.and_then(|(weekday, hour)| {
+        let name = WEEKDAYS.get(usize::from(weekday))?;
+        Some(format!("{name}, {hour}:00 to {}:00", hour + 1))
+    });
+    let first = behind.cursor.is_some().then(|| analytics_address(&query, Some(&Behind { cursor: None, ..behind.clone() })));
+    let older = rows.next.clone().map(|next| analytics_address(&query, Some(&Behind { cursor: Some(next), ..behind.clone() })));
+    let kept = format!(
+        "Single events are kept from {} on; numbers of earlier days have no rows any more.",
+        utc_time(rows.kept_from).get(..10).unwrap_or_default()
+    );
+    let body = if rows.rows.is_empty() {
+        view! { <EmptyState icon="list" title="No rows" text=kept.clone()/> }.into_any()
+    } else {
+        let list = rows.rows.into_iter().map(row_view).collect_view();
+        view! { <ul class="rows pad-x ana-rows">{list}</ul> <p class="hint pad">{kept}</p> }.into_any()
+    };
+    view! {
+        <header class="bar">
+            <h1>{title(&behind)}</h1>
+            {hour.or(days).map(|days| view! { <span class="count">{days}</span> })}
+            {file.map(|file| view! { <a class="btn ghost icon-only push" href=file rel="external" download="" aria-label="Save these rows as CSV" title="Save these rows as CSV"><Icon name="download"/></a> })}
+            <a class="btn ghost icon-only" href=back aria-label="Close" title="Close"><Icon name="x"/></a>
+        </header>
+        <div class="scroll" tabindex="0">
+            {body}
+            {(first.is_some() || older.is_some())
+                .then(|| view! {
+                    <nav class="pager pad" aria-label="Pages">
+                        {first.map(|address| view! { <a class="btn s" href=address>"Newest"</a> })}
+                        {older.map(|address| view! { <a class="btn s" href=address>"Older"<Icon name="chev-r"/></a> })}
+                    </nav>
+                })}
+        </div>
+    }
+}
+
+fn row_view(row: Row) -> impl IntoView {
+    let what = Kind::parse(&row.kind).map_or_else(|| row.kind.clone(), |kind| kind.as_str().replace(['.', '_'], " "));
+    let name = if row.subject_name.is_empty() { what.clone() } else { row.subject_name.clone() };
+    let who = if row.person_name.is_empty() { "nobody named".to_owned() } else { row.person_name.clone() };
+    let title = match row.href.as_str() {
+        "" => view! { <b>{name}</b> }.into_any(),
+        href => view! { <a class="cover" href=href.to_owned()><b>{name}</b></a> }.into_any(),
+    };
+    view! {
+        <li>
+            <span class="tx">{title}<small>{format!("{what}, {who}")}</small></span>
+            <span class="tail"><Time at=row.at/></span>
+        </li>
+    }
+}

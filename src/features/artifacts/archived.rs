@@ -1,0 +1,108 @@
+//! What of artifacts is in a team's archive: whole histories, drafts, and who wrote with whom. Favourites and what was looked at last are people's own.
+
+use crate::server::archive::{Is, Table};
+
+/// Main files are shared by whatever has the same bytes: they are never removed with a team.
+pub const CONTENTS: Table = Table {
+    name: "contents",
+    of_team: "t.sha IN (SELECT r.content_sha FROM revisions r WHERE r.id IN {revisions})",
+    order: &["sha"],
+    columns: &[("sha", Is::Plain), ("bytes", Is::Main)],
+    left_out: &[],
+};
+
+const KINDS: &[&str] = &["skill", "tool", "agent"];
+
+pub const ARCHIVED: &[Table] = &[
+    Table {
+        name: "artifacts",
+        of_team: "t.id IN {artifacts}",
+        order: &["id"],
+        columns: &[
+            ("id", Is::Id),
+            ("volume_id", Is::Part),
+            ("state", Is::Number),
+            ("kind", Is::Word(KINDS)),
+            ("slug", Is::Slug),
+            ("path", Is::Path),
+            ("name", Is::Plain),
+            ("description", Is::Plain),
+            ("category", Is::Plain),
+            ("tags", Is::Json),
+            ("version", Is::Plain),
+            ("author", Is::Plain),
+            ("hints", Is::Number),
+            ("has_draft", Is::Flag),
+            ("head_revision_id", Is::MayPart),
+            ("seq", Is::Number),
+            ("created_by", Is::Person),
+            ("deleted_by", Is::MayPerson),
+            ("deleted_at", Is::MayNumber),
+            ("disabled", Is::Plain),
+            ("created_at", Is::Number),
+            ("updated_at", Is::Number),
+        ],
+        left_out: &[],
+    },
+    Table {
+        name: "revisions",
+        of_team: "t.id IN {revisions}",
+        order: &["id"],
+        columns: &[
+            ("id", Is::Id),
+            ("artifact_id", Is::Part),
+            ("commit_id", Is::Part),
+            ("parent_id", Is::MayPart),
+            ("change", Is::Word(&["created", "updated", "deleted", "restored", "moved"])),
+            ("kind", Is::Word(KINDS)),
+            ("slug", Is::Slug),
+            ("path", Is::Path),
+            ("name", Is::Plain),
+            ("description", Is::Plain),
+            ("category", Is::Plain),
+            ("tags", Is::Json),
+            ("version", Is::Plain),
+            ("author", Is::Plain),
+            ("hints", Is::Number),
+            ("content_sha", Is::Content),
+            ("executable", Is::Flag),
+            ("files", Is::Files),
+            ("tree_sha", Is::Plain),
+            ("size", Is::Number),
+            ("added", Is::Number),
+            ("removed", Is::Number),
+            ("created_at", Is::Number),
+        ],
+        left_out: &[],
+    },
+    Table {
+        name: "drafts",
+        of_team: "t.artifact_id IN {artifacts}",
+        order: &["artifact_id"],
+        columns: &[
+            ("artifact_id", Is::Part),
+            ("base_revision_id", Is::MayPart),
+            ("content", Is::Bytes),
+            ("files", Is::Files),
+            ("saves", Is::Number),
+            ("updated_by", Is::Person),
+            ("created_at", Is::Number),
+            ("updated_at", Is::Number),
+        ],
+        left_out: &[],
+    },
+    Table {
+        name: "draft_authors",
+        of_team: "t.artifact_id IN {artifacts}",
+        order: &["artifact_id", "user_id"],
+        columns: &[("artifact_id", Is::Part), ("user_id", Is::Person)],
+        left_out: &[],
+    },
+    Table {
+        name: "revision_contributors",
+        of_team: "t.revision_id IN {revisions}",
+        order: &["revision_id", "user_id"],
+        columns: &[("revision_id", Is::Part), ("user_id", Is::Person)],
+        left_out: &[],
+    },
+];

@@ -1,0 +1,218 @@
+//! What the outbox told this page.
+
+use leptos::prelude::*;
+
+use crate::{
+    browser::{
+        data::Sent,
+        json,
+        outbox::{self, Heard, Item, ItemState, Items, Said},
+    },
+    error::AppResult,
+    ids::{self, UserId},
+    ui::{ToastsContext, toast, toast_link},
+};
+
+/// Where all that waits is listed.
+pub const UNSENT: &str = "/settings/unsent";
+
+/// What waits on this device.
+#[derive(Clone, Copy)]
+pub struct OutboxContext {
+    /// How many changes wait, and how many of them need somebody.
+    pub counts: RwSignal<(u32, u32)>,
+    /// [`Items`] as JSON, as it came: only what shows them reads them.
+    list: RwSignal<String>,
+    /// Keys of those that arrived since the list came.
+    arrived: RwSignal<Vec<String>>,
+    listeners: StoredValue<Vec<(u32, Callback<Heard>)>>,
+    next: StoredValue<u32>,
+}
+
+/// Provides the [`OutboxContext`] to everything below.
+pub fn provide_outbox() -> OutboxContext {
+    let context = OutboxContext {
+        counts: RwSignal::default(),
+        list: RwSignal::default(),
+        arrived: RwSignal::default(),
+        listeners: StoredValue::default(),
+        next: StoredValue::new(0),
+    };
+    provide_context(context);
+    context
+}
+
+pub fn use_outbox() -> OutboxContext {
+    expect_context()
+}
+
+impl OutboxContext {
+    /// Once it is known whose page it is.
+    pub fn start(self, account: UserId, toasts: ToastsContext) {
+        outbox::start(account.to_string(), move |said| match said {
+            Said::Count { all, failed } => {
+                let before = self.counts.try_get_untracked().unwrap_or_default();
+                let _ = self.counts.try_set((all, failed));
+                // What failed before this page came stands in the status line.
+                if before.0 > 0 && failed > before.1 {
+                    toast_link(toasts, "A change did not go through", "See why", UNSENT.to_owned());
+                }
+            }
+            Said::Clock(ahead) => ids::follow_clock(ahead),
+            Said::List(list) => {
+                let _ = self.arrived.try_update(Vec::clear);
+                let _ = self.list.try_set(list);
+            }
+            Said::Heard(text) => {
+                if let Ok(heard) = json::read(&text) {
+                    self.hear(heard);
+                }
+            }
+        });
+    }
+
+    fn hear(self, heard: Heard) {
+        if heard.what == "done" {
+            let _ = self.arrived.try_update(|arrived| arrived.push(heard.key.clone()));
+        }
+        // Not while they are borrowed: one of them may go away by what it hears.
+        for listener in self.listeners.try_with_value(|all| all.iter().map(|(_, act)| *act).collect::<Vec<_>>()).unwrap_or_default() {
+            listener.try_run(heard.clone());
+        }
+    }
+
+    /// What becomes of changes of this object, for as long as the caller's component is there.
+    pub fn on_heard(self, object: String, act: impl Fn(Heard) + Send + Sync + 'static) {
+        let number = self.next.get_value();
+        self.next.set_value(number.wrapping_add(1));
+        let act = Callback::new(move |heard: Heard| {
+            if heard.objects.contains(&object) {
+                act(heard);
+            }
+        });
+        self.listeners.update_value(|all| all.push((number, act)));
+        on_cleanup(move || {
+            let _ = self.listeners.try_update_value(|all| all.retain(|(known, _)| *known != number));
+        });
+    }
+
+    /// All that waits, oldest first. Reactive.
+    pub fn items(self) -> Items {
+        let mut items: Items = self.list.with(|list| json::read(list)).unwrap_or_default();
+        self.arrived.with(|arrived| items.changes.retain(|item| !arrived.contains(&item.key)));
+        items
+    }
+
+    /// What waits of one object. Reactive.
+    pub fn about(self, object: &str) -> Vec<Item> {
+        self.items().changes.into_iter().filter(|item| item.objects.iter().any(|known| known == object)).collect()
+    }
+}
+
+/// How changes of an object stand as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ItemsState {
+    Synced,
+    Waiting,
+    Failed,
+}
+
+/// How what waits of something stands: one that needs somebody counts for all.
+pub fn state_of(items: &[Item]) -> ItemsState {
+    match items {
+        [] => ItemsState::Synced,
+        some if some.iter().any(|item| item.state != ItemState::Waiting) => ItemsState::Failed,
+        _ => ItemsState::Waiting,
+    }
+}
+
+/// Says what became of a change: `done`, or that it waits.
+pub fn say_sent(toasts: ToastsContext, sent: Sent, done: impl Into<String>) {
+    match sent {
+        Sent::Done => toast(toasts, done),
+        Sent::Waiting => {
+            toast_link(toasts, "Kept on this device, and sent when the server can be reached", "What waits", UNSENT.to_owned())
+        }
+    }
+}
+
+/// Sends one again that was refused.
+pub async fn retry(key: String) -> AppResult<()> {
+    outbox::retry(&key).await
+}
+
+/// Forgets one.
+pub async fn discard(key: String) -> AppResult<()> {
+    outbox::discard(&key).await
+}
+
+/// Gives one another content and sends it.
+///
+/// # Errors
+/// It is on its way already.
+pub async fn edit(key: String, body: String) -> AppResult<()> {
+    outbox::edit(&key, &body).await
+}
+
+/// What a person wrote in a change, and its name there: the part of it that can be put right without knowing what the change is.
+pub fn words_of(item: &Item) -> Option<(&'static str, String)> {
+    // The editor of a text keeps it too, and is where it is put right.
+    if item.path.ends_with("/edits") {
+        return None;
+    }
+    const NAMES: [&str; 5] = ["text", "message", "review", "title", "name"];
+    let Ok(serde_json::Value::Object(body)) = json::read(item.body.as_deref()?) else { return None };
+    NAMES.into_iter().find_map(|name| Some((name, body.get(name)?.as_str()?.to_owned())))
+}
+
+/// The content of a change with other words in it.
+pub fn with_words(body: &str, name: &str, words: String) -> Option<String> {
+    let Ok(serde_json::Value::Object(mut body)) = json::read(body) else { return None };
+    body.insert(name.to_owned(), words.into());
+    serde_json::to_string(&body).ok()
+}
+
+/// Gives all that waits as a file.
+pub async fn export() -> AppResult<u32> {
+    outbox::export().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn item(state: ItemState) -> Item {
+        Item {
+            key: String::new(),
+            objects: Vec::new(),
+            path: String::new(),
+            body: Some(r#"{"id":"7","text":"Helo","attachmentIds":[]}"#.to_owned()),
+            label: String::new(),
+            merge: String::new(),
+            at: 0,
+            state,
+            error: String::new(),
+            editable: true,
+        }
+    }
+
+    #[test]
+    fn the_words_of_a_change_are_found_and_put_back() {
+        let item = item(ItemState::Refused);
+        assert_eq!(words_of(&item), Some(("text", "Helo".to_owned())));
+        let body = with_words(item.body.as_deref().unwrap_or_default(), "text", "Hello".to_owned()).unwrap_or_default();
+        assert_eq!(words_of(&Item { body: Some(body.clone()), ..item.clone() }), Some(("text", "Hello".to_owned())));
+        assert!(body.contains(r#""id":"7""#));
+        assert_eq!(words_of(&Item { path: "/artifacts/7/edits".to_owned(), ..item.clone() }), None);
+        assert_eq!(words_of(&Item { body: None, ..item }), None);
+        assert_eq!(with_words("[]", "text", String::new()), None);
+    }
+
+    #[test]
+    fn one_that_failed_counts_for_all() {
+        assert_eq!(state_of(&[]), ItemsState::Synced);
+        assert_eq!(state_of(&[item(ItemState::Waiting)]), ItemsState::Waiting);
+        assert_eq!(state_of(&[item(ItemState::Waiting), item(ItemState::Conflict)]), ItemsState::Failed);
+        assert_eq!(state_of(&[item(ItemState::Refused)]), ItemsState::Failed);
+    }
+}

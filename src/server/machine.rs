@@ -1,0 +1,93 @@
+//! What the process knows of the machine that it runs on.
+
+use std::{fs, path::Path, sync::LazyLock, time::Duration};
+
+use super::clock;
+
+/// Ticks of a processor's time in `/proc` are hundredths of a second on every Linux that there is.
+const TICKS_PER_SECOND: u64 = 100;
+
+/// When this process began, as near as it can tell, in UTC milliseconds.
+static STARTED: LazyLock<i64> = LazyLock::new(clock::now_ms);
+
+/// Bytes of a file system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Disk {
+    /// What this process may still write.
+    pub free: u64,
+    pub size: u64,
+}
+
+/// The file system that `path` is on.
+pub fn disk(path: &Path) -> Option<Disk> {
+    let found = rustix::fs::statvfs(path).ok()?;
+    Some(Disk { free: found.f_bavail.saturating_mul(found.f_frsize), size: found.f_blocks.saturating_mul(found.f_frsize) })
+}
+
+/// What names a DATA_DIR: made once, and kept there.
+pub fn home(data_dir: &Path) -> std::io::Result<String> {
+    let file = data_dir.join("node.id");
+    match fs::read_to_string(&file) {
+        Ok(home) if !home.trim().is_empty() => Ok(home.trim().to_owned()),
+        _ => {
+            let home = uuid::Uuid::now_v7().to_string();
+            fs::write(&file, &home)?;
+            Ok(home)
+        }
+    }
+}
+
+/// What the machine is called in its network; `node` where that cannot be found out.
+pub fn name() -> String {
+    let read = fs::read_to_string("/proc/sys/kernel/hostname").map(|name| name.trim().to_owned());
+    read.ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "node".to_owned())
+}
+
+/// What the process takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Process {
+    /// Bytes of memory.
+    pub resident: u64,
+    pub cpu: Duration,
+    pub files: u64,
+    pub started_ms: i64,
+}
+
+/// Remembers when the process began; called first of all.
+pub fn begin() {
+    LazyLock::force(&STARTED);
+}
+
+/// When the process began, in UTC milliseconds.
+pub fn started_ms() -> i64 {
+    *STARTED
+}
+
+/// This process, from `/proc`; none where there is no such folder.
+pub fn process() -> Option<Process> {
+    let stat = fs::read_to_string("/proc/self/stat").ok()?;
+    let files = fs::read_dir("/proc/self/fd").ok()?.count() as u64;
+    let (cpu, pages) = stat_of(&stat)?;
+    Some(Process { resident: pages.saturating_mul(rustix::param::page_size() as u64), cpu, files, started_ms: started_ms() })
+}
+
+/// Processor time and resident pages of a line of `/proc/self/stat`, which proc(5) describes: behind the name, which may have anything in it,
+/// the 14th and 15th fields are ticks and the 24th is pages.
+fn stat_of(stat: &str) -> Option<(Duration, u64)> {
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    let number = |field: usize| fields.get(field - 3)?.parse::<u64>().ok();
+    let ticks = number(14)? + number(15)?;
+    Some((Duration::from_millis(ticks * 1_000 / TICKS_PER_SECOND), number(24)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_proc_is_read_whatever_the_name_is() {
+        let line = "42 (a ) b) S 1 2 3 4 5 6 7 8 9 10 150 50 13 14 15 16 17 18 19 20 1234 22";
+        assert_eq!(stat_of(line), Some((Duration::from_secs(2), 1234)));
+        assert_eq!(stat_of("42 (llmos) S 1"), None);
+    }
+}

@@ -1,0 +1,31 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { nothing, offers, read, visited } from "./offer";
+import { asOf } from "./words";
+
+test("it is offered on the third day, twice at most, a month apart", () => {
+  let remembered = nothing();
+  for (const day of [1, 1, 1, 2]) {
+    remembered = visited(remembered, day);
+    assert.equal(offers(remembered, day, true), false);
+  }
+  remembered = visited(remembered, 9);
+  assert.equal(offers(remembered, 9, false), false);
+  assert.equal(offers(remembered, 9, true), true);
+  const once = { ...remembered, offered: 1, last: 9 };
+  assert.equal(offers(once, 20, true), false);
+  assert.equal(offers(once, 39, true), true);
+  assert.equal(offers({ ...once, offered: 2 }, 400, true), false);
+});
+
+test("what is remembered may be anything", () => {
+  for (const text of [null, "", "{", "[]", "null", '{"days":"x","offered":"y"}']) assert.deepEqual(read(text), nothing());
+  assert.deepEqual(read('{"days":[1,2],"offered":1,"last":2}'), { days: [1, 2], offered: 1, last: 2 });
+});
+
+test("times are of today, or have their day", () => {
+  const now = Date.parse("2026-11-29T09:30:00Z");
+  assert.equal(asOf(Date.parse("2026-11-29T09:12:00Z"), now, "UTC"), "As of 09:12");
+  assert.equal(asOf(Date.parse("2026-11-26T09:12:00Z"), now, "UTC"), "As of 26 Nov, 09:12");
+  assert.equal(asOf(Date.parse("2026-11-28T23:12:00Z"), now, "Asia/Tokyo"), "As of 08:12");
+});

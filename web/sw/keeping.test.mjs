@@ -1,0 +1,66 @@
+// The caches of accounts, on caches as the browser's are: only what is used of them.
+import assert from "node:assert/strict";
+import test from "node:test";
+
+const stored = new Map();
+globalThis.caches = {
+  keys: async () => [...stored.keys()],
+  has: async (name) => stored.has(name),
+  delete: async (name) => stored.delete(name),
+  async open(name) {
+    if (!stored.has(name)) stored.set(name, new Map());
+    const cache = stored.get(name);
+    return {
+      put: async (url, answer) => void cache.set(url, answer),
+      match: async (url) => cache.get(url)?.clone(),
+      delete: async (url) => cache.delete(url),
+    };
+  },
+  match: async (url, { cacheName }) => stored.get(cacheName)?.get(url)?.clone(),
+};
+const { belongsTo, drop, empty, find, keep, moment, whose } = await import("./keeping");
+const { READS } = await import("./names");
+
+const answer = (text) => new Response(text, { headers: { "content-type": "application/json" } });
+const shown = async (url) => (await find(READS, url))?.text();
+
+test("each account finds its own, and another one's goes", async () => {
+  await belongsTo("maya", moment());
+  await keep(READS, "maya", "/a", answer("hers"), moment());
+  assert.equal(await shown("/a"), "hers");
+  await belongsTo("maya", moment());
+  assert.equal(await shown("/a"), "hers");
+  await belongsTo("tomas", moment());
+  assert.equal(await whose(), "tomas");
+  assert.equal(await shown("/a"), undefined);
+  assert.ok(!stored.has(`${READS}maya`));
+});
+
+test("an answer of nobody empties them; one without a word does not", async () => {
+  await belongsTo("maya", moment());
+  await keep(READS, "maya", "/a", answer("hers"), moment());
+  await belongsTo(null, moment());
+  assert.equal(await shown("/a"), "hers");
+  await belongsTo("-", moment());
+  assert.equal(await whose(), "");
+  assert.deepEqual([...stored.keys()].filter((name) => name.startsWith(READS)), []);
+});
+
+test("what was on its way when somebody signed out is not kept, and says of nobody that they are here", async () => {
+  await belongsTo("maya", moment());
+  const began = moment();
+  await empty();
+  await keep(READS, "maya", "/a", answer("late"), began);
+  await belongsTo("maya", began);
+  assert.equal(await whose(), "");
+  assert.ok(!stored.has(`${READS}maya`));
+});
+
+test("what one may not see any more goes by itself", async () => {
+  await belongsTo("maya", moment());
+  await keep(READS, "maya", "/a", answer("hers"), moment());
+  await keep(READS, "maya", "/b", answer("hers too"), moment());
+  await drop("/a");
+  assert.equal(await shown("/a"), undefined);
+  assert.equal(await shown("/b"), "hers too");
+});

@@ -1,0 +1,96 @@
+// The caches: whose they are, what goes into them, and when they are emptied.
+import { CacheExpiration } from "workbox-expiration";
+
+import { kept } from "./answers";
+import { ASSETS, isPersonal, PICTURES, PINS, READS, SEARCH, STATE, TEXTS } from "./names";
+
+/** Answers of one account, and how long they are kept. A phone has other things to keep. */
+const LIMITS = { [READS]: { maxEntries: 2_000, maxAgeSeconds: 30 * 86_400 }, [PICTURES]: { maxEntries: 300, maxAgeSeconds: 30 * 86_400 } };
+const WHOSE = "/account";
+const NOBODY = "-";
+
+/** Goes up whenever caches are emptied: an answer that was asked for before is not kept after. */
+let emptied = 0;
+let account: string | undefined;
+const limits = new Map<string, CacheExpiration>();
+
+export const moment = () => emptied;
+
+/** Who was signed in by the last answer; the empty text is nobody. */
+export async function whose(): Promise<string> {
+  account ??= (await (await (await caches.open(STATE)).match(WHOSE))?.text()) ?? "";
+  return account;
+}
+
+/** Another account, or none, than before: what was kept goes. */
+export async function belongsTo(now: string | null, began: number): Promise<void> {
+  if (now === null || began < emptied) return;
+  const next = now === NOBODY ? "" : now;
+  const before = await whose();
+  if (before === next) return;
+  await empty(next);
+  if (before) await forgetDatabases([...TEXTS, ...SEARCH]);
+  if (!next) return;
+  account = next;
+  await (await caches.open(STATE)).put(WHOSE, new Response(next));
+}
+
+/** Empties the caches of all accounts, or of all but one. */
+export async function empty(but = ""): Promise<void> {
+  emptied += 1;
+  account = "";
+  const names = (await caches.keys()).filter((name) => isPersonal(name) && !(but && [READS, PICTURES, PINS].some((kind) => name === kind + but)));
+  limits.clear();
+  await Promise.all(names.map((name) => caches.delete(name)));
+}
+
+/** Removes what pages keep of an account beside the caches. What is not sent yet stays in the outbox, texts too. */
+export async function forgetDatabases(kinds: string[]): Promise<void> {
+  const known = (await globalThis.indexedDB?.databases?.().catch(() => [])) ?? [];
+  for (const { name } of known) if (name && kinds.some((kind) => name.startsWith(kind))) indexedDB.deleteDatabase(name);
+}
+
+/** Puts an answer away. A full disk keeps less, and breaks nothing. */
+export async function keep(kind: typeof READS | typeof PICTURES, of: string, url: string, answer: Response, began: number): Promise<void> {
+  if (!of) return;
+  const name = kind + of;
+  const ready = await kept(answer, Date.now());
+  // Somebody signed out while it came.
+  if (began < emptied) return;
+  await put(name, url, ready);
+  try {
+    const limit = limits.get(name) ?? new CacheExpiration(name, { ...LIMITS[kind], matchOptions: { ignoreVary: true } });
+    limits.set(name, limit);
+    await limit.updateTimestamp(url);
+    await limit.expireEntries();
+  } catch {
+    // A private window without IndexedDB: then nothing grows old, and the window's end takes all of it.
+  }
+}
+
+export async function put(name: string, url: string, answer: Response): Promise<void> {
+  const again = answer.clone();
+  try {
+    await (await caches.open(name)).put(url, answer);
+  } catch {
+    // No room: pictures and the parts of pages that were not opened lately are the first to go.
+    await makeRoom();
+    await (await caches.open(name)).put(url, again).catch(() => undefined);
+  }
+}
+
+async function makeRoom(): Promise<void> {
+  const names = (await caches.keys()).filter((name) => name.startsWith(PICTURES) || name === ASSETS);
+  await Promise.all(names.map((name) => caches.delete(name)));
+}
+
+export async function find(kind: typeof READS | typeof PICTURES, url: string): Promise<Response | undefined> {
+  const of = await whose();
+  return of ? caches.match(url, { cacheName: kind + of, ignoreVary: true }) : undefined;
+}
+
+/** What may not be seen any more is not kept either. */
+export async function drop(url: string): Promise<void> {
+  const of = await whose();
+  for (const kind of [READS, PINS]) if (of && (await caches.has(kind + of))) await (await caches.open(kind + of)).delete(url, { ignoreVary: true });
+}
