@@ -25,7 +25,8 @@ export default defineConfig({
   workers: 2,
   fullyParallel: true,
   forbidOnly: !!process.env.CI,
-  retries: 0,
+  // Where nobody can look at once, a second try tells what fails from what is unsteady; scripts/test names those.
+  retries: process.env.CI ? 1 : 0,
   reporter: [["list"], ["json", { outputFile: "test-results/report.json" }]],
   // A test that wants the service worker says so: requests that it answers pass by what others put in their way.
   use: { baseURL: `http://${address}`, serviceWorkers: "block", launchOptions, trace: "retain-on-failure", screenshot: "only-on-failure" },

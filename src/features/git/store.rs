@@ -147,7 +147,7 @@ pub struct Synced<'a> {
     pub notice: Option<&'a str>,
     pub conflicts: &'a [ArtifactId],
     /// None: the one before stays.
-    pub report: Option<String>,
+    pub report: Option<&'a str>,
     pub now: i64,
 }
 
@@ -161,7 +161,7 @@ pub async fn set_synced(tx: &mut Tx, synced: &Synced<'_>) -> AppResult<()> {
     .bind(synced.commit.map(|id| id.to_string()))
     .bind(synced.notice)
     .bind(serde_json::to_string(synced.conflicts)?)
-    .bind(synced.report.as_deref())
+    .bind(synced.report)
     .bind(synced.now)
     .execute(&mut **tx)
     .await?;

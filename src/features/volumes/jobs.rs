@@ -162,7 +162,7 @@ async fn read_and_publish(ctx: &Ctx, job: &Job, payload: &ImportPayload, folder:
         changes,
         now: ctx.now(),
     };
-    artifacts::publish_import(ctx, commit, event).await?;
+    artifacts::publish_import(ctx, commit, event, &()).await?;
     Ok(report)
 }
 

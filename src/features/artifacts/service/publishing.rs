@@ -34,15 +34,28 @@ use super::{
 /// Rows of one transaction: some 5 ms, 35 ms at worst, where 50,000 at once took 550 ms (docs/decisions/imports.md).
 const SLICE: i64 = 500;
 
+/// What becomes true together with a commit: it is written in the transaction that announces it.
+pub trait Alongside: Sync {
+    /// `parent` is what the commit follows.
+    fn write(&self, tx: &mut Tx, parent: Option<&str>) -> impl Future<Output = AppResult<()>> + Send;
+}
+
+/// Nothing but the commit.
+impl Alongside for () {
+    async fn write(&self, _: &mut Tx, _: Option<&str>) -> AppResult<()> {
+        Ok(())
+    }
+}
+
 /// Makes everything that was staged for `commit` visible, and records `event` with it. When it fails before the commit is announced, nothing has happened; after that the rest
 /// follows, by a second try or by [`settle_all`].
-pub async fn publish_import(ctx: &Ctx, commit: Appended<'_>, event: Event) -> AppResult<()> {
+pub async fn publish_import(ctx: &Ctx, commit: Appended<'_>, event: Event, alongside: &impl Alongside) -> AppResult<()> {
     let volume = commit.volume;
     let event = event.volume(volume).by(commit.author);
     if commit.changes.len() as i64 <= SLICE {
-        publish_at_once(ctx, commit, event).await?;
+        publish_at_once(ctx, commit, event, alongside).await?;
     } else {
-        publish_in_slices(ctx, commit, event).await?;
+        publish_in_slices(ctx, commit, event, alongside).await?;
     }
     live::volume_changed(ctx, volume).await;
     Ok(())
@@ -52,7 +65,7 @@ fn overtaken() -> AppError {
     AppError::conflict("Somebody committed to the same artifacts while they were imported. Import once more.")
 }
 
-async fn publish_at_once(ctx: &Ctx, commit: Appended<'_>, event: Event) -> AppResult<()> {
+async fn publish_at_once(ctx: &Ctx, commit: Appended<'_>, event: Event, alongside: &impl Alongside) -> AppResult<()> {
     let mut tx = ctx.db().write_tx().await?;
     let (seq, head) = lock(&mut tx, commit.volume).await?;
     if store::untouched(&mut *tx, commit.id, commit.volume).await? != commit.changes.len() as i64 {
@@ -65,14 +78,15 @@ async fn publish_at_once(ctx: &Ctx, commit: Appended<'_>, event: Event) -> AppRe
     let happened = Happened { workspace, volume: commit.volume, author: commit.author, source: commit.source };
     usage::record_changes(ctx, &mut tx, &happened, changes.into_iter().map(Changed::try_from).collect::<AppResult<_>>()?).await?;
     append_commit(ctx, &mut tx, head.as_deref(), commit).await?;
+    alongside.write(&mut tx, head.as_deref()).await?;
     record(ctx, &mut tx, event.workspace(workspace)).await?;
     Ok(tx.commit().await?)
 }
 
-async fn publish_in_slices(ctx: &Ctx, commit: Appended<'_>, event: Event) -> AppResult<()> {
+async fn publish_in_slices(ctx: &Ctx, commit: Appended<'_>, event: Event, alongside: &impl Alongside) -> AppResult<()> {
     let (volume, id) = (commit.volume, commit.id);
     let head = volumes::claim(ctx, volume, id).await?;
-    if let Err(error) = announce(ctx, commit, event, head.as_deref()).await {
+    if let Err(error) = announce(ctx, commit, event, alongside, head.as_deref()).await {
         volumes::release(ctx, volume, id).await?;
         return Err(error);
     }
@@ -82,7 +96,13 @@ async fn publish_in_slices(ctx: &Ctx, commit: Appended<'_>, event: Event) -> App
 }
 
 /// What takes time is done before the transaction: the claim keeps it true.
-async fn announce(ctx: &Ctx, mut commit: Appended<'_>, event: Event, head: Option<&str>) -> AppResult<()> {
+async fn announce(
+    ctx: &Ctx,
+    mut commit: Appended<'_>,
+    event: Event,
+    alongside: &impl Alongside,
+    head: Option<&str>,
+) -> AppResult<()> {
     if store::untouched(ctx.db().read(), commit.id, commit.volume).await? != commit.changes.len() as i64 {
         return Err(overtaken());
     }
@@ -92,6 +112,7 @@ async fn announce(ctx: &Ctx, mut commit: Appended<'_>, event: Event, head: Optio
         return Err(overtaken());
     }
     volumes::append_hashed(ctx, &mut tx, head, &commit, &sha).await?;
+    alongside.write(&mut tx, head).await?;
     let workspace = volumes::workspace_of(&mut tx, commit.volume).await?;
     record(ctx, &mut tx, event.workspace(workspace)).await?;
     Ok(tx.commit().await?)

@@ -26,7 +26,7 @@ use crate::{
         artifacts::{
             self,
             model::{FileEntry, merge::Choice},
-            service::Staging,
+            service::{Alongside, Staging},
         },
         jobs::{self, Job},
         notifications::{
@@ -43,7 +43,7 @@ use crate::{
         webhooks,
     },
     ids::{ArtifactId, CommitId},
-    server::{context::Ctx, error::internal},
+    server::{context::Ctx, db::Tx, error::internal},
     ui::plural,
 };
 
@@ -115,48 +115,30 @@ pub(super) async fn pull_in(work: &Work, at: &Advertised, job: &Job) -> AppResul
     let mut tx = ctx.db().write_tx().await?;
     store::set_behind(&mut tx, volume, distance.unwrap_or(1) as i64).await?;
     tx.commit().await?;
-    let unpushed = volumes::service::line_since(ctx, volume, work.link.last_commit()?).await?.iter().any(|commit| commit.source != SOURCE);
 
+    // Before the link says that both sides have this: what is not taken by then is taken by the next try.
+    let runs = runs::take_runs(work, head, base).await?;
+    let incoming = Pulling { head, base, notice: notice.as_deref(), runs: &runs };
+    let message = pulled_message(&about.message, &about.author, &head.to_string(), distance);
     let mut tried = 0;
-    let mut pulled = loop {
-        // What a process before this one published is seen when both sides are compared; what it only staged is taken back.
+    let report = loop {
+        // What a process before this one only staged is taken back; what it published the link has.
         artifacts::service::unstage_all(ctx, volume).await?;
         tried += 1;
-        match take_in(
-            work,
-            job,
-            head,
-            base,
-            CommitId::generate(),
-            &pulled_message(&about.message, &about.author, &head.to_string(), distance),
-        )
-        .await
-        {
+        match take_in(work, job, &incoming, CommitId::generate(), &message).await {
             Err(error) if error.code == ErrorCode::Conflict && tried < TRIES => {
                 tracing::info!(%error, %volume, "the volume changed during a pull: once more");
             }
             result => break result?,
         }
     };
-    // Before the link says that both sides have this: what is not taken by then is taken by the next try.
-    let (traces, refused) = runs::take_runs(work, head, base).await?;
-    pulled.report.traces = traces as i64;
-    pulled.report.skipped += refused.len() as i64;
-    refused.into_iter().for_each(|skipped| note_skipped(&mut pulled.report, skipped));
-    let mut conflicts = work.link.conflicts()?;
-    conflicts.extend(pulled.conflicts.iter().copied());
-    conflicts.sort_unstable();
-    conflicts.dedup();
-    // What was never pushed still has to be; otherwise the repository has everything up to here.
-    let in_step = if unpushed { work.link.last_commit()? } else { head_commit(ctx, work).await? };
-    finish(work, Some(head), in_step, notice.as_deref(), &conflicts, Some(&pulled.report)).await?;
     // What came with the link itself nobody pushed. What is pulled is pulled, whoever hears of it.
     if last.is_some()
-        && let Err(error) = tell_team(work, &pulled.report, &about.message).await
+        && let Err(error) = tell_team(work, &report, &about.message).await
     {
         tracing::warn!(%error, %volume, "a team was not told of a push");
     }
-    Ok(Some(pulled.report))
+    Ok(Some(report))
 }
 
 /// Tells everybody who reads the volume what came with a push: once for each commit that was made of it.
@@ -176,11 +158,6 @@ async fn tell_team(work: &Work, report: &PullReport, message: &str) -> AppResult
     notifications::service::send(ctx, &people, &NewNotification { team: work.access.team, ..new }).await
 }
 
-/// The newest commit of the volume.
-pub(super) async fn head_commit(ctx: &Ctx, work: &Work) -> AppResult<Option<CommitId>> {
-    Ok(volumes::service::line_since(ctx, work.access.id, None).await?.last().map(|commit| commit.id))
-}
-
 pub(super) async fn finish(
     work: &Work,
     head: Option<Oid>,
@@ -191,27 +168,46 @@ pub(super) async fn finish(
 ) -> AppResult<()> {
     let (ctx, volume) = (&work.ctx, work.access.id);
     let sha = head.map(|head| head.to_string());
-    let synced = Synced {
-        volume,
-        sha: sha.as_deref(),
-        commit,
-        notice,
-        conflicts,
-        report: report.map(serde_json::to_string).transpose()?,
-        now: ctx.now(),
-    };
+    let report = report.map(serde_json::to_string).transpose()?;
+    let synced = Synced { volume, sha: sha.as_deref(), commit, notice, conflicts, report: report.as_deref(), now: ctx.now() };
     let mut tx = ctx.db().write_tx().await?;
     store::set_synced(&mut tx, &synced).await?;
     Ok(tx.commit().await?)
 }
 
-struct Pulled {
-    report: PullReport,
-    conflicts: Vec<ArtifactId>,
+/// What is pulled.
+struct Pulling<'a> {
+    head: Oid,
+    base: Option<Oid>,
+    notice: Option<&'a str>,
+    /// How many runs came with it, and what could not be read of them.
+    runs: &'a (usize, Vec<Skipped>),
 }
 
-async fn take_in(work: &Work, job: &Job, head: Oid, base: Option<Oid>, commit: CommitId, message: &str) -> AppResult<Pulled> {
-    let (ctx, volume) = (&work.ctx, work.access.id);
+/// What the link says once the commit of a pull is there. It is one transaction with the commit: a pull that was killed between the two would take what it
+/// brought itself for a change of the volume's own, and the next change there for a conflict.
+struct InStep<'a> {
+    synced: Synced<'a>,
+    /// The volume that was compared; none while something in it was never pushed.
+    compared: Option<Option<String>>,
+    commit: CommitId,
+}
+
+impl Alongside for InStep<'_> {
+    async fn write(&self, tx: &mut Tx, parent: Option<&str>) -> AppResult<()> {
+        // What somebody committed meanwhile still has to be pushed.
+        let in_step = self.compared.as_ref().is_some_and(|head| head.as_deref() == parent);
+        let commit = if in_step { Some(self.commit) } else { self.synced.commit };
+        store::set_synced(tx, &Synced { commit, ..self.synced }).await
+    }
+}
+
+async fn take_in(work: &Work, job: &Job, pulling: &Pulling<'_>, commit: CommitId, message: &str) -> AppResult<PullReport> {
+    let (ctx, volume, head) = (&work.ctx, work.access.id, pulling.head);
+    let last = work.link.last_commit()?;
+    let line = volumes::service::line_since(ctx, volume, last).await?;
+    let newest = line.last().map(|commit| commit.id).or(last);
+    let pushed = line.iter().all(|commit| commit.source == SOURCE);
     let known = artifacts::service::volume_places(ctx, volume).await?;
     // Two slices at most wait for the database: memory stays bounded whatever comes.
     let (sender, mut slices) = mpsc::channel::<Slice>(2);
@@ -219,7 +215,7 @@ async fn take_in(work: &Work, job: &Job, head: Oid, base: Option<Oid>, commit: C
         repository: work.repository.clone(),
         folder: work.link.folder.clone(),
         head,
-        base,
+        base: pulling.base,
         known,
         blobs: ctx.state.blobs.clone(),
         sender,
@@ -253,20 +249,42 @@ async fn take_in(work: &Work, job: &Job, head: Oid, base: Option<Oid>, commit: C
     }
     let Taking { mut report, changes, conflicts, touched, .. } = taking;
     note_left(&mut report, left?);
+    let (traces, refused) = pulling.runs;
+    report.traces = *traces as i64;
+    report.skipped += refused.len() as i64;
+    refused.iter().cloned().for_each(|skipped| note_skipped(&mut report, skipped));
     report.conflicts = conflicts.len() as i64;
+    let mut unmerged = work.link.conflicts()?;
+    unmerged.extend(conflicts);
+    unmerged.sort_unstable();
+    unmerged.dedup();
     if !changes.is_empty() {
         report.commit_id = Some(commit);
+        let (sha, text) = (head.to_string(), serde_json::to_string(&report)?);
+        let synced = Synced {
+            volume,
+            sha: Some(&sha),
+            commit: last,
+            notice: pulling.notice,
+            conflicts: &unmerged,
+            report: Some(&text),
+            now: ctx.now(),
+        };
+        let in_step = InStep { synced, compared: pushed.then(|| newest.map(|id| id.to_string())), commit };
         let event = Event::new(UsageKind::GitPulled).subject(commit).amount(changes.len() as i64);
         let author = ctx.actor()?.id();
         let appended = Appended { id: commit, volume, author, message, source: SOURCE, changes, now: ctx.now() };
-        artifacts::service::publish_import(ctx, appended, event).await?;
+        artifacts::service::publish_import(ctx, appended, event, &in_step).await?;
         artifacts::service::follow_with_drafts(ctx, &touched).await?;
     } else {
         let mut tx = ctx.db().write_tx().await?;
         record(ctx, &mut tx, Event::new(UsageKind::GitPulled).workspace(work.access.workspace).volume(volume)).await?;
         tx.commit().await?;
+        // What was never pushed still has to be; otherwise the repository has everything up to here.
+        let in_step = if pushed { newest } else { last };
+        finish(work, Some(head), in_step, pulling.notice, &unmerged, Some(&report)).await?;
     }
-    Ok(Pulled { report, conflicts })
+    Ok(report)
 }
 
 struct Taking<'a> {

@@ -63,7 +63,7 @@ pub async fn install_system_volume(ctx: &Ctx) -> AppResult<()> {
     let event = Event::new(UsageKind::VolumeInstalled).amount(count as i64);
     let message = concat!("Built-in artifacts of version ", env!("CARGO_PKG_VERSION"));
     let commit = Appended { id: commit, volume, author: user, message, source: "system", changes: staged, now: ctx.now() };
-    artifacts::publish_import(ctx, commit, event).await?;
+    artifacts::publish_import(ctx, commit, event, &()).await?;
     tracing::info!(artifacts = count, "the built-in volume was brought up to date");
     Ok(())
 }
@@ -92,7 +92,7 @@ pub async fn add_to_system(ctx: &Ctx, id: ArtifactId, slug: &str, text: String, 
     let commit = CommitId::generate();
     let changes = artifacts::stage_import(ctx, commit, volume, author, vec![staged]).await?;
     let appended = Appended { id: commit, volume, author, message, source: "promote", changes, now: ctx.now() };
-    artifacts::publish_import(ctx, appended, Event::new(UsageKind::VolumePromoted).subject(id)).await
+    artifacts::publish_import(ctx, appended, Event::new(UsageKind::VolumePromoted).subject(id), &()).await
 }
 
 /// What differs between the binary and the database.

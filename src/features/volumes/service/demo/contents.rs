@@ -114,7 +114,7 @@ async fn copy_built_in(ctx: &Ctx, volume: VolumeId) -> AppResult<HashMap<String,
     let message = "Begin with a dozen built-in artifacts";
     let event = Event::new(UsageKind::VolumeImported).subject(commit).amount(changes.len() as i64);
     let commit = Appended { id: commit, volume, author, message, source: "import", changes, now: ctx.now() };
-    artifacts::publish_import(ctx, commit, event).await?;
+    artifacts::publish_import(ctx, commit, event, &()).await?;
     Ok(ids)
 }
 
