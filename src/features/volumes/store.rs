@@ -67,9 +67,6 @@ impl CommitRow {
             created_at: self.created_at,
         })
     }
-    pub fn id(&self) -> &str {
-        &self.id
-    }
     pub fn parent(&self) -> AppResult<Option<CommitId>> {
         self.parent_id.as_deref().map(parse_id).transpose()
     }
@@ -305,13 +302,18 @@ pub async fn commits_of(pool: &AnyPool, volumes: &[VolumeId], before: Option<Com
     sql.fetch_all(pool).await
 }
 
-/// The head of a volume, and every commit of it in no order.
-pub async fn line(pool: &AnyPool, volume: VolumeId) -> AppResult<(Option<String>, Vec<CommitRow>)> {
-    let head: Option<Option<String>> =
-        sqlx::query_scalar("SELECT head_commit_id FROM volumes WHERE id = $1").bind(volume.to_string()).fetch_optional(pool).await?;
-    let mut sql = Sql::new(COMMIT);
-    sql.push("WHERE c.volume_id = ").bind(volume.to_string());
-    Ok((head.flatten(), sql.fetch_all(pool).await?))
+/// The commits of a volume from its head back to `after`, which is left out, the oldest first: along their parents.
+pub async fn line(pool: &AnyPool, volume: VolumeId, after: Option<CommitId>) -> AppResult<Vec<CommitRow>> {
+    let after = after.map(|id| id.to_string()).unwrap_or_default();
+    let mut sql = Sql::new(
+        "WITH RECURSIVE line (id, parent_id, steps) AS (SELECT c.id, c.parent_id, 0 FROM volumes v JOIN commits c ON c.id = v.head_commit_id WHERE v.id = ",
+    );
+    sql.bind(volume.to_string()).push(" AND c.id <> ").bind(after.clone());
+    sql.push(
+        " UNION ALL SELECT c.id, c.parent_id, line.steps + 1 FROM line JOIN commits c ON c.id = line.parent_id WHERE line.parent_id <> ",
+    );
+    sql.bind(after).push(") ").push(COMMIT).push("JOIN line ON line.id = c.id ORDER BY line.steps DESC");
+    sql.fetch_all(pool).await
 }
 
 /// Notes that artifacts are no longer in a volume.

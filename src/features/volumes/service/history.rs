@@ -12,7 +12,7 @@
 //! <message>
 //! ```
 
-use std::{collections::HashMap, fmt::Write as _};
+use std::fmt::Write as _;
 
 use super::{
     super::{
@@ -136,17 +136,7 @@ pub async fn newest_commits(ctx: &Ctx, volumes: &[VolumeId], before: Option<Comm
 /// The commits of a volume after one, or all of it, the oldest first: along their parents, whatever their ids say. One that is no commit of the volume
 /// is the same as none.
 pub async fn line_since(ctx: &Ctx, volume: VolumeId, after: Option<CommitId>) -> AppResult<Vec<Commit>> {
-    let (head, rows) = store::line(ctx.db().read(), volume).await?;
-    let mut rows: HashMap<String, store::CommitRow> = rows.into_iter().map(|row| (row.id().to_owned(), row)).collect();
-    let after = after.map(|id| id.to_string());
-    let (mut next, mut line) = (head, Vec::new());
-    while let Some(id) = next.filter(|id| Some(id) != after.as_ref()) {
-        let Some(row) = rows.remove(&id) else { break };
-        next = row.parent()?.map(|id| id.to_string());
-        line.push(row.commit()?);
-    }
-    line.reverse();
-    Ok(line)
+    store::line(ctx.db().read(), volume, after).await?.into_iter().map(store::CommitRow::commit).collect()
 }
 
 pub async fn get_commit(ctx: &Ctx, id: CommitId) -> AppResult<CommitDetail> {
