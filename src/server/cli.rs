@@ -52,6 +52,9 @@ What is there already and unchanged is counted and left; nothing is refused for 
   llmos export ./notes --volume \"Field notes\"")]
     Export(volumes::Export),
     /// Whole teams: one as a file, and a team of such a file.
+    #[command(after_help = "Examples:
+  llmos team export Harbor harbor.team.zip
+  llmos team import harbor.team.zip")]
     Team {
         #[command(subcommand)]
         command: team::Command,
@@ -102,10 +105,24 @@ It changes nothing and needs no running server. The exit code is 1 when somethin
   llmos support-bundle /tmp/for-support.zip")]
     SupportBundle(operations::Bundle),
     /// Make a backup now: of the database, the files and the server's own key.
+    #[command(after_help = "Examples:
+  llmos backup
+  llmos backup --to s3://harbor-backups/llmos
+
+docs/backups.md says how they are made by themselves.")]
     Backup(backups::Backup),
     /// Bring a backup back into an empty DATA_DIR, list backups, or try out whether one would come back.
+    #[command(after_help = "Examples:
+  llmos restore --list
+  llmos restore --drill
+  llmos restore --at 2026-11-23T03:29:00Z
+  llmos restore --from /mnt/other-disk/llmos")]
     Restore(backups::Restore),
     /// Move from SQLite to PostgreSQL: copies every row and compares it.
+    #[command(after_help = "Examples:
+  llmos migrate --to postgres://llmos:PASSWORD@db.example.org/llmos
+
+Stop the server first; DATA_DIR stays as it is.")]
     Migrate(backups::Migrate),
     /// The model that search goes by meaning with.
     #[command(after_help = "Examples:

@@ -114,7 +114,9 @@ const HOME_MS: i64 = 10 * clock::MINUTE;
 pub async fn claim(tx: &mut Tx, engine: Engine, home: &str, kind: &str, limit: i64, now: i64, lease: i64) -> AppResult<Vec<Job>> {
     let mut sql = Sql::new("UPDATE jobs SET state = 'running', attempts = attempts + 1, leased_until = ");
     sql.bind(now + lease).push(", started_at = ").bind(now).push(", updated_at = ").bind(now);
-    sql.push(" WHERE state = 'queued' AND id IN (SELECT j.id FROM jobs j WHERE j.state = 'queued' AND j.kind = ").bind(kind.to_owned());
+    // PostgreSQL may run what stands in `IN` once for each row that it looks at; what was taken by then is passed over, and more than the limit is taken.
+    let (these, end) = if engine == Engine::Postgres { ("id = ANY(ARRAY(", "))") } else { ("id IN (", ")") };
+    sql.push(" WHERE state = 'queued' AND ").push(these).push("SELECT j.id FROM jobs j WHERE j.state = 'queued' AND j.kind = ").bind(kind.to_owned());
     sql.push(" AND j.run_at <= ").bind(now);
     sql.push(" AND (j.home = '' OR j.home = ").bind(home.to_owned()).push(" OR j.run_at <= ").bind(now - HOME_MS).push(")");
     sql.push(
@@ -126,7 +128,7 @@ pub async fn claim(tx: &mut Tx, engine: Engine, home: &str, kind: &str, limit: i
     if engine == Engine::Postgres {
         sql.push(" FOR UPDATE SKIP LOCKED");
     }
-    sql.push(") RETURNING id, kind, payload, owner_id, attempts");
+    sql.push(end).push(" RETURNING id, kind, payload, owner_id, attempts");
     sql.fetch_all(&mut **tx).await
 }
 
