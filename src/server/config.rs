@@ -26,6 +26,7 @@ use self::{
 use super::{
     backups::{self, Backups},
     outgoing::{GitRules, PushRules},
+    rates::RateSettings,
 };
 use crate::features::{
     accounts::model::KeyProvider, collaboration::service::limits::SocketLimits, jobs::service::Schedule, search::service::MODEL_HOME,
@@ -51,6 +52,8 @@ const HIDE_AFTER: NonZeroUsize = NonZeroUsize::new(3).unwrap();
 const SLOW_QUERY_MS: u64 = 1_000;
 const BLOB_CACHE_MB: u64 = 1_024;
 const RAW_MONTHS: NonZeroU32 = NonZeroU32::new(13).unwrap();
+/// More than any person waits for; what comes then is told to come again, before everything gets slow.
+const REQUESTS_AT_ONCE: NonZeroUsize = NonZeroUsize::new(1_024).unwrap();
 const SEARCH_RATE: NonZeroU32 = NonZeroU32::new(100).unwrap();
 
 /// The configuration of one process. `Debug` leaves secrets out.
@@ -110,6 +113,10 @@ pub struct Config {
     pub assistant: AssistantTimes,
     /// Queries that one account may ask each minute.
     pub search_rate: NonZeroU32,
+    /// Requests that one caller may make each minute.
+    pub rates: RateSettings,
+    /// Requests that are worked on at the same time.
+    pub requests_at_once: usize,
     /// Times of open sockets; not configurable from outside.
     pub sockets: SocketLimits,
     /// The server whose registry the command line asks; none: this one.
@@ -379,6 +386,8 @@ impl Config {
             llm_context,
             assistant: AssistantTimes::default(),
             search_rate: source.parse_or("SEARCH_RATE", "a number of queries above 0", SEARCH_RATE)?,
+            rates: rates_from(&source)?,
+            requests_at_once: source.parse_or("REQUESTS_AT_ONCE", "a number of requests above 0", REQUESTS_AT_ONCE)?.get(),
             sockets: SocketLimits::default(),
             market_url: market_url.map(|url| web_address("MARKETPLACE_URL", url)).transpose()?,
             market_public: source.parse_or("MARKETPLACE_PUBLIC", "true or false", true)?,
@@ -437,6 +446,18 @@ impl Config {
 /// The parts of `a, b`.
 pub fn parts(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim).filter(|part| !part.is_empty())
+}
+
+fn rates_from(source: &Source<'_>) -> Result<RateSettings, ConfigError> {
+    let read = |name: &str, default: u32| source.parse_or(name, "a number of requests each minute, or 0 for no limit", default);
+    let usual = RateSettings::default();
+    Ok(RateSettings {
+        user: read("RATE_USER", usual.user)?,
+        token: read("RATE_PROGRAM", usual.token)?,
+        address: read("RATE_ADDRESS", usual.address)?,
+        route: read("RATE_ROUTE", usual.route)?,
+        costly: read("RATE_COSTLY", usual.costly)?,
+    })
 }
 
 fn backups_from(source: &Source<'_>, data_dir: &Path) -> Result<Option<Backups>, ConfigError> {

@@ -27,6 +27,7 @@ pub mod migrate;
 pub mod outgoing;
 pub mod pages;
 pub mod pictures;
+pub mod rates;
 pub mod router;
 pub mod secrets;
 pub mod serve;
