@@ -340,7 +340,7 @@ async fn identify(state: &AppState, parts: &Parts) -> Result<Ctx, AppError> {
         accounts::service::operator(&ctx).await?
     } else if let Some(token) = bearer(headers) {
         Some(accounts::service::actor_of_token(&ctx, token).await?)
-    } else if let Some(secret) = cookie(headers, accounts::service::COOKIE) {
+    } else if let Some(secret) = cookie(headers, accounts::service::cookie_name(&state.config)) {
         // An old cookie is the same as none: the page then asks to sign in.
         accounts::service::actor_of_sign_in(&ctx, secret).await?
     } else {
