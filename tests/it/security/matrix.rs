@@ -28,7 +28,7 @@ const TABLE: &str = include_str!("access.txt");
 const ROLES: [&str; 9] = ["anonymous", "ended", "stranger", "viewer", "member", "maintainer", "owner", "administrator", "reader"];
 
 /// What anybody may ask for, and why.
-const PUBLIC: [(&str, &str); 41] = [
+const PUBLIC: [(&str, &str); 42] = [
     ("GET /api/docs", "says how the API is"),
     ("GET /api/openapi.json", "says how the API is"),
     ("GET /api/v1/instance", "what the sign-in page shows"),
@@ -46,6 +46,7 @@ const PUBLIC: [(&str, &str); 41] = [
     ("GET /api/marketplace/items/{item}", "the marketplace is public"),
     ("GET /api/v1/marketplace/listings", "the marketplace is public"),
     ("GET /api/v1/marketplace/listings/{item}", "the marketplace is public"),
+    ("GET /api/v1/marketplace/listings/{item}/owners", "the marketplace is public"),
     ("GET /api/v1/marketplace/listings/{item}/reviews", "the marketplace is public"),
     ("GET /api/v1/marketplace/listings/{item}/similar", "the marketplace is public"),
     ("GET /api/v1/marketplace/releases/{release_id}/files/{*path}", "the marketplace is public"),
@@ -90,8 +91,12 @@ const DOORS: [(&str, &str); 12] = [
 const DOOR_PAGES: [&str; 2] = ["GET page:/reset/{token}", "GET page:/shared/analytics/{token}"];
 
 /// Safe by what they do, though their method is not: a token that may only read is let in.
-const READS: [&str; 4] =
-    ["POST /api/v1/artifacts/{id}/preview", "POST /api/v1/ws-token", "POST /api/v1/search/opened", "POST /api/v1/volumes/{volume_id}/lock/plan"];
+const READS: [&str; 4] = [
+    "POST /api/v1/artifacts/{id}/preview",
+    "POST /api/v1/ws-token",
+    "POST /api/v1/search/opened",
+    "POST /git/{team}/{volume}/git-upload-pack",
+];
 
 /// What a stranger gets is not 404 although there is an id of the team in the address, and why.
 const SHARED: [(&str, &str); 3] = [
@@ -123,7 +128,8 @@ fn cell<'a>(cells: &'a [String], role: &str) -> &'a str {
 
 #[test]
 fn every_route_has_its_line_and_every_line_its_route() {
-    let (known, lines): (BTreeSet<String>, BTreeSet<String>) = (routes::all().iter().map(Route::name).collect(), table().into_keys().collect());
+    let (known, lines): (BTreeSet<String>, BTreeSet<String>) =
+        (routes::all().iter().map(Route::name).collect(), table().into_keys().collect());
     let missing: Vec<_> = known.difference(&lines).collect();
     let stale: Vec<_> = lines.difference(&known).collect();
     assert!(missing.is_empty() && stale.is_empty(), "without a line in access.txt: {missing:#?}; no route any more: {stale:#?}");
@@ -247,11 +253,15 @@ async fn world(people: &People) -> Ids {
     let entry = say(owner, &session, "Hello").await;
     let (_, thread) = owner.post("/comments/threads", json!({ "artifactId": artifact, "text": "Is it so?" })).await;
     let (_, task) = owner.post(&format!("/teams/{team}/tasks"), json!({ "title": "Trim the wicks" })).await;
-    let run = json!({ "goal": "Trim the wicks", "started_at": "2026-10-01T10:00:00Z", "ended_at": "2026-10-01T10:05:00Z", "success": true, "steps": [] });
+    let run = json!({
+        "goal": "Trim the wicks", "started_at": "2026-10-01T10:00:00Z", "ended_at": "2026-10-01T10:05:00Z", "success": true, "skills_used": ["lamp-care"],
+        "steps": [{ "name": "bash", "kind": "tool", "input": "ls", "outcome": "ok", "duration_ms": 5 }],
+    });
     let (status, taken) = send(owner, &format!("/traces?team={team}"), "application/json", run.to_string()).await;
     assert_eq!((status, &taken["accepted"]), (200, &json!(1)), "{taken}");
     let (_, traces) = owner.get(&format!("/traces?team={team}")).await;
-    let (_, invited) = owner.post(&format!("/teams/{team}/invitations"), json!({ "role": "viewer", "maxUses": 1, "expiresInDays": 7 })).await;
+    let (_, invited) =
+        owner.post(&format!("/teams/{team}/invitations"), json!({ "role": "viewer", "maxUses": 1, "expiresInDays": 7 })).await;
     let (_, agent) = owner.post(&format!("/teams/{team}/agents"), json!({ "name": "Scribe", "role": "member" })).await;
     let agent = text(&agent["person"]["id"]);
     let token = json!({ "name": "x", "scopes": ["read"], "expiresInDays": 1 });
@@ -262,53 +272,51 @@ async fn world(people: &People) -> Ids {
     let (_, view) = owner.post("/analytics/views", kept).await;
     let (_, share) = owner.post("/analytics/shares", json!({ "name": "x", "query": { "team": team }, "days": 1 })).await;
     let id = |value: &Value| value["id"].as_str().unwrap_or_default().to_owned();
-    Ids::from(
-        [
-            ("teams", team.clone()),
-            ("team", "harbor".to_owned()),
-            ("?team", team.clone()),
-            (".teamId", team),
-            ("volumes", volume.clone()),
-            ("volume", "harbor.git".to_owned()),
-            ("?volume", volume.clone()),
-            ("?volumeId", volume.clone()),
-            (".volumeId", volume),
-            ("artifacts", artifact.clone()),
-            ("artifact_id", artifact.clone()),
-            ("?artifactId", artifact.clone()),
-            ("?ids", artifact.clone()),
-            (".artifactId", artifact),
-            (".baseRevisionId", head),
-            ("path", "notes.md".to_owned()),
-            ("commits", commits["items"][0]["id"].as_str().or_else(|| commits[0]["id"].as_str()).unwrap_or_default().to_owned()),
-            ("sessions", session.clone()),
-            ("?sessionId", session.clone()),
-            (".sessionId", session),
-            ("entry_id", id(&entry)),
-            ("thread_id", id(&thread)),
-            ("comment_id", id(&thread["comments"][0])),
-            ("task_id", id(&task)),
-            ("traces", id(&traces["items"][0])),
-            ("invitation_id", id(&invited)),
-            ("invitations/secret", secret_of(&invited["url"])),
-            ("members/user_id", people.clients["viewer"].id.clone()),
-            ("user_id", people.clients["viewer"].id.clone()),
-            ("users", people.clients["stranger"].id.clone()),
-            ("agents/user_id", agent),
-            ("token_id", id(&token["token"])),
-            ("provider", "openai".to_owned()),
-            ("jobs", id(&import)),
-            ("views", id(&view)),
-            ("shares", id(&share)),
-            ("token", share["token"].as_str().unwrap_or_default().to_owned()),
-            ("index", "0".to_owned()),
-            ("page", "operations".to_owned()),
-        ]
-        .into_iter()
-        .filter(|(_, id)| !id.is_empty())
-        .map(|(name, id)| (name.to_owned(), id))
-        .collect(),
-    )
+    [
+        ("teams", team.clone()),
+        ("team", team.clone()),
+        ("?team", team.clone()),
+        (".teamId", team),
+        ("volumes", volume.clone()),
+        ("volume", format!("{volume}.git")),
+        ("?volume", volume.clone()),
+        ("?volumeId", volume.clone()),
+        (".volumeId", volume),
+        ("artifacts", artifact.clone()),
+        ("artifact_id", artifact.clone()),
+        ("?artifactId", artifact.clone()),
+        ("?ids", artifact.clone()),
+        (".artifactId", artifact),
+        (".baseRevisionId", head),
+        ("path", "notes.md".to_owned()),
+        ("commits", id(&commits["commits"][0])),
+        ("sessions", session.clone()),
+        ("?sessionId", session.clone()),
+        (".sessionId", session),
+        ("entry_id", id(&entry)),
+        ("thread_id", id(&thread)),
+        ("comment_id", id(&thread["comments"][0])),
+        ("task_id", id(&task)),
+        ("traces", id(&traces["items"][0])),
+        ("invitation_id", id(&invited["invitation"])),
+        ("invitations/secret", secret_of(&invited["url"])),
+        ("members/user_id", people.clients["viewer"].id.clone()),
+        ("user_id", people.clients["viewer"].id.clone()),
+        ("users", people.clients["stranger"].id.clone()),
+        ("agents/user_id", agent),
+        ("token_id", id(&token["token"])),
+        ("provider", "openai".to_owned()),
+        ("jobs", id(&import)),
+        ("views", id(&view)),
+        ("shares", id(&share["share"])),
+        ("token", share["token"].as_str().unwrap_or_default().to_owned()),
+        ("index", "0".to_owned()),
+        ("page", "operations".to_owned()),
+    ]
+    .into_iter()
+    .filter(|(_, id)| !id.is_empty())
+    .map(|(name, id)| (name.to_owned(), id))
+    .collect()
 }
 
 /// Begins an import; its job.
@@ -337,13 +345,20 @@ async fn ask(client: &Client, route: &Route, ids: &Ids, description: &Value) -> 
         101 | 200..=399 | 400 | 409 | 410 | 413 | 415 | 422 => "ok".to_owned(),
         status => status.to_string(),
     };
-    assert!(answer.status < 500 && answer.status != 405 && answer.status != 429, "{} {address}: {} {}", route.name(), answer.status, answer.text);
+    assert!(
+        answer.status < 500 && answer.status != 405 && answer.status != 429,
+        "{} {address}: {} {}",
+        route.name(),
+        answer.status,
+        answer.text
+    );
     (answer.status, got)
 }
 
 /// After which the thing is gone or changed so that the next role would meet another one.
 fn spends(route: &Route, status: u16) -> bool {
-    let ends = ["/leave", "/transfer", "/archive", "/move", "/restore", "/accept", "/forever", "/sign-out", "/members/{user_id}", "/resolve"];
+    let ends =
+        ["/leave", "/transfer", "/archive", "/move", "/restore", "/accept", "/forever", "/sign-out", "/members/{user_id}", "/resolve"];
     (200..300).contains(&status) && !route.is_safe() && (route.method == "DELETE" || ends.iter().any(|end| route.path.ends_with(end)))
 }
 

@@ -65,7 +65,8 @@ fn beside_the_api() -> Vec<(String, String)> {
         if path.contains("{*") {
             continue;
         }
-        let methods = [("get(", "GET"), ("post(", "POST"), ("socket(", "GET"), ("webhook(", "POST"), ("put(", "PUT"), ("delete(", "DELETE")];
+        let methods =
+            [("get(", "GET"), ("post(", "POST"), ("socket(", "GET"), ("webhook(", "POST"), ("put(", "PUT"), ("delete(", "DELETE")];
         let known: Vec<_> = methods.iter().filter(|(made, _)| handler.contains(made)).collect();
         assert!(!known.is_empty(), "{line}: for which method?");
         routes.extend(known.iter().map(|(_, method)| ((*method).to_owned(), path.to_owned())));
