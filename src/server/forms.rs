@@ -181,7 +181,8 @@ pub fn mark(ctx: &Ctx, response: &mut Response) {
 pub fn unmarked(uri: &Uri, headers: &HeaderMap) -> Option<String> {
     let error = query_value(uri, "__err")?;
     let expected = cookie(headers, FLASH).map(|flash| secrets::hash(&format!("{flash}{error}")));
-    if expected.is_some() && expected.as_deref() == query_value(uri, MARK) { None } else { Some(without_error(uri)) }
+    let is_ours = expected.zip(query_value(uri, MARK)).is_some_and(|(expected, mark)| secrets::is_same(&expected, mark));
+    if is_ours { None } else { Some(without_error(uri)) }
 }
 
 fn query_value<'a>(uri: &'a Uri, name: &str) -> Option<&'a str> {

@@ -192,12 +192,12 @@ fn administration_is_for_administrators() {
 }
 
 /// Everybody in a role, each in a browser or with a token of their own.
-struct People {
-    clients: BTreeMap<&'static str, Client>,
+pub struct People {
+    pub clients: BTreeMap<&'static str, Client>,
 }
 
 impl People {
-    async fn sign_up(app: &TestApp) -> Self {
+    pub async fn sign_up(app: &TestApp) -> Self {
         let administrator = app.sign_up_first().await;
         let mut clients = BTreeMap::new();
         for role in ["stranger", "viewer", "member", "maintainer", "owner"] {
@@ -236,8 +236,15 @@ async fn ended(app: &TestApp) -> Client {
 }
 
 /// A team with everybody in their role and one of each thing in it.
-async fn world(people: &People) -> Ids {
+pub async fn world(people: &People) -> Ids {
     let owner = &people.clients["owner"];
+    // An account keeps a hundred of each.
+    for what in ["views", "shares"] {
+        let (_, kept) = owner.get(&format!("/analytics/{what}")).await;
+        for one in kept.as_array().into_iter().flatten() {
+            owner.delete(&format!("/analytics/{what}/{}", text(&one["id"]))).await;
+        }
+    }
     let team = owner.team("Harbor").await;
     for role in ["viewer", "member", "maintainer"] {
         let secret = owner.invite(&team, role).await;
