@@ -4,7 +4,7 @@
 mod asvs;
 mod headers;
 mod limits;
-mod logs;
+pub mod logs;
 mod matrix;
 mod outgoing;
 mod routes;
