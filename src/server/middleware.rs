@@ -106,9 +106,14 @@ pub async fn observe(State(state): State<AppState>, mut request: Request, next: 
 
 /// The parts of a path that are the secrets of invitations and links, by what routes call them.
 const SECRETS: [&str; 2] = ["{token}", "{secret}"];
+/// What stands before them in the addresses of pages, which are no routes of the server.
+const SECRET_PAGES: [&str; 3] = ["/invite/", "/reset/", "/shared/analytics/"];
 
 /// `path` as it may be in the log.
 fn without_secrets(path: &str, route: &str) -> String {
+    if let Some(page) = SECRET_PAGES.iter().find(|page| path.starts_with(**page)) {
+        return format!("{page}{}", SECRETS[0]);
+    }
     if !SECRETS.iter().any(|secret| route.contains(secret)) {
         return path.to_owned();
     }
@@ -414,7 +419,9 @@ mod tests {
 
     #[test]
     fn secrets_of_links_are_not_in_the_log() {
-        assert_eq!(without_secrets("/invite/s3cret", "/invite/{token}"), "/invite/{token}");
+        // A page has no route.
+        assert_eq!(without_secrets("/invite/s3cret", ""), "/invite/{token}");
+        assert_eq!(without_secrets("/reset/s3cret/more", ""), "/reset/{token}");
         assert_eq!(
             without_secrets("/api/v1/invitations/s3cret/accept", "/api/v1/invitations/{secret}/accept"),
             "/api/v1/invitations/{secret}/accept"
