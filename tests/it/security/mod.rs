@@ -8,5 +8,4 @@ pub mod logs;
 mod matrix;
 mod outgoing;
 mod routes;
-mod sbom;
 mod secrets;
