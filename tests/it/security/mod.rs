@@ -7,5 +7,6 @@ mod limits;
 pub mod logs;
 mod matrix;
 mod outgoing;
+mod parsers;
 mod routes;
 mod secrets;
