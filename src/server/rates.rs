@@ -1,7 +1,7 @@
 //! How often somebody may ask: one limiter for all of the server, in memory on each node and shared between nodes.
 //!
 //! A limit is a bucket that holds a number of requests and gets one more each period. It is kept as the generic cell rate algorithm does (ITU-T
-//! I.371), as one number for each caller: when its bucket will be full again. What is taken at one node is told the others four times a second, so that all
+//! I.371), as one number for each caller: when its bucket will be full again. What is taken at one node is told the others five times a second, so that all
 //! together allow what one allows, give or take what is under way. Nothing of it is in the database: a restart forgets it.
 
 use std::{
@@ -163,7 +163,7 @@ const CALLERS: usize = 8_192;
 const PURGE_EVERY: u64 = NANOS;
 
 /// Between two messages to the other nodes.
-const TELL_EVERY: Duration = Duration::from_millis(250);
+const TELL_EVERY: Duration = Duration::from_millis(200);
 /// Of one message, so that it stays below [`super::cluster::LARGEST`].
 const TOLD_AT_ONCE: usize = 1_000;
 

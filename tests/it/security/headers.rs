@@ -150,6 +150,44 @@ app_test!(no_other_site_may_read_an_answer, |app| {
     }
 });
 
+app_test!(what_has_a_body_says_what_it_is, |app| {
+    let people = People::sign_up(app).await;
+    let ids = world(&people).await;
+    for route in routes::all().into_iter().filter(Route::is_safe) {
+        let answer = get(&people.clients["owner"], &route, &ids).await;
+        if answer.text.is_empty() {
+            continue;
+        }
+        let kind = answer.header("content-type");
+        assert!(kind.contains('/'), "{}: {kind}", route.name());
+        // Numbers and names of metrics are ASCII, whose form has no charset.
+        let needs_charset = kind.starts_with("text/") && route.path != "/metrics";
+        assert!(!needs_charset || kind.to_lowercase().contains("charset=utf-8"), "{}: {kind}", route.name());
+    }
+});
+
+app_test!(a_parameter_that_is_there_twice_is_refused, |app| {
+    let maya = app.sign_up_first().await;
+    for address in ["/api/v1/search?q=a&q=b", "/api/v1/traces?limit=1&limit=2"] {
+        let answer = maya.answer(maya.request(Method::GET, address)).await;
+        assert_eq!((answer.status, answer.json()["code"].as_str()), (400, Some("invalid_input")), "{address}: {}", answer.text);
+    }
+    let twice =
+        maya.request(Method::POST, "/api/v1/teams").header("content-type", "application/json").body(r#"{"name": "a", "name": "b"}"#);
+    assert_eq!(maya.answer(twice).await.status, 400);
+});
+
+// What stands before us and we ourselves must not take two requests for one (RFC 9112, 6.3).
+app_test!(a_request_whose_length_is_said_twice_is_refused, |app| {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let mut stream = tokio::net::TcpStream::connect(app.url.trim_start_matches("http://")).await.expect("connects");
+    let request = b"POST /api/v1/sign-in HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\ncontent-length: 5\r\n\r\n{}GET";
+    stream.write_all(request).await.expect("sends");
+    let mut answer = Vec::new();
+    let read = tokio::time::timeout(std::time::Duration::from_secs(20), stream.read_to_end(&mut answer)).await;
+    assert!(read.is_ok() && answer.starts_with(b"HTTP/1.1 400"), "{}", String::from_utf8_lossy(&answer));
+});
+
 // TRACE would send a cookie back to a script; it is no method here, nor is one that nobody knows.
 app_test!(methods_that_nothing_takes_are_refused, |app| {
     let visitor = app.visitor();

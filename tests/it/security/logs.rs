@@ -6,7 +6,7 @@ use std::{
     io,
     sync::{
         Mutex, Once, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
@@ -24,6 +24,9 @@ const SHORTEST: usize = 10;
 
 static KNOWN: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 static LINES: AtomicUsize = AtomicUsize::new(0);
+/// A line that somebody else wrote would begin with it.
+const FORGED: &str = "2026-01-01T00:00:00.000000Z ERROR forged";
+static IS_FORGED: AtomicBool = AtomicBool::new(false);
 
 fn leaked<'a>(line: &str, known: &'a BTreeSet<String>) -> Option<&'a str> {
     known.iter().map(String::as_str).find(|secret| line.contains(secret))
@@ -37,6 +40,9 @@ impl io::Write for Look {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let line = String::from_utf8_lossy(bytes);
         LINES.fetch_add(1, Ordering::Relaxed);
+        if line.lines().any(|line| line.starts_with(FORGED)) {
+            IS_FORGED.store(true, Ordering::Relaxed);
+        }
         if leaked(&line, &KNOWN.lock().unwrap_or_else(PoisonError::into_inner)).is_some() {
             eprintln!("\n!!! A secret stands in the log: {line}");
             // A panic would be caught by the server.
@@ -127,6 +133,27 @@ fn the_secrets_of_an_answer_are_known() {
         assert!(known.contains(&format!("{secret}{number}")), "{number}");
     }
 }
+
+app_test!(what_others_wrote_makes_no_line_of_its_own, |app| {
+    let maya = app.sign_up_first().await;
+    let forged = format!("x\n{FORGED}\r\n{FORGED}\u{1b}[31m");
+    let encoded: String = forged.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    for path in
+        [format!("/api/v1/teams/{encoded}"), format!("/api/v1/search?q={encoded}"), format!("/{encoded}"), format!("/help/{encoded}")]
+    {
+        maya.answer(maya.request(Method::GET, &path)).await;
+    }
+    for path in ["/teams", "/sign-in", "/volumes", "/me/tokens", "/marketplace/submissions"] {
+        maya.post(
+            path,
+            json!({ "name": forged, "email": forged, "password": forged, "id": forged, "type": forged, "description": forged }),
+        )
+        .await;
+    }
+    let hook = app.visitor().request(Method::POST, "/webhook/github").header("x-github-event", "push").header("x-github-delivery", "x");
+    maya.answer(hook.body(forged)).await;
+    assert!(LINES.load(Ordering::Relaxed) > 0 && !IS_FORGED.load(Ordering::Relaxed));
+});
 
 // Every way in which a secret comes in or goes out, also in the wrong places.
 app_test!(nothing_that_is_secret_is_logged, |app| {

@@ -70,6 +70,15 @@ fn redirects_are_followed_by_the_guarded_client_alone() {
     }
 }
 
+/// What people write is never an argument of a program, because there is none.
+#[test]
+fn no_program_is_started() {
+    for (path, text) in sources() {
+        let starts = code(&text).any(|line| line.contains("process::Command") || line.contains("Command::new("));
+        assert!(!starts, "{path} starts a program");
+    }
+}
+
 #[test]
 fn addresses_inside_of_a_network_are_none() {
     for inside in [

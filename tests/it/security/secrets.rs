@@ -1,7 +1,13 @@
 //! How secrets are compared: those of ours are looked up by their SHA-256, and the rest in a time that says nothing of where they differ. Reviewed by hand; this finds
 //! what is added.
 
-use std::{fs, path::Path};
+use std::{collections::HashSet, fs, path::Path};
+
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::app::{PASSWORD, TestApp, text};
 
 /// Every source file of the server and the browser, by its path below `src`.
 pub fn sources() -> Vec<(String, String)> {
@@ -70,3 +76,78 @@ fn no_secret_is_compared_letter_by_letter() {
         }
     }
 }
+
+#[test]
+fn what_is_generated_has_256_bits_and_comes_once() {
+    let made: HashSet<String> = (0..10_000).map(|_| llmos_lite::server::secrets::generate("llmos_")).collect();
+    assert_eq!(made.len(), 10_000);
+    for secret in made {
+        let bits = BASE64_URL_SAFE_NO_PAD.decode(secret.trim_start_matches("llmos_")).expect("base64").len() * 8;
+        assert_eq!(bits, 256);
+    }
+}
+
+app_test!(passwords_are_stored_by_argon2id, |app| {
+    app.sign_up_first().await;
+    let stored: String = sqlx::query_scalar("SELECT password_hash FROM users WHERE password_hash IS NOT NULL")
+        .fetch_one(app.state.db.read())
+        .await
+        .expect("a row");
+    assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "its parameters are others");
+    assert!(!stored.contains(PASSWORD));
+});
+
+app_test!(signing_in_again_makes_a_new_cookie_and_ends_the_old_one, |app| {
+    app.sign_up_first().await;
+    let browser = app.visitor();
+    let sign_in = async || {
+        let credentials = json!({ "email": "maya@harbor.internal", "password": PASSWORD });
+        let answer = browser.answer(browser.request(Method::POST, "/api/v1/sign-in").json(&credentials)).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        answer.header("set-cookie").split(';').next().unwrap_or_default().to_owned()
+    };
+    let (first, second) = (sign_in().await, sign_in().await);
+    assert_ne!(first, second);
+    for (cookie, status) in [(&first, 401), (&second, 200)] {
+        let other = app.program("");
+        let request = other.http.get(format!("{}/api/v1/me", app.url)).header("cookie", cookie);
+        assert_eq!(other.answer(request).await.status, status);
+    }
+});
+
+/// A socket that a token does not open: refused, or closed as who is not signed in.
+async fn opens_nothing(app: &TestApp, token: &str) {
+    match app.open(&format!("/ws?token={token}"), &[]).await {
+        Err(status) => assert_eq!(status, 401),
+        Ok(mut socket) => assert_eq!(socket.closed().await, 4401),
+    }
+}
+
+app_test!(a_token_of_a_minute_is_ours_for_sockets_and_ends, |app| {
+    let maya = app.sign_up_first().await;
+    let (status, made) = maya.post("/ws-token", Value::Null).await;
+    assert_eq!(status, 200, "{made}");
+    let token = text(&made["token"]);
+    let mut parts = token.split('.');
+    let mut part = || parts.next().expect("three parts").to_owned();
+    let (head, claims, signature) = (part(), part(), part());
+    let read = |part: &str| -> Value { serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(part).expect("base64")).expect("JSON") };
+    let written = |value: &Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
+    assert_eq!((&read(&head)["alg"], &read(&claims)["aud"]), (&json!("HS256"), &json!("ws")));
+    let mut later = read(&claims);
+    later["exp"] = json!(later["exp"].as_i64().expect("an end") + 3_600);
+    // Changed, unsigned, and signed by an algorithm that is none of ours.
+    for forged in [
+        format!("{head}.{}.{signature}", written(&later)),
+        format!("{}.{claims}.", written(&json!({ "alg": "none", "typ": "JWT" }))),
+        format!("{}.{claims}.{signature}", written(&json!({ "alg": "HS512", "typ": "JWT" }))),
+        format!("{head}.{claims}."),
+    ] {
+        opens_nothing(app, &forged).await;
+    }
+    // It opens sockets and nothing else.
+    let elsewhere = app.program(&token);
+    assert_eq!(elsewhere.get("/me").await.0, 401);
+    let mut socket = app.open(&format!("/ws?token={token}"), &[]).await.expect("it opens");
+    assert_eq!(socket.until("welcome").await["userId"], maya.id.as_str());
+});
