@@ -449,14 +449,14 @@ pub fn parts(text: &str) -> impl Iterator<Item = &str> {
 }
 
 fn rates_from(source: &Source<'_>) -> Result<RateSettings, ConfigError> {
-    let read = |name: &str, default: u32| source.parse_or(name, "a number of requests each minute, or 0 for no limit", default);
+    const WHAT: &str = "a number of requests each minute, or 0 for no limit";
     let usual = RateSettings::default();
     Ok(RateSettings {
-        user: read("RATE_USER", usual.user)?,
-        token: read("RATE_PROGRAM", usual.token)?,
-        address: read("RATE_ADDRESS", usual.address)?,
-        route: read("RATE_ROUTE", usual.route)?,
-        costly: read("RATE_COSTLY", usual.costly)?,
+        user: source.parse_or("RATE_USER", WHAT, usual.user)?,
+        token: source.parse_or("RATE_PROGRAM", WHAT, usual.token)?,
+        address: source.parse_or("RATE_ADDRESS", WHAT, usual.address)?,
+        route: source.parse_or("RATE_ROUTE", WHAT, usual.route)?,
+        costly: source.parse_or("RATE_COSTLY", WHAT, usual.costly)?,
     })
 }
 
@@ -479,7 +479,7 @@ fn backups_from(source: &Source<'_>, data_dir: &Path) -> Result<Option<Backups>,
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{source::HIDDEN, *};
 
     #[test]
     fn defaults_are_complete() {
@@ -554,6 +554,20 @@ mod tests {
         for wrong in ["one:4222", "http://one", "nats://a,"] {
             assert!(read(vec![("NATS_URL", wrong), postgres, key]).is_err_and(|error| error.contains("NATS_URL")), "{wrong}");
         }
+    }
+
+    #[test]
+    fn limits_of_requests_are_read_and_may_be_none() {
+        let read = |value: &'static str| Config::from_sources(&move |name| (name == "RATE_USER").then(|| value.to_owned()), "");
+        assert_eq!(read("12").map(|config| config.rates.user).ok(), Some(12));
+        assert_eq!(read("0").map(|config| config.rates.user).ok(), Some(0));
+        assert!(read("many").is_err_and(|error| error.to_string().contains("RATE_USER")));
+        let usual = Config::from_sources(&|_| None, "").expect("valid");
+        assert_eq!((usual.rates, usual.requests_at_once), (RateSettings::default(), 1_024));
+        assert!(Config::from_sources(&|name| (name == "REQUESTS_AT_ONCE").then(|| "0".to_owned()), "").is_err());
+        // What is shown of settings hides secrets by their names; none of these is one.
+        let shown = usual.settings.iter().filter(|setting| setting.name.starts_with("RATE_"));
+        assert_eq!(shown.filter(|setting| setting.shown.as_deref() != Some(HIDDEN)).count(), 5);
     }
 
     #[test]
