@@ -23,7 +23,7 @@ use futures::{Stream, StreamExt as _};
 use tokio::time::{Instant, Sleep, sleep};
 use tracing::{Instrument as _, field::Empty};
 
-use super::{context::Ctx, csp, metrics, rates, state::AppState};
+use super::{context::Ctx, cookies, csp, metrics, rates, state::AppState};
 use crate::{
     error::{AppError, ErrorCode},
     features::accounts,
@@ -345,7 +345,7 @@ async fn identify(state: &AppState, parts: &Parts) -> Result<Ctx, AppError> {
         accounts::service::operator(&ctx).await?
     } else if let Some(token) = bearer(headers) {
         Some(accounts::service::actor_of_token(&ctx, token).await?)
-    } else if let Some(secret) = cookie(headers, accounts::service::cookie_name(&state.config)) {
+    } else if let Some(secret) = cookies::read(&state.config, headers, accounts::service::COOKIE) {
         // An old cookie is the same as none: the page then asks to sign in.
         accounts::service::actor_of_sign_in(&ctx, secret).await?
     } else {
@@ -364,17 +364,6 @@ pub fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-}
-
-/// The value of a cookie.
-pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers
-        .get_all(header::COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
-        .find_map(|(key, value)| (key == name).then_some(value))
 }
 
 /// Whom the request is from: behind a trusted proxy whom that names, otherwise the peer.

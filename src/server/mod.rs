@@ -9,6 +9,7 @@ pub mod clock;
 pub mod cluster;
 pub mod config;
 pub mod context;
+pub mod cookies;
 pub mod csp;
 pub mod db;
 pub mod docs;

@@ -52,7 +52,7 @@ pub use people::{
     time_zone, update_me,
 };
 pub use samples::{add_sample_team, may_manage_samples, note_samples_given, remove_sample_team, sample_teams, samples_given};
-pub use sign_in::{SignedIn, cookie_name, end_sign_in, list_sign_ins, sign_in, sign_out, sign_out_everywhere};
+pub use sign_in::{COOKIE, SignedIn, end_sign_in, list_sign_ins, sign_in, sign_out, sign_out_everywhere};
 pub use sign_up::sign_up;
 pub use teams::{create_team, delete_team, list_teams, names_of_publishers, rename_team, team, teams_called};
 pub use tokens::{create_token, list_tokens, revoke_token};

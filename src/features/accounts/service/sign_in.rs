@@ -14,23 +14,15 @@ use crate::{
     },
     ids::SignInId,
     server::{
-        config::Config,
         context::{Actor, Ctx, Via},
+        cookies,
         db::Tx,
-        error::internal,
         secrets,
     },
 };
 
-/// The login cookie. Its value is a secret; only its hash is stored. Over https its name says that no other host of the domain can have set it
-/// (RFC 6265bis, 4.1.3.2); over plain http browsers refuse that name.
-const NAMES: [&str; 2] = ["llmos_session", "__Host-llmos_session"];
-
-/// The name of the login cookie of this server.
-pub fn cookie_name(config: &Config) -> &'static str {
-    NAMES[usize::from(config.secure())]
-}
-
+/// The login cookie. Its value is a secret; only its hash is stored.
+pub const COOKIE: &str = "llmos_session";
 /// The longest that browsers keep a cookie. When a sign-in ends is decided here, not by the browser.
 const COOKIE_SECONDS: u32 = 400 * 24 * 3600;
 
@@ -42,10 +34,7 @@ pub struct SignedIn {
 }
 
 fn cookie(ctx: &Ctx, value: &str, seconds: u32) -> AppResult<HeaderValue> {
-    let secure = if ctx.state.config.secure() { "; Secure" } else { "" };
-    let name = cookie_name(&ctx.state.config);
-    HeaderValue::from_str(&format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}"))
-        .map_err(|error| internal("cookie", &error))
+    cookies::set(&ctx.state.config, COOKIE, value, seconds).ok_or_else(AppError::internal)
 }
 
 /// The same whether the account does not exist, has no password or has another one.
