@@ -1,7 +1,7 @@
 //! Addresses that a browser goes to: the trip to GitHub and back, pictures of people.
 
 use axum::{
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use leptos::server_fn::ServerFn as _;
