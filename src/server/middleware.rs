@@ -229,8 +229,8 @@ struct Stalled;
 /// Refuses what is beyond the number of requests that are worked on at the same time: waiting would make everybody slow.
 pub async fn at_once(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let matched = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
-    // Whoever watches over the server has to hear that it is busy, not that it is dead.
-    if matches!(matched, "/healthz" | "/readyz" | "/metrics") {
+    // Whoever watches over the server has to hear that it is busy, not that it is dead; deliveries are admitted by the room that they take (`webhooks::service::admit`).
+    if matches!(matched, "/healthz" | "/readyz" | "/metrics" | "/webhook/github") {
         return next.run(request).await;
     }
     let costly = rates::is_costly(request.method(), matched);

@@ -164,7 +164,6 @@ pub fn webhooks(state: AppState) -> Router {
         .route("/webhook/github", webhook())
         .fallback(|| async { AppError::new(ErrorCode::NotFound, "Only /webhook/github is here.") })
         .layer(from_fn_with_state(state.clone(), middleware::authenticate))
-        .layer(from_fn_with_state(state.clone(), middleware::at_once))
         .layer(from_fn(middleware::time_limit))
         .layer(CatchPanicLayer::custom(middleware::on_panic))
         .layer(from_fn_with_state(state.clone(), middleware::observe))
