@@ -24,6 +24,8 @@ pub enum ErrorCode {
     NotFound,
     /// The route does not take this method (405).
     MethodNotAllowed,
+    /// The request took too long to arrive; nothing was changed (408).
+    RequestTimeout,
     /// Somebody changed the thing in between, or the name is taken (409).
     Conflict,
     /// A link or token that was valid once and no longer is (410).
@@ -51,6 +53,7 @@ impl ErrorCode {
             Self::Forbidden | Self::ForeignOrigin => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
+            Self::RequestTimeout => 408,
             Self::Conflict => 409,
             Self::Expired => 410,
             Self::TooLarge => 413,

@@ -19,6 +19,7 @@ mod nodes;
 mod others;
 mod postgres;
 mod process;
+mod rates;
 #[expect(dead_code, reason = "tests make it misbehave")]
 #[path = "../../tests/it/git/server.rs"]
 mod repository;
@@ -118,6 +119,9 @@ fn main() -> Result<()> {
     }
     if wanted("usage") {
         figures.extend(runtime.block_on(usage::run())?);
+    }
+    if wanted("rates") {
+        figures.extend(rates::run()?);
     }
     if wanted("backups") {
         figures.extend(runtime.block_on(backups::run())?);

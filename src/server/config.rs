@@ -26,6 +26,7 @@ use self::{
 use super::{
     backups::{self, Backups},
     outgoing::{GitRules, PushRules},
+    rates::RateSettings,
 };
 use crate::features::{
     accounts::model::KeyProvider, collaboration::service::limits::SocketLimits, jobs::service::Schedule, search::service::MODEL_HOME,
@@ -51,6 +52,8 @@ const HIDE_AFTER: NonZeroUsize = NonZeroUsize::new(3).unwrap();
 const SLOW_QUERY_MS: u64 = 1_000;
 const BLOB_CACHE_MB: u64 = 1_024;
 const RAW_MONTHS: NonZeroU32 = NonZeroU32::new(13).unwrap();
+/// More than any person waits for; what comes then is told to come again, before everything gets slow.
+const REQUESTS_AT_ONCE: NonZeroUsize = NonZeroUsize::new(1_024).unwrap();
 const SEARCH_RATE: NonZeroU32 = NonZeroU32::new(100).unwrap();
 
 /// The configuration of one process. `Debug` leaves secrets out.
@@ -110,6 +113,10 @@ pub struct Config {
     pub assistant: AssistantTimes,
     /// Queries that one account may ask each minute.
     pub search_rate: NonZeroU32,
+    /// Requests that one caller may make each minute.
+    pub rates: RateSettings,
+    /// Requests that are worked on at the same time.
+    pub requests_at_once: usize,
     /// Times of open sockets; not configurable from outside.
     pub sockets: SocketLimits,
     /// The server whose registry the command line asks; none: this one.
@@ -379,6 +386,8 @@ impl Config {
             llm_context,
             assistant: AssistantTimes::default(),
             search_rate: source.parse_or("SEARCH_RATE", "a number of queries above 0", SEARCH_RATE)?,
+            rates: rates_from(&source)?,
+            requests_at_once: source.parse_or("REQUESTS_AT_ONCE", "a number of requests above 0", REQUESTS_AT_ONCE)?.get(),
             sockets: SocketLimits::default(),
             market_url: market_url.map(|url| web_address("MARKETPLACE_URL", url)).transpose()?,
             market_public: source.parse_or("MARKETPLACE_PUBLIC", "true or false", true)?,
@@ -439,6 +448,18 @@ pub fn parts(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim).filter(|part| !part.is_empty())
 }
 
+fn rates_from(source: &Source<'_>) -> Result<RateSettings, ConfigError> {
+    const WHAT: &str = "a number of requests each minute, or 0 for no limit";
+    let usual = RateSettings::default();
+    Ok(RateSettings {
+        user: source.parse_or("RATE_USER", WHAT, usual.user)?,
+        token: source.parse_or("RATE_PROGRAM", WHAT, usual.token)?,
+        address: source.parse_or("RATE_ADDRESS", WHAT, usual.address)?,
+        route: source.parse_or("RATE_ROUTE", WHAT, usual.route)?,
+        costly: source.parse_or("RATE_COSTLY", WHAT, usual.costly)?,
+    })
+}
+
 fn backups_from(source: &Source<'_>, data_dir: &Path) -> Result<Option<Backups>, ConfigError> {
     const SCHEDULE: &str = "30 1 * * *";
     const KEEP: usize = 14;
@@ -458,7 +479,7 @@ fn backups_from(source: &Source<'_>, data_dir: &Path) -> Result<Option<Backups>,
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{source::HIDDEN, *};
 
     #[test]
     fn defaults_are_complete() {
@@ -533,6 +554,20 @@ mod tests {
         for wrong in ["one:4222", "http://one", "nats://a,"] {
             assert!(read(vec![("NATS_URL", wrong), postgres, key]).is_err_and(|error| error.contains("NATS_URL")), "{wrong}");
         }
+    }
+
+    #[test]
+    fn limits_of_requests_are_read_and_may_be_none() {
+        let read = |value: &'static str| Config::from_sources(&move |name| (name == "RATE_USER").then(|| value.to_owned()), "");
+        assert_eq!(read("12").map(|config| config.rates.user).ok(), Some(12));
+        assert_eq!(read("0").map(|config| config.rates.user).ok(), Some(0));
+        assert!(read("many").is_err_and(|error| error.to_string().contains("RATE_USER")));
+        let usual = Config::from_sources(&|_| None, "").expect("valid");
+        assert_eq!((usual.rates, usual.requests_at_once), (RateSettings::default(), 1_024));
+        assert!(Config::from_sources(&|name| (name == "REQUESTS_AT_ONCE").then(|| "0".to_owned()), "").is_err());
+        // What is shown of settings hides secrets by their names; none of these is one.
+        let shown = usual.settings.iter().filter(|setting| setting.name.starts_with("RATE_"));
+        assert_eq!(shown.filter(|setting| setting.shown.as_deref() != Some(HIDDEN)).count(), 5);
     }
 
     #[test]

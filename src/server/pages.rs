@@ -30,7 +30,7 @@ pub async fn render(state: AppState, request: Request) -> Response {
     if let Some(address) = predecessors(request.uri()) {
         return Redirect::permanent(address).into_response();
     }
-    if let Some(address) = forms::unmarked(request.uri(), request.headers()) {
+    if let Some(address) = forms::unmarked(&state.config, request.uri(), request.headers()) {
         return Redirect::to(&address).into_response();
     }
     let handler = leptos_axum::render_app_async_with_context(move || provide(&ctx), move || app::shell(options()));

@@ -6,10 +6,10 @@ use std::{
 };
 
 use axum::Router;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use super::{backups::Watch, blobs::Blobs, cluster::Cluster, config::Config, db::Db, metrics::Metrics, tls::Certificates};
+use super::{backups::Watch, blobs::Blobs, cluster::Cluster, config::Config, db::Db, metrics::Metrics, rates::Rates, tls::Certificates};
 use crate::features::{
     accounts::service::{ActorCache, Limits},
     analytics::service::Usage,
@@ -25,10 +25,13 @@ use crate::features::{
     notifications::service::{Mailer, PushSender},
     search::{
         self,
-        service::{Near, SearchIndex, SearchLimit},
+        service::{Near, SearchIndex},
     },
     webhooks::service::{Intake, Networks},
 };
+
+/// Imports, exports and clones that go on at the same time: each keeps a core or the disk busy.
+const COSTLY_AT_ONCE: usize = 16;
 
 /// Shared by all tasks of the process; cheap to clone.
 #[derive(Clone)]
@@ -59,9 +62,13 @@ pub struct Inner {
     /// Whether nearest vectors are asked of the database.
     pub near: Near,
     pub usage: Usage,
-    pub search_limit: SearchLimit,
     pub visits: Visits,
+    /// How often somebody may ask.
+    pub rates: Rates,
     pub limits: Limits,
+    /// How many requests are worked on at the same time, and how many of those that cost much.
+    pub at_once: Semaphore,
+    pub costly_at_once: Semaphore,
     pub actors: ActorCache,
     /// Answers of the assistant on their way.
     pub answers: Answers,
@@ -134,6 +141,7 @@ impl AppState {
             .build()?;
         let mailer = config.smtp.as_ref().map(|smtp| Mailer::new(smtp, &config.public_url())).transpose()?;
         let push = PushSender::new(&config, &signing_key)?;
+        let rates = Rates::new(config.rates, config.search_rate, cluster.clone());
         Ok(Self(Arc::new(Inner {
             db,
             blobs,
@@ -148,9 +156,11 @@ impl AppState {
             engines: Engines::default(),
             answers: Answers::default(),
             usage: Usage::default(),
-            search_limit: SearchLimit::new(config.search_rate, cluster.clone()),
             visits: Visits::new(),
-            limits: Limits::new(cluster.clone()),
+            limits: Limits::new(rates.clone()),
+            rates,
+            at_once: Semaphore::new(config.requests_at_once),
+            costly_at_once: Semaphore::new(COSTLY_AT_ONCE),
             actors: ActorCache::new(cluster.clone()),
             rooms: Rooms::new(config.sockets, cluster.clone()),
             documents: Documents::default(),

@@ -66,6 +66,7 @@ mod readme;
 mod rooms;
 mod search;
 mod search_index;
+mod security;
 mod sessions;
 mod socket;
 mod socket_durability;

@@ -12,6 +12,7 @@ use crate::{
     features::accounts::service::{COOKIE, Credential},
     server::{
         context::Ctx,
+        cookies,
         extract::{Json, Query},
         middleware,
         state::AppState,
@@ -25,7 +26,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
 /// A token that opens `/ws?token=…` within a minute, with the rights of the credential that asks for it.
 #[utoipa::path(post, path = "/ws-token", tag = "live", responses((status = 200, body = WsToken)))]
 async fn create_ws_token(ctx: Ctx, headers: HeaderMap) -> AppResult<Json<WsToken>> {
-    let credential = match (middleware::bearer(&headers), middleware::cookie(&headers, COOKIE)) {
+    let credential = match (middleware::bearer(&headers), cookies::read(&ctx.state.config, &headers, COOKIE)) {
         (Some(token), _) => Credential::token(token),
         (None, Some(secret)) => Credential::cookie(secret),
         (None, None) => return Err(AppError::unauthenticated()),

@@ -34,7 +34,7 @@ use super::service::{
 use crate::{
     error::{AppError, AppResult, ErrorCode},
     features::accounts::service::{COOKIE, Changed, Credential, actor_of},
-    server::{context::Ctx, middleware, state::AppState},
+    server::{context::Ctx, cookies, middleware, state::AppState},
 };
 
 /// Close codes of both sockets.
@@ -85,7 +85,7 @@ fn credential(state: &AppState, ctx: &Ctx, headers: &HeaderMap, token: Option<&s
     if let Some(token) = middleware::bearer(headers) {
         return Ok(Some(Credential::token(token)));
     }
-    let (Some(_), Some(secret)) = (&ctx.actor, middleware::cookie(headers, COOKIE)) else { return Ok(None) };
+    let (Some(_), Some(secret)) = (&ctx.actor, cookies::read(&state.config, headers, COOKIE)) else { return Ok(None) };
     if headers.contains_key("origin") && middleware::origin_is_ours(state, headers) {
         return Ok(Some(Credential::cookie(secret)));
     }

@@ -5,7 +5,6 @@ mod embedding;
 mod fetch;
 mod index;
 mod kept;
-mod limit;
 mod model;
 mod near;
 mod offline;
@@ -34,7 +33,6 @@ use llmos_search::{Answer, Filter, Id, Kind, Scope};
 
 pub use fetch::{Fetched, MODEL_HOME, fetch_model};
 pub use index::SearchIndex;
-pub use limit::{Allowance, SearchLimit};
 pub use model::{Model, Semantic, look_at_model};
 pub use near::Near;
 pub use offline::{manifest, model_file, records};

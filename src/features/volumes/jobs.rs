@@ -13,12 +13,12 @@ use tokio::sync::mpsc;
 
 use super::{
     model::{ImportItem, ImportOutcome, ImportReport, REPORT_LINES},
-    service::Appended,
+    service::{Appended, who_may},
 };
 use crate::{
     error::{AppError, AppResult, ErrorCode},
     features::{
-        accounts::{self, Scope, model::Scopes},
+        accounts::{self, Action, Scope, model::Scopes},
         analytics::service::{Event, UsageKind},
         artifacts::service as artifacts,
         jobs::{Job, service as jobs},
@@ -57,7 +57,12 @@ pub async fn import(ctx: &Ctx, job: &Job) -> AppResult<serde_json::Value> {
     let payload: ImportPayload = serde_json::from_str(&job.payload)?;
     let folder = staging_folder(ctx, &job.id);
     let ctx = accounts::service::acting_for(ctx, payload.author, Via::Token(Scopes(vec![Scope::Write]))).await?;
-    let result = import_all(&ctx, job, &payload, &folder).await;
+    // Whoever began it may have lost the right to since; it does not wait as who writes does, for it may be what they wait for.
+    let result = if who_may(&ctx, payload.volume, Action::Commit).await?.contains(&payload.author) {
+        import_all(&ctx, job, &payload, &folder).await
+    } else {
+        Err(AppError::forbidden("Whoever began this import may not commit there any more, so nothing was imported."))
+    };
     match &result {
         // It is tried again; everything is still there.
         Err(error) if matches!(error.code, ErrorCode::Unavailable | ErrorCode::Internal) => {}

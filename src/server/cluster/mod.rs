@@ -25,12 +25,12 @@ pub use self::{
     bus::{LARGEST, Listening, Subject, reach},
     fence::Fence,
     nodes::Node,
-    notices::{Notice, Used},
+    notices::Notice,
 };
 use super::{
     config::Config,
     db::Db,
-    machine, secrets,
+    machine, rates, secrets,
     state::{AppState, WeakState},
 };
 use crate::{error::AppResult, ids::NodeId};
@@ -100,6 +100,7 @@ impl Cluster {
         self.0.bus.keep(self.listen(Subject::All, hear));
         if self.is_shared() {
             tokio::spawn(notices::watch(state.downgrade()));
+            tokio::spawn(rates::keep(state.downgrade()));
         }
     }
 

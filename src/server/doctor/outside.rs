@@ -141,7 +141,7 @@ pub async fn server(config: &Config) -> Vec<Finding> {
         return vec![Finding::note(TOPIC, format!("none runs on {}", config.data_dir.display()), "Start it: llmos serve.")];
     }
     let asked = async {
-        let client = reqwest::Client::builder().timeout(LIMIT).unix_socket(socket).build()?;
+        let client = reqwest::Client::builder().timeout(LIMIT).redirect(reqwest::redirect::Policy::none()).unix_socket(socket).build()?;
         client.get("http://llmos.local/readyz").send().await?.json::<Value>().await
     };
     let ready = match asked.await {

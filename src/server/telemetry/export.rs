@@ -26,7 +26,10 @@ pub struct Exports {
 impl Exports {
     /// To the collector at this address, below which `/v1/traces` and `/v1/logs` are. Called in the runtime that then sends.
     pub fn to(endpoint: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        let client = Client { http: reqwest::Client::builder().timeout(LIMIT).build()?, runtime: Handle::current() };
+        let client = Client {
+            http: reqwest::Client::builder().timeout(LIMIT).redirect(reqwest::redirect::Policy::none()).build()?,
+            runtime: Handle::current(),
+        };
         let resource = Resource::builder().with_service_name(service_name()).build();
         let spans = SpanExporter::builder()
             .with_http()

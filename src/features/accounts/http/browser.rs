@@ -1,7 +1,7 @@
 //! Addresses that a browser goes to: the trip to GitHub and back, pictures of people.
 
 use axum::{
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use leptos::server_fn::ServerFn as _;
@@ -13,10 +13,9 @@ use crate::{
     ids::UserId,
     server::{
         context::Ctx,
-        error::internal,
+        cookies,
         extract::{Path, Query},
         forms,
-        middleware::cookie,
     },
 };
 
@@ -29,12 +28,6 @@ pub struct Start {
     next: String,
     #[serde(default)]
     invitation: Option<String>,
-}
-
-fn trip_cookie(ctx: &Ctx, value: &str, seconds: u32) -> AppResult<HeaderValue> {
-    let secure = if ctx.state.config.secure() { "; Secure" } else { "" };
-    HeaderValue::from_str(&format!("{TRIP}={value}; Path=/auth/github; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}"))
-        .map_err(|error| internal("cookie", &error))
 }
 
 fn go(location: &str) -> Response {
@@ -51,7 +44,9 @@ fn refused(ctx: &Ctx, error: AppError) -> Response {
 pub async fn github_start(ctx: Ctx, Query(start): Query<Start>) -> Response {
     let begun = service::start_github(&ctx, &start.next, start.invitation).and_then(|begun| {
         let mut response = go(&begun.location);
-        response.headers_mut().append(header::SET_COOKIE, trip_cookie(&ctx, &begun.trip, TRIP_SECONDS)?);
+        response
+            .headers_mut()
+            .append(header::SET_COOKIE, cookies::set(&ctx.state.config, TRIP, &begun.trip, TRIP_SECONDS).ok_or_else(AppError::internal)?);
         Ok(response)
     });
     begun.unwrap_or_else(|error| refused(&ctx, error))
@@ -59,7 +54,7 @@ pub async fn github_start(ctx: Ctx, Query(start): Query<Start>) -> Response {
 
 /// Comes back from GitHub.
 pub async fn github_callback(ctx: Ctx, headers: HeaderMap, Query(callback): Query<service::Callback>) -> Response {
-    let mut response = match service::finish_github(&ctx, cookie(&headers, TRIP), callback).await {
+    let mut response = match service::finish_github(&ctx, cookies::read(&ctx.state.config, &headers, TRIP), callback).await {
         Ok((signed_in, next)) => {
             let mut response = go(&next);
             if let Some(signed_in) = signed_in {
@@ -70,7 +65,7 @@ pub async fn github_callback(ctx: Ctx, headers: HeaderMap, Query(callback): Quer
         Err(error) => refused(&ctx, error),
     };
     // The trip is over either way.
-    if let Ok(cookie) = trip_cookie(&ctx, "", 0) {
+    if let Some(cookie) = cookies::set(&ctx.state.config, TRIP, "", 0) {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
     response

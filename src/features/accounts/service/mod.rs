@@ -62,7 +62,7 @@ const ENDED_KEPT_MS: i64 = 30 * clock::DAY;
 
 /// Removes sign-ins, links and tokens that had their time, and forgets who tried to sign in long ago.
 pub async fn remove_expired(ctx: &Ctx) -> AppResult<()> {
-    ctx.state.limits.forget_old();
+    ctx.state.rates.forget_old();
     let now = ctx.now();
     let mut tx = ctx.db().write_tx().await?;
     store::sign_ins::delete_expired(&mut tx, now).await?;

@@ -15,8 +15,8 @@ use crate::{
     ids::SignInId,
     server::{
         context::{Actor, Ctx, Via},
+        cookies,
         db::Tx,
-        error::internal,
         secrets,
     },
 };
@@ -34,9 +34,7 @@ pub struct SignedIn {
 }
 
 fn cookie(ctx: &Ctx, value: &str, seconds: u32) -> AppResult<HeaderValue> {
-    let secure = if ctx.state.config.secure() { "; Secure" } else { "" };
-    HeaderValue::from_str(&format!("{COOKIE}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}"))
-        .map_err(|error| internal("cookie", &error))
+    cookies::set(&ctx.state.config, COOKIE, value, seconds).ok_or_else(AppError::internal)
 }
 
 /// The same whether the account does not exist, has no password or has another one.
