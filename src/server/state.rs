@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{backups::Watch, blobs::Blobs, cluster::Cluster, config::Config, db::Db, metrics::Metrics, tls::Certificates};
 use crate::features::{
-    accounts::service::{ActorCache, Limits},
+    accounts::service::{ActorCache, Issuer, Limits},
     analytics::service::Usage,
     artifacts::{
         markdown::Renderer,
@@ -63,6 +63,8 @@ pub struct Inner {
     pub visits: Visits,
     pub limits: Limits,
     pub actors: ActorCache,
+    /// What is known of the issuer that people sign in at.
+    pub oidc: Issuer,
     /// Answers of the assistant on their way.
     pub answers: Answers,
     /// Patterns of traces, in memory.
@@ -150,8 +152,9 @@ impl AppState {
             usage: Usage::default(),
             search_limit: SearchLimit::new(config.search_rate, cluster.clone()),
             visits: Visits::new(),
-            limits: Limits::new(cluster.clone()),
+            limits: Limits::new(cluster.clone(), config.sign_up.per_domain),
             actors: ActorCache::new(cluster.clone()),
+            oidc: Issuer::default(),
             rooms: Rooms::new(config.sockets, cluster.clone()),
             documents: Documents::default(),
             clones: Clones::default(),

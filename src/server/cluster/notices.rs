@@ -47,6 +47,7 @@ pub enum Used {
     Account,
     Address,
     SignUp,
+    Domain,
     Secret,
     Review,
     Search,

@@ -26,6 +26,8 @@ const ACCOUNT: (u32, Duration) = (10, Duration::from_secs(60));
 /// One address may be a whole office.
 const ADDRESS: (u32, Duration) = (100, Duration::from_secs(2));
 const SIGN_UPS: (u32, Duration) = (60, Duration::from_secs(20));
+/// The time in which a mail domain opens as many accounts as the configuration says.
+const SIGN_UPS_OF_DOMAIN: Duration = Duration::from_secs(3_600);
 /// Links and tokens that do not exist: a secret cannot be guessed, this only keeps the noise down.
 const SECRETS: (u32, Duration) = (100, Duration::from_secs(1));
 /// Reviews of items: 20 an hour.
@@ -42,6 +44,7 @@ pub struct Limits {
     accounts: DefaultKeyedRateLimiter<String>,
     addresses: DefaultKeyedRateLimiter<String>,
     sign_ups: DefaultKeyedRateLimiter<String>,
+    domains: DefaultKeyedRateLimiter<String>,
     secrets: DefaultKeyedRateLimiter<String>,
     reviews: DefaultKeyedRateLimiter<String>,
     pub hashing: Semaphore,
@@ -56,11 +59,13 @@ fn limiter((burst, period): (u32, Duration)) -> DefaultKeyedRateLimiter<String> 
 }
 
 impl Limits {
-    pub fn new(cluster: Cluster) -> Self {
+    /// A mail domain opens `of_domain` accounts an hour where anybody may open one.
+    pub fn new(cluster: Cluster, of_domain: NonZeroU32) -> Self {
         Self {
             accounts: limiter(ACCOUNT),
             addresses: limiter(ADDRESS),
             sign_ups: limiter(SIGN_UPS),
+            domains: limiter((of_domain.get(), SIGN_UPS_OF_DOMAIN / of_domain.get())),
             secrets: limiter(SECRETS),
             reviews: limiter(REVIEWS),
             hashing: Semaphore::new(HASHES),
@@ -84,6 +89,16 @@ impl Limits {
         self.check(Used::SignUp, address_key(address))
     }
 
+    /// One account that is opened with an address of a mail domain, by somebody whom nobody has invited.
+    pub fn sign_up_of(&self, domain: &str) -> AppResult<()> {
+        self.check(Used::Domain, domain.to_owned())
+    }
+
+    /// One try to sign in from an address, when it is not known as whom.
+    pub fn attempt(&self, address: &str) -> AppResult<()> {
+        self.check(Used::Address, address_key(address))
+    }
+
     /// A link or token that did not work.
     pub fn wrong_secret(&self, address: &str) -> AppResult<()> {
         self.check(Used::Secret, address_key(address))
@@ -99,6 +114,7 @@ impl Limits {
             Used::Account => &self.accounts,
             Used::Address => &self.addresses,
             Used::SignUp => &self.sign_ups,
+            Used::Domain => &self.domains,
             Used::Secret => &self.secrets,
             Used::Review => &self.reviews,
             Used::Search => return None,
@@ -121,7 +137,7 @@ impl Limits {
 
     /// Drops the keys that are back at their full quota.
     pub fn forget_old(&self) {
-        for limiter in [&self.accounts, &self.addresses, &self.sign_ups, &self.secrets, &self.reviews] {
+        for limiter in [&self.accounts, &self.addresses, &self.sign_ups, &self.domains, &self.secrets, &self.reviews] {
             limiter.retain_recent();
             limiter.shrink_to_fit();
         }
@@ -154,9 +170,13 @@ mod tests {
     use super::*;
     use crate::error::ErrorCode;
 
+    fn limits() -> Limits {
+        Limits::new(Cluster::alone(), NonZeroU32::new(3).expect("above 0"))
+    }
+
     #[test]
     fn an_account_is_limited_from_any_address() {
-        let limits = Limits::new(Cluster::alone());
+        let limits = limits();
         let tries = (0..20).map(|n| limits.sign_in(&format!("10.0.0.{n}"), "a@b.c")).filter(Result::is_ok).count();
         assert_eq!(tries, 10);
         let error = limits.sign_in("10.0.1.1", "a@b.c").expect_err("limited");
@@ -167,7 +187,7 @@ mod tests {
 
     #[test]
     fn an_address_is_limited_over_all_accounts() {
-        let limits = Limits::new(Cluster::alone());
+        let limits = limits();
         let tries = (0..200).map(|n| limits.sign_in("2001:db8::1", &format!("{n}@b.c"))).filter(Result::is_ok).count();
         assert!((100..110).contains(&tries), "{tries}");
         assert!(limits.sign_in("2001:db8::ffff", "new@b.c").is_err(), "the same /64");
@@ -176,9 +196,17 @@ mod tests {
 
     #[test]
     fn what_was_used_elsewhere_counts_here() {
-        let limits = Limits::new(Cluster::alone());
+        let limits = limits();
         (0..10).for_each(|_| limits.hear(Used::Account, secrets::hash("a@b.c")));
         assert!(limits.sign_in("10.0.0.1", "a@b.c").is_err());
         assert!(limits.sign_in("10.0.0.1", "b@b.c").is_ok());
+    }
+
+    #[test]
+    fn a_mail_domain_opens_so_many_accounts_from_anywhere() {
+        let limits = limits();
+        let opened = (0..10).map(|_| limits.sign_up_of("x.example")).filter(Result::is_ok).count();
+        assert_eq!(opened, 3);
+        assert!(limits.sign_up_of("y.example").is_ok());
     }
 }

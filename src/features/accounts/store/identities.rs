@@ -35,6 +35,13 @@ pub async fn linked<'c>(executor: impl Target<'c>, user: UserId, issuer: &str) -
     Ok(count > 0)
 }
 
+/// Whether an account is linked to one of any issuer's.
+pub async fn any<'c>(executor: impl Target<'c>, user: UserId) -> AppResult<bool> {
+    let count: i64 =
+        sqlx::query_scalar("SELECT COUNT(*) FROM oidc_identities WHERE user_id = $1").bind(user.to_string()).fetch_one(executor).await?;
+    Ok(count > 0)
+}
+
 /// False: the account there is linked already, or the account here to another one there.
 pub async fn insert(tx: &mut Tx, issuer: &str, subject: &str, user: UserId, now: i64) -> AppResult<bool> {
     let result = sqlx::query(
