@@ -477,8 +477,7 @@ pub fn parts(text: &str) -> impl Iterator<Item = &str> {
 }
 
 fn oidc_from(source: &Source<'_>) -> Result<Option<Oidc>, ConfigError> {
-    let (issuer, client_id, client_secret) =
-        (source.get("OIDC_ISSUER")?, source.get("OIDC_CLIENT_ID")?, source.get("OIDC_CLIENT_SECRET")?);
+    let (issuer, client_id, client_secret) = (source.get("OIDC_ISSUER")?, source.get("OIDC_CLIENT_ID")?, source.get("OIDC_CLIENT_SECRET")?);
     let name = source.get_or("OIDC_NAME", OIDC_NAME)?;
     let scopes = source.get_or("OIDC_SCOPES", OIDC_SCOPES)?;
     let rules = OidcRules { private: source.parse_or("OIDC_PRIVATE", "true or false", false)? };
@@ -604,7 +603,9 @@ mod tests {
     fn an_issuer_is_named_whole_and_asked_over_https() {
         let read = |values: Vec<(&'static str, &'static str)>| {
             let found = move |asked: &str| values.iter().find(|(name, _)| *name == asked).map(|(_, value)| (*value).to_owned());
-            Config::from_sources(&found, "").map(|config| config.oidc.map(|oidc| (oidc.issuer, oidc.scopes))).map_err(|error| error.to_string())
+            Config::from_sources(&found, "")
+                .map(|config| config.oidc.map(|oidc| (oidc.issuer, oidc.scopes)))
+                .map_err(|error| error.to_string())
         };
         let (id, secret) = (("OIDC_CLIENT_ID", "llmos"), ("OIDC_CLIENT_SECRET", "s"));
         let issuer = ("OIDC_ISSUER", "https://id.example/realms/a");

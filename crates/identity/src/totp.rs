@@ -119,10 +119,7 @@ mod tests {
     #[test]
     fn the_counters_of_rfc_4226() {
         let codes: Vec<String> = (0..10).map(|counter| secret().code(counter)).collect();
-        assert_eq!(
-            codes,
-            ["755224", "287082", "359152", "969429", "338314", "254676", "287922", "162583", "399871", "520489"]
-        );
+        assert_eq!(codes, ["755224", "287082", "359152", "969429", "338314", "254676", "287922", "162583", "399871", "520489"]);
     }
 
     /// RFC 6238, appendix B: the last six of its eight digits.

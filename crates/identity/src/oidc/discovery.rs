@@ -135,9 +135,11 @@ mod tests {
         let read = Discovered::read(&document(|_| {}), ISSUER).expect("read");
         assert_eq!(read.algorithms, [Algorithm::Rs256, Algorithm::Es256]);
         assert_eq!((read.secret_in_body, read.names_itself), (false, false));
-        let posts = document(|document| document["token_endpoint_auth_methods_supported"] = json!(["client_secret_post", "private_key_jwt"]));
+        let posts =
+            document(|document| document["token_endpoint_auth_methods_supported"] = json!(["client_secret_post", "private_key_jwt"]));
         assert!(Discovered::read(&posts, ISSUER).expect("read").secret_in_body);
-        let silent = document(|document| drop(document.as_object_mut().expect("an object").remove("id_token_signing_alg_values_supported")));
+        let silent =
+            document(|document| drop(document.as_object_mut().expect("an object").remove("id_token_signing_alg_values_supported")));
         assert_eq!(Discovered::read(&silent, ISSUER).expect("read").algorithms, [Algorithm::Rs256]);
         assert_eq!(configuration_address("https://id.example/a/"), "https://id.example/a/.well-known/openid-configuration");
     }

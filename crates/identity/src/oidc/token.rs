@@ -365,7 +365,9 @@ mod tests {
     #[test]
     fn an_address_counts_only_when_it_is_verified() {
         let issuer = Issuer::new();
-        for (flag, counts) in [(json!(true), true), (json!("true"), true), (json!(false), false), (json!("false"), false), (Value::Null, false)] {
+        for (flag, counts) in
+            [(json!(true), true), (json!("true"), true), (json!(false), false), (json!("false"), false), (Value::Null, false)]
+        {
             let mut told = claims();
             told["email_verified"] = flag;
             let read = verify(&issuer.sign(&es(), &told), &issuer.keys(), &expected()).expect("believed");

@@ -37,7 +37,10 @@ pub async fn confirmed(ctx: &Ctx) -> AppResult<()> {
     if until(ctx, id).await? > ctx.now() {
         Ok(())
     } else {
-        Err(AppError::new(ErrorCode::ConfirmationRequired, "This changes something that matters: confirm that it is you, then do it again."))
+        Err(AppError::new(
+            ErrorCode::ConfirmationRequired,
+            "This changes something that matters: confirm that it is you, then do it again.",
+        ))
     }
 }
 

@@ -180,7 +180,8 @@ async fn admit(ctx: &Ctx, identity: &Identity, invitation: Option<&str>) -> AppR
             may_register(ctx, invitation).await?;
             may_open(ctx, invitation, &email).await?;
             let name = clean_name("name", "yourself", &identity.name)?;
-            let newcomer = Newcomer { name: &name, email: &email, password_hash: None, github_id: Some(&identity.id), identity: None, invitation };
+            let newcomer =
+                Newcomer { name: &name, email: &email, password_hash: None, github_id: Some(&identity.id), identity: None, invitation };
             register(ctx, &newcomer, "GitHub").await.map(|signed_in| Some(Entrance::Whole(signed_in)))
         }
     }

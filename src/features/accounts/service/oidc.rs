@@ -236,9 +236,8 @@ pub async fn start_oidc(ctx: &Ctx, next: &str, invitation: Option<String>, confi
 /// Ends a trip: signs in, links the account that is signed in, confirms it, or opens one.
 pub async fn finish_oidc(ctx: &Ctx, trip: Option<&str>, callback: OidcCallback) -> AppResult<Arrival> {
     let oidc = configured(ctx)?;
-    let stale = || {
-        AppError::new(ErrorCode::Expired, format!("Signing in with {} took too long or was started elsewhere. Try again.", oidc.name))
-    };
+    let stale =
+        || AppError::new(ErrorCode::Expired, format!("Signing in with {} took too long or was started elsewhere. Try again.", oidc.name));
     let trip = trip.and_then(|trip| URL_SAFE_NO_PAD.decode(trip).ok()).ok_or_else(stale)?;
     let trip: Trip = serde_json::from_slice(&trip).map_err(|_| stale())?;
     if !bool::from(trip.state.as_bytes().ct_eq(callback.state.as_deref().unwrap_or_default().as_bytes())) {
@@ -253,9 +252,8 @@ pub async fn finish_oidc(ctx: &Ctx, trip: Option<&str>, callback: OidcCallback) 
         None if issuer.discovered.names_itself => return Err(stale()),
         _ => {}
     }
-    let declined = || {
-        AppError::new(ErrorCode::Unauthenticated, format!("{} did not sign you in. Try again, or sign in another way.", oidc.name))
-    };
+    let declined =
+        || AppError::new(ErrorCode::Unauthenticated, format!("{} did not sign you in. Try again, or sign in another way.", oidc.name));
     if let Some(error) = &callback.error {
         tracing::info!(issuer = oidc.issuer, error, "the issuer signed nobody in");
         return Err(declined());
@@ -274,8 +272,7 @@ struct TokenAnswer {
 /// Exchanges the code (Core, 3.1.3). The access token that comes along is of no use here, and not kept.
 async fn id_token(ctx: &Ctx, oidc: &Oidc, discovered: &Discovered, code: &str, verifier: &str) -> AppResult<String> {
     let redirect_uri = redirect_uri(ctx);
-    let mut form =
-        vec![("grant_type", "authorization_code"), ("code", code), ("redirect_uri", &redirect_uri), ("code_verifier", verifier)];
+    let mut form = vec![("grant_type", "authorization_code"), ("code", code), ("redirect_uri", &redirect_uri), ("code_verifier", verifier)];
     if discovered.secret_in_body {
         form.extend([("client_id", oidc.client_id.as_str()), ("client_secret", &oidc.client_secret)]);
     }
@@ -357,7 +354,10 @@ async fn admit(ctx: &Ctx, oidc: &Oidc, claims: &Claims, trip: &Trip, next: Strin
 async fn open_account(ctx: &Ctx, oidc: &Oidc, claims: &Claims, invitation: Option<&str>) -> AppResult<super::SignedIn> {
     may_register(ctx, invitation).await?;
     let Some(email) = &claims.verified_email else {
-        return Err(AppError::conflict(format!("{} tells no e-mail address of yours that it has verified, and an account needs one.", oidc.name)));
+        return Err(AppError::conflict(format!(
+            "{} tells no e-mail address of yours that it has verified, and an account needs one.",
+            oidc.name
+        )));
     };
     let email = clean_email(email)?;
     may_open(ctx, invitation, &email).await?;

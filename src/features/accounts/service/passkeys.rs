@@ -20,13 +20,7 @@ use crate::{
         store::{self, users::Account},
     },
     ids::UserId,
-    server::{
-        config::Config,
-        context::Ctx,
-        db::Tx,
-        error::internal,
-        secrets,
-    },
+    server::{config::Config, context::Ctx, db::Tx, error::internal, secrets},
 };
 
 /// The name and the origin that passkeys are for; none where browsers make none: an address that is a number, or neither https nor this machine.

@@ -13,7 +13,7 @@ use crate::{
     error::{AppError, AppResult, ErrorCode},
     features::{
         accounts::{
-            model::{Credentials, SignIn, clean_email, device_name},
+            model::{Credentials, SignIn, clean_email, device_name, safe_next, second_step_address},
             store::{self, sign_ins::NewSignIn, users::Account},
         },
         analytics::service::{Event, UsageKind, record},
@@ -51,6 +51,14 @@ pub enum Entrance {
 }
 
 impl Entrance {
+    /// `next`, or first the page that asks for the second factor.
+    pub fn leads_to(&self, next: &str) -> String {
+        match self {
+            Self::Whole(_) => next.to_owned(),
+            Self::Half(_) => second_step_address(safe_next(next)),
+        }
+    }
+
     /// To be sent as `Set-Cookie`.
     pub fn cookies(self) -> Vec<HeaderValue> {
         match self {

@@ -109,7 +109,6 @@ pub async fn update_team(ctx: &Ctx, id: TeamId, input: UpdateTeam) -> AppResult<
 /// Deletes a team for everybody: its agents and their tokens end, its volumes go with it. The rows stay for the log.
 pub async fn delete_team(ctx: &Ctx, id: TeamId) -> AppResult<()> {
     authorise_team(ctx, id, Action::OwnTeam).await?;
-    confirmed(ctx).await?;
     let now = ctx.now();
     let mut tx = ctx.db().write_tx().await?;
     let (name, _) = lock_as(ctx, &mut tx, id, Action::OwnTeam).await?;

@@ -72,7 +72,8 @@ pub async fn set_sealed(tx: &mut Tx, key_hash: &str, sealed: Option<Vec<u8>>) ->
 /// Counts a wrong answer; after `most` of them nothing waits any more. False then.
 pub async fn count_try(tx: &mut Tx, key_hash: &str, most: i64) -> AppResult<bool> {
     sqlx::query("UPDATE challenges SET tries = tries + 1 WHERE key_hash = $1").bind(key_hash).execute(&mut **tx).await?;
-    let result = sqlx::query("DELETE FROM challenges WHERE key_hash = $1 AND tries >= $2").bind(key_hash).bind(most).execute(&mut **tx).await?;
+    let result =
+        sqlx::query("DELETE FROM challenges WHERE key_hash = $1 AND tries >= $2").bind(key_hash).bind(most).execute(&mut **tx).await?;
     Ok(result.rows_affected() == 0)
 }
 

@@ -21,12 +21,14 @@ pub async fn any(tx: &mut Tx, user: UserId) -> AppResult<bool> {
 }
 
 pub async fn insert(tx: &mut Tx, user: UserId, device_hash: &str, now: i64) -> AppResult<()> {
-    sqlx::query("INSERT INTO known_devices (user_id, device_hash, last_seen_at, created_at) VALUES ($1, $2, $3, $3) ON CONFLICT DO NOTHING")
-        .bind(user.to_string())
-        .bind(device_hash)
-        .bind(now)
-        .execute(&mut **tx)
-        .await?;
+    sqlx::query(
+        "INSERT INTO known_devices (user_id, device_hash, last_seen_at, created_at) VALUES ($1, $2, $3, $3) ON CONFLICT DO NOTHING",
+    )
+    .bind(user.to_string())
+    .bind(device_hash)
+    .bind(now)
+    .execute(&mut **tx)
+    .await?;
     Ok(())
 }
 

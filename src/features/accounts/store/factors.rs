@@ -64,7 +64,8 @@ pub async fn by_credential<'c>(executor: impl Target<'c>, credential: &str) -> A
 
 /// Whether an account has a factor.
 pub async fn any<'c>(executor: impl Target<'c>, user: UserId) -> AppResult<bool> {
-    let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM factors WHERE user_id = $1").bind(user.to_string()).fetch_one(executor).await?;
+    let count: i64 =
+        sqlx::query_scalar("SELECT COUNT(*) FROM factors WHERE user_id = $1").bind(user.to_string()).fetch_one(executor).await?;
     Ok(count > 0)
 }
 
