@@ -65,6 +65,7 @@ pub fn AdminPage() -> impl IntoView {
 
 #[component]
 fn AdminFrame(part: Memo<String>, show: Memo<&'static str>, data: AdminData) -> impl IntoView {
+    let confirmation = provide_confirmation();
     let title = Signal::derive(move || part.with(|part| part_words(&PARTS, part)).to_owned());
     let query = use_query_map();
     view! {
@@ -120,6 +121,7 @@ fn AdminFrame(part: Memo<String>, show: Memo<&'static str>, data: AdminData) -> 
                     </div>
                 </div>
             </section>
+            <ConfirmIdentity confirmation=confirmation/>
         </main>
     }
 }
