@@ -480,7 +480,7 @@ fn oidc_from(source: &Source<'_>) -> Result<Option<Oidc>, ConfigError> {
     let (issuer, client_id, client_secret) = (source.get("OIDC_ISSUER")?, source.get("OIDC_CLIENT_ID")?, source.get("OIDC_CLIENT_SECRET")?);
     let name = source.get_or("OIDC_NAME", OIDC_NAME)?;
     let scopes = source.get_or("OIDC_SCOPES", OIDC_SCOPES)?;
-    let rules = OidcRules { private: source.parse_or("OIDC_PRIVATE", "true or false", false)? };
+    let rules = OidcRules { private: source.parse_or("OIDC_PRIVATE", "true or false", false)?, ..OidcRules::default() };
     let (Some(issuer), Some(client_id), Some(client_secret)) = (&issuer, &client_id, &client_secret) else {
         return if issuer.is_none() && client_id.is_none() && client_secret.is_none() {
             Ok(None)

@@ -66,7 +66,14 @@ fn heading(preview: &InvitationPreview) -> (String, String) {
 
 /// For somebody who is not signed in: a new account, or the old one first.
 #[component]
-fn Join(token: Memo<String>, preview: InvitationPreview, action: ServerAction<SignUp>, typed: Typed, github: bool, oidc: Option<String>) -> impl IntoView {
+fn Join(
+    token: Memo<String>,
+    preview: InvitationPreview,
+    action: ServerAction<SignUp>,
+    typed: Typed,
+    github: bool,
+    oidc: Option<String>,
+) -> impl IntoView {
     let (title, text) = heading(&preview);
     let next = preview.team_id.map_or_else(|| "/".to_owned(), |team| format!("/teams/{team}"));
     let back = Memo::new(move |_| format!("/invite/{}", token.get()));

@@ -9,6 +9,7 @@ use leptos_router::hooks::use_query_map;
 
 use super::{
     audit::AuditTable,
+    confirm::ConfirmIdentity,
     frame::{Part, PartBar, PartsPane, part_words, use_part},
     invitations::Invitations,
     parts::shown,
@@ -17,7 +18,7 @@ use crate::{
     browser::response,
     error::AppError,
     features::{
-        accounts::state::{AdminData, use_session},
+        accounts::state::{AdminData, provide_confirmation, use_session},
         collaboration::ui::RoomsView,
         jobs::ui::JobsView,
         operations::ui::HealthView,

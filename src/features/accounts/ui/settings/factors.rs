@@ -229,7 +229,8 @@ fn CodesDialog(open: Open) -> impl IntoView {
             });
         });
     };
-    let file = move || open.codes.with(|codes| format!("data:text/plain;charset=utf-8,{}", data::encode(&format!("{}\n", codes.join("\n")))));
+    let file =
+        move || open.codes.with(|codes| format!("data:text/plain;charset=utf-8,{}", data::encode(&format!("{}\n", codes.join("\n")))));
     let close = move |_| {
         page::close_dialog(CODES);
         open.codes.set(Vec::new());
