@@ -47,7 +47,7 @@ struct Signed {
 }
 
 impl Signed {
-    fn as_(subject: &'static str) -> Self {
+    fn of(subject: &'static str) -> Self {
         Self { subject, claims: json!({}), fault: "" }
     }
     fn telling(self, claims: Value) -> Self {
@@ -249,7 +249,7 @@ oidc_test!(it_opens_an_account_and_finds_it_again_by_its_subject, |app| {
     ] {
         assert_eq!(parameter(&location, name), value, "{location}");
     }
-    let back = arrive(&browser, &location, &Signed::as_("octavia")).await;
+    let back = arrive(&browser, &location, &Signed::of("octavia")).await;
     assert_eq!((back.status, back.header("location")), (303, "/artifacts"), "{:?}", back.headers);
     let (_, me) = browser.get("/me").await;
     assert_eq!(
@@ -258,11 +258,11 @@ oidc_test!(it_opens_an_account_and_finds_it_again_by_its_subject, |app| {
     );
     // Another address now, and still the same person.
     let again = app.visitor();
-    round_trip(&again, "?next=https%3A%2F%2Fevil.example", Signed::as_("octavia").telling(json!({ "email": "new@harbor.example" }))).await;
+    round_trip(&again, "?next=https%3A%2F%2Fevil.example", Signed::of("octavia").telling(json!({ "email": "new@harbor.example" }))).await;
     assert_eq!(again.get("/me").await.1["person"]["id"], me["person"]["id"]);
     // The same address, and somebody else.
     let other = app.visitor();
-    refused(&round_trip(&other, "", Signed::as_("another subject")).await, "conflict");
+    refused(&round_trip(&other, "", Signed::of("another subject")).await, "conflict");
     assert_eq!(other.get("/me").await.0, 401);
 });
 
@@ -270,30 +270,30 @@ oidc_test!(no_account_is_taken_over_by_its_address, |app| {
     let maya = make_open(app).await;
     let stranger = app.visitor();
     let claims = json!({ "email": "maya@harbor.internal" });
-    refused(&round_trip(&stranger, "", Signed::as_("maya").telling(claims.clone())).await, "conflict");
+    refused(&round_trip(&stranger, "", Signed::of("maya").telling(claims.clone())).await, "conflict");
     let unverified = json!({ "email": "fresh@harbor.example", "email_verified": false });
-    refused(&round_trip(&stranger, "", Signed::as_("fresh").telling(unverified)).await, "conflict");
+    refused(&round_trip(&stranger, "", Signed::of("fresh").telling(unverified)).await, "conflict");
     assert_eq!(stranger.get("/me").await.0, 401);
     // Signed in, it is linked; then it signs in.
-    assert_eq!(round_trip(&maya, "?next=%2Fsettings", Signed::as_("maya").telling(claims.clone())).await.header("location"), "/settings");
+    assert_eq!(round_trip(&maya, "?next=%2Fsettings", Signed::of("maya").telling(claims.clone())).await.header("location"), "/settings");
     assert_eq!(maya.get("/me").await.1["oidcLinked"], true);
-    assert_eq!(round_trip(&stranger, "", Signed::as_("maya").telling(claims.clone())).await.header("location"), "/");
+    assert_eq!(round_trip(&stranger, "", Signed::of("maya").telling(claims.clone())).await.header("location"), "/");
     assert_eq!(stranger.get("/me").await.1["email"], "maya@harbor.internal");
     let noor = app.sign_up(&maya, "noor@harbor.internal").await;
-    refused(&round_trip(&noor, "", Signed::as_("maya")).await, "conflict");
+    refused(&round_trip(&noor, "", Signed::of("maya")).await, "conflict");
     assert_eq!(noor.get("/me").await.1["oidcLinked"], Value::Null);
     // Linking is sensitive, too.
     change(app, "UPDATE sign_ins SET confirmed_at = 0").await;
-    refused(&round_trip(&noor, "", Signed::as_("noor")).await, "confirmation_required");
+    refused(&round_trip(&noor, "", Signed::of("noor")).await, "confirmation_required");
 });
 
 oidc_test!(registration_is_respected, |app| {
     let maya = app.sign_up_first().await;
     let browser = app.visitor();
-    refused(&round_trip(&browser, "", Signed::as_("octavia")).await, "forbidden");
+    refused(&round_trip(&browser, "", Signed::of("octavia")).await, "forbidden");
     let team = maya.team("Harbor").await;
     let secret = maya.invite(&team, "member").await;
-    round_trip(&browser, &format!("?invitation={secret}"), Signed::as_("octavia")).await;
+    round_trip(&browser, &format!("?invitation={secret}"), Signed::of("octavia")).await;
     assert_eq!(browser.get("/me").await.1["teams"][0]["name"], "Harbor");
 });
 
@@ -301,7 +301,7 @@ oidc_test!(a_token_that_is_not_to_be_believed_signs_nobody_in, |app| {
     make_open(app).await;
     let browser = app.visitor();
     for fault in ["wrong nonce", "wrong aud", "wrong iss", "expired", "alg none", "hs256", "unknown kid", "wrong key"] {
-        refused(&round_trip(&browser, "", Signed::as_("octavia").with(fault)).await, "unauthenticated");
+        refused(&round_trip(&browser, "", Signed::of("octavia").with(fault)).await, "unauthenticated");
         assert_eq!(browser.get("/me").await.0, 401, "{fault}");
     }
 });
@@ -309,10 +309,10 @@ oidc_test!(a_token_that_is_not_to_be_believed_signs_nobody_in, |app| {
 oidc_test!(keys_that_were_rolled_are_read_again, |app| {
     make_open(app).await;
     let browser = app.visitor();
-    assert_eq!(round_trip(&browser, "", Signed::as_("octavia").with("rolled")).await.header("location"), "/");
+    assert_eq!(round_trip(&browser, "", Signed::of("octavia").with("rolled")).await.header("location"), "/");
     assert_eq!(browser.get("/me").await.0, 200);
     let other = app.visitor();
-    round_trip(&other, "", Signed::as_("octavia")).await;
+    round_trip(&other, "", Signed::of("octavia")).await;
     assert_eq!(other.get("/me").await.0, 200, "the one of before is still there");
 });
 
@@ -320,7 +320,7 @@ oidc_test!(an_issuer_that_does_not_answer_as_it_should_is_told, |app| {
     make_open(app).await;
     let browser = app.visitor();
     for fault in ["slow", "down", "endless", "no token"] {
-        refused(&round_trip(&browser, "", Signed::as_("octavia").with(fault)).await, "unavailable");
+        refused(&round_trip(&browser, "", Signed::of("octavia").with(fault)).await, "unavailable");
     }
     assert_eq!(browser.get("/me").await.0, 401);
 });
@@ -334,7 +334,7 @@ oidc_test!(a_trip_that_was_not_begun_here_ends_nowhere, |app| {
     let location = leave(&browser, "").await;
     refused(&callback("?state=other&code=y").await, "expired");
     // That ended the trip: the right state is too late.
-    refused(&arrive(&browser, &location, &Signed::as_("octavia")).await, "expired");
+    refused(&arrive(&browser, &location, &Signed::of("octavia")).await, "expired");
     // The answer of another issuer, or of one that does not say which it is (RFC 9207).
     let location = leave(&browser, "").await;
     refused(&callback(&format!("?state={}&code=y&iss=https%3A%2F%2Fevil.example", parameter(&location, "state"))).await, "expired");
@@ -343,17 +343,17 @@ oidc_test!(a_trip_that_was_not_begun_here_ends_nowhere, |app| {
     // The code of somebody else's trip: the verifier does not belong to it.
     let (one, two) = (leave(&app.visitor(), "").await, leave(&browser, "").await);
     let mixed = one.replace(&parameter(&one, "state"), &parameter(&two, "state"));
-    refused(&arrive(&browser, &mixed, &Signed::as_("octavia")).await, "unavailable");
+    refused(&arrive(&browser, &mixed, &Signed::of("octavia")).await, "unavailable");
     assert_eq!(browser.get("/me").await.0, 401);
 });
 
 oidc_test!(the_second_factor_is_asked_for_all_the_same, |app| {
     make_open(app).await;
     let octavia = app.visitor();
-    round_trip(&octavia, "", Signed::as_("octavia")).await;
+    round_trip(&octavia, "", Signed::of("octavia")).await;
     let factor = App::add(&octavia).await;
     let browser = app.visitor();
-    let back = round_trip(&browser, "?next=%2Fchanges", Signed::as_("octavia")).await;
+    let back = round_trip(&browser, "?next=%2Fchanges", Signed::of("octavia")).await;
     assert_eq!(back.header("location"), "/login/second-step?next=%2Fchanges");
     assert_eq!(browser.get("/me").await.0, 401);
     assert_eq!(browser.post("/sign-in/second-step", json!({ "code": factor.code(app).await })).await.0, 200);
@@ -362,7 +362,7 @@ oidc_test!(the_second_factor_is_asked_for_all_the_same, |app| {
 oidc_test!(who_has_nothing_else_confirms_there_by_signing_in_anew, |app| {
     let maya = make_open(app).await;
     let octavia = app.visitor();
-    round_trip(&octavia, "", Signed::as_("octavia")).await;
+    round_trip(&octavia, "", Signed::of("octavia")).await;
     change(app, "UPDATE sign_ins SET confirmed_at = 0").await;
     assert_eq!(octavia.post("/me/totp/secret", Value::Null).await.1["code"], "confirmation_required");
     let (_, protection) = octavia.get("/me/protection").await;
@@ -371,11 +371,11 @@ oidc_test!(who_has_nothing_else_confirms_there_by_signing_in_anew, |app| {
     let location = leave(&octavia, &query).await;
     assert_eq!((parameter(&location, "prompt"), parameter(&location, "max_age")), ("login".to_owned(), "0".to_owned()));
     // One who was signed in there long ago and did not do so anew.
-    let stale = Signed::as_("octavia").telling(json!({ "auth_time": now() / 1_000 - 3_600 }));
+    let stale = Signed::of("octavia").telling(json!({ "auth_time": now() / 1_000 - 3_600 }));
     refused(&arrive(&octavia, &location, &stale).await, "unauthenticated");
-    refused(&round_trip(&octavia, &query, Signed::as_("somebody else")).await, "conflict");
+    refused(&round_trip(&octavia, &query, Signed::of("somebody else")).await, "conflict");
     assert_eq!(octavia.post("/me/totp/secret", Value::Null).await.0, 403);
-    assert_eq!(round_trip(&octavia, &query, Signed::as_("octavia")).await.header("location"), "/settings/security");
+    assert_eq!(round_trip(&octavia, &query, Signed::of("octavia")).await.header("location"), "/settings/security");
     assert_eq!(octavia.post("/me/totp/secret", Value::Null).await.0, 200);
     refused(&maya.answer(app.visitor().request(Method::GET, "/auth/oidc?confirm=1")).await, "unauthenticated");
 });
@@ -383,11 +383,11 @@ oidc_test!(who_has_nothing_else_confirms_there_by_signing_in_anew, |app| {
 oidc_test!(a_link_is_taken_away_by_somebody_who_can_still_sign_in, |app| {
     let maya = make_open(app).await;
     assert_eq!(maya.delete("/me/oidc").await.0, 409, "nothing is linked");
-    round_trip(&maya, "", Signed::as_("maya")).await;
+    round_trip(&maya, "", Signed::of("maya")).await;
     let (status, me) = maya.delete("/me/oidc").await;
     assert_eq!((status, &me["oidcLinked"]), (200, &Value::Null));
     let octavia = app.visitor();
-    round_trip(&octavia, "", Signed::as_("octavia")).await;
+    round_trip(&octavia, "", Signed::of("octavia")).await;
     let (status, refused) = octavia.delete("/me/oidc").await;
     assert!(status == 409 && text(&refused["message"]).contains("set a password first"), "{refused}");
     assert_eq!(octavia.post("/me/password", json!({ "new": "another fine sentence" })).await.0, 204);
