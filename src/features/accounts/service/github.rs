@@ -161,15 +161,14 @@ async fn admit(ctx: &Ctx, identity: &Identity, invitation: Option<&str>) -> AppR
         return Err(AppError::conflict("GitHub has not verified your primary e-mail address. Verify it there, then try again."));
     };
     let email = clean_email(email)?;
-    match store::users::by_email(ctx.db().read(), &email).await? {
-        // Nobody can prove this account but by its address, and GitHub has verified that.
-        Some(account)
-            if account.password_hash.is_none()
-                && account.github_id.is_none()
-                && !account.is_agent()
-                && !store::factors::any(ctx.db().read(), account.id()?).await?
-                && !store::identities::any(ctx.db().read(), account.id()?).await? =>
-        {
+    let found = store::users::by_email(ctx.db().read(), &email).await?;
+    let by_address_alone = match &found {
+        Some(account) => is_proved_by_address_alone(ctx, account).await?,
+        None => false,
+    };
+    match found {
+        // GitHub has verified it.
+        Some(account) if by_address_alone => {
             link(ctx, account.id()?, &account.name, identity).await?;
             enter(ctx, &account).await.map(Some)
         }
@@ -185,6 +184,15 @@ async fn admit(ctx: &Ctx, identity: &Identity, invitation: Option<&str>) -> AppR
             register(ctx, &newcomer, "GitHub").await.map(|signed_in| Some(Entrance::Whole(signed_in)))
         }
     }
+}
+
+/// Whether nobody can prove an account but by its address.
+async fn is_proved_by_address_alone(ctx: &Ctx, account: &Account) -> AppResult<bool> {
+    if account.password_hash.is_some() || account.github_id.is_some() || account.is_agent() {
+        return Ok(false);
+    }
+    let (user, pool) = (account.id()?, ctx.db().read());
+    Ok(!store::factors::any(pool, user).await? && !store::identities::any(pool, user).await?)
 }
 
 async fn enter(ctx: &Ctx, account: &Account) -> AppResult<Entrance> {

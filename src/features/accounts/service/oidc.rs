@@ -272,9 +272,10 @@ struct TokenAnswer {
 /// Exchanges the code (Core, 3.1.3). The access token that comes along is of no use here, and not kept.
 async fn id_token(ctx: &Ctx, oidc: &Oidc, discovered: &Discovered, code: &str, verifier: &str) -> AppResult<String> {
     let redirect_uri = redirect_uri(ctx);
-    let mut form = vec![("grant_type", "authorization_code"), ("code", code), ("redirect_uri", &redirect_uri), ("code_verifier", verifier)];
+    let mut form =
+        vec![("grant_type", "authorization_code"), ("code", code), ("redirect_uri", redirect_uri.as_str()), ("code_verifier", verifier)];
     if discovered.secret_in_body {
-        form.extend([("client_id", oidc.client_id.as_str()), ("client_secret", &oidc.client_secret)]);
+        form.extend([("client_id", oidc.client_id.as_str()), ("client_secret", oidc.client_secret.as_str())]);
     }
     let body = form.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect::<Vec<_>>().join("&");
     let mut request = client(oidc)?
@@ -301,7 +302,8 @@ async fn believed(ctx: &Ctx, oidc: &Oidc, issuer: &Known, token: &str, trip: &Tr
     };
     let mut verdict = verify(token, &issuer.keys, &expected);
     if verdict == Err(TokenError::UnknownKey) {
-        verdict = verify(token, &*rolled(ctx, oidc, issuer).await?, &expected);
+        let keys = rolled(ctx, oidc, issuer).await?;
+        verdict = verify(token, &keys, &expected);
     }
     match verdict {
         Ok(claims) => Ok(Some(claims)),
