@@ -124,9 +124,10 @@ It changes nothing and needs no running server. The exit code is 1 when somethin
         #[command(subcommand)]
         command: analytics::Command,
     },
-    /// Accounts: reset a forgotten password.
+    /// Accounts: reset a forgotten password, or lost second factors.
     #[command(after_help = "Examples:
-  llmos user reset-password maya@example.org")]
+  llmos user reset-password maya@example.org
+  llmos user reset-factors maya@example.org")]
     User {
         #[command(subcommand)]
         command: user::Command,

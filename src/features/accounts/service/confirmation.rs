@@ -131,9 +131,14 @@ async fn end(ctx: &Ctx, sign_in: SignInId, mut tx: Tx, how: &str) -> AppResult<(
     Ok((Confirmed { confirmed_until: now + COUNTS_MS }, cookie(ctx, &secret)?))
 }
 
-/// The same for somebody who came back from where else they sign in.
+/// The same for somebody who came back from where else they sign in. Who has a factor or a password confirms here: the browser of whoever left it open
+/// is signed in there, too.
 pub(super) async fn confirmed_elsewhere(ctx: &Ctx, how: &str) -> AppResult<HeaderValue> {
-    let (_, sign_in) = in_person(ctx)?;
+    let (actor, sign_in) = in_person(ctx)?;
+    let account = store::users::by_id(ctx.db().read(), actor.id()).await?.ok_or_else(AppError::unauthenticated)?;
+    if account.password_hash.is_some() || store::factors::any(ctx.db().read(), actor.id()).await? {
+        return Err(AppError::conflict("You have a password or a second factor here: confirm with that."));
+    }
     end(ctx, sign_in, ctx.db().write_tx().await?, how).await.map(|(_, cookie)| cookie)
 }
 

@@ -79,7 +79,7 @@ pub async fn having<'c>(executor: impl Target<'c>, users: &[UserId]) -> AppResul
     sql.fetch_all::<(String,)>(executor).await?.iter().map(|(user,)| super::id(user)).collect()
 }
 
-/// How many a passkey's or an app's secret could not be read of: for whoever runs the server.
+/// The sealed secrets of all authenticator apps, with whose they are: for whoever runs the server.
 pub async fn totp_secrets(pool: &AnyPool) -> AppResult<Vec<(String, Vec<u8>)>> {
     let sql = Sql::new("SELECT user_id, secret FROM factors WHERE kind = 'totp' ORDER BY id");
     sql.fetch_all(pool).await
