@@ -17,6 +17,8 @@ app_test!(a_new_device_is_told_of_and_a_known_one_is_not, |app| {
     assert!(told(&laptop).await.is_empty(), "the account was opened there");
     let phone = app.sign_in("maya@harbor.internal").await;
     assert_eq!(told(&laptop).await, ["Firefox on Linux, from 127.0.0.1"]);
+    let (_, log) = laptop.get("/admin/audit").await;
+    assert!(log["events"].as_array().into_iter().flatten().any(|event| event["action"] == "device.new"), "{log}");
     assert_eq!(phone.post("/sign-out", Value::Null).await.0, 204);
     let again = json!({ "email": "maya@harbor.internal", "password": PASSWORD });
     assert_eq!(phone.post("/sign-in", again).await.0, 200);

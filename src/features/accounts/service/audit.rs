@@ -14,7 +14,7 @@ use crate::{
 const PAGE: i64 = 50;
 
 /// What happens to the accounts of members also concerns the owners of their teams.
-const ABOUT_ACCOUNTS: [&str; 18] = [
+const ABOUT_ACCOUNTS: [&str; 19] = [
     "sign_in.succeeded",
     "sign_in.failed",
     "sign_in.ended",
@@ -29,6 +29,7 @@ const ABOUT_ACCOUNTS: [&str; 18] = [
     "oidc.linked",
     "oidc.unlinked",
     "sign_in.confirmed",
+    "device.new",
     "factor.added",
     "factor.removed",
     "factor.reset",

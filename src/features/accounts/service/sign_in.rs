@@ -173,6 +173,7 @@ async fn know_device(ctx: &Ctx, tx: &mut Tx, user: UserId, device: &str) -> AppR
     }
     // The very first one is where the account was opened, or an account of before devices were known.
     if store::devices::any(tx, user).await? {
+        note(ctx, tx, Audit::new("device.new", &ctx.actor()?.person.name).detail(device)).await?;
         tell_of_security(ctx, tx, "Signed in on a new device", &format!("{device}, from {}", ctx.address)).await?;
     }
     // Several accounts of one browser share its secret, and learn nothing of each other by that.
