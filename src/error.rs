@@ -18,6 +18,10 @@ pub enum ErrorCode {
     Unauthenticated,
     /// Signed in, but the role or the token's scope does not allow it (403).
     Forbidden,
+    /// It changes how one signs in, or cannot be undone: the person has to prove once more who they are (403).
+    ConfirmationRequired,
+    /// The team wants its members to have a second factor, and the caller has none (403).
+    FactorRequired,
     /// The request came from a page of another origin (403).
     ForeignOrigin,
     /// There is no such thing, or it is not shared with the caller (404).
@@ -50,7 +54,7 @@ impl ErrorCode {
         match self {
             Self::InvalidInput => 400,
             Self::Unauthenticated => 401,
-            Self::Forbidden | Self::ForeignOrigin => 403,
+            Self::Forbidden | Self::ConfirmationRequired | Self::FactorRequired | Self::ForeignOrigin => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::RequestTimeout => 408,

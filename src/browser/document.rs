@@ -9,6 +9,7 @@ pub struct Links {
     pub editor: String,
     pub offline: String,
     pub signing: String,
+    pub passkey: String,
     pub push: String,
     pub pwa: String,
     pub outbox: String,

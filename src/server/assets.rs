@@ -35,6 +35,7 @@ fn find_links() -> Links {
         editor: script("editor"),
         offline: script("offline"),
         signing: script("signing"),
+        passkey: script("passkey"),
         push: script("push"),
         pwa: script("pwa"),
         outbox: script("outbox"),

@@ -25,7 +25,7 @@ use self::{
 };
 use super::{
     backups::{self, Backups},
-    outgoing::{GitRules, PushRules},
+    outgoing::{GitRules, OidcRules, PushRules},
     rates::RateSettings,
 };
 use crate::features::{
@@ -54,7 +54,8 @@ const BLOB_CACHE_MB: u64 = 1_024;
 const RAW_MONTHS: NonZeroU32 = NonZeroU32::new(13).unwrap();
 /// More than any person waits for; what comes then is told to come again, before everything gets slow.
 const REQUESTS_AT_ONCE: NonZeroUsize = NonZeroUsize::new(1_024).unwrap();
-const SEARCH_RATE: NonZeroU32 = NonZeroU32::new(100).unwrap();
+const OIDC_NAME: &str = "Single sign-on";
+const OIDC_SCOPES: &str = "openid profile email";
 
 /// The configuration of one process. `Debug` leaves secrets out.
 #[derive(Clone)]
@@ -76,6 +77,10 @@ pub struct Config {
     /// How long usage events are kept; what they add up to is kept for ever.
     pub analytics_raw_months: u32,
     pub github: Option<GitHub>,
+    /// Another issuer that people sign in at.
+    pub oidc: Option<Oidc>,
+    /// Who may open an account where anybody may.
+    pub sign_up: SignUp,
     pub github_url: String,
     pub github_api_url: String,
     /// What this server asks GitHub with on its own behalf.
@@ -111,8 +116,6 @@ pub struct Config {
     pub llm_context: usize,
     /// Times of the assistant; not configurable from outside.
     pub assistant: AssistantTimes,
-    /// Queries that one account may ask each minute.
-    pub search_rate: NonZeroU32,
     /// Requests that one caller may make each minute.
     pub rates: RateSettings,
     /// Requests that are worked on at the same time.
@@ -221,6 +224,28 @@ pub struct GitHub {
     pub client_secret: String,
 }
 
+/// An issuer of OpenID Connect, and what this server is there.
+#[derive(Clone)]
+pub struct Oidc {
+    /// To the letter as it calls itself.
+    pub issuer: String,
+    pub client_id: String,
+    pub client_secret: String,
+    /// As people are told.
+    pub name: String,
+    /// Words with spaces between; `openid` is among them.
+    pub scopes: String,
+    /// Where it may be.
+    pub rules: OidcRules,
+}
+
+/// Who may open an account without an invitation, where an administrator has allowed that.
+#[derive(Clone, Debug)]
+pub struct SignUp {
+    /// Mail domains in lower case; none: any.
+    pub domains: Vec<String>,
+}
+
 /// Where the vectors of search come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EmbeddingBackend {
@@ -303,6 +328,7 @@ impl Config {
                 return Err(ConfigError::new("GITHUB_CLIENT_ID", "it and GITHUB_CLIENT_SECRET go together"));
             }
         };
+        let oidc = oidc_from(&source)?;
         let smtp = match (source.get("SMTP_URL")?, source.get("SMTP_FROM")?) {
             (Some(url), Some(from)) => Some(Smtp { url: smtp_url(&url)?, from }),
             (Some(_), None) => {
@@ -365,6 +391,8 @@ impl Config {
             analytics_enabled: source.parse_or("ANALYTICS_ENABLED", "true or false", true)?,
             analytics_raw_months: source.parse_or("ANALYTICS_RAW_MONTHS", "a number of months above 0", RAW_MONTHS)?.get(),
             github,
+            oidc,
+            sign_up: SignUp { domains: listed(source.get("SIGN_UP_DOMAINS")?.map(|domains| domains.to_lowercase())) },
             github_url: source.get_or("GITHUB_URL", "https://github.com")?,
             github_api_url: source.get_or("GITHUB_API_URL", "https://api.github.com")?,
             github_token: source.get("GITHUB_TOKEN")?,
@@ -385,7 +413,6 @@ impl Config {
             llm_model: source.get("LLM_MODEL")?,
             llm_context,
             assistant: AssistantTimes::default(),
-            search_rate: source.parse_or("SEARCH_RATE", "a number of queries above 0", SEARCH_RATE)?,
             rates: rates_from(&source)?,
             requests_at_once: source.parse_or("REQUESTS_AT_ONCE", "a number of requests above 0", REQUESTS_AT_ONCE)?.get(),
             sockets: SocketLimits::default(),
@@ -457,7 +484,36 @@ fn rates_from(source: &Source<'_>) -> Result<RateSettings, ConfigError> {
         address: source.parse_or("RATE_ADDRESS", WHAT, usual.address)?,
         route: source.parse_or("RATE_ROUTE", WHAT, usual.route)?,
         costly: source.parse_or("RATE_COSTLY", WHAT, usual.costly)?,
+        search: source.parse_or("SEARCH_RATE", "a number of queries above 0", usual.search)?,
+        domain: source.parse_or("SIGN_UP_PER_DOMAIN", "a number of accounts above 0", usual.domain)?,
     })
+}
+
+fn oidc_from(source: &Source<'_>) -> Result<Option<Oidc>, ConfigError> {
+    let (issuer, client_id, client_secret) = (source.get("OIDC_ISSUER")?, source.get("OIDC_CLIENT_ID")?, source.get("OIDC_CLIENT_SECRET")?);
+    let name = source.get_or("OIDC_NAME", OIDC_NAME)?;
+    let scopes = source.get_or("OIDC_SCOPES", OIDC_SCOPES)?;
+    let rules = OidcRules { private: source.parse_or("OIDC_PRIVATE", "true or false", false)?, ..OidcRules::default() };
+    let (Some(issuer), Some(client_id), Some(client_secret)) = (&issuer, &client_id, &client_secret) else {
+        return if issuer.is_none() && client_id.is_none() && client_secret.is_none() {
+            Ok(None)
+        } else {
+            Err(ConfigError::new("OIDC_ISSUER", "it, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET go together"))
+        };
+    };
+    let url = reqwest::Url::parse(issuer).map_err(|_| ConfigError::new("OIDC_ISSUER", format!("“{issuer}” is not an address")))?;
+    rules.check(&url).map_err(|why| ConfigError::new("OIDC_ISSUER", why))?;
+    if !scopes.split_whitespace().any(|scope| scope == "openid") {
+        return Err(ConfigError::new("OIDC_SCOPES", "“openid” is missing, without which nobody is told who signed in"));
+    }
+    Ok(Some(Oidc {
+        issuer: issuer.clone(),
+        client_id: client_id.clone(),
+        client_secret: client_secret.clone(),
+        name,
+        scopes: scopes.split_whitespace().collect::<Vec<_>>().join(" "),
+        rules,
+    }))
 }
 
 fn backups_from(source: &Source<'_>, data_dir: &Path) -> Result<Option<Backups>, ConfigError> {
@@ -568,6 +624,28 @@ mod tests {
         // What is shown of settings hides secrets by their names; none of these is one.
         let shown = usual.settings.iter().filter(|setting| setting.name.starts_with("RATE_"));
         assert_eq!(shown.filter(|setting| setting.shown.as_deref() != Some(HIDDEN)).count(), 5);
+    }
+
+    #[test]
+    fn an_issuer_is_named_whole_and_asked_over_https() {
+        let read = |values: Vec<(&'static str, &'static str)>| {
+            let found = move |asked: &str| values.iter().find(|(name, _)| *name == asked).map(|(_, value)| (*value).to_owned());
+            Config::from_sources(&found, "")
+                .map(|config| config.oidc.map(|oidc| (oidc.issuer, oidc.scopes)))
+                .map_err(|error| error.to_string())
+        };
+        let (id, secret) = (("OIDC_CLIENT_ID", "llmos"), ("OIDC_CLIENT_SECRET", "s"));
+        let issuer = ("OIDC_ISSUER", "https://id.example/realms/a");
+        assert_eq!(read(Vec::new()), Ok(None));
+        let whole = read(vec![issuer, id, secret]).expect("valid").expect("an issuer");
+        assert_eq!(whole, (issuer.1.to_owned(), "openid profile email".to_owned()));
+        assert!(read(vec![issuer, id]).is_err_and(|error| error.contains("OIDC_CLIENT_SECRET")));
+        for wrong in ["http://id.example", "id.example", "https://10.0.0.1", "https://localhost"] {
+            assert!(read(vec![("OIDC_ISSUER", wrong), id, secret]).is_err_and(|error| error.contains("OIDC_ISSUER")), "{wrong}");
+        }
+        let inside = ("OIDC_ISSUER", "http://10.0.0.1:8080");
+        assert!(read(vec![inside, id, secret, ("OIDC_PRIVATE", "true")]).is_ok());
+        assert!(read(vec![issuer, id, secret, ("OIDC_SCOPES", "email")]).is_err_and(|error| error.contains("OIDC_SCOPES")));
     }
 
     #[test]

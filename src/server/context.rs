@@ -68,6 +68,10 @@ pub struct Ctx {
     pub address: Arc<str>,
     pub user_agent: Arc<str>,
     pub request_id: Arc<str>,
+    /// The secret by which an account knows this browser again; of no use but for that.
+    pub device: Option<Arc<str>>,
+    /// The secret of a sign-in that waits for its second half.
+    pub half: Option<Arc<str>>,
     /// While a page is rendered.
     pub page: Option<Arc<PageReads>>,
 }
@@ -83,7 +87,16 @@ pub struct PageReads {
 impl Ctx {
     /// A context for work that no request asked for.
     pub fn internal(state: AppState, actor: Option<Actor>) -> Self {
-        Self { state, actor: actor.map(Arc::new), address: "local".into(), user_agent: "".into(), request_id: "".into(), page: None }
+        Self {
+            state,
+            actor: actor.map(Arc::new),
+            address: "local".into(),
+            user_agent: "".into(),
+            request_id: "".into(),
+            device: None,
+            half: None,
+            page: None,
+        }
     }
 
     pub fn db(&self) -> &Db {

@@ -21,7 +21,7 @@ use super::{config::Config, context::Ctx, cookies, secrets};
 use crate::{
     browser::data::encode,
     error::{AppError, AppResult},
-    features::accounts::model::safe_next,
+    features::accounts::model::{SECOND_STEP, safe_next},
 };
 
 const FLASH: &str = "llmos_flash";
@@ -38,12 +38,14 @@ pub fn context() -> AppResult<Ctx> {
     use_context::<Ctx>().ok_or_else(AppError::internal)
 }
 
-/// Ends a form: sets the cookie and leads to `next`, or hands the error back with its own status. `typed` are the fields that
+/// Ends a form: sets the cookies and leads to `next`, or hands the error back with its own status. `typed` are the fields that
 /// the form is shown with again then, by name; a password is never one of them.
-pub fn lead_on(cookie: AppResult<HeaderValue>, next: &str, typed: &[(&str, &str)]) -> AppResult<()> {
-    let done = cookie.map(|cookie| {
+pub fn lead_on(cookies: AppResult<Vec<HeaderValue>>, next: &str, typed: &[(&str, &str)]) -> AppResult<()> {
+    let done = cookies.map(|cookies| {
         if let Some(response) = use_context::<ResponseOptions>() {
-            response.append_header(header::SET_COOKIE, cookie);
+            for cookie in cookies {
+                response.append_header(header::SET_COOKIE, cookie);
+            }
         }
     });
     end(done, next, typed)
@@ -151,7 +153,11 @@ pub fn clean_referer(request: &mut Request) {
         }
         // A browser that keeps its Referer to itself: the page that has the form.
         _ => {
-            let page = if request.uri().path().ends_with("/sign-up") { "/sign-up" } else { "/login" };
+            let page = match request.uri().path() {
+                path if path.ends_with("/sign-up") => "/sign-up",
+                path if path.ends_with("/second-step") => SECOND_STEP,
+                _ => "/login",
+            };
             let host = request.headers().get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or("localhost");
             format!("http://{host}{page}")
         }

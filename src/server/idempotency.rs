@@ -103,6 +103,8 @@ fn may_have_password(parts: &Parts) -> bool {
     path.ends_with("/password")
         || path.ends_with("/sign-in")
         || path.ends_with("/sign-up")
+        || path.contains("/sign-in/")
+        || path.ends_with("/me/confirmation")
         || path.contains("/password-links/")
         || path.ends_with("/me")
 }

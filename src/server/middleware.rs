@@ -341,6 +341,8 @@ async fn identify(state: &AppState, parts: &Parts) -> Result<Ctx, AppError> {
     if let Some(RequestId(id)) = parts.extensions.get::<RequestId>() {
         ctx.request_id = id.clone();
     }
+    ctx.device = cookies::read(&state.config, headers, accounts::service::DEVICE_COOKIE).map(Into::into);
+    ctx.half = cookies::read(&state.config, headers, accounts::service::HALF_COOKIE).map(Into::into);
     let actor = if parts.extensions.get::<LocalSocket>().is_some() {
         accounts::service::operator(&ctx).await?
     } else if let Some(token) = bearer(headers) {

@@ -116,6 +116,33 @@ impl PushRules {
     }
 }
 
+/// Where an issuer of OpenID Connect may be, and what it names.
+#[derive(Clone, Copy, Debug)]
+pub struct OidcRules {
+    /// Addresses inside of a network, and plain http, too.
+    pub private: bool,
+    /// So long an answer may take: somebody waits for it.
+    pub patience: Duration,
+}
+
+impl Default for OidcRules {
+    fn default() -> Self {
+        Self { private: false, patience: Duration::from_secs(10) }
+    }
+}
+
+impl OidcRules {
+    /// Says in a sentence why an address is not asked.
+    pub fn check(&self, url: &Url) -> Result<(), String> {
+        check(url, &["https"], &[], self.private, ("sign-in provider", "OIDC"))
+    }
+
+    /// The client for issuers, which send nobody on.
+    pub fn client(&self) -> Result<Client, reqwest::Error> {
+        client(self.private, |_| false).timeout(self.patience).user_agent(concat!("llmos-lite/", env!("CARGO_PKG_VERSION"))).build()
+    }
+}
+
 /// Where a server of Git may be.
 #[derive(Clone, Debug)]
 pub struct GitRules {

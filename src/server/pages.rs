@@ -15,7 +15,8 @@ use crate::{app, features::accounts};
 
 /// Pages that anybody may open.
 fn public(path: &str) -> bool {
-    matches!(path, "/login" | "/sign-up") || ["/invite/", "/reset/", "/shared/analytics/"].iter().any(|pages| path.starts_with(pages))
+    matches!(path, "/login" | accounts::model::SECOND_STEP | "/sign-up")
+        || ["/invite/", "/reset/", "/shared/analytics/"].iter().any(|pages| path.starts_with(pages))
 }
 
 /// Any address that is no route and no file.

@@ -39,6 +39,8 @@ pub enum Limit {
     /// Tries to sign in from one address.
     Address,
     SignUp,
+    /// Accounts of one mail domain.
+    Domain,
     /// Links and tokens that do not exist.
     Secret,
     Review,
@@ -132,17 +134,24 @@ pub struct RateSettings {
     pub route: u32,
     /// Requests of one caller at routes that cost seconds of a core.
     pub costly: u32,
+    /// Queries of one account.
+    pub search: NonZeroU32,
+    /// Accounts that one mail domain opens, each hour, where anybody may open one.
+    pub domain: NonZeroU32,
 }
+
+const SEARCH: NonZeroU32 = NonZeroU32::new(100).unwrap();
+const DOMAIN: NonZeroU32 = NonZeroU32::new(60).unwrap();
 
 impl Default for RateSettings {
     fn default() -> Self {
-        Self { user: 6_000, token: 3_000, address: 24_000, route: 3_000, costly: 120 }
+        Self { user: 6_000, token: 3_000, address: 24_000, route: 3_000, costly: 120, search: SEARCH, domain: DOMAIN }
     }
 }
 
 impl RateSettings {
     /// Nobody is limited in how often they ask; tries at secrets still are.
-    pub const OFF: Self = Self { user: 0, token: 0, address: 0, route: 0, costly: 0 };
+    pub const OFF: Self = Self { user: 0, token: 0, address: 0, route: 0, costly: 0, search: SEARCH, domain: DOMAIN };
 }
 
 /// Tries in a row, then one more each period. An account allows a person to be forgetful and a guesser 1,440 tries a day.
@@ -189,7 +198,6 @@ pub struct Rates(Arc<Inner>);
 
 struct Inner {
     settings: RateSettings,
-    search: NonZeroU32,
     parts: [Mutex<Part>; PARTS],
     hasher: RandomState,
     /// Moments are counted from here.
@@ -204,11 +212,9 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Rates {
-    /// `search`: queries of one account each minute.
-    pub fn new(settings: RateSettings, search: NonZeroU32, cluster: Cluster) -> Self {
+    pub fn new(settings: RateSettings, cluster: Cluster) -> Self {
         Self(Arc::new(Inner {
             settings,
-            search,
             parts: std::array::from_fn(|_| Mutex::default()),
             hasher: RandomState::new(),
             began: Instant::now(),
@@ -224,9 +230,10 @@ impl Rates {
             Limit::Account => Some(ACCOUNT),
             Limit::Address => Some(ADDRESS),
             Limit::SignUp => Some(SIGN_UPS),
+            Limit::Domain => Some(Rate::new(settings.domain.get(), Duration::from_secs(3_600) / settings.domain.get())),
             Limit::Secret => Some(SECRETS),
             Limit::Review => Some(REVIEWS),
-            Limit::Search => Rate::each_minute(self.0.search.get()),
+            Limit::Search => Rate::each_minute(settings.search.get()),
             Limit::UserRequests => Rate::each_minute(settings.user),
             Limit::TokenRequests => Rate::each_minute(settings.token),
             Limit::AddressRequests => Rate::each_minute(settings.address),
@@ -456,7 +463,7 @@ mod tests {
     use crate::error::ErrorCode;
 
     fn rates(settings: RateSettings) -> Rates {
-        Rates::new(settings, NonZeroU32::MIN, Cluster::alone())
+        Rates::new(settings, Cluster::alone())
     }
 
     #[test]
@@ -519,7 +526,7 @@ mod tests {
 
     #[test]
     fn a_request_counts_for_each_of_its_limits_and_the_tightest_is_told() {
-        let rates = rates(RateSettings { user: 100, token: 10, address: 1_000, route: 50, costly: 0 });
+        let rates = rates(RateSettings { user: 100, token: 10, address: 1_000, route: 50, ..RateSettings::OFF });
         let caller = |user: &str, route: &str| Caller {
             route: format!("GET {route}"),
             address: "10.0.0.1".to_owned(),

@@ -104,6 +104,8 @@ pub fn router(state: AppState) -> Router {
         .route("/webhook/github", webhook())
         .route("/auth/github", get(accounts::http::github_start))
         .route("/auth/github/callback", get(accounts::http::github_callback))
+        .route("/auth/oidc", get(accounts::http::oidc_start))
+        .route("/auth/oidc/callback", get(accounts::http::oidc_callback))
         .route("/git/{team}/{volume}/info/refs", get(git::http::info_refs))
         .route("/git/{team}/{volume}/git-upload-pack", post(git::http::upload_pack))
         .route("/unsubscribe", get(notifications::http::unsubscribe_page).post(notifications::http::unsubscribe))

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{backups::Watch, blobs::Blobs, cluster::Cluster, config::Config, db::Db, metrics::Metrics, rates::Rates, tls::Certificates};
 use crate::features::{
-    accounts::service::{ActorCache, Limits},
+    accounts::service::{ActorCache, Issuer, Limits},
     analytics::service::Usage,
     artifacts::{
         markdown::Renderer,
@@ -70,6 +70,8 @@ pub struct Inner {
     pub at_once: Semaphore,
     pub costly_at_once: Semaphore,
     pub actors: ActorCache,
+    /// What is known of the issuer that people sign in at.
+    pub oidc: Issuer,
     /// Answers of the assistant on their way.
     pub answers: Answers,
     /// Patterns of traces, in memory.
@@ -141,7 +143,7 @@ impl AppState {
             .build()?;
         let mailer = config.smtp.as_ref().map(|smtp| Mailer::new(smtp, &config.public_url())).transpose()?;
         let push = PushSender::new(&config, &signing_key)?;
-        let rates = Rates::new(config.rates, config.search_rate, cluster.clone());
+        let rates = Rates::new(config.rates, cluster.clone());
         Ok(Self(Arc::new(Inner {
             db,
             blobs,
@@ -162,6 +164,7 @@ impl AppState {
             at_once: Semaphore::new(config.requests_at_once),
             costly_at_once: Semaphore::new(COSTLY_AT_ONCE),
             actors: ActorCache::new(cluster.clone()),
+            oidc: Issuer::default(),
             rooms: Rooms::new(config.sockets, cluster.clone()),
             documents: Documents::default(),
             clones: Clones::default(),

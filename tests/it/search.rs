@@ -247,7 +247,7 @@ app_test!(the_built_in_skills_answer_what_they_are_for, |app| {
 app_test!(
     one_account_may_ask_so_often_and_is_told_what_is_left,
     |config| {
-        config.search_rate = std::num::NonZeroU32::new(3).expect("not zero");
+        config.rates.search = std::num::NonZeroU32::new(3).expect("not zero");
     },
     |app| {
         let maya = app.sign_up_first().await;

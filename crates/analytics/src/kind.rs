@@ -77,6 +77,11 @@ kinds! {
     26 TeamTransferred = "team.transferred",
     27 TokenCreated = "token.created",
     28 TokenRevoked = "token.revoked",
+    29 FactorAdded = "factor.added",
+    30 FactorRemoved = "factor.removed",
+    31 RecoveryCodesMade = "recovery_codes.made",
+    32 OidcLinked = "oidc.linked",
+    33 OidcUnlinked = "oidc.unlinked",
     40 TeamExported = "team.exported",
     41 TeamImported = "team.imported",
 

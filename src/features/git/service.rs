@@ -75,7 +75,7 @@ async fn begin(ctx: &Ctx, volume: VolumeId) -> AppResult<Work> {
     let by = link.linked_by()?;
     let acting = accounts::service::acting_for(ctx, by.id, Via::Token(Scopes(vec![Scope::Write]))).await?;
     let access = volumes::service::authorise(&acting, volume, Action::Commit).await.map_err(|error| match error.code {
-        ErrorCode::NotFound | ErrorCode::Forbidden => {
+        ErrorCode::NotFound | ErrorCode::Forbidden | ErrorCode::FactorRequired => {
             AppError::conflict(format!("{} linked this volume and may no longer change it: link it anew.", by.name))
         }
         _ => error,

@@ -55,10 +55,12 @@ pub enum SubjectKind {
     Alert,
     /// What was counted in a week.
     Week,
+    /// How an account signs in.
+    Security,
 }
 
 impl SubjectKind {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 16] = [
         Self::Session,
         Self::Artifact,
         Self::Team,
@@ -74,6 +76,7 @@ impl SubjectKind {
         Self::AllEvolution,
         Self::Alert,
         Self::Week,
+        Self::Security,
     ];
     pub fn as_str(self) -> &'static str {
         match self {
@@ -92,6 +95,7 @@ impl SubjectKind {
             Self::AllEvolution => "allevolution",
             Self::Alert => "alert",
             Self::Week => "week",
+            Self::Security => "security",
         }
     }
     pub fn parse(text: &str) -> Self {
@@ -231,6 +235,7 @@ impl SubjectKind {
                 Ok(monday) => format!("/analytics?range=custom&from={monday}&to={}", monday.plus(6)),
                 Err(_) => "/analytics".to_owned(),
             },
+            Self::Security => "/settings/security".to_owned(),
         }
     }
 

@@ -200,12 +200,15 @@ async fn keys(config: &Config, db: &Db) -> Finding {
             key
         }
     };
-    match accounts::service::unreadable_team_keys(db, &Vault::new(&key), KeyProvider::OpenAi).await {
-        Ok(0) => Finding::good(TOPIC, "what is sealed can be opened"),
-        Ok(count) => Finding::wrong(
+    let vault = Vault::new(&key);
+    let keys = accounts::service::unreadable_team_keys(db, &vault, KeyProvider::OpenAi).await;
+    let apps = accounts::service::unreadable_factors(db, &vault).await;
+    match keys.and_then(|keys| Ok((keys, apps?))) {
+        Ok((0, 0)) => Finding::good(TOPIC, "what is sealed can be opened"),
+        Ok((keys, apps)) => Finding::wrong(
             TOPIC,
-            format!("{count} keys of teams were sealed under another SECRET_KEY"),
-            "Set the old SECRET_KEY, or add those keys again.",
+            format!("{keys} keys of teams and {apps} authenticator apps were sealed under another SECRET_KEY"),
+            "Set the old SECRET_KEY, or add those keys and apps again.",
         ),
         Err(error) => Finding::note(TOPIC, format!("they cannot be looked at: {error}"), "See “database” and “schema”."),
     }

@@ -40,6 +40,16 @@ impl Limits {
         self.check(Limit::SignUp, &address_key(address))
     }
 
+    /// One account that is opened with an address of a mail domain, by somebody whom nobody has invited.
+    pub fn sign_up_of(&self, domain: &str) -> AppResult<()> {
+        self.check(Limit::Domain, domain)
+    }
+
+    /// One try to sign in from an address, when it is not known as whom.
+    pub fn attempt(&self, address: &str) -> AppResult<()> {
+        self.check(Limit::Address, &address_key(address))
+    }
+
     /// A link or token that did not work.
     pub fn wrong_secret(&self, address: &str) -> AppResult<()> {
         self.check(Limit::Secret, &address_key(address))
@@ -69,7 +79,7 @@ mod tests {
     };
 
     fn rates() -> Rates {
-        Rates::new(RateSettings::default(), NonZeroU32::MIN, Cluster::alone())
+        Rates::new(RateSettings { domain: NonZeroU32::new(3).expect("above 0"), ..RateSettings::default() }, Cluster::alone())
     }
 
     #[test]
@@ -99,5 +109,13 @@ mod tests {
         rates.hear(vec![Use { limit: Limit::Account, key: secrets::hash("a@b.c").into(), count: 10 }]);
         assert!(limits.sign_in("10.0.0.1", "a@b.c").is_err());
         assert!(limits.sign_in("10.0.0.1", "b@b.c").is_ok());
+    }
+
+    #[test]
+    fn a_mail_domain_opens_so_many_accounts_from_anywhere() {
+        let limits = Limits::new(rates());
+        let opened = (0..10).map(|_| limits.sign_up_of("x.example")).filter(Result::is_ok).count();
+        assert_eq!(opened, 3);
+        assert!(limits.sign_up_of("y.example").is_ok());
     }
 }

@@ -114,6 +114,7 @@ fn Group(group: NotificationGroup, reload: Callback<()>) -> impl IntoView {
         SubjectKind::Tasks => "list",
         SubjectKind::Evolution | SubjectKind::OwnEvolution | SubjectKind::AllEvolution => "evolution",
         SubjectKind::Alert | SubjectKind::Week => "analytics",
+        SubjectKind::Security => "lock",
     };
     let more = group.count - group.items.len() as i64;
     let (title, unread, id) = (group.title.clone(), group.unread, group.subject_id.clone());

@@ -1,6 +1,7 @@
 //! One's own account: profile, security, notifications, tokens, keys, teams, data.
 
 mod account_data;
+mod factors;
 mod profile;
 mod security;
 mod teams;
@@ -8,12 +9,15 @@ mod tokens;
 
 use leptos::prelude::*;
 
-use super::frame::{Part, PartBar, PartsPane, part_words, use_part};
+use super::{
+    confirm::ConfirmIdentity,
+    frame::{Part, PartBar, PartsPane, part_words, use_part},
+};
 use crate::{
     browser::{editor, offline, outbox, page, push, pwa, response},
     error::AppError,
     features::{
-        accounts::state::{SettingsData, use_session},
+        accounts::state::{SettingsData, provide_confirmation, use_session},
         marketplace::{state::use_keys, ui::PublisherKeys},
         notifications::{state::use_notification_settings, ui::NotificationSettings},
         outbox::ui::Unsent,
@@ -45,6 +49,7 @@ const PARTS: [Part; 10] = [
 pub fn SettingsPage() -> impl IntoView {
     let session = use_session();
     let (part, show) = use_part("profile");
+    let confirmation = provide_confirmation();
     let data = SettingsData::new(part);
     let keys = use_keys(Memo::new(move |_| part.with(|part| part == "keys")));
     let told = use_notification_settings(Memo::new(move |_| part.with(|part| part == "notifications")));
@@ -98,6 +103,7 @@ pub fn SettingsPage() -> impl IntoView {
                     </div>
                 </div>
             </section>
+            <ConfirmIdentity confirmation=confirmation/>
         </main>
     }
 }
