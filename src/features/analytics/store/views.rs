@@ -130,13 +130,13 @@ pub async fn alerts(pool: &AnyPool, owner: &str) -> AppResult<Vec<AlertRow>> {
     Ok(sqlx::query_as(sql).bind(owner).fetch_all(pool).await?)
 }
 
-/// A page of all that were not looked at on `day` or later, those of one account together.
+/// A page of all that were not looked at on `day` or the day after, those of one account together.
 pub async fn due_alerts(pool: &AnyPool, day: i64, after: &str, many: i64) -> AppResult<Vec<AlertRow>> {
     let mut sql = Sql::new(
         "SELECT id, owner_id, name, query, metric, rule, threshold, firing, checked_day, fired_at, created_at, updated_at \
-         FROM analytics_alerts WHERE checked_day < ",
+         FROM analytics_alerts WHERE (checked_day < ",
     );
-    sql.bind(day).push(" AND id > ").bind(after.to_owned()).push(" ORDER BY id LIMIT ").number(many);
+    sql.bind(day).push(" OR checked_day > ").bind(day + 1).push(") AND id > ").bind(after.to_owned()).push(" ORDER BY id LIMIT ").number(many);
     sql.fetch_all(pool).await
 }
 
