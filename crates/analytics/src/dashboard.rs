@@ -356,20 +356,25 @@ fn collaboration(asked: &Asked, mine: &[Space], own: &Pair, marginals: &Sums, to
     }
 }
 
-/// Cohorts of the weeks that begin within the range; of the last of them, where there are too many.
-fn retention(asked: &Asked, mine: &[Space], totals: &[&Cells]) -> Vec<Cohort> {
+/// The Monday of the week in which each person was active first, of the totals of some workspaces.
+pub fn first_weeks(zone: &Zone, totals: &[&Cells]) -> BTreeMap<u32, Day> {
     let mut first: BTreeMap<u32, i64> = BTreeMap::new();
     for (key, value) in totals.iter().flat_map(|cells| cells.of(Metric::First)) {
         let at = first.entry(key.actor).or_insert(value.max);
         *at = value.max.max(*at);
     }
-    let week_of = |actor: &u32| first.get(actor).map(|quarter| asked.zone.day_of(-quarter * QUARTER).monday());
+    first.into_iter().map(|(actor, quarter)| (actor, zone.day_of(-quarter * QUARTER).monday())).collect()
+}
+
+/// Cohorts of the weeks that begin within the range; of the last of them, where there are too many.
+fn retention(asked: &Asked, mine: &[Space], totals: &[&Cells]) -> Vec<Cohort> {
+    let first = first_weeks(&asked.zone, totals);
     let weeks = weeks(asked.range);
     let mut people: BTreeMap<(Day, Day), BTreeSet<u32>> = BTreeMap::new();
     for day in asked.range.days() {
         let cells = mine.iter().filter_map(|space| space.days.get(&day)).flat_map(|parts| parts.marginals.of(Metric::Activity));
         for actor in cells.map(|(key, _)| key.actor).filter(|actor| *actor != 0) {
-            if let Some(week) = week_of(&actor) {
+            if let Some(&week) = first.get(&actor) {
                 people.entry((week, day.monday())).or_default().insert(actor);
             }
         }

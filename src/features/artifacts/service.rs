@@ -57,5 +57,5 @@ pub use naming::{Named, UsedSkill, complete, find_by_slug, named, skills_of};
 pub use publishing::{Alongside, publish_import, settle_all, unstage_all, unstage_import, unstage_old};
 pub use transfer::{fork_artifact, move_artifact};
 pub use trash::{delete_artifact, delete_forever, empty_old_trash, erase_volume, forget_contents, undelete_artifact};
-pub use usage::record_volume;
 pub use tree::{State, TreeChange, clean_path, content_of_revision, contents_of, export_slice, read_export_file, tree_changes, tree_sha};
+pub use usage::record_volume;

@@ -419,7 +419,8 @@ pub async fn accepted(pool: &AnyPool, ground: Ground, limit: i64) -> AppResult<V
 pub async fn places_of_proposals(pool: &AnyPool, ids: &[ProposalId]) -> AppResult<Vec<(String, String, String, String)>> {
     let mut found = Vec::with_capacity(ids.len());
     for chunk in ids.chunks(ROWS) {
-        let mut sql = Sql::new("SELECT o.id, o.place_id, p.id, p.name FROM proposals o JOIN patterns p ON p.id = o.pattern_id WHERE o.id IN ");
+        let mut sql =
+            Sql::new("SELECT o.id, o.place_id, p.id, p.name FROM proposals o JOIN patterns p ON p.id = o.pattern_id WHERE o.id IN ");
         sql.bind_list(chunk);
         found.extend(sql.fetch_all(pool).await?);
     }

@@ -341,7 +341,8 @@ pub async fn remove_other_generations(tx: &mut Tx, keep: &[i64; 2]) -> AppResult
 
 /// Whether there is an event of the server's own of a kind within times (UTC ms), the last not included.
 pub async fn is_any(pool: &AnyPool, kind: u16, from: i64, to: i64) -> AppResult<bool> {
-    let sql = "SELECT COUNT(*) FROM (SELECT 1 FROM usage_events WHERE workspace = 0 AND kind = $1 AND at >= $2 AND at < $3 LIMIT 1) AS found";
+    let sql =
+        "SELECT COUNT(*) FROM (SELECT 1 FROM usage_events WHERE workspace = 0 AND kind = $1 AND at >= $2 AND at < $3 LIMIT 1) AS found";
     let found: i64 = sqlx::query_scalar(sql).bind(i64::from(kind)).bind(from).bind(to).fetch_one(pool).await?;
     Ok(found > 0)
 }

@@ -172,11 +172,7 @@ pub async fn move_all(ctx: &Ctx, from: &VolumeAccess, to: &VolumeAccess, rows: V
     leave(&mut tx, from.id, left.0, &ids, now).await?;
     let at = |kind, place: &VolumeAccess| Event::new(kind).workspace(place.workspace).volume(place.id);
     // That it was moved is what a person did; the others keep how much there is in each of the two places.
-    let all = [
-        at(UsageKind::ArtifactMoved, to),
-        at(UsageKind::ArtifactLeft, from).amount(1),
-        at(UsageKind::ArtifactEntered, to).amount(1),
-    ];
+    let all = [at(UsageKind::ArtifactMoved, to), at(UsageKind::ArtifactLeft, from).amount(1), at(UsageKind::ArtifactEntered, to).amount(1)];
     let of = |row: &ArtifactRow| all.clone().map(|event| event.subject(&row.id).artifact(row.kind(), &row.category));
     record_all(ctx, &mut tx, rows.iter().flat_map(of).collect()).await?;
     tx.commit().await?;
