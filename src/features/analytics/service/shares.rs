@@ -87,12 +87,12 @@ impl Managed {
 
     /// Who made a link that shows one of these teams; none of any other. Without a team chosen it shows all that its maker is in.
     fn maker_of(&self, row: &ShareRow) -> AppResult<Option<&str>> {
-        let Some((name, teams)) = self.members.get(&parse_id(&row.owner_id)?) else { return Ok(None) };
+        let Some((name, teams)) = self.members.get(&parse_id::<UserId>(&row.owner_id)?) else { return Ok(None) };
         let query: Query = serde_json::from_str(&row.query)?;
         let is_shown = match chosen(&query) {
             Chosen::All => true,
             Chosen::Own => false,
-            Chosen::Team(team) => team.parse().is_ok_and(|team| teams.contains(&team)),
+            Chosen::Team(team) => team.parse::<TeamId>().is_ok_and(|team| teams.contains(&team)),
         };
         Ok(is_shown.then_some(name.as_str()))
     }
@@ -102,7 +102,7 @@ impl Managed {
 async fn may_publish(ctx: &Ctx, query: &Query) -> AppResult<()> {
     let teams = match chosen(query) {
         Chosen::Own => Vec::new(),
-        Chosen::Team(team) => vec![team.parse().map_err(|_| AppError::not_found("team"))?],
+        Chosen::Team(team) => vec![team.parse::<TeamId>().map_err(|_| AppError::not_found("team"))?],
         Chosen::All => accounts::service::roles_of(ctx).await?.into_iter().map(|(team, _)| team).collect(),
     };
     for team in teams {
