@@ -258,6 +258,13 @@ app_test!(searches_and_what_is_opened_of_them_are_counted_together_a_moment_late
     assert_eq!(maya.post("/search/opened", json!({ "position": "first" })).await.0, 400);
     let opened = of_kind_soon(app, "search.opened", 1).await;
     assert_eq!((opened[0].amount, &opened[0].workspace), (3, &maya.id));
+    // What was found in a team counts to it, as the question did; of another team nobody can say that.
+    let (team, tom) = (maya.team("Harbor").await, app.sign_up(&maya, "tom@harbor.internal").await);
+    let of_team = json!({ "team": team, "position": 2, "id": page["hits"][0]["id"] });
+    assert_eq!(tom.post("/search/opened", of_team.clone()).await.0, 404);
+    assert_eq!(maya.post("/search/opened", of_team).await.0, 204);
+    let opened = of_kind_soon(app, "search.opened", 2).await;
+    assert_eq!((opened.len(), opened[1].amount, &opened[1].workspace), (2, 2, &team));
     let asked = of_kind(app, "search.queried").await;
     assert_eq!((asked.len(), asked[0].extra), (1, page["total"].as_i64().expect("a number")), "{asked:?}");
     assert!(asked[0].amount > 0 && asked[0].actor == maya.id, "{asked:?}");

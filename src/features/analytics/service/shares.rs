@@ -74,6 +74,10 @@ impl Managed {
     async fn of(ctx: &Ctx) -> AppResult<Self> {
         let me = ctx.actor()?.id();
         let mut members: HashMap<UserId, (String, HashSet<TeamId>)> = HashMap::new();
+        // A token that may not manage teams sees its own account's links alone.
+        if ctx.actor_with(Action::ManageTeam.scope()).is_err() {
+            return Ok(Self { members });
+        }
         for (team, role) in accounts::service::roles_of(ctx).await? {
             if !role.allows(Action::ManageTeam) {
                 continue;
