@@ -30,6 +30,15 @@ async function drawn(page: Page, id: string) {
   return chart(page, id).getByRole("application");
 }
 
+/** Presses a button that ends something, and says yes to what it asks. */
+async function end(page: Page, words: string, confirm: string) {
+  await page.getByRole("button", { name: words }).click();
+  const question = page.getByRole("alertdialog");
+  await expect(question).toBeVisible();
+  await question.getByRole("button", { name: confirm }).click();
+  await expect(question).toBeHidden();
+}
+
 /** What the script of the charts says is open, by its own address. */
 const alive = (page: Page) =>
   page.evaluate(async () => {
@@ -72,6 +81,55 @@ test("numbers are those that were made, each leads to its rows, and ranges stand
     await ready(page);
     await expect(page.getByRole("alert").first()).toBeVisible();
   });
+});
+
+test("every number leads to what it was made of", async ({ page, team }) => {
+  test.setTimeout(180_000);
+  await work(page.context().request, team);
+  await page.goto(address(team));
+  await ready(page);
+  const numbers = page.locator(".figures dl > div");
+  const lines = await numbers.evaluateAll((rows) =>
+    rows.map((row) => ({
+      name: row.querySelector("dt")?.textContent ?? "",
+      group: row.closest("section")?.querySelector("h2")?.textContent ?? "",
+      number: row.querySelector(".num")?.textContent ?? "",
+      href: row.querySelector(".num a")?.getAttribute("href") ?? "",
+    })),
+  );
+  expect(lines.length).toBeGreaterThan(50);
+  for (const line of lines) expect(line.href, `${line.group}: ${line.name}`).not.toBe("");
+  // What is counted by rows has as many rows; averages and shares are of more than one of them.
+  for (const [group, name] of [["Sessions", "Begun"], ["Sessions", "This week"], ["Sessions", "Ever"], ["Artifacts", "Made"], ["Collaboration", "Commits"], ["Skills", "Written by hand"]]) {
+    const line = lines.find((line) => line.group === group && line.name === name);
+    expect(line, `${group}: ${name}`).toBeDefined();
+    await page.goto(line!.href);
+    await ready(page);
+    const count = Number(line!.number.replaceAll(",", ""));
+    await expect(page.locator(".ana-rows > li"), `${group}: ${name}`).toHaveCount(count);
+  }
+  await test.step("a row says what it is", async () => {
+    await page.goto(address(team, "&rows=commits"));
+    await ready(page);
+    const row = page.locator(".ana-rows > li").first();
+    await expect(row.getByRole("link", { name: /^Commit [0-9a-f-]{7}/ })).toHaveAttribute("href", /^\/commits\//);
+    await expect(row).toContainText("1 change");
+  });
+  await test.step("what is there now is a list of the library", async () => {
+    const there = lines.find((line) => line.name === "There now")!;
+    expect(there.href).toBe(`/artifacts?team=${team.id}`);
+  });
+});
+
+test("a page without numbers shows the first of them by itself", async ({ page, admin }) => {
+  test.setTimeout(120_000);
+  const request = page.context().request;
+  await openAccount(request, admin, "Noor Haddad");
+  await page.goto("/analytics?range=7d&team=personal");
+  await ready(page);
+  await expect(page.getByRole("heading", { name: "Nothing in these days" })).toBeVisible();
+  await api(request, "POST", "/sessions", { title: "The first" });
+  await expect(tile(page, "Sessions").locator(".v")).toContainText("1", { timeout: 90_000 });
 });
 
 test("a new session moves the number without drawing anew", async ({ page, team }) => {
@@ -185,8 +243,15 @@ test("what is shown is kept under a name, shared by a link that ends, and watche
     const kept = views.getByRole("link", { name: "Our week" });
     await expect(kept).toHaveAttribute("href", new RegExp(`range=7d.*team=${team.id}`));
     await checkAccessible(page);
+    // It asks first, and nothing is gone for who changes their mind.
     await views.getByRole("button", { name: "Delete the view Our week" }).click();
+    await page.getByRole("alertdialog").getByRole("button", { name: "Cancel" }).click();
+    await views.locator("summary").click();
+    await expect(kept).toBeVisible();
+    await end(page, "Delete the view Our week", "Delete view");
     await expect(kept).toHaveCount(0);
+    await views.locator("summary").click();
+    await expect(views.getByText("No view is kept yet.")).toBeVisible();
     await page.keyboard.press("Escape");
   });
 
@@ -207,7 +272,7 @@ test("what is shown is kept under a name, shared by a link that ends, and watche
     await expect(visitor.locator("main a[href*='/analytics']")).toHaveCount(0);
     await expect(visitor.locator("main")).not.toContainText("By person");
     await checkAccessible(visitor);
-    await shares.getByRole("button", { name: "Revoke the link For the board" }).click();
+    await end(page, "Revoke the link For the board", "Revoke link");
     await expect(shares.getByRole("button", { name: "Revoke the link For the board" })).toHaveCount(0);
     const gone = await visitor.goto(new URL(link).pathname);
     expect(gone?.status()).toBe(404);
@@ -225,7 +290,7 @@ test("what is shown is kept under a name, shared by a link that ends, and watche
     await alerts.getByLabel("Tell me when it is").selectOption("unusual");
     await expect(alerts.getByLabel("Bound")).toHaveCount(0);
     await checkAccessible(page);
-    await alerts.getByRole("button", { name: "Delete the alert Few sessions" }).click();
+    await end(page, "Delete the alert Few sessions", "Delete alert");
     await expect(alerts.getByRole("link", { name: "Few sessions" })).toHaveCount(0);
   });
 });

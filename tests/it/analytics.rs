@@ -406,6 +406,8 @@ app_test!(where_nothing_is_written_the_answer_says_so, |config| { config.analyti
     let (status, dashboard) = maya.get("/analytics").await;
     assert_eq!((status, &dashboard["enabled"], &dashboard["sessions"]["total"]), (200, &json!(false), &json!(0)), "{dashboard}");
     assert!(events(&app.state.db).await.is_empty());
+    let page = maya.answer(maya.request(reqwest::Method::GET, "/analytics")).await;
+    assert!(page.status == 200 && page.text.contains("Analytics is off"), "the page says so: {}", page.text);
 });
 
 app_test!(who_does_not_want_to_be_named_still_counts, |app| {

@@ -214,7 +214,7 @@ app_test!(what_is_there_now_follows_what_moves_and_what_goes_with_its_volume, |a
     let maya = app.sign_up_first().await;
     let team = maya.team("Harbor").await;
     let (own, shared) = (volume(&maya, "user").await, volume(&maya, "team").await);
-    let (status, other) = maya.post("/volumes", serde_json::json!({ "name": "Second", "teamId": team })).await;
+    let (status, other) = maya.post("/volumes", serde_json::json!({ "name": "Second", "team": team })).await;
     assert_eq!(status, 201, "{other}");
     let other = text(&other["id"]);
     let make = async |volume: &str, name: &str| text(&create(&maya, volume, name).await["summary"]["id"]);
