@@ -3,7 +3,7 @@
 //! What is older than the events that are kept stays as it was counted.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashSet},
     time::{Duration, Instant},
 };
 
@@ -11,6 +11,7 @@ use llmos_analytics::{
     Kind,
     cells::{Cell, Cells, totals},
     codec::encode,
+    metric::counted_in,
     zones::{QUARTER, quarter_of},
 };
 use serde_json::json;
@@ -31,6 +32,8 @@ use crate::{
     server::{clock, context::Ctx, error::internal},
 };
 
+/// Rebuilds wait for one another.
+const IN_ORDER: &str = "analytics";
 /// Events that are read at once.
 const PAGE: i64 = 20_000;
 /// Cells that wait in memory before their quarters are written.
@@ -50,7 +53,7 @@ const BELIEVED: std::ops::Range<i64> = 7 * clock::DAY..28 * clock::DAY;
 /// Queues it, for an administrator.
 pub async fn request_rebuild(ctx: &Ctx) -> AppResult<JobStatus> {
     let owner = accounts::service::require_administrator(ctx)?.id();
-    jobs::service::start(ctx, owner, NewJob::new(REBUILD, &())?.in_order_of("analytics")).await
+    jobs::service::start(ctx, owner, NewJob::new(REBUILD, &())?.in_order_of(IN_ORDER)).await
 }
 
 /// The job: pages answer from the old rollups until the new ones are whole. One that died left rows that nobody reads, and begins again.
@@ -75,7 +78,8 @@ pub async fn rebuild(ctx: &Ctx, job: &Job) -> AppResult<serde_json::Value> {
         of,
         fresh: Fresh::new(),
         waiting: 0,
-        done: HashMap::new(),
+        done: HashSet::new(),
+        sums: BTreeMap::new(),
         reported: Instant::now(),
     };
     anew.take_in(&mark).await?;
@@ -120,8 +124,10 @@ struct Anew<'a> {
     of: i64,
     fresh: Fresh,
     waiting: usize,
-    /// Workspaces whose totals are written, with the versions of those that count.
-    done: HashMap<i64, i64>,
+    /// Workspaces that are whole up to the place: what is taken over and what they have in all.
+    done: HashSet<i64>,
+    /// What these have got since: the first quarter, and totals.
+    sums: BTreeMap<i64, (i64, Cells)>,
     reported: Instant,
 }
 
@@ -136,11 +142,16 @@ impl Anew<'_> {
         }
         while self.page((mark.tx, mark.seq)).await? {}
         self.flush().await?;
-        for (workspace, version) in rollups::versions(self.ctx.db().read(), mark.generation).await? {
-            if self.done.get(&workspace) != Some(&version) {
+        for (workspace, (first_quarter, cells)) in std::mem::take(&mut self.sums) {
+            if self.done.contains(&workspace) {
+                let there = rollups::workspace(self.ctx.db().read(), self.generation, workspace).await?;
+                self.put(workspace, &rolling::sum_up(there, first_quarter, cells)?).await?;
+            }
+        }
+        for workspace in rollups::workspaces(self.ctx.db().read(), mark.generation).await? {
+            if self.done.insert(workspace) {
                 self.keep_old(mark, workspace).await?;
                 self.sum_up(workspace).await?;
-                self.done.insert(workspace, version);
             }
         }
         Ok(())
@@ -154,11 +165,17 @@ impl Anew<'_> {
             more = true;
             self.place = (row.tx, row.seq);
             self.events += 1;
-            if let Some(event) = rolling::event(row).filter(|event| quarter_of(event.at) >= self.floor) {
-                let quarters = self.fresh.len();
-                rolling::add(&mut self.fresh, &event);
-                self.waiting += 2 + self.fresh.len() - quarters;
+            let Some(event) = rolling::event(row) else { continue };
+            if quarter_of(event.at) < self.floor {
+                // It is in what is taken over, which is to be done again where it was done before.
+                for event in counted_in(&event) {
+                    self.done.remove(&i64::from(event.workspace));
+                }
+                continue;
             }
+            let quarters = self.fresh.len();
+            rolling::add(&mut self.fresh, &event);
+            self.waiting += 2 + self.fresh.len() - quarters;
         }
         if self.waiting >= WAITING {
             self.flush().await?;
@@ -182,6 +199,11 @@ impl Anew<'_> {
                 .take(QUARTERS)
                 .map(|((workspace, quarter), cells)| ((i64::from(workspace), quarter), cells.into_iter().collect()))
                 .collect();
+            for (&(workspace, quarter), cells) in slice.iter().filter(|((workspace, _), _)| self.done.contains(workspace)) {
+                let sum = self.sums.entry(workspace).or_insert((quarter, Cells::default()));
+                sum.0 = sum.0.min(quarter);
+                sum.1.merge(totals(quarter, cells));
+            }
             let places: Vec<(i64, i64)> = slice.keys().copied().collect();
             for there in rollups::quarters_at(self.ctx.db().read(), self.generation, &places).await? {
                 if let Some(cells) = slice.get_mut(&(there.workspace, there.quarter)) {
@@ -249,9 +271,12 @@ impl Anew<'_> {
             sum.merge(cells.into_iter().collect());
         }
         let Some(first_quarter) = first else { return Ok(()) };
+        self.put(workspace, &WorkspaceRow { version: 1, first_quarter, totals: encode(&sum) }).await
+    }
+
+    async fn put(&self, workspace: i64, row: &WorkspaceRow) -> AppResult<()> {
         let mut tx = self.ctx.db().write_tx().await?;
-        let row = WorkspaceRow { version: 1, first_quarter, totals: encode(&sum) };
-        rollups::put_workspace(&mut tx, self.generation, workspace, &row).await?;
+        rollups::put_workspace(&mut tx, self.generation, workspace, row).await?;
         Ok(tx.commit().await?)
     }
 
@@ -277,6 +302,10 @@ pub async fn remove_old_events(ctx: &Ctx) -> AppResult<()> {
         .map_err(|error| internal("the age of usage events", &error))?;
     let floor = quarter_of(oldest.timestamp().as_millisecond());
     let is_old = |(_, at): &(i64, i64)| quarter_of(*at) < floor;
+    // A rebuild is to find what it began with.
+    if jobs::service::at_work(ctx, &[REBUILD], IN_ORDER).await?.is_some() {
+        return Ok(());
+    }
     // Numbers are in about the order of time: a page without an old one is the end of them. What came in late goes when its page is the first.
     if !rollups::oldest(ctx.db().read(), 0, OLD).await?.iter().any(is_old) || !is_believed(ctx).await? {
         return Ok(());

@@ -202,7 +202,7 @@ async fn slice(ctx: &Ctx) -> AppResult<Option<Vec<(u32, i64)>>> {
 }
 
 /// What a workspace has in all, with what is new.
-fn sum_up(there: Option<WorkspaceRow>, first_quarter: i64, mut cells: Cells) -> AppResult<WorkspaceRow> {
+pub(super) fn sum_up(there: Option<WorkspaceRow>, first_quarter: i64, mut cells: Cells) -> AppResult<WorkspaceRow> {
     let Some(there) = there else { return Ok(WorkspaceRow { version: 1, first_quarter, totals: encode(&cells) }) };
     cells.merge(read(&there.totals)?);
     Ok(WorkspaceRow { version: there.version + 1, first_quarter: there.first_quarter.min(first_quarter), totals: encode(&cells) })

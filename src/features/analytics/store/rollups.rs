@@ -184,10 +184,10 @@ pub async fn totals_of(pool: &AnyPool, workspace: &str) -> AppResult<Option<Vec<
     .await?)
 }
 
-/// All workspaces that have numbers, with their versions.
-pub async fn versions(pool: &AnyPool, generation: i64) -> AppResult<Vec<(i64, i64)>> {
-    let sql = "SELECT workspace, version FROM usage_workspaces WHERE generation = $1 ORDER BY workspace";
-    Ok(sqlx::query_as(sql).bind(generation).fetch_all(pool).await?)
+/// All workspaces that have numbers.
+pub async fn workspaces(pool: &AnyPool, generation: i64) -> AppResult<Vec<i64>> {
+    let sql = "SELECT workspace FROM usage_workspaces WHERE generation = $1 ORDER BY workspace";
+    Ok(sqlx::query_scalar(sql).bind(generation).fetch_all(pool).await?)
 }
 
 pub async fn put_workspace(tx: &mut Tx, generation: i64, workspace: i64, row: &WorkspaceRow) -> AppResult<()> {
