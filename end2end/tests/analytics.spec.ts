@@ -295,6 +295,8 @@ test("a chart is walked with keys, zoomed, and read as a table", async ({ page, 
     const row = chart(page, "activity").locator("tbody tr").first();
     await expect(row.getByRole("cell").first()).toHaveText(String(SESSIONS));
     await expect(row.getByRole("link").first()).toHaveAttribute("href", /rows=sessions/);
+    // What happened on the day stands beside its numbers, and leads to what it counts.
+    await expect(row.getByRole("link", { name: `${COMMITS} commits were made.` })).toHaveAttribute("href", /rows=commits&rows_from=/);
     await checkAccessible(page);
     await chart(page, "activity").getByRole("button", { name: "Show the chart" }).click();
   });
