@@ -110,7 +110,7 @@ pub fn facts(kind: Kind, amount: i64, extra: i64) -> String {
         | Kind::VolumeImported
         | Kind::VolumeDeleted
         | Kind::GitPulled => plural(amount, "artifact", "artifacts"),
-        Kind::SessionFileAttached => crate::ui::bytes(amount),
+        Kind::SessionFileAttached => crate::ui::bytes(amount.clamp(0, 1 << 50)),
         Kind::PresencePeak => plural(amount, "person at once", "people at once"),
         Kind::ArtifactCreated => match amount {
             1 => "of a proposal",
@@ -125,7 +125,7 @@ pub fn facts(kind: Kind, amount: i64, extra: i64) -> String {
         Kind::CommitMade if amount > 0 => plural(amount, "change", "changes"),
         Kind::PullRequestMerged => format!("{} from opening", ms(amount)),
         Kind::TraceTaken => format!("{}, {}", if amount > 0 { "succeeded" } else { "failed" }, ms(extra)),
-        Kind::SkillUsed => if amount > 0 { "the run succeeded" } else { "the run failed" }.to_owned(),
+        Kind::SkillUsed => format!("the run {}", if amount > 0 { "succeeded" } else { "failed" }),
         Kind::ProposalMade | Kind::ProposalRejected => confidence(),
         Kind::ProposalAccepted => format!("{}, {} from the first run", confidence(), ms(amount)),
         Kind::EvolutionPassed => plural(amount, "proposal", "proposals"),
