@@ -112,6 +112,50 @@ impl Measure {
         };
         (kinds.to_vec(), false)
     }
+
+    /// The metric whose count is how many rows a number has, of those of workspaces that have one.
+    pub fn metric(self) -> Option<Metric> {
+        Some(match self {
+            Self::Sessions => Metric::Sessions,
+            Self::Messages => Metric::Messages,
+            Self::Artifacts => Metric::Created,
+            Self::Edits => Metric::Edits,
+            Self::SkillUses => Metric::Uses,
+            Self::Activity => Metric::Activity,
+            Self::Commits => Metric::Commits,
+            Self::PullRequestsOpened => Metric::Opened,
+            Self::PullRequestsMerged => Metric::Merged,
+            Self::Coediting => Metric::Coedited,
+            Self::Presence => Metric::Peak,
+            Self::Traces => Metric::Traces,
+            Self::Patterns => Metric::Patterns,
+            Self::Proposals => Metric::Proposed,
+            Self::ProposalsAccepted => Metric::Accepted,
+            Self::ProposalsRejected => Metric::Rejected,
+            Self::ProposalsGenerated => Metric::Generated,
+            Self::Views => Metric::Views,
+            Self::Installs => Metric::Installs,
+            Self::FirstUses => Metric::FirstUses,
+            Self::Updates => Metric::Updates,
+            Self::Ratings => Metric::Ratings,
+            Self::Searches => Metric::Searches,
+            Self::SearchesEmpty => Metric::SearchesEmpty,
+            Self::SearchesOpened => Metric::SearchesOpened,
+            // Some of what one metric counts, what two do, or the server's own.
+            Self::ArtifactChanges
+            | Self::SkillsGenerated
+            | Self::SkillsWritten
+            | Self::ProposalsDecided
+            | Self::Releases
+            | Self::Deliveries
+            | Self::DeliveriesFailed
+            | Self::Jobs
+            | Self::JobsFailed
+            | Self::Requests
+            | Self::Errors
+            | Self::Incidents => return None,
+        })
+    }
 }
 
 /// What one event may add to a sum: 2^40 ms are 34 years. A stranger's clock is not to make sums overflow.

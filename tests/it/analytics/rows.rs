@@ -28,6 +28,7 @@ pub async fn all_rows(client: &Client, question: &str) -> Vec<Value> {
     rows
 }
 
+/// What a figure says now.
 fn number(of: &Value) -> f64 {
     of["now"].as_f64().unwrap_or_default()
 }
@@ -134,6 +135,26 @@ app_test!(each_number_is_made_of_its_rows_and_no_others, |app| {
         }
     }
     assert_eq!(maya.get(&format!("/analytics/rows?{base}&measure=activity&cohort=monday")).await.0, 400);
+    // Of somebody who did little, a while ago; page by page, and beside one who did much.
+    for (person, measures) in [(&tom.id, &["sessions", "activity"][..]), (&maya.id, &["sessions", "messages", "edits", "activity"][..])] {
+        let question = format!("{base}&person={person}");
+        let (_, one) = maya.get(&format!("/analytics?{question}")).await;
+        for measure in measures {
+            let rows = all_rows(&maya, &format!("{question}&measure={measure}")).await;
+            let expected = match *measure {
+                "sessions" => number(&one["sessions"]["created"]),
+                "messages" => number(&one["sessions"]["messages"]),
+                "edits" => number(&one["artifacts"]["edits"]),
+                _ => {
+                    let hours = one["collaboration"]["heat"].as_array().expect("weekdays").iter().filter_map(Value::as_array).flatten();
+                    hours.filter_map(Value::as_f64).sum()
+                }
+            };
+            assert!(expected > 0.0, "{measure} of {person}");
+            assert_eq!(rows.len() as f64, expected, "{measure} of {person}");
+            assert!(rows.iter().all(|row| row["person"] == person.as_str()), "{measure}");
+        }
+    }
 
     // A table has all of them, not a page.
     let activity = rows("activity").await.len();

@@ -8,7 +8,7 @@ use llmos_analytics::{
     dashboard::{self, Space},
     day::NoDay,
     metric::{Metric, is_activity},
-    model::{Cause, CauseKind, Dashboard, Measure, Query, Ranked, Row, Rows, Shelf},
+    model::{Cause, CauseKind, Dashboard, Measure, Query, Range, Ranked, Row, Rows, Shelf},
     zones::QUARTER,
 };
 use serde::{Deserialize, Serialize};
@@ -34,6 +34,8 @@ use crate::{
 /// Rows of a page.
 const PAGE: i64 = 50;
 const PAGE_MAX: i64 = 200;
+/// So far back it is looked for rows that pass a filter among all others, in ms.
+const NEAR: i64 = 7 * clock::DAY;
 /// How often it is written down that somebody looks from a zone, in ms.
 const ZONE_NOTED: i64 = clock::DAY;
 
@@ -167,9 +169,9 @@ pub async fn rows(ctx: &Ctx, query: &Query, wanted: &RowsQuery) -> AppResult<Row
         Some(subject) => store::keys_of(ctx.db().read(), std::slice::from_ref(&subject)).await?.get(&subject).copied().unwrap_or(NONE),
         None => 0,
     };
-    let Scoped { asked, filter, mine, stranger } = scoped;
+    let Scoped { asked, filter, mine, stranger } = &scoped;
     let (mut kinds, of_server) = measure.kinds();
-    if stranger {
+    if *stranger {
         kinds.retain(|kind| !is_visit(*kind));
     }
     if of_server {
@@ -185,7 +187,7 @@ pub async fn rows(ctx: &Ctx, query: &Query, wanted: &RowsQuery) -> AppResult<Row
     // A range without such an hour has nothing in it.
     let to = if wanted.hour.is_some() && within.is_empty() { times.start } else { times.end };
     let wanted = Wanted {
-        workspaces: if of_server { &[0] } else { &mine },
+        workspaces: if of_server { &[0] } else { mine },
         kinds: &kinds,
         from: times.start,
         to,
@@ -210,7 +212,10 @@ pub async fn rows(ctx: &Ctx, query: &Query, wanted: &RowsQuery) -> AppResult<Row
         },
         limit: limit + 1,
     };
-    let mut found = rows::rows(ctx.db().read(), ctx.db().engine(), &wanted).await?;
+    let mut found = match measure.metric().filter(|_| !filter.is_open() && wanted.within.is_empty()) {
+        Some(metric) if subject == 0 && newcomers.is_none() => of_few(ctx, &scoped, metric, &wanted).await?,
+        _ => rows::rows(ctx.db().read(), ctx.db().engine(), &wanted).await?,
+    };
     let more = found.len() as i64 > limit;
     found.truncate(usize::try_from(limit).unwrap_or_default());
     if measure == Measure::Activity {
@@ -219,6 +224,37 @@ pub async fn rows(ctx: &Ctx, query: &Query, wanted: &RowsQuery) -> AppResult<Row
     let next = found.last().filter(|_| more).map(|row| format!("{}.{}", row.at, row.seq));
     let floor = rollups::mark(ctx.db().read()).await?.floor;
     Ok(Rows { rows: shown(ctx, &found).await?, next, kept_from: floor.saturating_mul(QUARTER).max(0) })
+}
+
+/// Rows that pass a filter. Somebody may have done little among all that others did, so after a while it is looked only on the days that have any, as they are
+/// counted: what came in for them within the last seconds is there the next time.
+async fn of_few(ctx: &Ctx, scoped: &Scoped, metric: Metric, wanted: &Wanted<'_>) -> AppResult<Vec<EventRow>> {
+    let (pool, engine) = (ctx.db().read(), ctx.db().engine());
+    let newest = wanted.before.map_or(wanted.to, |(at, _)| wanted.to.min(at.saturating_add(1)));
+    let near = Wanted { from: wanted.from.max(newest.saturating_sub(NEAR)), ..wanted.clone() };
+    let mut found = rows::rows(pool, engine, &near).await?;
+    let lacking = usize::try_from(wanted.limit).unwrap_or_default().saturating_sub(found.len());
+    if lacking == 0 || near.from <= wanted.from {
+        return Ok(found);
+    }
+    let (_, mine, _) = spaces(ctx, scoped).await?;
+    let (zone, range) = (&scoped.asked.zone, scoped.asked.range);
+    let edge = zone.day_of(near.from);
+    let counts: Vec<(Day, u64)> = range.days().zip(dashboard::per_day(&mine, range, metric)).collect();
+    let (mut days, mut rows_of_days) = (Vec::new(), 0);
+    for &(day, count) in counts.iter().rev().filter(|(day, count)| *day <= edge && *count > 0) {
+        days.push(zone.times_of(Range { from: day, to: day }));
+        // Some of those of the day at the edge are found already.
+        rows_of_days += if day < edge { count } else { 0 };
+        if rows_of_days >= lacking as u64 {
+            break;
+        }
+    }
+    if !days.is_empty() {
+        let far = Wanted { to: near.from, within: &days, limit: lacking as i64, ..wanted.clone() };
+        found.extend(rows::rows(pool, engine, &far).await?);
+    }
+    Ok(found)
 }
 
 fn cursor(text: &str) -> AppResult<(i64, i64)> {
