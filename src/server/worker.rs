@@ -175,6 +175,7 @@ async fn keep_house(ctx: &Ctx) {
         ("deliveries", webhooks::service::keep_house(ctx).await),
         ("spans", traces::service::close_runs(ctx).await),
         ("usage events", analytics::service::remove_old_events(ctx).await),
+        ("days of usage", analytics::service::remove_unused_days(ctx).await),
         ("jobs", jobs::service::remove_old(ctx).await),
         ("idempotency keys", remove_old_keys(ctx, now - idempotency::KEPT_MS).await),
     ] {

@@ -148,7 +148,7 @@ pub fn Palette() -> impl IntoView {
             page::close_dialog("palette");
             if let Hit::Found(found) = &hit {
                 let position = hits.with_untracked(|hits| hits[..=index].iter().filter(|hit| matches!(hit, Hit::Found(_))).count());
-                tell_opened(None, position, &found.id);
+                tell_opened((None, None), position, &found.id);
             }
             if !matches!(hit, Hit::Action(_)) {
                 query.with_untracked(|text| remember_search(text));

@@ -189,7 +189,12 @@ app_test!(metrics_are_counted_and_guarded, |config| { config.metrics_token = Som
 
 app_test!(help_is_of_the_version_that_runs, |app| {
     let visitor = app.visitor();
-    for (name, words) in [("troubleshooting", "llmos doctor"), ("migrating", "GITHUB_WEBHOOK_SECRET"), ("operations", "proxy_pass")] {
+    for (name, words) in [
+        ("troubleshooting", "llmos doctor"),
+        ("migrating", "GITHUB_WEBHOOK_SECRET"),
+        ("operations", "proxy_pass"),
+        ("analytics", "Counted to"),
+    ] {
         let page = visitor.answer(visitor.request(Method::GET, &format!("/help/{name}"))).await;
         assert!(page.status == 200 && page.text.contains(words), "{name}: {}", page.status);
     }

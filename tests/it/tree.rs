@@ -119,6 +119,7 @@ const WRITERS: [(&str, &[&str]); 19] = [
         &[
             "usage_events",
             "usage_keys",
+            "usage_once",
             "usage_rolled",
             "usage_quarters",
             "usage_workspaces",

@@ -144,6 +144,10 @@ kinds! {
     222 FavouriteRemoved = "favourite.removed",
     /// amount = how many artifacts.
     223 TrashEmptied = "trash.emptied",
+    /// Out of a volume without being deleted: by a move, or with the volume itself. amount = how many; kind and category are theirs, volume where they were.
+    224 ArtifactLeft = "artifact.left",
+    /// Into a volume without being made there: by a move, or with a team's archive. amount = how many; kind and category are theirs, volume where they are.
+    225 ArtifactEntered = "artifact.entered",
 
     // Volumes.
     300 VolumeCreated = "volume.created",

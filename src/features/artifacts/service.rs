@@ -58,3 +58,4 @@ pub use publishing::{Alongside, publish_import, settle_all, unstage_all, unstage
 pub use transfer::{fork_artifact, move_artifact};
 pub use trash::{delete_artifact, delete_forever, empty_old_trash, erase_volume, forget_contents, undelete_artifact};
 pub use tree::{State, TreeChange, clean_path, content_of_revision, contents_of, export_slice, read_export_file, tree_changes, tree_sha};
+pub use usage::record_volume;

@@ -11,6 +11,8 @@ mod reviewing;
 mod sharing;
 mod telling;
 
+use std::collections::{HashMap, HashSet};
+
 use llmos_patterns::{Evidence, PitfallKind, Summary, confidence, difference, wilson_lower};
 
 pub use engine::Engines;
@@ -36,7 +38,7 @@ use crate::{
         jobs::service::{NewJob, Schedule},
         traces,
     },
-    ids::{JobId, PatternId, TeamId, TraceId, UserId},
+    ids::{JobId, PatternId, ProposalId, TeamId, TraceId, UserId},
     server::{
         context::Ctx,
         db::{Tx, parse_id},
@@ -250,6 +252,21 @@ pub async fn pattern_of(ctx: &Ctx, ground: Ground, trace: TraceId) -> AppResult<
     let row = store::pattern_of(ctx.db().read(), ground, trace).await?;
     let is_shown = |row: &PatternRow| row.is_shared_enough(ground.level()) && settings.standing(row.runs, row.confidence).is_some();
     row.filter(is_shown).map(|row| Ok((parse_id(&row.id)?, row.name))).transpose()
+}
+
+/// The patterns of those of these proposals whose place the caller may read, with their names: that is where a proposal is shown.
+pub async fn patterns_of_proposals(ctx: &Ctx, ids: &[ProposalId]) -> AppResult<HashMap<ProposalId, (PatternId, String)>> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let own = ctx.actor_with(Scope::Read)?.id().to_string();
+    let teams = accounts::service::roles_of(ctx).await?;
+    let mine: HashSet<String> = teams.into_iter().map(|(team, _)| team.to_string()).chain([own]).collect();
+    let rows = store::places_of_proposals(ctx.db().read(), ids).await?;
+    rows.into_iter()
+        .filter(|(_, place, ..)| mine.contains(place))
+        .map(|(id, _, pattern, name)| Ok((parse_id(&id)?, (parse_id(&pattern)?, name))))
+        .collect()
 }
 
 /// Drafts a skill from a pattern that is not sure enough to be proposed by itself.

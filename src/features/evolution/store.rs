@@ -415,6 +415,18 @@ pub async fn accepted(pool: &AnyPool, ground: Ground, limit: i64) -> AppResult<V
     sql.fetch_all(pool).await
 }
 
+/// Where proposals were made, and of which patterns: id, place, the pattern's id and name.
+pub async fn places_of_proposals(pool: &AnyPool, ids: &[ProposalId]) -> AppResult<Vec<(String, String, String, String)>> {
+    let mut found = Vec::with_capacity(ids.len());
+    for chunk in ids.chunks(ROWS) {
+        let mut sql =
+            Sql::new("SELECT o.id, o.place_id, p.id, p.name FROM proposals o JOIN patterns p ON p.id = o.pattern_id WHERE o.id IN ");
+        sql.bind_list(chunk);
+        found.extend(sql.fetch_all(pool).await?);
+    }
+    Ok(found)
+}
+
 /// All of these patterns, the latest first.
 pub async fn proposals_of(pool: &AnyPool, patterns: &[&str]) -> AppResult<Vec<ProposalRow>> {
     let mut found = Vec::new();

@@ -63,7 +63,7 @@ async fn similar(ctx: Ctx, Path(id): Path<ArtifactId>, Query(query): Query<Simil
 /// Say which hit was opened, for the figures of search.
 #[utoipa::path(post, path = "/search/opened", tag = "search", request_body = Opened, responses((status = 204), (status = "4XX", body = AppError)))]
 async fn opened(ctx: Ctx, Json(opened): Json<Opened>) -> AppResult<StatusCode> {
-    service::opened(&ctx, &opened).map(|()| StatusCode::NO_CONTENT)
+    service::opened(&ctx, &opened).await.map(|()| StatusCode::NO_CONTENT)
 }
 
 /// What a device has to have to search without this server: ids and states of what one may read, and which model.

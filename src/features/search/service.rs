@@ -75,10 +75,17 @@ pub async fn search(ctx: &Ctx, query: SearchQuery) -> AppResult<SearchPage> {
     Ok(page)
 }
 
-/// Notes which hit somebody opened.
-pub fn opened(ctx: &Ctx, opened: &Opened) -> AppResult<()> {
+/// Notes which hit somebody opened. It counts where the question did.
+///
+/// # Errors
+/// A team that the caller is no member of does not exist.
+pub async fn opened(ctx: &Ctx, opened: &Opened) -> AppResult<()> {
     ctx.actor_with(accounts::Scope::Read)?;
-    record_later(ctx, Event::new(UsageKind::SearchOpened).team(None).subject(opened.id).amount(i64::from(opened.position)));
+    let team = opened.team.map(TeamId::from);
+    if let Some(team) = team {
+        accounts::service::authorise_team(ctx, team, accounts::Action::Read).await?;
+    }
+    record_later(ctx, Event::new(UsageKind::SearchOpened).team(team).subject(opened.id).amount(i64::from(opened.position)));
     Ok(())
 }
 

@@ -88,10 +88,10 @@ pub fn similar_to(id: ArtifactId, limit: u32) -> impl Future<Output = AppResult<
     data::get(format!("/artifacts/{id}/similar?limit={limit}"))
 }
 
-/// Tells the server which hit was opened, and at which place. Nobody waits for it.
-pub fn tell_opened(query: Option<Uuid>, position: usize, id: &str) {
+/// Tells the server which hit was opened, at which place, and of which answer: its `query`, and the team that was searched. Nobody waits for it.
+pub fn tell_opened((query, team): (Option<Uuid>, Option<Uuid>), position: usize, id: &str) {
     let (Ok(id), Ok(position)) = (id.parse(), u32::try_from(position)) else { return };
-    let told = data::post::<()>("/search/opened", &Opened { query, position, id });
+    let told = data::post::<()>("/search/opened", &Opened { query, team, position, id });
     leptos::task::spawn_local(async move { drop(told.await) });
 }
 

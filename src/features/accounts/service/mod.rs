@@ -69,8 +69,8 @@ pub use oidc::{Arrival, Issuer, OidcCallback, OidcStart, finish_oidc, start_oidc
 pub use passkeys::{passkey_sign_in, start_passkey_sign_in};
 pub use passwords::{change_password, create_password_link, look_at_password_link, use_password_link};
 pub use people::{
-    Own, active_account, active_people, delete_me, export_me, mail_addresses, me, moderators, people, people_in_figures, person_by_id,
-    time_zone, update_me,
+    Own, active_account, active_people, delete_me, export_me, mail_addresses, me, moderators, people, people_around, people_in_figures,
+    person_by_id, time_zone, update_me,
 };
 pub use samples::{add_sample_team, may_manage_samples, note_samples_given, remove_sample_team, sample_teams, samples_given};
 pub use second_step::{HALF_COOKIE, HalfSignedIn, answer_second_step, second_step, second_step_passkey};

@@ -278,6 +278,12 @@ pub async fn active_account(ctx: &Ctx, text: &str) -> AppResult<Option<Person>> 
     found.filter(Account::active).map(|account| account.person()).transpose()
 }
 
+/// The caller and everybody who shares a team with them.
+pub async fn people_around(ctx: &Ctx) -> AppResult<HashSet<UserId>> {
+    let me = ctx.actor()?.id();
+    Ok(store::members::in_teams_of(ctx.db().read(), me).await?.into_iter().chain([me]).collect())
+}
+
 /// Who of the caller's teams was active since a time or is among `present`, the caller aside.
 pub async fn active_people(ctx: &Ctx, since: i64, present: &HashSet<UserId>) -> AppResult<Vec<Person>> {
     let me = ctx.actor()?.id();

@@ -344,7 +344,7 @@ async fn show(ctx: &Ctx, team: TeamId, carried: &References, by: UserId) -> AppR
     let mut missing = 0;
     let mut tx = ctx.db().write_tx().await?;
     let name = people::reveal_team(ctx, &mut tx, team).await?;
-    volumes::service::reveal_team_volumes(&mut tx, team, ctx.now()).await?;
+    volumes::service::reveal_team_volumes(ctx, &mut tx, team).await?;
     sessions::service::reveal_team_sessions(&mut tx, team).await?;
     for installed in &carried.installations {
         if !marketplace::service::adopt_installation(ctx, &mut tx, installed, by).await? {
