@@ -152,7 +152,18 @@ const WRITERS: [(&str, &[&str]); 19] = [
             "marketplace_events",
         ],
     ),
-    ("webhooks", &["deliveries", "delivery_payloads", "delivery_pulls", "webhook_secrets", "webhook_networks", "webhook_checks"]),
+    (
+        "webhooks",
+        &[
+            "deliveries",
+            "delivery_payloads",
+            "delivery_pulls",
+            "delivery_outcomes",
+            "webhook_secrets",
+            "webhook_networks",
+            "webhook_checks",
+        ],
+    ),
     ("server", &["idempotency_keys", "nodes"]),
 ];
 
