@@ -257,19 +257,27 @@ fn is_branch(name: &str) -> bool {
         && name.split('/').all(|part| !part.starts_with('.') && !part.ends_with(".lock"))
 }
 
+/// An address without what may differ where the repository is the same.
+fn plain(address: &str) -> String {
+    let address = address.trim().to_ascii_lowercase();
+    let address = match address.split_once("://") {
+        Some((_, rest)) => rest.to_owned(),
+        // git@github.com:team/repository.git
+        None => address.replacen(':', "/", 1),
+    };
+    let address = address.split_once('@').map_or(address.as_str(), |(_, rest)| rest).to_owned();
+    address.trim_end_matches('/').trim_end_matches(".git").to_owned()
+}
+
 /// Whether two addresses are of the same repository: with or without `.git`, by https or by ssh, in whatever case.
 pub fn same_repository(one: &str, other: &str) -> bool {
-    let plain = |address: &str| {
-        let address = address.trim().to_ascii_lowercase();
-        let address = match address.split_once("://") {
-            Some((_, rest)) => rest.to_owned(),
-            // git@github.com:team/repository.git
-            None => address.replacen(':', "/", 1),
-        };
-        let address = address.split_once('@').map_or(address.as_str(), |(_, rest)| rest).to_owned();
-        address.trim_end_matches('/').trim_end_matches(".git").to_owned()
-    };
     plain(one) == plain(other)
+}
+
+/// What every address of the same repository has in it, in lower case: `/repository`.
+pub fn last_part(address: &str) -> String {
+    let plain = plain(address);
+    format!("/{}", plain.rsplit('/').next().unwrap_or_default())
 }
 
 /// The message of the commit that a pull makes: that of the commit at the head, and whose it was.
@@ -295,7 +303,11 @@ pub fn brought_words(report: &PullReport) -> String {
         (0, _) => "no artifact changed.".to_owned(),
         (changed, 0) => format!("{} changed.", plural(changed, "artifact", "artifacts")),
         (changed, conflicts) => {
-            format!("{} changed, of which {conflicts} {} to be merged.", plural(changed, "artifact", "artifacts"), if conflicts == 1 { "waits" } else { "wait" })
+            format!(
+                "{} changed, of which {conflicts} {} to be merged.",
+                plural(changed, "artifact", "artifacts"),
+                if conflicts == 1 { "waits" } else { "wait" }
+            )
         }
     }
 }
@@ -358,6 +370,7 @@ mod tests {
             "git://github.com/team/skills/",
         ] {
             assert!(same_repository("https://github.com/team/skills.git", address), "{address}");
+            assert_eq!(last_part(address), "/skills");
         }
         assert!(!same_repository("https://github.com/team/skills.git", "https://github.com/team/skills-2.git"));
     }

@@ -22,7 +22,7 @@ pub use links::{
 };
 pub use outcomes::look_at_due;
 pub use previewing::{Asked, preview, preview_soon};
-pub use pull_requests::{PullNews, ReviewNews, counted, follow_pull_request, follow_review, list_pull_requests, retarget};
+pub use pull_requests::{Before, PullNews, ReviewNews, counted, follow_pull_request, follow_review, list_pull_requests, retarget};
 pub use pulling::pull;
 pub use pushing::push;
 pub use telling::tell_github;

@@ -101,14 +101,18 @@ pub async fn links<'c>(executor: impl Target<'c>) -> AppResult<Vec<LinkRow>> {
 /// Volumes that are there and linked to an address with this in it, in lower case; each with the address. They may be more than are meant: whoever asks
 /// compares the whole.
 pub async fn links_with<'c>(executor: impl Target<'c>, part: &str) -> AppResult<Vec<(String, String)>> {
-    let mut sql = Sql::new("SELECT l.volume_id, l.url FROM git_links l JOIN volumes v ON v.id = l.volume_id WHERE v.deleted_at IS NULL AND lower(l.url) LIKE ");
+    let mut sql = Sql::new(
+        "SELECT l.volume_id, l.url FROM git_links l JOIN volumes v ON v.id = l.volume_id WHERE v.deleted_at IS NULL AND lower(l.url) LIKE ",
+    );
     sql.bind(format!("%{part}%")).push(" ORDER BY l.volume_id");
     sql.fetch_all(executor).await
 }
 
 /// Volumes that are there whose repository is to be looked at by now, those first that have waited longest; whether each pushes by itself.
 pub async fn due<'c>(executor: impl Target<'c>, now: i64, limit: i64) -> AppResult<Vec<(String, i64)>> {
-    let mut sql = Sql::new("SELECT l.volume_id, l.push FROM git_links l JOIN volumes v ON v.id = l.volume_id WHERE v.deleted_at IS NULL AND l.look_at <= ");
+    let mut sql = Sql::new(
+        "SELECT l.volume_id, l.push FROM git_links l JOIN volumes v ON v.id = l.volume_id WHERE v.deleted_at IS NULL AND l.look_at <= ",
+    );
     sql.bind(now).push(" ORDER BY l.look_at, l.volume_id LIMIT ").number(limit);
     sql.fetch_all(executor).await
 }

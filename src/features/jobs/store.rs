@@ -278,8 +278,7 @@ pub async fn remove_ended(tx: &mut Tx, own: i64, asked: i64, failed: i64) -> App
 }
 
 pub async fn is_stopped(pool: &AnyPool, id: &str) -> AppResult<bool> {
-    let asked: Option<i64> =
-        sqlx::query_scalar("SELECT cancel_requested FROM jobs WHERE id = $1").bind(id).fetch_optional(pool).await?;
+    let asked: Option<i64> = sqlx::query_scalar("SELECT cancel_requested FROM jobs WHERE id = $1").bind(id).fetch_optional(pool).await?;
     Ok(asked == Some(1))
 }
 

@@ -13,6 +13,7 @@ use super::{
     Work, begin, blocking,
     comparing::{Version, beyond_limits, tops, versions},
     fetching::Fetching,
+    linked,
 };
 use crate::{
     error::{AppError, AppResult},
@@ -120,7 +121,7 @@ pub struct AtTag {
 /// The artifact of this name in the tree of a tag, with the link's token. To be called by a job in the order of the volume, as pulls are: they share
 /// what was fetched.
 pub async fn artifacts_at(ctx: &Ctx, volume: VolumeId, tag: &str, kind: Kind, slug: &str) -> AppResult<AtTag> {
-    let work = begin(ctx, volume).await?;
+    let work = begin(ctx, linked(ctx, volume).await?).await?;
     let at = work.remote.advertised(Service::UploadPack).await?;
     let named = at
         .reference(&format!("refs/tags/{tag}"))

@@ -167,10 +167,8 @@ mod tests {
         let file = tempfile::NamedTempFile::new().expect("a file");
         let pack: Vec<u8> = (0..3 * PIECE + 7).map(|number| (number % 251) as u8).collect();
         std::fs::write(file.path(), &pack).expect("written");
-        let sent: Vec<Bytes> = pieces(b"ask".to_vec(), File::open(file.path()).await.expect("opens"))
-            .map(|piece| piece.expect("read"))
-            .collect()
-            .await;
+        let sent: Vec<Bytes> =
+            pieces(b"ask".to_vec(), File::open(file.path()).await.expect("opens")).map(|piece| piece.expect("read")).collect().await;
         assert!(sent.iter().all(|piece| piece.len() <= PIECE), "no more than that is in memory at once");
         assert_eq!(sent.concat(), [b"ask".as_slice(), &pack].concat());
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use sqlx::AnyPool;
 
-use super::super::model::{DeliveriesQuery, Delivery, DeliveryState, DeliveryOutcome};
+use super::super::model::{DeliveriesQuery, Delivery, DeliveryOutcome, DeliveryState};
 use crate::{
     error::AppResult,
     ids::{DeliveryId, VolumeId},
