@@ -18,6 +18,7 @@ pub mod error;
 pub mod extract;
 pub mod forms;
 pub mod github;
+pub mod github_app;
 pub mod help;
 pub mod idempotency;
 pub mod machine;

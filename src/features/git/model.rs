@@ -29,6 +29,9 @@ pub struct GitLink {
     pub folder: String,
     /// Whether a token, or a private key of SSH, is kept.
     pub has_token: bool,
+    /// Whether its tokens are those of this server's GitHub App.
+    #[serde(default)]
+    pub by_app: bool,
     /// What the host showed itself with when the volume was linked, over SSH: `SHA256:…`. It has to show the same each time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host_key: Option<String>,
@@ -137,8 +140,8 @@ pub struct LinkVolume {
     pub branch: Option<String>,
     #[serde(default)]
     pub folder: Option<String>,
-    /// A personal access token, or that of an installation of an app; for SSH a private key without a passphrase. Without: what is kept already, for
-    /// the same address.
+    /// A personal access token; for SSH a private key without a passphrase. Without: what is kept already, for the same address; or, at GitHub, tokens of this
+    /// server's app, if it has one that is installed there and the caller may do as much there themselves.
     #[serde(default)]
     pub token: Option<String>,
     /// Whether each commit of the volume is pushed by itself.

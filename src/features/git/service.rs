@@ -20,7 +20,7 @@ pub use links::{
     LinkedRepository, LinkedVolume, enqueue_push, forget_repositories, forget_volume, get_link, link_volume, links_to, note_history,
     pull_now, pull_soon, push_now, repositories_at_github, unlink_volume, volumes_linked_to,
 };
-pub use outcomes::look_at_due;
+pub use outcomes::{announce, look_at_due};
 pub use previewing::{Asked, preview, preview_soon};
 pub use pull_requests::{Before, PullNews, ReviewNews, counted, follow_pull_request, follow_review, list_pull_requests, retarget};
 pub use pulling::pull;

@@ -10,14 +10,14 @@ use super::{
         wire::{Remote, Service},
     },
     cloning::forget_clone,
-    no_branch, purpose, repository_of,
+    no_branch, outcomes, purpose, repository_of,
     telling::is_of,
     token_of,
 };
 use crate::{
     error::{AppError, AppResult},
     features::{
-        accounts::Action,
+        accounts::{self, Action},
         analytics::service::{Event, UsageKind, Workspace, record},
         artifacts,
         jobs::{self, model::JobStatus, service::NewJob},
@@ -59,6 +59,7 @@ async fn shown(ctx: &Ctx, volume: VolumeId, row: LinkRow, working: Option<(i64, 
         volume_id: volume,
         linked_by: row.linked_by()?,
         has_token: row.token.is_some(),
+        by_app: row.app != 0,
         host_key: row.host_key,
         push: row.push != 0,
         state,
@@ -93,8 +94,13 @@ pub async fn link_volume(ctx: &Ctx, volume: VolumeId, input: LinkVolume) -> AppR
         (None, Some(sealed)) => ctx.state.vault.open(&purpose(volume), sealed),
         (None, None) => None,
     };
+    let app = match &token {
+        None => app_token(ctx, &place.url, input.push).await?,
+        Some(_) => None,
+    };
+    let by_app = app.is_some();
     // Whoever links it anew takes the host as it shows itself now.
-    let remote = Remote::new(&ctx.state.config.git, &place.url, token.clone(), None)?;
+    let remote = Remote::new(&ctx.state.config.git, &place.url, token.clone().or(app), None)?;
     let at = remote.advertised(Service::UploadPack).await?;
     let branch = match place.branch.or_else(|| at.default_branch().map(str::to_owned)) {
         Some(branch) if at.branch(&branch).is_some() || at.is_empty() => branch,
@@ -111,7 +117,9 @@ pub async fn link_volume(ctx: &Ctx, volume: VolumeId, input: LinkVolume) -> AppR
         token: token.map(|token| ctx.state.vault.seal(&purpose(volume), &token)),
         host_key: remote.host_key(),
         push: input.push,
+        app: by_app,
         by: actor,
+        look_at: outcomes::next_look(now),
         now,
         elsewhere,
     };
@@ -126,6 +134,20 @@ pub async fn link_volume(ctx: &Ctx, volume: VolumeId, input: LinkVolume) -> AppR
     tx.commit().await?;
     ctx.state.jobs.notify_one();
     get_link(ctx, volume).await?.ok_or_else(|| AppError::not_found("link"))
+}
+
+/// A token of this server's GitHub App for a repository that is linked without one; none where there is no app, or it is not installed there. The app sees
+/// whatever it is installed for, so whoever links by it has to be somebody whom GitHub lets in as well, or runs this server.
+async fn app_token(ctx: &Ctx, address: &str, write: bool) -> AppResult<Option<String>> {
+    let config = &ctx.state.config;
+    let Some(repository) = name_at_github(&config.github_url, address) else { return Ok(None) };
+    let tokens = &ctx.state.github_tokens;
+    let Some(token) = tokens.if_installed(config, &repository).await? else { return Ok(None) };
+    if ctx.actor()?.administrator {
+        return Ok(Some(token));
+    }
+    let Some(account) = accounts::service::github_account(ctx).await? else { return Ok(None) };
+    Ok(tokens.lets(config, &repository, account, write).await?.then_some(token))
 }
 
 /// The volume and the repository stay as they are, and go their own ways.

@@ -18,6 +18,10 @@ use crate::{
     features::{
         accounts::{self, Action},
         artifacts,
+        collaboration::{
+            self,
+            model::{RoomEvent, RoomType},
+        },
         jobs::{self, Job, model::ATTEMPTS, service::NewJob},
         notifications::{
             self,
@@ -27,7 +31,7 @@ use crate::{
         volumes::{self, service::VolumeAccess},
         webhooks,
     },
-    ids::{UserId, VolumeId},
+    ids::{RoomId, TeamId, UserId, VolumeId},
     server::{
         context::Ctx,
         db::{Tx, parse_id},
@@ -61,6 +65,19 @@ pub(super) async fn still_leads(ctx: &Ctx, link: &LinkRow) -> AppResult<bool> {
 /// Why a pull or a push failed stands with the link; what it had staged takes up no paths until it is tried again. Work on a place that the volume is no
 /// longer linked to comes to nothing, and is no failure.
 pub(super) async fn note<T: Default>(ctx: &Ctx, job: &Job, link: &LinkRow, result: AppResult<T>) -> AppResult<T> {
+    let noted = note_error(ctx, job, link, result).await;
+    let access = volumes::service::unattended(ctx, link.volume()?).await?;
+    announce(ctx, access.team, link.linked_by()?.id);
+    noted
+}
+
+/// Who looks at the volume reads how it stands again. `by`: who linked it, whose workspace it is where it is no team's.
+pub fn announce(ctx: &Ctx, team: Option<TeamId>, by: UserId) {
+    let workspace: RoomId = team.map_or(by.same_as(), |team| team.same_as());
+    collaboration::service::announce(&ctx.state, RoomType::Workspace, workspace, by, RoomEvent::Repository {});
+}
+
+async fn note_error<T: Default>(ctx: &Ctx, job: &Job, link: &LinkRow, result: AppResult<T>) -> AppResult<T> {
     let error = match result {
         Ok(done) => return Ok(done),
         Err(error) => error,

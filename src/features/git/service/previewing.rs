@@ -121,6 +121,7 @@ pub async fn preview(ctx: &Ctx, job: &Job) -> AppResult<Value> {
     }
     tx.commit().await?;
     ctx.state.jobs.notify_one();
+    outcomes::announce(ctx, volume.team, link.linked_by()?.id);
     if asked.told.is_some() {
         notifications::service::tell(acting, &people).await;
     }

@@ -113,6 +113,9 @@ pub async fn follow(ctx: &Ctx, event: &PullRequestEvent, heard: &Heard<'_>) -> A
     record_once(ctx, &mut tx, counted).await?;
     tx.commit().await?;
     ctx.state.jobs.notify_one();
+    for link in &links {
+        git::service::announce(ctx, link.team, link.linked_by);
+    }
     for told in &told {
         told.tell().await;
     }
@@ -176,6 +179,9 @@ pub async fn review(ctx: &Ctx, event: &PullRequestReviewEvent, heard: &Heard<'_>
     }
     tx.commit().await?;
     ctx.state.jobs.notify_one();
+    for link in &links {
+        git::service::announce(ctx, link.team, link.linked_by);
+    }
     for told in &told {
         told.tell().await;
     }
