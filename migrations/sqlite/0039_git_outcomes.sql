@@ -21,3 +21,13 @@ CREATE TABLE delivery_outcomes (
   PRIMARY KEY (delivery_id, about)
 );
 CREATE INDEX delivery_outcomes_failed ON delivery_outcomes (delivery_id) WHERE failed = 1;
+
+-- How one kind that comes from one team is told, where that is not as usual.
+CREATE TABLE notification_team_kinds (
+  user_id TEXT NOT NULL REFERENCES users (id),
+  team_id TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  level TEXT NOT NULL,                     -- once | digest | never
+  updated_at BIGINT NOT NULL,
+  PRIMARY KEY (user_id, team_id, kind)
+);

@@ -483,6 +483,7 @@ mail_test!(preferences_are_ones_own_and_checked, |app, _server| {
         "SELECT COUNT(*) FROM notification_settings",
         "SELECT COUNT(*) FROM notification_choices",
         "SELECT COUNT(*) FROM notification_teams",
+        "SELECT COUNT(*) FROM notification_team_kinds",
         "SELECT COUNT(*) FROM notification_deliveries",
     ] {
         let left: i64 = sqlx::query_scalar(table).fetch_one(app.state.db.read()).await.expect("reads");

@@ -103,6 +103,7 @@ const WRITERS: [(&str, &[&str]); 19] = [
             "notification_settings",
             "notification_choices",
             "notification_teams",
+            "notification_team_kinds",
             "notification_deliveries",
             "push_devices",
         ],
