@@ -2,6 +2,7 @@
 
 mod cloning;
 mod faults;
+mod outages;
 mod pulling;
 mod pushing;
 mod server;

@@ -105,11 +105,14 @@ pub async fn publish(ctx: &Ctx, event: &ReleaseEvent, heard: &Heard<'_>) -> AppR
             slugs(),
             listings[0].slug
         );
+        // Whoever publishes several of them hears of it once.
+        let mut heard: Vec<UserId> = Vec::new();
         for listing in &listings {
-            if let Some((_, _, publishers)) = maker_of(ctx, listing, &links).await? {
-                let source = format!("release {repository} {} of {}", release.tag_name, listing.id);
-                tell_problem(ctx, &publishers, listing.id, &listing.name, &problem, source).await?;
-            }
+            let Some((_, _, mut publishers)) = maker_of(ctx, listing, &links).await? else { continue };
+            publishers.retain(|user| !heard.contains(user));
+            let source = format!("release {repository} {} of {}", release.tag_name, listing.id);
+            tell_problem(ctx, &publishers, listing.id, &listing.name, &problem, source).await?;
+            heard.extend(publishers);
         }
         return Ok(Done::nothing(format!("Its tag names “{name}”, which is none of what comes from this repository: {}.", slugs())));
     }
