@@ -43,7 +43,9 @@ pub fn RepositoryCard(volume: Volume) -> impl IntoView {
     let manage = volume.role.allows(Action::ManageVolumes) && volume.kind != VolumeKind::System;
     let (found, pulls) = (use_link(id), use_pull_requests(id));
     let (working, behind) = (StoredValue::new(false), StoredValue::new(false));
-    let news = move || drop(behind.try_set_value(true));
+    let news = move || {
+        behind.try_set_value(true);
+    };
     let live = use_collaboration(Signal::stored(room_of(&volume)));
     live.on_repository(news);
     live.on_commit(move |_| news());

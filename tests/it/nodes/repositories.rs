@@ -51,25 +51,29 @@ fn a_push_is_no_conflict_whichever_node_pulls_it() {
 
 #[test]
 fn a_clone_is_told_by_one_node_and_sent_by_another() {
-    with_nodes_of(2, |_| {}, async |nodes, _| {
-        let (maya, volume) = shared(&nodes[0]).await;
-        crate::volumes::committed(&maya, &volume, "Quarter End").await;
-        let token = nodes[0].client_with_token(&maya, &["read"]).await.token.expect("a token");
-        let at = |node: usize| nodes[node].url.replace("http://", &format!("http://x:{token}@")) + &format!("/git/harbor/{volume}.git");
-        let folder = tempfile::tempdir().expect("a folder");
-        let told = git(folder.path(), &["ls-remote", &at(0), "refs/heads/main"]);
-        let sha = text(&json!(told.split_whitespace().next().expect("a commit")));
-        let answer = reqwest::Client::new()
-            .post(format!("{}/git/harbor/{volume}.git/git-upload-pack", nodes[1].url))
-            .basic_auth("x", Some(&token))
-            .header("content-type", "application/x-git-upload-pack-request")
-            .body(format!("0032want {sha}\n00000009done\n"))
-            .send()
-            .await
-            .expect("an answer");
-        let bytes = answer.bytes().await.expect("all of it");
-        assert!(bytes.windows(4).any(|four| four == b"PACK"), "{}", String::from_utf8_lossy(&bytes));
-        // The same history is the same repository there.
-        assert_eq!(git(folder.path(), &["ls-remote", &at(1), "refs/heads/main"]), told);
-    });
+    with_nodes_of(
+        2,
+        |_| {},
+        async |nodes, _| {
+            let (maya, volume) = shared(&nodes[0]).await;
+            crate::volumes::committed(&maya, &volume, "Quarter End").await;
+            let token = nodes[0].client_with_token(&maya, &["read"]).await.token.expect("a token");
+            let at = |node: usize| nodes[node].url.replace("http://", &format!("http://x:{token}@")) + &format!("/git/harbor/{volume}.git");
+            let folder = tempfile::tempdir().expect("a folder");
+            let told = git(folder.path(), &["ls-remote", &at(0), "refs/heads/main"]);
+            let sha = text(&json!(told.split_whitespace().next().expect("a commit")));
+            let answer = reqwest::Client::new()
+                .post(format!("{}/git/harbor/{volume}.git/git-upload-pack", nodes[1].url))
+                .basic_auth("x", Some(&token))
+                .header("content-type", "application/x-git-upload-pack-request")
+                .body(format!("0032want {sha}\n00000009done\n"))
+                .send()
+                .await
+                .expect("an answer");
+            let bytes = answer.bytes().await.expect("all of it");
+            assert!(bytes.windows(4).any(|four| four == b"PACK"), "{}", String::from_utf8_lossy(&bytes));
+            // The same history is the same repository there.
+            assert_eq!(git(folder.path(), &["ls-remote", &at(1), "refs/heads/main"]), told);
+        },
+    );
 }

@@ -37,7 +37,7 @@ pub use archived::{archived_people, know_people, make_people, may_export_team, r
 pub use audit::{Audit, instance_audit, note, team_audit};
 pub use avatars::{AVATAR_BYTES, avatar, each_blob, remove_avatar, set_avatar};
 pub use built_in::{acting_as_assistant, acting_as_evolution, acting_at_github, assistant, ensure_built_in_author, member_at_github};
-pub use github::{Callback, GitHubStart, finish_github, start_github, unlink_github};
+pub use github::{Callback, GitHubStart, finish_github, github_account, start_github, unlink_github};
 pub use invitations::{
     accept_invitation, accept_own_invitation, create_invitation, list_invitations, preview_invitation, revoke_invitation,
 };
