@@ -212,6 +212,31 @@ app_test!(a_linked_repository_is_looked_after_and_one_refusal_keeps_nothing_else
     ctx.state.db.close().await;
 });
 
+app_test!(
+    githubs_list_is_asked_for_at_start_and_hourly,
+    |config| {
+        with_secret(config);
+        config.github_token = Some("ghs_token".to_owned());
+    },
+    |app| {
+        let number = async |sql: &'static str| sqlx::query_scalar::<_, i64>(sql).fetch_one(app.state.db.read()).await.expect("a number");
+        assert_eq!(number("SELECT COUNT(*) FROM jobs WHERE kind = 'webhooks.check'").await, 1, "at start");
+        // The runner has put the schedules down, or does so in a moment.
+        for _ in 0..500 {
+            if number("SELECT COUNT(*) FROM schedules WHERE kind IN ('webhooks.check', 'git.look')").await == 2 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let pattern: String = sqlx::query_scalar("SELECT pattern FROM schedules WHERE kind = 'webhooks.check'")
+            .fetch_one(app.state.db.read())
+            .await
+            .expect("a schedule");
+        assert_eq!(pattern, "35 * * * * UTC");
+        assert_eq!(number("SELECT COUNT(*) FROM schedules WHERE kind = 'git.look'").await, 1);
+    }
+);
+
 /// RFC 3339, in whole seconds.
 fn jiff_text(millis: i64) -> String {
     let text = llmos_lite::ui::utc_time(millis);
