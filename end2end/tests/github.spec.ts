@@ -201,7 +201,7 @@ test("the card of a volume pulls, pushes, shows what waits to be merged and unli
     await page.getByRole("searchbox", { name: "Repository" }).fill("harbor/skills");
     await page.getByRole("button", { name: "Show" }).click();
     await page.getByRole("link", { name: "push" }).click();
-    const pane = page.getByRole("region", { name: "Delivery", exact: true });
+    const pane = page.getByRole("complementary", { name: "Delivery" });
     await expect(pane.getByText(/1 artifact changed, of which 1 waits to be merged\./)).toBeVisible();
     await checkAccessible(page);
     await pane.getByRole("button", { name: "Replay" }).click();

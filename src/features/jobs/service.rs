@@ -81,7 +81,7 @@ impl NewJob {
         Self { once: true, ..self }
     }
 
-    /// Something new happened: one of its kind and key that waits for another try begins when this one would, with all its tries.
+    /// Something new happened: what stands before it, of its key, and waits for another try begins when this one would, with all its tries.
     #[must_use]
     pub fn afresh(self) -> Self {
         Self { afresh: true, ..self }

@@ -89,13 +89,12 @@ pub async fn insert_once(tx: &mut Tx, new: &New<'_>, now: i64) -> AppResult<()> 
     .await
 }
 
-/// One of its kind and key that waits for another try begins when the new one would, as if it had never been begun.
+/// What stands before it, of its key, and waits for another try begins when the new one would, as if it had never been begun.
 pub async fn begin_afresh(tx: &mut Tx, new: &New<'_>, now: i64) -> AppResult<()> {
     sqlx::query(
-        "UPDATE jobs SET attempts = 0, run_at = CASE WHEN run_at > $3 THEN $3 ELSE run_at END, updated_at = $4
-         WHERE state = 'queued' AND attempts > 0 AND kind = $1 AND key = $2",
+        "UPDATE jobs SET attempts = 0, run_at = CASE WHEN run_at > $2 THEN $2 ELSE run_at END, updated_at = $3
+         WHERE state = 'queued' AND attempts > 0 AND key = $1 AND key <> ''",
     )
-    .bind(new.kind)
     .bind(new.key)
     .bind(new.run_at)
     .bind(now)
