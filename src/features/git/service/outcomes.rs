@@ -66,8 +66,10 @@ pub(super) async fn still_leads(ctx: &Ctx, link: &LinkRow) -> AppResult<bool> {
 /// longer linked to comes to nothing, and is no failure.
 pub(super) async fn note<T: Default>(ctx: &Ctx, job: &Job, link: &LinkRow, result: AppResult<T>) -> AppResult<T> {
     let noted = note_error(ctx, job, link, result).await;
-    let access = volumes::service::unattended(ctx, link.volume()?).await?;
-    announce(ctx, access.team, link.linked_by()?.id);
+    // A volume that is gone by now nobody looks at.
+    if let Ok(access) = volumes::service::unattended(ctx, link.volume()?).await {
+        announce(ctx, access.team, link.linked_by()?.id);
+    }
     noted
 }
 
