@@ -71,7 +71,30 @@ impl<'a> Fetching<'a> {
         if !self.has(last).await? {
             self.whole(want).await?;
         }
-        if self.has(last).await? { self.files(last).await } else { Ok(()) }
+        if !self.has(last).await? {
+            return Ok(());
+        }
+        // A preview may have brought the commit before, and nothing that leads to it.
+        self.between(last, want).await?;
+        self.files(last).await
+    }
+
+    /// Brings what lies between two commits that are here, unless one is known to lead to the other.
+    async fn between(&self, last: Oid, want: Oid) -> AppResult<()> {
+        let path = self.path.to_owned();
+        let since = blocking(move || {
+            let bare = Bare::open(&path)?;
+            Ok(if bare.distance(last, want).is_some() { None } else { Some(bare.about(last)?.time - SLACK_SECONDS) })
+        })
+        .await?;
+        let Some(since) = since else { return Ok(()) };
+        let (sender, receiver) = watch::channel(0);
+        let fetch = self.fetch(want, Some(last), Depth::Since(since), !self.folder.is_empty(), &sender);
+        match self.unless_stopped(fetch, receiver).await {
+            // Nothing does: the history was rewritten.
+            Err(error) if !is_of_the_moment(&error) => Ok(()),
+            fetched => fetched,
+        }
     }
 
     async fn has(&self, commit: Oid) -> AppResult<bool> {

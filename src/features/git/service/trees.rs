@@ -48,7 +48,7 @@ pub async fn changed_by(work: &Work, at: &Advertised, number: i64, head_sha: &st
         .ok_or_else(|| AppError::conflict(format!("The repository does not show the commit of #{number}: it may be gone by now.")))?;
     let branch = super::pulling::head_of(work, at)?.ok_or_else(|| AppError::conflict("The branch has no commit yet."))?;
     let fetching = Fetching::of(work, at, None);
-    fetching.commit(branch, super::pulling::last_of(work)).await?;
+    fetching.commit_and_base(branch, super::pulling::last_of(work)).await?;
     fetching.commit_back(head, Some(branch), BACK_SECONDS).await?;
     let path = work.repository.clone();
     let base = blocking(move || Ok(Bare::open(&path)?.merge_base(branch, head).unwrap_or(branch))).await?;
