@@ -173,7 +173,7 @@ fn TeamKinds(choice: TeamChoice) -> impl IntoView {
             <div>
                 <span>{words}</span>
                 <span class="select">
-                    <select class="input s" name="form[team_kinds][]" aria-label=format!("From {name}: {words}")>{options.into_iter().collect_view()}</select>
+                    <select class="input s" name="form[team_kinds][]" aria-label=format!("{name}: {words}")>{options.into_iter().collect_view()}</select>
                     <Icon name="chev-d"/>
                 </span>
             </div>
