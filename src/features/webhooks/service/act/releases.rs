@@ -203,7 +203,7 @@ async fn tell_problem(ctx: &Ctx, to: &[UserId], listing: ListingId, name: &str, 
 /// listing: whether that is right a person has to know, and somebody who only says so is not to be heard with each release.
 async fn tell_maintainers(ctx: &Ctx, listing: &ListedAt, links: &[LinkedVolume], repository: &str) -> AppResult<()> {
     let text = format!(
-        "“{}” in the marketplace says that it comes from {repository}, and nobody who publishes it works in this volume: releases of it are not taken over. If it is yours, have somebody of the team made its co-owner; if not, report it.",
+        "Releases of “{}” at {repository} are not taken over: nobody who publishes it works in this volume. Have one of you made its co-owner, or report it.",
         listing.slug
     );
     for link in links {
