@@ -25,6 +25,7 @@ use self::{
 };
 use super::{
     backups::{self, Backups},
+    github_app::GitHubApp,
     outgoing::{GitRules, OidcRules, PushRules},
     rates::RateSettings,
 };
@@ -85,6 +86,8 @@ pub struct Config {
     pub github_api_url: String,
     /// What this server asks GitHub with on its own behalf.
     pub github_token: Option<String>,
+    /// The app that links get their tokens of.
+    pub github_app: Option<GitHubApp>,
     /// What GitHub signs its deliveries with; several while it is changed.
     pub webhook_secrets: Vec<String>,
     /// A listener of its own for GitHub's deliveries, beside the first one.
@@ -329,6 +332,11 @@ impl Config {
             }
         };
         let oidc = oidc_from(&source)?;
+        let github_app = match (source.get("GITHUB_APP_ID")?, source.get("GITHUB_APP_KEY")?) {
+            (Some(id), Some(key)) => Some(GitHubApp::new(id, &key).map_err(|problem| ConfigError::new("GITHUB_APP_KEY", problem))?),
+            (None, None) => None,
+            _ => return Err(ConfigError::new("GITHUB_APP_ID", "it and GITHUB_APP_KEY go together")),
+        };
         let smtp = match (source.get("SMTP_URL")?, source.get("SMTP_FROM")?) {
             (Some(url), Some(from)) => Some(Smtp { url: smtp_url(&url)?, from }),
             (Some(_), None) => {
@@ -396,6 +404,7 @@ impl Config {
             github_url: source.get_or("GITHUB_URL", "https://github.com")?,
             github_api_url: source.get_or("GITHUB_API_URL", "https://api.github.com")?,
             github_token: source.get("GITHUB_TOKEN")?,
+            github_app,
             webhook_secrets: listed(source.get("GITHUB_WEBHOOK_SECRET")?),
             webhook_addr: source.parse("WEBHOOK_ADDR", "an address such as 127.0.0.1:3002")?,
             webhook_allow_list,
@@ -593,6 +602,17 @@ mod tests {
         assert!(alone.is_err_and(|error| error.to_string().contains("SMTP_FROM")));
         let subject = Config::from_sources(&|name| (name == "VAPID_SUBJECT").then(|| "me".to_owned()), "");
         assert!(subject.is_err_and(|error| error.to_string().contains("VAPID_SUBJECT")));
+    }
+
+    #[test]
+    fn an_app_of_githubs_has_an_id_and_a_key() {
+        let read = |values: Vec<(&'static str, &'static str)>| {
+            let found = move |asked: &str| values.iter().find(|(name, _)| *name == asked).map(|(_, value)| (*value).to_owned());
+            Config::from_sources(&found, "").map(|config| config.github_app.is_some()).map_err(|error| error.to_string())
+        };
+        assert_eq!(read(Vec::new()), Ok(false));
+        assert!(read(vec![("GITHUB_APP_ID", "1")]).is_err_and(|error| error.contains("go together")));
+        assert!(read(vec![("GITHUB_APP_ID", "1"), ("GITHUB_APP_KEY", "x")]).is_err_and(|error| error.starts_with("GITHUB_APP_KEY")));
     }
 
     #[test]

@@ -19,6 +19,7 @@ pub mod error;
 pub mod extract;
 pub mod forms;
 pub mod github;
+pub mod github_app;
 pub mod help;
 pub mod idempotency;
 pub mod machine;

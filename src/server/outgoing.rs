@@ -210,6 +210,45 @@ mod tests {
         assert_eq!(own.check(&url("http://10.1.2.3:3000/a.git")), Ok(()));
     }
 
+    fn why(error: &(dyn std::error::Error + 'static)) -> String {
+        super::super::error::chain(error)
+    }
+
+    /// A name that leads inside is refused when it is connected to, whatever it was when somebody looked at the address.
+    #[tokio::test]
+    async fn a_name_that_leads_inside_leads_nowhere() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let port = listener.local_addr().expect("an address").port();
+        let inside = |error: io::Error| error.get_ref().is_some_and(|error| error.is::<Inside>());
+        assert!(GitRules::default().connect("localhost", port).await.is_err_and(inside));
+        let own = GitRules { private: true, ..GitRules::default() };
+        assert!(own.connect("localhost", port).await.is_ok());
+        let client = client(false, |_| true).no_proxy().build().expect("a client");
+        let error = client.get(format!("http://localhost:{port}/")).send().await.expect_err("refused");
+        assert!(why(&error).ends_with(&Inside.to_string()), "{}", why(&error));
+    }
+
+    /// As if the first server were outside: it is a number, which is looked at before, and sends on to a name inside.
+    #[tokio::test]
+    async fn who_is_sent_on_to_the_inside_does_not_go_there() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let asked = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let counted = asked.clone();
+        let router = axum::Router::new().fallback(move || {
+            counted.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            std::future::ready(axum::response::Redirect::temporary(&format!("http://localhost:{}/inside", address.port())))
+        });
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let client = client(false, |_| true).no_proxy().build().expect("a client");
+        let error = client.get(format!("http://{address}/")).send().await.expect_err("refused");
+        assert!(why(&error).ends_with(&Inside.to_string()), "{}", why(&error));
+        assert_eq!(asked.load(std::sync::atomic::Ordering::SeqCst), 1, "the second address was never asked");
+        // The rules of Git say so before they connect.
+        let rules = GitRules::default();
+        assert!(rules.check(&url(&format!("https://localhost:{}/inside", address.port()))).is_err());
+    }
+
     #[test]
     fn push_services_are_outside_too() {
         let rules = PushRules::default();

@@ -90,6 +90,8 @@ pub struct Inner {
     pub intake: Intake,
     /// Where GitHub's deliveries come from.
     pub networks: Networks,
+    /// What this server's GitHub App was given.
+    pub github_tokens: super::github_app::Tokens,
     /// What `/metrics` counts as it happens.
     pub metrics: Metrics,
     /// How backups stand.
@@ -177,6 +179,7 @@ impl AppState {
             config,
             intake: Intake::default(),
             networks: Networks::default(),
+            github_tokens: super::github_app::Tokens::default(),
             metrics: Metrics::default(),
             backups: Watch::default(),
             certificates: Arc::default(),

@@ -43,6 +43,7 @@ const KINDS: &[Kind] = &[
     kind(webhooks::service::HISTORY, 1, 60),
     kind(git::jobs::PULL, 2, 60),
     kind(git::jobs::PUSH, 2, 60),
+    kind(git::jobs::LOOK, 1, 5),
     kind(git::jobs::IMPORT, 1, 60),
     kind(notifications::jobs::SEND_MAIL, 1, 10),
     kind(notifications::jobs::SEND_PUSH, 1, 10),
@@ -67,6 +68,8 @@ const SCHEDULES: &[Schedule] = &[
     Schedule { kind: marketplace::service::UPDATE, cron: "15 * * * *", zone: "UTC" },
     Schedule { kind: webhooks::service::NETWORKS, cron: "20 2 * * *", zone: "UTC" },
     Schedule { kind: webhooks::service::CHECK, cron: "35 * * * *", zone: "UTC" },
+    // Each link says when its repository is looked at next: hourly, and sooner after a failure.
+    Schedule { kind: git::jobs::LOOK, cron: "*/10 * * * *", zone: "UTC" },
     Schedule { kind: webhooks::service::HISTORY, cron: "50 4 * * *", zone: "UTC" },
     // Each place has a schedule of its own: this looks which one is due.
     Schedule { kind: evolution::jobs::DUE, cron: "*/10 * * * *", zone: "UTC" },
@@ -99,6 +102,7 @@ fn run(ctx: Ctx, job: Job) -> Pin<Box<dyn Future<Output = Outcome> + Send>> {
             webhooks::service::HISTORY => webhooks::service::count_history(&ctx).await,
             git::jobs::PULL => git::jobs::pull(&ctx, &job).await,
             git::jobs::PUSH => git::jobs::push(&ctx, &job).await,
+            git::jobs::LOOK => git::jobs::look(&ctx).await,
             git::jobs::IMPORT => git::jobs::import(&ctx, &job).await,
             notifications::jobs::SEND_MAIL => notifications::jobs::send_mail(&ctx).await,
             notifications::jobs::SEND_PUSH => notifications::jobs::send_push(&ctx).await,

@@ -29,6 +29,7 @@ mod fuzz;
 mod git;
 mod github_events;
 mod github_kills;
+mod github_news;
 mod idempotency;
 mod import;
 mod jobs;

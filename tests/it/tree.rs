@@ -108,6 +108,7 @@ const WRITERS: [(&str, &[&str]); 19] = [
             "notification_settings",
             "notification_choices",
             "notification_teams",
+            "notification_team_kinds",
             "notification_deliveries",
             "push_devices",
         ],
@@ -158,7 +159,18 @@ const WRITERS: [(&str, &[&str]); 19] = [
             "marketplace_events",
         ],
     ),
-    ("webhooks", &["deliveries", "delivery_payloads", "delivery_pulls", "webhook_secrets", "webhook_networks", "webhook_checks"]),
+    (
+        "webhooks",
+        &[
+            "deliveries",
+            "delivery_payloads",
+            "delivery_pulls",
+            "delivery_outcomes",
+            "webhook_secrets",
+            "webhook_networks",
+            "webhook_checks",
+        ],
+    ),
     ("server", &["idempotency_keys", "nodes"]),
 ];
 

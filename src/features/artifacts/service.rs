@@ -46,7 +46,7 @@ pub use following::{follow_with_drafts, keep_for_merge, revision_of_tree, waitin
 pub use heads::{ChangedHead, Head, bodies, bodies_of, heads_of, heads_since, texts_of};
 pub use history::{changes_of_commit, diff_revisions, list_history, restore_revision};
 pub use home::{home, own_favourites, set_favourite};
-pub use importing::{Known, Staged, Staging, made_by_others, stage_import, volume_places};
+pub use importing::{Known, Staged, Staging, made_by_others, named_or_at, stage_import, volume_places};
 pub use index::{Counts, LibraryIndex, counts};
 pub use joining::{join_files, join_texts};
 pub use library::{facets, in_order, list_library};

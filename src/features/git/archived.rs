@@ -27,5 +27,5 @@ pub const ARCHIVED: &[Table] = &[Table {
         ("host_key", Is::MayPlain),
         ("history_at", Is::MayNumber),
     ],
-    left_out: &["token"],
+    left_out: &["token", "app", "failures", "failed_since", "look_at"],
 }];

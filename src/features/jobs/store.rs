@@ -89,6 +89,20 @@ pub async fn insert_once(tx: &mut Tx, new: &New<'_>, now: i64) -> AppResult<()> 
     .await
 }
 
+/// What stands before it, of its key, and waits for another try begins when the new one would, as if it had never been begun.
+pub async fn begin_afresh(tx: &mut Tx, new: &New<'_>, now: i64) -> AppResult<()> {
+    sqlx::query(
+        "UPDATE jobs SET attempts = 0, run_at = CASE WHEN run_at > $2 THEN $2 ELSE run_at END, updated_at = $3
+         WHERE state = 'queued' AND attempts > 0 AND key = $1 AND key <> ''",
+    )
+    .bind(new.key)
+    .bind(new.run_at)
+    .bind(now)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
 async fn write(tx: &mut Tx, sql: &'static str, new: &New<'_>, now: i64) -> AppResult<()> {
     sqlx::query(sql)
         .bind(new.id.to_string())
@@ -265,6 +279,11 @@ pub async fn remove_ended(tx: &mut Tx, own: i64, asked: i64, failed: i64) -> App
     .execute(&mut **tx)
     .await?;
     Ok(())
+}
+
+pub async fn is_stopped(pool: &AnyPool, id: &str) -> AppResult<bool> {
+    let asked: Option<i64> = sqlx::query_scalar("SELECT cancel_requested FROM jobs WHERE id = $1").bind(id).fetch_optional(pool).await?;
+    Ok(asked == Some(1))
 }
 
 pub async fn exists(pool: &AnyPool, id: JobId) -> AppResult<bool> {

@@ -306,6 +306,8 @@ mod tests {
         assert_eq!(group(SubjectKind::OwnEvolution).address_of(&spot), format!("/evolution/{pattern}"));
         assert_eq!(group(SubjectKind::Evolution).address_of(&Spot::default()), "/evolution?team=7");
         assert_eq!(group(SubjectKind::Team).address_of(&Spot::default()), "/teams/7");
+        assert_eq!(group(SubjectKind::Volume).address_of(&Spot::default()), "/volumes/7");
+        assert_eq!(group(SubjectKind::Tasks).address_of(&Spot::default()), "/teams/7/tasks");
         assert_eq!(SubjectKind::Week.address("2026-11-16"), "/analytics?range=custom&from=2026-11-16&to=2026-11-22");
         assert_eq!(SubjectKind::parse("week"), SubjectKind::Week);
     }

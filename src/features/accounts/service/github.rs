@@ -64,6 +64,12 @@ pub struct Callback {
     pub error: Option<String>,
 }
 
+/// The account at GitHub, by its id there, that the caller's is linked to.
+pub async fn github_account(ctx: &Ctx) -> AppResult<Option<i64>> {
+    let account = store::users::by_id(ctx.db().read(), ctx.actor()?.id()).await?;
+    Ok(account.and_then(|account| account.github_id?.parse().ok()))
+}
+
 fn configured(ctx: &Ctx) -> AppResult<&GitHub> {
     ctx.state.config.github.as_ref().ok_or_else(|| AppError::new(ErrorCode::NotFound, "Signing in with GitHub is not set up here."))
 }

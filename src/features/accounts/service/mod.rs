@@ -56,7 +56,7 @@ pub use confirmation::{confirm, confirm_passkey, confirmed, protection};
 pub use factors::{
     add_passkey, add_totp, make_recovery_codes, remove_factor, rename_factor, reset_factors, start_passkey, start_totp, unreadable_factors,
 };
-pub use github::{Callback, GitHubStart, finish_github, start_github, unlink_github};
+pub use github::{Callback, GitHubStart, finish_github, github_account, start_github, unlink_github};
 pub use invitations::{
     accept_invitation, accept_own_invitation, create_invitation, list_invitations, preview_invitation, revoke_invitation,
 };

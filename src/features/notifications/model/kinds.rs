@@ -110,8 +110,10 @@ kinds! {
     Updated: "updated", Installed, "Updates were installed by themselves", "set this volume to update by itself", Digest;
     /// A push to a linked repository changed a volume.
     Push: "push", Repositories, "A push changed a volume", "pushed to the repository", Digest;
-    /// A pull request to a linked repository was opened, or taken up again.
-    PullRequest: "pullrequest", Repositories, "A pull request is opened", "has a pull request", Once;
+    /// A volume could not be brought in step with its repository, or the history there was rewritten.
+    Sync: "sync", Repositories, "A volume and its repository are out of step", "is out of step with a volume", Once;
+    /// A pull request to a linked repository was opened, taken up again, reviewed, or closed without being merged.
+    PullRequest: "pullrequest", Repositories, "A pull request is opened, reviewed or closed", "has a pull request", Once;
     /// An issue of a linked repository became a task, or was taken up again or closed.
     Issue: "issue", Repositories, "An issue becomes a task", "has an issue", Digest;
     /// A release at GitHub is prepared for the marketplace: it waits for one's signature.

@@ -12,6 +12,10 @@ use crate::{
     error::AppError,
     features::{
         accounts::model::Action,
+        collaboration::{
+            model::RoomType,
+            state::{Room, use_collaboration},
+        },
         git::ui::RepositoryCard,
         pwa::pins::{KeepOffline, Whole},
         volumes::{
@@ -57,6 +61,15 @@ fn VolumeView(volume: Volume) -> impl IntoView {
     let query = use_query_map();
     let before = Memo::new(move |_| query.with(|query| query.get("before").and_then(|id| id.parse::<CommitId>().ok())));
     let commits = use_commits(id, before);
+    // A list further back stays as it is.
+    let news = move || {
+        if before.try_get_untracked() == Some(None) {
+            commits.refetch();
+        }
+    };
+    let live = use_collaboration(Signal::stored(volume.team.map(|team| Room { id: team.same_as(), kind: RoomType::Workspace })));
+    live.on_commit(move |_| news());
+    live.on_resync(news);
     let total = volume.skills + volume.tools + volume.agents;
     let may = volume.role.allows(Action::Commit) && volume.kind != VolumeKind::System;
     let about = match volume.kind {

@@ -7,6 +7,7 @@ use super::{
         model::{SetWebhookSecret, WebhookSecret, read_heading, repository_name},
         store::secrets as store,
     },
+    networks,
     signature::is_signed_with,
 };
 use crate::{
@@ -99,7 +100,11 @@ pub async fn set_secret(ctx: &Ctx, repository: &str, wish: SetWebhookSecret) -> 
     let mut tx = ctx.db().write_tx().await?;
     store::put(&mut tx, &repository, &sealed, ctx.now()).await?;
     note_change(ctx, &mut tx, "webhook_secret.set", &repository).await?;
-    Ok(tx.commit().await?)
+    // With the first secret deliveries are taken, from addresses that nobody asked for before.
+    networks::refresh_soon(ctx, &mut tx).await?;
+    tx.commit().await?;
+    ctx.state.jobs.notify_one();
+    Ok(())
 }
 
 pub async fn remove_secret(ctx: &Ctx, repository: &str) -> AppResult<()> {

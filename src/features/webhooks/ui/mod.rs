@@ -264,7 +264,7 @@ fn DeliveryRow(
     let address = query.with_value(|query| deliveries_address(query, Some(id)));
     let (event, about, repository, received) = delivery
         .with_untracked(|delivery| (delivery.event.clone(), about_words(delivery), delivery.repository.clone(), delivery.received_at));
-    let state = Memo::new(move |_| delivery.with(|delivery| delivery.state));
+    let state = Memo::new(move |_| delivery.with(Delivery::ended));
     view! {
         <tr aria-selected=move || (open.get() == Some(id)).then_some("true")>
             <td class="shrink" data-l="Result">{move || state_icon(state.get())}</td>
@@ -291,7 +291,10 @@ fn result_words(delivery: &Delivery) -> String {
         },
         DeliveryState::Ignored if delivery.done.is_empty() => "Stored, not acted on".to_owned(),
         DeliveryState::Ignored => delivery.done.join(" "),
-        DeliveryState::Done => delivery.done.join(" "),
+        DeliveryState::Done => {
+            let outcomes = delivery.outcomes.iter().map(|outcome| outcome.sentence.as_str());
+            delivery.done.iter().map(String::as_str).chain(outcomes).collect::<Vec<_>>().join(" ")
+        }
     };
     match delivery.repeats {
         0 => words,
@@ -321,7 +324,7 @@ fn state_icon(state: DeliveryState) -> impl IntoView {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::model::DeliveryOutcome, *};
 
     #[test]
     fn a_line_says_what_became_of_it() {
@@ -334,6 +337,7 @@ mod tests {
             about: "#7".to_owned(),
             state: DeliveryState::Done,
             done: vec!["Task made.".to_owned(), "Two people told.".to_owned()],
+            outcomes: Vec::new(),
             error: None,
             repeats: 0,
             took: None,
@@ -341,6 +345,8 @@ mod tests {
             updated_at: 0,
         };
         assert_eq!((about_words(&delivery).as_str(), result_words(&delivery).as_str()), ("opened #7", "Task made. Two people told."));
+        delivery.outcomes = vec![DeliveryOutcome { sentence: "Playbook: nothing answered.".to_owned(), failed: true }];
+        assert_eq!((delivery.ended(), result_words(&delivery).ends_with("Playbook: nothing answered.")), (DeliveryState::Failed, true));
         delivery.repeats = 2;
         assert!(result_words(&delivery).ends_with("Delivered again 2 times, nothing done twice"));
         (delivery.state, delivery.error, delivery.repeats) = (DeliveryState::Received, Some("No answer.".to_owned()), 0);
