@@ -70,6 +70,8 @@ pub struct Ctx {
     pub request_id: Arc<str>,
     /// While a page is rendered.
     pub page: Option<Arc<PageReads>>,
+    /// The `Idempotency-Key` that it came with (`idempotency::settle`).
+    pub key: Option<Arc<str>>,
 }
 
 /// What the parts of a page all ask for: read once for each rendering of it. Rendering changes nothing, so it stays true.
@@ -83,7 +85,15 @@ pub struct PageReads {
 impl Ctx {
     /// A context for work that no request asked for.
     pub fn internal(state: AppState, actor: Option<Actor>) -> Self {
-        Self { state, actor: actor.map(Arc::new), address: "local".into(), user_agent: "".into(), request_id: "".into(), page: None }
+        Self {
+            state,
+            actor: actor.map(Arc::new),
+            address: "local".into(),
+            user_agent: "".into(),
+            request_id: "".into(),
+            page: None,
+            key: None,
+        }
     }
 
     pub fn db(&self) -> &Db {

@@ -115,8 +115,9 @@ pub fn merge_address(id: ArtifactId) -> String {
 /// Commits drafts, now or when the server can be reached.
 pub async fn create_commit(commit: CreateCommit) -> AppResult<Sent> {
     let label = format!("Commit \u{201c}{}\u{201d}", commit.message);
-    // The id of a commit says when it was made, which may be days from now; the revisions that it is based on keep it from happening twice.
-    let commit = CreateCommit { id: None, ..commit };
+    // The id of a commit says when it was made, which may be days from now; its key keeps it from happening twice. The page does not know yet what an earlier one
+    // that waits will make the head.
+    let commit = CreateCommit { id: None, after_own: true, ..commit };
     let mut wish = Wish::new(String::new(), "POST", "/commits".to_owned(), &commit, label).alone();
     wish.objects = commit.artifacts.iter().map(|item| artifact_object(item.id)).collect();
     wish.merge = commit.artifacts.first().map(|item| merge_address(item.id)).unwrap_or_default();

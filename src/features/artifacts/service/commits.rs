@@ -23,7 +23,7 @@ use crate::{
         },
     },
     ids::{ArtifactId, CommitId, RevisionId, VolumeId},
-    server::{clock, context::Ctx, db::Tx, secrets},
+    server::{clock, context::Ctx, db::Tx, idempotency, secrets},
 };
 
 /// Revisions of one volume, ready to become a commit.
@@ -169,6 +169,13 @@ struct Draft {
     head: Option<RevisionRow>,
 }
 
+/// Commits drafts as a request of its own, which happens once however often it is sent.
+pub async fn create_commit(ctx: &Ctx, input: CreateCommit) -> AppResult<Vec<Commit>> {
+    let mut begun = begin_commit(ctx, input, None).await?;
+    idempotency::settle(ctx, &mut begun.tx, &begun.commits).await?;
+    begun.finish(ctx).await
+}
+
 /// Commits drafts: of each volume one commit, all or none.
 pub async fn commit(ctx: &Ctx, input: CreateCommit) -> AppResult<Vec<Commit>> {
     begin_commit(ctx, input, None).await?.finish(ctx).await
@@ -219,7 +226,7 @@ pub async fn begin_commit(ctx: &Ctx, input: CreateCommit, beside: Option<Beside>
     let (drafts, accesses) = load(ctx, &ids).await?;
     let bases: HashMap<String, Option<RevisionId>> =
         input.artifacts.iter().map(|item| (item.id.to_string(), item.base_revision_id)).collect();
-    refuse_conflicts(&drafts, &bases)?;
+    refuse_conflicts(ctx, &drafts, &bases, input.after_own).await?;
     let heads: Vec<String> = drafts.iter().filter_map(|draft| draft.head.as_ref().map(|head| head.content_sha.clone())).collect();
     let before = tree::contents_of(ctx, &heads).await?;
 
@@ -307,16 +314,28 @@ async fn load(ctx: &Ctx, ids: &[ArtifactId]) -> AppResult<(Vec<Draft>, HashMap<V
     if problems.is_empty() { Ok((loaded, accesses)) } else { Err(conflict(problems)) }
 }
 
-/// A draft is committed onto the revision it began with, which is also the one that its author saw as the head.
-fn refuse_conflicts(drafts: &[Draft], bases: &HashMap<String, Option<RevisionId>>) -> AppResult<()> {
+/// A draft is committed onto the revision it began with, which is also the one that its author saw as the head, or made it since.
+async fn refuse_conflicts(ctx: &Ctx, drafts: &[Draft], bases: &HashMap<String, Option<RevisionId>>, after_own: bool) -> AppResult<()> {
     let mut problems = BTreeMap::new();
     for Draft { row, draft, .. } in drafts {
         let seen = bases.get(&row.id).copied().flatten();
-        if draft.base_revision_id != row.head_revision_id || seen != row.head()? {
+        let is_known = seen == row.head()? || (after_own && only_own_since(ctx, row.id()?, seen).await?);
+        if draft.base_revision_id != row.head_revision_id || !is_known {
             problems.insert(row.id.clone(), format!("Somebody committed “{}” in between: merge first.", row.name));
         }
     }
     if problems.is_empty() { Ok(()) } else { Err(conflict(problems)) }
+}
+
+/// Whether all that was committed of an artifact since a revision (none: ever) is what the caller wrote: then nobody else was there.
+pub async fn only_own_since(ctx: &Ctx, id: ArtifactId, since: Option<RevisionId>) -> AppResult<bool> {
+    let pool = ctx.db().read();
+    if let Some(since) = since
+        && store::revision(pool, id, since).await?.is_none()
+    {
+        return Ok(false);
+    }
+    Ok(!store::others_since(pool, id, since, ctx.actor()?.id()).await?)
 }
 
 /// What was prepared must still be so, now that the volumes are locked.
