@@ -3,13 +3,12 @@
 use std::io::Cursor;
 
 use image::{DynamicImage, ImageFormat};
+use llmos_lite::server::db::Engine;
 use reqwest::{
     Method,
     multipart::{Form, Part},
 };
 use serde_json::{Value, json};
-
-use llmos_lite::server::db::Engine;
 
 use super::{begin, entries, say};
 use crate::{
