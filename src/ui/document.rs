@@ -4,10 +4,11 @@ use leptos::prelude::*;
 
 use crate::browser::{
     chart::CHARTS,
-    document::{SOCKETS, links, sockets},
+    document::{RENDERED, SOCKETS, links, sockets},
     editor::EDITOR,
     offline::OFFLINE,
     outbox::OUTBOX,
+    page,
     push::PUSH,
     pwa::PWA,
     signing::SIGNING,
@@ -65,6 +66,7 @@ pub fn Assets(
         scripts.iter().filter(|(_, address)| !address.is_empty()).map(|(name, address)| format!(r#""{name}":"{address}""#)).collect();
     let names = (!names.is_empty()).then(|| format!(r#"{{"imports":{{{}}}}}"#, names.join(",")));
     view! {
+        {(!empty).then(|| view! { <meta name=RENDERED content=page::now_ms()/> })}
         {sockets().map(|url| view! { <meta name=SOCKETS content=url/> })}
         {names.map(|names| view! { <script r#type="importmap" nonce=nonce.clone() inner_html=names></script> })}
         <link rel="stylesheet" href=links.css/>

@@ -1,6 +1,6 @@
 // The installed app, as pages see it: the worker and its updates, the offer to install, what is kept here, what other apps share. `src/browser/pwa.rs` loads it
 // when a page stands.
-import { ACCOUNT, isPersonal, KEPT_AT, LOST, READS, SHARED, type Tells, type Told } from "../sw/names";
+import { isPersonal, KEPT_AT, LOST, SHARED, type Tells, type Told } from "../sw/names";
 import { makeRoomForKeyboard } from "./keyboard";
 import { nothing, offers, read, type Remembered, visited } from "./offer";
 import { ask as askPins } from "./pins";
@@ -110,7 +110,6 @@ export async function start(account: string, answers: string[], told: (what: str
     makeRoomForKeyboard();
   }
   offer();
-  const opened = performance.timeOrigin;
   const registration = await register();
   if (!registration) return;
   navigator.serviceWorker.addEventListener("message", ({ data }: MessageEvent<Tells>) => hear(data));
@@ -121,39 +120,27 @@ export async function start(account: string, answers: string[], told: (what: str
   // Whether one lost a team meanwhile, or was signed out: the worker looks at who answers (`sw/reads.ts`).
   addEventListener("online", () => void fetch("/api/v1/me").catch(() => undefined));
   // The empty page came without any.
-  if (answers.length) await keepAnswers(account, answers, opened);
+  if (answers.length) tellWorker(active, { act: "came", account, at: renderedAt(), answers });
   tellWorker(active, { act: "standing" });
   if (navigator.onLine) tellWorker(active, { act: "warm", saving: navigator.connection?.saveData ?? false });
 }
 
 function hear(data: Tells): void {
-  if ("lost" in data) leaveTeam();
+  if ("lost" in data) leaveTeam(data.stale);
   else if ("sync" in data) tell("sync", data.sync);
   else tell("age", data.keptAt === null ? "" : asOf(data.keptAt, Date.now()));
 }
 
 /** Pages of a team that one is not in any more are not to stand there. What is unsent of it is in the outbox; who is writing is not interrupted. */
-function leaveTeam(): void {
+function leaveTeam(stale: boolean): void {
   sessionStorage.setItem(LOST, "yes");
   dispatchEvent(new Event(LOST));
-  if (!document.activeElement?.matches("input, textarea, [contenteditable=true]")) location.reload();
+  if (stale && !document.activeElement?.matches("input, textarea, [contenteditable=true]")) location.reload();
 }
 
-/** What the server put into the page, as if the page had asked for it. What the worker has is newer. */
-async function keepAnswers(account: string, answers: string[], at: number): Promise<void> {
-  try {
-    const cache = await caches.open(READS + account);
-    for (let index = 0; index + 1 < answers.length; index += 2) {
-      const url = `/api/v1${answers[index]}`;
-      if (url.endsWith("/notifications/unread")) badge((JSON.parse(answers[index + 1] ?? "{}") as { unread?: number }).unread ?? 0);
-      const before = await cache.match(url, { ignoreVary: true });
-      if (before && Number(before.headers.get(KEPT_AT)) >= at) continue;
-      const headers = { "content-type": "application/json", [ACCOUNT]: account, [KEPT_AT]: String(Math.round(at)) };
-      await cache.put(url, new Response(answers[index + 1], { headers }));
-    }
-  } catch {
-    // No room, or no caches in a private window: then these pages need the server.
-  }
+/** When the server made this page, by its own clock (`browser/document.rs`): the device's may be off by days. */
+function renderedAt(): number {
+  return Number(document.querySelector<HTMLMetaElement>("meta[name=llmos-rendered]")?.content) || Date.now();
 }
 
 /** A newer worker waits until somebody says so, or until no page is open any more: nobody is interrupted. */
@@ -183,7 +170,12 @@ async function apply(): Promise<boolean> {
 /** What is kept of accounts goes. The page does it itself as well: the worker may be none that answers. */
 async function forget(): Promise<boolean> {
   try {
-    tellWorker((await navigator.serviceWorker?.getRegistration("/"))?.active, { act: "forget" });
+    const registration = await navigator.serviceWorker?.getRegistration("/");
+    tellWorker(registration?.active, { act: "forget" });
+    badge(0);
+    for (const shown of (await registration?.getNotifications()) ?? []) shown.close();
+    // The worker has it open, and empties it itself.
+    if (!registration?.active) indexedDB.deleteDatabase("workbox-expiration");
     const names = (await caches.keys()).filter(isPersonal);
     await Promise.all(names.map((name) => caches.delete(name)));
     return true;

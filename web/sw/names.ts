@@ -47,9 +47,17 @@ export interface Pin {
   error: string;
 }
 
+/** What the server put into a page, which never passed the worker: path below `/api/v1` and JSON, in turn. `at`: UTC milliseconds by the server's clock. */
+export interface Came {
+  account: string;
+  at: number;
+  answers: string[];
+}
+
 /** What pages tell the worker. Those about pins are answered with all pins, at the port that comes with them. */
 export type Told =
   | { act: "account"; account: string }
+  | ({ act: "came" } & Came)
   | { act: "forget" }
   | { act: "apply" }
   | { act: "standing" }
@@ -58,8 +66,11 @@ export type Told =
   | { act: "pin"; account: string; kind: Whole; id: string; name: string }
   | { act: "unpin"; kind: Whole; id: string };
 
-/** What the worker tells a page: how old what it shows is (none: it is current), that waiting work can be sent, or that a team was lost. */
-export type Tells = { keptAt: number | null } | { sync: string } | { lost: true };
+/**
+ * What the worker tells a page: how old what it shows is (none: it is current), that waiting work can be sent, or that a team was lost (`stale`: the page may be
+ * showing something of it).
+ */
+export type Tells = { keptAt: number | null } | { sync: string } | { lost: true; stale: boolean };
 
 /** The caches of accounts, by name. */
 export const isPersonal = (name: string) => [READS, PICTURES, PINS].some((kind) => name.startsWith(kind)) || name === SHARED || name === STATE;

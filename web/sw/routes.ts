@@ -22,6 +22,9 @@ const READ_PATHS = [
 const READ = new RegExp(`^/api/v1/(${READ_PATHS.map((path) => path.replaceAll("*", "[^/]+")).join("|")})$`);
 const PICTURE = /^\/(avatars\/[^/]+\/[^/]+|api\/v1\/marketplace\/screenshots\/[^/]+)$/;
 
+/** Whether what the server answers there is kept. */
+export const isRead = (path: string) => READ.test(path);
+
 export interface Asked {
   method: string;
   url: URL;
@@ -37,7 +40,7 @@ export function kindOf({ method, url, navigation }: Asked, origin: string, asset
   if (assets.has(path) && path !== "/shell") return "asset";
   if (navigation) return path === "/open" ? "open" : NO_PAGES.test(path) || /\.[a-z0-9]{1,11}$/.test(path) ? undefined : "page";
   if (PICTURE.test(path)) return "picture";
-  return READ.test(path) ? "read" : undefined;
+  return isRead(path) ? "read" : undefined;
 }
 
 /** Where a link of the form `web+llmos:artifacts/…` leads, here and on the server (`pages::opened`). What is none of ours leads home. */
