@@ -35,12 +35,13 @@ test("messages about one session are one, lead to it, and are answered from wher
     await ready(page);
     await offlineReady(page);
     const { devtools, registrationId } = await workerOf(context, page, server);
+    const me = await api<{ person: { id: string } }>(context.request, "GET", "/me");
     const worker = context.serviceWorkers().find((one) => one.url().startsWith(origin)) ?? (await context.waitForEvent("serviceworker"));
-    const deliver = (body: string, id: string) =>
+    const deliver = (body: string, id: string, account = me.person.id) =>
       devtools.send("ServiceWorker.deliverPushMessage", {
         origin,
         registrationId,
-        data: JSON.stringify({ title: "Tomas Rey named you", body, url: `/sessions/${session.id}?entry=1`, tag: `session-${session.id}`, ids: [id] }),
+        data: JSON.stringify({ account, title: "Tomas Rey named you", body, url: `/sessions/${session.id}?entry=1`, tag: `session-${session.id}`, ids: [id] }),
       });
     await deliver("One way to review: look", crypto.randomUUID());
     await deliver("One way to review: and here", crypto.randomUUID());
@@ -58,6 +59,13 @@ test("messages about one session are one, lead to it, and are answered from wher
     await expect.poll(async () => (await shown()).length).toBe(1);
     await press(worker, "open");
     await expect(page).toHaveURL(new RegExp(`/sessions/${session.id}\\?entry=1`), { timeout: 30_000 });
+
+    // What told somebody else is not answered in this one's name: it is written on the page, where one sees who one is.
+    await deliver("One way to review: for another", crypto.randomUUID(), crypto.randomUUID());
+    await expect.poll(async () => (await shown()).length).toBe(1);
+    await press(worker, "reply", "In the wrong name");
+    await expect(page).toHaveURL(new RegExp(`/sessions/${session.id}\\?entry=1&reply`), { timeout: 30_000 });
+    expect((await api<Entries>(context.request, "GET", `/sessions/${session.id}/entries`)).items.map((entry) => entry.text)).not.toContain("In the wrong name");
 
     // Where messages take no text it is written on the page.
     await deliver("One way to review: again", crypto.randomUUID());

@@ -32,6 +32,8 @@ pub struct AppState {
 pub struct SharedDraft {
     pub name: String,
     pub text: String,
+    /// Files that are not in it: they are too large for a text.
+    pub left: Vec<String>,
 }
 
 /// Something that somebody wants on this device as a whole, and how it stands.

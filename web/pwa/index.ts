@@ -1,10 +1,12 @@
 // The installed app, as pages see it: the worker and its updates, the offer to install, what is kept here, what other apps share. `src/browser/pwa.rs` loads it
 // when a page stands.
-import { isPersonal, KEPT_AT, LOST, SHARED, type Tells, type Told } from "../sw/names";
+import { isPersonal, isText, KEPT_AT, LOST, SHARED, type Tells, type Told } from "../sw/names";
+import type { SharedDraft } from "../sw/routes";
 import { makeRoomForKeyboard } from "./keyboard";
 import { nothing, offers, read, type Remembered, visited } from "./offer";
 import { ask as askPins } from "./pins";
 import { pullToReadAgain } from "./pull";
+import { followTheme } from "./theme";
 import { asOf } from "./words";
 
 /** What pages ask, as JSON. */
@@ -105,6 +107,7 @@ export async function start(account: string, answers: string[], told: (what: str
   tell = told;
   known(account);
   pullToReadAgain();
+  followTheme();
   if (isApple()) {
     splash();
     makeRoomForKeyboard();
@@ -284,7 +287,7 @@ function splash(): void {
 // ── What comes from other apps ──
 
 /** What the worker took for a page of this address (`sw/pages.ts`). It stays for a day: the page may be loaded again before anything is made of it. */
-async function shared(id: string): Promise<{ name: string; text: string } | null> {
+async function shared(id: string): Promise<SharedDraft | null> {
   try {
     const cache = await caches.open(SHARED);
     for (const request of await cache.keys()) {
@@ -292,20 +295,22 @@ async function shared(id: string): Promise<{ name: string; text: string } | null
       if (Date.now() - at > 86_400_000) await cache.delete(request);
     }
     const found = await cache.match(`/shared/${id}`);
-    return found ? ((await found.json()) as { name: string; text: string }) : null;
+    return found ? ((await found.json()) as SharedDraft) : null;
   } catch {
     return null;
   }
 }
 
 /** A markdown file that was opened with the app. */
-function launched(): Promise<{ name: string; text: string } | null> {
+function launched(): Promise<SharedDraft | null> {
   return new Promise((done) => {
     if (!globalThis.launchQueue) return done(null);
     globalThis.launchQueue.setConsumer(({ files }) => {
       void (async () => {
         const file = await files?.[0]?.getFile();
-        done(file ? { name: file.name.replace(/\.(md|markdown)$/i, ""), text: await file.text() } : null);
+        if (!file) return done(null);
+        const name = file.name.replace(/\.(md|markdown)$/i, "");
+        done(isText(file) ? { name, text: await file.text() } : { name, text: "", left: [file.name] });
       })().catch(() => done(null));
     });
   });

@@ -15,6 +15,10 @@ export const PINS = "llmos-pins-";
 export const ASSETS = "llmos-assets";
 /** What another app shared, until the page that it is for has it. */
 export const SHARED = "llmos-shared";
+/** Bytes; no text of an artifact is larger. */
+const TEXT_MAX = 2 * 1024 * 1024;
+/** Whether a file that is shared, or opened with the app, can become the text of an artifact. */
+export const isText = ({ size }: { size: number }) => size <= TEXT_MAX;
 /** Who is signed in, as the last answer said. */
 export const STATE = "llmos-state";
 

@@ -53,10 +53,12 @@ export async function replay(): Promise<void> {
   }
 }
 
-/** A message that was written without a page: kept as one that was written on one, and sent. Rejects when it could not be kept. */
-export async function write(session: string, text: string): Promise<void> {
-  const account = await whose();
-  if (!account) throw new Error("nobody is known here");
+/**
+ * A message that was written without a page, by whom the answered one told: kept as one that was written on one, and sent. Rejects when it could not be kept, or
+ * somebody else is here by now.
+ */
+export async function write(account: string, session: string, text: string): Promise<void> {
+  if (!account || account !== (await whose())) throw new Error("somebody else is here");
   const store = await open(account);
   try {
     const id = newKey();

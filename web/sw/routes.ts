@@ -52,6 +52,8 @@ export function opened(link: string | null): string {
 export interface SharedDraft {
   name: string;
   text: string;
+  /** Files that are not in it: they are too large for a text. */
+  left?: string[];
 }
 
 /** What was shared, as the beginning of an artifact. */

@@ -18,7 +18,7 @@ use crate::{
         notifications::{state::use_notification_settings, ui::NotificationSettings},
         outbox::ui::Unsent,
         pwa::{pins::KeptWhole, ui::AppSettings},
-        search::ui::OfflineSearch,
+        search::{state::forget_searches, ui::OfflineSearch},
     },
     ui::{ErrorView, Icon, Loading, PageTitle, Suspense, Transition, late},
 };
@@ -108,6 +108,7 @@ async fn leave() {
     offline::forget().await;
     push::forget().await;
     pwa::forget().await;
+    forget_searches();
     outbox::leave().await;
     page::go("/login");
 }
