@@ -291,18 +291,21 @@ export class Editor {
     await apart?.forget();
   }
 
-  /** Tells nothing from now on; done when the last words are on the server's disk, or cannot get there now. */
-  async close(): Promise<void> {
-    if (this.closed) return;
+  /** Tells nothing from now on; done when the last words are on the server's disk, or cannot get there now. Gives then what the outbox is to bring (`unsent`). */
+  async close(): Promise<string> {
+    if (this.closed) return "";
     this.closed = true;
     this.awareness.off("change", this.tellPeople);
     this.view?.destroy();
     await this.connection?.drained(LAST_WORDS);
     this.connection?.close();
+    // What is written apart is the caller's: it notes what the outbox took of it.
+    const left = this.apart ? "" : await this.unsent();
     await this.store?.destroy();
     await this.apart?.close();
     this.awareness.destroy();
     this.doc.destroy();
+    return left;
   }
 }
 
