@@ -139,6 +139,23 @@ app_test!(a_device_asks_for_many_and_gets_what_it_may_read_without_a_visit, |app
     let (status, one) = ines.get(&format!("/artifacts/details?ids={id},{secret}")).await;
     assert_eq!((status, &one["summary"]["id"], &one["text"]), (200, &json!(id), &json!(FIRST)), "{one}");
     assert_eq!(ines.get("/artifacts?view=recent").await.1["items"], json!([]));
+    // Several come in the order that they were asked for in, each as its own page shows it.
+    let shared = volume(&maya, "team").await;
+    let mut ids = vec![id.clone()];
+    for name in ["lamps", "ropes"] {
+        ids.insert(
+            0,
+            text(&maya.post("/artifacts", json!({ "volumeId": shared, "kind": "skill", "name": name })).await.1["summary"]["id"]),
+        );
+    }
+    assert_eq!(crate::volumes::save(&maya, &id, &FIRST.replace("Praise.", "Praise loudly."), 0).await.0, 200);
+    assert_eq!(maya.json(reqwest::Method::PUT, &format!("/artifacts/{}/favourite", ids[0]), json!(null)).await.0, 204);
+    let answer = maya.answer(maya.request(reqwest::Method::GET, &format!("/api/v1/artifacts/details?ids={}", ids.join(",")))).await;
+    let several: Vec<Value> = answer.text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect();
+    assert_eq!(several.len(), 3);
+    for (id, one) in ids.iter().zip(several) {
+        assert_eq!(one, detail(&maya, id).await);
+    }
     let many = vec![id.as_str(); 51].join(",");
     assert_eq!(ines.get(&format!("/artifacts/details?ids={many}")).await.0, 400);
     assert_eq!(ines.get("/artifacts/details?ids=none").await.0, 400);
