@@ -141,6 +141,13 @@ pub fn say_sent(toasts: ToastsContext, sent: Sent, done: impl Into<String>) {
     }
 }
 
+/// Says that a change waits, and nothing of one that arrived: its page shows that.
+pub fn say_waiting(toasts: ToastsContext, sent: Sent) {
+    if sent == Sent::Waiting {
+        say_sent(toasts, sent, "");
+    }
+}
+
 /// Sends one again that was refused. A commit that somebody was faster than is based on what is the head by now: whoever asks for that has merged.
 ///
 /// # Errors
