@@ -16,7 +16,7 @@ type Ask =
   | { act: "notify"; title: string; body: string; url: string; tag: string }
   | { act: "shared"; id: string }
   | { act: "badge"; unread: number }
-  | Extract<Told, { act: "pins" | "unpin" }>
+  | Extract<Told, { act: "pins" | "seen" | "unsee" | "unpin" }>
   | Omit<Extract<Told, { act: "pin" }>, "account">;
 
 interface InstallEvent extends Event {
@@ -65,6 +65,8 @@ export async function ask(text: string): Promise<string> {
     case "badge":
       return JSON.stringify(badge(asked.unread));
     case "pins":
+    case "seen":
+    case "unsee":
     case "unpin":
       return JSON.stringify(await askPins(await register(), asked));
     case "pin":

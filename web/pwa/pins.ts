@@ -1,5 +1,5 @@
 // What somebody wants on this device as a whole, as pages see it: the worker fetches and keeps it (`sw/pins.ts`).
-import { type Pin, REFRESH, type Told } from "../sw/names";
+import { type Pin, REFRESH, type Seen, type Told } from "../sw/names";
 
 /** The worker answers at once: how far it is, is asked again. In milliseconds. */
 const LIMIT = 10_000;
@@ -8,19 +8,19 @@ const INSTALL = 60_000;
 /** The browser is asked to look around while no page is open, no more often than that, in milliseconds. Mostly it takes longer. */
 const OFTEN = 6 * 60 * 60_000;
 
-type Asked = Extract<Told, { act: "pins" | "pin" | "unpin" }>;
+type Asked = Extract<Told, { act: "pins" | "seen" | "unsee" | "pin" | "unpin" }>;
 
 interface Periodic {
   register(tag: string, options: { minInterval: number }): Promise<void>;
 }
 
-/** How all of it stands; for `pin` while it is being fetched. */
-export async function ask(registration: ServiceWorkerRegistration | undefined, asked: Asked): Promise<Pin[]> {
+/** How all of it stands; for `pin` while it is being fetched, and of what was only seen how much it is. */
+export async function ask(registration: ServiceWorkerRegistration | undefined, asked: Asked): Promise<Pin[] | Seen> {
   const worker = registration && (registration.active ?? (await soonReady())?.active);
   if (!registration || !worker) throw new Error("This browser keeps nothing for when there is no network: that needs https, and no private window.");
   const { port1, port2 } = new MessageChannel();
-  const answer = new Promise<Pin[]>((done, failed) => {
-    port1.onmessage = ({ data }: MessageEvent<Pin[]>) => done(data);
+  const answer = new Promise<Pin[] | Seen>((done, failed) => {
+    port1.onmessage = ({ data }: MessageEvent<Pin[] | Seen>) => done(data);
     setTimeout(() => failed(new Error("This browser is busy with something else. Load the page again.")), LIMIT);
   });
   worker.postMessage(asked, [port2]);

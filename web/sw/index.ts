@@ -5,7 +5,7 @@ import { createPartialResponse } from "workbox-range-requests";
 import { registerRoute } from "workbox-routing";
 
 import { badge, UNREAD } from "./badge";
-import { belongsTo, empty, moment, put, takeDown } from "./keeping";
+import { belongsTo, empty, moment, put, seen, takeDown, unsee } from "./keeping";
 import { ACCOUNT, ASSETS, type Entry, isPersonal, REFRESH, type Tells, type Told } from "./names";
 import { SYNC } from "../outbox/browser";
 import { replay, write } from "./outbox";
@@ -132,6 +132,10 @@ self.addEventListener("message", (event) => {
       return event.waitUntil(unpin(told.kind, told.id).then(() => answer(event)));
     case "pins":
       return event.waitUntil(answer(event));
+    case "seen":
+      return event.waitUntil(seen().then((total) => event.ports[0]?.postMessage(total)));
+    case "unsee":
+      return event.waitUntil(unsee().then(seen).then((total) => event.ports[0]?.postMessage(total)));
     case "standing":
       return from?.postMessage({ keptAt: standing(from.id) } satisfies Tells);
   }

@@ -13,12 +13,14 @@ globalThis.caches = {
     return {
       put: async (url, answer) => void cache.set(url, answer),
       match: async (url) => cache.get(url)?.clone(),
-      delete: async (url) => cache.delete(url),
+      delete: async (asked) => cache.delete(asked.url ?? asked),
+      keys: async () => [...cache.keys()].map((url) => ({ url })),
+      matchAll: async () => [...cache.values()].map((answer) => answer.clone()),
     };
   },
   match: async (url, { cacheName }) => stored.get(cacheName)?.get(url)?.clone(),
 };
-const { belongsTo, drop, empty, find, keep, moment, whose } = await import("./keeping");
+const { belongsTo, drop, empty, find, keep, moment, seen, unsee, whose } = await import("./keeping");
 const { READS } = await import("./names");
 
 const answer = (text) => new Response(text, { headers: { "content-type": "application/json" } });
@@ -63,4 +65,16 @@ test("what one may not see any more goes by itself", async () => {
   await drop("/a");
   assert.equal(await shown("/a"), undefined);
   assert.equal(await shown("/b"), "hers too");
+});
+
+test("how much was seen is counted, and goes but for the frame", async () => {
+  await empty();
+  await belongsTo("maya", moment());
+  assert.deepEqual(await seen(), { answers: 0, bytes: 0, oldest: 0 });
+  const dated = (text, date) => new Response(text, { headers: { "content-type": "application/json", date } });
+  await keep(READS, "maya", "https://harbor.example/api/v1/me", dated("1234", "Sun, 29 Nov 2026 09:12:00 GMT"), moment());
+  await keep(READS, "maya", "https://harbor.example/api/v1/artifacts/1", dated("12345678", "Sat, 28 Nov 2026 09:12:00 GMT"), moment());
+  assert.deepEqual(await seen(), { answers: 2, bytes: 12, oldest: Date.parse("Sat, 28 Nov 2026 09:12:00 GMT") });
+  await unsee();
+  assert.deepEqual(await seen(), { answers: 1, bytes: 4, oldest: Date.parse("Sun, 29 Nov 2026 09:12:00 GMT") });
 });

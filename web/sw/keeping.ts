@@ -3,7 +3,7 @@ import { openDB } from "idb";
 import { CacheExpiration } from "workbox-expiration";
 
 import { kept } from "./answers";
-import { ASSETS, isPersonal, PICTURES, PINS, READS, SEARCH, STATE, TEXTS } from "./names";
+import { ASSETS, isPersonal, KEPT_AT, KEPT_BYTES, PICTURES, PINS, READS, SEARCH, type Seen, STATE, TEXTS } from "./names";
 
 /** Answers of one account, and how long they are kept. A phone has other things to keep. */
 const LIMITS = { [READS]: { maxEntries: 2_000, maxAgeSeconds: 30 * 86_400 }, [PICTURES]: { maxEntries: 300, maxAgeSeconds: 30 * 86_400 } };
@@ -44,6 +44,37 @@ export async function empty(but = ""): Promise<void> {
   limits.clear();
   await Promise.all(names.map((name) => caches.delete(name)));
   await forgetTimes(but).catch(() => undefined);
+}
+
+/** What each page needs to be there at all: it is small, and stays until somebody signs out. */
+const FRAME = new Set(["me", "instance", "teams", "volumes"].map((path) => `/api/v1/${path}`));
+
+/** How much is here of what pages read, pictures too. */
+export async function seen(): Promise<Seen> {
+  const total = { answers: 0, bytes: 0, oldest: 0 };
+  for (const name of await seenBy()) {
+    for (const { headers } of await (await caches.open(name)).matchAll()) {
+      const at = Number(headers.get(KEPT_AT));
+      total.answers += 1;
+      total.bytes += Number(headers.get(KEPT_BYTES));
+      if (at && (!total.oldest || at < total.oldest)) total.oldest = at;
+    }
+  }
+  return total;
+}
+
+/** What was seen goes, but for the frame of pages. What somebody wanted to have here stays. */
+export async function unsee(): Promise<void> {
+  for (const name of await seenBy()) {
+    const cache = await caches.open(name);
+    for (const request of await cache.keys()) if (!FRAME.has(new URL(request.url).pathname)) await cache.delete(request);
+  }
+}
+
+async function seenBy(): Promise<string[]> {
+  const of = await whose();
+  const names = new Set(await caches.keys());
+  return of ? [READS, PICTURES].map((kind) => kind + of).filter((name) => names.has(name)) : [];
 }
 
 /** Where Workbox notes which address was kept when, of all caches: `models/CacheTimestampsModel` of workbox-expiration. */

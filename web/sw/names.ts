@@ -5,6 +5,9 @@ export const ACCOUNT = "x-llmos-account";
 /** When an answer out of a cache came from the server, in UTC milliseconds. */
 export const KEPT_AT = "x-llmos-kept-at";
 
+/** How many bytes of it are kept. */
+export const KEPT_BYTES = "x-llmos-kept-bytes";
+
 /** One cache for each account: what its pages read. */
 export const READS = "llmos-reads-";
 /** The same for pictures. */
@@ -28,6 +31,13 @@ export interface Entry {
   revision: string | null;
   integrity?: string;
   when: "now" | "soon" | "used";
+}
+
+/** How much is here of what pages read, and since when the oldest of it is, in UTC milliseconds by the server's clock (0: nothing is here). */
+export interface Seen {
+  answers: number;
+  bytes: number;
+  oldest: number;
 }
 
 /** What can be kept on this device as a whole. */
@@ -58,14 +68,14 @@ export interface Came {
   answers: string[];
 }
 
-/** What pages tell the worker. Those about pins are answered with all pins, at the port that comes with them. */
+/** What pages tell the worker. At the port that comes with them, those about pins are answered with all pins, and those about what was seen with how much it is. */
 export type Told =
   | { act: "account"; account: string }
   | ({ act: "came" } & Came)
   | { act: "forget" }
   | { act: "apply" }
   | { act: "standing" }
-  | { act: "pins" }
+  | { act: "pins" | "seen" | "unsee" }
   | { act: "warm"; saving: boolean }
   | { act: "pin"; account: string; kind: Whole; id: string; name: string }
   | { act: "unpin"; kind: Whole; id: string };
