@@ -29,8 +29,8 @@ use crate::{
     },
     ids::{TaskId, TeamId},
     ui::{
-        Avatar, Dialog, EmptyState, ErrorView, Field, FieldError, Icon, KindMark, Loading, SelectField, Time, Transition, count, drop_down,
-        kept_fields, late, list_keys, plural, toast_error, use_toasts,
+        Again, Avatar, Dialog, EmptyState, ErrorView, Field, FieldError, Icon, KindMark, Loading, SelectField, Time, Transition, count,
+        drop_down, kept_fields, late, list_keys, plural, toast_error, use_toasts,
     },
 };
 
@@ -74,9 +74,12 @@ pub fn Tasks(team: Team, tasks: Fetched<TaskPage>, members: Fetched<Vec<Member>>
             <header>
                 <h2>"Tasks"</h2>
                 <p>"What the team has to do. Issues of a repository that a volume of the team is linked to stand here by themselves."</p>
-                {here
-                    .may_write
-                    .then(|| view! { <button type="button" class="btn primary" on:click=move |_| here.open(None)><Icon name="plus"/>"New task"</button> })}
+                <span class="row gap-4">
+                    <Again act=Callback::new(move |()| again())/>
+                    {here
+                        .may_write
+                        .then(|| view! { <button type="button" class="btn primary" on:click=move |_| here.open(None)><Icon name="plus"/>"New task"</button> })}
+                </span>
             </header>
             <Filters team=team.id query=query members=members/>
             <Transition fallback=|| view! { <Loading rows=4/> }>
