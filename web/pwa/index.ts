@@ -4,7 +4,7 @@ import { isPersonal, isText, KEPT_AT, LOST, SHARED, type Tells, type Told } from
 import type { SharedDraft } from "../sw/routes";
 import { makeRoomForKeyboard } from "./keyboard";
 import { nothing, offers, read, type Remembered, visited } from "./offer";
-import { ask as askPins } from "./pins";
+import { ask as askPins, lookAround } from "./pins";
 import { pullToReadAgain } from "./pull";
 import { followTheme } from "./theme";
 import { asOf } from "./words";
@@ -121,6 +121,9 @@ export async function start(account: string, answers: string[], told: (what: str
   navigator.serviceWorker.startMessages();
   watch(registration);
   const { active } = await navigator.serviceWorker.ready;
+  void lookAround(registration);
+  // The right to it comes with the window of its own.
+  addEventListener("appinstalled", () => void lookAround(registration));
   tellWorker(active, { act: "account", account });
   // Whether one lost a team meanwhile, or was signed out: the worker looks at who answers (`sw/reads.ts`).
   addEventListener("online", () => void fetch("/api/v1/me").catch(() => undefined));

@@ -27,7 +27,6 @@ export async function ask(registration: ServiceWorkerRegistration | undefined, a
   if (asked.act === "pin") {
     // Somebody chose to have it without a network: then it is not to go when the disk is full.
     void navigator.storage?.persist?.().catch(() => false);
-    void lookAround(registration);
   }
   return answer;
 }
@@ -35,8 +34,11 @@ export async function ask(registration: ServiceWorkerRegistration | undefined, a
 /** The first visit's worker is being put in place; where that fails there is none. */
 const soonReady = () => Promise.race([navigator.serviceWorker.ready, new Promise<undefined>((done) => setTimeout(() => done(undefined), INSTALL))]);
 
-/** Has the browser wake the worker from time to time. Only an installed app may, and only some browsers can. */
-async function lookAround(registration: ServiceWorkerRegistration & { periodicSync?: Periodic }): Promise<void> {
+/**
+ * Has the browser wake the worker from time to time: for the number on the icon, and for what is kept as a whole. Only an installed app may, and only some browsers
+ * can; asked for at each start, since it may have been installed meanwhile.
+ */
+export async function lookAround(registration: ServiceWorkerRegistration & { periodicSync?: Periodic }): Promise<void> {
   try {
     const { state } = await navigator.permissions.query({ name: "periodic-background-sync" as PermissionName });
     if (state === "granted") await registration.periodicSync?.register(REFRESH, { minInterval: OFTEN });

@@ -16,7 +16,10 @@ use super::{
 };
 use crate::{
     browser::{page, response},
-    features::accounts::{state::Running, ui::WorkspaceChoice},
+    features::{
+        accounts::{state::Running, ui::WorkspaceChoice},
+        pwa::ui::NeedsNetwork,
+    },
     ids::PatternId,
     ui::{
         Again, Dialog, EmptyState, ErrorView, FieldError, Icon, Loading, PageTitle, Polled, Time, Transition, count, late, list_keys,
@@ -119,6 +122,7 @@ fn List(first: Evolution, query: GroundQuery, open: Memo<Option<PatternId>>, aga
                 })}
         </div>
         <FieldError error=running.error/>
+        <NeedsNetwork what="Looking for patterns"/>
         <div class="scroll" tabindex="0">
             {move || match tab.get() {
                 Tab::Patterns => view! { <Patterns report=report query=query open=open level=level/> }.into_any(),
