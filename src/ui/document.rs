@@ -28,10 +28,12 @@ const HOLD: &str = "(()=>{const root=document.documentElement;let held;\
     form.requestSubmit(by?.isConnected?by:null)})})\
     .observe(root,{attributeFilter:['data-ready']})})()";
 
-/// What has to be there before all else. The rule by which text becomes the address of a script: it is one of ours (Trusted Types; text that becomes HTML is let
-/// through, since Leptos makes its elements of such, and what stands in it cannot run: the policy knows only nonces). And the browser's word that the app can be
-/// installed, which it says once and early.
-const FIRST: &str = "globalThis.trustedTypes?.createPolicy('default',{createHTML:text=>text,\
+/// What has to be there before all else. The rules by which text becomes something else (Trusted Types): the address of a script is one of ours, and HTML has no
+/// element that runs or loads what we did not choose. Whatever breaks them the browser refuses, and tells as a violation of the policy. The rest of HTML is let through,
+/// since Leptos makes its elements of such; a handler in it cannot run, as the policy knows only nonces. And the browser's word that the app can be installed, which
+/// it says once and early.
+const FIRST: &str = "globalThis.trustedTypes?.createPolicy('default',{\
+    createHTML:text=>/<(?:script|iframe|object|embed|base)\\b/i.test(text)?null:text,\
     createScriptURL:url=>new URL(url,location).origin===location.origin?url:null});\
     addEventListener('beforeinstallprompt',event=>{event.preventDefault();globalThis.llmosInstall=event});";
 
