@@ -1,7 +1,7 @@
 // Random runs of the outbox in the browser itself: tabs write while the server is killed, the network is cut, and tabs are opened and closed at any moment. At the end
 // everything that was acknowledged to the page is on the server, once, in order. `web/outbox/runs.test.mjs` plays the same without a browser, with more of it asleep.
 import type { BrowserContext, Page } from "@playwright/test";
-import { alone, expected, offlineReady, sameElsewhere, warm } from "../fixtures/app.js";
+import { alone, expected, offlineReady, warm } from "../fixtures/app.js";
 import type { Server } from "../fixtures/server.js";
 import { api, expect, ready, test, watch } from "../fixtures/index.js";
 
@@ -123,9 +123,8 @@ async function round(seed: number, server: Server, context: BrowserContext, acco
   await expect.poll(() => left(last, account), { timeout: LONGEST, message: `seed ${seed}: all of it is sent` }).toBe(0);
   await last.close();
 
-  const elsewhere = await sameElsewhere(server);
   for (const session of sessions) {
-    const { items } = await api<Entries>(elsewhere, "GET", `/sessions/${session}/entries?from=1&limit=200`);
+    const { items } = await api<Entries>(context.request, "GET", `/sessions/${session}/entries?from=1&limit=200`);
     const arrived = items.flatMap(({ text }) => (text ? [Number(text.split(" ")[1])] : []));
     const known = written.filter((one) => one.session === session);
     expect(new Set(arrived).size, `seed ${seed}: nothing is doubled`).toBe(arrived.length);
@@ -133,7 +132,6 @@ async function round(seed: number, server: Server, context: BrowserContext, acco
     const inOrder = arrived.filter((number) => known.some((one) => one.number === number && one.acknowledged));
     expect(inOrder, `seed ${seed}: in order`).toEqual([...inOrder].sort((one, other) => one - other));
   }
-  await elsewhere.dispose();
   return written.filter((one) => one.acknowledged).length + sessions.length;
 }
 
