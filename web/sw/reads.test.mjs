@@ -46,12 +46,16 @@ const { belongsTo, moment } = await import("./keeping");
 const { picture, read } = await import("./reads");
 const { KEPT_AT } = await import("./names");
 
-/** Asks as a page does; gives the answer and the time that all that goes on behind it takes. */
+/** Asks as a page does; gives the answer, and what waits for all that goes on behind it, which may be more by then. */
 function asking(path, answers = read) {
   const behind = [];
   const event = { request: { url: HERE + path, clone: () => event.request }, clientId: "here", waitUntil: (work) => behind.push(work) };
   const answer = answers(event);
-  return { answer, done: async () => (await answer.catch(() => undefined), await Promise.allSettled(behind)) };
+  const done = async () => {
+    await answer.catch(() => undefined);
+    for (const work of behind) await Promise.resolve(work).catch(() => undefined);
+  };
+  return { answer, done };
 }
 
 async function asks(path, answers) {
