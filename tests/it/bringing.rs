@@ -120,6 +120,12 @@ app_test!(what_waited_on_one_device_is_nobody_else_s, |app| {
     let now = detail(&ines, &id).await;
     assert_eq!((&now["text"], &now["draft"]["behind"]), (&json!(two), &json!(false)), "{now}");
     assert_eq!(ines.post("/commits", commit("Two")).await.0, 201);
+    // An editor was faster than the second commit of two: the first one had all of it, and nothing is left for the second.
+    let (status, none) = ines.post("/commits", commit("Two again")).await;
+    assert_eq!((status, none), (201, json!([])));
+    let at_head =
+        json!({ "message": "x", "artifacts": [{ "id": id, "baseRevisionId": detail(&ines, &id).await["head"]["id"] }], "afterOwn": true });
+    assert_eq!(ines.post("/commits", at_head).await.0, 409, "nothing was written since");
     // Who does not say so is told, and so is whoever has somebody else in between.
     let three = two.replace("Praise loudly.", "Praise.");
     assert_eq!(brought(&ines, &id, json!({ "text": three, "base": two, "revision": first })).await, "");
