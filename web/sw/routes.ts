@@ -2,6 +2,8 @@
 
 export type Kind = "page" | "asset" | "read" | "picture" | "share" | "open";
 
+/** Files of builds, whose names carry the hash of the content: of one before this one only this device may still have them, for a window that is one of its. */
+const BUILT = /^\/(pkg|vendor)\//;
 /** Pages are what is left over; these are none. */
 const NO_PAGES = /^\/(api|auth|fn|frames|git|pkg|vendor|ws|webhook|healthz|readyz|unsubscribe|sw\.js|shell)(\/|$)/;
 
@@ -37,7 +39,7 @@ export function kindOf({ method, url, navigation }: Asked, origin: string, asset
   const path = url.pathname;
   if (method === "POST") return navigation && path === "/share" ? "share" : undefined;
   if (method !== "GET") return undefined;
-  if (assets.has(path) && path !== "/shell") return "asset";
+  if ((assets.has(path) && path !== "/shell") || (BUILT.test(path) && !navigation)) return "asset";
   if (navigation) return path === "/open" ? "open" : NO_PAGES.test(path) || /\.[a-z0-9]{1,11}$/.test(path) ? undefined : "page";
   if (PICTURE.test(path)) return "picture";
   return isRead(path) ? "read" : undefined;
