@@ -45,12 +45,6 @@ impl Wish {
         }
     }
 
-    /// It is about this as well: it goes behind what was done to that.
-    pub fn also_of(mut self, object: String) -> Self {
-        self.objects.push(object);
-        self
-    }
-
     /// Later changes go on without it, should it be refused.
     pub fn alone(self) -> Self {
         Self { holds: false, ..self }

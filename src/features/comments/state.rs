@@ -11,7 +11,6 @@ use crate::{
         outbox::Wish,
     },
     error::AppResult,
-    features::{sessions::state::session_object, volumes::state::artifact_object},
     ids::{CommentId, ThreadId},
 };
 
@@ -57,15 +56,12 @@ fn comment_object(id: CommentId) -> String {
 pub async fn create_thread(subject: Subject, anchor: Option<Anchor>, text: String) -> AppResult<Sent> {
     let id = ThreadId::generate();
     let new = CreateThread { id: Some(id), anchor, text, ..CreateThread::default() };
-    // What it is about may be as new as the thread: then it goes behind it.
-    let (new, about) = match subject {
-        Subject::Artifact(artifact) => (CreateThread { artifact_id: Some(artifact), ..new }, artifact_object(artifact)),
-        Subject::Entry(session, entry) => {
-            (CreateThread { session_id: Some(session), entry_id: Some(entry), ..new }, session_object(session))
-        }
+    // Not in the order of what it is about: a text that waits to be merged holds up nothing that is said of it.
+    let new = match subject {
+        Subject::Artifact(artifact) => CreateThread { artifact_id: Some(artifact), ..new },
+        Subject::Entry(session, entry) => CreateThread { session_id: Some(session), entry_id: Some(entry), ..new },
     };
-    let wish = Wish::new(thread_object(id), "POST", "/comments/threads".to_owned(), &new, "Comment".to_owned()).alone();
-    data::send_later(wish.also_of(about)).await
+    say_later(thread_object(id), "POST", "/comments/threads".to_owned(), &new, "Comment").await
 }
 
 pub async fn create_reply(thread: ThreadId, text: String) -> AppResult<Sent> {

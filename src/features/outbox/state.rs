@@ -148,18 +148,23 @@ pub fn say_waiting(toasts: ToastsContext, sent: Sent) {
     }
 }
 
-/// Sends one again that was refused. A commit that somebody was faster than is based on what is the head by now: whoever asks for that has merged.
+/// Sends one again that was refused.
+pub async fn retry(key: String) -> AppResult<()> {
+    outbox::retry(&key).await
+}
+
+/// The same from the list of all of them: a commit that somebody was faster than is based on what is the head by now, since whoever asks for that has merged.
 ///
 /// # Errors
 /// The heads cannot be read.
-pub async fn retry(item: Item) -> AppResult<()> {
+pub async fn send_again(item: Item) -> AppResult<()> {
     let commit = item.body.as_deref().filter(|_| item.state == ItemState::Conflict && item.path == COMMITS);
     match commit.and_then(|body| json::read::<CreateCommit>(body).ok()) {
         Some(commit) => {
             let commit = onto_heads(commit).await?;
             outbox::edit(&item.key, &serde_json::to_string(&commit).unwrap_or_default()).await
         }
-        None => outbox::retry(&item.key).await,
+        None => retry(item.key).await,
     }
 }
 

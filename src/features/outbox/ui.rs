@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::state::{ItemsState, UNSENT, discard, edit, export, places_of, retry, state_of, use_outbox, with_words, words_of};
+use super::state::{ItemsState, UNSENT, discard, edit, export, places_of, send_again, state_of, use_outbox, with_words, words_of};
 use crate::{
     browser::{
         outbox::{self, Item, ItemState},
@@ -129,7 +129,7 @@ fn UnsentRow(item: Item) -> impl IntoView {
         }
     };
     let stored = StoredValue::new(item.clone());
-    let again = move |_| leptos::task::spawn_local(async move { done(retry(stored.get_value()).await) });
+    let again = move |_| leptos::task::spawn_local(async move { done(send_again(stored.get_value()).await) });
     let remove = move |_| leptos::task::spawn_local(async move { done(discard(key.get_value()).await) });
     let (failed, arrived) = (item.state != ItemState::Waiting, item.state == ItemState::Look);
     let (icon, words) = match item.state {

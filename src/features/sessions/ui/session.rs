@@ -30,7 +30,7 @@ use crate::{
         },
         comments::{model::Subject, ui::CommentsPane},
         outbox::{
-            state::{UNSENT, use_outbox},
+            state::{UNSENT, say_waiting, use_outbox},
             ui::SyncState,
         },
         pwa::ui::NeedsNetwork,
