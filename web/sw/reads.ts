@@ -47,18 +47,22 @@ async function ask(event: FetchEvent): Promise<Response | undefined> {
       await belongsTo(account, began);
       if (verdict === "gone") await drop(request.url);
       if (verdict !== "keep" || account !== (await whose())) return;
-      await take(account, request.url, copy);
+      await take(account, request.url, copy, moment());
     })().catch(() => undefined),
   );
   return answer;
 }
 
-/** Keeps what the server answered `account`, and looks at what that means for what is here. `page`: who has the answer already, and shows nothing older. */
-async function take(account: string, url: string, answer: Response, page?: string): Promise<void> {
+/**
+ * Keeps what the server answered `account`, unless somebody signed out since `began`, and looks at what that means for what is here. `page`: who has the answer
+ * already, and shows nothing older.
+ */
+async function take(account: string, url: string, answer: Response, began: number, page?: string): Promise<void> {
   const { pathname } = new URL(url);
-  if (pathname === ME && (await hasLostTeam(url, answer.clone()))) await forgetTeam(account, page);
+  const lost = pathname === ME && (await hasLostTeam(url, answer.clone()));
+  if (lost) await forgetTeam(account, page);
   if (pathname === UNREAD) await badge(answer.clone()).catch(() => undefined);
-  await keep(READS, account, url, answer, moment());
+  await keep(READS, account, url, answer, lost ? moment() : began);
 }
 
 /** What the server put into a page is taken as if the page had asked for it. */
@@ -72,11 +76,12 @@ export async function cameAlong({ account, at, answers }: Came, page: string | u
   for (const [url, text] of came.sort((one, other) => first(one) - first(other))) {
     // Somebody signed out meanwhile.
     if (account !== (await whose())) return;
+    const began = moment();
     if (!isRead(new URL(url).pathname)) continue;
     const answer = new Response(text, { headers });
     const before = await find(READS, url);
     if (before && Number(before.headers.get(KEPT_AT)) >= givenAt(answer.headers, at)) continue;
-    await take(account, url, answer, page).catch(() => undefined);
+    await take(account, url, answer, began, page).catch(() => undefined);
   }
 }
 
