@@ -106,7 +106,7 @@ fn the_manifest_names_what_is_there() {
         assert_eq!(manifest[name], value, "{name}");
     }
     assert_eq!((&manifest["background_color"], &manifest["theme_color"]), (&"#0a0e14".into(), &"#00ff88".into()));
-    // What the system opens goes into the window that is there; files into one for each.
+    // What the system opens goes into the window that is there, files too.
     assert_eq!(manifest["display_override"], serde_json::json!(["window-controls-overlay", "standalone", "minimal-ui"]));
     assert_eq!(manifest["launch_handler"]["client_mode"], serde_json::json!(["navigate-existing", "auto"]));
     let handler = &manifest["file_handlers"][0];
