@@ -48,8 +48,21 @@ test("a session is renamed, a message changed and another deleted in a tunnel", 
   await expect(dialog).toBeHidden({ timeout: 30_000 });
   await expect(page.getByText("Kept on this device, and sent when the server can be reached").first()).toBeVisible();
   await expect(status(page)).toContainText("1 change waiting");
+  const message = (words: string) => page.getByRole("article").filter({ hasText: words });
+  await message("Helo").hover();
+  await message("Helo").getByRole("button", { name: "Edit message" }).click();
+  const edited = page.locator(".edit-message textarea");
+  await edited.fill("Hello");
+  await edited.press("Enter");
+  await expect(status(page)).toContainText("2 changes waiting", { timeout: 30_000 });
+  await message("Not this").hover();
+  await message("Not this").getByRole("button", { name: "Delete message" }).click();
+  await page.getByRole("alertdialog", { name: "Delete this message?" }).getByRole("button", { name: "Delete message" }).click();
+  await expect(status(page)).toContainText("3 changes waiting", { timeout: 30_000 });
   await comeBack(page);
   await expect.poll(async () => (await api<{ title: string }>(request, "GET", `/sessions/${session.id}`)).title).toBe("Mooring in a swell");
+  const { items } = await api<Entries>(request, "GET", `/sessions/${session.id}/entries`);
+  expect(items.map((entry) => entry.text).filter(Boolean)).toEqual(["Hello"]);
   expected(problems);
 });
 
