@@ -239,7 +239,7 @@ pub fn KeptSeen() -> impl IntoView {
             </header>
             <footer class="row">
                 <span class="hint" role="status">{words}</span>
-                <button type="button" class="btn push" disabled=move || !some() on:click=move |_| look(true)><Icon name="trash"/>"Clear what was opened"</button>
+                <button type="button" class="btn push" disabled=move || !some() on:click=move |_| look(true)><Icon name="trash"/>"Forget what was opened"</button>
             </footer>
         </section>
     }
