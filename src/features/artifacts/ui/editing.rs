@@ -228,6 +228,8 @@ impl Editing {
                 self.text.set(self.content());
             }
         });
+        // What was just written is in no outbox.
+        set_changed(self.kept, false);
         page::after_forget(if self.is_away() { SOON } else { LATE }, move || {
             let unsaved = self.is_away() || self.saved.try_get_untracked() == Some(Saved::Waiting);
             if unsaved && self.changes.try_get_untracked() == Some(number) {
@@ -257,7 +259,11 @@ impl Editing {
     async fn put_now(self) -> AppResult<()> {
         let unsent = self.editor.try_with_value(|editor| editor.as_ref().map(Editor::unsent)).flatten();
         let Some(unsent) = unsent else { return Ok(()) };
-        let Some(body) = unsent.await else { return Ok(()) };
+        let Some(body) = unsent.await else {
+            // The outbox has all that the server does not.
+            set_changed(self.kept, true);
+            return Ok(());
+        };
         let name = self.shown.detail.try_with_untracked(|detail| detail.summary.name.clone()).unwrap_or_default();
         let put = bring_text(self.shown.id, body, &name).await;
         self.editor.try_with_value(|editor| {
