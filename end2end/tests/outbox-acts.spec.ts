@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { chromium, type APIRequestContext, type Browser, type Page } from "@playwright/test";
-import { alone, expected as whenGone, offlineReady, sameElsewhere } from "../fixtures/app.js";
+import { alone, coldStart, expected as whenGone, goOffline, offlineReady, sameElsewhere, warm } from "../fixtures/app.js";
 import { becomePublisher, install, publish, unique } from "../fixtures/market.js";
 import { ADMIN, another, api, append, beginSession, checkAccessible, createArtifact, createTeam, editor, expect, joinTeam, keepsChanges, ready, test, watch } from "../fixtures/index.js";
 import { freePort, Server } from "../fixtures/server.js";
@@ -165,6 +165,35 @@ test("one artifact is committed twice in a tunnel, and both arrive, in order", a
   const now = await detailOf(request, skill.id);
   expect([now.text, now.draft]).toEqual([TEXT("Look once.") + "First line.\nSecond line.\n", null]);
   expected(problems);
+});
+
+test("who commits a text beside its document and writes on is in nobody's way", async ({ problems }) => {
+  test.setTimeout(240_000);
+  await alone(async (page, server, context) => {
+    const team = await createTeam(context.request, "Harbor Platform");
+    const skill = await createArtifact(context.request, team.volumeId, "Night watch", TEXT("Look once."));
+    // Only read: its document is not on this device.
+    await page.goto(`/artifacts/${skill.id}`);
+    await ready(page);
+    await offlineReady(page);
+    await warm(page);
+    await goOffline(page, server, context);
+    const cold = await coldStart(context, `/artifacts/${skill.id}?tab=edit`, problems);
+    for (const [number, words] of [[1, "First"], [2, "Second"]] as const) {
+      await append(cold, `${words} line.\n`);
+      await expect(status(cold)).toContainText(number === 1 ? "1 change waiting" : "3 changes waiting", { timeout: 30_000 });
+      await cold.getByLabel("Message of the commit").fill(words);
+      await cold.getByRole("button", { name: "Commit", exact: true }).click();
+      await expect(status(cold)).toContainText(`${number * 2} changes waiting`, { timeout: 30_000 });
+    }
+    await server.begin();
+    await context.setOffline(false);
+    await expect(status(cold)).toBeEmpty({ timeout: 60_000 });
+    expect((await messages(context.request, team.volumeId)).slice(0, 2)).toEqual(["Second", "First"]);
+    const now = await detailOf(context.request, skill.id);
+    expect([now.text, now.draft]).toEqual([TEXT("Look once.") + "First line.\nSecond line.\n", null]);
+    whenGone(problems);
+  }, problems);
 });
 
 test("a commit that others were faster with is merged and sent again", async ({ page, team, admin, browser, problems }) => {
