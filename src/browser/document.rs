@@ -20,6 +20,9 @@ pub struct Links {
 /// The name under which the document says where the sockets are, when that is not where it came from.
 pub const SOCKETS: &str = "llmos-sockets";
 
+/// The name under which the document says when the server made it, in UTC milliseconds: what came with it is as old as that (`web/pwa`).
+pub const RENDERED: &str = "llmos-rendered";
+
 #[cfg(feature = "ssr")]
 pub fn sockets() -> Option<String> {
     leptos::prelude::use_context::<crate::server::context::Ctx>()?.state.config.ws_url.clone()

@@ -74,6 +74,8 @@ pub struct Ctx {
     pub half: Option<Arc<str>>,
     /// While a page is rendered.
     pub page: Option<Arc<PageReads>>,
+    /// The `Idempotency-Key` that it came with (`idempotency::settle`).
+    pub key: Option<Arc<str>>,
 }
 
 /// What the parts of a page all ask for: read once for each rendering of it. Rendering changes nothing, so it stays true.
@@ -96,6 +98,7 @@ impl Ctx {
             device: None,
             half: None,
             page: None,
+            key: None,
         }
     }
 

@@ -6,10 +6,13 @@ use leptos_router::hooks::use_navigate;
 use super::{Icon, keys::single_keys};
 use crate::{
     browser::page,
-    features::search::{
-        model::{SearchHit, SearchQuery},
-        state::{hit_address, recent_searches, remember_search, search_address, search_as_typed, tell_opened},
-        ui::{FoundMark, marked},
+    features::{
+        accounts::state::use_session,
+        search::{
+            model::{SearchHit, SearchQuery},
+            state::{hit_address, recent_searches, remember_search, search_address, search_as_typed, tell_opened},
+            ui::{FoundMark, marked},
+        },
     },
 };
 
@@ -103,7 +106,9 @@ pub fn Palette() -> impl IntoView {
     let chosen = RwSignal::new(0_usize);
     let found = RwSignal::new(Vec::<SearchHit>::new());
     // It stays in the document, and is opened again and again.
-    let recent = RwSignal::new(recent_searches());
+    let session = use_session();
+    let me = move || session.account_untracked().map(|me| me.person.id);
+    let recent = RwSignal::new(recent_searches(me()));
     // Only the answer to the newest question counts.
     let asked = StoredValue::new(0_usize);
     // Acts stand first: they are there at once, and what is found a moment later does not push them from under an Enter.
@@ -151,8 +156,8 @@ pub fn Palette() -> impl IntoView {
                 tell_opened((None, None), position, &found.id);
             }
             if !matches!(hit, Hit::Action(_)) {
-                query.with_untracked(|text| remember_search(text));
-                recent.set(recent_searches());
+                query.with_untracked(|text| remember_search(me(), text));
+                recent.set(recent_searches(me()));
             }
             query.set(String::new());
             found.set(Vec::new());

@@ -83,6 +83,7 @@ pub fn Frame() -> impl IntoView {
     });
     provide_here();
     let app = provide_pwa();
+    app.follow(link);
     let outbox = provide_outbox();
     let volumes = use_volumes();
     // A team that comes or goes does so with its volumes.
@@ -131,7 +132,7 @@ pub fn Frame() -> impl IntoView {
         <div class="app" data-rail=move || if over.get() { Some("over".to_owned()) } else { rail.get() }>
             <Rail session=session/>
             <Outlet/>
-            <footer class="status" aria-label="State">
+            <footer class="status" aria-label="State" data-away=move || app.unreached.get().then_some("")>
                 <LiveStatus link=link/>
                 <AppStatus/>
                 <OutboxStatus/>

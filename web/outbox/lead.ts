@@ -56,7 +56,8 @@ export class Outbox {
   /** Sends from now on, whenever it is this one's turn. */
   start(): void {
     void (async () => {
-      while (!this.closed) await this.take("wait");
+      // What fails there, as a database that was taken away, is tried again, and not at once.
+      while (!this.closed) await this.take("wait").catch(() => new Promise<void>((done) => void this.around.after(SOON, done)));
     })();
   }
 
@@ -113,7 +114,7 @@ export class Outbox {
     this.around.post({ note: "poke", fresh });
     this.waitsForAlive ??= this.around.after(ALIVE, () => {
       this.waitsForAlive = undefined;
-      if (!this.closed && !this.turn) void this.take("steal");
+      if (!this.closed && !this.turn) void this.take("steal").catch(() => undefined);
     });
   }
 

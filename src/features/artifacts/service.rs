@@ -32,7 +32,7 @@ mod usage;
 pub use access::{Place, find_place, room_access};
 pub use bringing::bring_text;
 pub use bulk::bulk;
-pub use commits::{Beside, begin_commit, commit};
+pub use commits::{Beside, begin_commit, commit, create_commit};
 pub use create::{create_artifact, create_artifact_as};
 pub use detail::{Download, Visits, download, get_artifact, get_artifacts, get_text, preview};
 pub use drafts::{discard_draft, save_draft, set_frontmatter};

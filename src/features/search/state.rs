@@ -114,21 +114,25 @@ pub async fn sync_device(account: UserId, tell: impl FnMut(&str, f64, f64) + 'st
     offline::sync(&account.to_string(), tell).await
 }
 
-/// What one searched for lately on this device, the newest first.
-pub fn recent_searches() -> Vec<String> {
-    storage::kept(RECENT).and_then(|kept| serde_json::from_str(&kept).ok()).unwrap_or_default()
+/// What an account searched for lately on this device, the newest first; nothing of whoever was here before.
+pub fn recent_searches(account: Option<UserId>) -> Vec<String> {
+    let kept = storage::kept(RECENT).and_then(|kept| serde_json::from_str::<(UserId, Vec<String>)>(&kept).ok());
+    kept.filter(|(of, _)| Some(*of) == account).map(|(_, recent)| recent).unwrap_or_default()
 }
 
-pub fn remember_search(text: &str) {
+/// Nothing stays of it when one signs out.
+pub fn forget_searches() {
+    storage::keep(RECENT, "");
+}
+
+pub fn remember_search(account: Option<UserId>, text: &str) {
     let text = text.trim();
-    if text.is_empty() || text.len() > 200 {
-        return;
-    }
-    let mut recent = recent_searches();
+    let Some(of) = account.filter(|_| !text.is_empty() && text.len() <= 200) else { return };
+    let mut recent = recent_searches(account);
     recent.retain(|known| known != text);
     recent.insert(0, text.to_owned());
     recent.truncate(RECENT_MAX);
-    if let Ok(kept) = serde_json::to_string(&recent) {
+    if let Ok(kept) = serde_json::to_string(&(of, recent)) {
         storage::keep(RECENT, &kept);
     }
 }

@@ -7,7 +7,10 @@ use leptos_router::params::ParamsMap;
 
 use super::model::{RateTrace, Trace, TraceOutcome, TracePage, TraceSource, TracesQuery};
 use crate::{
-    browser::data::{self, Fetched},
+    browser::{
+        data::{self, Fetched, Sent},
+        outbox::Wish,
+    },
     error::AppResult,
     features::volumes::state::tell,
     ids::TraceId,
@@ -54,8 +57,9 @@ pub fn use_trace(id: Memo<Option<TraceId>>) -> Fetched<Trace> {
     data::fetch(move || id.get().map(trace_address))
 }
 
-pub fn rate_trace(id: TraceId, input: RateTrace) -> impl Future<Output = AppResult<()>> + Send + 'static {
-    tell("PATCH", trace_address(id), input)
+/// Says what one thinks of a run, now or when the server can be reached.
+pub async fn rate_trace(id: TraceId, input: RateTrace) -> AppResult<Sent> {
+    data::send_later(Wish::new(format!("trace:{id}"), "PATCH", trace_address(id), &input, "Rating of a run".to_owned()).alone()).await
 }
 
 pub fn delete_trace(id: TraceId) -> impl Future<Output = AppResult<()>> + Send + 'static {

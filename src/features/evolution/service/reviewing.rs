@@ -312,6 +312,7 @@ async fn merge(ctx: &Ctx, row: &ProposalRow, artifact: ArtifactId) -> AppResult<
 
 async fn commit(ctx: &Ctx, row: &ProposalRow, artifact: ArtifactId, base: Option<crate::ids::RevisionId>) -> AppResult<()> {
     let item = CommitItem { id: artifact, base_revision_id: base };
-    artifacts::service::commit(ctx, CreateCommit { id: None, message: message(row), artifacts: vec![item] }).await?;
+    let input = CreateCommit { id: None, message: message(row), artifacts: vec![item], after_own: false };
+    artifacts::service::commit(ctx, input).await?;
     Ok(())
 }

@@ -16,11 +16,14 @@ use super::{
 };
 use crate::{
     browser::{page, response},
-    features::accounts::{state::Running, ui::WorkspaceChoice},
+    features::{
+        accounts::{state::Running, ui::WorkspaceChoice},
+        pwa::ui::NeedsNetwork,
+    },
     ids::PatternId,
     ui::{
-        Dialog, EmptyState, ErrorView, FieldError, Icon, Loading, PageTitle, Polled, Time, Transition, count, late, list_keys, plural,
-        toast, use_toasts, utc_time,
+        Again, Dialog, EmptyState, ErrorView, FieldError, Icon, Loading, PageTitle, Polled, Time, Transition, count, late, list_keys,
+        plural, toast, use_toasts, utc_time,
     },
 };
 
@@ -42,6 +45,10 @@ pub fn EvolutionPage() -> impl IntoView {
     let open = Memo::new(move |_| params.read().get("id").and_then(|id| id.parse::<PatternId>().ok()));
     let evolution = use_evolution(query);
     let pattern = use_pattern(open);
+    let again = Callback::new(move |()| {
+        evolution.refetch();
+        pattern.refetch();
+    });
     list_keys(PATTERNS);
     view! {
         <PageTitle text="Evolution"/>
@@ -49,7 +56,7 @@ pub fn EvolutionPage() -> impl IntoView {
             <section class="pane" data-part="main" aria-label="Patterns">
                 <header class="bar">
                     <h1>"Evolution"</h1>
-                    <span class="push row gap-8"><WorkspaceChoice chosen=Signal::derive(move || query.with(|query| query.team)) to=|team| evolution_address(&GroundQuery { team, system: false }, None) all=(Signal::derive(move || query.with(|query| query.system)), evolution_address(&GroundQuery { team: None, system: true }, None))/></span>
+                    <span class="push row gap-8"><Again act=again/><WorkspaceChoice chosen=Signal::derive(move || query.with(|query| query.team)) to=|team| evolution_address(&GroundQuery { team, system: false }, None) all=(Signal::derive(move || query.with(|query| query.system)), evolution_address(&GroundQuery { team: None, system: true }, None))/></span>
                 </header>
                 <Transition fallback=|| view! { <div class="scroll"><Loading/></div> }>
                     {move || {
@@ -66,7 +73,7 @@ pub fn EvolutionPage() -> impl IntoView {
                     }}
                 </Transition>
             </section>
-            <EvidencePane open=open query=query pattern=pattern changed=Callback::new(move |()| { evolution.refetch(); pattern.refetch(); })/>
+            <EvidencePane open=open query=query pattern=pattern changed=again/>
         </main>
     }
 }
@@ -115,6 +122,7 @@ fn List(first: Evolution, query: GroundQuery, open: Memo<Option<PatternId>>, aga
                 })}
         </div>
         <FieldError error=running.error/>
+        <NeedsNetwork what="Looking for patterns"/>
         <div class="scroll" tabindex="0">
             {move || match tab.get() {
                 Tab::Patterns => view! { <Patterns report=report query=query open=open level=level/> }.into_any(),

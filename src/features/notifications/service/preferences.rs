@@ -243,6 +243,7 @@ pub async fn run_test(ctx: &Ctx, job: &Job) -> AppResult<Value> {
                 return Err(AppError::invalid("No device takes messages yet: turn it on for one first."));
             }
             let message = PushMessage {
+                account: user,
                 title: "Test".to_owned(),
                 body: "Messages reach this device.".to_owned(),
                 url: "/settings/notifications".to_owned(),

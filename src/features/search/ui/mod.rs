@@ -16,6 +16,7 @@ use super::{
 use crate::{
     browser::page,
     features::{
+        accounts::state::use_session,
         artifacts::model::{Kind, category_words},
         volumes::state::use_volumes,
     },
@@ -97,6 +98,7 @@ pub fn SearchPageView() -> impl IntoView {
 /// The question; what is typed is searched after a short pause.
 #[component]
 fn SearchField(query: Memo<SearchQuery>) -> impl IntoView {
+    let session = use_session();
     let navigate = use_navigate();
     let go = Callback::new(move |text: String| {
         let next = SearchQuery { q: Some(text.trim().to_owned()).filter(|text| !text.is_empty()), offset: None, ..query.get_untracked() };
@@ -116,7 +118,7 @@ fn SearchField(query: Memo<SearchQuery>) -> impl IntoView {
         event.prevent_default();
         typed.update_value(|typed| *typed += 1);
         if let Some(text) = page::input_value("search-q") {
-            remember_search(&text);
+            remember_search(session.account_untracked().map(|me| me.person.id), &text);
             go.run(text);
         }
     };

@@ -25,7 +25,7 @@ use crate::{
         },
     },
     ids::{CommitId, EntryId, SessionId, VolumeId},
-    server::{context::Ctx, db::parse_id},
+    server::{context::Ctx, db::parse_id, idempotency},
 };
 
 /// Where a session's record is in a volume.
@@ -48,7 +48,7 @@ pub async fn commit_session(ctx: &Ctx, session: SessionId, input: CommitSession)
     let before = store::current_record(ctx.db().read(), volume.id, &path).await?;
     let change = if before.is_some() { Change::Updated } else { Change::Created };
     let items = named.iter().map(|named| CommitItem { id: named.id, base_revision_id: named.head }).collect();
-    let wish = CreateCommit { id: input.id, message: input.message, artifacts: items };
+    let wish = CreateCommit { id: input.id, message: input.message, artifacts: items, after_own: false };
     let beside = Beside { volume: volume.id, path: path.clone(), sha: sha.clone(), change };
     // The volume is locked from here on, so nobody else saves a record into it.
     let mut begun = artifacts::begin_commit(ctx, wish, Some(beside)).await?;
@@ -89,6 +89,8 @@ pub async fn commit_session(ctx: &Ctx, session: SessionId, input: CommitSession)
     store::mark_read(tx, session, actor, number, now).await?;
     let committed = Event::new(UsageKind::SessionCommitted).team(access.team).volume(volume.id).subject(session).amount(named.len() as i64);
     record(ctx, tx, committed).await?;
+    // A commit of talk alone has no revisions that would keep it from happening twice.
+    idempotency::settle(ctx, tx, &commit).await?;
     begun.finish(ctx).await?;
     announce_entry(ctx, session, number);
     announce(ctx, session, RoomEvent::Commit { volume_type: volume.kind.as_str().to_owned(), commit_sha: commit.sha.clone() });

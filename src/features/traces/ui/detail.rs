@@ -16,6 +16,7 @@ use crate::{
     features::{
         accounts::state::Running,
         evolution::{model::GroundQuery, state::evolution_address},
+        outbox::state::say_sent,
     },
     ids::TraceId,
     ui::{Avatar, Dialog, FieldError, Icon, SidePane, Time, count, toast, use_toasts},
@@ -114,8 +115,8 @@ fn Judgement(summary: TraceSummary, can_rate: bool, reload: Callback<()>) -> imp
     let (running, toasts) = (Running::new(), use_toasts());
     let id = summary.id;
     let say = move |input: RateTrace, words: &'static str| {
-        running.run(rate_trace(id, input), move |()| {
-            toast(toasts, words);
+        running.run(rate_trace(id, input), move |sent| {
+            say_sent(toasts, sent, words);
             reload.run(());
         });
     };

@@ -20,7 +20,8 @@ use crate::{
     features::accounts::ui::WorkspaceChoice,
     ids::TraceId,
     ui::{
-        Avatar, EmptyState, ErrorView, Icon, Loading, PageTitle, Time, Transition, count, drop_down, kept_fields, late, list_keys, plural,
+        Again, Avatar, EmptyState, ErrorView, Icon, Loading, PageTitle, Time, Transition, count, drop_down, kept_fields, late, list_keys,
+        plural,
     },
 };
 
@@ -41,7 +42,7 @@ pub fn TracesPage() -> impl IntoView {
             <section class="pane" data-part="main" aria-label="Traces">
                 <header class="bar">
                     <h1>"Traces"</h1>
-                    <span class="push"><WorkspaceChoice chosen=Signal::derive(move || query.with(|query| query.team)) to=|team| traces_address(&TracesQuery { team, ..TracesQuery::default() }, None)/></span>
+                    <span class="push row gap-4"><Again act=Callback::new(move |()| traces.refetch())/><WorkspaceChoice chosen=Signal::derive(move || query.with(|query| query.team)) to=|team| traces_address(&TracesQuery { team, ..TracesQuery::default() }, None)/></span>
                 </header>
                 <div class="scroll" tabindex="0">
                     <Transition fallback=|| view! { <Loading/> }>

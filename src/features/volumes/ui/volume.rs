@@ -17,7 +17,10 @@ use crate::{
             state::{Room, use_collaboration},
         },
         git::ui::RepositoryCard,
-        pwa::pins::{KeepOffline, Whole},
+        pwa::{
+            pins::{KeepOffline, Whole},
+            ui::NeedsNetwork,
+        },
         volumes::{
             model::{Commit, CommitPage, Volume, VolumeKind},
             state::{delete_volume, rename_volume, use_commits, use_volumes},
@@ -99,6 +102,7 @@ fn VolumeView(volume: Volume) -> impl IntoView {
                         <VolumeMenu volume=volume.clone()/>
                     </span>
                 </header>
+                <NeedsNetwork what="Exporting"/>
                 <div class="scroll">
                     <div class="page volume-page">
                         <p class="t2">

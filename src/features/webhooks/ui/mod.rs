@@ -17,7 +17,10 @@ use crate::{
     browser::response,
     features::accounts::state::Running,
     ids::DeliveryId,
-    ui::{EmptyState, ErrorView, FieldError, Icon, Loading, PageTitle, Polled, Time, Transition, count, late, plural, toast, use_toasts},
+    ui::{
+        Again, EmptyState, ErrorView, FieldError, Icon, Loading, PageTitle, Polled, Time, Transition, count, late, plural, toast,
+        use_toasts,
+    },
 };
 use detail::DeliveryPane;
 use secrets::SecretsButton;
@@ -52,6 +55,10 @@ pub fn DeliveriesPage() -> impl IntoView {
             delivery.refetch();
         }
     });
+    let again = Callback::new(move |()| {
+        deliveries.refetch();
+        report.refetch();
+    });
     view! {
         <PageTitle text="Deliveries"/>
         <main class="main panes p-deliv" id="main" tabindex="-1" data-show=move || if open.get().is_some() { "side" } else { "main" }>
@@ -59,7 +66,7 @@ pub fn DeliveriesPage() -> impl IntoView {
                 <header class="bar">
                     <h1>"Deliveries"</h1>
                     <span class="count wide-only">"GitHub webhooks"</span>
-                    <span class="push row gap-4"><SecretsButton changed=Callback::new(move |()| report.refetch())/><CheckButton/></span>
+                    <span class="push row gap-4"><Again act=again/><SecretsButton changed=Callback::new(move |()| report.refetch())/><CheckButton/></span>
                 </header>
                 <Transition>
                     {move || report.arrived().map(|report| late(move || report.read().ok().map(|report| view! { <Strip report=report/> })))}

@@ -21,8 +21,11 @@ use crate::{
         marketplace::{state::use_keys, ui::PublisherKeys},
         notifications::{state::use_notification_settings, ui::NotificationSettings},
         outbox::ui::Unsent,
-        pwa::{pins::KeptWhole, ui::AppSettings},
-        search::ui::OfflineSearch,
+        pwa::{
+            pins::{KeptSeen, KeptWhole},
+            ui::AppSettings,
+        },
+        search::{state::forget_searches, ui::OfflineSearch},
     },
     ui::{ErrorView, Icon, Loading, PageTitle, Suspense, Transition, late},
 };
@@ -90,7 +93,7 @@ pub fn SettingsPage() -> impl IntoView {
                                         (Ok(me), "keys") => view! { <PublisherKeys account=me.person.id keys=keys/> }.into_any(),
                                         (Ok(me), "teams") => late(|| view! { <Teams me=me/> }).into_any(),
                                         (Ok(_), "app") => late(|| view! { <AppSettings/> }).into_any(),
-                                        (Ok(me), "offline") => late(move || view! { <KeptWhole/><OfflineSearch account=me.person.id/> }).into_any(),
+                                        (Ok(me), "offline") => late(move || view! { <KeptWhole/><KeptSeen/><OfflineSearch account=me.person.id/> }).into_any(),
                                         (Ok(_), "unsent") => late(|| view! { <Unsent/> }).into_any(),
                                         (Ok(me), "data") => late(|| view! { <AccountData me=me/> }).into_any(),
                                         (Ok(_), _) => {
@@ -114,6 +117,7 @@ async fn leave() {
     offline::forget().await;
     push::forget().await;
     pwa::forget().await;
+    forget_searches();
     outbox::leave().await;
     page::go("/login");
 }
