@@ -222,6 +222,11 @@ async fn make(ctx: &Ctx) {
     }
 }
 
+/// Whether there is a model for embeddings, or one that is being read.
+pub fn has_model(ctx: &Ctx) -> bool {
+    !matches!(ctx.state.search_model.state(), Semantic::Missing)
+}
+
 /// How search stands on this node.
 pub fn status(ctx: &Ctx) -> SearchStatus {
     let meaning = match ctx.state.search_model.state() {
