@@ -132,9 +132,9 @@ async fn write_place(
 }
 
 /// Places whose schedule is due.
-pub async fn due(pool: &AnyPool, now: i64) -> AppResult<Vec<PlaceRow>> {
+pub async fn due(pool: &AnyPool, now: i64, limit: i64) -> AppResult<Vec<PlaceRow>> {
     let mut sql = Sql::new(PLACE);
-    sql.push("paused = 0 AND next_at <= ").bind(now).push(" ORDER BY next_at LIMIT 100");
+    sql.push("paused = 0 AND next_at <= ").bind(now).push(" ORDER BY next_at LIMIT ").number(limit);
     sql.fetch_all(pool).await
 }
 
@@ -503,6 +503,24 @@ pub async fn proposals(pool: &AnyPool, ground: Ground, limit: i64) -> AppResult<
         .push(") ORDER BY CASE o.state WHEN 'open' THEN 0 WHEN 'snoozed' THEN 1 ELSE 2 END, o.id DESC LIMIT ")
         .number(limit);
     sql.fetch_all(pool).await
+}
+
+/// How many those are.
+pub async fn proposals_count(pool: &AnyPool, ground: Ground) -> AppResult<i64> {
+    let mut sql = Sql::new("SELECT COUNT(*) FROM proposals o JOIN patterns p ON p.id = o.pattern_id WHERE o.place_id = ");
+    sql.bind(ground.id()).push(" AND (o.state = 'accepted' OR p.teams >= ").bind(ground.level().least_teams()).push(")");
+    Ok(sql.fetch_all::<(i64,)>(pool).await?.first().map_or(0, |(count,)| *count))
+}
+
+/// What is proposed because of patterns, as (pattern, proposal, kind, state): what waits for a decision first, then the latest.
+pub async fn marks_of(pool: &AnyPool, patterns: &[&str]) -> AppResult<Vec<(String, String, String, String)>> {
+    let mut found = Vec::new();
+    for part in patterns.chunks(ROWS) {
+        let mut sql = Sql::new("SELECT pattern_id, id, kind, state FROM proposals WHERE pattern_id IN ");
+        sql.bind_list(part).push(" ORDER BY CASE state WHEN 'open' THEN 0 WHEN 'snoozed' THEN 1 ELSE 2 END, id DESC");
+        found.extend(sql.fetch_all::<(String, String, String, String)>(pool).await?);
+    }
+    Ok(found)
 }
 
 pub async fn proposal<'c>(executor: impl Target<'c>, id: ProposalId) -> AppResult<Option<ProposalRow>> {

@@ -257,7 +257,8 @@ async fn write(ctx: &Ctx, ground: Ground, marks: &[Mark], shown: i64) -> AppResu
     let numbers: Vec<i64> = marks.iter().map(|mark| mark.number as i64).collect();
     let mut tx = ctx.db().write_tx().await?;
     let stored = store::counts(&mut tx, ground, &marks.iter().map(|mark| mark.number).collect::<Vec<_>>()).await?;
-    if stored != rows.iter().map(|row| (row.number, row.runs)).collect() {
+    let held: BTreeMap<u64, i64> = rows.iter().map(|row| (row.number, row.runs)).collect();
+    if stored != held {
         tx.rollback().await?;
         return Ok(false);
     }
