@@ -469,6 +469,9 @@ pub struct Proposal {
     /// Of an improvement, or of what is to be retired: the skill and its text now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub artifact: Option<ProposalArtifact>,
+    /// The skills that the caller may put it into, as long as nobody has decided.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skills: Vec<SkillChoice>,
     /// The skill that was retired, as long as it is in the trash.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retired: Option<ArtifactId>,
@@ -490,6 +493,19 @@ pub struct ProposalArtifact {
     pub id: ArtifactId,
     pub name: String,
     pub text: String,
+    /// It is not of this workspace: nothing is put into it, and a skill of its name here stands before it.
+    #[serde(default)]
+    pub built_in: bool,
+}
+
+/// A skill that a text can be put into.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SkillChoice {
+    pub id: ArtifactId,
+    pub name: String,
+    /// The name of the volume that it is in.
+    pub volume: String,
 }
 
 /// A volume that an accepted skill can be taken to: of a team for an account's own, the built-in one for a team's.
@@ -531,6 +547,9 @@ pub struct Promotion {
 pub struct EditProposal {
     pub text: String,
     pub saves: i64,
+    /// The text that it began with: with it, what somebody else saved meanwhile is joined line by line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
 }
 
 /// What is done with a proposal.
@@ -544,7 +563,7 @@ pub enum Decide {
         #[serde(default)]
         volume_id: Option<VolumeId>,
     },
-    /// Makes it another text of this skill.
+    /// Puts it into this skill of the workspace, in which what people wrote stays.
     #[serde(rename_all = "camelCase")]
     Merge {
         artifact_id: ArtifactId,

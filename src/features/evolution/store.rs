@@ -523,17 +523,27 @@ pub async fn marks_of(pool: &AnyPool, patterns: &[&str]) -> AppResult<Vec<(Strin
     Ok(found)
 }
 
+/// What was proposed because of patterns, as (pattern, state, runs then); what retires a skill is among them.
+pub async fn decisions_of(pool: &AnyPool, patterns: &[&str]) -> AppResult<Vec<(String, String, i64)>> {
+    let mut found = Vec::new();
+    for part in patterns.chunks(ROWS) {
+        let mut sql = Sql::new("SELECT pattern_id, state, runs FROM proposals WHERE pattern_id IN ");
+        sql.bind_list(part);
+        found.extend(sql.fetch_all::<(String, String, i64)>(pool).await?);
+    }
+    Ok(found)
+}
+
 pub async fn proposal<'c>(executor: impl Target<'c>, id: ProposalId) -> AppResult<Option<ProposalRow>> {
     let mut sql = Sql::new(PROPOSAL);
     sql.push("o.id = ").bind(id.to_string());
     Ok(sql.fetch_all(executor).await?.pop())
 }
 
-/// Those by which a place got its skills, the latest first.
-pub async fn accepted(pool: &AnyPool, ground: Ground, limit: i64) -> AppResult<Vec<ProposalRow>> {
-    let mut sql = Sql::new(PROPOSAL);
-    sql.push("o.state = 'accepted' AND o.kind <> 'retire' AND o.artifact_id IS NOT NULL AND o.place_id = ").bind(ground.id());
-    sql.push(" ORDER BY o.id DESC LIMIT ").number(limit);
+/// Those by which a place got its skills, as (pattern, artifact, when it was decided), the latest first.
+pub async fn accepted(pool: &AnyPool, ground: Ground) -> AppResult<Vec<(String, String, i64)>> {
+    let mut sql = Sql::new("SELECT pattern_id, artifact_id, decided_at FROM proposals WHERE state = 'accepted' AND kind <> 'retire' ");
+    sql.push("AND artifact_id IS NOT NULL AND decided_at IS NOT NULL AND place_id = ").bind(ground.id()).push(" ORDER BY id DESC");
     sql.fetch_all(pool).await
 }
 

@@ -27,7 +27,7 @@ use crate::{
         sessions::{self, service::SessionScope},
         volumes::{self, service::VolumeAccess},
     },
-    ids::{ArtifactId, ListingId, TeamId},
+    ids::{ArtifactId, ListingId, TeamId, VolumeId},
     server::{context::Ctx, error::internal},
 };
 use llmos_search::{Answer, Filter, Id, Kind, Scope};
@@ -146,6 +146,23 @@ pub async fn nearest_listings(ctx: &Ctx, text: ListingText) -> AppResult<Option<
         vectors.into_iter().map(listings).collect()
     });
     nearest.await.map(Some).map_err(|error| internal("search", &error))
+}
+
+/// The skills of some volumes whose texts are nearest to a text by meaning, each with its nearest passage (cosine), the nearest first; none without a model.
+/// Whoever calls has authorised it.
+pub async fn nearest_skills(ctx: &Ctx, team: Option<TeamId>, volumes: &[VolumeId], text: &str) -> AppResult<Vec<(ArtifactId, f32)>> {
+    let Some(vector) = embedding::vector_of_text(ctx, team, text).await? else { return Ok(Vec::new()) };
+    let filter = Filter { scopes: volumes.iter().map(|id| scope_of(*id)).collect(), kinds: vec![Kind::Skill], ..Filter::default() };
+    let index = ctx.state.search.clone();
+    let nearest = tokio::task::spawn_blocking(move || index.read().nearest(&vector, &filter, NEAREST));
+    let mut found: Vec<(ArtifactId, f32)> = Vec::new();
+    for (id, _, cosine) in nearest.await.map_err(|error| internal("search", &error))? {
+        let id = ArtifactId::from_bits(id.0);
+        if !found.iter().any(|(known, _)| *known == id) {
+            found.push((id, cosine));
+        }
+    }
+    Ok(found)
 }
 
 /// Listings like one, the most alike first: by the vectors of their texts.
