@@ -107,7 +107,8 @@ mod tests {
 
     use super::*;
 
-    const DRAFT: &str = "---\nname: a\n---\n\n# A\n\n## When to use\n\nOften.\n\n## Steps\n\n1. Use `bash`.\n\n## Pitfalls\n\n- Check it.\n";
+    const DRAFT: &str =
+        "---\nname: a\n---\n\n# A\n\n## When to use\n\nOften.\n\n## Steps\n\n1. Use `bash`.\n\n## Pitfalls\n\n- Check it.\n";
 
     #[test]
     fn our_section_is_replaced_where_it_stands() {

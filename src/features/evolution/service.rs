@@ -16,7 +16,7 @@ use std::collections::HashMap;
 use llmos_patterns::{Evidence, PitfallKind, Summary, confidence, difference, wilson_lower};
 
 pub use engine::Engines;
-pub use grouping::{assign, pass, pass_after_push, trace_leaves, trace_left, traces_came};
+pub use grouping::{assign, pass, pass_after_push, trace_leaves, traces_came};
 pub use promoting::promote;
 pub use reviewing::{decide, edit_proposal, get_proposal};
 pub use sharing::set_sharing;
@@ -25,8 +25,8 @@ use super::{
     jobs::PASS,
     model::{
         Begun, Effect, Evolution, EvolutionQuery, Ground, GroundQuery, LISTED, LISTED_MAX, PassCause, PassSummary, Pattern, PatternEvent,
-        PatternEventKind, PatternMark, PatternStep, PatternSummary, PatternWay, ProposalKind, ProposalMark, ProposalState, RUNS_SHOWN, SYSTEM,
-        Settings, Standing, Why,
+        PatternEventKind, PatternMark, PatternStep, PatternSummary, PatternWay, ProposalKind, ProposalMark, ProposalState, RUNS_SHOWN,
+        SYSTEM, Settings, Standing, Why,
     },
     store::{self, PatternRow, ProposalRow},
 };
@@ -304,8 +304,20 @@ pub async fn pattern_of(ctx: &Ctx, ground: Ground, trace: TraceId) -> AppResult<
     authorise(ctx, ground, Action::Read).await?;
     let settings = settings_of(ctx, ground).await?;
     let row = store::pattern_of(ctx.db().read(), ground, trace).await?;
-    let is_shown = |row: &PatternRow| row.is_shared_enough(ground.level()) && settings.standing(row.runs, row.confidence(ctx.now())).is_some();
+    let is_shown =
+        |row: &PatternRow| row.is_shared_enough(ground.level()) && settings.standing(row.runs, row.confidence(ctx.now())).is_some();
     row.filter(is_shown).map(|row| Ok((parse_id(&row.id)?, row.name))).transpose()
+}
+
+/// Runs of a pattern before this one, the latest first, if the caller may read its place and it is shown there.
+pub async fn runs_of(ctx: &Ctx, ground: Ground, pattern: PatternId, before: TraceId, limit: i64) -> AppResult<Vec<TraceId>> {
+    authorise(ctx, ground, Action::Read).await?;
+    let settings = settings_of(ctx, ground).await?;
+    let is_shown =
+        |row: &PatternRow| row.place_id == ground.id() && row.is_shared_enough(ground.level()) && row.runs >= settings.shown_runs;
+    let row = store::pattern(ctx.db().read(), pattern).await?.filter(is_shown).ok_or_else(|| AppError::not_found("pattern"))?;
+    let ids = store::traces_before(ctx.db().read(), &row.place_id, row.number, &before.to_string(), limit).await?;
+    ids.iter().map(|id| parse_id(id)).collect()
 }
 
 /// Drafts a skill from a pattern that is not sure enough to be proposed by itself.

@@ -14,7 +14,7 @@ use sqlx::AnyPool;
 pub use passes::{LOST, RunNow, begin_run, note_run, runs};
 pub use promotions::{NewPromotion, PromotionRow, begin_promotion, end_promotion, promotions_of_pattern, promotions_of_proposal};
 pub use sharing::{count_teams, drop_unshared, not_taken, set_shares, shares, sharing, sharing_teams_of, traces_by_team, unshared};
-pub use stale::{Mark, counts, mark, mark_all, mark_going, mark_of_trace, mark_shared_of, stale, unfinished, unmark};
+pub use stale::{Mark, counts, mark, mark_all, mark_going, mark_of_trace, mark_shared_of, stale, traces_in, unfinished, unmark};
 
 use super::model::{Ground, Level, PatternEventKind, ProposalKind, ProposalState, Settings};
 use crate::{
@@ -254,6 +254,14 @@ pub async fn assigned(pool: &AnyPool, ground: Ground, after: &str, limit: i64) -
     let mut sql = Sql::new("SELECT trace_id, number FROM pattern_traces WHERE place_id = ");
     sql.bind(ground.id()).push(" AND trace_id > ").bind(after.to_owned()).push(" ORDER BY trace_id LIMIT ").number(limit);
     sql.fetch_all(pool).await
+}
+
+/// Traces of a pattern that are earlier than this one, the latest first.
+pub async fn traces_before(pool: &AnyPool, place: &str, number: i64, before: &str, limit: i64) -> AppResult<Vec<String>> {
+    let mut sql = Sql::new("SELECT trace_id FROM pattern_traces WHERE place_id = ");
+    sql.bind(place.to_owned()).push(" AND number = ").bind(number).push(" AND trace_id < ").bind(before.to_owned());
+    sql.push(" ORDER BY trace_id DESC LIMIT ").number(limit);
+    Ok(sql.fetch_all::<(String,)>(pool).await?.into_iter().map(|(id,)| id).collect())
 }
 
 /// Traces of a pattern, the latest first.

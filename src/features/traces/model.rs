@@ -15,6 +15,10 @@ pub const PAGE_MAX: i64 = 200;
 pub const OFFERED: i64 = 30;
 /// Reasons that one answer gives.
 pub const PROBLEMS: usize = 20;
+/// What "at least" can be asked of: how long a run took in milliseconds, its tokens, and its cost in US cents.
+pub const TOOK_FROM: [i64; 4] = [10_000, 60_000, 600_000, 3_600_000];
+pub const TOKENS_FROM: [i64; 4] = [1_000, 10_000, 100_000, 1_000_000];
+pub const CENTS_FROM: [i64; 4] = [1, 10, 100, 1_000];
 /// Bytes of one request that brings traces.
 pub const BODY_BYTES: usize = 20 * 1024 * 1024;
 
@@ -68,6 +72,15 @@ impl TraceOutcome {
             Some(false) => Self::Failed,
             None => Self::Unknown,
         }
+    }
+}
+
+/// Whether a run counts as a success, wherever it is counted. Where nobody tells, one does that did not end in an error and that nobody rated badly.
+pub fn is_success(outcome: TraceOutcome, rating: Option<i64>, ends_in_error: bool) -> bool {
+    match outcome {
+        TraceOutcome::Succeeded => true,
+        TraceOutcome::Failed => false,
+        TraceOutcome::Unknown => !ends_in_error && rating.is_none_or(|rating| rating >= 3),
     }
 }
 
@@ -237,6 +250,27 @@ pub struct TracesQuery {
     /// Rated so well or better, from 1 to 5.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_rating: Option<i64>,
+    /// What its source calls the conversation that it was a part of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub conversation: Option<String>,
+    /// The commit that came of its session.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub commit: Option<CommitId>,
+    /// The pattern that it is a run of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pattern: Option<PatternId>,
+    /// A step of it failed.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub failed_steps: bool,
+    /// It took so many milliseconds or more: 10000, 60000, 600000 or 3600000.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_took_ms: Option<i64>,
+    /// It needed so many tokens or more: 1000, 10000, 100000 or 1000000.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_tokens: Option<i64>,
+    /// It cost so many US cents or more: 1, 10, 100 or 1000.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_cost_cents: Option<i64>,
     /// Began at this time or later, UTC milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<i64>,
@@ -324,5 +358,13 @@ mod tests {
             assert_eq!(serde_json::to_value(source).unwrap_or_default(), source.as_str());
         }
         assert_eq!(TraceOutcome::parse("else"), None);
+    }
+
+    #[test]
+    fn where_nobody_tells_the_end_and_the_rating_do() {
+        use TraceOutcome::{Failed, Succeeded, Unknown};
+        assert!(is_success(Succeeded, Some(1), true) && !is_success(Failed, Some(5), false));
+        assert!(is_success(Unknown, None, false) && is_success(Unknown, Some(3), false));
+        assert!(!is_success(Unknown, None, true) && !is_success(Unknown, Some(2), false));
     }
 }

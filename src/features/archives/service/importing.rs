@@ -16,7 +16,7 @@ use crate::{
             model::{ARCHIVE_BYTES, TeamImported},
             store::{self, NewImport},
         },
-        artifacts,
+        artifacts, evolution,
         jobs::{self, Job, model::JobStatus, service::NewJob},
         marketplace, sessions, traces,
         volumes::{self, archive::ARCHIVE_FILE, jobs::staging_folder},
@@ -211,6 +211,7 @@ async fn write(ctx: &Ctx, job: &Job, id: JobId, opened: Opened, content: &str, p
     let archive = keep_files(ctx, archive).await?;
     write_tables(ctx, job, archive, known.clone(), rows_of(&manifest)).await?;
     traces::service::label_team(ctx, team).await?;
+    evolution::service::arrived(ctx, team).await?;
     let (name, missing) = show(ctx, team, &carried, payload.by).await?;
     let mut notes = Vec::new();
     if missing > 0 {

@@ -96,13 +96,7 @@ async fn publish_in_slices(ctx: &Ctx, commit: Appended<'_>, event: Event, alongs
 }
 
 /// What takes time is done before the transaction: the claim keeps it true.
-async fn announce(
-    ctx: &Ctx,
-    mut commit: Appended<'_>,
-    event: Event,
-    alongside: &impl Alongside,
-    head: Option<&str>,
-) -> AppResult<()> {
+async fn announce(ctx: &Ctx, mut commit: Appended<'_>, event: Event, alongside: &impl Alongside, head: Option<&str>) -> AppResult<()> {
     if store::untouched(ctx.db().read(), commit.id, commit.volume).await? != commit.changes.len() as i64 {
         return Err(overtaken());
     }

@@ -14,7 +14,6 @@ use crate::{
         search::{self, service::GoalModel},
         traces,
     },
-    ids::TraceId,
     server::{cluster::Notice, context::Ctx, error::internal},
 };
 
@@ -60,13 +59,6 @@ impl Engines {
         }
     }
 
-    /// The patterns of a place, if it was needed before.
-    fn known(&self, ground: Ground) -> Option<Shared> {
-        let id = ground.id();
-        let places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        places.iter().find(|(place, ..)| *place == id).map(|(_, shared, _)| shared.clone())
-    }
-
     /// What is stored has changed under it: it is read again when it is next needed.
     pub fn forget_place(&self, id: &str) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|(place, ..)| place != id);
@@ -80,7 +72,8 @@ impl Engines {
 /// Without a model nothing can be compared by meaning.
 pub const NO_MODEL: &str = "Patterns need a model for embeddings. Set EMBEDDING_MODEL_DIR, or EMBEDDING_BACKEND=openai with a key.";
 /// There is one, and it did not make vectors.
-const REFUSED: &str = "The model for embeddings did not take the goals of these traces: the log of the server says why. They are tried again soon.";
+const REFUSED: &str =
+    "The model for embeddings did not take the goals of these traces: the log of the server says why. They are tried again soon.";
 
 /// Whether there is no model to group by.
 pub fn is_missing(ctx: &Ctx) -> bool {
@@ -91,7 +84,9 @@ pub fn is_missing(ctx: &Ctx) -> bool {
 pub async fn embedded(ctx: &Ctx, ground: Ground, traces: Vec<Trace>) -> AppResult<(GoalModel, Vec<(Trace, Vec<f32>)>)> {
     let goals: Vec<String> = traces.iter().map(|trace| generalise(&trace.goal)).collect();
     let asked: Vec<String> = goals.iter().filter(|goal| !goal.is_empty()).cloned().collect();
-    let (model, vectors) = search::service::vectors_of_goals(ctx, ground.team(), &asked).await?.ok_or_else(|| AppError::conflict(if is_missing(ctx) { NO_MODEL } else { REFUSED }))?;
+    let (model, vectors) = search::service::vectors_of_goals(ctx, ground.team(), &asked)
+        .await?
+        .ok_or_else(|| AppError::conflict(if is_missing(ctx) { NO_MODEL } else { REFUSED }))?;
     let by_goal: HashMap<String, Vec<f32>> = asked.into_iter().zip(vectors).collect();
     let vector = |goal: &String| by_goal.get(goal).cloned().unwrap_or_default();
     Ok((model, traces.into_iter().zip(&goals).map(|(trace, goal)| (trace, vector(goal))).collect()))
@@ -132,20 +127,6 @@ impl Drop for Ahead<'_> {
             forget(self.ctx, self.ground);
         }
     }
-}
-
-/// Takes a trace out that is deleted, where its place is in memory; the other nodes read theirs again.
-pub async fn take_out(ctx: &Ctx, ground: Ground, trace: TraceId) -> AppResult<()> {
-    tell_nodes(ctx, ground);
-    let Some(shared) = ctx.state.engines.known(ground) else { return Ok(()) };
-    let mut place = shared.lock_owned().await;
-    tokio::task::spawn_blocking(move || {
-        if let Some(engine) = place.as_mut() {
-            engine.patterns.remove(&trace.to_string());
-        }
-    })
-    .await
-    .map_err(|error| internal("patterns", &error))
 }
 
 /// Does something with the patterns of a place, alone.

@@ -66,7 +66,7 @@ pub async fn traces_came(ctx: &Ctx, tx: &mut Tx, ground: Ground, traces: &[Trace
     queue(ctx, tx, ground).await
 }
 
-/// A trace is deleted, in the transaction that does it: its patterns are written anew. [`trace_left`] follows the commit.
+/// A trace is deleted, in the transaction that does it: its patterns are written anew.
 pub async fn trace_leaves(ctx: &Ctx, tx: &mut Tx, ground: Ground, trace: TraceId) -> AppResult<()> {
     let places = store::mark_of_trace(tx, trace).await?;
     // It may be grouped among those of all teams as well.
@@ -75,15 +75,6 @@ pub async fn trace_leaves(ctx: &Ctx, tx: &mut Tx, ground: Ground, trace: TraceId
         queue(ctx, tx, ground).await?;
     }
     Ok(())
-}
-
-/// It is deleted: what is in memory of its patterns does not have it any more.
-pub async fn trace_left(ctx: &Ctx, ground: Ground, trace: TraceId) -> AppResult<()> {
-    engine::take_out(ctx, ground, trace).await?;
-    match ground {
-        Ground::Team(_) => engine::take_out(ctx, Ground::System, trace).await,
-        Ground::Own(_) | Ground::System => Ok(()),
-    }
 }
 
 /// What waits in a place is grouped, and what is marked is written, unless somebody is about to.
@@ -189,23 +180,44 @@ async fn assign_waiting(ctx: &Ctx, ground: Ground, most: usize) -> AppResult<usi
 /// Writes the rows of patterns that are marked, whoever marked them: what their traces say now. Each mark goes with what is written because of it.
 async fn write_marked(ctx: &Ctx, ground: Ground) -> AppResult<()> {
     let shown = settings_of(ctx, ground).await?.shown_runs;
-    let mut is_read_again = false;
+    let mut tries = 0;
     loop {
         let marks = store::stale(ctx.db().read(), ground, WRITTEN).await?;
         if marks.is_empty() {
             return Ok(());
         }
         if write(ctx, ground, &marks, shown).await? {
-            is_read_again = false;
-        } else if is_read_again {
-            tracing::error!(place = ground.id(), "patterns in memory are not those that are stored, though they were just read");
-            return Err(AppError::internal());
-        } else {
-            // A trace went that memory still has, or another node moved some.
-            engine::forget(ctx, ground);
-            is_read_again = true;
+            tries = 0;
+            continue;
+        }
+        tries += 1;
+        match tries {
+            1 => let_gone_go(ctx, ground, &marks).await?,
+            // Another node moved some.
+            2 => engine::forget(ctx, ground),
+            _ => {
+                tracing::error!(place = ground.id(), "patterns in memory are not those that are stored, though they were just read");
+                return Err(AppError::internal());
+            }
         }
     }
+}
+
+/// Takes traces out of memory that were deleted.
+async fn let_gone_go(ctx: &Ctx, ground: Ground, marks: &[Mark]) -> AppResult<()> {
+    let numbers: Vec<u64> = marks.iter().map(|mark| mark.number).collect();
+    let asked = numbers.clone();
+    let held = engine::with(ctx, ground, move |patterns| {
+        asked.into_iter().flat_map(|number| patterns.traces(PatternId(number)).map(str::to_owned).collect::<Vec<_>>()).collect::<Vec<_>>()
+    })
+    .await?;
+    let stored = store::traces_in(ctx.db().read(), ground, &numbers).await?;
+    engine::with(ctx, ground, move |patterns| {
+        for trace in held.iter().filter(|trace| !stored.contains(*trace)) {
+            patterns.remove(trace);
+        }
+    })
+    .await
 }
 
 /// A pattern as it is now.
@@ -264,8 +276,7 @@ async fn write(ctx: &Ctx, ground: Ground, marks: &[Mark], shown: i64) -> AppResu
     }
     let before = store::by_numbers(&mut *tx, &ground.id(), &numbers).await?;
     // Each trace that is like no other founds one: it counts when it has enough runs to be shown.
-    let is_found =
-        |row: &&PatternNow<'_>| row.runs >= shown && before.get(&(row.number as i64)).is_none_or(|before| before.runs < shown);
+    let is_found = |row: &&PatternNow<'_>| row.runs >= shown && before.get(&(row.number as i64)).is_none_or(|before| before.runs < shown);
     let found: Vec<i64> = rows.iter().filter(is_found).map(|row| row.number as i64).collect();
     store::write_patterns(&mut tx, ground, &rows, now).await?;
     if ground == Ground::System {

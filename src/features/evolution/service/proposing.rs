@@ -129,8 +129,12 @@ async fn skill_of(ctx: &Ctx, ground: Ground, pattern: &PatternRow, writer: &mut 
     let slug = there.as_ref().map(|there| there.slug.clone()).or(used).unwrap_or_else(|| pattern.slug.clone());
     let now = ctx.now();
     let time = clock::rfc3339(now);
-    let origin =
-        Origin { slug: &slug, confidence: pattern.confidence(now), created_at: time.get(..10).unwrap_or_default(), source_traces: &sources };
+    let origin = Origin {
+        slug: &slug,
+        confidence: pattern.confidence(now),
+        created_at: time.get(..10).unwrap_or_default(),
+        source_traces: &sources,
+    };
     let drafted = writer.write(ctx, ground, &summary, &origin).await;
     let (author, note, pattern) = (drafted.author, drafted.note, pattern.clone());
     Ok(match there {

@@ -75,7 +75,16 @@ pub async fn retirements(ctx: &Ctx, ground: Ground) -> AppResult<Vec<Draft>> {
         let Some(harm) = harm(with, without) else { continue };
         let text = reasons(slug, since, with, without, harm);
         let (author, note) = (GENERATOR.to_owned(), None);
-        drafts.push(Draft { pattern, kind: ProposalKind::Retire, slug: slug.clone(), text, artifact: Some(artifact), base: None, author, note });
+        drafts.push(Draft {
+            pattern,
+            kind: ProposalKind::Retire,
+            slug: slug.clone(),
+            text,
+            artifact: Some(artifact),
+            base: None,
+            author,
+            note,
+        });
     }
     Ok(drafts)
 }

@@ -3,7 +3,7 @@
 //! Rows of patterns are derived from their traces. Whatever moves a trace marks the patterns that it came from and went to, in the same transaction; a mark
 //! goes in the transaction that writes the row. So a crash in between leaves marks, and whoever comes next writes what is missing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use sqlx::AnyPool;
 
@@ -31,13 +31,8 @@ pub async fn mark(tx: &mut Tx, ground: Ground, numbers: &BTreeSet<u64>) -> AppRe
 
 /// Marks patterns from which a pass takes traces, and where it puts them: before it does.
 pub async fn mark_going(tx: &mut Tx, ground: Ground, went: &BTreeMap<u64, Vec<u64>>) -> AppResult<()> {
-    write_marks(
-        tx,
-        ground,
-        went,
-        " ON CONFLICT (place_id, number) DO UPDATE SET marks = evolution_stale.marks + 1, went = excluded.went",
-    )
-    .await
+    write_marks(tx, ground, went, " ON CONFLICT (place_id, number) DO UPDATE SET marks = evolution_stale.marks + 1, went = excluded.went")
+        .await
 }
 
 async fn write_marks(tx: &mut Tx, ground: Ground, went: &BTreeMap<u64, Vec<u64>>, conflict: &'static str) -> AppResult<()> {
@@ -126,6 +121,17 @@ pub async fn unfinished(pool: &AnyPool, after: &str, limit: i64) -> AppResult<Ve
     );
     sql.bind(after.to_owned()).push(" ORDER BY p.place_id LIMIT ").number(limit);
     sql.fetch_all(pool).await
+}
+
+/// The traces of these patterns.
+pub async fn traces_in(pool: &AnyPool, ground: Ground, numbers: &[u64]) -> AppResult<HashSet<String>> {
+    let mut found = HashSet::new();
+    for number in numbers {
+        let mut sql = Sql::new("SELECT trace_id FROM pattern_traces WHERE place_id = ");
+        sql.bind(ground.id()).push(" AND number = ").bind(*number as i64);
+        found.extend(sql.fetch_all::<(String,)>(pool).await?.into_iter().map(|(trace,)| trace));
+    }
+    Ok(found)
 }
 
 /// How many traces the database has in each of these patterns.
