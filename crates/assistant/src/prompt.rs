@@ -16,6 +16,8 @@ const SKILL_MIN: usize = 100;
 const MESSAGE_TOKENS: usize = 6;
 /// Of the line that says how many messages are left out.
 const MISSING_TOKENS: usize = MESSAGE_TOKENS + 20;
+/// Tokens that are left of what a tool returned, however long ago.
+pub const RESULT_MIN: usize = 100;
 /// Characters of a name.
 const NAME_MAX: usize = 60;
 
@@ -139,6 +141,23 @@ pub fn compose(team: &str, session: &str, skills: &[Skill<'_>], thread: &[Turn<'
     }
     let tokens = messages.iter().map(cost_of).sum();
     Prompt { messages, used, left_out, tokens }
+}
+
+/// Shortens what tools returned until these messages together take at most so many tokens: the oldest first and each down to [`RESULT_MIN`], since the model has
+/// read it before. What the model said itself stays.
+pub fn fit_results(messages: &mut [Message], most: usize) {
+    let mut all: usize = messages.iter().map(cost_of).sum();
+    for message in messages {
+        let Message::Tool { content, .. } = message else { continue };
+        let (own, over) = (tokens(content), all.saturating_sub(most));
+        if over == 0 {
+            return;
+        }
+        if own > RESULT_MIN {
+            *content = shorten(content, own.saturating_sub(over).max(RESULT_MIN));
+            all = (all + tokens(content)).saturating_sub(own);
+        }
+    }
 }
 
 fn cost_of(message: &Message) -> usize {

@@ -13,7 +13,10 @@ mod openai;
 mod query;
 mod reindex;
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
 
 use uuid::Uuid;
 
@@ -56,7 +59,24 @@ const VECTORS_PAUSE: Duration = Duration::from_millis(100);
 /// Finds.
 pub async fn search(ctx: &Ctx, query: SearchQuery) -> AppResult<SearchPage> {
     let readable = Readable::of(ctx).await?;
-    let mut asked = query::parse(&query, readable.scopes(), query::places(ctx, &query, &readable).await?)?;
+    let places = query::places(ctx, &query, &readable).await?;
+    find(ctx, query, &readable, places).await
+}
+
+/// Finds in these volumes, as far as the caller may read them; none where there is no such.
+pub async fn search_in(ctx: &Ctx, volumes: &HashSet<VolumeId>, query: SearchQuery) -> AppResult<Option<SearchPage>> {
+    let readable = Readable::of(ctx).await?;
+    let places: Vec<Scope> =
+        readable.volumes.iter().filter(|volume| volumes.contains(&volume.id)).map(|volume| scope_of(volume.id)).collect();
+    // No place would be everywhere.
+    if places.is_empty() {
+        return Ok(None);
+    }
+    find(ctx, query, &readable, places).await.map(Some)
+}
+
+async fn find(ctx: &Ctx, query: SearchQuery, readable: &Readable, places: Vec<Scope>) -> AppResult<SearchPage> {
+    let mut asked = query::parse(&query, readable.scopes(), places)?;
     asked.vector = ctx.state.search_model.question(ctx, &asked.text).await?.map(|vector| vector.to_vec());
     readable.bring_up_to_date(ctx).await?;
     let index = ctx.state.search.clone();
@@ -66,7 +86,7 @@ pub async fn search(ctx: &Ctx, query: SearchQuery) -> AppResult<SearchPage> {
     let found: Answer =
         tokio::task::spawn_blocking(move || index.read().search(&asked)).await.map_err(|error| internal("search", &error))?;
     let took_ms = began.elapsed().as_secs_f64() * 1_000.0;
-    let mut page = answer::page(ctx, found, &readable, took_ms).await?;
+    let mut page = answer::page(ctx, found, readable, took_ms).await?;
     // What is asked while somebody types, and further pages, are no questions of their own.
     if query.partial != Some(true) && query.offset.unwrap_or(0) == 0 {
         let id = Uuid::now_v7();

@@ -295,6 +295,63 @@ pub struct RateTrace {
     pub outcome: Option<TraceOutcome>,
 }
 
+/// A run as our own JSON has it. One of `id`, `goal` and `steps` has to be there; every other key may be missing or null, and those that are not known are passed over.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct SentTrace {
+    /// What its source calls it: a second one of the same id is the same run. Without it, its content says which it is.
+    pub id: Option<String>,
+    /// What was wanted.
+    pub goal: Option<String>,
+    /// RFC 3339, or UTC milliseconds.
+    #[schema(example = "2026-10-01T10:00:00Z")]
+    pub started_at: Option<String>,
+    /// The same.
+    pub ended_at: Option<String>,
+    /// Who ran it, as the source names them; without it, the account that sends it.
+    pub user: Option<String>,
+    /// What the source calls the conversation that it was a part of.
+    pub session: Option<String>,
+    pub model: Option<String>,
+    /// In the order in which they began.
+    pub steps: Option<Vec<SentStep>>,
+    /// Whether it succeeded; null where nobody tells.
+    pub success: Option<bool>,
+    /// By a person, from 1 to 5.
+    pub rating: Option<i64>,
+    /// Slugs of the skills that it used.
+    pub skills_used: Option<Vec<String>>,
+    pub tokens_in: Option<i64>,
+    pub tokens_out: Option<i64>,
+    /// US dollars.
+    pub cost_usd: Option<f64>,
+}
+
+/// A step of a run as our own JSON has it.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct SentStep {
+    /// For `parent` of others.
+    pub id: Option<String>,
+    /// Of the tool, the skill or the model.
+    pub name: Option<String>,
+    /// `tool`, `skill` or `llm`; `tool` without.
+    pub kind: Option<String>,
+    /// The number of the step that it is a part of, from 0, or its `id`.
+    pub parent: Option<String>,
+    /// What it was given, or a summary of it; what is no text is kept as JSON.
+    pub input: Option<String>,
+    /// What it gave; the same.
+    pub output: Option<String>,
+    /// `ok`, `error` or `skipped`; `ok` without.
+    pub outcome: Option<String>,
+    /// RFC 3339, or UTC milliseconds; or `offset_ms`.
+    pub started_at: Option<String>,
+    /// Milliseconds after the run began.
+    pub offset_ms: Option<i64>,
+    pub duration_ms: Option<i64>,
+    pub tokens_in: Option<i64>,
+    pub tokens_out: Option<i64>,
+}
+
 /// Where traces that are sent go.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::IntoParams)]
 #[serde(rename_all = "camelCase", default)]
