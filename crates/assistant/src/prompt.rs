@@ -267,6 +267,25 @@ mod tests {
 
     const ROOMY: Budget = Budget { prompt: 10_000, skills: 4_000 };
 
+    fn result(text: &str) -> Message {
+        Message::Tool { tool_call_id: "1".into(), content: text.to_owned() }
+    }
+
+    #[test]
+    fn what_tools_returned_long_ago_is_shortened_first() {
+        let long = "word ".repeat(2_000);
+        let mut messages = vec![result(&long), Message::assistant("Now the other.", &[]), result(&long)];
+        let whole: usize = messages.iter().map(cost_of).sum();
+        fit_results(&mut messages, whole);
+        assert_eq!(messages[0], result(&long), "there is room");
+        fit_results(&mut messages, whole - 500);
+        assert!(messages[0] != result(&long) && messages[2] == result(&long), "the oldest first");
+        fit_results(&mut messages, 1_000);
+        assert!(messages.iter().map(cost_of).sum::<usize>() <= 1_000 && messages[1] == Message::assistant("Now the other.", &[]));
+        fit_results(&mut messages, 0);
+        assert!(messages.iter().map(cost_of).sum::<usize>() <= 2 * (RESULT_MIN + MESSAGE_TOKENS) + 20, "and never to nothing");
+    }
+
     #[test]
     fn a_prompt_has_the_rules_the_skills_and_the_thread() {
         let thread = [

@@ -157,7 +157,8 @@ impl Work<'_> {
         let turns: Vec<_> = thread.iter().map(material::Said::turn).collect();
         // A quarter is for the answer, and another one for what tools return, where there are any.
         let quarter = config.llm_context / 4;
-        let budget = Budget { prompt: quarter * if offered.is_empty() { 3 } else { 2 }, skills: quarter };
+        let most = quarter * if offered.is_empty() { 3 } else { 2 };
+        let budget = Budget { prompt: most.max(prompt::PROMPT_MIN), skills: quarter };
         let team = self.access.row.team_name.as_deref().unwrap_or("a private workspace");
         let Prompt { messages, used, .. } = prompt::compose(team, &self.access.row.title, &as_skills, &turns, budget);
         let given: Vec<GivenSkill> = used.iter().filter_map(|at| skills.get(*at)).map(|one| one.skill.clone()).collect();

@@ -180,7 +180,7 @@ pub async fn edit_proposal(ctx: &Ctx, id: ProposalId, input: EditProposal) -> Ap
             let merged = merge(&base.replace("\r\n", "\n"), &text, &now.text);
             if !merged.is_clean() {
                 return Err(AppError::conflict(
-                    "Somebody else changed the same lines meanwhile. Nothing was saved: what you wrote is still here, and their text is under Compare.",
+                    "Somebody else changed the same lines meanwhile. Nothing was saved: compare with their text, then save yours again.",
                 ));
             }
             merged.resolve(&[])
