@@ -4,9 +4,11 @@
 const SECTION: &str = "## What runs show";
 /// Sections of a draft that say nothing which the skill does not say itself.
 const LEFT_OUT: &str = "## When to use";
+/// What of a draft's frontmatter says where it comes from.
+const ORIGIN: [&str; 3] = ["confidence", "created_at", "source_traces"];
 
-/// The text of a skill with what a draft says of its runs: in a section of its own at the end, which takes the place of the one from last time. All else, the
-/// frontmatter above all, stays as it is.
+/// The text of a skill with what a draft says of its runs: in a section of its own at the end, which takes the place of the one from last time, and with
+/// where that comes from in the frontmatter. All else stays as it is.
 ///
 /// ```
 /// let skill = "---\nname: dcf\n---\n\n# DCF\n\nAsk first.\n";
@@ -31,7 +33,8 @@ pub fn improved(skill: &str, draft: &str) -> String {
         }
     }
     let learnt = squeezed(&learnt).replace('\n', ends);
-    let (before, after) = around(skill);
+    let skill = with_origin(skill, draft, ends);
+    let (before, after) = around(&skill);
     let mut text = before.trim_end().to_owned();
     let mut fence = Fence::default();
     text.lines().for_each(|line| {
@@ -52,6 +55,58 @@ pub fn improved(skill: &str, draft: &str) -> String {
         text.push_str(after);
     }
     text
+}
+
+/// A skill with the keys of a draft that say where it comes from.
+fn with_origin(skill: &str, draft: &str, ends: &str) -> String {
+    let is_origin = |(key, _): &(String, String)| ORIGIN.contains(&key.as_str());
+    let origin: String = frontmatter(draft)
+        .map_or_else(Vec::new, |(_, inside, _)| keys(inside))
+        .into_iter()
+        .filter(is_origin)
+        .map(|(_, text)| text)
+        .collect();
+    if origin.is_empty() {
+        return skill.to_owned();
+    }
+    let origin = origin.replace('\n', ends);
+    match frontmatter(skill) {
+        Some((begin, inside, rest)) => {
+            let kept: String = keys(inside).into_iter().filter(|key| !is_origin(key)).map(|(_, text)| text).collect();
+            format!("{begin}{kept}{origin}{rest}")
+        }
+        None => format!("---{ends}{origin}---{ends}{ends}{skill}"),
+    }
+}
+
+/// The line before a frontmatter, what is in it, and the rest from the line that ends it.
+fn frontmatter(text: &str) -> Option<(&str, &str, &str)> {
+    let mut lines = text.split_inclusive('\n');
+    let begin = lines.next().filter(|line| line.trim_end() == "---" && line.ends_with('\n'))?;
+    let mut at = begin.len();
+    for line in lines {
+        if matches!(line.trim_end(), "---" | "...") {
+            return Some((begin, &text[begin.len()..at], &text[at..]));
+        }
+        at += line.len();
+    }
+    None
+}
+
+/// Keys with all of their lines: what a key has goes on in lines that are indented, or that are items of a list.
+fn keys(inside: &str) -> Vec<(String, String)> {
+    let mut keys: Vec<(String, String)> = Vec::new();
+    for line in inside.split_inclusive('\n') {
+        let goes_on = line.starts_with([' ', '\t', '-', '#']) || line.trim().is_empty();
+        match keys.last_mut() {
+            Some((_, text)) if goes_on => text.push_str(line),
+            _ => {
+                let key = line.split(':').next().unwrap_or_default().trim().trim_matches(['"', '\'']);
+                keys.push((key.to_owned(), line.to_owned()));
+            }
+        }
+    }
+    keys
 }
 
 /// One empty line where there are several, and one line end at the end.
@@ -116,14 +171,15 @@ mod tests {
         let better = improved(skill, DRAFT);
         assert_eq!(
             better,
-            "# DCF\n\n```\n## What runs show\n```\n\n## What runs show\n\n### Steps\n\n1. Use `bash`.\n\n### Pitfalls\n\n- Check it.\n\n## Sources\n\nBooks.\n"
+            "---\nconfidence: 0.9\nsource_traces:\n  - \"run\"\n---\n\n# DCF\n\n```\n## What runs show\n```\n\n## What runs show\n\n### Steps\n\n1. Use `bash`.\n\n### Pitfalls\n\n- Check it.\n\n## Sources\n\nBooks.\n"
         );
     }
 
     #[test]
     fn line_ends_stay() {
-        let better = improved("# DCF\r\n", DRAFT);
-        assert!(better.starts_with("# DCF\r\n\r\n## What runs show\r\n") && !better.replace("\r\n", "").contains('\n'), "{better}");
+        let better = improved("---\r\nname: dcf\r\nconfidence: 0.1\r\n---\r\n# DCF\r\n", DRAFT);
+        let head = "---\r\nname: dcf\r\nconfidence: 0.9\r\nsource_traces:\r\n  - \"run\"\r\n---\r\n# DCF\r\n\r\n## What runs show\r\n";
+        assert!(better.starts_with(head) && !better.replace("\r\n", "").contains('\n'), "{better}");
     }
 
     proptest! {

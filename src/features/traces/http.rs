@@ -80,7 +80,7 @@ async fn send_traces(ctx: Ctx, Query(query): Query<SendTraces>, headers: HeaderM
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let mut taken = Taken::default();
     if content_type.is_some_and(|kind| kind.starts_with("application/x-ndjson")) {
-        if headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
+        if headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding.as_bytes() != b"identity") {
             return Err(AppError::new(ErrorCode::UnsupportedMediaType, "A stream is read as it is: send it without Content-Encoding."));
         }
         let arrival = Arrival::authorised(&ctx, query.team, TraceSource::Api).await?;

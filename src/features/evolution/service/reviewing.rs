@@ -25,7 +25,7 @@ use crate::{
         analytics::service::{Origin, UsageKind, record},
         artifacts::{
             self,
-            model::{CreateArtifact, Kind, LibraryQuery, SaveDraft, merge::merge},
+            model::{CreateArtifact, Kind, LibraryQuery, SaveDraft, document::Document, merge::merge},
         },
         marketplace::{self, model::Finding},
         volumes::{
@@ -351,15 +351,11 @@ async fn put_into(ctx: &Ctx, row: &ProposalRow, ground: Ground, artifact: Artifa
     if before.draft.is_some() {
         return Err(AppError::conflict("This skill has a draft that is not committed: commit or discard it, then merge."));
     }
-    let text_at = async |revision| {
-        let bytes = artifacts::service::get_text(ctx, artifact, revision).await?;
-        AppResult::Ok(String::from_utf8_lossy(&bytes).replace("\r\n", "\n"))
-    };
-    let head = before.head.map(|head| head.id);
-    let present = text_at(head).await?;
+    let (present, head) = (before.text, before.head.map(|head| head.id));
     let text = match &row.base_id {
         Some(base) if row.artifact_id.as_deref() == Some(artifact.to_string().as_str()) => {
-            let merged = merge(&text_at(Some(parse_id(base)?)).await?, &present, &row.text);
+            let base = artifacts::service::get_text(ctx, artifact, Some(parse_id(base)?)).await?;
+            let merged = merge(&Document::decode(&base).text, &present, &row.text);
             if !merged.is_clean() {
                 return Err(AppError::conflict(
                     "The skill was changed in the same lines since this was drafted. Compare both and edit the text, or keep it as another skill.",

@@ -257,7 +257,7 @@ pub fn ProposalPart(proposal: Proposal, typing: Typing, changed: Callback<()>) -
                         <button type="button" class="btn ghost" on:click=move |_| act(Decide::Ignore { reason: None }, "Ignored")>"Ignore"</button>
                     </footer>
                     {built_in.then(|| view! { <p class="hint">"The built-in skill stays as it is. Accepted, this one has its text and what runs show, and stands before it in this workspace."</p> })}
-                    {puts.then(|| view! { <PutDialog skills=skills first=into busy=running.busy put=Callback::new(move |artifact_id| act(Decide::Merge { artifact_id }, "The skill has what runs show"))/> })}
+                    {puts.then(|| view! { <PutDialog skills=skills first=into running=running put=Callback::new(move |artifact_id| act(Decide::Merge { artifact_id }, "The skill has what runs show"))/> })}
                 }
                     .into_any()
             } else if summary.state == ProposalState::Ignored {
@@ -294,7 +294,7 @@ pub fn ProposalPart(proposal: Proposal, typing: Typing, changed: Callback<()>) -
 
 /// Asks which skill a text is put into.
 #[component]
-fn PutDialog(skills: Vec<SkillChoice>, first: Option<ArtifactId>, busy: RwSignal<bool>, put: Callback<ArtifactId>) -> impl IntoView {
+fn PutDialog(skills: Vec<SkillChoice>, first: Option<ArtifactId>, running: Running, put: Callback<ArtifactId>) -> impl IntoView {
     let chosen = RwSignal::new(first.or_else(|| skills.first().map(|skill| skill.id)));
     let begins = chosen.get_untracked();
     let option = |skill: SkillChoice| {
@@ -317,10 +317,11 @@ fn PutDialog(skills: Vec<SkillChoice>, first: Option<ArtifactId>, busy: RwSignal
                         <Icon name="chev-ud"/>
                     </span>
                 </div>
+                <FieldError error=running.error/>
             </div>
             <footer>
                 <button type="button" class="btn" on:click=|_| page::close_dialog(PUT)>"Cancel"</button>
-                <button type="button" class="btn primary" class:busy=move || busy.get() on:click=send>"Put into it"</button>
+                <button type="button" class="btn primary" class:busy=move || running.busy.get() on:click=send>"Put into it"</button>
             </footer>
         </Dialog>
     }
