@@ -131,8 +131,7 @@ app_test!(two_who_edit_a_proposal_are_joined, |config| { with_model(config) }, |
     let (maya, team, _, proposal) = harbor(app, None).await;
     let tom = app.join(&maya, &team, "member", "tom@x.y").await;
     let draft = text(&maya.get(&proposal).await.1["text"]);
-    let (first, second) =
-        (format!("{draft}\nAsk for the growth rate.\n"), draft.replace("\n## Steps\n", "\nRead this whole.\n\n## Steps\n"));
+    let (first, second) = (format!("{draft}\nAsk for the growth rate.\n"), draft.replacen("\n---\n", "\n---\n\nRead this whole.\n", 1));
     assert!(second != draft, "{draft}");
     let (status, saved) = maya.patch(&proposal, json!({ "text": first, "saves": 0, "base": draft })).await;
     assert_eq!((status, &saved["saves"]), (200, &json!(1)), "{saved}");

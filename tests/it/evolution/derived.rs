@@ -99,7 +99,7 @@ app_test!(a_merge_that_was_begun_is_completed_with_what_people_decided, |config|
     )
     .await;
     one_more(&maya, &team, 20).await;
-    let page = until(&maya, &team, |page| page["waiting"] == 0 && runs_of(page) == [Some(41)]).await;
+    let page = until(&maya, &team, |page| page["waiting"] == 0 && matches!(runs_of(page)[..], [Some(40 | 41)])).await;
     assert_eq!(page["patterns"][0]["id"], json!(heir), "{page}");
 
     // What was proposed because of it is because of the other one now, and each page has the way to the other.
