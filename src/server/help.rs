@@ -10,10 +10,11 @@ use super::assets;
 use crate::{error::AppError, features::artifacts::markdown};
 
 /// The name in the address and in `docs/`, what it is called, and its text.
-const PAGES: [(&str, &str, &str); 5] = [
+const PAGES: [(&str, &str, &str); 6] = [
     ("troubleshooting", "Troubleshooting", include_str!("../../docs/troubleshooting.md")),
     ("migrating", "Coming from the predecessor", include_str!("../../docs/migrating.md")),
     ("operations", "Running it", include_str!("../../docs/operations.md")),
+    ("traces", "Traces and patterns", include_str!("../../docs/traces.md")),
     ("backups", "Backups", include_str!("../../docs/backups.md")),
     ("protocol", "The sockets", include_str!("../../docs/protocol.md")),
 ];

@@ -76,7 +76,7 @@ fn List(page: TracePage, query: TracesQuery, open: Memo<Option<TraceId>>) -> imp
     if total == 0 {
         return view! {
             <EmptyState icon="list" title="No trace yet" text="A trace is the record of one run of an agent. Send them to /api/v1/traces, point an OpenTelemetry exporter here, or import files with the command line.">
-                <a class="btn" href="/api/docs" rel="external">"How to send them"</a>
+                <a class="btn" href="/help/traces" rel="external">"How to send them"</a>
             </EmptyState>
         }
         .into_any();
