@@ -402,7 +402,9 @@ app_test!(what_older_versions_wrote_is_found_by_the_new_labels, |app| {
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
     assert_eq!(count().await, 2);
-    let counted: i64 =
-        sqlx::query_scalar("SELECT CAST(SUM(runs) AS BIGINT) FROM trace_labels WHERE kind = 'took'").fetch_one(app.state.db.read()).await.expect("a sum");
+    let counted: i64 = sqlx::query_scalar("SELECT CAST(SUM(runs) AS BIGINT) FROM trace_labels WHERE kind = 'took'")
+        .fetch_one(app.state.db.read())
+        .await
+        .expect("a sum");
     assert_eq!(counted, 2);
 });

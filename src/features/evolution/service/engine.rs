@@ -2,14 +2,17 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use llmos_patterns::{PatternId, Patterns, Trace, Weights, generalise};
 
 use super::super::{model::Ground, store};
 use crate::{
-    error::{AppError, AppResult},
+    error::{AppError, AppResult, ErrorCode},
     features::{
         search::{self, service::GoalModel},
         traces,
@@ -26,7 +29,11 @@ const READ: i64 = 1_000;
 pub struct Engine {
     pub patterns: Patterns,
     model: GoalModel,
+    /// Which of all that this process has made.
+    made: u64,
 }
+
+static MADE: AtomicU64 = AtomicU64::new(0);
 
 type Shared = Arc<tokio::sync::Mutex<Option<Engine>>>;
 
@@ -135,6 +142,15 @@ where
     T: Send + 'static,
     F: FnOnce(&mut Patterns) -> T + Send + 'static,
 {
+    with_same(ctx, ground, None, act).await.map(|(answer, _)| answer)
+}
+
+/// The same, and when they were made; only if they are those that were made then. Work that goes on in steps is of no use to others.
+pub async fn with_same<T, F>(ctx: &Ctx, ground: Ground, made: Option<u64>, act: F) -> AppResult<(T, u64)>
+where
+    T: Send + 'static,
+    F: FnOnce(&mut Patterns) -> T + Send + 'static,
+{
     let shared = ctx.state.engines.of(ground);
     let mut place = shared.lock_owned().await;
     if place.is_none() {
@@ -142,13 +158,14 @@ where
     }
     let (answer, traces) = tokio::task::spawn_blocking(move || {
         let Some(engine) = place.as_mut() else { return (None, 0) };
-        let answer = act(&mut engine.patterns);
-        (Some(answer), engine.patterns.len())
+        let is_same = made.is_none_or(|made| made == engine.made);
+        let answer = is_same.then(|| (act(&mut engine.patterns), engine.made));
+        (answer, engine.patterns.len())
     })
     .await
     .map_err(|error| internal("patterns", &error))?;
     ctx.state.engines.used(ground, traces);
-    answer.ok_or_else(AppError::internal)
+    answer.ok_or_else(|| AppError::new(ErrorCode::Unavailable, "The patterns were read again meanwhile: this begins anew."))
 }
 
 /// Vectors of another model than before cannot be compared with those that are there.
@@ -183,5 +200,5 @@ async fn load(ctx: &Ctx, ground: Ground) -> AppResult<Engine> {
         }
     }
     patterns.reserve(PatternId(store::last_number(pool, ground).await? as u64));
-    Ok(Engine { patterns, model })
+    Ok(Engine { patterns, model, made: MADE.fetch_add(1, Ordering::Relaxed) })
 }

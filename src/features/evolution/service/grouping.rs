@@ -43,6 +43,8 @@ const TURN: usize = 2_048;
 const STEP: usize = 200_000;
 /// Traces that a summary looks at, the latest.
 const SUMMED: i64 = 60;
+/// Traces that a pass moves in one transaction.
+const MOVED: usize = 500;
 /// Patterns that are written in one transaction.
 const WRITTEN: i64 = 50;
 /// Patterns that went into one another, one after another.
@@ -388,11 +390,11 @@ async fn group_anew(ctx: &Ctx, job: &Job, payload: &PassPayload, log: &mut Log<'
     let came = assign_waiting(ctx, ground, usize::try_from(waiting).unwrap_or_default()).await?;
     let changed = store::changed(ctx.db().read(), ground).await?;
     log.say(format!("{came} new traces joined or founded patterns.")).await?;
-    let (mut pass, before) = engine::with(ctx, ground, |patterns| (patterns.begin_pass(), placed(patterns))).await?;
+    let ((mut pass, before), made) = engine::with_same(ctx, ground, None, |patterns| (patterns.begin_pass(), placed(patterns))).await?;
     log.traces = before.len() as i64;
     loop {
         // The patterns are free between two steps: new traces find their places meanwhile.
-        let (next, is_done) = engine::with(ctx, ground, move |patterns| {
+        let ((next, is_done), _) = engine::with_same(ctx, ground, Some(made), move |patterns| {
             let is_done = pass.step(patterns, STEP);
             (pass, is_done)
         })
@@ -405,7 +407,7 @@ async fn group_anew(ctx: &Ctx, job: &Job, payload: &PassPayload, log: &mut Log<'
         tokio::task::yield_now().await;
     }
     let ahead = engine::Ahead::new(ctx, ground);
-    let (events, after) = engine::with(ctx, ground, move |patterns| {
+    let ((events, after), _) = engine::with_same(ctx, ground, Some(made), move |patterns| {
         let events = patterns.apply(pass);
         (events, placed(patterns))
     })
@@ -413,11 +415,11 @@ async fn group_anew(ctx: &Ctx, job: &Job, payload: &PassPayload, log: &mut Log<'
     let events = events.map_err(|error| internal("a pass", &error))?;
     let moved: Vec<(String, u64)> =
         after.iter().filter(|(trace, number)| before.get(*trace) != Some(number)).map(|(trace, number)| (trace.clone(), *number)).collect();
-    let mut tx = ctx.db().write_tx().await?;
-    store::mark_going(&mut tx, ground, &going(&events)).await?;
-    tx.commit().await?;
-    for part in moved.chunks(500) {
+    for (at, part) in moved.chunks(MOVED).enumerate() {
         let mut tx = ctx.db().write_tx().await?;
+        if at == 0 {
+            store::mark_going(&mut tx, ground, &going(&events)).await?;
+        }
         store::assign(&mut tx, ground, part).await?;
         tx.commit().await?;
     }
