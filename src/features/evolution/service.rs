@@ -490,14 +490,10 @@ pub async fn keep_place(ctx: &Ctx, tx: &mut Tx, ground: Ground) -> AppResult<()>
     store::keep_place(tx, ground, &settings, schedule(&settings, ctx.now()), ctx.now()).await
 }
 
-/// A team came with an archive: what its patterns are is made of its traces anew.
-pub async fn arrived(ctx: &Ctx, team: TeamId) -> AppResult<()> {
-    let mut tx = ctx.db().write_tx().await?;
-    store::mark_all(&mut tx, Ground::Team(team)).await?;
-    grouping::queue(ctx, &mut tx, Ground::Team(team)).await?;
-    tx.commit().await?;
-    ctx.state.jobs.notify_one();
-    Ok(())
+/// A team came with an archive, in the transaction that shows it: what its patterns are is made of its traces anew.
+pub async fn arrived(ctx: &Ctx, tx: &mut Tx, team: TeamId) -> AppResult<()> {
+    store::mark_all(tx, Ground::Team(team)).await?;
+    grouping::queue(ctx, tx, Ground::Team(team)).await
 }
 
 /// What is in memory of a place is read again when it is next needed.

@@ -316,7 +316,7 @@ pub async fn write_patterns(tx: &mut Tx, ground: Ground, patterns: &[PatternNow<
 /// It has no trace left; most of what it had is in another one. Whether it had some until now.
 pub async fn end_pattern(tx: &mut Tx, ground: Ground, number: u64, into: Option<&str>, now: i64) -> AppResult<bool> {
     let ended = sqlx::query(
-        "UPDATE patterns SET gone_at = $3, into_id = $4, runs = 0, teams = 0, updated_at = $3 WHERE place_id = $1 AND number = $2 AND gone_at IS NULL",
+        "UPDATE patterns SET gone_at = $3, into_id = $4, runs = 0, successes = 0, teams = 0, updated_at = $3 WHERE place_id = $1 AND number = $2 AND gone_at IS NULL",
     )
     .bind(ground.id())
     .bind(number as i64)

@@ -621,7 +621,7 @@ pub async fn add_labels(tx: &mut Tx, place: &str, added: &[Labelled]) -> AppResu
     for (id, labels) in added {
         for (kind, name) in labels {
             let tag = tag(place, *kind, name);
-            names.insert(tag, (*kind, name));
+            names.insert(tag, (*kind, name.as_str()));
             postings.push((tag, id.bits().to_be_bytes().to_vec()));
         }
     }

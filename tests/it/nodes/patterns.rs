@@ -42,7 +42,7 @@ fn what_nodes_group_in_turn_is_the_same_at_all_of_them() {
         let path = format!("/traces?team={team}");
         // Each brings runs of both tasks; whichever node has the turn groups them into what the other one has grouped.
         for at in 0..6 {
-            let client = if at % 2 == 0 { &maya } else { &there };
+            let client = if at.is_multiple_of(2) { &maya } else { &there };
             let (status, taken) = send(client, &path, "application/json", json!([run("value", at), run("rotate", at)]).to_string()).await;
             assert_eq!((status, &taken["accepted"]), (200, &json!(2)), "{taken}");
         }

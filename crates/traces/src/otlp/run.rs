@@ -195,7 +195,7 @@ impl Run {
         order.sort_by_key(|at| self.spans[*at].start_ns);
         let middle = order.len() / 2;
         // From the middle on, to both sides.
-        let outwards = (0..order.len()).map(|step| if step % 2 == 0 { middle + step / 2 } else { middle - step.div_ceil(2) });
+        let outwards = (0..order.len()).map(|step| if step.is_multiple_of(2) { middle + step / 2 } else { middle - step.div_ceil(2) });
         for at in outwards.filter_map(|place| order.get(place).copied()) {
             if all <= bytes {
                 break;

@@ -211,7 +211,6 @@ async fn write(ctx: &Ctx, job: &Job, id: JobId, opened: Opened, content: &str, p
     let archive = keep_files(ctx, archive).await?;
     write_tables(ctx, job, archive, known.clone(), rows_of(&manifest)).await?;
     traces::service::label_team(ctx, team).await?;
-    evolution::service::arrived(ctx, team).await?;
     let (name, missing) = show(ctx, team, &carried, payload.by).await?;
     let mut notes = Vec::new();
     if missing > 0 {
@@ -347,6 +346,7 @@ async fn show(ctx: &Ctx, team: TeamId, carried: &References, by: UserId) -> AppR
     let name = people::reveal_team(ctx, &mut tx, team).await?;
     volumes::service::reveal_team_volumes(&mut tx, team, ctx.now()).await?;
     sessions::service::reveal_team_sessions(&mut tx, team).await?;
+    evolution::service::arrived(ctx, &mut tx, team).await?;
     for installed in &carried.installations {
         if !marketplace::service::adopt_installation(ctx, &mut tx, installed, by).await? {
             missing += 1;
