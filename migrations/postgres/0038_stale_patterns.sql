@@ -6,10 +6,10 @@ CREATE TABLE evolution_stale (
   marks BIGINT NOT NULL,                   -- how often it was marked: what is marked again meanwhile stays
   PRIMARY KEY (place_id, number)
 );
--- What crashes left before: patterns without traces, traces without patterns, and proposals of patterns that went into others.
+-- What crashes left before: patterns with other runs than they have traces, traces without patterns, and proposals of patterns that went into others.
 INSERT INTO evolution_stale (place_id, number, went, marks)
   SELECT p.place_id, p.number, '[]', 1 FROM patterns p
-    WHERE p.gone_at IS NULL AND NOT EXISTS (SELECT 1 FROM pattern_traces t WHERE t.place_id = p.place_id AND t.number = p.number)
+    WHERE p.gone_at IS NULL AND p.runs <> (SELECT COUNT(*) FROM pattern_traces t WHERE t.place_id = p.place_id AND t.number = p.number)
   UNION SELECT t.place_id, t.number, '[]', 1 FROM pattern_traces t
     WHERE NOT EXISTS (SELECT 1 FROM patterns p WHERE p.place_id = t.place_id AND p.number = t.number AND p.gone_at IS NULL)
   UNION SELECT p.place_id, p.number, '[]', 1 FROM patterns p JOIN proposals o ON o.pattern_id = p.id WHERE p.into_id IS NOT NULL;

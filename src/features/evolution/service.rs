@@ -490,9 +490,9 @@ pub async fn keep_place(ctx: &Ctx, tx: &mut Tx, ground: Ground) -> AppResult<()>
     store::keep_place(tx, ground, &settings, schedule(&settings, ctx.now()), ctx.now()).await
 }
 
-/// A team came with an archive, in the transaction that shows it: what its patterns are is made of its traces anew.
+/// A team came with an archive, in the transaction that shows it: patterns that are not as their traces, as when it was written between the two, are written anew.
 pub async fn arrived(ctx: &Ctx, tx: &mut Tx, team: TeamId) -> AppResult<()> {
-    store::mark_all(tx, Ground::Team(team)).await?;
+    store::mark_odd(tx, Ground::Team(team)).await?;
     grouping::queue(ctx, tx, Ground::Team(team)).await
 }
 

@@ -14,7 +14,7 @@ use sqlx::AnyPool;
 pub use passes::{LOST, RunNow, begin_run, note_run, runs};
 pub use promotions::{NewPromotion, PromotionRow, begin_promotion, end_promotion, promotions_of_pattern, promotions_of_proposal};
 pub use sharing::{count_teams, drop_unshared, not_taken, set_shares, shares, sharing, sharing_teams_of, traces_by_team, unshared};
-pub use stale::{Mark, counts, mark, mark_all, mark_going, mark_of_trace, mark_shared_of, stale, traces_in, unfinished, unmark};
+pub use stale::{Mark, counts, mark, mark_going, mark_odd, mark_of_trace, mark_shared_of, stale, traces_in, unfinished, unmark};
 
 use super::model::{Ground, Level, PatternEventKind, ProposalKind, ProposalState, Settings};
 use crate::{

@@ -76,11 +76,14 @@ pub async fn mark_shared_of(tx: &mut Tx, ground: Ground) -> AppResult<()> {
     Ok(())
 }
 
-/// Marks all patterns of a place.
-pub async fn mark_all(tx: &mut Tx, ground: Ground) -> AppResult<()> {
+/// Marks the patterns of a place whose rows do not have as many runs as there are traces.
+pub async fn mark_odd(tx: &mut Tx, ground: Ground) -> AppResult<()> {
     sqlx::query(
         "INSERT INTO evolution_stale (place_id, number, went, marks) SELECT x.place_id, x.number, '[]', 1 FROM \
-         (SELECT place_id, number FROM patterns WHERE place_id = $1 UNION SELECT place_id, number FROM pattern_traces WHERE place_id = $1) x WHERE 1 = 1 \
+         (SELECT p.place_id, p.number FROM patterns p WHERE p.place_id = $1 AND p.gone_at IS NULL AND p.runs <> \
+         (SELECT COUNT(*) FROM pattern_traces t WHERE t.place_id = p.place_id AND t.number = p.number) \
+         UNION SELECT t.place_id, t.number FROM pattern_traces t WHERE t.place_id = $1 AND NOT EXISTS \
+         (SELECT 1 FROM patterns p WHERE p.place_id = t.place_id AND p.number = t.number AND p.gone_at IS NULL)) x WHERE 1 = 1 \
          ON CONFLICT (place_id, number) DO UPDATE SET marks = evolution_stale.marks + 1",
     )
     .bind(ground.id())
