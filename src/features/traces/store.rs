@@ -513,11 +513,11 @@ pub async fn by_source(connection: &mut AnyConnection, place: Place, source_ids:
     Ok(found)
 }
 
-/// What is known of a run that is not whole yet, in the transaction that adds to it.
-pub async fn run(tx: &mut Tx, id: TraceId) -> AppResult<Option<Vec<u8>>> {
+/// What is known of a run that is not whole yet.
+pub async fn run(connection: &mut AnyConnection, id: TraceId) -> AppResult<Option<Vec<u8>>> {
     let mut sql = Sql::new("SELECT run FROM trace_runs WHERE trace_id = ");
     sql.bind(id.to_string());
-    Ok(sql.fetch_all::<(Vec<u8>,)>(&mut **tx).await?.pop().map(|(run,)| run))
+    Ok(sql.fetch_all::<(Vec<u8>,)>(connection).await?.pop().map(|(run,)| run))
 }
 
 pub async fn keep_run(tx: &mut Tx, id: TraceId, run: &[u8], now: i64) -> AppResult<()> {

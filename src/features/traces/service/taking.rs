@@ -125,6 +125,8 @@ pub async fn keep(ctx: &Ctx, arrival: &Arrival, trace: Trace) -> AppResult<Trace
 
 /// Days for which the spans of a run are kept apart: what comes later than that is not waited for.
 const RUN_DAYS: i64 = 2;
+/// How often spans are put together anew because somebody else was faster.
+const TRIES: usize = 32;
 /// Once nothing has come of a run for so long it is counted, as it is then.
 const COUNTED_AFTER_MS: i64 = 10 * clock::MINUTE;
 
@@ -167,36 +169,47 @@ async fn begin_runs(ctx: &Ctx, arrival: &Arrival, runs: &[Run], traces: &[Trace]
     Ok(written)
 }
 
-/// More spans of a run that is there. All that is read of it is read behind its lock: requests that bring some at once follow one another.
+/// More spans of a run that is there. They are put together before the writer is taken, and written if nobody added some meanwhile: requests that bring some
+/// at once follow one another.
 async fn grow(ctx: &Ctx, arrival: &Arrival, run: Run) -> AppResult<()> {
-    let mut tx = ctx.db().write_tx().await?;
-    let Some(known) = store::by_source(&mut tx, arrival.place, &[&run.id]).await?.pop() else { return Ok(()) };
-    let id = known.id()?;
-    let Some(row) = store::lock(&mut tx, id).await? else { return Ok(()) };
-    // It is whole, or came otherwise.
-    let Some(packed) = store::run(&mut tx, id).await? else { return Ok(()) };
-    let mut whole: Run = match unpack(&packed) {
-        Ok(whole) => whole,
-        Err(error) => {
-            tracing::error!(%error, trace = %id, "the spans of a run cannot be read: it stays as it is");
-            store::close_run(&mut tx, id).await?;
-            return Ok(tx.commit().await?);
+    let pool = ctx.db().read();
+    for _ in 0..TRIES {
+        let Some(known) = store::by_source(&mut *pool.acquire().await?, arrival.place, &[&run.id]).await?.pop() else { return Ok(()) };
+        let id = known.id()?;
+        // It is whole, or came otherwise.
+        let Some(packed) = store::run(&mut *pool.acquire().await?, id).await? else { return Ok(()) };
+        let before = steps_of(ctx, id).await?;
+        let mut whole: Run = match unpack(&packed) {
+            Ok(whole) => whole,
+            Err(error) => {
+                tracing::error!(%error, trace = %id, "the spans of a run cannot be read: it stays as it is");
+                let mut tx = ctx.db().write_tx().await?;
+                store::close_run(&mut tx, id).await?;
+                return Ok(tx.commit().await?);
+            }
+        };
+        whole.merge(run.clone());
+        let mut trace = whole.trace();
+        clean(&mut trace, ctx.now())?;
+        let (whole, steps) = (pack(&whole)?, pack(&trace.steps)?);
+        let mut tx = ctx.db().write_tx().await?;
+        let Some(row) = store::lock(&mut tx, id).await? else { return Ok(()) };
+        if store::run(&mut tx, id).await?.as_ref() != Some(&packed) {
+            continue;
         }
-    };
-    whole.merge(run);
-    let mut trace = whole.trace();
-    clean(&mut trace, ctx.now())?;
-    let old = labels::of_row(&row, &steps_in(&mut tx, id).await?)?;
-    store::extend(&mut tx, id, &trace, &pack(&trace.steps)?, ctx.now()).await?;
-    // What a person said of it stays: the row knows, and its labels are made of it.
-    let row = store::get(&mut *tx, id).await?.ok_or_else(|| AppError::not_found("trace"))?;
-    let new = labels::of_row(&row, &trace.steps)?;
-    let gone: Vec<_> = old.iter().filter(|label| !new.contains(label)).cloned().collect();
-    let added: Vec<_> = new.iter().filter(|label| !old.contains(label)).cloned().collect();
-    store::relabel(&mut tx, &row.place_id, id, &gone, &added).await?;
-    store::keep_run(&mut tx, id, &pack(&whole)?, ctx.now()).await?;
-    evolution::service::traces_came(ctx, &mut tx, arrival.place.ground(), &[id]).await?;
-    Ok(tx.commit().await?)
+        let old = labels::of_row(&row, &before)?;
+        store::extend(&mut tx, id, &trace, &steps, ctx.now()).await?;
+        // What a person said of it stays: the row knows, and its labels are made of it.
+        let row = store::get(&mut *tx, id).await?.ok_or_else(|| AppError::not_found("trace"))?;
+        let new = labels::of_row(&row, &trace.steps)?;
+        let gone: Vec<_> = old.iter().filter(|label| !new.contains(label)).cloned().collect();
+        let added: Vec<_> = new.iter().filter(|label| !old.contains(label)).cloned().collect();
+        store::relabel(&mut tx, &row.place_id, id, &gone, &added).await?;
+        store::keep_run(&mut tx, id, &whole, ctx.now()).await?;
+        evolution::service::traces_came(ctx, &mut tx, arrival.place.ground(), &[id]).await?;
+        return Ok(tx.commit().await?);
+    }
+    Err(AppError::new(ErrorCode::Unavailable, "Others bring spans of the same run at this moment: send these again."))
 }
 
 /// A push brought traces, which are taken: a pass looks at what they are like, however few they are.
