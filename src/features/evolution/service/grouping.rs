@@ -297,6 +297,9 @@ async fn write(ctx: &Ctx, ground: Ground, marks: &[Mark], shown: i64) -> AppResu
 /// Writes down what became of a pattern: where its traces went, and whether it has any left. One without traces hands what people decided to the one that
 /// most of them went to.
 async fn follow(tx: &mut Tx, ground: Ground, mark: &Mark, has_traces: bool, now: i64) -> AppResult<()> {
+    if has_traces && mark.went.is_empty() {
+        return Ok(());
+    }
     let went: Vec<i64> = mark.went.iter().map(|number| *number as i64).collect();
     let numbers: Vec<i64> = went.iter().copied().chain([mark.number as i64]).collect();
     let rows = store::by_numbers(&mut **tx, &ground.id(), &numbers).await?;
