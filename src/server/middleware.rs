@@ -128,8 +128,10 @@ pub struct RequestId(pub Arc<str>);
 /// An answer that takes too long is ended; the transaction in it rolls back. Who does not get its request here in time is told so: nothing was wrong with the server.
 pub async fn time_limit(request: Request, next: Next) -> Response {
     let path = request.uri().path();
+    // Traces are taken in parts, each of which stays; so "nothing was changed" would not be true of them.
+    let takes_traces = request.method() == Method::POST && path.ends_with("/traces");
     // A clone is made ready first.
-    let long = path.ends_with("/imports") || path.ends_with("/export") || path.starts_with("/git/");
+    let long = takes_traces || path.ends_with("/imports") || path.ends_with("/export") || path.starts_with("/git/");
     let limit = if long { LONG_LIMIT } else { TIME_LIMIT };
     let (parts, body) = request.into_parts();
     let (body, arrival) = Arriving::watch(body, BODY_IDLE);

@@ -7,6 +7,7 @@ mod assistant;
 mod documents;
 mod faults;
 mod kills;
+mod patterns;
 mod repositories;
 mod rooms;
 

@@ -92,6 +92,7 @@ const WRITERS: [(&str, &[&str]); 19] = [
         &[
             "evolution_places",
             "evolution_waiting",
+            "evolution_stale",
             "evolution_runs",
             "patterns",
             "pattern_traces",

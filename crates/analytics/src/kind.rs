@@ -198,7 +198,8 @@ kinds! {
     445 NotificationResubscribed = "notification.resubscribed",
 
     // Traces, skills and what grows out of them.
-    /// subject = the trace; amount = 1 for a success, otherwise 0; extra = ms that it took.
+    /// subject = the trace; amount = 1 for a success, otherwise 0; extra = ms that it took. One that comes in pieces is counted once nothing has come of it for
+    /// ten minutes.
     500 TraceTaken = "trace.taken",
     501 TraceRated = "trace.rated",
     502 TraceDeleted = "trace.deleted",

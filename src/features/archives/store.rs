@@ -134,6 +134,7 @@ mod tests {
         "delivery_pulls",
         "trace_labels",
         "trace_runs",
+        "evolution_stale",
         "assistant_grants",
         "releases",
         "installations",

@@ -76,7 +76,8 @@ pub const ARCHIVED: &[Table] = &[
             ("updated_at", Is::Number),
             ("note", Is::MayPlain),
         ],
-        left_out: &[],
+        // Which revision the text was made of counts only where people go on with it.
+        left_out: &["base_id"],
     },
     Table {
         name: "promotions",
@@ -142,6 +143,6 @@ pub const ARCHIVED: &[Table] = &[
             ("next_at", Is::MayNumber),
             ("updated_at", Is::Number),
         ],
-        left_out: &["shares"],
+        left_out: &["shares", "changed"],
     },
 ];

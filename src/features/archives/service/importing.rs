@@ -16,7 +16,7 @@ use crate::{
             model::{ARCHIVE_BYTES, TeamImported},
             store::{self, NewImport},
         },
-        artifacts,
+        artifacts, evolution,
         jobs::{self, Job, model::JobStatus, service::NewJob},
         marketplace, sessions, traces,
         volumes::{self, archive::ARCHIVE_FILE, jobs::staging_folder},
@@ -346,6 +346,7 @@ async fn show(ctx: &Ctx, team: TeamId, carried: &References, by: UserId) -> AppR
     let name = people::reveal_team(ctx, &mut tx, team).await?;
     volumes::service::reveal_team_volumes(ctx, &mut tx, team).await?;
     sessions::service::reveal_team_sessions(&mut tx, team).await?;
+    evolution::service::arrived(ctx, &mut tx, team).await?;
     for installed in &carried.installations {
         if !marketplace::service::adopt_installation(ctx, &mut tx, installed, by).await? {
             missing += 1;

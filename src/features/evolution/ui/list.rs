@@ -1,16 +1,19 @@
 //! The list: patterns with how sure they are, proposals, passes.
 
+use std::collections::HashMap;
+
 use leptos::prelude::*;
 use leptos_router::hooks::{use_params_map, use_query_map};
 
 use super::{
     super::{
         model::{
-            Evolution, GroundQuery, Level, PassSummary, PatternSummary, ProposalKind, ProposalState, ProposalSummary, Settings, Sharing,
-            Standing,
+            Evolution, EvolutionQuery, GroundQuery, LISTED, Level, PassSummary, PatternSummary, ProposalKind, ProposalState,
+            ProposalSummary, Settings, Sharing, Standing,
         },
         state::{begin_pass, evolution_address, ground_query, read_evolution, set_settings, set_sharing, use_evolution, use_pattern},
     },
+    Typing,
     evidence::EvidencePane,
     percent, sure,
 };
@@ -49,6 +52,10 @@ pub fn EvolutionPage() -> impl IntoView {
         evolution.refetch();
         pattern.refetch();
     });
+    let typing = Typing::default();
+    let unsaved = Memo::new(move |_| typing.with(|typing| !typing.is_empty()));
+    // The effect's value: it is dropped when nothing is unsaved any more.
+    Effect::new(move |_| unsaved.get().then(|| page::hold_unsaved(|| ())));
     list_keys(PATTERNS);
     view! {
         <PageTitle text="Evolution"/>
@@ -64,7 +71,7 @@ pub fn EvolutionPage() -> impl IntoView {
                         evolution
                             .arrived()
                             .map(|arrived| late(move || match arrived.read() {
-                                Ok(first) => view! { <List first=first query=query open=open again=Callback::new(move |()| pattern.refetch())/> }.into_any(),
+                                Ok(first) => view! { <List first=first query=query open=open typing=typing again=Callback::new(move |()| pattern.refetch())/> }.into_any(),
                                 Err(error) => {
                                     response::set_status(error.code.status());
                                     view! { <div class="scroll"><ErrorView error=error/></div> }.into_any()
@@ -73,18 +80,20 @@ pub fn EvolutionPage() -> impl IntoView {
                     }}
                 </Transition>
             </section>
-            <EvidencePane open=open query=query pattern=pattern changed=again/>
+            <EvidencePane open=open query=query pattern=pattern typing=typing changed=again/>
         </main>
     }
 }
 
 #[component]
-fn List(first: Evolution, query: GroundQuery, open: Memo<Option<PatternId>>, again: Callback<()>) -> impl IntoView {
+fn List(first: Evolution, query: GroundQuery, open: Memo<Option<PatternId>>, typing: Typing, again: Callback<()>) -> impl IntoView {
+    let most = RwSignal::new(None::<i64>);
     let polled = Polled::new(
         first,
-        move || read_evolution(&query),
+        move || read_evolution(&EvolutionQuery { shown: most.get_untracked(), ..query.into() }),
         move |shown: &Evolution, now: &Evolution, _| {
-            if shown.patterns != now.patterns {
+            // Who types is not disturbed: what is open is read again when they have saved.
+            if shown.patterns != now.patterns && typing.with_untracked(HashMap::is_empty) {
                 again.run(());
             }
         },
@@ -109,7 +118,7 @@ fn List(first: Evolution, query: GroundQuery, open: Memo<Option<PatternId>>, aga
     view! {
         <div class="toolbar">
             <span class="tabs" role="tablist" aria-label="What is shown">
-                {tab_of(Tab::Patterns, "Patterns", Signal::derive(move || report.with(|page| page.patterns.len() as i64)), false)}
+                {tab_of(Tab::Patterns, "Patterns", Signal::derive(move || report.with(|page| page.patterns_total)), false)}
                 {tab_of(Tab::Proposals, "Proposals", Signal::derive(move || waiting.get()), true)}
                 {tab_of(Tab::Passes, "Passes", Signal::derive(move || report.with(|page| page.runs.len() as i64)), false)}
             </span>
@@ -125,8 +134,16 @@ fn List(first: Evolution, query: GroundQuery, open: Memo<Option<PatternId>>, aga
         <NeedsNetwork what="Looking for patterns"/>
         <div class="scroll" tabindex="0">
             {move || match tab.get() {
-                Tab::Patterns => view! { <Patterns report=report query=query open=open level=level/> }.into_any(),
-                Tab::Proposals => view! { <Proposals report=report query=query/> }.into_any(),
+                Tab::Patterns => view! {
+                    <Patterns report=report query=query open=open level=level/>
+                    <More most=most shown=Signal::derive(move || report.with(|page| (page.patterns.len() as i64, page.patterns_total)))/>
+                }
+                    .into_any(),
+                Tab::Proposals => view! {
+                    <Proposals report=report query=query/>
+                    <More most=most shown=Signal::derive(move || report.with(|page| (page.proposals.len() as i64, page.proposals_total)))/>
+                }
+                    .into_any(),
                 Tab::Passes => view! { <Passes report=report/> }.into_any(),
             }}
         </div>
@@ -146,10 +163,28 @@ fn List(first: Evolution, query: GroundQuery, open: Memo<Option<PatternId>>, aga
     }
 }
 
+/// Asks for more of a list than it shows; they come when it is next read.
+#[component]
+fn More(most: RwSignal<Option<i64>>, shown: Signal<(i64, i64)>) -> impl IntoView {
+    let is_more = Memo::new(move |_| shown.with(|(shown, total)| shown < total));
+    let is_asked = move || shown.with(|(shown, _)| most.get().is_some_and(|most| most > *shown));
+    view! {
+        <Show when=move || is_more.get()>
+            <nav class="pager" aria-label="More">
+                <span>{move || shown.with(|(shown, total)| format!("{} of {}", count(*shown), count(*total)))}</span>
+                <button type="button" class="btn s" class:busy=is_asked on:click=move |_| most.set(Some(shown.get_untracked().0 + LISTED))>"Show more"</button>
+            </nav>
+        </Show>
+    }
+}
+
 #[component]
 fn Patterns(report: RwSignal<Evolution>, query: GroundQuery, open: Memo<Option<PatternId>>, level: Level) -> impl IntoView {
     let empty = move || {
         let (traces, waiting, runs) = report.with(|page| (page.traces, page.waiting, page.settings.shown_runs));
+        if let Some(missing) = report.with(|page| page.missing.clone()).filter(|_| traces > 0) {
+            return view! { <EmptyState icon="alert" title="Traces cannot be grouped" text=missing/> }.into_any();
+        }
         match (traces, waiting) {
             (0, _) if level == Level::System => view! {
                 <EmptyState icon="evolution" title="No team takes part" text="The owner of a team says under Schedule on the team’s page whether its runs take part here."/>
@@ -247,7 +282,12 @@ fn Proposals(report: RwSignal<Evolution>, query: GroundQuery) -> impl IntoView {
                     <span>{proposal.name}</span>
                     <Time at=proposal.created_at/>
                     <span class=state.0>{state.1}</span>
-                    {(proposal.kind == ProposalKind::Retire).then(|| view! { <span class="chip line">"Retires it"</span> })}
+                    {match proposal.kind {
+                        ProposalKind::New => None,
+                        ProposalKind::Improves => Some("Improves it"),
+                        ProposalKind::Retire => Some("Retires it"),
+                    }
+                        .map(|words| view! { <span class="chip line">{words}</span> })}
                 </span>
             </a>
         }

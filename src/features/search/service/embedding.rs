@@ -182,6 +182,18 @@ pub async fn vectors_of(ctx: &Ctx, backend: &Backend, taken: Taken) -> AppResult
     Ok(Some(texts.iter().filter_map(|text| known.get(&text.sha).cloned()).collect()))
 }
 
+/// The vector of one text as those of documents are, from what is kept or new; none without a model, or where a service refuses. A team's own key pays for it,
+/// where it has one.
+pub async fn vector_of_text(ctx: &Ctx, team: Option<TeamId>, text: &str) -> AppResult<Option<Vec<f32>>> {
+    let Some(backend) = ctx.state.search_model.settled().await else { return Ok(None) };
+    let masked = mask(text).into_owned();
+    let sha = name_of(&masked);
+    let keys = backend.team_keys(ctx).await?;
+    let key = team.and_then(|team| keys.get(&team)).map(String::as_str);
+    let known = kept_or_new(ctx, &backend, &[(sha.as_str(), masked.as_str())], key).await?;
+    Ok(known.and_then(|mut known| known.remove(&sha)))
+}
+
 /// What makes the vectors of goals.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GoalModel {

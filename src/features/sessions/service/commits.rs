@@ -18,6 +18,7 @@ use crate::{
             model::{CommitSession, SessionStatus, file::FILE_BYTES},
             store::{self, NewEntry, NewRecord, RecordRow},
         },
+        traces,
         volumes::{
             self,
             model::{Change, Commit, CommitItem, CommittedRecord, CreateCommit, VolumeKind},
@@ -86,6 +87,7 @@ pub async fn commit_session(ctx: &Ctx, session: SessionId, input: CommitSession)
     };
     store::insert_entries(tx, &[entry]).await?;
     store::set_committed(tx, session, now).await?;
+    traces::service::session_committed(tx, session, commit.id).await?;
     store::mark_read(tx, session, actor, number, now).await?;
     let committed = Event::new(UsageKind::SessionCommitted).team(access.team).volume(volume.id).subject(session).amount(named.len() as i64);
     record(ctx, tx, committed).await?;
