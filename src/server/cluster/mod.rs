@@ -22,7 +22,7 @@ use tokio::sync::watch;
 
 use self::{bus::Bus, nodes::Others};
 pub use self::{
-    bus::{LARGEST, Listening, Subject, reach},
+    bus::{LARGEST, Listening, Servers, Subject, reach},
     fence::Fence,
     nodes::Node,
     notices::{Notice, Used},

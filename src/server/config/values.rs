@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{ConfigError, parts};
+use crate::server::cluster::Servers;
 
 /// The parts of `a, b`; none of nothing.
 pub(super) fn listed(text: Option<String>) -> Vec<String> {
@@ -41,17 +42,9 @@ pub(super) fn socket_url(text: &str) -> Result<String, ConfigError> {
     Err(ConfigError::new("WS_URL", problem))
 }
 
-/// Where NATS is: one address, or several of one cluster with commas between them.
+/// Where NATS is: one address, or several of one cluster with commas between them. There may be a password in it: it is not shown.
 pub(super) fn nats_addresses(text: &str) -> Result<String, ConfigError> {
-    let fits = |address: &str| {
-        reqwest::Url::parse(address)
-            .is_ok_and(|url| matches!(url.scheme(), "nats" | "tls") && url.host_str().is_some_and(|host| !host.is_empty()))
-    };
-    if text.split(',').all(|address| fits(address.trim())) {
-        return Ok(text.trim().to_owned());
-    }
-    // There may be a password in it: it is not shown.
-    Err(ConfigError::new("NATS_URL", "it is not an address such as nats://nats.internal:4222, or tls://… where it is encrypted"))
+    Servers::read(text).map(|_| text.trim().to_owned()).map_err(|problem| ConfigError::new("NATS_URL", problem))
 }
 
 /// The address of a server of mail. What it does not say about encryption is what is safest: STARTTLS where it is offered, and in any case
