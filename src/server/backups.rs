@@ -3,12 +3,12 @@
 //! With BACKUP_URL the server ships its log there twice a second, from a thread of its own, and makes a backup when its time has come.
 
 use std::{
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
     sync::atomic::{AtomicBool, AtomicI64, Ordering},
     time::{Duration, Instant},
 };
 
-use llmos_backup::{Cause, Fault, Manifest, Report, Secret, Shipper, Source, Store, Wish};
+use llmos_backup::{Cause, Fault, Manifest, Report, Shipper, Source, Store, Wish};
 use tokio::{task::JoinHandle, time::MissedTickBehavior};
 
 use super::{
@@ -122,7 +122,7 @@ pub async fn store(config: &Config, url: Option<&str>, create: bool) -> Result<S
     let url = url.or(config.backups.as_ref().map(|backups| backups.url.as_str()));
     let url =
         url.ok_or_else(|| Fault::Refused("say where backups are: set BACKUP_URL, or name a folder or s3://bucket/prefix".to_owned()))?;
-    Store::open(url, config.backup_secret.as_ref(), create).await
+    Store::open(url, &config.s3, config.backup_secret.as_ref(), create).await
 }
 
 /// Makes a backup now, beside a server that runs or without one.
@@ -323,20 +323,51 @@ async fn fold(state: &AppState, shipper: &mut Shipper) -> Result<(), Fault> {
     folded
 }
 
-/// A passphrase or a key, as they are configured.
-pub fn secret(passphrase: Option<String>, key: Option<String>) -> Option<Secret> {
-    key.map(Secret::Key).or(passphrase.map(Secret::Passphrase))
-}
-
-/// Whether `path` is on this machine and not inside of DATA_DIR, where it would be lost with it.
+/// Whether `url` is a folder inside of DATA_DIR, where it would be lost with it.
 pub fn is_inside(url: &str, data_dir: &Path) -> bool {
     let path = Path::new(url.strip_prefix("file://").unwrap_or(url));
-    !url.starts_with("s3://") && path.starts_with(data_dir)
+    !url.starts_with("s3://") && real(path).starts_with(real(data_dir))
+}
+
+/// Where a path leads: whole, and without links as far as it is there.
+fn real(path: &Path) -> PathBuf {
+    let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let there = whole.ancestors().find_map(|ancestor| Some((ancestor.canonicalize().ok()?, whole.strip_prefix(ancestor).ok()?)));
+    let Some((mut real, rest)) = there else { return whole.clone() };
+    for part in rest.components() {
+        if part == Component::ParentDir {
+            real.pop();
+        } else {
+            real.push(part);
+        }
+    }
+    real
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_lies_in_the_data_folder_is_found_there_however_it_is_named() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (data, link) = (folder.path().join("data"), folder.path().join("link"));
+        std::fs::create_dir(&data).expect("made");
+        std::os::unix::fs::symlink(&data, &link).expect("linked");
+        let text = |path: &Path| path.display().to_string();
+        for inside in [text(&data), text(&data.join("new/one")), text(&link.join("backups")), format!("file://{}", text(&data))] {
+            assert!(is_inside(&inside, &data) && is_inside(&inside, &link), "{inside}");
+        }
+        for outside in
+            [text(folder.path()), text(&folder.path().join("data.old")), text(&data.join("../backups")), "s3://data/x".to_owned()]
+        {
+            assert!(!is_inside(&outside, &data), "{outside}");
+        }
+        // As both are by default, below the folder that the server was started in.
+        assert!(is_inside("data/backups", Path::new("data")) && is_inside("./data/x", Path::new("data")));
+        let here = std::env::current_dir().expect("a folder");
+        assert!(is_inside(&text(&here.join("data/backups")), Path::new("data")));
+    }
 
     #[test]
     fn a_backup_is_overdue_when_its_time_and_an_hour_have_passed() {

@@ -14,6 +14,7 @@ use std::{
 
 use bytes::Bytes;
 use futures::stream::BoxStream;
+use llmos_backup::Credentials;
 
 use self::away::Away;
 use super::{config::Config, secrets};
@@ -49,7 +50,7 @@ impl Blobs {
     pub fn of(config: &Config) -> AppResult<Self> {
         let mut blobs = Self::open(&config.data_dir)?;
         if let Some(url) = &config.blob_url {
-            blobs.away = Some(Away::open(url, config.data_dir.join("derived").join("blobs"), config.blob_cache)?);
+            blobs.away = Some(Away::open(url, &config.s3, config.data_dir.join("derived").join("blobs"), config.blob_cache)?);
         }
         Ok(blobs)
     }
@@ -240,8 +241,8 @@ impl Blobs {
 }
 
 /// Whether the object store at `url` answers, in words if not; nothing is made or changed.
-pub async fn reach(url: &str) -> Result<(), String> {
-    away::reach(url).await
+pub async fn reach(url: &str, credentials: &Credentials) -> Result<(), String> {
+    away::reach(url, credentials).await
 }
 
 /// Whether `text` has the form of a SHA-256: what makes a path of it safe.

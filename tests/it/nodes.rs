@@ -24,7 +24,7 @@ use crate::{
 
 /// Nothing takes longer, on a slow machine either.
 const PATIENCE: Duration = Duration::from_secs(20);
-pub const KEY: &str = "the same at all nodes of a test";
+pub const KEY: &str = "the same at all nodes of one test";
 
 /// The server of NATS of one test.
 pub struct Nats {

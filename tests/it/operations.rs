@@ -69,11 +69,15 @@ fn settings_are_shown_with_where_they_come_from() {
 #[test]
 fn a_setting_that_cannot_be_used_stops_the_start_with_one_sentence() {
     let folder = TempDir::new().expect("a folder");
-    let cases: [(&[&str], (&str, &str), &str); 6] = [
+    let cases: [(&[&str], (&str, &str), &str); 10] = [
         (&["serve"], ("LEPTOS_SITE_ADDR", "here"), "LEPTOS_SITE_ADDR: “here” is not an address"),
         (&["serve"], ("SLOW_QUERY_MS", "slow"), "SLOW_QUERY_MS: “slow” is not a number"),
         (&["serve"], ("SITE_URL", "skills.example.org"), "SITE_URL: “skills.example.org” begins neither"),
         (&["serve"], ("SECRET_KEY_FILE", "/nowhere"), "SECRET_KEY_FILE: /nowhere cannot be read"),
+        (&["serve"], ("SECRET_KEY_FILE", "/dev/null"), "SECRET_KEY_FILE: /dev/null is empty"),
+        (&["serve"], ("SECRET_KEY", "short"), "SECRET_KEY: it has fewer than 32 characters"),
+        (&["serve"], ("BACKUP_URL", "ftp://elsewhere"), "BACKUP_URL: “ftp://elsewhere” is neither a folder nor s3://"),
+        (&["serve"], ("RUST_LOG", "llmos=loud"), "RUST_LOG: “llmos=loud” is not a filter"),
         (&["serve", "--set", "SERCH_RATE=3"], ("A", "b"), "there is no setting SERCH_RATE"),
         (&["serve", "--config-file", "nowhere.toml"], ("A", "b"), "nowhere.toml cannot be read"),
     ];
@@ -225,11 +229,11 @@ process_test!(the_doctor_looks_at_everything, |disk| {
 
     // What is wrong is named, and the exit code says so.
     let mut broken = all.clone();
-    broken.extend([("SECRET_KEY", "short"), ("SMTP_URL", "smtp://127.0.0.1:1"), ("SMTP_FROM", "llmos@harbor.example")]);
+    broken.extend([("SMTP_URL", "smtp://127.0.0.1:1"), ("SMTP_FROM", "llmos@harbor.example")]);
     let said = llmos(&data, &["doctor"], &broken);
     assert_eq!(said.code, Some(1));
-    assert!(said.out.contains("SECRET_KEY is short") && said.out.contains("Mend SMTP_URL"), "{}", said.out);
-    assert!(said.error.contains("2 things are wrong"), "{}", said.error);
+    assert!(said.out.contains("Mend SMTP_URL"), "{}", said.out);
+    assert!(said.error.contains("one thing is wrong"), "{}", said.error);
     process.stop().await;
     let said = llmos(&data, &["doctor"], &all);
     assert!(said.out.contains("Start it: llmos serve."), "{}", said.out);

@@ -69,7 +69,7 @@ fn notes(database: &Path) -> Vec<(i64, String)> {
 }
 
 async fn opened(folder: &Path) -> Store {
-    Store::open(&folder.to_string_lossy(), None, true).await.expect("a store")
+    Store::open(&folder.to_string_lossy(), &[], None, true).await.expect("a store")
 }
 
 async fn brought_back(store: &Store, wish: Wish) -> (TempDir, llmos_backup::Report) {
@@ -219,9 +219,9 @@ async fn a_sealed_store_shows_nothing_and_opens_with_its_secret_alone() {
     add(&data.connect(), "the lighthouse keeper's diary");
     data.add_file(b"the lighthouse keeper's picture");
     let (url, right) = (place.path().to_string_lossy().into_owned(), Secret::Passphrase("lantern bridge".to_owned()));
-    let store = Store::open(&url, Some(&right), true).await.expect("a store");
+    let store = Store::open(&url, &[], Some(&right), true).await.expect("a store");
     take(&store, &data.source(), Cause::Asked).await.expect("a backup");
-    let (folder, _) = brought_back(&Store::open(&url, Some(&right), false).await.expect("opens again"), Wish::default()).await;
+    let (folder, _) = brought_back(&Store::open(&url, &[], Some(&right), false).await.expect("opens again"), Wish::default()).await;
     assert_eq!(notes(&folder.path().join("llmos.sqlite")).len(), 1);
     let mut folders = vec![place.path().to_owned()];
     while let Some(folder) = folders.pop() {
@@ -239,7 +239,7 @@ async fn a_sealed_store_shows_nothing_and_opens_with_its_secret_alone() {
         (Some(Secret::Passphrase("another".to_owned())), "passphrase"),
         (Some(Secret::Key("AGE-SECRET-KEY-1".to_owned())), "BACKUP_PASSPHRASE"),
     ] {
-        let refused = Store::open(&url, secret.as_ref(), false).await.err().expect("refused").to_string();
+        let refused = Store::open(&url, &[], secret.as_ref(), false).await.err().expect("refused").to_string();
         assert!(refused.contains(words), "{refused}");
     }
 }

@@ -13,7 +13,10 @@ use std::{
 
 use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _, stream::BoxStream};
-use llmos_backup::object_store::{Error, ObjectStore, ObjectStoreExt as _, WriteMultipart, path::Path as Key};
+use llmos_backup::{
+    Credentials,
+    object_store::{Error, ObjectStore, ObjectStoreExt as _, WriteMultipart, path::Path as Key},
+};
 use moka::notification::RemovalCause;
 use tokio::{io::AsyncReadExt as _, runtime::Handle};
 use tokio_util::io::ReaderStream;
@@ -50,8 +53,8 @@ impl std::fmt::Debug for Away {
 
 impl Away {
     /// Opens the store at `url`, with at most `bytes` of it in `folder`. Has to be called within the runtime.
-    pub fn open(url: &str, folder: PathBuf, bytes: u64) -> Result<Self, AppError> {
-        let store = llmos_backup::place(url, true).map_err(|fault| AppError::invalid(format!("BLOB_URL: {fault}")))?;
+    pub fn open(url: &str, credentials: &Credentials, folder: PathBuf, bytes: u64) -> Result<Self, AppError> {
+        let store = llmos_backup::place(url, credentials, true).map_err(|fault| AppError::invalid(format!("BLOB_URL: {fault}")))?;
         let store = store.ok_or_else(|| AppError::invalid(format!("BLOB_URL: {url} cannot be opened")))?;
         std::fs::create_dir_all(&folder)?;
         let gone = folder.clone();
@@ -240,8 +243,8 @@ pub(super) async fn local(path: &Path) -> io::Result<(u64, BoxStream<'static, io
 }
 
 /// Whether the store at `url` answers, in words if not. Nothing is made or changed.
-pub(super) async fn reach(url: &str) -> Result<(), String> {
-    let store = llmos_backup::place(url, false).map_err(|fault| fault.to_string())?;
+pub(super) async fn reach(url: &str, credentials: &Credentials) -> Result<(), String> {
+    let store = llmos_backup::place(url, credentials, false).map_err(|fault| fault.to_string())?;
     let store = store.ok_or_else(|| format!("{url} is not there"))?;
     match store.head(&Key::from("ping")).await {
         Ok(_) | Err(Error::NotFound { .. }) => Ok(()),
