@@ -1,7 +1,7 @@
 //! The table of nodes: who lives. All times are the database's, so that the clocks of machines may differ. Only where several serve one
 //! database, which is PostgreSQL.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::{
     error::AppResult,
@@ -14,7 +14,9 @@ use super::Cluster;
 /// Between two signs of life.
 const BEAT: Duration = Duration::from_secs(1);
 /// A node without a sign of life for so long is gone.
-const GONE_MS: i64 = 5_000;
+const GONE: Duration = Duration::from_secs(5);
+/// Whose last sign of life is longer ago than this was away itself: stopped, or without a database.
+const AWAY: Duration = Duration::from_secs(3);
 /// A sign of life that the database does not take in this time is tried again.
 const LIMIT: Duration = Duration::from_secs(3);
 
@@ -48,14 +50,34 @@ impl Others {
     }
 }
 
-/// Gives signs of life for as long as the process lives.
+/// Whether a node may say of others that they are gone. After the database was away every row is old, also those of nodes that live and come
+/// back a moment later: so whoever was away itself gives them as long as it takes to be gone. Nobody can have gone past them meanwhile.
+#[derive(Default)]
+pub struct Steady {
+    last: Option<Instant>,
+    back: Option<Instant>,
+}
+
+impl Steady {
+    /// Notes a sign of life that was given `now`; whether it may remove others.
+    pub fn note(&mut self, now: Instant) -> bool {
+        if self.last.is_some_and(|last| now.saturating_duration_since(last) >= AWAY) {
+            self.back = Some(now);
+        }
+        self.last = Some(now);
+        self.back.is_none_or(|back| now.saturating_duration_since(back) >= GONE)
+    }
+}
+
+/// Gives signs of life for as long as the process lives, by connections of their own: when requests have all others they must not look like
+/// a death.
 pub async fn keep(cluster: Cluster, db: Db) {
     let mut ticks = tokio::time::interval(BEAT);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        if cluster.is_gone() || db.is_closed() {
-            return;
+        if cluster.is_gone() {
+            return db.close().await;
         }
         match tokio::time::timeout(LIMIT, cluster.beat(&db)).await {
             Ok(Ok(())) => {}
@@ -65,12 +87,8 @@ pub async fn keep(cluster: Cluster, db: Db) {
     }
 }
 
-/// Says that the node lives; false when the others have given it up. Removes those that are gone.
+/// Says that the node lives; false when the others have given it up.
 pub async fn renew(db: &Db, id: NodeId, leaving: bool) -> AppResult<bool> {
-    sqlx::query("DELETE FROM nodes WHERE seen_at < (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT - $1")
-        .bind(GONE_MS)
-        .execute(db.read())
-        .await?;
     let renewed =
         sqlx::query("UPDATE nodes SET seen_at = (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT, leaving = $2 WHERE id = $1")
             .bind(id.to_string())
@@ -78,6 +96,16 @@ pub async fn renew(db: &Db, id: NodeId, leaving: bool) -> AppResult<bool> {
             .execute(db.read())
             .await?;
     Ok(renewed.rows_affected() == 1)
+}
+
+/// Removes those that are gone.
+pub async fn remove_gone(db: &Db, own: NodeId) -> AppResult<()> {
+    sqlx::query("DELETE FROM nodes WHERE seen_at < (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT - $1 AND id <> $2")
+        .bind(GONE.as_millis() as i64)
+        .bind(own.to_string())
+        .execute(db.read())
+        .await?;
+    Ok(())
 }
 
 pub async fn insert(db: &Db, id: NodeId, leaving: bool) -> AppResult<()> {
@@ -112,4 +140,21 @@ pub async fn note_leaving(db: &Db, id: NodeId) -> AppResult<()> {
 pub async fn remove(db: &Db, id: NodeId) -> AppResult<()> {
     sqlx::query("DELETE FROM nodes WHERE id = $1").bind(id.to_string()).execute(db.read()).await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_was_away_says_of_nobody_that_they_are_gone() {
+        let mut steady = Steady::default();
+        let start = Instant::now();
+        let mut at = |seconds: u64| steady.note(start + Duration::from_secs(seconds));
+        assert!(at(0), "one that joins was not away");
+        assert!(at(1) && at(3), "late is not away");
+        assert!(!at(10), "nothing was heard of it for seven seconds");
+        assert!(!at(11) && !at(13) && !at(14));
+        assert!(at(15) && at(16), "whoever has not come back by now is gone");
+    }
 }

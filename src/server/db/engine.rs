@@ -22,6 +22,8 @@ pub enum Engine {
 const SQLITE_READERS_PER_CORE: u32 = 2;
 const SQLITE_READERS_MAX: u32 = 8;
 const POSTGRES_CONNECTIONS: u32 = 16;
+/// Of what must not wait for those: one, and another while that one hangs.
+const POSTGRES_APART: u32 = 2;
 /// How long a request waits for a connection before it is told that the server is busy.
 const ACQUIRE: Duration = Duration::from_secs(10);
 
@@ -61,22 +63,18 @@ pub(super) async fn open(url: &str, slow: Duration) -> Result<Db, OpenError> {
             pools
         }
         Engine::Postgres => {
-            let pool = AnyPoolOptions::new()
-                .max_connections(POSTGRES_CONNECTIONS)
-                .acquire_timeout(ACQUIRE)
-                .after_connect(|connection, _| {
-                    Box::pin(async move {
-                        connection.execute(POSTGRES_SETTINGS).await?;
-                        Ok(())
-                    })
-                })
-                .connect_with(options(url, slow)?)
-                .await?;
+            let pool = postgres_pool(options(url, slow)?, POSTGRES_CONNECTIONS).await?;
             (pool.clone(), pool)
         }
     };
     migrations::bring_up_to_date(engine, &writer, sqlite_file(url)).await?;
     Ok(Db { engine, readers, writer, waits: Waits::default(), fence: None })
+}
+
+/// Connections to a PostgreSQL that is open already, which nobody else takes.
+pub(super) async fn apart(url: &str) -> Result<Db, OpenError> {
+    let pool = postgres_pool(AnyConnectOptions::from_str(url)?, POSTGRES_APART).await?;
+    Ok(Db { engine: Engine::Postgres, readers: pool.clone(), writer: pool, waits: Waits::default(), fence: None })
 }
 
 /// Two connections that change nothing, whatever the schema is.
@@ -100,6 +98,20 @@ fn options(url: &str, slow: Duration) -> Result<AnyConnectOptions, sqlx::Error> 
 fn sqlite_readers() -> u32 {
     let cores = std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(SQLITE_READERS_MAX));
     cores.saturating_mul(SQLITE_READERS_PER_CORE).min(SQLITE_READERS_MAX)
+}
+
+async fn postgres_pool(options: AnyConnectOptions, connections: u32) -> Result<AnyPool, sqlx::Error> {
+    AnyPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(ACQUIRE)
+        .after_connect(|connection, _| {
+            Box::pin(async move {
+                connection.execute(POSTGRES_SETTINGS).await?;
+                Ok(())
+            })
+        })
+        .connect_with(options)
+        .await
 }
 
 async fn sqlite_pool(options: &AnyConnectOptions, connections: u32) -> Result<AnyPool, sqlx::Error> {
