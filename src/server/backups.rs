@@ -10,6 +10,7 @@ use std::{
 
 use llmos_backup::{Cause, Fault, Manifest, Report, Shipper, Source, Store, Wish};
 use tokio::{task::JoinHandle, time::MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     clock,
@@ -161,8 +162,8 @@ pub async fn restore_drill(config: &Config, url: Option<&str>) -> Result<Drill, 
     Ok(Drill { rpo_ms: (asked - restored.moment).max(0), restored, rto_ms })
 }
 
-/// Backs up until the process is asked to stop, if it is configured to.
-pub async fn keep(state: AppState) {
+/// Backs up, if it is configured to, until `quiet` says that nothing writes any more; what was written last is shipped then.
+pub async fn keep(state: AppState, quiet: CancellationToken) {
     let Some(backups) = state.config.backups.clone() else { return };
     if state.db.engine() != Engine::Sqlite {
         tracing::warn!("BACKUP_URL is for SQLite: PostgreSQL has tools of its own (docs/backups.md)");
@@ -170,7 +171,7 @@ pub async fn keep(state: AppState) {
     }
     // The log is read and folded on a thread of its own: it waits for the disk, and nothing else has to.
     let runtime = tokio::runtime::Handle::current();
-    let keeping = tokio::task::spawn_blocking(move || runtime.block_on(Keeper::new(state, backups).run()));
+    let keeping = tokio::task::spawn_blocking(move || runtime.block_on(Keeper::new(state, backups).run(&quiet)));
     if let Err(error) = keeping.await {
         tracing::error!(%error, "backups have stopped");
     }
@@ -204,7 +205,7 @@ impl Keeper {
         Schedule::next(&self.backups.schedule, "UTC", clock::now_ms()).unwrap_or(i64::MAX)
     }
 
-    async fn run(mut self) {
+    async fn run(mut self, quiet: &CancellationToken) {
         let mut tick = tokio::time::interval(SHIP);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let shutdown = self.state.shutdown.clone();
@@ -214,17 +215,20 @@ impl Keeper {
         }
         loop {
             tokio::select! {
-                () = shutdown.cancelled() => break,
+                () = quiet.cancelled() => break,
                 _ = tick.tick() => {}
             }
             self.ship().await;
             self.look_at_the_new_one().await;
-            if clock::now_ms() >= self.due && self.beginning.is_none() {
+            if clock::now_ms() >= self.due && self.beginning.is_none() && !shutdown.is_cancelled() {
                 self.due = self.next_due();
                 self.begin(Cause::Asked);
             }
         }
         self.ship().await;
+        if self.shipper.is_some() && !self.reached {
+            tracing::error!("what was written last is on this disk alone: the backup store could not be reached");
+        }
     }
 
     /// Finds the newest backup of the process before this one.

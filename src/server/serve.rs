@@ -13,8 +13,10 @@ use std::{
 use axum::{Extension, Router};
 use rustix::io::Errno;
 use tokio::net::{TcpListener, UnixListener};
+use tokio_util::sync::CancellationToken;
 
 use super::{
+    backups,
     config::{Config, tls::Redirect},
     context::Ctx,
     machine,
@@ -27,7 +29,7 @@ use crate::features::{artifacts, collaboration, jobs, marketplace, volumes, webh
 
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
-/// How long running requests may take to end once the process is asked to stop.
+/// How long running requests may take to end once the process is asked to stop; and then the worker, and then the last of the backup's log.
 const GRACE: Duration = Duration::from_secs(10);
 
 /// The lock that makes a second server on the same DATA_DIR impossible; held as long as it lives.
@@ -96,6 +98,8 @@ pub async fn serve(config: Config) -> Result<(), BoxError> {
         serve_beside(&state, tls::listen(listener, None), "REDIRECT_ADDR", tls::redirects(state.clone()));
     }
     let worker = tokio::spawn(worker::work(state.clone()));
+    let quiet = CancellationToken::new();
+    let backups = tokio::spawn(backups::keep(state.clone(), quiet.clone()));
     println!("LLMos-Lite is ready: {}", state.config.public_url());
 
     let (shutdown, leaving) = (state.shutdown.clone(), state.clone());
@@ -120,7 +124,10 @@ pub async fn serve(config: Config) -> Result<(), BoxError> {
     let _ = tokio::time::timeout(GRACE, worker).await;
     let _ = std::fs::remove_file(socket_path(&state.config.data_dir));
     state.cluster.leave(&state.db).await;
-    state.db.close().await;
+    // Nothing is written from here on, also by requests that did not end in time: what is shipped now is all that was acknowledged.
+    let _ = tokio::time::timeout(GRACE, state.db.close()).await;
+    quiet.cancel();
+    let _ = tokio::time::timeout(GRACE, backups).await;
     if let Some(exports) = exports {
         // Not on a thread of the runtime, which it waits for.
         let _ = tokio::task::spawn_blocking(move || exports.close()).await;

@@ -160,7 +160,8 @@ async fn log_reaches(store: &Store, id: &str) -> Result<Option<i64>, Fault> {
             Err(other) => return Err(other),
         };
         let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
-        let time = serde_json::from_slice::<Head>(line).map(|head| head.time).or_else(|_| serde_json::from_slice(line)).unwrap_or_default();
+        let head = serde_json::from_slice::<Head>(line).map(|head| if head.more { 0 } else { head.time });
+        let time = head.or_else(|_| serde_json::from_slice(line)).unwrap_or_default();
         until = until.max(Some(time));
     }
     Ok(until)
@@ -217,7 +218,10 @@ async fn apply_log(store: &Store, manifest: &Manifest, at: Option<i64>, path: &P
         }
         let frames = frames.get(1..).unwrap_or_default();
         wal::apply(frames, head.page_size, &mut file).map_err(Fault::io(path))?;
-        (previous, moment) = (sha, head.time.max(moment));
+        previous = sha;
+        if !head.more {
+            moment = head.time.max(moment);
+        }
     }
     file.sync_all().map_err(Fault::io(path))?;
     let key = seen_key(&manifest.id);

@@ -214,6 +214,34 @@ async fn what_others_write_while_the_log_is_folded_is_not_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_became_long_goes_in_parts_that_each_say_whether_there_is_more() {
+    let (data, place) = (Data::new(), TempDir::new().expect("a folder"));
+    let store = opened(place.path()).await;
+    let connection = data.connect();
+    let mut shipper = Shipper::begin(store.clone(), data.source(), Cause::Start).await.expect("it begins");
+    let began = shipper.safe_until();
+    // As after an outage of the store: several segments wait in the log.
+    for number in 0..10 {
+        add(&connection, &format!("{number}").repeat(5 << 20));
+    }
+    tokio::time::sleep(Duration::from_millis(3)).await;
+    shipper.ship().await.expect("shipped");
+    let reached = shipper.safe_until();
+    assert!(reached > began);
+    let folder = place.path().join("wal").join(shipper.backup());
+    let mut segments: Vec<PathBuf> = fs::read_dir(&folder).expect("a log").flatten().map(|entry| entry.path()).collect();
+    segments.sort();
+    assert!(segments.len() >= 3, "{segments:?}");
+    let (back, report) = brought_back(&store, Wish::default()).await;
+    assert_eq!((notes(&back.path().join("llmos.sqlite")).len(), report.moment), (10, reached));
+    // The disk was lost before the last part: what the others hold comes back, and nobody says that it is all until then.
+    fs::remove_file(segments.pop().expect("a part")).expect("removed");
+    let (back, report) = brought_back(&store, Wish::default()).await;
+    assert!((1..10).contains(&notes(&back.path().join("llmos.sqlite")).len()));
+    assert_eq!(report.moment, began, "what was committed in between may be in the part that is lost");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sealed_store_shows_nothing_and_opens_with_its_secret_alone() {
     let (data, place) = (Data::new(), TempDir::new().expect("a folder"));
     add(&data.connect(), "the lighthouse keeper's diary");
