@@ -16,6 +16,7 @@ use super::{
     clock,
     config::Config,
     db::{Db, Engine},
+    machine,
     state::AppState,
 };
 use crate::features::jobs::service::Schedule;
@@ -153,7 +154,7 @@ pub struct Drill {
 pub async fn restore_drill(config: &Config, url: Option<&str>) -> Result<Drill, Fault> {
     let store = store(config, url, false).await?;
     let room = |error| Fault::Io(config.data_dir.display().to_string(), error);
-    std::fs::create_dir_all(&config.data_dir).map_err(room)?;
+    machine::private_folder(&config.data_dir).map_err(room)?;
     let aside = tempfile::Builder::new().prefix(".drill-").tempdir_in(&config.data_dir).map_err(room)?;
     let (began, asked) = (Instant::now(), clock::now_ms());
     let wish = Wish { thorough: true, ..Wish::default() };

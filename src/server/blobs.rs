@@ -17,7 +17,7 @@ use futures::stream::BoxStream;
 use llmos_backup::Credentials;
 
 use self::away::Away;
-use super::{config::Config, secrets};
+use super::{config::Config, machine, secrets};
 use crate::error::{AppError, AppResult};
 
 /// In an object store one that was stored within this time is not stored again: it is far from being removed.
@@ -42,7 +42,7 @@ pub type BlobName = [u8; 32];
 impl Blobs {
     pub fn open(data_dir: &Path) -> std::io::Result<Self> {
         let root = data_dir.join("blobs");
-        std::fs::create_dir_all(&root)?;
+        machine::private_folder(&root)?;
         Ok(Self { root, removing: Arc::default(), away: None, files: data_dir.join(FILES) })
     }
 
@@ -136,7 +136,7 @@ impl Blobs {
 
     /// Where a large file is written before it is given a name by [`keep_file`](Self::keep_file).
     pub fn new_file(&self) -> std::io::Result<tempfile::NamedTempFile> {
-        std::fs::create_dir_all(&self.files)?;
+        machine::private_folder(&self.files)?;
         tempfile::NamedTempFile::new_in(&self.files)
     }
 

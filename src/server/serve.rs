@@ -39,7 +39,7 @@ pub struct DataDirLock(#[allow(dead_code)] File);
 pub fn lock_data_dir(data_dir: &Path) -> Result<Option<DataDirLock>, BoxError> {
     let cannot =
         |error| format!("{} cannot be written: {error}; give it to the user that runs llmos, or set another DATA_DIR", data_dir.display());
-    std::fs::create_dir_all(data_dir).map_err(cannot)?;
+    machine::private_folder(data_dir).map_err(cannot)?;
     let file = File::options().create(true).write(true).truncate(false).open(data_dir.join("llmos.lock")).map_err(cannot)?;
     match file.try_lock() {
         Ok(()) => Ok(Some(DataDirLock(file))),
@@ -73,6 +73,7 @@ pub async fn prepare(config: Config) -> Result<AppState, BoxError> {
 /// Runs until SIGINT or SIGTERM, then lets running requests end.
 pub async fn serve(config: Config) -> Result<(), BoxError> {
     machine::begin();
+    machine::keep_private();
     let exports = telemetry::start(&config)?;
     let Some(_lock) = lock_data_dir(&config.data_dir)? else {
         return Err(format!("another llmos already serves {}: stop it first, or set another DATA_DIR", config.data_dir.display()).into());

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     fs::{self, File},
     io::Write as _,
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
@@ -69,7 +69,7 @@ pub async fn restore(store: &Store, wish: &Wish, folder: &Path, database: &Path)
     }
     let manifest = choose(store, wish).await?;
     let files = aside.join("blobs");
-    fs::create_dir_all(&files).map_err(Fault::io(&files))?;
+    make_folder(&files)?;
     let unfinished = aside.join("database");
     write_database(store, &manifest, &unfinished).await?;
     let (segments, moment) = apply_log(store, &manifest, wish.at, &unfinished).await?;
@@ -90,7 +90,7 @@ pub async fn restore(store: &Store, wish: &Wish, folder: &Path, database: &Path)
         move_to(&aside.join("secret.key"), &folder.join("secret.key"))?;
     }
     if let Some(parent) = database.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        fs::create_dir_all(parent).map_err(Fault::io(parent))?;
+        make_folder(parent)?;
     }
     move_to(&unfinished, database)?;
     sync_folder(folder)?;
@@ -98,8 +98,20 @@ pub async fn restore(store: &Store, wish: &Wish, folder: &Path, database: &Path)
     Ok(Report { backup: manifest.id, moment, segments, rows, files: names.len(), bytes, took_ms: now_ms() - began })
 }
 
+/// With those above it, for its owner alone; one that is there stays as it is.
+fn make_folder(path: &Path) -> Result<(), Fault> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(Fault::io(path))
+}
+
+/// For its owner alone.
+fn create(path: &Path) -> Result<File, Fault> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    File::options().create_new(true).write(true).mode(0o600).open(path).map_err(Fault::io(path))
+}
+
 fn refuse_unless_empty(folder: &Path, database: &Path) -> Result<(), Fault> {
-    fs::create_dir_all(folder).map_err(Fault::io(folder))?;
+    make_folder(folder)?;
     let mut others = Vec::new();
     for entry in fs::read_dir(folder).map_err(Fault::io(folder))? {
         let name = entry.map_err(Fault::io(folder))?.file_name().to_string_lossy().into_owned();
@@ -168,7 +180,7 @@ async fn log_reaches(store: &Store, id: &str) -> Result<Option<i64>, Fault> {
 }
 
 async fn write_database(store: &Store, manifest: &Manifest, path: &Path) -> Result<(), Fault> {
-    let mut file = File::create(path).map_err(Fault::io(path))?;
+    let mut file = create(path)?;
     let mut whole = Sha256::new();
     let mut pieces = stream::iter(manifest.database.pieces.clone()).map(|sha| async move { store.object(&sha).await }).buffered(AT_ONCE);
     while let Some(piece) = pieces.try_next().await? {
@@ -300,18 +312,16 @@ async fn write_file(store: &Store, root: &Path, sha: String) -> Result<u64, Faul
     let path = root.join(folder).join(name);
     blocking(move || {
         let parent = path.parent().map(Path::to_owned).unwrap_or_default();
-        fs::create_dir_all(&parent).map_err(Fault::io(&parent))?;
-        let mut file = File::create(&path).map_err(Fault::io(&path))?;
+        make_folder(&parent)?;
+        let mut file = create(&path)?;
         file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(Fault::io(&path))?;
         Ok(bytes.len() as u64)
     })
     .await
 }
 
-/// Only for whoever runs the server.
-fn write_key(path: &PathBuf, bytes: &[u8]) -> Result<(), Fault> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let mut file = File::options().create_new(true).write(true).mode(0o600).open(path).map_err(Fault::io(path))?;
+fn write_key(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
+    let mut file = create(path)?;
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(Fault::io(path))
 }
 

@@ -1,6 +1,6 @@
 //! What differs between SQLite and PostgreSQL: how to connect.
 
-use std::{path::Path, str::FromStr as _, time::Duration};
+use std::{os::unix::fs::OpenOptionsExt as _, path::Path, str::FromStr as _, time::Duration};
 
 use log::LevelFilter;
 use sqlx::{
@@ -9,6 +9,7 @@ use sqlx::{
 };
 
 use super::{Db, OpenError, Waits, migrations};
+use crate::server::machine::private_folder;
 
 /// Which engine is behind the pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,8 +52,8 @@ pub(super) async fn open(url: &str, slow: Duration) -> Result<Db, OpenError> {
     let engine = engine_of(url);
     let (writer, readers) = match engine {
         Engine::Sqlite => {
-            if let Some(folder) = sqlite_file(url).and_then(Path::parent) {
-                std::fs::create_dir_all(folder)?;
+            if let Some(file) = sqlite_file(url) {
+                make_private(file)?;
             }
             let options = options(&with_mode(url, "rwc"), slow)?;
             // A pool tries again until its time is over, and then says only that: what is wrong with the file is said by a connection of its own.
@@ -84,6 +85,17 @@ pub(super) async fn look_at(url: &str) -> Result<Db, OpenError> {
     let url = if engine == Engine::Sqlite { with_mode(url, "ro") } else { url.to_owned() };
     let pool = AnyPoolOptions::new().max_connections(2).acquire_timeout(ACQUIRE).connect(&url).await?;
     Ok(Db { engine, readers: pool.clone(), writer: pool, waits: Waits::default(), fence: None })
+}
+
+/// Makes the file of a database, which only its owner reads; SQLite gives its log the same rights. One that is there stays as it is.
+fn make_private(file: &Path) -> std::io::Result<()> {
+    if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        private_folder(folder)?;
+    }
+    match std::fs::File::options().write(true).create_new(true).mode(0o600).open(file) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
 }
 
 fn with_mode(url: &str, mode: &str) -> String {

@@ -3,6 +3,7 @@
 //! What differs between the engines lives here and in `migrations/`. On SQLite all writes go through one connection, so a
 //! write never meets `SQLITE_BUSY` from our own process; readers have a pool of their own and see the last commit (WAL).
 
+mod alone;
 mod engine;
 mod migrations;
 mod sql;
@@ -15,6 +16,7 @@ use std::{
 use prometheus_client::metrics::histogram::Histogram;
 use sqlx::{Any, AnyConnection, AnyPool, Transaction};
 
+pub use alone::{Alone, Task};
 pub use engine::Engine;
 pub use migrations::{Schema, copies};
 pub use sql::{Sql, Target, flag};

@@ -21,7 +21,11 @@ use crate::{
         },
     },
     ids::{ArtifactId, CommitId, UserId, VolumeId},
-    server::{context::Ctx, db::parse_id, secrets},
+    server::{
+        context::Ctx,
+        db::{Task, parse_id},
+        secrets,
+    },
 };
 
 #[derive(RustEmbed)]
@@ -37,7 +41,8 @@ const NAME: &str = "Built-in";
 pub async fn install_system_volume(ctx: &Ctx) -> AppResult<()> {
     let user: UserId = parse_id(SYSTEM_USER)?;
     let volume: VolumeId = parse_id(SYSTEM_VOLUME)?;
-    // A start before this one may have ended half-way.
+    // What another node installs or promotes now is not what a start before this one has left half-way.
+    let _alone = ctx.db().alone(Task::SystemVolume).await?;
     artifacts::unstage_all(ctx, volume).await?;
     let known = match store::system(ctx.db().read()).await? {
         Some(_) => artifacts::volume_places(ctx, volume).await?,
@@ -74,6 +79,7 @@ pub async fn install_system_volume(ctx: &Ctx) -> AppResult<()> {
 /// Somebody else committed there at the same time.
 pub async fn add_to_system(ctx: &Ctx, id: ArtifactId, slug: &str, text: String, message: &str) -> AppResult<()> {
     let (volume, author): (VolumeId, UserId) = (parse_id(SYSTEM_VOLUME)?, ctx.actor()?.id());
+    let _alone = ctx.db().alone(Task::SystemVolume).await?;
     let known = artifacts::volume_places(ctx, volume).await?;
     let is_taken = |slug: &str| {
         known.contains_key(&Kind::Skill.main_path(slug)) || known.values().any(|known| known.kind == Kind::Skill && known.slug == slug)
