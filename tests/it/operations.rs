@@ -1,10 +1,17 @@
 //! How an operator meets the server: settings, health, metrics, the doctor, and what a version does with the database of another.
 
-use std::{path::Path, process::Command};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use llmos_lite::server::db::{Db, copies};
 use reqwest::Method;
 use serde_json::Value;
+use sqlx::{
+    AnyConnection, AssertSqlSafe, Connection as _, SqlSafeStr as _,
+    migrate::{Migration, MigrationType, Migrator},
+};
 use tempfile::TempDir;
 
 use crate::{app::Answer, process::Process, process_test};
@@ -302,32 +309,88 @@ async fn the_schema_goes_forward_only_and_a_copy_is_kept() {
     assert_eq!(said.error.trim().lines().count(), 1, "{}", said.error);
 }
 
-// The newest migration only adds tables or columns: without its row it is applied again, which says that it exists already. The copy is from before.
+/// The migrations of SQLite as files, in their order.
+fn migrations() -> Vec<Migration> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/sqlite");
+    let mut files: Vec<_> = std::fs::read_dir(folder).expect("migrations").flatten().map(|entry| entry.path()).collect();
+    files.sort();
+    let read = |path: PathBuf| {
+        let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
+        let (version, description) = name.split_once('_').expect("a number and a name");
+        let sql = AssertSqlSafe(std::fs::read_to_string(&path).expect("readable")).into_sql_str();
+        Migration::new(version.parse().expect("a number"), description.to_owned().into(), MigrationType::Simple, sql, false)
+    };
+    files.into_iter().map(read).collect()
+}
+
+// A database as the version before the last two migrations left it, of which the second fails.
 #[tokio::test]
-async fn a_copy_is_made_before_the_schema_changes() {
+async fn a_copy_is_made_before_the_schema_changes_and_no_failing_start_pushes_it_out() {
     let folder = TempDir::new().expect("a folder");
     let file = folder.path().join("llmos.sqlite");
     let url = format!("sqlite:{}", file.display());
-    for round in 0..5 {
-        let db = Db::open(&url).await;
-        assert_eq!(db.is_ok(), round == 0, "the migration cannot be applied twice");
-        if let Ok(db) = db {
-            let known = db.schema().await.expect("a schema").known;
-            let mut tx = db.write_tx().await.expect("a transaction");
-            sqlx::query("DELETE FROM _sqlx_migrations WHERE version = $1").bind(known).execute(&mut *tx).await.expect("removed");
-            tx.commit().await.expect("stored");
-            db.close().await;
-        }
+    let mut old = migrations();
+    let [newest, before] = [(); 2].map(|()| old.pop().expect("a migration").version);
+    let oldest = old.last().expect("a migration").version;
+    sqlx::any::install_default_drivers();
+    let mut connection = AnyConnection::connect(&format!("{url}?mode=rwc")).await.expect("a new database");
+    Migrator::with_migrations(old).run(&mut connection).await.expect("they run");
+    let stop = format!(
+        "CREATE TRIGGER stop BEFORE INSERT ON _sqlx_migrations WHEN NEW.version = {newest} BEGIN SELECT RAISE(ABORT, 'not this one'); END"
+    );
+    sqlx::raw_sql(AssertSqlSafe(stop)).execute(&mut connection).await.expect("it is made");
+    connection.close().await.expect("closes");
+    let half = folder.path().join("llmos.sqlite.20250101T000000000Z.unfinished");
+    std::fs::write(&half, "half of a copy").expect("written");
+
+    let versions = || -> Vec<String> {
+        let names = copies(&file).expect("listed").into_iter().map(|copy| copy.display().to_string());
+        names.filter_map(|name| Some(name.strip_suffix(".backup")?.rsplit('.').next()?.to_owned())).collect()
+    };
+    for _ in 0..5 {
+        assert!(Db::open(&url).await.is_err(), "the last migration cannot be applied");
+        assert_eq!(versions(), [format!("v{oldest}")], "the copy that the old version can open stays");
     }
+    assert!(!half.exists());
+    let mut connection = AnyConnection::connect(&url).await.expect("the database");
+    sqlx::raw_sql("DROP TRIGGER stop").execute(&mut connection).await.expect("it is gone");
+    connection.close().await.expect("closes");
+    Db::open(&url).await.expect("up to date").close().await;
+    assert_eq!(versions(), [format!("v{oldest}"), format!("v{before}")]);
     let kept = copies(&file).expect("listed");
-    assert_eq!(kept.len(), 3, "the last three: {kept:?}");
-    let copy = Db::look_at(&format!("sqlite:{}", kept[2].display())).await.expect("a database");
-    let schema = copy.schema().await.expect("a schema");
-    assert!(schema.applied > 0 && schema.applied < schema.known, "{schema:?}");
+    let copy = Db::look_at(&format!("sqlite:{}", kept[0].display())).await.expect("a database");
+    assert_eq!(copy.schema().await.expect("a schema").applied, oldest);
     let users: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM users").fetch_one(copy.read()).await.expect("tables");
     assert_eq!(users, 0);
-    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&kept[2]).expect("there").permissions());
-    assert_eq!(mode & 0o077, 0, "it is for its owner only");
+    kept.iter().for_each(|copy| assert_private(copy));
+}
+
+/// It is for its owner only.
+fn assert_private(path: &Path) {
+    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(path).expect("there").permissions());
+    assert_eq!(mode & 0o077, 0, "{}: {mode:o}", path.display());
+}
+
+// Whatever the process was started with: Debian lets everybody read what is made.
+#[tokio::test]
+async fn what_a_server_makes_nobody_else_reads() {
+    let folder = TempDir::new().expect("a folder");
+    let data = folder.path().join("data");
+    std::fs::create_dir(&data).expect("made");
+    let process = Process::start(&data, &["sh", "-c", "umask 0022; exec \"$@\"", "sh"]).await;
+    let client = crate::process::browser();
+    crate::process::first_account(&process, &client).await;
+    process.stop().await;
+    for file in ["llmos.sqlite", "blobs", "secret.key", "llmos.lock"] {
+        assert_private(&data.join(file));
+    }
+    let said = llmos(folder.path(), &["backup", "--to", "place"], &[("DATA_DIR", "data")]);
+    assert_eq!(said.code, Some(0), "{}", said.error);
+    let said = llmos(folder.path(), &["restore", "--from", "place"], &[("DATA_DIR", "back")]);
+    assert_eq!(said.code, Some(0), "{}", said.error);
+    for file in ["place", "back", "back/llmos.sqlite", "back/blobs", "back/secret.key"] {
+        assert_private(&folder.path().join(file));
+    }
 }
 
 // What is slow is in the log, with the id of its request and without its values.
