@@ -102,6 +102,11 @@ pub async fn similar(ctx: &Ctx, id: ArtifactId, query: SimilarQuery) -> AppResul
     if !ctx.state.search.is_in(Source::Artifact(id), &filter.scopes) {
         return Err(AppError::not_found("artifact"));
     }
+    // The next one who asks finds what is built in by meaning as well.
+    if ctx.state.search_model.backend().is_some_and(|backend| backend.sleeps()) {
+        let state = ctx.state.clone();
+        tokio::spawn(async move { state.search_model.wake().await });
+    }
     let limit = query.limit.unwrap_or(6).clamp(1, SUGGESTIONS_MAX) as usize;
     let hits = ctx.state.search.read().similar(Id(id.bits()), &filter, limit);
     let found = Answer { hits, ..Answer::default() };
@@ -231,5 +236,7 @@ pub fn status(ctx: &Ctx) -> SearchStatus {
         Semantic::Missing => "missing",
     };
     let search = &ctx.state.search;
-    SearchStatus { documents: search.read().len(), waiting: search.waiting(|waiting| waiting.len()), meaning: meaning.to_owned() }
+    let backend = ctx.state.search_model.backend();
+    let waiting = search.waiting(|waiting| backend.as_ref().map_or(waiting.len(), |backend| waiting.due(backend)));
+    SearchStatus { documents: search.read().len(), waiting, meaning: meaning.to_owned() }
 }
