@@ -241,6 +241,16 @@ process_test!(the_doctor_looks_at_everything, |disk| {
     assert_eq!(said.code, Some(1));
     assert!(said.out.contains("Mend SMTP_URL"), "{}", said.out);
     assert!(said.error.contains("one thing is wrong"), "{}", said.error);
+    // Another key than the one that something was sealed with.
+    let client = crate::process::browser();
+    crate::process::first_account(&process, &client).await;
+    let secret = serde_json::json!({ "secret": "the secret of one repository" });
+    let (status, said) = process.call(&client, Method::PUT, "/webhooks/secrets/harbor/skills", secret).await.expect("an answer");
+    assert_eq!(status, 204, "{said}");
+    let mut other = all.clone();
+    other.push(("SECRET_KEY", "another key than the one in the folder"));
+    let said = llmos(&data, &["doctor"], &other);
+    assert!(said.out.contains("sealed under another SECRET_KEY: 1 webhook secret"), "{}", said.out);
     process.stop().await;
     let said = llmos(&data, &["doctor"], &all);
     assert!(said.out.contains("Start it: llmos serve."), "{}", said.out);

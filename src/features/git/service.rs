@@ -41,7 +41,9 @@ use crate::{
     ids::VolumeId,
     server::{
         context::{Ctx, Via},
+        db::Db,
         error::internal,
+        secrets::Vault,
     },
 };
 
@@ -90,6 +92,12 @@ fn token_of(ctx: &Ctx, volume: VolumeId, link: &LinkRow) -> AppResult<Option<Str
     let Some(sealed) = &link.token else { return Ok(None) };
     let token = ctx.state.vault.open(&purpose(volume), sealed);
     token.map(Some).ok_or_else(|| AppError::conflict("The token was sealed under another SECRET_KEY: add it again."))
+}
+
+/// How many tokens cannot be opened with this server key: for whoever runs the server, which need not be running.
+pub async fn unreadable_tokens(db: &Db, vault: &Vault) -> AppResult<usize> {
+    let tokens = store::tokens(db.read()).await?.into_iter();
+    Ok(tokens.filter(|(volume, sealed)| volume.parse().is_ok_and(|volume| vault.open(&purpose(volume), sealed).is_none())).count())
 }
 
 /// What is told where the branch is not there.

@@ -15,7 +15,7 @@ pub use history::{HISTORY, count_history, count_history_soon};
 pub use intake::{Intake, Received, admit, receive, too_large};
 pub use missing::{CHECK, ask_to_check, check_missing};
 pub use networks::{NETWORKS, Networks, refresh_networks};
-pub use secrets::{list_secrets, remove_secret, set_secret};
+pub use secrets::{list_secrets, remove_secret, set_secret, unreadable_secrets};
 pub use signature::sign;
 
 use crate::{error::AppResult, server::context::Ctx};
