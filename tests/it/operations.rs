@@ -242,8 +242,6 @@ process_test!(the_doctor_looks_at_everything, |disk| {
     assert!(said.out.contains("Mend SMTP_URL"), "{}", said.out);
     assert!(said.error.contains("one thing is wrong"), "{}", said.error);
     // Another key than the one that something was sealed with.
-    let client = crate::process::browser();
-    crate::process::first_account(&process, &client).await;
     let secret = serde_json::json!({ "secret": "the secret of one repository" });
     let (status, said) = process.call(&client, Method::PUT, "/webhooks/secrets/harbor/skills", secret).await.expect("an answer");
     assert_eq!(status, 204, "{said}");
