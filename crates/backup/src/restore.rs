@@ -72,8 +72,9 @@ pub async fn restore(store: &Store, wish: &Wish, folder: &Path, database: &Path)
     make_folder(&files)?;
     let unfinished = aside.join("database");
     write_database(store, &manifest, &unfinished).await?;
+    compare_rows(&unfinished, &manifest).await?;
     let (segments, moment) = apply_log(store, &manifest, wish.at, &unfinished).await?;
-    let rows = verify(&unfinished, &manifest, segments, wish.thorough).await?;
+    let rows = verify(&unfinished, &manifest, wish.thorough).await?;
     let mut names: Vec<String> = manifest.files.iter().map(|file| file.sha256.clone()).collect();
     if segments > 0 {
         names = with_later_files(store, names, manifest.moment).await?;
@@ -245,7 +246,30 @@ async fn apply_log(store: &Store, manifest: &Manifest, at: Option<i64>, path: &P
     Ok((count, moment))
 }
 
-async fn verify(path: &Path, manifest: &Manifest, segments: u64, thorough: bool) -> Result<BTreeMap<String, i64>, Fault> {
+/// Whether each table has the rows that were counted when the backup was made: before the log behind it changes them.
+async fn compare_rows(path: &Path, manifest: &Manifest) -> Result<(), Fault> {
+    let path = path.to_owned();
+    let rows = blocking(move || snapshot::count(&path)).await.map_err(|fault| said_of(fault, manifest))?;
+    match manifest.database.rows.iter().find(|(table, count)| rows.get(*table) != Some(count)) {
+        None => Ok(()),
+        Some((table, count)) => Err(Fault::Damaged(format!(
+            "the table {table} of the backup {} should have {count} rows and has not: choose another one with --backup",
+            manifest.id
+        ))),
+    }
+}
+
+/// What is wrong with a copy is wrong with its backup.
+fn said_of(fault: Fault, manifest: &Manifest) -> Fault {
+    match fault {
+        Fault::DatabaseDamaged(what) => {
+            Fault::Damaged(format!("the backup {} is damaged ({what}): choose another one with --backup", manifest.id))
+        }
+        other => other,
+    }
+}
+
+async fn verify(path: &Path, manifest: &Manifest, thorough: bool) -> Result<BTreeMap<String, i64>, Fault> {
     let path = path.to_owned();
     let rows = blocking(move || {
         let rows = snapshot::check(&path);
@@ -260,22 +284,7 @@ async fn verify(path: &Path, manifest: &Manifest, segments: u64, thorough: bool)
         connection.close().map_err(|(_, error)| error)?;
         rows
     });
-    let rows = rows.await.map_err(|fault| match fault {
-        Fault::DatabaseDamaged(what) => {
-            Fault::Damaged(format!("the backup {} is damaged ({what}): choose another one with --backup", manifest.id))
-        }
-        other => other,
-    })?;
-    if segments == 0
-        && let Some((table, count)) = manifest.database.rows.iter().find(|(table, count)| rows.get(*table) != Some(count))
-    {
-        let said = format!(
-            "the table {table} of the backup {} should have {count} rows and has not: choose another one with --backup",
-            manifest.id
-        );
-        return Err(Fault::Damaged(said));
-    }
-    Ok(rows)
+    rows.await.map_err(|fault| said_of(fault, manifest))
 }
 
 /// The files of the backup and those stored after it: rows of the log may name them.

@@ -307,6 +307,37 @@ async fn what_was_changed_or_cut_is_refused() {
     assert!(refused.contains("not empty"), "{refused}");
 }
 
+/// Writes what a backup says of itself anew, as whoever has the key of its store could.
+fn forge(place: &Path, id: &str, change: impl FnOnce(&mut serde_json::Value)) {
+    let path = place.join("backups").join(id);
+    let plain = lz4_flex::decompress_size_prepended(&fs::read(&path).expect("there")).expect("packed");
+    let mut manifest = serde_json::from_slice(&plain[65..]).expect("behind its hash");
+    change(&mut manifest);
+    let json = serde_json::to_vec(&manifest).expect("JSON");
+    let sha: String = sha2::Sha256::digest(&json).iter().map(|byte| format!("{byte:02x}")).collect();
+    fs::write(&path, lz4_flex::compress_prepend_size(&[sha.as_bytes(), b"\n", &json].concat())).expect("written");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_are_counted_before_the_log_changes_them() {
+    let (data, place) = (Data::new(), TempDir::new().expect("a folder"));
+    let store = opened(place.path()).await;
+    let connection = data.connect();
+    add(&connection, "before");
+    let mut shipper = Shipper::begin(store.clone(), data.source(), Cause::Start).await.expect("it begins");
+    add(&connection, "shipped");
+    shipper.ship().await.expect("shipped");
+    // What was true once the log was applied was not true of the backup.
+    forge(place.path(), shipper.backup(), |manifest| manifest["database"]["rows"]["notes"] = 2.into());
+    let folder = TempDir::new().expect("a folder");
+    let refused =
+        restore(&store, &Wish::default(), folder.path(), &folder.path().join("llmos.sqlite")).await.expect_err("refused").to_string();
+    assert!(refused.contains("should have 2 rows"), "{refused}");
+    forge(place.path(), shipper.backup(), |manifest| manifest["database"]["rows"]["notes"] = 1.into());
+    let (folder, report) = brought_back(&store, Wish::default()).await;
+    assert_eq!((notes(&folder.path().join("llmos.sqlite")).len(), report.rows["notes"]), (2, 2));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_damaged_page_is_found_before_it_is_a_backup() {
     let (data, place) = (Data::new(), TempDir::new().expect("a folder"));
