@@ -110,7 +110,9 @@ pub fn with_nodes_of(count: usize, change: impl Fn(&mut Config), test: impl Asyn
             nodes.push(TestApp::start(None, &configure).await);
         }
         until("all hear one another", async || {
-            nodes.iter().all(|node| !node.state.cluster.is_cut_off() && node.state.cluster.nodes().len() == count)
+            nodes.iter().map(|node| &node.state).all(|state| {
+                !state.cluster.is_cut_off() && state.cluster.nodes().len() == count && state.search.is_warm() && state.market.is_warm()
+            })
         })
         .await;
         test(nodes.as_slice(), nats).await;

@@ -128,15 +128,25 @@ app_test!(the_server_says_how_it_is, |app| {
     let ready = app.visitor();
     let ready = ready.answer(ready.request(Method::GET, "/readyz")).await;
     assert_eq!((ready.status, ready.json()["ready"].clone()), (200, Value::Bool(true)), "{}", ready.text);
-    for part in ["process", "database", "migrations", "index", "model", "disk", "jobs", "backups"] {
+    for part in ["process", "database", "migrations", "index", "catalogue", "model", "disk", "jobs", "backups"] {
         assert!(ready.json()["components"][part].is_string(), "{part}: {}", ready.text);
     }
     assert!(ready.json()["search"]["documents"].is_number());
+    // What is read after a start is said to be there once it is.
+    for _ in 0..1_000 {
+        let again = app.visitor();
+        let parts = again.answer(again.request(Method::GET, "/readyz")).await.json()["components"].clone();
+        if parts["index"] == "ready" && parts["catalogue"] == "ready" {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert!(app.state.search.is_warm() && app.state.market.is_warm());
 
     let (status, health) = maya.get("/admin/health").await;
     assert_eq!(status, 200, "{health}");
     assert_eq!(health["version"], env!("CARGO_PKG_VERSION"));
-    assert!(health["components"].as_array().is_some_and(|parts| parts.len() == 8), "{health}");
+    assert!(health["components"].as_array().is_some_and(|parts| parts.len() == 9), "{health}");
     let ines = app.sign_up(&maya, "ines@harbor.example").await;
     assert_eq!(ines.get("/admin/health").await.0, 403);
     assert_eq!(app.visitor().get("/admin/health").await.0, 401);

@@ -225,6 +225,7 @@ async fn make(ctx: &Ctx) {
         Ok(()) => tracing::info!(documents = ctx.state.search.read().len(), "the search index is made"),
         Err(error) => tracing::warn!(%error, "the search index is made at the first question"),
     }
+    ctx.state.search.note_warm();
 }
 
 /// How search stands on this node.
