@@ -111,7 +111,7 @@ pub fn with_nodes_of(count: usize, change: impl Fn(&mut Config), test: impl Asyn
         }
         until("all hear one another", async || {
             nodes.iter().map(|node| &node.state).all(|state| {
-                !state.cluster.is_cut_off() && state.cluster.nodes().len() == count && state.search.is_warm() && state.market.is_warm()
+                state.cluster.hears_all() && state.cluster.nodes().len() == count && state.search.is_warm() && state.market.is_warm()
             })
         })
         .await;

@@ -22,7 +22,7 @@ use tokio::sync::watch;
 
 use self::{
     bus::Bus,
-    nodes::{Others, Steady},
+    nodes::{Others, Said, Steady},
 };
 pub use self::{
     bus::{LARGEST, Listening, Servers, Subject, reach},
@@ -133,6 +133,12 @@ impl Cluster {
         self.is_shared() && !self.0.bus.is_connected()
     }
 
+    /// Whether all nodes hear one another, as far as this one knows. If not, what another one tells may not come, or what this one tells may not
+    /// arrive: then the database is looked into more often, at all of them.
+    pub fn hears_all(&self) -> bool {
+        !self.is_cut_off() && !self.others().nodes.iter().any(|node| node.alone && node.id != self.0.id)
+    }
+
     /// Whether this node does what one of all has to do. Two may think so for a moment: it has to bear being done twice.
     pub fn leads(&self) -> bool {
         !self.is_shared() || self.others().first() == Some(self.0.id)
@@ -219,14 +225,14 @@ impl Cluster {
     async fn beat(&self, db: &Db) -> AppResult<()> {
         // From before the question: the answer may have been under way for long.
         let asked = std::time::Instant::now();
-        let leaving = self.is_leaving();
-        if !nodes::renew(db, self.0.id, leaving).await? {
+        let said = Said { leaving: self.is_leaving(), alone: self.is_cut_off() };
+        if !nodes::renew(db, self.0.id, said).await? {
             if let Some(state) = self.0.state.get().and_then(WeakState::upgrade) {
                 tracing::warn!("this node was away for too long: it begins again with what the database has");
                 self.0.fence.shut_now();
                 notices::drop_stale(&state);
             }
-            nodes::insert(db, self.0.id, leaving).await?;
+            nodes::insert(db, self.0.id, said).await?;
         }
         self.0.fence.renew(asked);
         if self.0.steady.lock().unwrap_or_else(PoisonError::into_inner).note(asked) {

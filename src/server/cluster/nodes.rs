@@ -31,10 +31,19 @@ pub struct Node {
     pub started_at: i64,
     /// It was asked to stop.
     pub leaving: bool,
+    /// It hears none of the others, and they do not hear it.
+    pub alone: bool,
 }
 
 crate::row! {
-    struct NodeRow { id: String, name: String, version: String, started_at: i64, leaving: i64 }
+    struct NodeRow { id: String, name: String, version: String, started_at: i64, leaving: i64, alone: i64 }
+}
+
+/// What a node says of itself with each sign of life.
+#[derive(Clone, Copy)]
+pub struct Said {
+    pub leaving: bool,
+    pub alone: bool,
 }
 
 /// Those that live, by when they joined.
@@ -88,13 +97,15 @@ pub async fn keep(cluster: Cluster, db: Db) {
 }
 
 /// Says that the node lives; false when the others have given it up.
-pub async fn renew(db: &Db, id: NodeId, leaving: bool) -> AppResult<bool> {
-    let renewed =
-        sqlx::query("UPDATE nodes SET seen_at = (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT, leaving = $2 WHERE id = $1")
-            .bind(id.to_string())
-            .bind(flag(leaving))
-            .execute(db.read())
-            .await?;
+pub async fn renew(db: &Db, id: NodeId, said: Said) -> AppResult<bool> {
+    let renewed = sqlx::query(
+        "UPDATE nodes SET seen_at = (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT, leaving = $2, alone = $3 WHERE id = $1",
+    )
+    .bind(id.to_string())
+    .bind(flag(said.leaving))
+    .bind(flag(said.alone))
+    .execute(db.read())
+    .await?;
     Ok(renewed.rows_affected() == 1)
 }
 
@@ -108,26 +119,28 @@ pub async fn remove_gone(db: &Db, own: NodeId) -> AppResult<()> {
     Ok(())
 }
 
-pub async fn insert(db: &Db, id: NodeId, leaving: bool) -> AppResult<()> {
+pub async fn insert(db: &Db, id: NodeId, said: Said) -> AppResult<()> {
     sqlx::query(
-        "INSERT INTO nodes (id, name, version, started_at, seen_at, leaving) \
-         SELECT $1, $2, $3, t.ms, t.ms, $4 FROM (SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT AS ms) t",
+        "INSERT INTO nodes (id, name, version, started_at, seen_at, leaving, alone) \
+         SELECT $1, $2, $3, t.ms, t.ms, $4, $5 FROM (SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT AS ms) t",
     )
     .bind(id.to_string())
     .bind(crate::server::machine::name())
     .bind(env!("CARGO_PKG_VERSION"))
-    .bind(flag(leaving))
+    .bind(flag(said.leaving))
+    .bind(flag(said.alone))
     .execute(db.read())
     .await?;
     Ok(())
 }
 
 pub async fn living(db: &Db) -> AppResult<Vec<Node>> {
-    let rows: Vec<NodeRow> =
-        sqlx::query_as("SELECT id, name, version, started_at, leaving FROM nodes ORDER BY started_at, id").fetch_all(db.read()).await?;
+    let rows: Vec<NodeRow> = sqlx::query_as("SELECT id, name, version, started_at, leaving, alone FROM nodes ORDER BY started_at, id")
+        .fetch_all(db.read())
+        .await?;
     rows.into_iter()
-        .map(|NodeRow { id, name, version, started_at, leaving }| {
-            Ok(Node { id: parse_id(&id)?, name, version, started_at, leaving: leaving != 0 })
+        .map(|NodeRow { id, name, version, started_at, leaving, alone }| {
+            Ok(Node { id: parse_id(&id)?, name, version, started_at, leaving: leaving != 0, alone: alone != 0 })
         })
         .collect()
 }

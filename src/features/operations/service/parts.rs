@@ -68,7 +68,14 @@ fn nodes(ctx: &Ctx) -> Option<Component> {
         return None;
     }
     let count = cluster.nodes().len();
+    let alone: Vec<String> =
+        cluster.nodes().into_iter().filter(|node| node.alone && node.id != cluster.id()).map(|node| node.name).collect();
     Some(match cluster.is_cut_off() {
+        false if !alone.is_empty() => degraded(
+            NAME,
+            format!("NATS is not reached from {}: what is done there comes a second later", alone.join(", ")),
+            "Mend the way from there to NATS.",
+        ),
         false => ready(NAME, if count == 1 { "It is the only one".to_owned() } else { format!("{count} serve together") }),
         true => degraded(
             NAME,
