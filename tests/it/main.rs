@@ -58,6 +58,7 @@ mod operations;
 mod otlp;
 mod pages;
 mod postgres_restarts;
+mod postgres_tls;
 mod process;
 mod publishing;
 mod pwa;

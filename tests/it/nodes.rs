@@ -3,6 +3,7 @@
 //! The tests need `LLMOS_TEST_POSTGRES` and `LLMOS_TEST_NATS`, the program of NATS' server (`scripts/nats` installs it and prints where it
 //! is): each starts one of its own, and stops it as it likes.
 
+mod apart;
 mod assistant;
 mod documents;
 mod faults;
@@ -32,25 +33,37 @@ pub struct Nats {
     address: String,
     /// Where it says what it does.
     monitor: String,
+    /// Its file, where it has one, and what stands before its address for who is let in.
+    guard: Option<(&'static str, &'static str)>,
     child: Option<Child>,
 }
 
 impl Nats {
     fn start(program: String) -> Self {
-        let mut nats = Self { program, address: free_address(), monitor: free_address(), child: None };
+        Self::begin(program, None)
+    }
+
+    /// One that lets in who knows the password of the file that is shipped, and gives the rights that it names.
+    fn guarded(program: String) -> Self {
+        Self::begin(program, Some((concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/nats.conf"), "llmos:change%20me@")))
+    }
+
+    fn begin(program: String, guard: Option<(&'static str, &'static str)>) -> Self {
+        let mut nats = Self { program, address: free_address(), monitor: free_address(), guard, child: None };
         nats.up();
         nats
     }
 
     pub fn url(&self) -> String {
-        format!("nats://{}", self.address)
+        format!("nats://{}{}", self.guard.map_or("", |(_, account)| account), self.address)
     }
 
     /// Starts it, again at the same address.
     pub fn up(&mut self) {
         let port = |address: &str| address.rsplit(':').next().unwrap_or_default().to_owned();
         let arguments = ["-a", "127.0.0.1", "-p", &port(&self.address), "-m", &port(&self.monitor)];
-        let started = Command::new(&self.program).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let file = self.guard.into_iter().flat_map(|(file, _)| ["-c", file]);
+        let started = Command::new(&self.program).args(file).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         self.child = Some(started.expect("LLMOS_TEST_NATS is a program"));
     }
 

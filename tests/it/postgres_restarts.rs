@@ -18,12 +18,31 @@ use crate::{
 };
 
 /// A cluster that `scripts/postgres` makes; it is removed with this.
-struct Cluster {
+pub struct Cluster {
     folder: PathBuf,
-    url: String,
+    pub url: String,
 }
 
 impl Cluster {
+    /// One, where there is a PostgreSQL to test with; none is said loudly.
+    pub fn wanted() -> Option<Self> {
+        if std::env::var_os("LLMOS_TEST_POSTGRES").is_none() {
+            skipped("PostgreSQL", "set LLMOS_TEST_POSTGRES (scripts/postgres start FOLDER prints it)");
+            return None;
+        }
+        Some(Self::start())
+    }
+
+    /// Sends a signal to all of its processes: the first one, and those that it has started.
+    pub fn signal(&self, name: &str) {
+        let file = std::fs::read_to_string(self.folder.join("data/postmaster.pid")).expect("it runs");
+        let first = file.lines().next().expect("its number").trim().to_owned();
+        let others = Command::new("pgrep").args(["-P", &first]).output().expect("pgrep is there").stdout;
+        let others = String::from_utf8_lossy(&others).into_owned();
+        let sent = Command::new("kill").arg(format!("-{name}")).arg(&first).args(others.split_whitespace()).status();
+        assert!(sent.expect("kill is there").success());
+    }
+
     fn start() -> Self {
         // Short: a socket's path has an end.
         let folder = PathBuf::from(format!("/tmp/llmos-pg-{}", std::process::id()));
@@ -64,11 +83,7 @@ fn script(verb: &str, folder: &Path) -> std::process::Output {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn postgres_restarts_under_load_and_nothing_acknowledged_is_lost() {
-    if std::env::var_os("LLMOS_TEST_POSTGRES").is_none() {
-        skipped("PostgreSQL", "set LLMOS_TEST_POSTGRES (scripts/postgres start FOLDER prints it)");
-        return;
-    }
-    let cluster = Cluster::start();
+    let Some(cluster) = Cluster::wanted() else { return };
     cluster.acknowledge_when_written().await;
     let data = TempDir::new().expect("a folder");
     let process = Process::start_with(data.path(), &[], &[("DATABASE_URL", cluster.url.as_str())]).await;
