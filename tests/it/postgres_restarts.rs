@@ -3,7 +3,10 @@
 use std::{
     path::{Path, PathBuf},
     process::Command,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -44,8 +47,9 @@ impl Cluster {
     }
 
     fn start() -> Self {
+        static MADE: AtomicU32 = AtomicU32::new(0);
         // Short: a socket's path has an end.
-        let folder = PathBuf::from(format!("/tmp/llmos-pg-{}", std::process::id()));
+        let folder = PathBuf::from(format!("/tmp/llmos-pg-{}-{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed)));
         let output = script("start", &folder);
         let url = String::from_utf8_lossy(&output.stdout).trim().to_owned();
         assert!(url.starts_with("postgres://"), "{}", String::from_utf8_lossy(&output.stderr));

@@ -109,13 +109,17 @@ pub async fn renew(db: &Db, id: NodeId, said: Said) -> AppResult<bool> {
     Ok(renewed.rows_affected() == 1)
 }
 
-/// Removes those that are gone.
+/// Removes those that are gone; nobody where this node's own sign of life is not of now: the statement may have waited for the database itself.
 pub async fn remove_gone(db: &Db, own: NodeId) -> AppResult<()> {
-    sqlx::query("DELETE FROM nodes WHERE seen_at < (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT - $1 AND id <> $2")
-        .bind(GONE.as_millis() as i64)
-        .bind(own.to_string())
-        .execute(db.read())
-        .await?;
+    sqlx::query(
+        "DELETE FROM nodes WHERE seen_at < (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT - $1 AND EXISTS \
+         (SELECT 1 FROM nodes own WHERE own.id = $2 AND own.seen_at >= (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT - $3)",
+    )
+    .bind(GONE.as_millis() as i64)
+    .bind(own.to_string())
+    .bind(AWAY.as_millis() as i64)
+    .execute(db.read())
+    .await?;
     Ok(())
 }
 
