@@ -89,14 +89,24 @@ impl Drop for Nats {
     }
 }
 
+/// The program of NATS' server; none is said loudly.
+fn program() -> Option<String> {
+    let program = std::env::var("LLMOS_TEST_NATS").ok();
+    if program.is_none() {
+        skipped("NATS", "scripts/nats prints the program for LLMOS_TEST_NATS");
+    }
+    program
+}
+
+/// A server of NATS, where there can be one.
+pub fn nats() -> Option<Nats> {
+    program().map(Nats::start)
+}
+
 /// Runs a test with NATS and a database, where both can be had.
 pub fn beside_nats(test: impl AsyncFnOnce(&mut Nats, PostgresDatabase)) {
-    let Ok(program) = std::env::var("LLMOS_TEST_NATS") else {
-        skipped("NATS", "scripts/nats prints the program for LLMOS_TEST_NATS");
-        return;
-    };
+    let Some(mut nats) = nats() else { return };
     app::on(Engine::Postgres, async |database| {
-        let mut nats = Nats::start(program);
         if let Some(database) = database {
             test(&mut nats, database).await;
         }

@@ -57,7 +57,7 @@ impl Cluster {
     }
 
     /// Other tests do without.
-    async fn acknowledge_when_written(&self) {
+    pub async fn acknowledge_when_written(&self) {
         sqlx::any::install_default_drivers();
         let mut connection = sqlx::AnyConnection::connect(&self.url).await.expect("it answers");
         sqlx::query("ALTER DATABASE postgres SET synchronous_commit = on").execute(&mut connection).await.expect("it is set");

@@ -368,7 +368,20 @@ async fn old_backups_go_and_the_others_stay_whole() {
         take(&store, &data.source(), Cause::Asked).await.expect("a backup");
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
+    // What only the first two need is old enough that it belongs to none that is being made.
+    let objects = place.path().join("objects");
+    let old = std::time::SystemTime::now() - Duration::from_secs(3 * 24 * 3_600);
+    let all = || -> Vec<PathBuf> {
+        let folders =
+            fs::read_dir(&objects).expect("objects").flatten().flat_map(|folder| fs::read_dir(folder.path()).expect("a folder").flatten());
+        folders.map(|file| file.path()).filter(|path| path.is_file()).collect()
+    };
+    for file in all() {
+        fs::File::options().write(true).open(file).and_then(|file| file.set_modified(old)).expect("aged");
+    }
+    let before = all().len();
     assert_eq!(keep(&store, 2).await.expect("kept"), 2);
+    assert!(all().len() < before, "what nothing needs any more is gone");
     let left = list(&store).await.expect("a list");
     assert_eq!(left.len(), 2);
     for (id, count) in left.iter().zip([3, 4]) {

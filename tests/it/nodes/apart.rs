@@ -50,13 +50,9 @@ async fn stop(nodes: Vec<TestApp>, database: PostgresDatabase) {
 
 #[test]
 fn nats_lets_in_who_knows_its_password_by_the_file_that_is_shipped() {
-    let Ok(program) = std::env::var("LLMOS_TEST_NATS") else {
-        app::skipped("NATS", "scripts/nats prints the program for LLMOS_TEST_NATS");
-        return;
-    };
+    let Some(nats) = super::program().map(Nats::guarded) else { return };
     app::on(Engine::Postgres, async |database| {
         let Some(database) = database else { return };
-        let nats = Nats::guarded(program);
         let nodes = vec![start(&database, &nats.url()).await, start(&database, &nats.url()).await];
         until_all_hear(&nodes).await;
         let (maya, ines, _, team) = people(&nodes[0]).await;
@@ -238,14 +234,10 @@ fn nodes_that_begin_at_the_same_moment_on_an_empty_database_all_serve() {
 
 #[test]
 fn a_database_that_answers_nobody_for_a_while_costs_no_socket() {
-    let Ok(program) = std::env::var("LLMOS_TEST_NATS") else {
-        app::skipped("NATS", "scripts/nats prints the program for LLMOS_TEST_NATS");
-        return;
-    };
+    let Some(nats) = super::nats() else { return };
     let Some(cluster) = crate::postgres_restarts::Cluster::wanted() else { return };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let nats = Nats::start(program);
         let start = async || {
             TestApp::start(None, |config| {
                 config.database_url.clone_from(&cluster.url);
