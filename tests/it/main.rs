@@ -19,6 +19,7 @@ mod client_ids;
 mod clock_jumps;
 mod comments;
 mod demo;
+mod deploy;
 mod disk_faults;
 mod documents;
 mod durability;
