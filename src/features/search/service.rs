@@ -36,7 +36,7 @@ pub use fetch::{Fetched, MODEL_HOME, fetch_model};
 pub use index::SearchIndex;
 pub use limit::{Allowance, SearchLimit};
 pub use model::{Model, Semantic, look_at_model};
-pub use near::Near;
+pub use near::{Near, documents as near_documents};
 pub use offline::{manifest, model_file, records};
 pub use reindex::{reindex, request_reindex};
 
