@@ -8,7 +8,6 @@ use std::{
     fs::File,
     io::{ErrorKind, Write as _},
     path::{Path, PathBuf},
-    sync::{Arc, PoisonError, RwLock},
     time::{Duration, SystemTime},
 };
 
@@ -22,6 +21,8 @@ use crate::error::{AppError, AppResult};
 
 /// In an object store one that was stored within this time is not stored again: it is far from being removed.
 const FRESH: Duration = Duration::from_secs(12 * 3_600);
+/// What the name of a blob begins with that is being removed.
+const ASIDE: &str = ".old-";
 /// Files that are no blobs, such as exports, below DATA_DIR or in the object store.
 const FILES: &str = "exports";
 
@@ -29,8 +30,6 @@ const FILES: &str = "exports";
 #[derive(Clone, Debug)]
 pub struct Blobs {
     root: PathBuf,
-    /// Held for writing where a blob is removed and for reading where one is stored: what is found there stays there.
-    removing: Arc<RwLock<()>>,
     /// Where new ones go, if not below the root. What is there already is still read.
     away: Option<Away>,
     files: PathBuf,
@@ -43,7 +42,7 @@ impl Blobs {
     pub fn open(data_dir: &Path) -> std::io::Result<Self> {
         let root = data_dir.join("blobs");
         machine::private_folder(&root)?;
-        Ok(Self { root, removing: Arc::default(), away: None, files: data_dir.join(FILES) })
+        Ok(Self { root, away: None, files: data_dir.join(FILES) })
     }
 
     /// The place that `config` names. Has to be called within the runtime.
@@ -79,12 +78,14 @@ impl Blobs {
             return Ok(sha);
         }
         let path = self.path(&sha);
-        let _stays = self.removing.read().unwrap_or_else(PoisonError::into_inner);
-        // One that is there counts as new: whoever stores it is about to name it.
+        // One that is there counts as new: whoever stores it is about to name it. Whoever removes it, on this node or another one, first takes it aside
+        // and then looks at its time: so it is found new there, or is not here any more afterwards.
         match File::options().write(true).open(&path) {
             Ok(file) => {
                 file.set_modified(SystemTime::now())?;
-                return Ok(sha);
+                if path.exists() {
+                    return Ok(sha);
+                }
             }
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(error),
@@ -196,6 +197,11 @@ impl Blobs {
                         continue;
                     }
                     let rest = file.file_name().to_string_lossy().into_owned();
+                    if let Some(name) = rest.strip_prefix(ASIDE) {
+                        // A crash came between the two looks of who would have removed it: it is looked at once more, under its name.
+                        std::fs::rename(file.path(), folder.path().join(name))?;
+                        continue;
+                    }
                     match parse_name(&format!("{prefix}{rest}")) {
                         Some(name) => drop(found.insert(name)),
                         None if rest.starts_with(".tmp") => std::fs::remove_file(file.path())?,
@@ -221,12 +227,7 @@ impl Blobs {
         run(move || {
             let mut removed = 0;
             for name in names {
-                let path = blobs.path(&name_text(&name));
-                let _alone = blobs.removing.write().unwrap_or_else(PoisonError::into_inner);
-                if is_older(&path, age)? {
-                    std::fs::remove_file(&path)?;
-                    removed += 1;
-                }
+                removed += usize::from(remove_if_older(&blobs.path(&name_text(&name)), age)?);
             }
             Ok(removed)
         })
@@ -283,6 +284,27 @@ fn remove_old(folder: &Path, age: Duration) -> std::io::Result<()> {
     Ok(())
 }
 
+/// Removes a blob, unless it is stored again meanwhile: see [`Blobs::put_blocking`].
+fn remove_if_older(path: &Path, age: Duration) -> std::io::Result<bool> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let aside = path.with_file_name(format!("{ASIDE}{name}"));
+    if !is_older(path, age)? {
+        return Ok(false);
+    }
+    match std::fs::rename(path, &aside) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+        done => done?,
+    }
+    // Opening it asks a server of files for its time of now.
+    let stored = File::open(&aside)?.metadata()?.modified()?;
+    if stored.elapsed().is_ok_and(|elapsed| elapsed > age) {
+        std::fs::remove_file(&aside)?;
+        return Ok(true);
+    }
+    std::fs::rename(&aside, path)?;
+    Ok(false)
+}
+
 /// One that is gone is not.
 fn is_older(path: &Path, age: Duration) -> std::io::Result<bool> {
     match std::fs::metadata(path) {
@@ -307,6 +329,43 @@ mod tests {
         for bad in ["", "abc", &sha[1..], &sha.to_uppercase(), &format!("{sha}0")] {
             assert_eq!(parse_name(bad), None);
         }
+    }
+
+    #[test]
+    fn a_blob_that_is_stored_while_another_node_removes_it_is_there_afterwards() {
+        const AGE: Duration = Duration::from_secs(60);
+        let folder = tempfile::tempdir().expect("a folder");
+        let (one, other) = (Blobs::open(folder.path()).expect("opens"), Blobs::open(folder.path()).expect("opens"));
+        let sha = one.put_blocking(b"a file").expect("stored");
+        let path = one.path(&sha);
+        for _ in 0..300 {
+            let old = SystemTime::now() - Duration::from_secs(3_600);
+            File::options().write(true).open(&path).and_then(|file| file.set_modified(old)).expect("aged");
+            let removing = std::thread::spawn({
+                let path = other.path(&sha);
+                move || remove_if_older(&path, AGE).expect("removes or not")
+            });
+            one.put_blocking(b"a file").expect("stored again");
+            removing.join().expect("it ends");
+            assert_eq!(std::fs::read(&path).expect("it is there"), b"a file");
+        }
+        let left = std::fs::read_dir(path.parent().expect("a folder")).expect("listed").count();
+        assert_eq!(left, 1, "nothing lies aside");
+    }
+
+    #[tokio::test]
+    async fn what_a_crash_left_aside_gets_its_name_back() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let blobs = Blobs::open(folder.path()).expect("opens");
+        let sha = blobs.put_blocking(b"a file").expect("stored");
+        let path = blobs.path(&sha);
+        let old = SystemTime::now() - Duration::from_secs(3_600);
+        File::options().write(true).open(&path).and_then(|file| file.set_modified(old)).expect("aged");
+        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        std::fs::rename(&path, path.with_file_name(format!("{ASIDE}{name}"))).expect("left aside");
+        blobs.older_than(Duration::from_secs(60)).await.expect("listed");
+        assert_eq!(blobs.get(&sha).await.expect("it is there"), b"a file");
+        assert_eq!(blobs.older_than(Duration::from_secs(60)).await.expect("listed").len(), 1);
     }
 
     #[test]

@@ -32,6 +32,9 @@ const PART: usize = 8 << 20;
 /// … and so many of them are on their way at once.
 const PARTS: usize = 4;
 const KIB: u64 = 1024;
+/// How often, and how long, somebody is waited for who removes what is to be stored; a process that died in between left its mark.
+const REMOVING_LOOKS: u32 = 50;
+const REMOVING_PAUSE: Duration = Duration::from_millis(100);
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -83,16 +86,34 @@ impl Away {
     pub async fn put(&self, sha: &str, bytes: Bytes, fresh: Duration) -> io::Result<()> {
         let key = key(sha);
         let is_new = |stored: i64| clock::now_ms() - stored < fresh.as_millis() as i64;
-        let there = match self.store.head(&key).await {
-            Ok(about) => is_new(about.last_modified.timestamp_millis()),
-            Err(Error::NotFound { .. }) => false,
+        let stored = match self.store.head(&key).await {
+            Ok(about) => Some(about.last_modified.timestamp_millis()),
+            Err(Error::NotFound { .. }) => None,
             Err(error) => return Err(self.fault(error)),
         };
-        if !there {
-            self.store.put(&key, bytes.clone().into()).await.map_err(|error| self.fault(error))?;
+        if !stored.is_some_and(is_new) {
+            let put = async || self.store.put(&key, bytes.clone().into()).await.map_err(|error| self.fault(error));
+            put().await?;
+            // An old one may be about to go, by what was known of it before: then it is stored once more when whoever removes it has ended.
+            if stored.is_some() && self.until_nobody_removes(sha).await? {
+                put().await?;
+            }
         }
         self.keep(sha, bytes).await;
         Ok(())
+    }
+
+    /// Whether somebody was removing it; returns when they have ended, or ended without a word.
+    async fn until_nobody_removes(&self, sha: &str) -> io::Result<bool> {
+        let mark = mark(sha);
+        for look in 0..REMOVING_LOOKS {
+            match self.store.head(&mark).await {
+                Ok(_) => tokio::time::sleep(REMOVING_PAUSE).await,
+                Err(Error::NotFound { .. }) => return Ok(look > 0),
+                Err(error) => return Err(self.fault(error)),
+            }
+        }
+        Ok(true)
     }
 
     /// A blob whole; its hash is looked at, wherever it comes from.
@@ -158,15 +179,27 @@ impl Away {
 
     /// Removes a blob if nobody has stored it again within `age`; says whether it did.
     pub async fn remove(&self, name: &BlobName, age: Duration) -> io::Result<bool> {
-        let key = key(&name_text(name));
+        let sha = name_text(name);
+        let (key, mark) = (key(&sha), mark(&sha));
+        // Whoever stores it looks for the mark afterwards: so they are seen here, or see this.
+        self.store.put(&mark, Bytes::new().into()).await.map_err(|error| self.fault(error))?;
+        let removed = self.remove_marked(&key, age).await;
+        self.store.delete(&mark).await.map_err(|error| self.fault(error))?;
+        if removed? {
+            self.kept.invalidate(name);
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    async fn remove_marked(&self, key: &Key, age: Duration) -> io::Result<bool> {
         let before = clock::now_ms() - age.as_millis() as i64;
-        match self.store.head(&key).await {
+        match self.store.head(key).await {
             Ok(about) if about.last_modified.timestamp_millis() < before => {}
             Ok(_) | Err(Error::NotFound { .. }) => return Ok(false),
             Err(error) => return Err(self.fault(error)),
         }
-        self.store.delete(&key).await.map_err(|error| self.fault(error))?;
-        self.kept.invalidate(name);
+        self.store.delete(key).await.map_err(|error| self.fault(error))?;
         Ok(true)
     }
 
@@ -228,6 +261,11 @@ async fn verified(sha: &str, bytes: Bytes) -> Option<Bytes> {
 /// At least one: an entry that weighs nothing would never go.
 fn weight(bytes: u64) -> u32 {
     u32::try_from(bytes.div_ceil(KIB)).unwrap_or(u32::MAX).max(1)
+}
+
+/// What says that a blob is being removed.
+fn mark(sha: &str) -> Key {
+    Key::from(format!("removing/{sha}"))
 }
 
 fn key(sha: &str) -> Key {
