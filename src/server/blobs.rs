@@ -291,18 +291,20 @@ fn remove_if_older(path: &Path, age: Duration) -> std::io::Result<bool> {
     if !is_older(path, age)? {
         return Ok(false);
     }
-    match std::fs::rename(path, &aside) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
-        done => done?,
+    let removing = || {
+        std::fs::rename(path, &aside)?;
+        // Opening it asks a server of files for its time of now.
+        let stored = File::open(&aside)?.metadata()?.modified()?;
+        if stored.elapsed().is_ok_and(|elapsed| elapsed > age) {
+            return std::fs::remove_file(&aside).map(|()| true);
+        }
+        std::fs::rename(&aside, path).map(|()| false)
+    };
+    match removing() {
+        // Somebody else was at it.
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        done => done,
     }
-    // Opening it asks a server of files for its time of now.
-    let stored = File::open(&aside)?.metadata()?.modified()?;
-    if stored.elapsed().is_ok_and(|elapsed| elapsed > age) {
-        std::fs::remove_file(&aside)?;
-        return Ok(true);
-    }
-    std::fs::rename(&aside, path)?;
-    Ok(false)
 }
 
 /// One that is gone is not.

@@ -92,15 +92,18 @@ impl Away {
             Err(error) => return Err(self.fault(error)),
         };
         if !stored.is_some_and(is_new) {
-            let put = async || self.store.put(&key, bytes.clone().into()).await.map_err(|error| self.fault(error));
-            put().await?;
+            self.store_as(&key, &bytes).await?;
             // An old one may be about to go, by what was known of it before: then it is stored once more when whoever removes it has ended.
             if stored.is_some() && self.until_nobody_removes(sha).await? {
-                put().await?;
+                self.store_as(&key, &bytes).await?;
             }
         }
         self.keep(sha, bytes).await;
         Ok(())
+    }
+
+    async fn store_as(&self, key: &Key, bytes: &Bytes) -> io::Result<()> {
+        self.store.put(key, bytes.clone().into()).await.map(drop).map_err(|error| self.fault(error))
     }
 
     /// Whether somebody was removing it; returns when they have ended, or ended without a word.
@@ -182,7 +185,7 @@ impl Away {
         let sha = name_text(name);
         let (key, mark) = (key(&sha), mark(&sha));
         // Whoever stores it looks for the mark afterwards: so they are seen here, or see this.
-        self.store.put(&mark, Bytes::new().into()).await.map_err(|error| self.fault(error))?;
+        self.store_as(&mark, &Bytes::new()).await?;
         let removed = self.remove_marked(&key, age).await;
         self.store.delete(&mark).await.map_err(|error| self.fault(error))?;
         if removed? {
