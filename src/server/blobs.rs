@@ -25,6 +25,8 @@ const FRESH: Duration = Duration::from_secs(12 * 3_600);
 const ASIDE: &str = ".old-";
 /// Files that are no blobs, such as exports, below DATA_DIR or in the object store.
 const FILES: &str = "exports";
+/// Uploads that wait for their jobs, in the object store.
+const UPLOADS: &str = "uploads";
 
 /// The blob store of this process.
 #[derive(Clone, Debug)]
@@ -168,10 +170,36 @@ impl Blobs {
         }
     }
 
-    /// Removes kept files, and halves of such, that are older than `age`.
+    /// Leaves a copy of an upload where all nodes find it, as `job/file`, if they share an object store; whether they do.
+    pub async fn share_upload(&self, name: &str, path: &Path) -> AppResult<bool> {
+        let Some(away) = &self.away else { return Ok(false) };
+        away.put_file(&format!("{UPLOADS}/{name}"), path).await?;
+        Ok(true)
+    }
+
+    /// Brings such a copy to `path`; whether there is one.
+    pub async fn bring_upload(&self, name: &str, path: &Path) -> AppResult<bool> {
+        let Some(away) = &self.away else { return Ok(false) };
+        match away.bring_file(&format!("{UPLOADS}/{name}"), path).await {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Removes such a copy, if there is one.
+    pub async fn forget_upload(&self, name: &str) -> AppResult<()> {
+        match &self.away {
+            Some(away) => Ok(away.remove_file(&format!("{UPLOADS}/{name}")).await?),
+            None => Ok(()),
+        }
+    }
+
+    /// Removes kept files, uploads that nobody took, and halves of such, that are older than `age`.
     pub async fn remove_files(&self, age: Duration) -> AppResult<()> {
         if let Some(away) = &self.away {
             away.remove_files(FILES, age).await?;
+            away.remove_files(UPLOADS, age).await?;
         }
         let folder = self.files.clone();
         run(move || remove_old(&folder, age)).await

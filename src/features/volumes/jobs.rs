@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 
 use super::{
     model::{ImportItem, ImportOutcome, ImportReport, REPORT_LINES},
-    service::Appended,
+    service::{Appended, bring_upload, forget_upload},
 };
 use crate::{
     error::{AppError, AppResult, ErrorCode},
@@ -57,15 +57,16 @@ pub async fn import(ctx: &Ctx, job: &Job) -> AppResult<serde_json::Value> {
     let payload: ImportPayload = serde_json::from_str(&job.payload)?;
     let folder = staging_folder(ctx, &job.id);
     let ctx = accounts::service::acting_for(ctx, payload.author, Via::Token(Scopes(vec![Scope::Write]))).await?;
+    bring_upload(&ctx, &job.id).await?;
     let result = import_all(&ctx, job, &payload, &folder).await;
     match &result {
         // It is tried again; everything is still there.
         Err(error) if matches!(error.code, ErrorCode::Unavailable | ErrorCode::Internal) => {}
         Err(_) => {
             artifacts::unstage_import(&ctx, payload.volume, payload.commit).await?;
-            drop(tokio::fs::remove_dir_all(&folder).await);
+            forget_upload(&ctx, &job.id).await;
         }
-        Ok(_) => drop(tokio::fs::remove_dir_all(&folder).await),
+        Ok(_) => forget_upload(&ctx, &job.id).await,
     }
     Ok(serde_json::to_value(result?)?)
 }

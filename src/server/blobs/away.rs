@@ -18,7 +18,10 @@ use llmos_backup::{
     object_store::{Error, ObjectStore, ObjectStoreExt as _, WriteMultipart, path::Path as Key},
 };
 use moka::notification::RemovalCause;
-use tokio::{io::AsyncReadExt as _, runtime::Handle};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    runtime::Handle,
+};
 use tokio_util::io::ReaderStream;
 
 use super::{BlobName, name_text, parse_name};
@@ -227,6 +230,24 @@ impl Away {
     pub async fn file(&self, name: &str) -> io::Result<(u64, BoxStream<'static, io::Result<Bytes>>)> {
         let found = self.store.get(&Key::from(name)).await.map_err(|error| self.fault(error))?;
         Ok((found.meta.size, found.into_stream().map_err(io::Error::other).boxed()))
+    }
+
+    /// Writes such a file to `path`, a part at a time.
+    pub async fn bring_file(&self, name: &str, path: &Path) -> io::Result<()> {
+        let (_, mut parts) = self.file(name).await?;
+        let mut file = tokio::fs::File::create(path).await?;
+        while let Some(part) = parts.try_next().await? {
+            file.write_all(&part).await?;
+        }
+        file.sync_all().await
+    }
+
+    /// Removes such a file, if it is there.
+    pub async fn remove_file(&self, name: &str) -> io::Result<()> {
+        match self.store.delete(&Key::from(name)).await {
+            Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(self.fault(error)),
+        }
     }
 
     /// Removes those of such files below a folder that are older than `age`.

@@ -55,9 +55,10 @@ pub async fn start_import(ctx: &Ctx, job: Option<JobId>, body: Body) -> AppResul
     staging.sync().await?;
     let by = ctx.actor()?.id();
     let payload = ImportPayload { by, key: key()? };
+    let is_shared = staging.share(ctx).await?;
     let mut tx = ctx.db().write_tx().await?;
     // One after the other, so that the same team does not come in twice.
-    let job = NewJob::new(IMPORT, &payload)?.asked_by(by, staging.job).in_order_of(IMPORT).here(ctx);
+    let job = NewJob::new(IMPORT, &payload)?.asked_by(by, staging.job).in_order_of(IMPORT).here_unless(is_shared, ctx);
     jobs::service::enqueue(&mut tx, job, ctx.now()).await?;
     tx.commit().await?;
     queued(ctx, staging.keep()).await
@@ -82,11 +83,12 @@ struct Opened {
 /// Runs one import to its end.
 pub async fn import(ctx: &Ctx, job: &Job, payload: &ImportPayload) -> AppResult<TeamImported> {
     let folder = staging_folder(ctx, &job.id);
+    volumes::service::bring_upload(ctx, &job.id).await?;
     let result = import_from(ctx, job, payload, &folder).await;
     // What may go by itself is tried again with what is there.
     let again = |error: &AppError| matches!(error.code, ErrorCode::Unavailable | ErrorCode::Internal);
     if !result.as_ref().is_err_and(again) {
-        drop(tokio::fs::remove_dir_all(&folder).await);
+        volumes::service::forget_upload(ctx, &job.id).await;
     }
     result
 }
