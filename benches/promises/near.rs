@@ -100,9 +100,9 @@ pub async fn run(corpus: &Path) -> Result<Vec<Figure>> {
 /// The rows of a file of cells.
 fn cells(path: &Path) -> Result<Vec<[String; 3]>> {
     let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let rows = text.lines().filter(|line| !line.trim().is_empty()).map(|line| {
+    let rows = text.lines().filter(|line| !line.trim().is_empty()).map(|line| -> Result<[String; 3]> {
         let row: Vec<String> = line.split('\t').map(str::to_owned).collect();
-        row.try_into().map_err(|_| format!("{}: three cells in each line", path.display()).into())
+        Ok(row.try_into().map_err(|_| format!("{}: three cells in each line", path.display()))?)
     });
     rows.collect()
 }
