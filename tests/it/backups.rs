@@ -257,7 +257,7 @@ async fn the_state_of_a_moment_comes_back_and_what_was_said_to_be_safe_is() {
     for (at, has_second) in [(Some(between.as_str()), false), (None, true)] {
         let back = TempDir::new().expect("a folder");
         let moment = at.map(|at| vec!["--at", at]).unwrap_or_default();
-        let (ok, said, error) = llmos(back.path(), "", &[&["restore", "--from", url.as_str()][..], &moment].concat());
+        let (ok, said, error) = llmos(back.path(), "", &[&["restore", "--from", url.as_str()][..], &moment[..]].concat());
         assert!(ok, "{said} {error}");
         let process = Process::start(back.path(), &[]).await;
         let client = signed_in(&process).await;
