@@ -15,6 +15,7 @@ mod import;
 mod jobs;
 mod market;
 mod market_data;
+mod near;
 mod nodes;
 mod others;
 mod postgres;
@@ -131,6 +132,9 @@ fn main() -> Result<()> {
     }
     if wanted("postgres") {
         runtime.block_on(postgres::run())?;
+    }
+    if wanted("near") {
+        figures.extend(runtime.block_on(near::run(&corpus))?);
     }
     if wanted("analytics") {
         figures.extend(runtime.block_on(analytics::run())?);

@@ -21,13 +21,16 @@ use self::{
     proxies::Proxies,
     source::{Flags, Setting, Source},
     tls::Tls,
-    values::{listed, model_dir, nats_addresses, smtp_url, socket_url, web_address},
+    values::{
+        attributes, backup_secret, listed, log_filter, model_dir, nats_addresses, place, secret_key, smtp_url, socket_url, web_address,
+    },
 };
 use super::{
     backups::{self, Backups},
     github_app::GitHubApp,
     outgoing::{GitRules, OidcRules, PushRules},
     rates::RateSettings,
+    telemetry,
 };
 use crate::features::{
     accounts::model::KeyProvider, collaboration::service::limits::SocketLimits, jobs::service::Schedule, search::service::MODEL_HOME,
@@ -98,6 +101,8 @@ pub struct Config {
     /// Peers whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Proxies,
     pub log_format: LogFormat,
+    /// What is logged, as `tracing` reads it.
+    pub log_filter: String,
     /// Signs tokens that last a minute; without one a file in DATA_DIR is made.
     pub secret_key: Option<String>,
     /// A listener of its own for the room socket, beside the first one.
@@ -157,6 +162,10 @@ pub struct Config {
     pub slow_query: Duration,
     /// Where traces and logs are sent to besides: the address of a collector of OpenTelemetry, over HTTP.
     pub otlp_endpoint: Option<String>,
+    /// What this server is called there, …
+    pub otel_service_name: Option<String>,
+    /// … and what else is said of it, by name.
+    pub otel_attributes: Vec<(String, String)>,
     /// Every setting with its origin, as it may be shown.
     pub settings: Arc<[Setting]>,
     pub service_worker: ServiceWorker,
@@ -164,6 +173,8 @@ pub struct Config {
     pub blob_url: Option<String>,
     /// Bytes of them that this machine keeps as well.
     pub blob_cache: u64,
+    /// What opens the buckets of files and of backups: names and values, as AWS' own programs have them.
+    pub s3: Vec<(String, String)>,
     /// Where backups go by themselves.
     pub backups: Option<Backups>,
     /// What backups are encrypted with.
@@ -313,7 +324,7 @@ impl Config {
         if !["sqlite:", "postgres:", "postgresql:"].iter().any(|scheme| database_url.starts_with(scheme)) {
             return Err(ConfigError::new("DATABASE_URL", "it starts neither with sqlite: nor with postgres:"));
         }
-        let secret_key = source.get("SECRET_KEY")?;
+        let secret_key = source.get("SECRET_KEY")?.map(secret_key).transpose()?;
         let nats_url = source.get("NATS_URL")?.as_deref().map(nats_addresses).transpose()?;
         if nats_url.is_some() && database_url.starts_with("sqlite:") {
             return Err(ConfigError::new(
@@ -401,8 +412,8 @@ impl Config {
             github,
             oidc,
             sign_up: SignUp { domains: listed(source.get("SIGN_UP_DOMAINS")?.map(|domains| domains.to_lowercase())) },
-            github_url: source.get_or("GITHUB_URL", "https://github.com")?,
-            github_api_url: source.get_or("GITHUB_API_URL", "https://api.github.com")?,
+            github_url: web_address("GITHUB_URL", source.get_or("GITHUB_URL", "https://github.com")?)?,
+            github_api_url: web_address("GITHUB_API_URL", source.get_or("GITHUB_API_URL", "https://api.github.com")?)?,
             github_token: source.get("GITHUB_TOKEN")?,
             github_app,
             webhook_secrets: listed(source.get("GITHUB_WEBHOOK_SECRET")?),
@@ -411,6 +422,7 @@ impl Config {
             webhook_repositories: listed(source.get("WEBHOOK_REPOSITORIES")?),
             trusted_proxies,
             log_format,
+            log_filter: log_filter(source.get_or("RUST_LOG", telemetry::LOGGED)?)?,
             secret_key,
             ws_addr: source.parse("WS_ADDR", "an address such as 127.0.0.1:3001")?,
             ws_url,
@@ -418,7 +430,7 @@ impl Config {
             embedding_model_url: web_address("EMBEDDING_MODEL_URL", source.get_or("EMBEDDING_MODEL_URL", MODEL_HOME)?)?,
             embedding_backend,
             openai_api_key: source.get("OPENAI_API_KEY")?,
-            openai_base_url: source.get_or("OPENAI_BASE_URL", "https://api.openai.com/v1")?,
+            openai_base_url: web_address("OPENAI_BASE_URL", source.get_or("OPENAI_BASE_URL", "https://api.openai.com/v1")?)?,
             llm_model: source.get("LLM_MODEL")?,
             llm_context,
             assistant: AssistantTimes::default(),
@@ -452,9 +464,12 @@ impl Config {
             otlp_endpoint: source
                 .parse("OTEL_EXPORTER_OTLP_ENDPOINT", "an address such as http://127.0.0.1:4318")?
                 .map(|url: reqwest::Url| url.as_str().trim_end_matches('/').to_owned()),
-            blob_url: source.get("BLOB_URL")?,
+            otel_service_name: source.get("OTEL_SERVICE_NAME")?,
+            otel_attributes: attributes(&source.get("OTEL_RESOURCE_ATTRIBUTES")?.unwrap_or_default())?,
+            blob_url: source.get("BLOB_URL")?.map(|url| place("BLOB_URL", url)).transpose()?,
             blob_cache: source.parse_or("BLOB_CACHE_MB", "a number of megabytes", BLOB_CACHE_MB)?.saturating_mul(1 << 20),
-            backup_secret: backups::secret(source.get("BACKUP_PASSPHRASE")?, source.get("BACKUP_KEY")?),
+            s3: s3_from(&source)?,
+            backup_secret: backup_secret(source.get("BACKUP_PASSPHRASE")?, source.get("BACKUP_KEY")?)?,
             backups,
             settings: Arc::default(),
         };
@@ -534,12 +549,26 @@ fn backups_from(source: &Source<'_>, data_dir: &Path) -> Result<Option<Backups>,
     }
     let keep = source.parse_or("BACKUP_KEEP", "a number of backups above 0", KEEP)?.max(1);
     let log = source.parse_or("BACKUP_LOG", "true or false", true)?;
-    let Some(url) = source.get("BACKUP_URL")? else { return Ok(None) };
+    let Some(url) = source.get("BACKUP_URL")?.map(|url| place("BACKUP_URL", url)).transpose()? else { return Ok(None) };
     if backups::is_inside(&url, data_dir) {
         let problem = format!("“{url}” is inside of DATA_DIR and would be lost with it: name another place");
         return Err(ConfigError::new("BACKUP_URL", problem));
     }
     Ok(Some(Backups { url, schedule, keep, log }))
+}
+
+/// What is asked for most of what AWS' programs read in their environment; the rest is taken from there as it is.
+fn s3_from(source: &Source<'_>) -> Result<Vec<(String, String)>, ConfigError> {
+    let plain: Option<bool> = source.parse("AWS_ALLOW_HTTP", "true or false")?;
+    let found = [
+        ("AWS_ACCESS_KEY_ID", source.get("AWS_ACCESS_KEY_ID")?),
+        ("AWS_SECRET_ACCESS_KEY", source.get("AWS_SECRET_ACCESS_KEY")?),
+        ("AWS_SESSION_TOKEN", source.get("AWS_SESSION_TOKEN")?),
+        ("AWS_REGION", source.get("AWS_REGION")?),
+        ("AWS_ENDPOINT", source.get("AWS_ENDPOINT")?),
+        ("AWS_ALLOW_HTTP", plain.map(|allowed| allowed.to_string())),
+    ];
+    Ok(found.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect())
 }
 
 #[cfg(test)]
@@ -622,7 +651,7 @@ mod tests {
             Config::from_sources(&found, "").map(|config| config.nats_url).map_err(|error| error.to_string())
         };
         let several = ("NATS_URL", "nats://a:pw@one:4222, tls://two");
-        let (postgres, key) = (("DATABASE_URL", "postgres://db/llmos"), ("SECRET_KEY", "of all nodes"));
+        let (postgres, key) = (("DATABASE_URL", "postgres://db/llmos"), ("SECRET_KEY", "the same at all nodes of this test"));
         assert_eq!(read(Vec::new()), Ok(None));
         assert_eq!(read(vec![several, postgres, key]), Ok(Some(several.1.to_owned())));
         assert!(read(vec![several, key]).is_err_and(|error| error.contains("PostgreSQL")));
@@ -670,7 +699,46 @@ mod tests {
 
     #[test]
     fn a_value_that_cannot_be_used_is_named() {
-        let error = Config::from_sources(&|name| (name == "ANALYTICS_ENABLED").then(|| "perhaps".to_owned()), "").expect_err("not a flag");
-        assert!(error.to_string().contains("ANALYTICS_ENABLED"));
+        const KEY: &str = "AGE-SECRET-KEY-1 and something else";
+        let cases: [&[(&str, &str)]; 16] = [
+            &[("ANALYTICS_ENABLED", "perhaps")],
+            &[("SECRET_KEY", "short")],
+            &[("GITHUB_URL", "github.example")],
+            &[("GITHUB_API_URL", "ftp://github.example")],
+            &[("OPENAI_BASE_URL", "http://")],
+            &[("BLOB_URL", "gs://bucket/files")],
+            &[("BLOB_URL", "s3://")],
+            &[("BACKUP_URL", "ftp://elsewhere/backups")],
+            &[("BACKUP_URL", "file://elsewhere/backups")],
+            &[("BACKUP_URL", "data/backups")],
+            &[("BACKUP_KEY", KEY)],
+            &[("BACKUP_KEY", KEY), ("BACKUP_PASSPHRASE", "correct horse battery")],
+            &[("RUST_LOG", "info,sqlx=quiet")],
+            &[("OTEL_RESOURCE_ATTRIBUTES", "team=harbor,production")],
+            &[("OTEL_EXPORTER_OTLP_ENDPOINT", "collector")],
+            &[("AWS_ALLOW_HTTP", "perhaps")],
+        ];
+        for case in cases {
+            let found = |asked: &str| case.iter().find(|(name, _)| *name == asked).map(|(_, value)| (*value).to_owned());
+            let error = Config::from_sources(&found, "").err().map(|error| error.to_string()).unwrap_or_default();
+            assert!(error.starts_with(case[0].0) && !error.contains('\n'), "{case:?}: {error}");
+            assert!(!error.contains("AGE-SECRET-KEY-1 and"), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_other_programs_name_can_be_set_as_everything_else() {
+        let config = Config::from_sources(
+            &|name| (name == "AWS_REGION").then(|| "eu-central-1".to_owned()),
+            "[app]\nrust-log = \"debug\"\naws-endpoint = \"https://s3.example\"\notel-service-name = \"harbor\"\notel-resource-attributes = \"team=a%20b\"",
+        );
+        let config = config.expect("valid");
+        assert_eq!((config.log_filter.as_str(), config.otel_service_name.as_deref()), ("debug", Some("harbor")));
+        assert_eq!(config.otel_attributes, [("team".to_owned(), "a b".to_owned())]);
+        assert_eq!(
+            config.s3,
+            [("AWS_REGION", "eu-central-1"), ("AWS_ENDPOINT", "https://s3.example")]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        );
     }
 }

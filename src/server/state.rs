@@ -131,11 +131,11 @@ impl AppState {
 
     /// Opens the database and the blob store that `config` names.
     pub async fn open(config: Config) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        std::fs::create_dir_all(&config.data_dir)?;
+        super::machine::private_folder(&config.data_dir)?;
         let db = Db::open_logging(&config.database_url, config.slow_query).await.map_err(super::error::of_start)?;
         let blobs = Blobs::of(&config)?;
         let signing_key = super::secrets::signing_key(config.secret_key.as_deref(), &config.data_dir)?;
-        let cluster = Cluster::join(&config, &signing_key, &db).await?;
+        let cluster = Cluster::join(&config, &signing_key).await?;
         let db = db.fenced(cluster.fence().clone());
         let registry = Registry::open(&db, &config.public_url(), &signing_key).await?;
         let http = reqwest::Client::builder()

@@ -2,7 +2,7 @@
 
 use std::{future::Future, pin::Pin, time::Duration};
 
-use super::{backups, context::Ctx, idempotency, state::AppState, sweep};
+use super::{context::Ctx, idempotency, state::AppState, sweep};
 use crate::{
     error::{AppError, AppResult},
     features::{
@@ -139,8 +139,7 @@ pub async fn work(state: AppState) {
         analytics::service::keep_gauges(&ctx),
         collaboration::service::count_together(&ctx),
         collaboration::service::keep(state.clone()),
-        collaboration::service::documents::keep_documents(state.clone()),
-        backups::keep(state)
+        collaboration::service::documents::keep_documents(state)
     );
 }
 

@@ -56,7 +56,7 @@ impl PaletteAction {
     }
 }
 
-const ACTIONS: [PaletteAction; 18] = [
+const ACTIONS: [PaletteAction; 20] = [
     PaletteAction { words: "Go home", icon: "home", address: "/" },
     PaletteAction { words: "New session", icon: "plus", address: "/sessions?new" },
     PaletteAction { words: "Go to sessions", icon: "session", address: "/sessions" },
@@ -75,6 +75,8 @@ const ACTIONS: [PaletteAction; 18] = [
     PaletteAction { words: "Your account", icon: "settings", address: "/settings" },
     PaletteAction { words: "API tokens", icon: "key", address: "/settings/tokens" },
     PaletteAction { words: "Teams", icon: "users", address: "/settings/teams" },
+    PaletteAction { words: "Help: troubleshooting", icon: "help", address: "/help/troubleshooting" },
+    PaletteAction { words: "Help: coming from the predecessor", icon: "help", address: "/help/migrating" },
 ];
 
 #[derive(Clone, PartialEq)]
@@ -162,7 +164,13 @@ pub fn Palette() -> impl IntoView {
             query.set(String::new());
             found.set(Vec::new());
             chosen.set(0);
-            navigate(&hit.address(), leptos_router::NavigateOptions::default());
+            let address = hit.address();
+            // Pages of help are the server's, outside of the app.
+            if address.starts_with("/help") {
+                page::go(&address);
+            } else {
+                navigate(&address, leptos_router::NavigateOptions::default());
+            }
         }
     });
     // It was asked for, or it would not be here.

@@ -364,6 +364,15 @@ impl PostgresDatabase {
         Self { server: server.to_owned(), name }
     }
 
+    /// Another one on the same server, without anything in it.
+    pub async fn empty(&self) -> Self {
+        let mut connection = AnyConnection::connect(&self.server).await.expect("LLMOS_TEST_POSTGRES can be reached");
+        let name = format!("test_{}", uuid::Uuid::now_v7().simple());
+        execute(&mut connection, format!("CREATE DATABASE {name}")).await;
+        connection.close().await.expect("closes");
+        Self { server: self.server.clone(), name }
+    }
+
     pub fn url(&self) -> String {
         address(&self.server, &self.name)
     }

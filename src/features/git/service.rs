@@ -45,7 +45,9 @@ use crate::{
     ids::VolumeId,
     server::{
         context::{Ctx, Via},
+        db::Db,
         error::internal,
+        secrets::Vault,
     },
 };
 
@@ -108,6 +110,12 @@ async fn token_of(ctx: &Ctx, volume: VolumeId, link: &LinkRow) -> AppResult<Opti
 /// A fault of the moment, which goes by itself.
 fn is_of_the_moment(error: &AppError) -> bool {
     matches!(error.code, ErrorCode::Unavailable | ErrorCode::Internal)
+}
+
+/// How many tokens cannot be opened with this server key: for whoever runs the server, which need not be running.
+pub async fn unreadable_tokens(db: &Db, vault: &Vault) -> AppResult<usize> {
+    let tokens = store::tokens(db.read()).await?.into_iter();
+    Ok(tokens.filter(|(volume, sealed)| volume.parse().is_ok_and(|volume| vault.open(&purpose(volume), sealed).is_none())).count())
 }
 
 /// What is told where the branch is not there.

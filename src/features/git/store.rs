@@ -129,6 +129,11 @@ pub async fn set_history(tx: &mut Tx, volume: VolumeId, at: i64) -> AppResult<()
     Ok(())
 }
 
+/// The volume of each link that has a token, and the token, sealed.
+pub async fn tokens<'c>(executor: impl Target<'c>) -> AppResult<Vec<(String, Vec<u8>)>> {
+    Sql::new("SELECT volume_id, token FROM git_links WHERE token IS NOT NULL ORDER BY volume_id").fetch_all(executor).await
+}
+
 /// Whether commits of a volume are pushed by themselves.
 pub async fn pushes(tx: &mut Tx, volume: VolumeId) -> AppResult<bool> {
     Ok(sqlx::query_scalar::<_, i64>("SELECT push FROM git_links WHERE volume_id = $1")

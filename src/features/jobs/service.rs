@@ -93,6 +93,12 @@ impl NewJob {
         Self { home: ctx.state.cluster.home().to_owned(), ..self }
     }
 
+    /// The same, unless what it works on is where all nodes find it.
+    #[must_use]
+    pub fn here_unless(self, is_shared: bool, ctx: &Ctx) -> Self {
+        if is_shared { self } else { self.here(ctx) }
+    }
+
     /// Higher is sooner, among those of its kind that are due; 0 without.
     #[must_use]
     pub fn priority(self, priority: i64) -> Self {

@@ -127,7 +127,7 @@ const HOME_MS: i64 = 10 * clock::MINUTE;
 /// be several, one passes over what another is about to take, and does not wait.
 pub async fn claim(tx: &mut Tx, engine: Engine, home: &str, kind: &str, limit: i64, now: i64, lease: i64) -> AppResult<Vec<Job>> {
     let mut sql = Sql::new("UPDATE jobs SET state = 'running', attempts = attempts + 1, leased_until = ");
-    sql.bind(now + lease).push(", started_at = ").bind(now).push(", updated_at = ").bind(now);
+    sql.now(engine, now).push(" + ").number(lease).push(", started_at = ").bind(now).push(", updated_at = ").bind(now);
     // PostgreSQL may run what stands in `IN` once for each row that it looks at; what was taken by then is passed over, and more than the limit is taken.
     let (these, end) = if engine == Engine::Postgres { ("id = ANY(ARRAY(", "))") } else { ("id IN (", ")") };
     sql.push(" WHERE state = 'queued' AND ")
@@ -166,14 +166,11 @@ pub async fn is_due(pool: &AnyPool, now: i64) -> AppResult<bool> {
     Ok(due != 0)
 }
 
-/// Jobs whose runner gave no sign of life are queued again.
-pub async fn release_expired(tx: &mut Tx, now: i64) -> AppResult<u64> {
-    let done =
-        sqlx::query("UPDATE jobs SET state = 'queued', leased_until = NULL, updated_at = $1 WHERE state = 'running' AND leased_until < $1")
-            .bind(now)
-            .execute(&mut **tx)
-            .await?;
-    Ok(done.rows_affected())
+/// Jobs whose runner gave no sign of life are queued again. Leases are given and end by one clock for all nodes ([`Sql::now`]).
+pub async fn release_expired(tx: &mut Tx, engine: Engine, now: i64) -> AppResult<u64> {
+    let mut sql = Sql::new("UPDATE jobs SET state = 'queued', leased_until = NULL, updated_at = ");
+    sql.bind(now).push(" WHERE state = 'running' AND leased_until < ").now(engine, now);
+    Ok(sql.execute(&mut **tx).await?.rows_affected())
 }
 
 /// Jobs that a process before this one left running: their leases end now.
@@ -186,9 +183,14 @@ pub async fn release_all(tx: &mut Tx, now: i64) -> AppResult<()> {
 }
 
 /// The signs of life of those that run here: those that still run, and how many times each was begun.
-pub async fn renew(tx: &mut Tx, ids: &[String], until: i64) -> AppResult<Vec<(String, i64)>> {
+pub async fn renew(tx: &mut Tx, engine: Engine, ids: &[String], now: i64, lease: i64) -> AppResult<Vec<(String, i64)>> {
     let mut sql = Sql::new("UPDATE jobs SET leased_until = ");
-    sql.bind(until).push(" WHERE state = 'running' AND id IN ").bind_list(ids).push(" RETURNING id, attempts");
+    sql.now(engine, now)
+        .push(" + ")
+        .number(lease)
+        .push(" WHERE state = 'running' AND id IN ")
+        .bind_list(ids)
+        .push(" RETURNING id, attempts");
     sql.fetch_all(&mut **tx).await
 }
 

@@ -37,7 +37,7 @@ use llmos_search::{Answer, Filter, Id, Kind, Scope};
 pub use fetch::{Fetched, MODEL_HOME, fetch_model};
 pub use index::SearchIndex;
 pub use model::{Model, Semantic, look_at_model};
-pub use near::Near;
+pub use near::{Near, documents as near_documents};
 pub use offline::{manifest, model_file, records};
 pub use reindex::{reindex, request_reindex};
 
@@ -126,6 +126,11 @@ pub async fn similar(ctx: &Ctx, id: ArtifactId, query: SimilarQuery) -> AppResul
     let filter = Filter { kinds: vec![Kind::Skill, Kind::Tool, Kind::Agent], ..readable.filter() };
     if !ctx.state.search.is_in(Source::Artifact(id), &filter.scopes) {
         return Err(AppError::not_found("artifact"));
+    }
+    // The next one who asks finds what is built in by meaning as well.
+    if ctx.state.search_model.backend().is_some_and(|backend| backend.sleeps()) {
+        let state = ctx.state.clone();
+        tokio::spawn(async move { state.search_model.wake().await });
     }
     let limit = query.limit.unwrap_or(6).clamp(1, SUGGESTIONS_MAX) as usize;
     let hits = ctx.state.search.read().similar(Id(id.bits()), &filter, limit);
@@ -262,6 +267,7 @@ async fn make(ctx: &Ctx) {
         Ok(()) => tracing::info!(documents = ctx.state.search.read().len(), "the search index is made"),
         Err(error) => tracing::warn!(%error, "the search index is made at the first question"),
     }
+    ctx.state.search.note_warm();
 }
 
 /// Whether there is a model for embeddings, or one that is being read.
@@ -278,5 +284,7 @@ pub fn status(ctx: &Ctx) -> SearchStatus {
         Semantic::Missing => "missing",
     };
     let search = &ctx.state.search;
-    SearchStatus { documents: search.read().len(), waiting: search.waiting(|waiting| waiting.len()), meaning: meaning.to_owned() }
+    let backend = ctx.state.search_model.backend();
+    let waiting = search.waiting(|waiting| backend.as_ref().map_or(waiting.len(), |backend| waiting.due(backend)));
+    SearchStatus { documents: search.read().len(), waiting, meaning: meaning.to_owned() }
 }

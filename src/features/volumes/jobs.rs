@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 
 use super::{
     model::{ImportItem, ImportOutcome, ImportReport, REPORT_LINES},
-    service::{Appended, who_may},
+    service::{Appended, bring_upload, forget_upload, who_may},
 };
 use crate::{
     error::{AppError, AppResult, ErrorCode},
@@ -59,6 +59,7 @@ pub async fn import(ctx: &Ctx, job: &Job) -> AppResult<serde_json::Value> {
     let ctx = accounts::service::acting_for(ctx, payload.author, Via::Token(Scopes(vec![Scope::Write]))).await?;
     // Whoever began it may have lost the right to since; it does not wait as who writes does, for it may be what they wait for.
     let result = if who_may(&ctx, payload.volume, Action::Commit).await?.contains(&payload.author) {
+        bring_upload(&ctx, &job.id).await?;
         import_all(&ctx, job, &payload, &folder).await
     } else {
         Err(AppError::forbidden("Whoever began this import may not commit there any more, so nothing was imported."))
@@ -68,9 +69,9 @@ pub async fn import(ctx: &Ctx, job: &Job) -> AppResult<serde_json::Value> {
         Err(error) if matches!(error.code, ErrorCode::Unavailable | ErrorCode::Internal) => {}
         Err(_) => {
             artifacts::unstage_import(&ctx, payload.volume, payload.commit).await?;
-            drop(tokio::fs::remove_dir_all(&folder).await);
+            forget_upload(&ctx, &job.id).await;
         }
-        Ok(_) => drop(tokio::fs::remove_dir_all(&folder).await),
+        Ok(_) => forget_upload(&ctx, &job.id).await,
     }
     Ok(serde_json::to_value(result?)?)
 }

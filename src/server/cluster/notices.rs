@@ -91,8 +91,9 @@ pub async fn watch(state: WeakState) {
             state.rooms.tell_cut_off(cut_off);
             was_cut_off = cut_off;
         }
-        looks = if cut_off { looks.wrapping_add(1) } else { 0 };
-        if cut_off && looks.is_multiple_of(RIGHTS_EVERY) {
+        let unheard = !state.cluster.hears_all();
+        looks = if unheard { looks.wrapping_add(1) } else { 0 };
+        if unheard && looks.is_multiple_of(RIGHTS_EVERY) {
             state.actors.hear(None);
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::Finding;
+use super::{Finding, time::Reference};
 use crate::{
     features::{notifications::service::Mailer, search},
     server::{
@@ -81,6 +81,19 @@ pub async fn nodes(config: &Config) -> Option<Finding> {
         }
         Err(_) => Finding::wrong(TOPIC, "NATS does not answer", "Start NATS or mend NATS_URL; nodes go on alone meanwhile."),
     })
+}
+
+/// What a service says that this server talks to anyway: its clock is none of this machine's.
+pub async fn time(config: &Config) -> Option<Reference> {
+    let github = (config.github.is_some() || config.github_token.is_some()).then_some(&config.github_api_url);
+    let openai = (config.embedding_backend == EmbeddingBackend::OpenAi || config.llm_model.is_some()).then_some(&config.openai_base_url);
+    let url = github.or(openai).or(config.site_url.as_ref())?;
+    let client = reqwest::Client::builder().timeout(LIMIT).redirect(reqwest::redirect::Policy::none()).build().ok()?;
+    let answer = client.head(url).send().await.ok()?;
+    let date = answer.headers().get(reqwest::header::DATE)?.to_str().ok()?;
+    // RFC 9110, 5.6.7: as in mail.
+    let at = jiff::fmt::rfc2822::parse(date).ok()?.timestamp().as_millisecond();
+    Some(Reference { of: answer.url().host_str()?.to_owned(), at, own: clock::now_ms(), is_past: false })
 }
 
 /// The address that people use: the sockets and installing the app stand and fall with it.

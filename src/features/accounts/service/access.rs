@@ -120,7 +120,7 @@ impl ActorCache {
 
     fn get(&self, hash: &str, now: i64) -> Option<Actor> {
         let entry = self.entries.get(hash)?;
-        let fresh = !self.cluster.is_cut_off() || entry.read_at.elapsed() < BELIEVED_UNHEARD;
+        let fresh = self.cluster.hears_all() || entry.read_at.elapsed() < BELIEVED_UNHEARD;
         let valid = fresh && entry.generation == self.generation() && entry.expires_at.is_none_or(|expires_at| expires_at > now);
         valid.then_some(entry.actor)
     }

@@ -17,7 +17,7 @@ pub use intake::{Arrival, BODY_TIME, Intake, Received, admit, receive, too_large
 pub use missing::{CHECK, ask_to_check, check_missing};
 pub use networks::{NETWORKS, Networks, refresh_networks};
 pub use outcomes::{AwaitedPush, note_outcome, note_pull, pushes_awaiting, pushes_pulled};
-pub use secrets::{list_secrets, remove_secret, set_secret};
+pub use secrets::{list_secrets, remove_secret, set_secret, unreadable_secrets};
 pub use signature::sign;
 
 use crate::{error::AppResult, server::context::Ctx};

@@ -14,7 +14,13 @@ use crate::{
     error::{AppError, AppResult, ErrorCode},
     features::accounts::service::{Audit, note, require_administrator},
     // Two parts are the old and the new one, while a secret is changed.
-    server::{clock, config::parts, context::Ctx, db::Tx},
+    server::{
+        clock,
+        config::parts,
+        context::Ctx,
+        db::{Db, Tx},
+        secrets::Vault,
+    },
 };
 
 const SECRET_MAX: usize = 1_000;
@@ -77,6 +83,12 @@ pub async fn secret_of(ctx: &Ctx, repository: &str) -> AppResult<Option<String>>
         tracing::error!(repository, "the webhook secret of a repository cannot be opened: SECRET_KEY is another one than when it was set");
     }
     Ok(secret)
+}
+
+/// How many secrets cannot be opened with this server key: for whoever runs the server, which need not be running.
+pub async fn unreadable_secrets(db: &Db, vault: &Vault) -> AppResult<usize> {
+    let secrets = store::all(db.read()).await?.into_iter();
+    Ok(secrets.filter(|(repository, sealed)| vault.open(&purpose(repository), sealed).is_none()).count())
 }
 
 fn named(text: &str) -> AppResult<String> {
