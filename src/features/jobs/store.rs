@@ -116,7 +116,10 @@ pub async fn claim(tx: &mut Tx, engine: Engine, home: &str, kind: &str, limit: i
     sql.bind(now + lease).push(", started_at = ").bind(now).push(", updated_at = ").bind(now);
     // PostgreSQL may run what stands in `IN` once for each row that it looks at; what was taken by then is passed over, and more than the limit is taken.
     let (these, end) = if engine == Engine::Postgres { ("id = ANY(ARRAY(", "))") } else { ("id IN (", ")") };
-    sql.push(" WHERE state = 'queued' AND ").push(these).push("SELECT j.id FROM jobs j WHERE j.state = 'queued' AND j.kind = ").bind(kind.to_owned());
+    sql.push(" WHERE state = 'queued' AND ")
+        .push(these)
+        .push("SELECT j.id FROM jobs j WHERE j.state = 'queued' AND j.kind = ")
+        .bind(kind.to_owned());
     sql.push(" AND j.run_at <= ").bind(now);
     sql.push(" AND (j.home = '' OR j.home = ").bind(home.to_owned()).push(" OR j.run_at <= ").bind(now - HOME_MS).push(")");
     sql.push(
