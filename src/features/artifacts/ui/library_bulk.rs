@@ -70,7 +70,9 @@ pub fn BulkBar(items: RwSignal<Vec<ArtifactSummary>>, chosen: Chosen, trash: Mem
     let toasts = use_toasts();
     let ids = move || chosen.with_untracked(|chosen| chosen.keys().copied().collect::<Vec<ArtifactId>>());
     // Somebody may have chosen others meanwhile.
-    let done_with = move |ids: &[ArtifactId]| drop(chosen.try_update(|chosen| chosen.retain(|id, _| !ids.contains(id))));
+    let done_with = move |ids: &[ArtifactId]| {
+        let _ = chosen.try_update(|chosen| chosen.retain(|id, _| !ids.contains(id)));
+    };
     let run = move |act: Bulk, verb: &'static str, undo: Vec<Bulk>| {
         let acted = ids();
         let answer = act_on_many(act);
