@@ -151,10 +151,11 @@ test("of a long list only what is seen is drawn, and scrolling it runs nothing o
   await page.goto(`/artifacts?volume=${team.volumeId}`);
   await ready(page);
   for (let more = 0; more < 3; more += 1) {
-    await page.getByRole("link", { name: "Load more" }).tap();
+    // By its key: rows that come into sight have other heights than were expected of them, and move what a finger aims at.
+    await page.getByRole("link", { name: "Load more" }).press("Enter");
     await expect(page.locator(".lib > li")).toHaveCount(100 + 50 * more);
   }
-  const drawn = () => page.locator(".lib > li").evaluateAll((rows) => rows.filter((row) => row.checkVisibility({ contentVisibilityAuto: true })).length);
+  const drawn = () => page.locator(".lib > li > a").evaluateAll((rows) => rows.filter((row) => row.checkVisibility({ contentVisibilityAuto: true })).length);
   expect(await drawn()).toBeLessThan(60);
   // How long a frame takes is for `scripts/bench`: here it is counted what is done.
   const changes = await page.evaluate(async () => {
