@@ -88,6 +88,7 @@ search_worker() {
 # build_front: the browser's half for release, each group of pages in a file of its own. A panic there aborts without a text and names no
 # place in the source: those texts, and what writes them, are a sixteenth of the first load (docs/decisions/first-load.md). For that the
 # standard library is compiled along. None of it is stable yet, hence RUSTC_BOOTSTRAP; where the source is missing, all else works.
+# LEPTOS_SITE_ROOT says where it goes, if not to target/site.
 build_front() {
   local flags="--cfg=erase_components -Zlocation-detail=none" std=()
   if std_source; then
@@ -97,7 +98,7 @@ build_front() {
   env -u RUSTC_WORKSPACE_WRAPPER -u CLIPPY_ARGS RUSTC_BOOTSTRAP=1 ${std[@]+"${std[@]}"} CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS="$flags" \
     cargo leptos build --release --split --lib-features hydrate,split --frontend-only || return
   # cargo-leptos can do it as well, one file after another and every time.
-  node scripts/precompress.mjs target/site "$CACHE/precompressed"
+  node scripts/precompress.mjs "${LEPTOS_SITE_ROOT:-target/site}" "$CACHE/precompressed"
 }
 
 # browser: the path of an installed Chromium or Chrome.

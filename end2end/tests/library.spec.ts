@@ -84,6 +84,20 @@ test("a row that is pressed while the filter moves the list under it opens", asy
   await expect(page).toHaveURL(/\/artifacts\/[0-9a-f-]{36}$/);
 });
 
+test("what is typed into the filter before the script is there is what is filtered by", async ({ page, team }) => {
+  await three(page.context().request, team.volumeId);
+  let arrive = () => {};
+  const script = new Promise<void>((resolve) => { arrive = resolve; });
+  await page.route("**/*.wasm", async (route) => { await script; await route.continue(); });
+  await page.goto(`/artifacts?volume=${team.volumeId}`, { waitUntil: "domcontentloaded" });
+  const field = page.getByPlaceholder("Filter by name, id or description");
+  await field.pressSequentially(NAMES[1]);
+  arrive();
+  await ready(page);
+  await expect(field).toHaveValue(NAMES[1]);
+  await expect(page.locator(".lib > li > a")).toHaveCount(1);
+});
+
 test("many at once: tag, commit, move and delete, with a way back", async ({ page, team }) => {
   test.slow();
   const request = page.context().request;

@@ -26,6 +26,7 @@ test("a pinned volume of a thousand is listed, filtered, read and searched after
     await expect(page.getByRole("listitem").filter({ hasText: "1,000 artifacts" })).toBeVisible();
     await expect(page.getByText("compared with the server")).toBeVisible({ timeout: 120_000 });
     await checkAccessible(page);
+    expect(await page.evaluate(() => navigator.storage.persisted())).toBeDefined();
     // Nobody looked at them: what one opened lately is empty.
     expect((await api<List>(context.request, "GET", "/artifacts?view=recent")).items).toEqual([]);
     await warm(page);

@@ -152,6 +152,9 @@ test("signing out with unsent changes is asked about, and they are there at the 
   await checkAccessible(page);
   await dialog.getByRole("button", { name: "Sign out" }).click();
   await expect(page).toHaveURL(/\/login/);
+  // The page is made anew when it knows that nobody is signed in.
+  await page.waitForLoadState("networkidle");
+  await ready(page);
   await page.unroute(`**/api/v1/sessions/${session.id}/messages`);
   await page.getByLabel("E-mail").fill(account.email);
   await page.getByLabel("Password", { exact: true }).fill(account.password);

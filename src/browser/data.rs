@@ -48,6 +48,10 @@ impl<T> Fetched<T> {
     pub fn arrived(self) -> Option<Arrived<T>> {
         Arrived::of(self.answer.get()?, self.decode)
     }
+    /// Once it is here; for what runs by itself in the browser. None: it was not asked for.
+    pub async fn soon(self) -> Option<AppResult<T>> {
+        Arrived::of(self.answer.await, self.decode).map(Arrived::read)
+    }
     /// Without subscribing; for event handlers.
     pub fn get_untracked(self) -> Option<AppResult<T>> {
         Arrived::of(self.answer.get_untracked()?, self.decode).map(Arrived::read)

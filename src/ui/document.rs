@@ -16,17 +16,20 @@ use crate::browser::{
     tool_sandbox::TOOL_SANDBOX,
 };
 
-/// A form that only the script can send (it names neither a method nor where to) is held when it is sent before the script is here, and
-/// sent again then, with what was chosen in it said once more: the script has not heard it. The browser would otherwise load the page anew,
-/// and what was asked for would not happen.
-const HOLD: &str = "(()=>{const root=document.documentElement;let held;\
+/// What is typed or chosen before the script is here is said once more when it is: the script has not heard it, and its empty field would take the
+/// place of what stands there. And a form that only the script can send (it names neither a method nor where to) is held when it is sent before
+/// that, and sent again then: the browser would otherwise load the page anew, and what was asked for would not happen.
+const HOLD: &str = "(()=>{const root=document.documentElement,typed=new Map;let held;\
+    const early=()=>!root.hasAttribute('data-ready'),\
+    note=field=>'value'in field&&field.type!=='file'&&!(field instanceof HTMLButtonElement)&&typed.set(field,[field.value,field.checked]);\
+    addEventListener('input',event=>early()&&note(event.target),true);\
     addEventListener('submit',event=>{const form=event.target;\
-    if(root.hasAttribute('data-ready')||form.hasAttribute('action')||form.hasAttribute('method'))return;\
-    event.preventDefault();held=[form,event.submitter,[...form.elements].map(field=>[field,field.value,field.checked])]},true);\
-    new MutationObserver((_,seen)=>{seen.disconnect();if(held)setTimeout(()=>{const[form,by,fields]=held;if(!form.isConnected)return;\
-    for(const[field,value,checked]of fields){if(field.type==='file'||!('value'in field)||field instanceof HTMLButtonElement)continue;\
+    if(!early()||form.hasAttribute('action')||form.hasAttribute('method'))return;\
+    event.preventDefault();held=[form,event.submitter];[...form.elements].forEach(note)},true);\
+    new MutationObserver((_,seen)=>{seen.disconnect();setTimeout(()=>{\
+    for(const[field,[value,checked]]of typed){if(!field.isConnected)continue;\
     field.value=value;field.checked=checked;for(const what of['input','change'])field.dispatchEvent(new Event(what,{bubbles:true}))}\
-    form.requestSubmit(by?.isConnected?by:null)})})\
+    if(held?.[0].isConnected)held[0].requestSubmit(held[1]?.isConnected?held[1]:null)})})\
     .observe(root,{attributeFilter:['data-ready']})})()";
 
 /// What has to be there before all else. The rules by which text becomes something else (Trusted Types): the address of a script is one of ours, and HTML has no

@@ -60,6 +60,7 @@ export class Editor {
   private synced = false;
   /** What was written apart came home. */
   private arrived = false;
+  private beginning = false;
   /** Something was written here, by a person, that the outbox was not told of. */
   private dirty = false;
   private marked: Thread[] = [];
@@ -136,6 +137,9 @@ export class Editor {
     await this.loading;
     if (this.view || this.apart || this.closed || this.readOnly) return;
     if (this.doc.store.clients.size > 0) return void this.show(this.text);
+    // Several things say that the server is out of reach: a second one would take away what the first has begun.
+    if (this.beginning) return;
+    this.beginning = true;
     const { user, artifact } = this.options;
     const apart = await Apart.begin(user, artifact, this.options);
     // The server may have come meanwhile.

@@ -150,18 +150,20 @@ impl Editing {
 
     pub fn open(self) {
         self.phase.set(Phase::Opening);
-        let user = self.session.account_untracked().map(|me| me.person.id.to_string()).unwrap_or_default();
         let host = self.host();
         let (text, revision) = self.shown.detail.with_untracked(|detail| (detail.text.clone(), detail.summary.head_revision_id));
-        let opening = Opening {
+        let mut opening = Opening {
             artifact: self.shown.id.to_string(),
-            user,
+            user: String::new(),
             read_only: self.read_only.get_untracked(),
             begun: self.shown.begun,
             text,
             revision: revision.map(|id| id.to_string()).unwrap_or_default(),
         };
         leptos::task::spawn_local(async move {
+            // Without the server a page may know the text before it knows whose copy of it this is.
+            let account = self.session.me.soon().await;
+            opening.user = account.and_then(Result::ok).map(|me| me.person.id.to_string()).unwrap_or_default();
             let opened = editor::open(&host, opening, move |told| self.take(told)).await;
             match opened {
                 // The page may be gone by now; then the editor goes with this.

@@ -69,11 +69,17 @@ fn tags_back<'a>(artifacts: impl Iterator<Item = &'a ArtifactSummary>, added: &[
 pub fn BulkBar(items: RwSignal<Vec<ArtifactSummary>>, chosen: Chosen, trash: Memo<bool>, refresh: Callback<()>) -> impl IntoView {
     let toasts = use_toasts();
     let ids = move || chosen.with_untracked(|chosen| chosen.keys().copied().collect::<Vec<ArtifactId>>());
+    // Somebody may have chosen others meanwhile.
+    let done_with = move |ids: &[ArtifactId]| {
+        let _ = chosen.try_update(|chosen| chosen.retain(|id, _| !ids.contains(id)));
+    };
     let run = move |act: Bulk, verb: &'static str, undo: Vec<Bulk>| {
+        let acted = ids();
         let answer = act_on_many(act);
         leptos::task::spawn_local(async move {
             match answer.await {
                 Ok(report) => {
+                    done_with(&acted);
                     let text = said(&report, verb);
                     if undo.is_empty() || report.done == 0 {
                         toast(toasts, text);
@@ -105,7 +111,10 @@ pub fn BulkBar(items: RwSignal<Vec<ArtifactSummary>>, chosen: Chosen, trash: Mem
         page::close_dialog("bulk-commit");
         leptos::task::spawn_local(async move {
             match create_commit(commit).await {
-                Ok(sent) => say_sent(toasts, sent, format!("Committed {}", plural(number as i64, "draft", "drafts"))),
+                Ok(sent) => {
+                    done_with(&list.iter().map(|artifact| artifact.id).collect::<Vec<_>>());
+                    say_sent(toasts, sent, format!("Committed {}", plural(number as i64, "draft", "drafts")));
+                }
                 Err(error) => toast_error(toasts, &error),
             }
             refresh.try_run(());

@@ -30,7 +30,11 @@ pub fn LibraryRows(
     chosen: Chosen,
     selecting: RwSignal<bool>,
 ) -> impl IntoView {
-    chosen.set(BTreeMap::new());
+    // A list is read again whenever something changes: what is chosen stays so as long as it is there.
+    chosen.update(|chosen| {
+        let here = page.items.iter().filter(|item| chosen.contains_key(&item.id));
+        *chosen = here.map(|item| (item.id, item.clone())).collect();
+    });
     if page.items.is_empty() {
         return view! { <div class="scroll"><NothingHere query=query/></div> }.into_any();
     }
