@@ -12,7 +12,6 @@ use crate::{
     features::accounts::service::Credential,
     server::{
         context::Ctx,
-        cookies,
         extract::{Json, Query},
         middleware,
         state::AppState,

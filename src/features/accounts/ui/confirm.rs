@@ -87,9 +87,9 @@ fn ProofForm(protection: Protection, confirmation: Confirmation) -> impl IntoVie
         running.run(data::post::<Confirmed>("/me/confirmation", &wish), done);
     };
     let sign = move |_| {
-        let answered = |passkey: Value| {
+        let answered = |passkey: Value| async move {
             let wish = Confirm { password: None, answer: AnswerFactor { code: None, passkey: Some(passkey) } };
-            data::post::<Confirmed>("/me/confirmation", &wish)
+            data::post::<Confirmed>("/me/confirmation", &wish).await
         };
         running.run(by_passkey("/me/confirmation/passkey", answered), done);
     };

@@ -94,7 +94,7 @@ fn PasskeyButton(next: Memo<String>) -> impl IntoView {
     let here = RwSignal::new(false);
     Effect::new(move |_| here.set(true));
     let sign = move |_| {
-        let answered = |passkey| data::post::<Me>("/sign-in/passkey", &PasskeySignIn { passkey });
+        let answered = |passkey| async move { data::post::<Me>("/sign-in/passkey", &PasskeySignIn { passkey }).await };
         running.run(by_passkey("/sign-in/passkey/challenge", answered), move |_| page::go(&next.get_untracked()));
     };
     view! {

@@ -60,7 +60,9 @@ fn Ask(step: SecondStep, action: ServerAction<AnswerSecondStep>, next: Memo<Stri
     let running = Running::new();
     let error = Signal::derive(move || running.error.get().or_else(|| action.value().get().and_then(Result::err)));
     let sign = move |_| {
-        let answered = |passkey: Value| data::post::<Me>("/sign-in/second-step", &AnswerFactor { code: None, passkey: Some(passkey) });
+        let answered = |passkey: Value| async move {
+            data::post::<Me>("/sign-in/second-step", &AnswerFactor { code: None, passkey: Some(passkey) }).await
+        };
         running.run(by_passkey("/sign-in/second-step/passkey", answered), move |_| page::go(&next.get_untracked()));
     };
     let (label, text) = if step.totp {
