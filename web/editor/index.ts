@@ -141,7 +141,7 @@ export class Editor {
     if (this.beginning) return;
     this.beginning = true;
     const { user, artifact } = this.options;
-    const apart = await Apart.begin(user, artifact, this.options);
+    const apart = await Apart.begin(user, artifact, this.options).finally(() => (this.beginning = false));
     // The server may have come meanwhile.
     if (this.view || this.apart || this.closed) return void apart.forget();
     this.writeApart(apart);
