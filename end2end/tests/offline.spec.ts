@@ -167,6 +167,7 @@ test("an artifact that is made without the server is written, survives a cold st
     const colder = await coldStart(context, `${address.pathname}${address.search}`, problems);
     await expect(await editor(colder)).toContainText("Light it first.");
     await expect(colder.getByText("Made on this device")).toBeVisible();
+    await expect(colder.locator(".outbox-status")).toContainText("changes waiting");
 
     await server.begin();
     const elsewhere = await sameElsewhere(server);

@@ -140,11 +140,14 @@ export class Editor {
     // Several things say that the server is out of reach: a second one would take away what the first has begun.
     if (this.beginning) return;
     this.beginning = true;
-    const { user, artifact } = this.options;
-    const apart = await Apart.begin(user, artifact, this.options).finally(() => (this.beginning = false));
-    // The server may have come meanwhile.
-    if (this.view || this.apart || this.closed) return void apart.forget();
-    this.writeApart(apart);
+    try {
+      const apart = await Apart.begin(this.options.user, this.options.artifact, this.options);
+      // The server may have come meanwhile.
+      if (this.view || this.apart || this.closed) return void apart.forget();
+      this.writeApart(apart);
+    } finally {
+      this.beginning = false;
+    }
   }
 
   private writeApart(apart: Apart) {
