@@ -32,6 +32,8 @@ pub struct AppState {
 pub struct SharedDraft {
     pub name: String,
     pub text: String,
+    /// Files that are not in it: they are too large for a text.
+    pub left: Vec<String>,
 }
 
 /// Something that somebody wants on this device as a whole, and how it stands.
@@ -55,6 +57,16 @@ pub struct Pin {
     pub error: String,
 }
 
+/// How much is on this device of what pages read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Seen {
+    pub answers: i64,
+    pub bytes: i64,
+    /// UTC milliseconds, by the server's clock, of the oldest of it; 0: nothing is here.
+    pub oldest: i64,
+}
+
 /// What the script tells a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Said {
@@ -76,7 +88,7 @@ mod inner {
     use serde::{Serialize, de::DeserializeOwned};
     use wasm_bindgen::{JsCast as _, closure::Closure, prelude::*};
 
-    use super::{AppState, PWA, Pin, Said, SharedDraft};
+    use super::{AppState, PWA, Pin, Said, Seen, SharedDraft};
     use crate::{
         browser::{page, script},
         error::AppResult,
@@ -111,6 +123,8 @@ mod inner {
         Pins,
         Pin { kind: &'a str, id: &'a str, name: &'a str },
         Unpin { kind: &'a str, id: &'a str },
+        Seen,
+        Unsee,
     }
 
     async fn ask<T: DeserializeOwned>(what: Ask<'_>) -> AppResult<T> {
@@ -240,6 +254,22 @@ mod inner {
         ask(Ask::Unpin { kind, id }).await
     }
 
+    /// How much of what was opened is on this device.
+    ///
+    /// # Errors
+    /// As for [`pins`].
+    pub async fn seen() -> AppResult<Seen> {
+        ask(Ask::Seen).await
+    }
+
+    /// Removes what was opened from this device, but for what each page needs. Gives how much is left.
+    ///
+    /// # Errors
+    /// As for [`pins`].
+    pub async fn unsee() -> AppResult<Seen> {
+        ask(Ask::Unsee).await
+    }
+
     /// Shows how many notifications are unread on the app's icon. Every page has this in its first load, so nothing is put into JSON or read from it here.
     pub async fn badge(unread: i64) {
         let _ = script::answer(PWA, format!(r#"{{"act":"badge","unread":{unread}}}"#), "").await;
@@ -255,7 +285,7 @@ mod inner {
 mod inner {
     //! On the server there is no app to install, and nothing but the network.
 
-    use super::{AppState, Pin, Said, SharedDraft};
+    use super::{AppState, Pin, Said, Seen, SharedDraft};
     use crate::error::AppResult;
 
     pub fn came_along(_: String, _: &str) {}
@@ -297,6 +327,12 @@ mod inner {
     }
     pub async fn unpin(_: &str, _: &str) -> AppResult<Vec<Pin>> {
         Ok(Vec::new())
+    }
+    pub async fn seen() -> AppResult<Seen> {
+        Ok(Seen::default())
+    }
+    pub async fn unsee() -> AppResult<Seen> {
+        Ok(Seen::default())
     }
     pub async fn badge(_: i64) {}
     pub async fn shared(_: &str) -> Option<SharedDraft> {

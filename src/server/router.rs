@@ -19,7 +19,7 @@ use tower_http::{
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
-use super::{assets, docs, drain, help, idempotency, middleware, pages, service_worker, state::AppState, tls, tool_frame};
+use super::{assets, docs, drain, help, idempotency, middleware, pages, rates, service_worker, state::AppState, tls, tool_frame};
 use crate::{
     error::{AppError, ErrorCode},
     features::{
@@ -104,6 +104,8 @@ pub fn router(state: AppState) -> Router {
         .route("/webhook/github", webhook())
         .route("/auth/github", get(accounts::http::github_start))
         .route("/auth/github/callback", get(accounts::http::github_callback))
+        .route("/auth/oidc", get(accounts::http::oidc_start))
+        .route("/auth/oidc/callback", get(accounts::http::oidc_callback))
         .route("/git/{team}/{volume}/info/refs", get(git::http::info_refs))
         .route("/git/{team}/{volume}/git-upload-pack", post(git::http::upload_pack))
         .route("/unsubscribe", get(notifications::http::unsubscribe_page).post(notifications::http::unsubscribe))
@@ -117,10 +119,12 @@ pub fn router(state: AppState) -> Router {
         .route("/share", post(service_worker::share))
         .route("/fn/{*name}", any(pages::server_functions))
         .fallback(file_or_page)
+        .layer(from_fn_with_state(state.clone(), rates::layer))
         .layer(from_fn_with_state(state.clone(), middleware::authenticate))
         // Its token is none of an account.
         .route("/metrics", get(operations::http::prometheus))
         .layer(from_fn_with_state(state.clone(), middleware::same_origin))
+        .layer(from_fn_with_state(state.clone(), middleware::at_once))
         .layer(from_fn(middleware::time_limit))
         .layer(from_fn(drain::layer))
         .layer(CatchPanicLayer::custom(middleware::on_panic))
@@ -146,7 +150,9 @@ pub fn sockets(state: AppState) -> Router {
         .route("/", socket(collaboration::ws::room_socket))
         .route("/ws", socket(collaboration::ws::room_socket))
         .route("/ws/doc/{artifact_id}", socket(collaboration::ws::document_socket))
+        .layer(from_fn_with_state(state.clone(), rates::layer))
         .layer(from_fn_with_state(state.clone(), middleware::authenticate))
+        .layer(from_fn_with_state(state.clone(), middleware::at_once))
         .layer(from_fn(middleware::time_limit))
         .layer(CatchPanicLayer::custom(middleware::on_panic))
         .layer(from_fn_with_state(state.clone(), middleware::observe))

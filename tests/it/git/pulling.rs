@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use super::{GitServer, allow_private, artifact, commits, git, link, run, settled, shared, skill, text_of};
+use super::{GitServer, Mood, allow_private, artifact, commits, git, link, run, settled, shared, skill, text_of};
 use crate::{
     app::text,
     editor::Editor,
@@ -440,3 +440,53 @@ app_test!(
         assert_eq!(commits(&maya, &volume).await.len(), before);
     }
 );
+
+// How much came is told while it comes; of a history of years only the newest commit does.
+app_test!(what_comes_is_shallow_and_told_while_it_comes, |config| { allow_private(config) }, |app| {
+    let server = GitServer::start().await;
+    let noise = |seed: u64| {
+        let mut state = seed;
+        let mut next = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as u8
+        };
+        (0..200_000).map(|_| next()).collect::<Vec<u8>>()
+    };
+    for round in 0..5 {
+        server.write("skills/a/SKILL.md", skill("a", &format!("Round {round}\n")));
+        server.write("skills/a/data.bin", noise(round));
+        server.commit("Another one");
+    }
+    let (maya, volume) = shared(app).await;
+    server.behave(Mood::Trickles);
+    let told = async |path: &str, part: &str| {
+        let mut seen = false;
+        for _ in 0..3_000 {
+            let (_, found) = maya.get(path).await;
+            // How many bytes are to come nobody says.
+            let at = if found[part].is_object() { &found[part] } else { &found };
+            seen |= at["total"] == 0 && at["done"].as_i64().is_some_and(|done| done > 0);
+            if found["state"] == "synced" || found["state"] == "done" {
+                return seen;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        panic!("it ends")
+    };
+    let path = format!("/volumes/{volume}/git");
+    let (status, link) = maya.json(reqwest::Method::PUT, &path, json!({ "url": server.url })).await;
+    assert_eq!(status, 200, "{link}");
+    assert!(told(&path, "progress").await, "bytes are told of while they come");
+    let fetched = app.state.config.data_dir.join("git").join(&volume);
+    assert_eq!(git(&fetched, &["rev-list", "--count", &server.head()]).trim(), "1", "the commits before did not come");
+    assert!(fetched.join("shallow").exists());
+    // A pull of a single change as well, and an import that is not linked.
+    server.write("skills/a/data.bin", noise(99));
+    server.commit("And another one");
+    let (_, job) = maya.post(&format!("{path}/pull"), json!({})).await;
+    assert!(told(&format!("/jobs/{}", text(&job["id"])), "progress").await);
+    let other = text(&maya.post("/volumes", json!({ "name": "Second" })).await.1["id"]);
+    let (status, job) = maya.post(&format!("/volumes/{other}/git/import"), json!({ "url": server.url })).await;
+    assert_eq!(status, 202, "{job}");
+    assert!(told(&format!("/jobs/{}", text(&job["id"])), "progress").await);
+});

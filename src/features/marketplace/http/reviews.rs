@@ -27,14 +27,13 @@ use crate::{
 };
 
 pub fn routes() -> OpenApiRouter<AppState> {
-    let upload = OpenApiRouter::new()
-        .routes(routes!(add_screenshot, arrange_screenshots))
-        .layer(DefaultBodyLimit::max(SCREENSHOT_BYTES + pictures::ENVELOPE));
+    let upload = OpenApiRouter::new().routes(routes!(add_screenshot)).layer(DefaultBodyLimit::max(SCREENSHOT_BYTES + pictures::ENVELOPE));
     OpenApiRouter::new()
         .routes(routes!(list_reviews))
         .routes(routes!(reply_to_review))
         .routes(routes!(hide_review, show_review))
         .merge(upload)
+        .routes(routes!(arrange_screenshots))
         .routes(routes!(delete_screenshot))
         .routes(routes!(get_screenshot))
         .routes(routes!(similar_items))
