@@ -165,13 +165,13 @@ app_test_beside!(GitHub, where_the_app_is_not_installed_a_token_is_needed, |app,
     let server = GitServer::start().await;
     server.write("skills/a/SKILL.md", skill("a", "One\n"));
     server.commit("First");
-    server.ask_for("another token");
+    server.ask_for("another-token");
     *github.installed.lock().expect("not poisoned") = false;
     let (maya, volume) = shared(app).await;
     let path = format!("/volumes/{volume}/git");
     let (status, error) = maya.json(reqwest::Method::PUT, &path, json!({ "url": server.url })).await;
     assert!(status == 400 && error["fields"]["token"].is_string(), "{error}");
-    let found = link(&maya, &volume, json!({ "url": server.url, "token": "another token" })).await;
+    let found = link(&maya, &volume, json!({ "url": server.url, "token": "another-token" })).await;
     assert_eq!((&found["byApp"], &found["hasToken"]), (&json!(false), &json!(true)), "{found}");
     assert_eq!(github.minted.load(Ordering::SeqCst), 0);
 });

@@ -258,16 +258,25 @@ app_test!(a_rewritten_history_is_noticed_and_pulled, |config| { allow_private(co
     let found = settled(&maya, &volume).await;
     assert!(found["notice"].as_str().is_some_and(|notice| notice.contains("rewritten")), "{found}");
 
-    // What was fetched is a copy: without it, what both sides began with is not known, and nothing is lost.
-    std::fs::remove_dir_all(app.state.config.data_dir.join("git")).expect("what was fetched");
-    server.write("skills/a/SKILL.md", skill("a", "Four\n"));
+    // What was fetched is a copy: the repository still has what both sides began with.
+    let forget_copy = || std::fs::remove_dir_all(app.state.config.data_dir.join("git")).expect("what was fetched");
+    forget_copy();
+    server.write("skills/a/SKILL.md", skill("a", "Three and a half\n"));
     git(&server.work(), &["commit", "-qam", "Once more"]);
     git(&server.work(), &["push", "-q", "--force", "origin", "HEAD:main"]);
+    let report = run(&maya, &volume, "pull").await;
+    assert_eq!((&report["updated"], &report["conflicts"]), (&json!(1), &json!(0)), "{report}");
+    // Where it is gone there, too, it is not known, and nothing is lost.
+    forget_copy();
+    server.write("skills/a/SKILL.md", skill("a", "Four\n"));
+    git(&server.work(), &["commit", "-qa", "--amend", "-m", "Otherwise"]);
+    git(&server.work(), &["push", "-q", "--force", "origin", "HEAD:main"]);
+    git(&server.bare(), &["gc", "-q", "--prune=now"]);
     let report = run(&maya, &volume, "pull").await;
     assert_eq!(report["conflicts"], 1, "{report}");
     let id = artifact(&maya, &volume, "a").await.expect("it is there");
     let (_, view) = maya.get(&format!("/artifacts/{id}/merge")).await;
-    assert!(view.to_string().contains("Three") && view.to_string().contains("Four"), "{view}");
+    assert!(view.to_string().contains("Three and a half") && view.to_string().contains("Four"), "{view}");
 });
 
 app_test!(a_draft_follows_a_pull_where_it_can, |config| { allow_private(config) }, |app| {

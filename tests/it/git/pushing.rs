@@ -125,7 +125,7 @@ app_test!(a_push_that_is_overtaken_merges_and_tries_again, |config| { allow_priv
     let found = settled(&maya, &volume).await;
     assert_eq!((&found["state"], &found["ahead"]), (&json!("failed"), &json!(1)), "{found}");
     // Whoever looks after the volume hears of it once, although each try pulls well before it pushes.
-    for path in ["push", "pull", "push"] {
+    for path in ["push", "push"] {
         run(&maya, &volume, path).await;
     }
     settled(&maya, &volume).await;
