@@ -1,5 +1,5 @@
 // A day on a train: the app is installed, the server and the network go, everything is read and written on, and comes home in order.
-import { alone, coldStart, expected, goOffline, makeAvailable, offlineReady, sameElsewhere, skillFile, somebodyElse, warm, workerOf } from "../fixtures/app.js";
+import { alone, coldStart, expected, goOffline, keeps, makeAvailable, offlineReady, sameElsewhere, skillFile, somebodyElse, warm, workerOf } from "../fixtures/app.js";
 import { api, append, beginSession, createTeam, editor, expect, importFiles, joinTeam, ready, test } from "../fixtures/index.js";
 import { devices } from "@playwright/test";
 
@@ -36,6 +36,7 @@ test("installed, offline from a cold start, and back: everything arrives once, i
     await ready(page);
     await expect(page.getByText("Before the tunnel")).toBeVisible();
     await warm(page);
+    await keeps(page, `/sessions/${session.id}/entries`);
     await goOffline(page, server, context);
 
     // Cold: it is read and searched.

@@ -84,7 +84,7 @@ pub enum Said {
 mod inner {
     use std::{cell::RefCell, sync::Arc};
 
-    use js_sys::{Array, JsString, Reflect};
+    use js_sys::{Array, JsString};
     use serde::{Serialize, de::DeserializeOwned};
     use wasm_bindgen::{JsCast as _, closure::Closure, prelude::*};
 
@@ -96,8 +96,6 @@ mod inner {
 
     /// A page that was just opened has better things to do, in milliseconds.
     const LATER: u32 = 4_000;
-    /// Where the worker is at work already, the script is here and nothing has to be fetched; what one has seen is to be kept before the train is in the tunnel.
-    const SOON: u32 = 500;
 
     thread_local! {
         /// The answers that came with the page, until the script has them: path and JSON, in turn. None from then on.
@@ -129,15 +127,6 @@ mod inner {
         Unsee,
     }
 
-    /// Whether the worker serves this page.
-    fn is_served() -> bool {
-        let of = |object: JsValue, name: &str| Reflect::get(&object, &JsValue::from_str(name)).ok();
-        let window = web_sys::window().map(JsValue::from);
-        let controller =
-            window.and_then(|it| of(it, "navigator")).and_then(|it| of(it, "serviceWorker")).and_then(|it| of(it, "controller"));
-        controller.is_some_and(|controller| controller.is_truthy())
-    }
-
     async fn ask<T: DeserializeOwned>(what: Ask<'_>) -> AppResult<T> {
         let otherwise = "This browser could not do it. Load the page again.";
         script::ask(PWA, serde_json::to_string(&what).unwrap_or_default(), otherwise).await
@@ -154,12 +143,7 @@ mod inner {
 
     /// Runs `act` when the page has what it needs itself; without a network at once.
     pub fn when_it_stands(act: impl FnOnce() + 'static) {
-        let wait = match (is_online(), is_served()) {
-            (false, _) => 0,
-            (true, true) => SOON,
-            (true, false) => LATER,
-        };
-        page::after_forget(wait, act);
+        page::after_forget(if is_online() { LATER } else { 0 }, act);
     }
 
     /// Loads the script when the page stands, for the account that opened it: registers the worker, hands over what came with the page, and tells what

@@ -25,7 +25,6 @@ struct Held {
     objects: BTreeMap<String, (Bytes, i64)>,
     uploads: HashMap<String, BTreeMap<u32, Bytes>>,
     away: bool,
-    /// Requests that were taken.
 }
 
 /// Cheap to clone.

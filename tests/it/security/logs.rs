@@ -10,7 +10,7 @@ use std::{
     },
 };
 
-use llmos_lite::server::config::Config;
+use llmos_lite::server::{config::Config, telemetry::OneLine};
 use reqwest::{Method, header::HeaderMap};
 use serde_json::{Value, json};
 use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
@@ -67,7 +67,7 @@ impl MakeWriter<'_> for Look {
 pub fn watch(config: &Config) {
     static STARTED: Once = Once::new();
     STARTED.call_once(|| {
-        let lines = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(FILTER)).with_ansi(false).with_writer(Look);
+        let lines = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(FILTER)).with_ansi(false).with_writer(OneLine(Look));
         // A test that logs for itself looks for itself.
         let _ = lines.try_init();
     });

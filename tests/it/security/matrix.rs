@@ -406,6 +406,9 @@ app_test!(
                 people.back(app, role).await;
                 let (status, got) = ask(&people.clients[role], &route, &ids, &description).await;
                 if spends(&route, status) {
+                    for role in ROLES {
+                        people.back(app, role).await;
+                    }
                     ids = world(&people).await;
                 }
                 cells.push(got);
