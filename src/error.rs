@@ -144,7 +144,10 @@ impl FromServerFnError for AppError {
         match error {
             ServerFnErrorErr::Request(_) => AppError::offline(),
             ServerFnErrorErr::Args(_) | ServerFnErrorErr::MissingArg(_) | ServerFnErrorErr::Deserialization(_) => {
-                AppError::invalid("The form could not be read. Load the page again and fill it in once more.")
+                let error = AppError::invalid("The form could not be read. Load the page again and fill it in once more.");
+                #[cfg(feature = "ssr")]
+                crate::server::forms::refuse(&error);
+                error
             }
             _ => AppError::internal(),
         }

@@ -1,6 +1,6 @@
 // What somebody keeps on the device as a whole, and what they write, commit and make while the server is gone.
 import { readFileSync } from "node:fs";
-import { alone, coldStart, expected, goOffline, makeAvailable, offlineReady, sameElsewhere, skillFile, somebodyElse, warm } from "../fixtures/app.js";
+import { alone, coldStart, expected, goOffline, keeps, makeAvailable, offlineReady, sameElsewhere, skillFile, somebodyElse, warm } from "../fixtures/app.js";
 import { ADMIN, api, append, beginSession, checkAccessible, createArtifact, createTeam, editor, expect, importFiles, joinTeam, ready, signIn, test } from "../fixtures/index.js";
 
 test.describe.configure({ mode: "default" });
@@ -196,6 +196,7 @@ test("who lost a team while offline reads nothing of it any more, and keeps what
     await page.goto(`/sessions/${session.id}`);
     await ready(page);
     await warm(page);
+    await keeps(page, `/sessions/${session.id}/entries`);
     await goOffline(page, server, context);
     const cold = await coldStart(context, `/sessions/${session.id}`, problems);
     await cold.getByLabel("Message", { exact: true }).fill("Written too late");

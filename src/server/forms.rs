@@ -80,6 +80,14 @@ pub fn end(done: AppResult<()>, next: &str, typed: &[(&str, &str)]) -> AppResult
     }
 }
 
+/// A form that cannot be read has the status of its error; a plain one is led back to its page.
+pub fn refuse(error: &AppError) {
+    let is_plain = use_context::<Parts>().is_some_and(|parts| wants_page(&parts.headers));
+    if !is_plain {
+        crate::browser::response::set_status(error.code.status());
+    }
+}
+
 /// Ends a form whose page stays: only a browser without JavaScript has to be led back to it.
 pub fn stay(done: AppResult<()>, page: &str) -> AppResult<()> {
     let plain = use_context::<Parts>().is_some_and(|parts| wants_page(&parts.headers));
