@@ -29,7 +29,8 @@ export default defineConfig({
   retries: process.env.CI ? 1 : 0,
   reporter: [["list"], ["json", { outputFile: "test-results/report.json" }]],
   // A test that wants the service worker says so: requests that it answers pass by what others put in their way.
-  use: { baseURL: `http://${address}`, serviceWorkers: "block", launchOptions, trace: "retain-on-failure", screenshot: "only-on-failure" },
+  // A trace costs a third of a test's time: where nobody can open it, none is made.
+  use: { baseURL: `http://${address}`, serviceWorkers: "block", launchOptions, trace: process.env.CI ? "off" : "retain-on-failure", screenshot: "only-on-failure" },
   projects: [
     { name: "first visit", testMatch: /first-visit\.setup\.ts/ },
     { name: "desktop", dependencies: ["first visit"], use: { ...devices["Desktop Chrome"], launchOptions, viewport: { width: 1440, height: 900 } } },

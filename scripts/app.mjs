@@ -186,8 +186,9 @@ async function scrolling(context, address) {
 const MOBILE = { formFactor: "mobile", screenEmulation: { mobile: true, width: 412, height: 823, deviceScaleFactor: 1.75, disabled: false } };
 
 async function report(lighthouse, url, categories) {
-  // The sign-in stays: it is in the browser's own storage.
-  const { lhr } = await lighthouse(url, { port: TOOLS, output: "json", logLevel: "error", onlyCategories: categories, disableStorageReset: true, ...MOBILE });
+  // A first visit: what the browser and the worker kept is removed before. Cookies are not, so the sign-in stays.
+  const { lhr } = await lighthouse(url, { port: TOOLS, output: "json", logLevel: "error", onlyCategories: categories, disableStorageReset: false, ...MOBILE });
+  if (!lhr.finalDisplayedUrl.startsWith(url)) throw new Error(`Lighthouse saw ${lhr.finalDisplayedUrl} in place of ${url}`);
   return lhr;
 }
 

@@ -12,6 +12,8 @@ const mb = (bytes) => `${(bytes / 1024 / 1024).toFixed(1)} MB`;
 
 await trial(3179, { SEARCH_RATE: "1000000" }, async ({ address, context, env }) => {
   if (corpus) execFileSync(binary, ["import", corpus], { cwd: root, env, stdio: "ignore" });
+  // The model sleeps until it is needed.
+  await context.request.get(`${address}/api/v1/search?q=anything`);
   for (let search; !(search?.meaning === "ready" && search.waiting === 0); await new Promise((wait) => setTimeout(wait, 1_000))) {
     ({ search } = await (await context.request.get(`${address}/readyz`)).json());
     if (search.meaning === "missing") throw new Error("there is no model");

@@ -95,7 +95,7 @@ build_front() {
     flags+=" -Zunstable-options -Cpanic=immediate-abort"
     std=(CARGO_UNSTABLE_BUILD_STD=std,panic_abort CARGO_UNSTABLE_BUILD_STD_FEATURES=optimize_for_size)
   fi
-  env -u RUSTC_WORKSPACE_WRAPPER -u CLIPPY_ARGS RUSTC_BOOTSTRAP=1 ${std[@]+"${std[@]}"} CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS="$flags" \
+  env RUSTC_BOOTSTRAP=1 ${std[@]+"${std[@]}"} CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS="$flags" \
     cargo leptos build --release --split --lib-features hydrate,split --frontend-only || return
   # cargo-leptos can do it as well, one file after another and every time.
   node scripts/precompress.mjs "${LEPTOS_SITE_ROOT:-target/site}" "$CACHE/precompressed"

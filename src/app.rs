@@ -24,6 +24,7 @@ use crate::{
 lazy_pages! {
     load_entry (__preload_load_entry) as Entry {
         Login => accounts::LoginPage;
+        SecondStep => accounts::SecondStepPage;
         SignUp => accounts::SignUpPage;
         Invite => accounts::InvitePage;
         Reset => accounts::ResetPage;
@@ -152,6 +153,7 @@ pub fn App() -> impl IntoView {
         <Router>
             <Routes fallback=|| view! { <NotFound/> }>
                 <Route path=at(path!("/login")) view=Entry::Login.page()/>
+                <Route path=at(path!("/login/second-step")) view=Entry::SecondStep.page()/>
                 <Route path=at(path!("/sign-up")) view=Entry::SignUp.page()/>
                 <Route path=at(path!("/invite/:token")) view=Entry::Invite.page()/>
                 <Route path=at(path!("/reset/:token")) view=Entry::Reset.page()/>

@@ -18,12 +18,18 @@ pub enum ErrorCode {
     Unauthenticated,
     /// Signed in, but the role or the token's scope does not allow it (403).
     Forbidden,
+    /// It changes how one signs in, or cannot be undone: the person has to prove once more who they are (403).
+    ConfirmationRequired,
+    /// The team wants its members to have a second factor, and the caller has none (403).
+    FactorRequired,
     /// The request came from a page of another origin (403).
     ForeignOrigin,
     /// There is no such thing, or it is not shared with the caller (404).
     NotFound,
     /// The route does not take this method (405).
     MethodNotAllowed,
+    /// The request took too long to arrive; nothing was changed (408).
+    RequestTimeout,
     /// Somebody changed the thing in between, or the name is taken (409).
     Conflict,
     /// A link or token that was valid once and no longer is (410).
@@ -48,9 +54,10 @@ impl ErrorCode {
         match self {
             Self::InvalidInput => 400,
             Self::Unauthenticated => 401,
-            Self::Forbidden | Self::ForeignOrigin => 403,
+            Self::Forbidden | Self::ConfirmationRequired | Self::FactorRequired | Self::ForeignOrigin => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
+            Self::RequestTimeout => 408,
             Self::Conflict => 409,
             Self::Expired => 410,
             Self::TooLarge => 413,
@@ -137,7 +144,10 @@ impl FromServerFnError for AppError {
         match error {
             ServerFnErrorErr::Request(_) => AppError::offline(),
             ServerFnErrorErr::Args(_) | ServerFnErrorErr::MissingArg(_) | ServerFnErrorErr::Deserialization(_) => {
-                AppError::invalid("The form could not be read. Load the page again and fill it in once more.")
+                let error = AppError::invalid("The form could not be read. Load the page again and fill it in once more.");
+                #[cfg(feature = "ssr")]
+                crate::server::forms::refuse(&error);
+                error
             }
             _ => AppError::internal(),
         }

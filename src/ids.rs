@@ -92,6 +92,8 @@ ids! {
     TeamId;
     /// One signed-in browser.
     SignInId;
+    /// An app with one-time codes, or a passkey.
+    FactorId;
     InvitationId;
     ApiTokenId;
     VolumeId;

@@ -1,4 +1,4 @@
-// node style/contrast.mjs  Reads tokens.css and checks every pair that the styles use against WCAG 2.2 AA.
+// node style/contrast.mjs  Reads tokens.css and checks every pair that the styles use against WCAG 2.2 AA, and that the colours of charts are told apart.
 import { readFileSync } from 'node:fs';
 const css = readFileSync(new URL('./tokens.css', import.meta.url), 'utf8');
 const tok = {};
@@ -45,5 +45,29 @@ for (const theme of ['dark', 'light']) for (const [label, min, fg, bg] of groups
     if (r < min) { bad++; console.log(`FAIL ${theme} ${f} on ${b}: ${r.toFixed(2)} < ${min}`); }
   }
   console.log(`${theme.padEnd(5)} ${label.padEnd(56)} lowest ${low[0].toFixed(2)} (${low[1]} on ${low[2]}), needs ${min}`);
+}
+
+// Colours of charts are told apart by everybody: their distance in OKLab (Ottosson, 2020) for usual sight and, simulated in linear RGB with the matrices of Machado,
+// Oliveira and Fernandes (2009) at full severity, without the long, the middle and the short cones.
+const SIGHT = {
+  usual: [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
+  protan: [[.152286, 1.052583, -.204868], [.114503, .786281, .099216], [-.003882, -.048116, 1.051998]],
+  deutan: [[.367322, .860646, -.227968], [.280085, .672501, .047413], [-.011820, .042940, .968881]],
+  tritan: [[1.255528, -.076749, -.178779], [-.078411, .930809, .147602], [.004733, .691367, .303900]],
+};
+const times = (matrix, v) => matrix.map(row => row.reduce((sum, n, i) => sum + n * v[i], 0));
+const oklab = rgb => times(
+  [[.2104542553, .7936177850, -.0040720468], [1.9779984951, -2.4285922050, .4505937099], [.0259040371, .7827717662, -.8086757660]],
+  times([[.4122214708, .5363325363, .0514459929], [.2119034982, .6806995451, .1073969566], [.0883024619, .2817188376, .6299787005]], rgb).map(Math.cbrt));
+const seen = (hex, sight) => oklab(times(SIGHT[sight], [1, 3, 5].map(i => lin(parseInt(hex.slice(i, i + 2), 16) / 255))).map(c => Math.min(1, Math.max(0, c))));
+for (const [theme, min] of [['dark', 10], ['light', 13]]) for (const sight of Object.keys(SIGHT)) {
+  let low = [99];
+  for (let a = 1; a <= 6; a++) for (let b = a + 1; b <= 6; b++) {
+    const [x, y] = [a, b].map(n => seen(tok[`chart-${n}`][theme], sight));
+    const d = 100 * Math.hypot(...x.map((c, i) => c - y[i]));
+    if (d < low[0]) low = [d, `chart-${a}`, `chart-${b}`];
+  }
+  if (low[0] < min) { bad++; console.log(`FAIL ${theme} ${sight}: ${low[1]} and ${low[2]} are ${low[0].toFixed(1)} apart, needs ${min}`); }
+  console.log(`${theme.padEnd(5)} ${`charts told apart, ${sight} sight`.padEnd(56)} lowest ${low[0].toFixed(1)} (${low[1]} and ${low[2]}), needs ${min}`);
 }
 console.log(bad ? `${bad} failed` : 'all pass'); process.exit(bad ? 1 : 0);

@@ -34,9 +34,9 @@ async function bundle(entryPoints, define = {}, format = options.format) {
 }
 
 await mkdir(out, { recursive: true });
-// The API reference is loaded by /api/docs only, the editor by pages where one edits, signing where one publishes, push where one chooses how to be told, the tool sandbox where a tool runs, pwa and the outbox when a page stands,
+// The API reference is loaded by /api/docs only, the editor by pages where one edits, signing where one publishes, passkey where one signs in or adds one, push where one chooses how to be told, the tool sandbox where a tool runs, pwa and the outbox when a page stands,
 // charts where one is about to be seen.
-const scripts = { "api-reference": "api-reference.js", editor: "editor/index.ts", signing: "signing/index.ts", push: "push/index.ts", pwa: "pwa/index.ts", outbox: "outbox/index.ts", "tool-sandbox": "tool-sandbox/index.ts", charts: "charts/index.ts" };
+const scripts = { "api-reference": "api-reference.js", editor: "editor/index.ts", signing: "signing/index.ts", passkey: "passkey/index.ts", push: "push/index.ts", pwa: "pwa/index.ts", outbox: "outbox/index.ts", "tool-sandbox": "tool-sandbox/index.ts", charts: "charts/index.ts" };
 const bundles = [await bundle(Object.fromEntries(Object.entries(scripts).map(([name, file]) => [name, path.join(here, file)])))];
 
 // The service worker and the one that takes its place should it be broken: the server gives them out as /sw.js (src/server/service_worker.rs).

@@ -171,6 +171,18 @@ async fn dashboards(server: &mut Server, data: &Path, query: &Query, count: usiz
     figure(figures, format!("… with one filter, the slowest of {} ({name}), warm", filters.len()), goal, &mut times);
     told(figures, "… the first time with a filter that nobody asked with before, the slowest", format!("{unseen:.0} ms"));
 
+    // The other half of the page: what a number is made of; of all kinds at once, and of somebody who has few.
+    let rows_of = |query: &Query, measure: &str| address(query).replacen("/analytics?", &format!("/analytics/rows?measure={measure}&"), 1);
+    for (what, path) in [
+        ("sessions", rows_of(query, "sessions")),
+        ("activity", rows_of(query, "activity")),
+        ("activity of one person", rows_of(&filters[0].1, "activity")),
+    ] {
+        let mut times = again(server, &path, FILTERED).await?;
+        let (p50, p95) = (percentile(&mut times, 0.5), percentile(&mut times, 0.95));
+        told(figures, format!("the newest rows behind {what}, p50 / p95"), format!("{p50:.1} / {p95:.1} ms"));
+    }
+
     let mut cold = Vec::new();
     for _ in 0..COLD {
         server.resume().await?;

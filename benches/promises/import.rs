@@ -41,7 +41,7 @@ pub async fn run(corpus: &Path) -> Result<Vec<Figure>> {
 }
 
 /// A zip of everything below `folder`, in memory.
-fn zip_folder(folder: &Path) -> Result<Vec<u8>> {
+pub fn zip_folder(folder: &Path) -> Result<Vec<u8>> {
     fn add(writer: &mut ZipWriter<Cursor<Vec<u8>>>, folder: &Path, prefix: &str) -> Result<()> {
         for entry in std::fs::read_dir(folder)? {
             let entry = entry?;

@@ -15,10 +15,12 @@ mod import;
 mod jobs;
 mod market;
 mod market_data;
+mod near;
 mod nodes;
 mod others;
 mod postgres;
 mod process;
+mod rates;
 #[expect(dead_code, reason = "tests make it misbehave")]
 #[path = "../../tests/it/git/server.rs"]
 mod repository;
@@ -119,6 +121,9 @@ fn main() -> Result<()> {
     if wanted("usage") {
         figures.extend(runtime.block_on(usage::run())?);
     }
+    if wanted("rates") {
+        figures.extend(rates::run()?);
+    }
     if wanted("backups") {
         figures.extend(runtime.block_on(backups::run())?);
     }
@@ -127,6 +132,9 @@ fn main() -> Result<()> {
     }
     if wanted("postgres") {
         runtime.block_on(postgres::run())?;
+    }
+    if wanted("near") {
+        figures.extend(runtime.block_on(near::run(&corpus))?);
     }
     if wanted("analytics") {
         figures.extend(runtime.block_on(analytics::run())?);

@@ -279,7 +279,7 @@ async fn assignments(data: &Path, count: usize, figures: &mut Vec<Figure>) -> Re
     config.data_dir = data.to_owned();
     config.database_url = format!("sqlite:{}", data.join("llmos.sqlite").display());
     let state = AppState::open(config).await?;
-    state.search_model.load().await.ok_or("the model could not be read")?;
+    state.search_model.look().await.ok_or("the model could not be read")?;
     let ctx = Ctx::internal(state.clone(), None);
     let owner = traces_data::owner(&state.db).await?;
     let payload = json!({ "ground": Ground::Own(owner.parse()?) }).to_string();

@@ -2,6 +2,7 @@
 // and without script all of it reads.
 import { api, beginSession, checkAccessible, createArtifact, createTeam, expect, openAccount, ready, test, type Team } from "../fixtures/index.js";
 import type { APIRequestContext, Page } from "@playwright/test";
+import { randomUUID } from "node:crypto";
 
 const SESSIONS = 7;
 const COMMITS = 3;
@@ -28,6 +29,15 @@ async function drawn(page: Page, id: string) {
   await expect(chart(page, id)).toHaveAttribute("data-view", "chart");
   await expect(chart(page, id).locator(".chart-canvas svg").first()).toBeVisible();
   return chart(page, id).getByRole("application");
+}
+
+/** Presses a button that ends something, and says yes to what it asks. */
+async function end(page: Page, words: string, confirm: string) {
+  await page.getByRole("button", { name: words }).click();
+  const question = page.getByRole("alertdialog");
+  await expect(question).toBeVisible();
+  await question.getByRole("button", { name: confirm }).click();
+  await expect(question).toBeHidden();
 }
 
 /** What the script of the charts says is open, by its own address. */
@@ -72,6 +82,137 @@ test("numbers are those that were made, each leads to its rows, and ranges stand
     await ready(page);
     await expect(page.getByRole("alert").first()).toBeVisible();
   });
+});
+
+test("every number leads to what it was made of", async ({ page, team }) => {
+  test.setTimeout(180_000);
+  await work(page.context().request, team);
+  await page.goto(address(team));
+  await ready(page);
+  const numbers = page.locator(".figures dl > div");
+  const lines = await numbers.evaluateAll((rows) =>
+    rows.map((row) => ({
+      name: row.querySelector("dt")?.textContent ?? "",
+      group: row.closest("section")?.querySelector("h2")?.textContent ?? "",
+      number: row.querySelector(".num")?.textContent ?? "",
+      href: row.querySelector(".num a")?.getAttribute("href") ?? "",
+    })),
+  );
+  expect(lines.length).toBeGreaterThan(50);
+  for (const line of lines) expect(line.href, `${line.group}: ${line.name}`).not.toBe("");
+  // What is counted by rows has as many rows; averages and shares are of more than one of them.
+  for (const [group, name] of [["Sessions", "Begun"], ["Sessions", "This week"], ["Sessions", "Ever"], ["Artifacts", "Made"], ["Collaboration", "Commits"], ["Skills", "Written by hand"]]) {
+    const line = lines.find((line) => line.group === group && line.name === name);
+    expect(line, `${group}: ${name}`).toBeDefined();
+    await page.goto(line!.href);
+    await ready(page);
+    const count = Number(line!.number.replaceAll(",", ""));
+    await expect(page.locator(".ana-rows > li"), `${group}: ${name}`).toHaveCount(count);
+  }
+  await test.step("a row says what it is", async () => {
+    await page.goto(address(team, "&rows=commits"));
+    await ready(page);
+    const row = page.locator(".ana-rows > li").first();
+    await expect(row.getByRole("link", { name: /^Commit [0-9a-f-]{7}/ })).toHaveAttribute("href", /^\/commits\//);
+    await expect(row).toContainText("1 change");
+  });
+  await test.step("what is there now is a list of the library", async () => {
+    const there = lines.find((line) => line.name === "There now")!;
+    expect(there.href).toBe(`/artifacts?team=${team.id}`);
+  });
+});
+
+const DAY = 86_400_000;
+/** An id as a device makes it that was away then: a UUIDv7 of that time. */
+const idOf = (at: number) => {
+  const time = at.toString(16).padStart(12, "0");
+  const rest = randomUUID().replaceAll("-", "");
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${rest.slice(0, 3)}-8${rest.slice(3, 6)}-${rest.slice(6, 18)}`;
+};
+/** A day as the page writes it: "Fri 13 Mar 2026". */
+const dayName = (at: number) => {
+  const day = new Date(at);
+  const month = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"][day.getUTCMonth()];
+  return `${["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"][day.getUTCDay()]} ${day.getUTCDate()} ${month} ${day.getUTCFullYear()}`;
+};
+
+test("ten weeks of sessions count on their days, each day leads to them, and the days to come are told", async ({ page, team }) => {
+  test.setTimeout(300_000);
+  const request = page.context().request;
+  // A model without chance: three a day, one at weekends, and one day that stands out.
+  const noon = Math.floor(Date.now() / DAY) * DAY + DAY / 2;
+  const model = Array.from({ length: 70 }, (_, index) => {
+    const at = noon - (index + 1) * DAY;
+    const weekday = new Date(at).getUTCDay();
+    return { at, count: index === 19 ? 25 : weekday === 0 || weekday === 6 ? 1 : 3 };
+  });
+  const wanted = model.flatMap(({ at, count }) => Array.from({ length: count }, (_, index) => at + index * 1_000));
+  for (let from = 0; from < wanted.length; from += 8) {
+    await Promise.all(wanted.slice(from, from + 8).map((at) => api(request, "POST", "/sessions", { id: idOf(at), title: `At ${at}`, teamId: team.id })));
+  }
+  const counted = async () => (await api<{ sessions: { created: { now?: number } } }>(request, "GET", `/analytics?range=90d&zone=UTC&team=${team.id}`)).sessions.created.now;
+  await expect.poll(counted, { timeout: 60_000 }).toBe(wanted.length);
+
+  await page.goto(`/analytics?range=90d&zone=UTC&team=${team.id}`);
+  await ready(page);
+  await expect(tile(page, "Sessions").locator(".v")).toContainText(String(wanted.length));
+  await drawn(page, "activity");
+  await expect(chart(page, "activity").getByRole("button", { name: /^Sessions, forecast \(back-test error \d+ %\)$/ })).toBeVisible();
+  await chart(page, "activity").getByRole("button", { name: "Show the table" }).click();
+  const rows = await chart(page, "activity").locator("tbody tr").evaluateAll((rows) =>
+    rows.map((row) => ({ day: row.querySelector("th")?.textContent ?? "", sessions: row.querySelector("td")?.textContent ?? "", all: row.textContent ?? "" })),
+  );
+  for (const { at, count } of model) expect(rows.find((row) => row.day === dayName(at))?.sessions, dayName(at)).toBe(String(count));
+  expect(rows.find((row) => row.day === dayName(model[19]!.at))?.all).toContain("Unusual: 25 sessions");
+  // Fourteen days are told, today among them, each with its band.
+  const told = rows.filter((row) => /\d+ \(\d+ to \d+\)/.test(row.all));
+  expect(told).toHaveLength(14);
+
+  await test.step("a day opens its sessions, and the rest of them is a page further", async () => {
+    const row = chart(page, "activity").locator("tbody tr", { hasText: dayName(model[19]!.at) });
+    await row.getByRole("link", { name: "25", exact: true }).click();
+    await expect(page.locator(".ana-rows > li")).toHaveCount(25);
+    await page.goto(`/analytics?range=90d&zone=UTC&team=${team.id}&rows=sessions`);
+    await ready(page);
+    await expect(page.locator(".ana-rows > li")).toHaveCount(50);
+    await page.getByRole("link", { name: "Older" }).click();
+    await expect(page.getByRole("link", { name: "Newest" })).toBeVisible();
+    const [file] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: /^Save all of these rows as CSV/ }).click()]);
+    const chunks: Buffer[] = [];
+    for await (const chunk of await file.createReadStream()) chunks.push(chunk as Buffer);
+    expect(Buffer.concat(chunks).toString("utf8").trim().split("\n")).toHaveLength(wanted.length + 1);
+  });
+});
+
+test("a chart is as wide as its box, and a table where nothing can be drawn", async ({ page, team }) => {
+  test.setTimeout(120_000);
+  await work(page.context().request, team);
+  await page.goto(address(team));
+  await ready(page);
+  const plot = await drawn(page, "activity");
+  const widths = () => plot.evaluate((host) => [host.clientWidth, Math.round(host.querySelector("svg")!.getBoundingClientRect().width)]);
+  for (const width of [1440, 900, 1200]) {
+    await page.setViewportSize({ width, height: 900 });
+    await expect.poll(async () => { const [box, svg] = await widths(); return Math.abs(box! - svg!) <= 1 && box! < width; }).toBe(true);
+  }
+  // As a browser that knows no SVG.
+  await page.addInitScript(() => delete (SVGSVGElement.prototype as { createSVGRect?: unknown }).createSVGRect);
+  await page.goto(address(team));
+  await ready(page);
+  await chart(page, "activity").scrollIntoViewIfNeeded();
+  await expect(chart(page, "activity")).toHaveAttribute("data-view", "table");
+  await expect(chart(page, "activity").locator("tbody tr").first().getByRole("cell").first()).toHaveText(String(SESSIONS));
+});
+
+test("a page without numbers shows the first of them by itself", async ({ page, admin }) => {
+  test.setTimeout(120_000);
+  const request = page.context().request;
+  await openAccount(request, admin, "Noor Haddad");
+  await page.goto("/analytics?range=7d&team=personal");
+  await ready(page);
+  await expect(page.getByRole("heading", { name: "Nothing in these days" })).toBeVisible();
+  await api(request, "POST", "/sessions", { title: "The first" });
+  await expect(tile(page, "Sessions").locator(".v")).toContainText("1", { timeout: 90_000 });
 });
 
 test("a new session moves the number without drawing anew", async ({ page, team }) => {
@@ -154,6 +295,8 @@ test("a chart is walked with keys, zoomed, and read as a table", async ({ page, 
     const row = chart(page, "activity").locator("tbody tr").first();
     await expect(row.getByRole("cell").first()).toHaveText(String(SESSIONS));
     await expect(row.getByRole("link").first()).toHaveAttribute("href", /rows=sessions/);
+    // What happened on the day stands beside its numbers, and leads to what it counts.
+    await expect(row.getByRole("link", { name: `${COMMITS} commits were made.` })).toHaveAttribute("href", /rows=commits&rows_from=/);
     await checkAccessible(page);
     await chart(page, "activity").getByRole("button", { name: "Show the chart" }).click();
   });
@@ -185,8 +328,15 @@ test("what is shown is kept under a name, shared by a link that ends, and watche
     const kept = views.getByRole("link", { name: "Our week" });
     await expect(kept).toHaveAttribute("href", new RegExp(`range=7d.*team=${team.id}`));
     await checkAccessible(page);
+    // It asks first, and nothing is gone for who changes their mind.
     await views.getByRole("button", { name: "Delete the view Our week" }).click();
+    await page.getByRole("alertdialog").getByRole("button", { name: "Cancel" }).click();
+    await views.locator("summary").click();
+    await expect(kept).toBeVisible();
+    await end(page, "Delete the view Our week", "Delete view");
     await expect(kept).toHaveCount(0);
+    await views.locator("summary").click();
+    await expect(views.getByText("No view is kept yet.")).toBeVisible();
     await page.keyboard.press("Escape");
   });
 
@@ -207,7 +357,7 @@ test("what is shown is kept under a name, shared by a link that ends, and watche
     await expect(visitor.locator("main a[href*='/analytics']")).toHaveCount(0);
     await expect(visitor.locator("main")).not.toContainText("By person");
     await checkAccessible(visitor);
-    await shares.getByRole("button", { name: "Revoke the link For the board" }).click();
+    await end(page, "Revoke the link For the board", "Revoke link");
     await expect(shares.getByRole("button", { name: "Revoke the link For the board" })).toHaveCount(0);
     const gone = await visitor.goto(new URL(link).pathname);
     expect(gone?.status()).toBe(404);
@@ -225,8 +375,9 @@ test("what is shown is kept under a name, shared by a link that ends, and watche
     await alerts.getByLabel("Tell me when it is").selectOption("unusual");
     await expect(alerts.getByLabel("Bound")).toHaveCount(0);
     await checkAccessible(page);
-    await alerts.getByRole("button", { name: "Delete the alert Few sessions" }).click();
-    await expect(alerts.getByRole("link", { name: "Few sessions" })).toHaveCount(0);
+    await end(page, "Delete the alert Few sessions", "Delete alert");
+    if (!(await alerts.evaluate((drop) => (drop as HTMLDetailsElement).open))) await alerts.locator("summary").click();
+    await expect(alerts.getByText("No alert is set yet.")).toBeVisible();
   });
 });
 

@@ -92,3 +92,176 @@ test("runs become a pattern, a proposal and a used skill @phone", async ({ page,
     await expect(page.getByText("Ask for the terminal growth rate first.")).toBeVisible();
   });
 });
+
+/** Tasks that are near each other: each has words, steps and inputs of its own, and names that all of them share. */
+const TASKS: { task: string; goals: string[]; steps: [string, string][] }[] = [
+  { task: "dcf", goals: GOALS, steps: STEPS },
+  {
+    task: "multiples",
+    goals: ["Compare {} with its peers by trading multiples", "peer multiples for {}: EV/EBITDA and P/E", "comparable companies of {}, multiples in a table", "how is {} priced against its peers? use multiples"],
+    steps: [["list_peers", "comparable listed companies"], ["fetch_prices", "market capitalisation enterprise value"], ["multiples_table", "ebitda earnings ratios"], ["write_page", "range of multiples"]],
+  },
+  {
+    task: "certificates",
+    goals: ["Rotate the TLS certificates of {}", "renew tls certificate on the proxy of {}", "certificates of {} expire, rotate them", "rotate cert for {} before it expires"],
+    steps: [["list_certs", "openssl expiry"], ["issue_cert", "acme challenge dns"], ["reload_proxy", "nginx reload"], ["check_tls", "handshake chain"]],
+  },
+  {
+    task: "keys",
+    goals: ["Rotate the API keys of {}", "new api keys for {}, revoke the old ones", "API key of {} leaked: replace it everywhere", "swap the api keys that {} uses"],
+    steps: [["list_keys", "key id owner scope"], ["create_key", "vault secret store"], ["update_services", "environment of services"], ["revoke_key", "old key revoke"]],
+  },
+  {
+    task: "onboarding",
+    goals: ["Onboard the new engineer at {}", "first week plan for an engineer who joins {}", "prepare onboarding of a developer at {}", "accounts and a plan for the new hire at {}"],
+    steps: [["create_accounts", "mail chat repository access"], ["order_laptop", "hardware request"], ["plan_week", "meetings buddy first task"], ["send_welcome", "welcome message"]],
+  },
+  {
+    task: "minutes",
+    goals: ["Write the minutes of the board meeting of {}", "board minutes for {} from the recording", "turn the notes of the board of {} into minutes", "minutes with decisions and actions, board of {}"],
+    steps: [["transcribe", "recording speech"], ["extract_decisions", "resolutions votes"], ["list_actions", "owner due date"], ["write_minutes", "minutes template"]],
+  },
+];
+
+/** One run as our own JSON has it. */
+function run(task: (typeof TASKS)[number], at: number) {
+  const time = new Date(Date.now() - 7_200_000 + at * 20_000).toISOString();
+  return {
+    id: `${task.task}-${at}`,
+    goal: task.goals[at % task.goals.length].replace("{}", NAMES[at % NAMES.length]),
+    started_at: time,
+    ended_at: time,
+    user: PEOPLE[at % PEOPLE.length],
+    success: task.task !== "keys" || at % 3 !== 0,
+    steps: task.steps.map(([name, input]) => ({ name, kind: "tool", input, outcome: "ok", duration_ms: 900 })),
+  };
+}
+
+/** The same as markdown. */
+function asMarkdown(of: ReturnType<typeof run>) {
+  const steps = of.steps.map((step, at) => `${at + 1}. tool \`${step.name}\`: ok, 900 ms\n\n   \`\`\`input\n   ${step.input}\n   \`\`\`\n`);
+  return `---\nid: ${of.id}\ngoal: "${of.goal}"\nstarted_at: ${of.started_at}\nended_at: ${of.ended_at}\nuser: ${of.user}\nsuccess: ${of.success}\n---\n\n## Steps\n\n${steps.join("\n")}`;
+}
+
+/** The same as an exporter of OpenTelemetry sends it: the root last. */
+function asSpans(of: ReturnType<typeof run>, at: number) {
+  const text = (key: string, value: string) => ({ key, value: { stringValue: value } });
+  const traceId = (0xa000 + at).toString(16).padStart(32, "1");
+  const begin = BigInt(Date.parse(of.started_at)) * 1_000_000n;
+  const span = (id: number, parent: number, name: string, attributes: unknown[], code: number) => ({
+    traceId,
+    spanId: id.toString(16).padStart(16, "0"),
+    parentSpanId: parent ? parent.toString(16).padStart(16, "0") : "",
+    name,
+    kind: 1,
+    startTimeUnixNano: String(begin + BigInt(id) * 1_000_000n),
+    endTimeUnixNano: String(begin + BigInt(id + 1) * 1_000_000n),
+    attributes,
+    status: { code },
+  });
+  const tools = of.steps.map((step, index) =>
+    span(index + 2, 1, step.name, [text("gen_ai.operation.name", "execute_tool"), text("gen_ai.tool.name", step.name), text("gen_ai.tool.call.arguments", step.input)], 1),
+  );
+  const said = JSON.stringify([{ role: "user", parts: [{ type: "text", content: of.goal }] }]);
+  const root = span(1, 0, "invoke_agent", [text("gen_ai.operation.name", "invoke_agent"), text("gen_ai.input.messages", said), text("user.id", of.user)], 1);
+  return { resourceSpans: [{ scopeSpans: [{ spans: [...tools, root] }] }] };
+}
+
+test("several hundred runs of near tasks, in every form, become patterns; one becomes a skill that is found and whose pattern moves", async ({ page, team }) => {
+  test.setTimeout(300_000);
+  const request = page.context().request;
+  const send = async (path: string, type: string, data: string) => {
+    const answer = await request.post(`/api/v1${path}?team=${team.id}`, { data, headers: { "content-type": type } });
+    expect(answer.status()).toBe(200);
+  };
+  type Patterns = { waiting: number; runs: { state: string }[]; patterns: { id: string; name: string; runs: number; confidence: number }[]; proposals: { id: string; patternId: string; slug: string }[] };
+  const evolution = () => api<Patterns>(request, "GET", `/evolution?team=${team.id}`);
+  const all = TASKS.flatMap((task) => Array.from({ length: 52 }, (_, at) => run(task, at)));
+  const parts = all.reduce<(typeof all)[]>((parts, one, at) => (parts[at % 4].push(one), parts), [[], [], [], []]);
+
+  await test.step("they are brought in: as an array, as a stream, as markdown, as spans", async () => {
+    await send("/traces", "application/json", JSON.stringify(parts[0]));
+    await send("/traces", "application/x-ndjson", parts[1].map((one) => JSON.stringify(one)).join("\n"));
+    await send("/traces", "application/json", JSON.stringify(parts[2].slice(8)));
+    for (const one of parts[2].slice(0, 8)) await send("/traces", "text/markdown", asMarkdown(one));
+    await send("/traces", "application/json", JSON.stringify(parts[3].slice(8)));
+    for (const [at, one] of parts[3].slice(0, 8).entries()) await send("/otlp/v1/traces", "application/json", JSON.stringify(asSpans(one, at)));
+  });
+
+  let dcf = "";
+  await test.step("within a minute the page shows their patterns, and near tasks stay apart", async () => {
+    await page.goto(`/evolution?team=${team.id}`);
+    await ready(page);
+    const pattern = page.locator(".pat", { hasText: /DCF|cash flow/i }).first();
+    await expect(pattern).toBeVisible({ timeout: 60_000 });
+    await expect.poll(async () => {
+      const now = await evolution();
+      return now.waiting === 0 && now.runs.some((one) => one.state === "done") && now.runs.every((one) => one.state !== "running");
+    }, { timeout: 120_000 }).toBe(true);
+    const found = (await evolution()).patterns.filter((one) => one.runs >= 20);
+    expect(found.length).toBeGreaterThanOrEqual(TASKS.length - 1);
+    for (const one of found) {
+      const { items } = await api<{ items: { goal: string }[] }>(request, "GET", `/traces?team=${team.id}&pattern=${one.id}&limit=200`);
+      const tasks = TASKS.map((task) => items.filter((item) => NAMES.some((name) => task.goals.some((goal) => goal.replace("{}", name) === item.goal))).length);
+      expect(Math.max(...tasks) / items.length, `${one.name}: ${tasks.join(", ")}`).toBeGreaterThan(0.9);
+      if (tasks[0] === Math.max(...tasks) && tasks[0] >= 20) {
+        dcf = one.id;
+        for (const name of ["Acme", "Globex"]) expect(items.some((item) => item.goal.includes(name))).toBe(true);
+      }
+    }
+    expect(dcf).not.toBe("");
+  });
+
+  await test.step("all of its runs are a list, narrowed like any other", async () => {
+    await page.goto(`/evolution/${dcf}?team=${team.id}`);
+    await ready(page);
+    await page.getByRole("link", { name: /^All \d+ runs$/ }).click();
+    await page.waitForURL(/pattern=/);
+    await expect(page.getByRole("link", { name: "Of one pattern: show all" })).toBeVisible();
+    await checkAccessible(page);
+    await page.goBack();
+    await ready(page);
+  });
+
+  const { proposals, patterns } = await evolution();
+  const proposal = proposals.find((one) => one.patternId === dcf);
+  expect(proposal).toBeTruthy();
+  const before = patterns.find((one) => one.id === dcf)!.confidence;
+
+  await test.step("what is typed stays while other runs come in", async () => {
+    await page.goto(`/evolution/${dcf}?team=${team.id}`);
+    await ready(page);
+    await page.getByRole("tab", { name: "Edit" }).click();
+    const text = page.getByLabel("Text of the skill");
+    await text.fill(`${await text.inputValue()}\nAsk for the terminal growth rate first.\n`);
+    await expect(page.getByText("Not saved yet")).toBeVisible();
+    const runs = async () => (await evolution()).patterns.find((one) => one.id === dcf)?.runs ?? 0;
+    const before = await runs();
+    await send("/traces", "application/json", JSON.stringify([run(TASKS[0], 60), run(TASKS[0], 61)]));
+    await expect.poll(runs).toBeGreaterThan(before);
+    await expect(page.locator(".pat", { hasText: `${(await evolution()).patterns.find((one) => one.id === dcf)!.runs} runs` }).first()).toBeVisible();
+    await expect(text).toHaveValue(/terminal growth rate first/);
+    await expect(text).toBeVisible();
+    // Decided on as it is typed.
+    await page.getByRole("button", { name: /^(Accept|Keep as another skill)$/ }).click();
+    await expect(page.getByRole("link", { name: "Open the skill" })).toBeVisible();
+  });
+
+  await test.step("the skill is committed, found and can be published", async () => {
+    await page.getByRole("link", { name: "Open the skill" }).click();
+    await page.waitForURL(/\/artifacts\//);
+    await expect(page.getByText("Ask for the terminal growth rate first.")).toBeVisible();
+    const id = page.url().match(/artifacts\/([0-9a-f-]+)/)![1];
+    await expect.poll(async () => {
+      const { hits } = await api<{ hits: { id: string }[] }>(request, "GET", `/search?q=${encodeURIComponent("terminal growth rate")}&kind=skill`);
+      return hits.some((hit) => hit.id === id);
+    }, { timeout: 60_000 }).toBe(true);
+  });
+
+  await test.step("runs that use it and fail lower how sure the pattern is", async () => {
+    const now = () => new Date().toISOString();
+    const failed = Array.from({ length: 10 }, (_, at) => ({ ...run(TASKS[0], 100 + at), started_at: now(), ended_at: now(), success: false, skills_used: [proposal!.slug] }));
+    await send("/traces", "application/json", JSON.stringify(failed));
+    await expect.poll(async () => (await evolution()).patterns.find((one) => one.id === dcf)?.confidence ?? 1, { timeout: 60_000 }).toBeLessThan(before - 0.05);
+  });
+});

@@ -94,7 +94,14 @@ test("what is pushed is here at once, what is committed here is in the repositor
     await expect(secrets.getByRole("button", { name: "Remove the secret of harbor/skills" })).toBeVisible();
     await checkAccessible(page);
     expect(await deliver(server.address, "a secret of its own", "push", pushed(sha))).toBe(202);
+    // It cannot be shown again, so one is asked first, and may think better of it.
+    const sure = page.getByRole("alertdialog", { name: "Remove the secret of harbor/skills?" });
     await secrets.getByRole("button", { name: "Remove the secret of harbor/skills" }).click();
+    await checkAccessible(page);
+    await sure.getByRole("button", { name: "Cancel" }).click();
+    await expect(secrets.getByRole("button", { name: "Remove the secret of harbor/skills" })).toBeVisible();
+    await secrets.getByRole("button", { name: "Remove the secret of harbor/skills" }).click();
+    await sure.getByRole("button", { name: "Remove the secret" }).click();
     await expect(secrets.getByText("None yet")).toBeVisible();
     expect(await deliver(server.address, "a secret of its own", "push", pushed(sha))).toBe(401);
 
@@ -126,6 +133,92 @@ test("what is pushed is here at once, what is committed here is in the repositor
     await expect(page.getByText("1.1.0").first()).toBeVisible();
   } finally {
     await author.close();
+    await context.close();
+    await server.end();
+    repository.end();
+  }
+});
+
+test("the card of a volume pulls, pushes, shows what waits to be merged and unlinks; deliveries are filtered, replayed and exported", async ({ browser, problems }) => {
+  test.slow();
+  const repository = await Repository.start();
+  const server = await Server.start({ GITHUB_WEBHOOK_SECRET: SECRET, WEBHOOK_ALLOW_LIST: "off", GIT_PRIVATE: "true" });
+  const context = await browser.newContext({ baseURL: `http://${server.address}` });
+  try {
+    repository.write("skills/harbor-lights/SKILL.md", TEXT("Lit at dusk."));
+    repository.commit("Add the lights");
+    await api(context.request, "POST", "/sign-up", ADMIN);
+    const team = await createTeam(context.request, "Harbor Platform");
+    await api(context.request, "PUT", `/volumes/${team.volumeId}/git`, { url: repository.url });
+    const page = await context.newPage();
+    watch(page, problems);
+    await page.goto(`/volumes/${team.volumeId}`);
+    await ready(page);
+    const card = page.getByRole("region", { name: "Git" });
+    await expect(card.getByText("Both sides have the same.")).toBeVisible();
+
+    // Pulled by hand: the card and the list of commits follow.
+    repository.write("skills/tide-table/SKILL.md", "---\nname: tide-table\ndescription: When ships may come in.\n---\n\nSlack water, mostly.\n");
+    repository.commit("Say when ships may come in");
+    await card.getByRole("button", { name: "Pull now" }).click();
+    await expect(card.getByText("Last pull: 1 new")).toBeVisible();
+    await expect(page.getByRole("link", { name: /^Say when ships may come in/ })).toBeVisible();
+
+    // Committed elsewhere: it is told without a reload, and pushed by hand.
+    const { items } = await api<{ items: { id: string; slug: string }[] }>(context.request, "GET", `/artifacts?volume=${team.volumeId}&limit=50`);
+    const id = items.find(({ slug }) => slug === "harbor-lights")!.id;
+    const write = async (line: string, message: string) => {
+      const detail = await api<{ head: { id: string }; draft?: { saves: number } }>(context.request, "GET", `/artifacts/${id}`);
+      await api(context.request, "PUT", `/artifacts/${id}/draft`, { text: TEXT(line), saves: detail.draft?.saves ?? 0 });
+      await api(context.request, "POST", "/commits", { message, artifacts: [{ id, baseRevisionId: detail.head.id }] });
+    };
+    await write("Lit at nightfall.", "Lit later");
+    await expect(card.getByText("1 commit is from here not pushed.")).toBeVisible();
+    await card.getByRole("button", { name: "Push now" }).click();
+    await expect(card.getByText("Both sides have the same.")).toBeVisible();
+    expect(repository.log()[0]).toBe(`${ADMIN.name}: Lit later`);
+
+    // Changed on both sides in the same line: it waits to be merged.
+    repository.git(repository.work, "pull", "-q", "--ff-only", "origin", "main");
+    repository.write("skills/harbor-lights/SKILL.md", TEXT("Lit at sunset."));
+    const sha = repository.commit("Lit at sunset");
+    await write("Lit by the pilot.", "By the pilot");
+    const pushed = { ref: "refs/heads/main", before: "0".repeat(40), after: sha, commits: [], repository: { full_name: "harbor/skills", clone_url: repository.url } };
+    expect(await deliver(server.address, SECRET, "push", pushed)).toBe(202);
+    await expect(card.getByText("Some artifacts wait to be merged.")).toBeVisible();
+    await checkAccessible(page);
+    await card.getByRole("link", { name: "harbor-lights" }).click();
+    await page.waitForURL(/\/artifacts\/.*tab=merge/);
+
+    // The delivery says what came of it; it is found, replayed and taken along as a fixture.
+    await page.goto("/deliveries");
+    await ready(page);
+    await page.getByLabel("Event").selectOption("ping");
+    await page.getByRole("button", { name: "Show" }).click();
+    await expect(page.getByText("No such deliveries")).toBeVisible();
+    await page.getByLabel("Event").selectOption("push");
+    await page.getByLabel("Result").selectOption("done");
+    await page.getByRole("searchbox", { name: "Repository" }).fill("harbor/skills");
+    await page.getByRole("button", { name: "Show" }).click();
+    await page.getByRole("link", { name: "push" }).click();
+    const pane = page.getByRole("complementary", { name: "Delivery" });
+    await expect(pane.getByText(/1 artifact changed, of which 1 waits to be merged\./)).toBeVisible();
+    await checkAccessible(page);
+    await pane.getByRole("button", { name: "Replay" }).click();
+    await expect(page.getByText("It is acted on once more")).toBeVisible();
+    const download = page.waitForEvent("download");
+    await pane.getByRole("link", { name: /^Export as a fixture/ }).click();
+    expect((await download).suggestedFilename()).toMatch(/^push-.*\.json$/);
+    // Without anything to ask GitHub with, it says what is needed.
+    await page.getByRole("button", { name: "Check for missing" }).click();
+    await expect(page.getByText(/Set GITHUB_TOKEN/)).toBeVisible();
+
+    await page.goto(`/volumes/${team.volumeId}`);
+    await ready(page);
+    await card.getByRole("button", { name: "Unlink" }).click();
+    await page.getByRole("alertdialog", { name: "Unlink the repository?" }).getByRole("button", { name: "Unlink" }).click();
+    await expect(card.getByText("This volume is not linked to a repository.")).toBeVisible();
+  } finally {
     await context.close();
     await server.end();
     repository.end();

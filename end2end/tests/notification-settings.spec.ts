@@ -26,6 +26,13 @@ test("what one is told is chosen by keyboard and is there after a reload @phone"
   await level.focus();
   await level.press("o");
   await expect(level).toHaveValue(`${team.id}:mentions`);
+  // One kind of it another way.
+  await page.getByText("Repositories of Harbor, another way").focus();
+  await page.keyboard.press("Enter");
+  const pushes = page.getByLabel("Harbor: A push changed a volume");
+  await pushes.selectOption({ label: "At once" });
+  await checkAccessible(page);
+  expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
   await page.getByLabel("Keep quiet at night").focus();
   await page.keyboard.press("Space");
   await page.getByLabel("From", { exact: true }).fill("21:30");
@@ -41,6 +48,7 @@ test("what one is told is chosen by keyboard and is there after a reload @phone"
   await expect(page.getByLabel("Push: Somebody answers you")).not.toBeChecked();
   await expect(page.getByLabel("Push: Somebody names you")).toBeChecked();
   await expect(page.getByLabel("From Harbor")).toHaveValue(`${team.id}:mentions`);
+  await expect(pushes).toHaveValue(`${team.id}:push:once`);
   await expect(page.getByLabel("Keep quiet at night")).toBeChecked();
   await expect(page.getByLabel("From", { exact: true })).toHaveValue("21:30");
   const preferences = await api<Preferences>(request, "GET", "/notifications/preferences");

@@ -1,6 +1,7 @@
 // What somebody keeps on the device as a whole, and what they write, commit and make while the server is gone.
-import { alone, coldStart, expected, goOffline, makeAvailable, offlineReady, sameElsewhere, skillFile, warm } from "../fixtures/app.js";
-import { ADMIN, api, append, beginSession, checkAccessible, createArtifact, createTeam, editor, expect, importFiles, ready, signIn, test } from "../fixtures/index.js";
+import { readFileSync } from "node:fs";
+import { alone, coldStart, expected, goOffline, keeps, makeAvailable, offlineReady, sameElsewhere, skillFile, somebodyElse, warm } from "../fixtures/app.js";
+import { ADMIN, api, append, beginSession, checkAccessible, createArtifact, createTeam, editor, expect, importFiles, joinTeam, ready, signIn, test } from "../fixtures/index.js";
 
 test.describe.configure({ mode: "default" });
 
@@ -175,6 +176,57 @@ test("an artifact that is made without the server is written, survives a cold st
     await expect.poll(async () => (await api<Detail>(elsewhere, "GET", `/artifacts/${id}`)).text.split("Light it first.").length, { timeout: 30_000 }).toBe(2);
     expect((await api<List>(elsewhere, "GET", `/artifacts?volume=${team.volumeId}`)).items.map(({ id }) => id)).toEqual([id]);
     await expect(colder.getByText("Made on this device")).toHaveCount(0, { timeout: 30_000 });
+    expected(problems);
+  }, problems);
+});
+
+test("who lost a team while offline reads nothing of it any more, and keeps what they wrote", async ({ problems }) => {
+  test.setTimeout(240_000);
+  await alone(async (page, server, context) => {
+    const tomas = await somebodyElse(server, context.request, "Tomas Rey");
+    const team = await createTeam(tomas.request, "Lighthouse");
+    await joinTeam(tomas.request, context.request, team, "member");
+    await importFiles(tomas.request, team.volumeId, [skillFile("beacon-one", "How a lamp is kept.")]);
+    const session = await beginSession(tomas.request, team, "Leaving");
+    const me = await api<{ person: { id: string } }>(context.request, "GET", "/me");
+    await page.goto(`/volumes/${team.volumeId}`);
+    await ready(page);
+    await offlineReady(page);
+    await makeAvailable(page, /^1 artifact, /);
+    await page.goto(`/sessions/${session.id}`);
+    await ready(page);
+    await warm(page);
+    await keeps(page, `/sessions/${session.id}/entries`);
+    await goOffline(page, server, context);
+    const cold = await coldStart(context, `/sessions/${session.id}`, problems);
+    await cold.getByLabel("Message", { exact: true }).fill("Written too late");
+    await cold.getByLabel("Message", { exact: true }).press("Enter");
+    await expect(cold.locator(".outbox-status")).toContainText("1 change waiting");
+
+    await server.begin();
+    await api(tomas.request, "DELETE", `/teams/${team.id}/members/${me.person.id}`);
+    await context.setOffline(false);
+    await expect(cold.locator(".outbox-status")).toContainText("1 to look at", { timeout: 60_000 });
+    await cold.goto("/settings/unsent");
+    await ready(cold);
+    await expect(cold.getByText(/does not exist, or it is not shared with you/)).toBeVisible();
+    const [file] = await Promise.all([cold.waitForEvent("download"), cold.getByRole("button", { name: "Export" }).click()]);
+    expect(readFileSync(await file.path(), "utf8")).toContain("Written too late");
+
+    // Nothing of it is left on the device, also without the server.
+    await goOffline(cold, server, context);
+    const colder = await coldStart(context, `/artifacts?volume=${team.volumeId}`, problems);
+    await expect(colder.getByText("beacon-one")).toHaveCount(0);
+    const kept = await colder.evaluate(async () => {
+      const found: string[] = [];
+      for (const name of await caches.keys()) {
+        const cache = await caches.open(name);
+        for (const request of await cache.keys()) if ((await (await cache.match(request))!.text()).includes("beacon-one")) found.push(`${name} ${request.url}`);
+      }
+      return found;
+    });
+    expect(kept).toEqual([]);
+    await tomas.request.dispose();
     expected(problems);
   }, problems);
 });

@@ -112,8 +112,10 @@ test("who lost the team meanwhile keeps what they wrote, and hears why it is not
   expected(problems);
 });
 
-test("a commit that others were faster with leads to the merge", async ({ page, team, problems }) => {
+test("a commit that others were faster with leads to the merge", async ({ page, team, admin, browser, problems }) => {
   const request = page.context().request;
+  const second = await another(browser, admin, "Tomas Rey");
+  await joinTeam(request, second.context.request, team, "member");
   const skill = await createArtifact(request, team.volumeId, "Night watch", "---\nname: night-watch\ndescription: Who looks at the lamp.\n---\n\nLook once.\n");
   const detail = await api<{ draft: { saves: number } | null }>(request, "GET", `/artifacts/${skill.id}`);
   await api(request, "PUT", `/artifacts/${skill.id}/draft`, { text: "---\nname: night-watch\ndescription: Who looks at the lamp.\n---\n\nLook twice.\n", saves: detail.draft?.saves ?? 0 });
@@ -123,7 +125,8 @@ test("a commit that others were faster with leads to the merge", async ({ page, 
   await page.context().setOffline(true);
   await page.getByRole("button", { name: /^Commit/ }).click();
   await expect(status(page)).toContainText("1 change waiting");
-  await api(request, "POST", "/commits", { message: "First", artifacts: [{ id: skill.id, baseRevisionId: skill.revisionId }] });
+  await api(second.context.request, "POST", "/commits", { message: "First", artifacts: [{ id: skill.id, baseRevisionId: skill.revisionId }] });
+  await second.context.close();
   await page.context().setOffline(false);
   await expect(status(page)).toContainText("1 to look at", { timeout: 30_000 });
   await status(page).getByRole("link").click();

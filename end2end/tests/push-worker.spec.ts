@@ -1,7 +1,7 @@
 // Push messages as the worker shows them: grouped, with acts, leading to the right page. The browser here has no push service: they are delivered over its tools.
 import type { Worker } from "@playwright/test";
-import { alone, expected, offlineReady, workerOf } from "../fixtures/app.js";
-import { api, beginSession, createTeam, expect, ready, test } from "../fixtures/index.js";
+import { alone, expected, offlineReady, somebodyElse, workerOf } from "../fixtures/app.js";
+import { api, beginSession, createTeam, expect, joinTeam, ready, test } from "../fixtures/index.js";
 
 type Entries = { items: { text?: string }[] };
 
@@ -35,12 +35,13 @@ test("messages about one session are one, lead to it, and are answered from wher
     await ready(page);
     await offlineReady(page);
     const { devtools, registrationId } = await workerOf(context, page, server);
+    const me = await api<{ person: { id: string } }>(context.request, "GET", "/me");
     const worker = context.serviceWorkers().find((one) => one.url().startsWith(origin)) ?? (await context.waitForEvent("serviceworker"));
-    const deliver = (body: string, id: string) =>
+    const deliver = (body: string, id: string, account = me.person.id) =>
       devtools.send("ServiceWorker.deliverPushMessage", {
         origin,
         registrationId,
-        data: JSON.stringify({ title: "Tomas Rey named you", body, url: `/sessions/${session.id}?entry=1`, tag: `session-${session.id}`, ids: [id] }),
+        data: JSON.stringify({ account, title: "Tomas Rey named you", body, url: `/sessions/${session.id}?entry=1`, tag: `session-${session.id}`, ids: [id] }),
       });
     await deliver("One way to review: look", crypto.randomUUID());
     await deliver("One way to review: and here", crypto.randomUUID());
@@ -59,6 +60,13 @@ test("messages about one session are one, lead to it, and are answered from wher
     await press(worker, "open");
     await expect(page).toHaveURL(new RegExp(`/sessions/${session.id}\\?entry=1`), { timeout: 30_000 });
 
+    // What told somebody else is not answered in this one's name: it is written on the page, where one sees who one is.
+    await deliver("One way to review: for another", crypto.randomUUID(), crypto.randomUUID());
+    await expect.poll(async () => (await shown()).length).toBe(1);
+    await press(worker, "reply", "In the wrong name");
+    await expect(page).toHaveURL(new RegExp(`/sessions/${session.id}\\?entry=1&reply`), { timeout: 30_000 });
+    expect((await api<Entries>(context.request, "GET", `/sessions/${session.id}/entries`)).items.map((entry) => entry.text)).not.toContain("In the wrong name");
+
     // Where messages take no text it is written on the page.
     await deliver("One way to review: again", crypto.randomUUID());
     await expect.poll(async () => (await shown()).length).toBe(1);
@@ -76,12 +84,23 @@ test("the number of unread notifications is on the app's icon", async ({ problem
       Object.assign(globalThis, { told });
       Object.assign(Navigator.prototype, { setAppBadge: async (count: number) => void told.push(count), clearAppBadge: async () => void told.push(0) });
     });
-    await createTeam(context.request, "Harbor Platform");
+    const team = await createTeam(context.request, "Harbor Platform");
+    const tomas = await somebodyElse(server, context.request, "Tomas Rey");
+    await joinTeam(context.request, tomas.request, team, "member");
+    const session = await beginSession(context.request, team, "One way to review");
     await page.goto("/");
     await ready(page);
     await offlineReady(page);
-    await expect.poll(() => page.evaluate(() => (globalThis as unknown as { told: number[] }).told.at(-1))).toBe(0);
-    void server;
+    // By the page, which is told; the worker counts what it reads itself.
+    await page.waitForFunction(() => performance.getEntriesByType("resource").some(({ name }) => name.includes("/vendor/pwa")));
+    const shown = () => page.evaluate(() => (globalThis as unknown as { told: number[] }).told.at(-1));
+    await api(tomas.request, "POST", `/sessions/${session.id}/messages`, { text: "@MayaOkafor, the lamp is out." });
+    await expect.poll(shown, { timeout: 30_000 }).toBe(1);
+    await api(tomas.request, "POST", `/sessions/${session.id}/messages`, { text: "@MayaOkafor, and again." });
+    await expect.poll(shown, { timeout: 30_000 }).toBe(2);
+    await api(context.request, "POST", "/notifications/read-all", {});
+    await expect.poll(shown, { timeout: 30_000 }).toBe(0);
+    await tomas.request.dispose();
     expected(problems);
   }, problems);
 });

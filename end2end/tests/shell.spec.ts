@@ -123,3 +123,28 @@ test("the API reference shows itself without asking anybody else", async ({ page
   await expect(page.getByRole("heading", { name: /LLMos-Lite/ }).first()).toBeVisible();
   expect(foreign).toEqual([]);
 });
+
+test("help is a press away, in the frame, on a phone and in the palette @phone", async ({ page, account, isMobile }) => {
+  void account;
+  await page.goto("/");
+  await ready(page);
+  if (isMobile) {
+    const tabs = page.getByRole("navigation", { name: "Main, phone" });
+    await tabs.getByText("More").click();
+    await tabs.getByRole("link", { name: "Help" }).click();
+    await expect(page).toHaveURL(/\/help\/troubleshooting$/);
+  } else {
+    await page.getByRole("button", { name: "Help" }).click();
+    await expect(page.getByRole("link", { name: "Troubleshooting" })).toBeVisible();
+    await checkAccessible(page);
+    await page.getByRole("link", { name: "Coming from the predecessor" }).click();
+    await expect(page).toHaveURL(/\/help\/migrating$/);
+    await page.goto("/");
+    await ready(page);
+    await page.keyboard.press("Control+k");
+    await page.getByRole("combobox", { name: "Search or go to" }).fill("help trouble");
+    await page.keyboard.press("Enter");
+    await expect(page).toHaveURL(/\/help\/troubleshooting$/);
+  }
+  await expect(page.getByRole("navigation", { name: "Help" }).getByRole("link", { name: "Coming from the predecessor" })).toBeVisible();
+});

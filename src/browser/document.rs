@@ -9,6 +9,7 @@ pub struct Links {
     pub editor: String,
     pub offline: String,
     pub signing: String,
+    pub passkey: String,
     pub push: String,
     pub pwa: String,
     pub outbox: String,
@@ -18,6 +19,9 @@ pub struct Links {
 
 /// The name under which the document says where the sockets are, when that is not where it came from.
 pub const SOCKETS: &str = "llmos-sockets";
+
+/// The name under which the document says when the server made it, in UTC milliseconds: what came with it is as old as that (`web/pwa`).
+pub const RENDERED: &str = "llmos-rendered";
 
 #[cfg(feature = "ssr")]
 pub fn sockets() -> Option<String> {

@@ -185,9 +185,9 @@ mod inner {
         pub async fn forget(self) {
             let _ = JsFuture::from(self.0.handle.forget()).await;
         }
-        /// Closes it: done when what was written last is on the server's disk, or cannot get there now.
-        pub async fn close(self) {
-            let _ = JsFuture::from(self.0.handle.close()).await;
+        /// Closes it: done when what was written last is on the server's disk, or cannot get there now. Gives then what the outbox is to bring, as [`Editor::unsent`].
+        pub async fn close(self) -> Option<String> {
+            JsFuture::from(self.0.handle.close()).await.ok()?.as_string().filter(|text| !text.is_empty())
         }
     }
 
@@ -238,7 +238,9 @@ mod inner {
             false
         }
         pub async fn forget(self) {}
-        pub async fn close(self) {}
+        pub async fn close(self) -> Option<String> {
+            None
+        }
     }
 
     pub async fn forget_all() {}

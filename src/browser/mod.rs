@@ -10,6 +10,7 @@ mod lazy;
 pub mod offline;
 pub mod outbox;
 pub mod page;
+pub mod passkey;
 pub mod push;
 pub mod pwa;
 pub mod response;

@@ -1,6 +1,8 @@
 //! What somebody did without a network, or before the server answered: kept on the device until the server has it. A script of its own (`web/outbox`), loaded when a
 //! page stands; the service worker sends with it too.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 pub use inner::*;
@@ -69,6 +71,8 @@ pub enum ItemState {
     Conflict,
     /// The server will not have it as it is.
     Refused,
+    /// The server has it, and somebody has to look at what came of it.
+    Look,
 }
 
 /// A change that the server does not have yet.
@@ -85,6 +89,9 @@ pub struct Item {
     pub state: ItemState,
     /// The server's sentence; empty before the first try.
     pub error: String,
+    /// Of a conflict: what is in the way, by id, with a sentence for each.
+    #[serde(default)]
+    pub blocked: BTreeMap<String, String>,
     /// Whether it can still be changed: it has not been sent, or was refused.
     pub editable: bool,
 }
@@ -119,7 +126,7 @@ pub enum Said {
     Heard(String),
     /// How many milliseconds the server's clock is ahead of this device's.
     Clock(i64),
-    /// How many wait, and how many of them need somebody: they were refused, or there is a conflict.
+    /// How many the server does not have, and how many changes need somebody: they were refused, there is a conflict, or what came of them is to be looked at.
     Count { all: u32, failed: u32 },
 }
 

@@ -394,19 +394,25 @@ mod inner {
         links.find(|link| link.get_attribute("href").as_deref() == Some(address))
     }
 
-    /// Asks before the page is left while `unsaved` says so.
-    pub fn before_leaving(unsaved: impl Fn() -> bool + 'static) {
-        EventListener::new_with_options(
-            &gloo::utils::window(),
-            "beforeunload",
-            EventListenerOptions::enable_prevent_default(),
-            move |event| {
-                if unsaved() {
-                    event.prevent_default();
-                }
-            },
-        )
-        .forget();
+    /// Something on the page is not saved: see [`hold_unsaved`].
+    pub struct Unsaved {
+        _listeners: [EventListener; 2],
+    }
+
+    /// Until what it gives is dropped, the browser asks before the page is left, and `hides` runs when the page goes out of sight, as it may be gone the next
+    /// moment. Hold it no longer than that: such listeners keep pages out of the back and forward cache.
+    pub fn hold_unsaved(hides: impl Fn() + 'static) -> Unsaved {
+        let leaving = EventListenerOptions::enable_prevent_default();
+        Unsaved {
+            _listeners: [
+                EventListener::new_with_options(&gloo::utils::window(), "beforeunload", leaving, |event| event.prevent_default()),
+                EventListener::new(&document(), "visibilitychange", move |_| {
+                    if document().hidden() {
+                        hides();
+                    }
+                }),
+            ],
+        }
     }
 
     /// Sent when the copy buttons of rendered code blocks are pressed: they are plain HTML inside sanitised markdown.
@@ -522,6 +528,9 @@ mod inner {
     }
     pub fn close_drops() {}
     pub fn keep_presses(_: impl Fn(&str) + 'static) {}
-    pub fn before_leaving(_: impl Fn() -> bool + 'static) {}
+    pub struct Unsaved;
+    pub fn hold_unsaved(_: impl Fn() + 'static) -> Unsaved {
+        Unsaved
+    }
     pub fn on_copy_buttons(_: impl Fn(String) + 'static) {}
 }

@@ -32,6 +32,8 @@ pub struct AppState {
 pub struct SharedDraft {
     pub name: String,
     pub text: String,
+    /// Files that are not in it: they are too large for a text.
+    pub left: Vec<String>,
 }
 
 /// Something that somebody wants on this device as a whole, and how it stands.
@@ -55,6 +57,16 @@ pub struct Pin {
     pub error: String,
 }
 
+/// How much is on this device of what pages read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Seen {
+    pub answers: i64,
+    pub bytes: i64,
+    /// UTC milliseconds, by the server's clock, of the oldest of it; 0: nothing is here.
+    pub oldest: i64,
+}
+
 /// What the script tells a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Said {
@@ -72,11 +84,11 @@ pub enum Said {
 mod inner {
     use std::{cell::RefCell, sync::Arc};
 
-    use js_sys::{Array, JsString};
+    use js_sys::{Array, JsString, Reflect};
     use serde::{Serialize, de::DeserializeOwned};
     use wasm_bindgen::{JsCast as _, closure::Closure, prelude::*};
 
-    use super::{AppState, PWA, Pin, Said, SharedDraft};
+    use super::{AppState, PWA, Pin, Said, Seen, SharedDraft};
     use crate::{
         browser::{page, script},
         error::AppResult,
@@ -84,6 +96,8 @@ mod inner {
 
     /// A page that was just opened has better things to do, in milliseconds.
     const LATER: u32 = 4_000;
+    /// Where the worker is at work already, the script is here and nothing has to be fetched; what one has seen is to be kept before the train is in the tunnel.
+    const SOON: u32 = 500;
 
     thread_local! {
         /// The answers that came with the page, until the script has them: path and JSON, in turn. None from then on.
@@ -111,6 +125,17 @@ mod inner {
         Pins,
         Pin { kind: &'a str, id: &'a str, name: &'a str },
         Unpin { kind: &'a str, id: &'a str },
+        Seen,
+        Unsee,
+    }
+
+    /// Whether the worker serves this page.
+    fn is_served() -> bool {
+        let of = |object: JsValue, name: &str| Reflect::get(&object, &JsValue::from_str(name)).ok();
+        let window = web_sys::window().map(JsValue::from);
+        let controller =
+            window.and_then(|it| of(it, "navigator")).and_then(|it| of(it, "serviceWorker")).and_then(|it| of(it, "controller"));
+        controller.is_some_and(|controller| controller.is_truthy())
     }
 
     async fn ask<T: DeserializeOwned>(what: Ask<'_>) -> AppResult<T> {
@@ -129,7 +154,12 @@ mod inner {
 
     /// Runs `act` when the page has what it needs itself; without a network at once.
     pub fn when_it_stands(act: impl FnOnce() + 'static) {
-        page::after_forget(if is_online() { LATER } else { 0 }, act);
+        let wait = match (is_online(), is_served()) {
+            (false, _) => 0,
+            (true, true) => SOON,
+            (true, false) => LATER,
+        };
+        page::after_forget(wait, act);
     }
 
     /// Loads the script when the page stands, for the account that opened it: registers the worker, hands over what came with the page, and tells what
@@ -240,6 +270,22 @@ mod inner {
         ask(Ask::Unpin { kind, id }).await
     }
 
+    /// How much of what was opened is on this device.
+    ///
+    /// # Errors
+    /// As for [`pins`].
+    pub async fn seen() -> AppResult<Seen> {
+        ask(Ask::Seen).await
+    }
+
+    /// Removes what was opened from this device, but for what each page needs. Gives how much is left.
+    ///
+    /// # Errors
+    /// As for [`pins`].
+    pub async fn unsee() -> AppResult<Seen> {
+        ask(Ask::Unsee).await
+    }
+
     /// Shows how many notifications are unread on the app's icon. Every page has this in its first load, so nothing is put into JSON or read from it here.
     pub async fn badge(unread: i64) {
         let _ = script::answer(PWA, format!(r#"{{"act":"badge","unread":{unread}}}"#), "").await;
@@ -255,7 +301,7 @@ mod inner {
 mod inner {
     //! On the server there is no app to install, and nothing but the network.
 
-    use super::{AppState, Pin, Said, SharedDraft};
+    use super::{AppState, Pin, Said, Seen, SharedDraft};
     use crate::error::AppResult;
 
     pub fn came_along(_: String, _: &str) {}
@@ -297,6 +343,12 @@ mod inner {
     }
     pub async fn unpin(_: &str, _: &str) -> AppResult<Vec<Pin>> {
         Ok(Vec::new())
+    }
+    pub async fn seen() -> AppResult<Seen> {
+        Ok(Seen::default())
+    }
+    pub async fn unsee() -> AppResult<Seen> {
+        Ok(Seen::default())
     }
     pub async fn badge(_: i64) {}
     pub async fn shared(_: &str) -> Option<SharedDraft> {

@@ -35,6 +35,7 @@ fn find_links() -> Links {
         editor: script("editor"),
         offline: script("offline"),
         signing: script("signing"),
+        passkey: script("passkey"),
         push: script("push"),
         pwa: script("pwa"),
         outbox: script("outbox"),
@@ -58,6 +59,11 @@ fn find_links() -> Links {
 /// Whether the name of a file changes with its content.
 pub fn is_hashed(path: &str) -> bool {
     ["pkg/", "fonts/", "vendor/"].iter().any(|folder| path.starts_with(folder))
+}
+
+/// Whether there is such a file.
+pub fn is_file(path: &str) -> bool {
+    is_hashed(path) && Site::get(path).is_some()
 }
 
 /// Every file with the SHA-256 of its content, without compressed twins.

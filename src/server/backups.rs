@@ -3,18 +3,20 @@
 //! With BACKUP_URL the server ships its log there twice a second, from a thread of its own, and makes a backup when its time has come.
 
 use std::{
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
     sync::atomic::{AtomicBool, AtomicI64, Ordering},
     time::{Duration, Instant},
 };
 
-use llmos_backup::{Cause, Fault, Manifest, Report, Secret, Shipper, Source, Store, Wish};
+use llmos_backup::{Cause, Fault, Manifest, Report, Shipper, Source, Store, Wish};
 use tokio::{task::JoinHandle, time::MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     clock,
     config::Config,
     db::{Db, Engine},
+    machine,
     state::AppState,
 };
 use crate::features::jobs::service::Schedule;
@@ -122,7 +124,7 @@ pub async fn store(config: &Config, url: Option<&str>, create: bool) -> Result<S
     let url = url.or(config.backups.as_ref().map(|backups| backups.url.as_str()));
     let url =
         url.ok_or_else(|| Fault::Refused("say where backups are: set BACKUP_URL, or name a folder or s3://bucket/prefix".to_owned()))?;
-    Store::open(url, config.backup_secret.as_ref(), create).await
+    Store::open(url, &config.s3, config.backup_secret.as_ref(), create).await
 }
 
 /// Makes a backup now, beside a server that runs or without one.
@@ -152,7 +154,7 @@ pub struct Drill {
 pub async fn restore_drill(config: &Config, url: Option<&str>) -> Result<Drill, Fault> {
     let store = store(config, url, false).await?;
     let room = |error| Fault::Io(config.data_dir.display().to_string(), error);
-    std::fs::create_dir_all(&config.data_dir).map_err(room)?;
+    machine::private_folder(&config.data_dir).map_err(room)?;
     let aside = tempfile::Builder::new().prefix(".drill-").tempdir_in(&config.data_dir).map_err(room)?;
     let (began, asked) = (Instant::now(), clock::now_ms());
     let wish = Wish { thorough: true, ..Wish::default() };
@@ -161,8 +163,8 @@ pub async fn restore_drill(config: &Config, url: Option<&str>) -> Result<Drill, 
     Ok(Drill { rpo_ms: (asked - restored.moment).max(0), restored, rto_ms })
 }
 
-/// Backs up until the process is asked to stop, if it is configured to.
-pub async fn keep(state: AppState) {
+/// Backs up, if it is configured to, until `quiet` says that nothing writes any more; what was written last is shipped then.
+pub async fn keep(state: AppState, quiet: CancellationToken) {
     let Some(backups) = state.config.backups.clone() else { return };
     if state.db.engine() != Engine::Sqlite {
         tracing::warn!("BACKUP_URL is for SQLite: PostgreSQL has tools of its own (docs/backups.md)");
@@ -170,7 +172,7 @@ pub async fn keep(state: AppState) {
     }
     // The log is read and folded on a thread of its own: it waits for the disk, and nothing else has to.
     let runtime = tokio::runtime::Handle::current();
-    let keeping = tokio::task::spawn_blocking(move || runtime.block_on(Keeper::new(state, backups).run()));
+    let keeping = tokio::task::spawn_blocking(move || runtime.block_on(Keeper::new(state, backups).run(&quiet)));
     if let Err(error) = keeping.await {
         tracing::error!(%error, "backups have stopped");
     }
@@ -204,7 +206,7 @@ impl Keeper {
         Schedule::next(&self.backups.schedule, "UTC", clock::now_ms()).unwrap_or(i64::MAX)
     }
 
-    async fn run(mut self) {
+    async fn run(mut self, quiet: &CancellationToken) {
         let mut tick = tokio::time::interval(SHIP);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let shutdown = self.state.shutdown.clone();
@@ -214,17 +216,20 @@ impl Keeper {
         }
         loop {
             tokio::select! {
-                () = shutdown.cancelled() => break,
+                () = quiet.cancelled() => break,
                 _ = tick.tick() => {}
             }
             self.ship().await;
             self.look_at_the_new_one().await;
-            if clock::now_ms() >= self.due && self.beginning.is_none() {
+            if clock::now_ms() >= self.due && self.beginning.is_none() && !shutdown.is_cancelled() {
                 self.due = self.next_due();
                 self.begin(Cause::Asked);
             }
         }
         self.ship().await;
+        if self.shipper.is_some() && !self.reached {
+            tracing::error!("what was written last is on this disk alone: the backup store could not be reached");
+        }
     }
 
     /// Finds the newest backup of the process before this one.
@@ -323,20 +328,51 @@ async fn fold(state: &AppState, shipper: &mut Shipper) -> Result<(), Fault> {
     folded
 }
 
-/// A passphrase or a key, as they are configured.
-pub fn secret(passphrase: Option<String>, key: Option<String>) -> Option<Secret> {
-    key.map(Secret::Key).or(passphrase.map(Secret::Passphrase))
-}
-
-/// Whether `path` is on this machine and not inside of DATA_DIR, where it would be lost with it.
+/// Whether `url` is a folder inside of DATA_DIR, where it would be lost with it.
 pub fn is_inside(url: &str, data_dir: &Path) -> bool {
     let path = Path::new(url.strip_prefix("file://").unwrap_or(url));
-    !url.starts_with("s3://") && path.starts_with(data_dir)
+    !url.starts_with("s3://") && real(path).starts_with(real(data_dir))
+}
+
+/// Where a path leads: whole, and without links as far as it is there.
+fn real(path: &Path) -> PathBuf {
+    let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let there = whole.ancestors().find_map(|ancestor| Some((ancestor.canonicalize().ok()?, whole.strip_prefix(ancestor).ok()?)));
+    let Some((mut real, rest)) = there else { return whole.clone() };
+    for part in rest.components() {
+        if part == Component::ParentDir {
+            real.pop();
+        } else {
+            real.push(part);
+        }
+    }
+    real
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_lies_in_the_data_folder_is_found_there_however_it_is_named() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (data, link) = (folder.path().join("data"), folder.path().join("link"));
+        std::fs::create_dir(&data).expect("made");
+        std::os::unix::fs::symlink(&data, &link).expect("linked");
+        let text = |path: &Path| path.display().to_string();
+        for inside in [text(&data), text(&data.join("new/one")), text(&link.join("backups")), format!("file://{}", text(&data))] {
+            assert!(is_inside(&inside, &data) && is_inside(&inside, &link), "{inside}");
+        }
+        for outside in
+            [text(folder.path()), text(&folder.path().join("data.old")), text(&data.join("../backups")), "s3://data/x".to_owned()]
+        {
+            assert!(!is_inside(&outside, &data), "{outside}");
+        }
+        // As both are by default, below the folder that the server was started in.
+        assert!(is_inside("data/backups", Path::new("data")) && is_inside("./data/x", Path::new("data")));
+        let here = std::env::current_dir().expect("a folder");
+        assert!(is_inside(&text(&here.join("data/backups")), Path::new("data")));
+    }
 
     #[test]
     fn a_backup_is_overdue_when_its_time_and_an_hour_have_passed() {

@@ -8,28 +8,30 @@ use std::{
     fs::File,
     io::{ErrorKind, Write as _},
     path::{Path, PathBuf},
-    sync::{Arc, PoisonError, RwLock},
     time::{Duration, SystemTime},
 };
 
 use bytes::Bytes;
 use futures::stream::BoxStream;
+use llmos_backup::Credentials;
 
 use self::away::Away;
-use super::{config::Config, secrets};
+use super::{config::Config, machine, secrets};
 use crate::error::{AppError, AppResult};
 
 /// In an object store one that was stored within this time is not stored again: it is far from being removed.
 const FRESH: Duration = Duration::from_secs(12 * 3_600);
+/// What the name of a blob begins with that is being removed.
+const ASIDE: &str = ".old-";
 /// Files that are no blobs, such as exports, below DATA_DIR or in the object store.
 const FILES: &str = "exports";
+/// Uploads that wait for their jobs, in the object store.
+const UPLOADS: &str = "uploads";
 
 /// The blob store of this process.
 #[derive(Clone, Debug)]
 pub struct Blobs {
     root: PathBuf,
-    /// Held for writing where a blob is removed and for reading where one is stored: what is found there stays there.
-    removing: Arc<RwLock<()>>,
     /// Where new ones go, if not below the root. What is there already is still read.
     away: Option<Away>,
     files: PathBuf,
@@ -41,15 +43,15 @@ pub type BlobName = [u8; 32];
 impl Blobs {
     pub fn open(data_dir: &Path) -> std::io::Result<Self> {
         let root = data_dir.join("blobs");
-        std::fs::create_dir_all(&root)?;
-        Ok(Self { root, removing: Arc::default(), away: None, files: data_dir.join(FILES) })
+        machine::private_folder(&root)?;
+        Ok(Self { root, away: None, files: data_dir.join(FILES) })
     }
 
     /// The place that `config` names. Has to be called within the runtime.
     pub fn of(config: &Config) -> AppResult<Self> {
         let mut blobs = Self::open(&config.data_dir)?;
         if let Some(url) = &config.blob_url {
-            blobs.away = Some(Away::open(url, config.data_dir.join("derived").join("blobs"), config.blob_cache)?);
+            blobs.away = Some(Away::open(url, &config.s3, config.data_dir.join("derived").join("blobs"), config.blob_cache)?);
         }
         Ok(blobs)
     }
@@ -78,12 +80,14 @@ impl Blobs {
             return Ok(sha);
         }
         let path = self.path(&sha);
-        let _stays = self.removing.read().unwrap_or_else(PoisonError::into_inner);
-        // One that is there counts as new: whoever stores it is about to name it.
+        // One that is there counts as new: whoever stores it is about to name it. Whoever removes it, on this node or another one, first takes it aside
+        // and then looks at its time: so it is found new there, or is not here any more afterwards.
         match File::options().write(true).open(&path) {
             Ok(file) => {
                 file.set_modified(SystemTime::now())?;
-                return Ok(sha);
+                if path.exists() {
+                    return Ok(sha);
+                }
             }
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(error),
@@ -135,7 +139,7 @@ impl Blobs {
 
     /// Where a large file is written before it is given a name by [`keep_file`](Self::keep_file).
     pub fn new_file(&self) -> std::io::Result<tempfile::NamedTempFile> {
-        std::fs::create_dir_all(&self.files)?;
+        machine::private_folder(&self.files)?;
         tempfile::NamedTempFile::new_in(&self.files)
     }
 
@@ -166,10 +170,36 @@ impl Blobs {
         }
     }
 
-    /// Removes kept files, and halves of such, that are older than `age`.
+    /// Leaves a copy of an upload where all nodes find it, as `job/file`, if they share an object store; whether they do.
+    pub async fn share_upload(&self, name: &str, path: &Path) -> AppResult<bool> {
+        let Some(away) = &self.away else { return Ok(false) };
+        away.put_file(&format!("{UPLOADS}/{name}"), path).await?;
+        Ok(true)
+    }
+
+    /// Brings such a copy to `path`; whether there is one.
+    pub async fn bring_upload(&self, name: &str, path: &Path) -> AppResult<bool> {
+        let Some(away) = &self.away else { return Ok(false) };
+        match away.bring_file(&format!("{UPLOADS}/{name}"), path).await {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Removes such a copy, if there is one.
+    pub async fn forget_upload(&self, name: &str) -> AppResult<()> {
+        match &self.away {
+            Some(away) => Ok(away.remove_file(&format!("{UPLOADS}/{name}")).await?),
+            None => Ok(()),
+        }
+    }
+
+    /// Removes kept files, uploads that nobody took, and halves of such, that are older than `age`.
     pub async fn remove_files(&self, age: Duration) -> AppResult<()> {
         if let Some(away) = &self.away {
             away.remove_files(FILES, age).await?;
+            away.remove_files(UPLOADS, age).await?;
         }
         let folder = self.files.clone();
         run(move || remove_old(&folder, age)).await
@@ -195,6 +225,17 @@ impl Blobs {
                         continue;
                     }
                     let rest = file.file_name().to_string_lossy().into_owned();
+                    if let Some(name) = rest.strip_prefix(ASIDE) {
+                        // A crash came between the two looks of who would have removed it: it is looked at once more, under its name.
+                        let named = folder.path().join(name);
+                        // What was stored again since has its own time.
+                        if named.exists() {
+                            std::fs::remove_file(file.path())?
+                        } else {
+                            std::fs::rename(file.path(), named)?
+                        }
+                        continue;
+                    }
                     match parse_name(&format!("{prefix}{rest}")) {
                         Some(name) => drop(found.insert(name)),
                         None if rest.starts_with(".tmp") => std::fs::remove_file(file.path())?,
@@ -220,12 +261,7 @@ impl Blobs {
         run(move || {
             let mut removed = 0;
             for name in names {
-                let path = blobs.path(&name_text(&name));
-                let _alone = blobs.removing.write().unwrap_or_else(PoisonError::into_inner);
-                if is_older(&path, age)? {
-                    std::fs::remove_file(&path)?;
-                    removed += 1;
-                }
+                removed += usize::from(remove_if_older(&blobs.path(&name_text(&name)), age)?);
             }
             Ok(removed)
         })
@@ -240,8 +276,8 @@ impl Blobs {
 }
 
 /// Whether the object store at `url` answers, in words if not; nothing is made or changed.
-pub async fn reach(url: &str) -> Result<(), String> {
-    away::reach(url).await
+pub async fn reach(url: &str, credentials: &Credentials) -> Result<(), String> {
+    away::reach(url, credentials).await
 }
 
 /// Whether `text` has the form of a SHA-256: what makes a path of it safe.
@@ -282,6 +318,29 @@ fn remove_old(folder: &Path, age: Duration) -> std::io::Result<()> {
     Ok(())
 }
 
+/// Removes a blob, unless it is stored again meanwhile: see [`Blobs::put_blocking`].
+fn remove_if_older(path: &Path, age: Duration) -> std::io::Result<bool> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let aside = path.with_file_name(format!("{ASIDE}{name}"));
+    if !is_older(path, age)? {
+        return Ok(false);
+    }
+    let removing = || {
+        std::fs::rename(path, &aside)?;
+        // Opening it asks a server of files for its time of now.
+        let stored = File::open(&aside)?.metadata()?.modified()?;
+        if stored.elapsed().is_ok_and(|elapsed| elapsed > age) {
+            return std::fs::remove_file(&aside).map(|()| true);
+        }
+        std::fs::rename(&aside, path).map(|()| false)
+    };
+    match removing() {
+        // Somebody else was at it.
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        done => done,
+    }
+}
+
 /// One that is gone is not.
 fn is_older(path: &Path, age: Duration) -> std::io::Result<bool> {
     match std::fs::metadata(path) {
@@ -306,6 +365,43 @@ mod tests {
         for bad in ["", "abc", &sha[1..], &sha.to_uppercase(), &format!("{sha}0")] {
             assert_eq!(parse_name(bad), None);
         }
+    }
+
+    #[test]
+    fn a_blob_that_is_stored_while_another_node_removes_it_is_there_afterwards() {
+        const AGE: Duration = Duration::from_secs(60);
+        let folder = tempfile::tempdir().expect("a folder");
+        let (one, other) = (Blobs::open(folder.path()).expect("opens"), Blobs::open(folder.path()).expect("opens"));
+        let sha = one.put_blocking(b"a file").expect("stored");
+        let path = one.path(&sha);
+        for _ in 0..300 {
+            let old = SystemTime::now() - Duration::from_secs(3_600);
+            File::options().write(true).open(&path).and_then(|file| file.set_modified(old)).expect("aged");
+            let removing = std::thread::spawn({
+                let path = other.path(&sha);
+                move || remove_if_older(&path, AGE).expect("removes or not")
+            });
+            one.put_blocking(b"a file").expect("stored again");
+            removing.join().expect("it ends");
+            assert_eq!(std::fs::read(&path).expect("it is there"), b"a file");
+        }
+        let left = std::fs::read_dir(path.parent().expect("a folder")).expect("listed").count();
+        assert_eq!(left, 1, "nothing lies aside");
+    }
+
+    #[tokio::test]
+    async fn what_a_crash_left_aside_gets_its_name_back() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let blobs = Blobs::open(folder.path()).expect("opens");
+        let sha = blobs.put_blocking(b"a file").expect("stored");
+        let path = blobs.path(&sha);
+        let old = SystemTime::now() - Duration::from_secs(3_600);
+        File::options().write(true).open(&path).and_then(|file| file.set_modified(old)).expect("aged");
+        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        std::fs::rename(&path, path.with_file_name(format!("{ASIDE}{name}"))).expect("left aside");
+        blobs.older_than(Duration::from_secs(60)).await.expect("listed");
+        assert_eq!(blobs.get(&sha).await.expect("it is there"), b"a file");
+        assert_eq!(blobs.older_than(Duration::from_secs(60)).await.expect("listed").len(), 1);
     }
 
     #[test]

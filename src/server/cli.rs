@@ -141,9 +141,10 @@ Stop the server first; DATA_DIR stays as it is.")]
         #[command(subcommand)]
         command: analytics::Command,
     },
-    /// Accounts: reset a forgotten password.
+    /// Accounts: reset a forgotten password, or lost second factors.
     #[command(after_help = "Examples:
-  llmos user reset-password maya@example.org")]
+  llmos user reset-password maya@example.org
+  llmos user reset-factors maya@example.org")]
     User {
         #[command(subcommand)]
         command: user::Command,

@@ -21,11 +21,16 @@ use self::{
     proxies::Proxies,
     source::{Flags, Setting, Source},
     tls::Tls,
-    values::{listed, model_dir, nats_addresses, smtp_url, socket_url, web_address},
+    values::{
+        attributes, backup_secret, listed, log_filter, model_dir, nats_addresses, place, secret_key, smtp_url, socket_url, web_address,
+    },
 };
 use super::{
     backups::{self, Backups},
-    outgoing::{GitRules, PushRules},
+    github_app::GitHubApp,
+    outgoing::{GitRules, OidcRules, PushRules},
+    rates::RateSettings,
+    telemetry,
 };
 use crate::features::{
     accounts::model::KeyProvider, collaboration::service::limits::SocketLimits, jobs::service::Schedule, search::service::MODEL_HOME,
@@ -51,7 +56,10 @@ const HIDE_AFTER: NonZeroUsize = NonZeroUsize::new(3).unwrap();
 const SLOW_QUERY_MS: u64 = 1_000;
 const BLOB_CACHE_MB: u64 = 1_024;
 const RAW_MONTHS: NonZeroU32 = NonZeroU32::new(13).unwrap();
-const SEARCH_RATE: NonZeroU32 = NonZeroU32::new(100).unwrap();
+/// More than any person waits for; what comes then is told to come again, before everything gets slow.
+const REQUESTS_AT_ONCE: NonZeroUsize = NonZeroUsize::new(1_024).unwrap();
+const OIDC_NAME: &str = "Single sign-on";
+const OIDC_SCOPES: &str = "openid profile email";
 
 /// The configuration of one process. `Debug` leaves secrets out.
 #[derive(Clone)]
@@ -73,10 +81,16 @@ pub struct Config {
     /// How long usage events are kept; what they add up to is kept for ever.
     pub analytics_raw_months: u32,
     pub github: Option<GitHub>,
+    /// Another issuer that people sign in at.
+    pub oidc: Option<Oidc>,
+    /// Who may open an account where anybody may.
+    pub sign_up: SignUp,
     pub github_url: String,
     pub github_api_url: String,
     /// What this server asks GitHub with on its own behalf.
     pub github_token: Option<String>,
+    /// The app that links get their tokens of.
+    pub github_app: Option<GitHubApp>,
     /// What GitHub signs its deliveries with; several while it is changed.
     pub webhook_secrets: Vec<String>,
     /// A listener of its own for GitHub's deliveries, beside the first one.
@@ -87,6 +101,8 @@ pub struct Config {
     /// Peers whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Proxies,
     pub log_format: LogFormat,
+    /// What is logged, as `tracing` reads it.
+    pub log_filter: String,
     /// Signs tokens that last a minute; without one a file in DATA_DIR is made.
     pub secret_key: Option<String>,
     /// A listener of its own for the room socket, beside the first one.
@@ -108,8 +124,10 @@ pub struct Config {
     pub llm_context: usize,
     /// Times of the assistant; not configurable from outside.
     pub assistant: AssistantTimes,
-    /// Queries that one account may ask each minute.
-    pub search_rate: NonZeroU32,
+    /// Requests that one caller may make each minute.
+    pub rates: RateSettings,
+    /// Requests that are worked on at the same time.
+    pub requests_at_once: usize,
     /// Times of open sockets; not configurable from outside.
     pub sockets: SocketLimits,
     /// The server whose registry the command line asks; none: this one.
@@ -144,6 +162,10 @@ pub struct Config {
     pub slow_query: Duration,
     /// Where traces and logs are sent to besides: the address of a collector of OpenTelemetry, over HTTP.
     pub otlp_endpoint: Option<String>,
+    /// What this server is called there, …
+    pub otel_service_name: Option<String>,
+    /// … and what else is said of it, by name.
+    pub otel_attributes: Vec<(String, String)>,
     /// Every setting with its origin, as it may be shown.
     pub settings: Arc<[Setting]>,
     pub service_worker: ServiceWorker,
@@ -151,6 +173,8 @@ pub struct Config {
     pub blob_url: Option<String>,
     /// Bytes of them that this machine keeps as well.
     pub blob_cache: u64,
+    /// What opens the buckets of files and of backups: names and values, as AWS' own programs have them.
+    pub s3: Vec<(String, String)>,
     /// Where backups go by themselves.
     pub backups: Option<Backups>,
     /// What backups are encrypted with.
@@ -212,6 +236,28 @@ impl Default for AssistantTimes {
 pub struct GitHub {
     pub client_id: String,
     pub client_secret: String,
+}
+
+/// An issuer of OpenID Connect, and what this server is there.
+#[derive(Clone)]
+pub struct Oidc {
+    /// To the letter as it calls itself.
+    pub issuer: String,
+    pub client_id: String,
+    pub client_secret: String,
+    /// As people are told.
+    pub name: String,
+    /// Words with spaces between; `openid` is among them.
+    pub scopes: String,
+    /// Where it may be.
+    pub rules: OidcRules,
+}
+
+/// Who may open an account without an invitation, where an administrator has allowed that.
+#[derive(Clone, Debug)]
+pub struct SignUp {
+    /// Mail domains in lower case; none: any.
+    pub domains: Vec<String>,
 }
 
 /// Where the vectors of search come from.
@@ -278,7 +324,7 @@ impl Config {
         if !["sqlite:", "postgres:", "postgresql:"].iter().any(|scheme| database_url.starts_with(scheme)) {
             return Err(ConfigError::new("DATABASE_URL", "it starts neither with sqlite: nor with postgres:"));
         }
-        let secret_key = source.get("SECRET_KEY")?;
+        let secret_key = source.get("SECRET_KEY")?.map(secret_key).transpose()?;
         let nats_url = source.get("NATS_URL")?.as_deref().map(nats_addresses).transpose()?;
         if nats_url.is_some() && database_url.starts_with("sqlite:") {
             return Err(ConfigError::new(
@@ -295,6 +341,12 @@ impl Config {
             _ => {
                 return Err(ConfigError::new("GITHUB_CLIENT_ID", "it and GITHUB_CLIENT_SECRET go together"));
             }
+        };
+        let oidc = oidc_from(&source)?;
+        let github_app = match (source.get("GITHUB_APP_ID")?, source.get("GITHUB_APP_KEY")?) {
+            (Some(id), Some(key)) => Some(GitHubApp::new(id, &key).map_err(|problem| ConfigError::new("GITHUB_APP_KEY", problem))?),
+            (None, None) => None,
+            _ => return Err(ConfigError::new("GITHUB_APP_ID", "it and GITHUB_APP_KEY go together")),
         };
         let smtp = match (source.get("SMTP_URL")?, source.get("SMTP_FROM")?) {
             (Some(url), Some(from)) => Some(Smtp { url: smtp_url(&url)?, from }),
@@ -358,15 +410,19 @@ impl Config {
             analytics_enabled: source.parse_or("ANALYTICS_ENABLED", "true or false", true)?,
             analytics_raw_months: source.parse_or("ANALYTICS_RAW_MONTHS", "a number of months above 0", RAW_MONTHS)?.get(),
             github,
-            github_url: source.get_or("GITHUB_URL", "https://github.com")?,
-            github_api_url: source.get_or("GITHUB_API_URL", "https://api.github.com")?,
+            oidc,
+            sign_up: SignUp { domains: listed(source.get("SIGN_UP_DOMAINS")?.map(|domains| domains.to_lowercase())) },
+            github_url: web_address("GITHUB_URL", source.get_or("GITHUB_URL", "https://github.com")?)?,
+            github_api_url: web_address("GITHUB_API_URL", source.get_or("GITHUB_API_URL", "https://api.github.com")?)?,
             github_token: source.get("GITHUB_TOKEN")?,
+            github_app,
             webhook_secrets: listed(source.get("GITHUB_WEBHOOK_SECRET")?),
             webhook_addr: source.parse("WEBHOOK_ADDR", "an address such as 127.0.0.1:3002")?,
             webhook_allow_list,
             webhook_repositories: listed(source.get("WEBHOOK_REPOSITORIES")?),
             trusted_proxies,
             log_format,
+            log_filter: log_filter(source.get_or("RUST_LOG", telemetry::LOGGED)?)?,
             secret_key,
             ws_addr: source.parse("WS_ADDR", "an address such as 127.0.0.1:3001")?,
             ws_url,
@@ -374,11 +430,12 @@ impl Config {
             embedding_model_url: web_address("EMBEDDING_MODEL_URL", source.get_or("EMBEDDING_MODEL_URL", MODEL_HOME)?)?,
             embedding_backend,
             openai_api_key: source.get("OPENAI_API_KEY")?,
-            openai_base_url: source.get_or("OPENAI_BASE_URL", "https://api.openai.com/v1")?,
+            openai_base_url: web_address("OPENAI_BASE_URL", source.get_or("OPENAI_BASE_URL", "https://api.openai.com/v1")?)?,
             llm_model: source.get("LLM_MODEL")?,
             llm_context,
             assistant: AssistantTimes::default(),
-            search_rate: source.parse_or("SEARCH_RATE", "a number of queries above 0", SEARCH_RATE)?,
+            rates: rates_from(&source)?,
+            requests_at_once: source.parse_or("REQUESTS_AT_ONCE", "a number of requests above 0", REQUESTS_AT_ONCE)?.get(),
             sockets: SocketLimits::default(),
             market_url: market_url.map(|url| web_address("MARKETPLACE_URL", url)).transpose()?,
             market_public: source.parse_or("MARKETPLACE_PUBLIC", "true or false", true)?,
@@ -407,9 +464,12 @@ impl Config {
             otlp_endpoint: source
                 .parse("OTEL_EXPORTER_OTLP_ENDPOINT", "an address such as http://127.0.0.1:4318")?
                 .map(|url: reqwest::Url| url.as_str().trim_end_matches('/').to_owned()),
-            blob_url: source.get("BLOB_URL")?,
+            otel_service_name: source.get("OTEL_SERVICE_NAME")?,
+            otel_attributes: attributes(&source.get("OTEL_RESOURCE_ATTRIBUTES")?.unwrap_or_default())?,
+            blob_url: source.get("BLOB_URL")?.map(|url| place("BLOB_URL", url)).transpose()?,
             blob_cache: source.parse_or("BLOB_CACHE_MB", "a number of megabytes", BLOB_CACHE_MB)?.saturating_mul(1 << 20),
-            backup_secret: backups::secret(source.get("BACKUP_PASSPHRASE")?, source.get("BACKUP_KEY")?),
+            s3: s3_from(&source)?,
+            backup_secret: backup_secret(source.get("BACKUP_PASSPHRASE")?, source.get("BACKUP_KEY")?)?,
             backups,
             settings: Arc::default(),
         };
@@ -439,6 +499,47 @@ pub fn parts(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim).filter(|part| !part.is_empty())
 }
 
+fn rates_from(source: &Source<'_>) -> Result<RateSettings, ConfigError> {
+    const WHAT: &str = "a number of requests each minute, or 0 for no limit";
+    let usual = RateSettings::default();
+    Ok(RateSettings {
+        user: source.parse_or("RATE_USER", WHAT, usual.user)?,
+        token: source.parse_or("RATE_PROGRAM", WHAT, usual.token)?,
+        address: source.parse_or("RATE_ADDRESS", WHAT, usual.address)?,
+        route: source.parse_or("RATE_ROUTE", WHAT, usual.route)?,
+        costly: source.parse_or("RATE_COSTLY", WHAT, usual.costly)?,
+        search: source.parse_or("SEARCH_RATE", "a number of queries above 0", usual.search)?,
+        domain: source.parse_or("SIGN_UP_PER_DOMAIN", "a number of accounts above 0", usual.domain)?,
+    })
+}
+
+fn oidc_from(source: &Source<'_>) -> Result<Option<Oidc>, ConfigError> {
+    let (issuer, client_id, client_secret) = (source.get("OIDC_ISSUER")?, source.get("OIDC_CLIENT_ID")?, source.get("OIDC_CLIENT_SECRET")?);
+    let name = source.get_or("OIDC_NAME", OIDC_NAME)?;
+    let scopes = source.get_or("OIDC_SCOPES", OIDC_SCOPES)?;
+    let rules = OidcRules { private: source.parse_or("OIDC_PRIVATE", "true or false", false)?, ..OidcRules::default() };
+    let (Some(issuer), Some(client_id), Some(client_secret)) = (&issuer, &client_id, &client_secret) else {
+        return if issuer.is_none() && client_id.is_none() && client_secret.is_none() {
+            Ok(None)
+        } else {
+            Err(ConfigError::new("OIDC_ISSUER", "it, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET go together"))
+        };
+    };
+    let url = reqwest::Url::parse(issuer).map_err(|_| ConfigError::new("OIDC_ISSUER", format!("“{issuer}” is not an address")))?;
+    rules.check(&url).map_err(|why| ConfigError::new("OIDC_ISSUER", why))?;
+    if !scopes.split_whitespace().any(|scope| scope == "openid") {
+        return Err(ConfigError::new("OIDC_SCOPES", "“openid” is missing, without which nobody is told who signed in"));
+    }
+    Ok(Some(Oidc {
+        issuer: issuer.clone(),
+        client_id: client_id.clone(),
+        client_secret: client_secret.clone(),
+        name,
+        scopes: scopes.split_whitespace().collect::<Vec<_>>().join(" "),
+        rules,
+    }))
+}
+
 fn backups_from(source: &Source<'_>, data_dir: &Path) -> Result<Option<Backups>, ConfigError> {
     const SCHEDULE: &str = "30 1 * * *";
     const KEEP: usize = 14;
@@ -448,7 +549,7 @@ fn backups_from(source: &Source<'_>, data_dir: &Path) -> Result<Option<Backups>,
     }
     let keep = source.parse_or("BACKUP_KEEP", "a number of backups above 0", KEEP)?.max(1);
     let log = source.parse_or("BACKUP_LOG", "true or false", true)?;
-    let Some(url) = source.get("BACKUP_URL")? else { return Ok(None) };
+    let Some(url) = source.get("BACKUP_URL")?.map(|url| place("BACKUP_URL", url)).transpose()? else { return Ok(None) };
     if backups::is_inside(&url, data_dir) {
         let problem = format!("“{url}” is inside of DATA_DIR and would be lost with it: name another place");
         return Err(ConfigError::new("BACKUP_URL", problem));
@@ -456,9 +557,23 @@ fn backups_from(source: &Source<'_>, data_dir: &Path) -> Result<Option<Backups>,
     Ok(Some(Backups { url, schedule, keep, log }))
 }
 
+/// What is asked for most of what AWS' programs read in their environment; the rest is taken from there as it is.
+fn s3_from(source: &Source<'_>) -> Result<Vec<(String, String)>, ConfigError> {
+    let plain: Option<bool> = source.parse("AWS_ALLOW_HTTP", "true or false")?;
+    let found = [
+        ("AWS_ACCESS_KEY_ID", source.get("AWS_ACCESS_KEY_ID")?),
+        ("AWS_SECRET_ACCESS_KEY", source.get("AWS_SECRET_ACCESS_KEY")?),
+        ("AWS_SESSION_TOKEN", source.get("AWS_SESSION_TOKEN")?),
+        ("AWS_REGION", source.get("AWS_REGION")?),
+        ("AWS_ENDPOINT", source.get("AWS_ENDPOINT")?),
+        ("AWS_ALLOW_HTTP", plain.map(|allowed| allowed.to_string())),
+    ];
+    Ok(found.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect())
+}
+
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{source::HIDDEN, *};
 
     #[test]
     fn defaults_are_complete() {
@@ -519,13 +634,24 @@ mod tests {
     }
 
     #[test]
+    fn an_app_of_githubs_has_an_id_and_a_key() {
+        let read = |values: Vec<(&'static str, &'static str)>| {
+            let found = move |asked: &str| values.iter().find(|(name, _)| *name == asked).map(|(_, value)| (*value).to_owned());
+            Config::from_sources(&found, "").map(|config| config.github_app.is_some()).map_err(|error| error.to_string())
+        };
+        assert_eq!(read(Vec::new()), Ok(false));
+        assert!(read(vec![("GITHUB_APP_ID", "1")]).is_err_and(|error| error.contains("go together")));
+        assert!(read(vec![("GITHUB_APP_ID", "1"), ("GITHUB_APP_KEY", "x")]).is_err_and(|error| error.starts_with("GITHUB_APP_KEY")));
+    }
+
+    #[test]
     fn several_nodes_need_postgresql_and_one_key() {
         let read = |values: Vec<(&'static str, &'static str)>| {
             let found = move |asked: &str| values.iter().find(|(name, _)| *name == asked).map(|(_, value)| (*value).to_owned());
             Config::from_sources(&found, "").map(|config| config.nats_url).map_err(|error| error.to_string())
         };
         let several = ("NATS_URL", "nats://a:pw@one:4222, tls://two");
-        let (postgres, key) = (("DATABASE_URL", "postgres://db/llmos"), ("SECRET_KEY", "of all nodes"));
+        let (postgres, key) = (("DATABASE_URL", "postgres://db/llmos"), ("SECRET_KEY", "the same at all nodes of this test"));
         assert_eq!(read(Vec::new()), Ok(None));
         assert_eq!(read(vec![several, postgres, key]), Ok(Some(several.1.to_owned())));
         assert!(read(vec![several, key]).is_err_and(|error| error.contains("PostgreSQL")));
@@ -536,8 +662,83 @@ mod tests {
     }
 
     #[test]
+    fn limits_of_requests_are_read_and_may_be_none() {
+        let read = |value: &'static str| Config::from_sources(&move |name| (name == "RATE_USER").then(|| value.to_owned()), "");
+        assert_eq!(read("12").map(|config| config.rates.user).ok(), Some(12));
+        assert_eq!(read("0").map(|config| config.rates.user).ok(), Some(0));
+        assert!(read("many").is_err_and(|error| error.to_string().contains("RATE_USER")));
+        let usual = Config::from_sources(&|_| None, "").expect("valid");
+        assert_eq!((usual.rates, usual.requests_at_once), (RateSettings::default(), 1_024));
+        assert!(Config::from_sources(&|name| (name == "REQUESTS_AT_ONCE").then(|| "0".to_owned()), "").is_err());
+        // What is shown of settings hides secrets by their names; none of these is one.
+        let shown = usual.settings.iter().filter(|setting| setting.name.starts_with("RATE_"));
+        assert_eq!(shown.filter(|setting| setting.shown.as_deref() != Some(HIDDEN)).count(), 5);
+    }
+
+    #[test]
+    fn an_issuer_is_named_whole_and_asked_over_https() {
+        let read = |values: Vec<(&'static str, &'static str)>| {
+            let found = move |asked: &str| values.iter().find(|(name, _)| *name == asked).map(|(_, value)| (*value).to_owned());
+            Config::from_sources(&found, "")
+                .map(|config| config.oidc.map(|oidc| (oidc.issuer, oidc.scopes)))
+                .map_err(|error| error.to_string())
+        };
+        let (id, secret) = (("OIDC_CLIENT_ID", "llmos"), ("OIDC_CLIENT_SECRET", "s"));
+        let issuer = ("OIDC_ISSUER", "https://id.example/realms/a");
+        assert_eq!(read(Vec::new()), Ok(None));
+        let whole = read(vec![issuer, id, secret]).expect("valid").expect("an issuer");
+        assert_eq!(whole, (issuer.1.to_owned(), "openid profile email".to_owned()));
+        assert!(read(vec![issuer, id]).is_err_and(|error| error.contains("OIDC_CLIENT_SECRET")));
+        for wrong in ["http://id.example", "id.example", "https://10.0.0.1", "https://localhost"] {
+            assert!(read(vec![("OIDC_ISSUER", wrong), id, secret]).is_err_and(|error| error.contains("OIDC_ISSUER")), "{wrong}");
+        }
+        let inside = ("OIDC_ISSUER", "http://10.0.0.1:8080");
+        assert!(read(vec![inside, id, secret, ("OIDC_PRIVATE", "true")]).is_ok());
+        assert!(read(vec![issuer, id, secret, ("OIDC_SCOPES", "email")]).is_err_and(|error| error.contains("OIDC_SCOPES")));
+    }
+
+    #[test]
     fn a_value_that_cannot_be_used_is_named() {
-        let error = Config::from_sources(&|name| (name == "ANALYTICS_ENABLED").then(|| "perhaps".to_owned()), "").expect_err("not a flag");
-        assert!(error.to_string().contains("ANALYTICS_ENABLED"));
+        const KEY: &str = "AGE-SECRET-KEY-1 and something else";
+        let cases: [&[(&str, &str)]; 16] = [
+            &[("ANALYTICS_ENABLED", "perhaps")],
+            &[("SECRET_KEY", "short")],
+            &[("GITHUB_URL", "github.example")],
+            &[("GITHUB_API_URL", "ftp://github.example")],
+            &[("OPENAI_BASE_URL", "http://")],
+            &[("BLOB_URL", "gs://bucket/files")],
+            &[("BLOB_URL", "s3://")],
+            &[("BACKUP_URL", "ftp://elsewhere/backups")],
+            &[("BACKUP_URL", "file://elsewhere/backups")],
+            &[("BACKUP_URL", "data/backups")],
+            &[("BACKUP_KEY", KEY)],
+            &[("BACKUP_KEY", KEY), ("BACKUP_PASSPHRASE", "correct horse battery")],
+            &[("RUST_LOG", "info,sqlx=quiet")],
+            &[("OTEL_RESOURCE_ATTRIBUTES", "team=harbor,production")],
+            &[("OTEL_EXPORTER_OTLP_ENDPOINT", "collector")],
+            &[("AWS_ALLOW_HTTP", "perhaps")],
+        ];
+        for case in cases {
+            let found = |asked: &str| case.iter().find(|(name, _)| *name == asked).map(|(_, value)| (*value).to_owned());
+            let error = Config::from_sources(&found, "").err().map(|error| error.to_string()).unwrap_or_default();
+            assert!(error.starts_with(case[0].0) && !error.contains('\n'), "{case:?}: {error}");
+            assert!(!error.contains("AGE-SECRET-KEY-1 and"), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_other_programs_name_can_be_set_as_everything_else() {
+        let config = Config::from_sources(
+            &|name| (name == "AWS_REGION").then(|| "eu-central-1".to_owned()),
+            "[app]\nrust-log = \"debug\"\naws-endpoint = \"https://s3.example\"\notel-service-name = \"harbor\"\notel-resource-attributes = \"team=a%20b\"",
+        );
+        let config = config.expect("valid");
+        assert_eq!((config.log_filter.as_str(), config.otel_service_name.as_deref()), ("debug", Some("harbor")));
+        assert_eq!(config.otel_attributes, [("team".to_owned(), "a b".to_owned())]);
+        assert_eq!(
+            config.s3,
+            [("AWS_REGION", "eu-central-1"), ("AWS_ENDPOINT", "https://s3.example")]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        );
     }
 }

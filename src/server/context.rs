@@ -68,8 +68,14 @@ pub struct Ctx {
     pub address: Arc<str>,
     pub user_agent: Arc<str>,
     pub request_id: Arc<str>,
+    /// The secret by which an account knows this browser again; of no use but for that.
+    pub device: Option<Arc<str>>,
+    /// The secret of a sign-in that waits for its second half.
+    pub half: Option<Arc<str>>,
     /// While a page is rendered.
     pub page: Option<Arc<PageReads>>,
+    /// The `Idempotency-Key` that it came with (`idempotency::settle`).
+    pub key: Option<Arc<str>>,
 }
 
 /// What the parts of a page all ask for: read once for each rendering of it. Rendering changes nothing, so it stays true.
@@ -83,7 +89,17 @@ pub struct PageReads {
 impl Ctx {
     /// A context for work that no request asked for.
     pub fn internal(state: AppState, actor: Option<Actor>) -> Self {
-        Self { state, actor: actor.map(Arc::new), address: "local".into(), user_agent: "".into(), request_id: "".into(), page: None }
+        Self {
+            state,
+            actor: actor.map(Arc::new),
+            address: "local".into(),
+            user_agent: "".into(),
+            request_id: "".into(),
+            device: None,
+            half: None,
+            page: None,
+            key: None,
+        }
     }
 
     pub fn db(&self) -> &Db {

@@ -33,6 +33,8 @@ pub fn add_headers(headers: &mut HeaderMap, secure: bool) {
     set(headers, HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
     set(headers, HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
     set(headers, HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()");
+    // What nobody said may be kept may hold what one account sees: it is kept by its browser alone, and asked for again.
+    set(headers, header::CACHE_CONTROL, "private, no-cache");
     if secure {
         set(headers, header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");
     }

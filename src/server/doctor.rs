@@ -4,10 +4,11 @@
 mod backups;
 mod outside;
 mod storage;
+mod time;
 
 use serde::Serialize;
 
-use super::{config::Config, db::Db, error::chain};
+use super::{clock, config::Config, db::Db, error::chain};
 
 pub use backups::drill;
 pub use storage::{LITTLE, TOO_LITTLE, size};
@@ -52,14 +53,18 @@ impl Finding {
 /// Looks at everything, in the order in which it is best mended.
 pub async fn examine(config: &Config) -> Vec<Finding> {
     let mut findings = vec![storage::folder(config), storage::disk(config)];
+    let mut times = Vec::new();
     match Db::look_at(&config.database_url).await {
         Ok(db) => {
             findings.extend(storage::database(config, &db).await);
+            times.extend(time::of_database(&db).await);
             findings.extend(storage::contents(config, &db).await);
             db.close().await;
         }
         Err(error) => findings.push(storage::no_database(config, &chain(&error))),
     }
+    times.extend(outside::time(config).await);
+    findings.push(time::finding(&times, clock::now_ms()));
     findings.extend(storage::files(config).await);
     findings.push(backups::newest(config).await);
     findings.push(outside::model(config));

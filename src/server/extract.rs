@@ -1,15 +1,17 @@
 //! axum's extractors with rejections that a person can read.
 
-use std::{fmt, marker::PhantomData};
+use std::{fmt, io::Read as _, marker::PhantomData};
 
 use axum::{
+    body::Bytes,
     extract::{FromRequest, FromRequestParts, MatchedPath, Request, rejection::*},
-    http::request::Parts,
+    http::{HeaderMap, HeaderValue, header, request::Parts},
 };
+use flate2::read::GzDecoder;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
 
 use super::{error::chain, state::AppState};
-use crate::error::{AppError, ErrorCode};
+use crate::error::{AppError, AppResult, ErrorCode};
 
 /// A JSON body: an object, as everything that the API takes is one.
 pub struct Json<T>(pub T);
@@ -17,6 +19,29 @@ pub struct Json<T>(pub T);
 pub struct Query<T>(pub T);
 /// The variable parts of the path.
 pub struct Path<T>(pub T);
+
+/// What was sent, unpacked where its header says that it is packed; `most` bytes of it. Whoever packs a little that becomes a lot is refused before it is.
+pub fn unpacked(headers: &HeaderMap, body: Bytes, most: u64) -> AppResult<Bytes> {
+    match headers.get(header::CONTENT_ENCODING).map(HeaderValue::as_bytes) {
+        None | Some(b"identity") => Ok(body),
+        Some(b"gzip" | b"x-gzip") => {
+            let mut bytes = Vec::new();
+            let read = GzDecoder::new(&body[..]).take(most.saturating_add(1)).read_to_end(&mut bytes);
+            read.map_err(|_| AppError::invalid("The body of the request is damaged. Send it again."))?;
+            if bytes.len() as u64 > most {
+                return Err(AppError::too_large(format!(
+                    "The body of the request is over {} MB when it is unpacked. Send it in parts.",
+                    most >> 20
+                )));
+            }
+            Ok(bytes.into())
+        }
+        Some(_) => Err(AppError::new(
+            ErrorCode::UnsupportedMediaType,
+            "The body of the request is packed in a way that is not read here: use gzip.",
+        )),
+    }
+}
 
 impl<T: DeserializeOwned> FromRequest<AppState> for Json<T> {
     type Rejection = AppError;

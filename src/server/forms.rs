@@ -17,11 +17,11 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE};
 use leptos::{prelude::use_context, server_fn::error::FromServerFnError as _};
 use leptos_axum::ResponseOptions;
 
-use super::{context::Ctx, middleware::cookie, secrets};
+use super::{config::Config, context::Ctx, cookies, secrets};
 use crate::{
     browser::data::encode,
     error::{AppError, AppResult},
-    features::accounts::model::safe_next,
+    features::accounts::model::{SECOND_STEP, safe_next},
 };
 
 const FLASH: &str = "llmos_flash";
@@ -38,12 +38,14 @@ pub fn context() -> AppResult<Ctx> {
     use_context::<Ctx>().ok_or_else(AppError::internal)
 }
 
-/// Ends a form: sets the cookie and leads to `next`, or hands the error back with its own status. `typed` are the fields that
+/// Ends a form: sets the cookies and leads to `next`, or hands the error back with its own status. `typed` are the fields that
 /// the form is shown with again then, by name; a password is never one of them.
-pub fn lead_on(cookie: AppResult<HeaderValue>, next: &str, typed: &[(&str, &str)]) -> AppResult<()> {
-    let done = cookie.map(|cookie| {
+pub fn lead_on(cookies: AppResult<Vec<HeaderValue>>, next: &str, typed: &[(&str, &str)]) -> AppResult<()> {
+    let done = cookies.map(|cookies| {
         if let Some(response) = use_context::<ResponseOptions>() {
-            response.append_header(header::SET_COOKIE, cookie);
+            for cookie in cookies {
+                response.append_header(header::SET_COOKIE, cookie);
+            }
         }
     });
     end(done, next, typed)
@@ -62,7 +64,7 @@ pub fn end(done: AppResult<()>, next: &str, typed: &[(&str, &str)]) -> AppResult
                 match use_context::<Parts>().filter(|parts| wants_page(&parts.headers)) {
                     // A plain form is led back to its page, which needs the redirect's own status.
                     Some(parts) => {
-                        if let Some(cookie) = typed_cookie(parts.uri.path(), typed) {
+                        if let Some(cookie) = context().ok().and_then(|ctx| typed_cookie(&ctx.state.config, parts.uri.path(), typed)) {
                             response.append_header(header::SET_COOKIE, cookie);
                         }
                     }
@@ -78,6 +80,14 @@ pub fn end(done: AppResult<()>, next: &str, typed: &[(&str, &str)]) -> AppResult
     }
 }
 
+/// A form that cannot be read has the status of its error; a plain one is led back to its page.
+pub fn refuse(error: &AppError) {
+    let is_plain = use_context::<Parts>().is_some_and(|parts| wants_page(&parts.headers));
+    if !is_plain {
+        crate::browser::response::set_status(error.code.status());
+    }
+}
+
 /// Ends a form whose page stays: only a browser without JavaScript has to be led back to it.
 pub fn stay(done: AppResult<()>, page: &str) -> AppResult<()> {
     let plain = use_context::<Parts>().is_some_and(|parts| wants_page(&parts.headers));
@@ -88,15 +98,14 @@ pub fn stay(done: AppResult<()>, page: &str) -> AppResult<()> {
 }
 
 /// What was typed into the form of `action`, for the next look at its page.
-fn typed_cookie(action: &str, typed: &[(&str, &str)]) -> Option<HeaderValue> {
+fn typed_cookie(config: &Config, action: &str, typed: &[(&str, &str)]) -> Option<HeaderValue> {
     let typed: BTreeMap<&str, String> =
         typed.iter().filter(|(_, text)| !text.is_empty()).map(|(name, text)| (*name, text.chars().take(TYPED_CHARS).collect())).collect();
     if typed.is_empty() {
         return None;
     }
     let value = URL_SAFE.encode(serde_json::to_vec(&(action, typed)).ok()?);
-    let secure = if context().is_ok_and(|ctx| ctx.state.config.secure()) { "; Secure" } else { "" };
-    HeaderValue::from_str(&format!("{TYPED}={value}; Path=/; Max-Age={FLASH_SECONDS}; HttpOnly; SameSite=Lax{secure}")).ok()
+    cookies::set(config, TYPED, &value, FLASH_SECONDS)
 }
 
 /// What was typed into the form of `action` before the server refused it and led back to the page that is rendered now.
@@ -105,7 +114,8 @@ pub fn typed(action: &str) -> BTreeMap<String, String> {
     let Some(parts) = use_context::<Parts>().filter(|parts| query_value(&parts.uri, "__err").is_some()) else {
         return BTreeMap::new();
     };
-    let stored = cookie(&parts.headers, TYPED).and_then(|value| URL_SAFE.decode(value).ok());
+    let Ok(ctx) = context() else { return BTreeMap::new() };
+    let stored = cookies::read(&ctx.state.config, &parts.headers, TYPED).and_then(|value| URL_SAFE.decode(value).ok());
     match stored.and_then(|bytes| serde_json::from_slice::<(String, BTreeMap<String, String>)>(&bytes).ok()) {
         Some((form, typed)) if form == action => typed,
         _ => BTreeMap::new(),
@@ -151,7 +161,11 @@ pub fn clean_referer(request: &mut Request) {
         }
         // A browser that keeps its Referer to itself: the page that has the form.
         _ => {
-            let page = if request.uri().path().ends_with("/sign-up") { "/sign-up" } else { "/login" };
+            let page = match request.uri().path() {
+                path if path.ends_with("/sign-up") => "/sign-up",
+                path if path.ends_with("/second-step") => SECOND_STEP,
+                _ => "/login",
+            };
             let host = request.headers().get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or("localhost");
             format!("http://{host}{page}")
         }
@@ -169,19 +183,19 @@ pub fn mark(ctx: &Ctx, response: &mut Response) {
     let flash = secrets::generate("");
     let location =
         format!("{}&{MARK}={}", uri.path_and_query().map_or("/", |path| path.as_str()), secrets::hash(&format!("{flash}{error}")));
-    let secure = if ctx.state.config.secure() { "; Secure" } else { "" };
-    let cookie = format!("{FLASH}={flash}; Path=/; Max-Age={FLASH_SECONDS}; HttpOnly; SameSite=Lax{secure}");
-    if let (Ok(location), Ok(cookie)) = (HeaderValue::from_str(&location), HeaderValue::from_str(&cookie)) {
+    let cookie = cookies::set(&ctx.state.config, FLASH, &flash, FLASH_SECONDS);
+    if let (Ok(location), Some(cookie)) = (HeaderValue::from_str(&location), cookie) {
         response.headers_mut().insert(header::LOCATION, location);
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
 }
 
 /// Where to send a page whose address has an error without its mark; none when all is well.
-pub fn unmarked(uri: &Uri, headers: &HeaderMap) -> Option<String> {
+pub fn unmarked(config: &Config, uri: &Uri, headers: &HeaderMap) -> Option<String> {
     let error = query_value(uri, "__err")?;
-    let expected = cookie(headers, FLASH).map(|flash| secrets::hash(&format!("{flash}{error}")));
-    if expected.is_some() && expected.as_deref() == query_value(uri, MARK) { None } else { Some(without_error(uri)) }
+    let expected = cookies::read(config, headers, FLASH).map(|flash| secrets::hash(&format!("{flash}{error}")));
+    let is_ours = expected.zip(query_value(uri, MARK)).is_some_and(|(expected, mark)| secrets::is_same(&expected, mark));
+    if is_ours { None } else { Some(without_error(uri)) }
 }
 
 fn query_value<'a>(uri: &'a Uri, name: &str) -> Option<&'a str> {
@@ -205,6 +219,8 @@ mod tests {
     #[test]
     fn an_error_in_an_address_counts_only_with_its_mark() {
         let uri: Uri = format!("/login?next=%2Fa&__path=x&__err=abc&{MARK}={}", secrets::hash("secretabc")).parse().expect("fine");
+        let config = Config::from_sources(&|_| None, "").expect("usable");
+        let unmarked = |uri: &Uri, headers: &HeaderMap| unmarked(&config, uri, headers);
         let mut headers = HeaderMap::new();
         assert_eq!(unmarked(&uri, &headers).as_deref(), Some("/login?next=%2Fa"));
         headers.insert(header::COOKIE, HeaderValue::from_static("llmos_flash=other"));

@@ -10,11 +10,14 @@ use super::assets;
 use crate::{error::AppError, features::artifacts::markdown};
 
 /// The name in the address and in `docs/`, what it is called, and its text.
-const PAGES: [(&str, &str, &str); 5] = [
+const PAGES: [(&str, &str, &str); 8] = [
     ("troubleshooting", "Troubleshooting", include_str!("../../docs/troubleshooting.md")),
     ("migrating", "Coming from the predecessor", include_str!("../../docs/migrating.md")),
     ("operations", "Running it", include_str!("../../docs/operations.md")),
+    ("traces", "Traces and patterns", include_str!("../../docs/traces.md")),
     ("backups", "Backups", include_str!("../../docs/backups.md")),
+    ("analytics", "Reading the figures", include_str!("../../docs/analytics.md")),
+    ("metrics", "What the figures mean", include_str!("../../docs/metrics.md")),
     ("protocol", "The sockets", include_str!("../../docs/protocol.md")),
 ];
 

@@ -1,6 +1,9 @@
 //! `Idempotency-Key` on every mutation of `/api/v1`: the same key again answers what the first request was answered, and does
 //! nothing. Keys belong to their account and are kept for two weeks: so long a device may have been away that sent something and did not hear the answer.
 //!
+//! A change and its answer are noted one after the other, so a server that dies in between is asked once more; where the client made no id, the change notes the
+//! answer itself ([`settle`]).
+//!
 //! Follows draft-ietf-httpapi-idempotency-key-header: another request under a used key is refused, so is one whose first is
 //! still running. Answers of 500 and above are not kept: the client may try again.
 
@@ -12,7 +15,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{clock, context::Ctx, secrets, state::AppState};
+use serde::Serialize;
+
+use super::{clock, context::Ctx, db::Tx, secrets, state::AppState};
 use crate::error::{AppError, AppResult};
 
 const KEY_MAX: usize = 200;
@@ -71,6 +76,10 @@ async fn run(state: AppState, actor: String, key: String, request: Request, next
         return Ok(response);
     }
 
+    let mut parts = parts;
+    if let Some(ctx) = parts.extensions.get_mut::<Ctx>() {
+        ctx.key = Some(key.as_str().into());
+    }
     let response = next.run(Request::from_parts(parts, body)).await;
     let (parts, body) = response.into_parts();
     let small = http_body_util::BodyExt::collect(http_body_util::Limited::new(body, BODY_KEPT)).await.ok().map(|whole| whole.to_bytes());
@@ -103,6 +112,8 @@ fn may_have_password(parts: &Parts) -> bool {
     path.ends_with("/password")
         || path.ends_with("/sign-in")
         || path.ends_with("/sign-up")
+        || path.contains("/sign-in/")
+        || path.ends_with("/me/confirmation")
         || path.contains("/password-links/")
         || path.ends_with("/me")
 }
@@ -150,9 +161,29 @@ async fn claim(state: &AppState, actor: &str, key: &str, fingerprint: &str) -> A
     Ok(stored)
 }
 
+/// Notes in the transaction of a change what its request is answered, for changes that no id of the client's keeps from happening twice: a server that dies
+/// before it has answered gives that answer when it is asked again, and does nothing. The caller makes something (201), answers just this, and does nothing
+/// after the transaction that can fail.
+pub async fn settle(ctx: &Ctx, tx: &mut Tx, answer: &impl Serialize) -> AppResult<()> {
+    let (Some(key), Some(actor)) = (&ctx.key, &ctx.actor) else { return Ok(()) };
+    sqlx::query("UPDATE idempotency_keys SET status = $1, body = $2 WHERE actor_id = $3 AND key = $4")
+        .bind(i64::from(StatusCode::CREATED.as_u16()))
+        .bind(serde_json::to_string(answer)?)
+        .bind(actor.id().to_string())
+        .bind(key.to_string())
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+/// What was settled stays: its change is there, though nobody may have heard of that.
 async fn forget(state: &AppState, actor: &str, key: &str) -> AppResult<()> {
     let mut tx = state.db.write_tx().await?;
-    sqlx::query("DELETE FROM idempotency_keys WHERE actor_id = $1 AND key = $2").bind(actor).bind(key).execute(&mut *tx).await?;
+    sqlx::query("DELETE FROM idempotency_keys WHERE actor_id = $1 AND key = $2 AND status = 0")
+        .bind(actor)
+        .bind(key)
+        .execute(&mut *tx)
+        .await?;
     tx.commit().await?;
     Ok(())
 }

@@ -24,6 +24,17 @@ pub fn disk(path: &Path) -> Option<Disk> {
     Some(Disk { free: found.f_bavail.saturating_mul(found.f_frsize), size: found.f_blocks.saturating_mul(found.f_frsize) })
 }
 
+/// Makes a folder that only its owner looks into, and those above it; one that is there stays as it is.
+pub fn private_folder(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// Whatever this process makes from here on is its user's alone.
+pub fn keep_private() {
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+}
+
 /// What names a DATA_DIR: made once, and kept there.
 pub fn home(data_dir: &Path) -> std::io::Result<String> {
     let file = data_dir.join("node.id");

@@ -1,24 +1,46 @@
-//! What every request passes through, outermost first: request id and log span, panics, security headers, time limit, foreign
-//! origins, authentication.
+//! What every request passes through, outermost first: request id and log span, panics, security headers, time limit, how many there are at once, foreign
+//! origins, authentication; then how often its caller may ask ([`super::rates`]).
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    net::SocketAddr,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use axum::{
+    body::{Body, BodyDataStream, Bytes, HttpBody as _},
     extract::{ConnectInfo, MatchedPath, Request, State},
     http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use futures::{Stream, StreamExt as _};
+use tokio::time::{Instant, Sleep, sleep};
 use tracing::{Instrument as _, field::Empty};
 
-use super::{context::Ctx, csp, metrics, state::AppState};
+use super::{context::Ctx, cookies, csp, metrics, rates, state::AppState};
 use crate::{
     error::{AppError, ErrorCode},
     features::accounts,
 };
 
-/// Longer than any answer takes; streams of uploads and downloads are bounded by their own sizes instead.
+/// The routes that anybody may ask, by method and path as the router has it.
+pub type Open = HashSet<(Method, String)>;
+
+/// Longer than any answer takes.
 const TIME_LIMIT: Duration = Duration::from_secs(60);
+/// The same where an archive is sent or made first: the largest over a slow line.
+const LONG_LIMIT: Duration = Duration::from_secs(3_600);
+/// For so long whoever sends a body may send nothing of it.
+const BODY_IDLE: Duration = Duration::from_secs(30);
+/// After which somebody who found everything busy may try again, in seconds.
+const BUSY_SECONDS: u32 = 2;
 const REQUEST_ID: &str = "x-request-id";
 /// Whose answer it is, for the service worker, which keeps each account's apart and takes nothing that lacks it: that came from something in between. In a request:
 /// whose it has to be, so that nothing is done in another name.
@@ -88,9 +110,14 @@ pub async fn observe(State(state): State<AppState>, mut request: Request, next: 
 
 /// The parts of a path that are the secrets of invitations and links, by what routes call them.
 const SECRETS: [&str; 2] = ["{token}", "{secret}"];
+/// What stands before them in the addresses of pages, which are no routes of the server.
+const SECRET_PAGES: [&str; 3] = ["/invite/", "/reset/", "/shared/analytics/"];
 
 /// `path` as it may be in the log.
 fn without_secrets(path: &str, route: &str) -> String {
+    if let Some(page) = SECRET_PAGES.iter().find(|page| path.starts_with(**page)) {
+        return format!("{page}{}", SECRETS[0]);
+    }
     if !SECRETS.iter().any(|secret| route.contains(secret)) {
         return path.to_owned();
     }
@@ -102,20 +129,131 @@ fn without_secrets(path: &str, route: &str) -> String {
 #[derive(Clone)]
 pub struct RequestId(pub Arc<str>);
 
-/// An answer that takes too long is ended; the transaction in it rolls back.
+/// An answer that takes too long is ended; the transaction in it rolls back. Who does not get its request here in time is told so: nothing was wrong with the server.
 pub async fn time_limit(request: Request, next: Next) -> Response {
     let path = request.uri().path();
+    // Traces are taken in parts, each of which stays; so "nothing was changed" would not be true of them.
+    let takes_traces = request.method() == Method::POST && path.ends_with("/traces");
     // A clone is made ready first.
-    let long = path.ends_with("/imports") || path.ends_with("/export") || path.starts_with("/git/");
-    if long {
-        return next.run(request).await;
-    }
-    match tokio::time::timeout(TIME_LIMIT, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => {
+    let long = takes_traces || path.ends_with("/imports") || path.ends_with("/export") || path.starts_with("/git/");
+    let limit = if long { LONG_LIMIT } else { TIME_LIMIT };
+    let (parts, body) = request.into_parts();
+    let (body, arrival) = Arriving::watch(body, BODY_IDLE);
+    let answered = tokio::time::timeout(limit, next.run(Request::from_parts(parts, body))).await;
+    match (answered, arrival.state()) {
+        // Whatever was made of a body that broke off, this is why.
+        (Ok(response), Arrived::Stalled) if !response.status().is_success() => too_slow(),
+        (Ok(response), _) => response,
+        (Err(_), Arrived::Partly | Arrived::Stalled) => too_slow(),
+        (Err(_), Arrived::Whole) => {
             AppError::new(ErrorCode::Unavailable, "The server took too long and gave up. Nothing was changed; try again.").into_response()
         }
     }
+}
+
+fn too_slow() -> Response {
+    AppError::new(
+        ErrorCode::RequestTimeout,
+        "The request took too long to arrive. Nothing was changed; try again over a better connection.",
+    )
+    .into_response()
+}
+
+/// How much of a body is here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Arrived {
+    Partly,
+    Whole,
+    /// Nothing came for too long.
+    Stalled,
+}
+
+#[derive(Clone)]
+struct Arrival(Arc<AtomicU8>);
+
+impl Arrival {
+    fn set(&self, arrived: Arrived) {
+        self.0.store(arrived as u8, Ordering::Relaxed);
+    }
+
+    fn state(&self) -> Arrived {
+        match self.0.load(Ordering::Relaxed) {
+            0 => Arrived::Partly,
+            1 => Arrived::Whole,
+            _ => Arrived::Stalled,
+        }
+    }
+}
+
+/// A body that ends with an error when nothing of it comes for too long.
+struct Arriving {
+    body: BodyDataStream,
+    patience: Duration,
+    idle: Pin<Box<Sleep>>,
+    arrival: Arrival,
+}
+
+impl Arriving {
+    fn watch(body: Body, patience: Duration) -> (Body, Arrival) {
+        let arrival = Arrival(Arc::new(AtomicU8::new(Arrived::Partly as u8)));
+        if body.is_end_stream() {
+            arrival.set(Arrived::Whole);
+            return (body, arrival);
+        }
+        let watched = Self { body: body.into_data_stream(), patience, idle: Box::pin(sleep(patience)), arrival: arrival.clone() };
+        (Body::from_stream(watched), arrival)
+    }
+}
+
+impl Stream for Arriving {
+    type Item = Result<Bytes, axum::Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let polled = self.body.poll_next_unpin(context);
+        match &polled {
+            Poll::Ready(Some(Ok(_))) => {
+                let until = Instant::now() + self.patience;
+                self.idle.as_mut().reset(until);
+            }
+            Poll::Ready(Some(Err(_))) => {}
+            Poll::Ready(None) => self.arrival.set(Arrived::Whole),
+            Poll::Pending if self.idle.as_mut().poll(context).is_ready() => {
+                self.arrival.set(Arrived::Stalled);
+                return Poll::Ready(Some(Err(axum::Error::new(Stalled))));
+            }
+            Poll::Pending => {}
+        }
+        polled
+    }
+}
+
+/// Why a body broke off.
+#[derive(Debug, thiserror::Error)]
+#[error("nothing of the body came for too long")]
+struct Stalled;
+
+/// Refuses what is beyond the number of requests that are worked on at the same time: waiting would make everybody slow.
+pub async fn at_once(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let matched = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
+    // Whoever watches over the server has to hear that it is busy, not that it is dead; deliveries are admitted by the room that they take (`webhooks::service::admit`).
+    if matches!(matched, "/healthz" | "/readyz" | "/metrics" | "/webhook/github") {
+        return next.run(request).await;
+    }
+    let address = caller_of(&client_address(&state, request.extensions(), request.headers()));
+    let Some(_place) = state.at_once.take(address.as_deref()) else { return busy().into_response() };
+    next.run(request).await
+}
+
+/// Whom an address counts as; nobody in particular on this machine, where a proxy may be that is not known as one.
+pub fn caller_of(address: &str) -> Option<String> {
+    let is_here = address.parse::<std::net::IpAddr>().map_or(true, |address| address.to_canonical().is_loopback());
+    (!is_here).then(|| rates::address_key(address))
+}
+
+/// What is said where no place is left.
+pub fn busy() -> AppError {
+    let error = AppError::new(ErrorCode::Unavailable, "The server is busy with many requests. Nothing was changed; try again in a moment.");
+    AppError { retry_after: Some(BUSY_SECONDS), ..error }
 }
 
 /// Turns a panic into an answer; its message goes to the log.
@@ -163,6 +301,20 @@ pub fn origin_is_ours(state: &AppState, headers: &HeaderMap) -> bool {
     }
 }
 
+/// Whoever is not signed in gets what is open, and is asked to sign in for the rest before anything of the request is read: what is wrong with it tells nobody how
+/// the API is made. Who may do what is asked in the services.
+pub async fn signed_in(State(open): State<Arc<Open>>, request: Request, next: Next) -> Response {
+    let known = request.extensions().get::<Ctx>().is_some_and(|ctx| ctx.actor.is_some());
+    // A HEAD is a GET without its body.
+    let method = if request.method() == Method::HEAD { Method::GET } else { request.method().clone() };
+    let path = request.extensions().get::<MatchedPath>();
+    if known || path.is_some_and(|path| open.contains(&(method, path.as_str().to_owned()))) {
+        next.run(request).await
+    } else {
+        AppError::unauthenticated().into_response()
+    }
+}
+
 /// Finds out who asks and puts the [`Ctx`] where handlers take it from. A page rendered here brings its own already.
 pub async fn authenticate(State(state): State<AppState>, request: Request, next: Next) -> Response {
     // Without the body: it cannot be shared across an await.
@@ -200,7 +352,7 @@ pub async fn authenticate(State(state): State<AppState>, request: Request, next:
 async fn identify(state: &AppState, parts: &Parts) -> Result<Ctx, AppError> {
     let headers = &parts.headers;
     let mut ctx = Ctx::internal(state.clone(), None);
-    ctx.address = client_address(state, parts).into();
+    ctx.address = client_address(state, &parts.extensions, headers).into();
     ctx.user_agent = headers
         .get(header::USER_AGENT)
         .and_then(|value| value.to_str().ok())
@@ -212,11 +364,13 @@ async fn identify(state: &AppState, parts: &Parts) -> Result<Ctx, AppError> {
     if let Some(RequestId(id)) = parts.extensions.get::<RequestId>() {
         ctx.request_id = id.clone();
     }
+    ctx.device = cookies::read(&state.config, headers, accounts::service::DEVICE_COOKIE).map(Into::into);
+    ctx.half = cookies::read(&state.config, headers, accounts::service::HALF_COOKIE).map(Into::into);
     let actor = if parts.extensions.get::<LocalSocket>().is_some() {
         accounts::service::operator(&ctx).await?
     } else if let Some(token) = bearer(headers) {
         Some(accounts::service::actor_of_token(&ctx, token).await?)
-    } else if let Some(secret) = cookie(headers, accounts::service::COOKIE) {
+    } else if let Some(secret) = cookies::read(&state.config, headers, accounts::service::COOKIE) {
         // An old cookie is the same as none: the page then asks to sign in.
         accounts::service::actor_of_sign_in(&ctx, secret).await?
     } else {
@@ -237,22 +391,11 @@ pub fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// The value of a cookie.
-pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers
-        .get_all(header::COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
-        .find_map(|(key, value)| (key == name).then_some(value))
-}
-
 /// Whom the request is from: behind a trusted proxy whom that names, otherwise the peer.
-fn client_address(state: &AppState, parts: &Parts) -> String {
-    let Some(ConnectInfo(peer)) = parts.extensions.get::<ConnectInfo<SocketAddr>>() else { return "local".to_owned() };
+fn client_address(state: &AppState, extensions: &Extensions, headers: &HeaderMap) -> String {
+    let Some(ConnectInfo(peer)) = extensions.get::<ConnectInfo<SocketAddr>>() else { return "local".to_owned() };
     // A line that is no text is one that cannot be read.
-    let forwarded = parts.headers.get_all("x-forwarded-for").iter().map(|line| line.to_str().unwrap_or("?"));
+    let forwarded = headers.get_all("x-forwarded-for").iter().map(|line| line.to_str().unwrap_or("?"));
     state.config.trusted_proxies.client(peer.ip(), forwarded).to_string()
 }
 
@@ -269,11 +412,30 @@ pub fn is_from_here(state: &AppState, extensions: &Extensions, headers: &HeaderM
 
 #[cfg(test)]
 mod tests {
-    use super::without_secrets;
+    use super::*;
+
+    #[tokio::test]
+    async fn a_body_of_which_nothing_comes_ends_and_one_that_is_whole_does_not() {
+        let first = futures::stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(b"{"))]);
+        let body = Body::from_stream(first.chain(futures::stream::pending()));
+        let (body, arrival) = Arriving::watch(body, Duration::from_millis(20));
+        assert_eq!(arrival.state(), Arrived::Partly);
+        let mut body = body.into_data_stream();
+        assert!(matches!(body.next().await, Some(Ok(_))));
+        assert!(matches!(body.next().await, Some(Err(_))));
+        assert_eq!(arrival.state(), Arrived::Stalled);
+
+        let (body, arrival) = Arriving::watch(Body::from("{}"), Duration::from_secs(30));
+        assert!(axum::body::to_bytes(body, 10).await.is_ok_and(|bytes| &bytes[..] == b"{}"));
+        assert_eq!(arrival.state(), Arrived::Whole);
+        assert_eq!(Arriving::watch(Body::empty(), Duration::ZERO).1.state(), Arrived::Whole, "nothing is waited for");
+    }
 
     #[test]
     fn secrets_of_links_are_not_in_the_log() {
-        assert_eq!(without_secrets("/invite/s3cret", "/invite/{token}"), "/invite/{token}");
+        // A page has no route.
+        assert_eq!(without_secrets("/invite/s3cret", ""), "/invite/{token}");
+        assert_eq!(without_secrets("/reset/s3cret/more", ""), "/reset/{token}");
         assert_eq!(
             without_secrets("/api/v1/invitations/s3cret/accept", "/api/v1/invitations/{secret}/accept"),
             "/api/v1/invitations/{secret}/accept"

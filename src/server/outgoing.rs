@@ -116,6 +116,33 @@ impl PushRules {
     }
 }
 
+/// Where an issuer of OpenID Connect may be, and what it names.
+#[derive(Clone, Copy, Debug)]
+pub struct OidcRules {
+    /// Addresses inside of a network, and plain http, too.
+    pub private: bool,
+    /// So long an answer may take: somebody waits for it.
+    pub patience: Duration,
+}
+
+impl Default for OidcRules {
+    fn default() -> Self {
+        Self { private: false, patience: Duration::from_secs(10) }
+    }
+}
+
+impl OidcRules {
+    /// Says in a sentence why an address is not asked.
+    pub fn check(&self, url: &Url) -> Result<(), String> {
+        check(url, &["https"], &[], self.private, ("sign-in provider", "OIDC"))
+    }
+
+    /// The client for issuers, which send nobody on.
+    pub fn client(&self) -> Result<Client, reqwest::Error> {
+        client(self.private, |_| false).timeout(self.patience).user_agent(concat!("llmos-lite/", env!("CARGO_PKG_VERSION"))).build()
+    }
+}
+
 /// Where a server of Git may be.
 #[derive(Clone, Debug)]
 pub struct GitRules {
@@ -149,11 +176,13 @@ impl GitRules {
         tokio::time::timeout(CONNECT, TcpStream::connect(&found[..])).await?
     }
 
-    /// The client for servers of Git; how long a whole answer may take is said with each request.
-    pub fn client(&self) -> Result<Client, reqwest::Error> {
+    /// The client for servers of Git that sends `bytes` with a request; how long a whole answer may take is said with each request.
+    pub fn client(&self, bytes: u64) -> Result<Client, reqwest::Error> {
+        /// What is sent in a second over the slowest line: the time until an answer begins includes it.
+        const SLOWEST: u64 = 32 * 1024;
         let rules = self.clone();
         client(self.private, move |url| rules.check(url).is_ok())
-            .read_timeout(self.idle)
+            .read_timeout(self.idle + Duration::from_secs(bytes / SLOWEST))
             .user_agent(concat!("git/2 (llmos-lite ", env!("CARGO_PKG_VERSION"), ")"))
             .build()
     }
@@ -181,6 +210,45 @@ mod tests {
         assert!(rules.check(&url("ssh://git@10.1.2.3/a/b.git")).is_err_and(|why| why.contains("GIT_PRIVATE")));
         let own = GitRules { private: true, ..GitRules::default() };
         assert_eq!(own.check(&url("http://10.1.2.3:3000/a.git")), Ok(()));
+    }
+
+    fn why(error: &(dyn std::error::Error + 'static)) -> String {
+        super::super::error::chain(error)
+    }
+
+    /// A name that leads inside is refused when it is connected to, whatever it was when somebody looked at the address.
+    #[tokio::test]
+    async fn a_name_that_leads_inside_leads_nowhere() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let port = listener.local_addr().expect("an address").port();
+        let inside = |error: io::Error| error.get_ref().is_some_and(|error| error.is::<Inside>());
+        assert!(GitRules::default().connect("localhost", port).await.is_err_and(inside));
+        let own = GitRules { private: true, ..GitRules::default() };
+        assert!(own.connect("localhost", port).await.is_ok());
+        let client = client(false, |_| true).no_proxy().build().expect("a client");
+        let error = client.get(format!("http://localhost:{port}/")).send().await.expect_err("refused");
+        assert!(why(&error).ends_with(&Inside.to_string()), "{}", why(&error));
+    }
+
+    /// As if the first server were outside: it is a number, which is looked at before, and sends on to a name inside.
+    #[tokio::test]
+    async fn who_is_sent_on_to_the_inside_does_not_go_there() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let asked = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let counted = asked.clone();
+        let router = axum::Router::new().fallback(move || {
+            counted.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            std::future::ready(axum::response::Redirect::temporary(&format!("http://localhost:{}/inside", address.port())))
+        });
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let client = client(false, |_| true).no_proxy().build().expect("a client");
+        let error = client.get(format!("http://{address}/")).send().await.expect_err("refused");
+        assert!(why(&error).ends_with(&Inside.to_string()), "{}", why(&error));
+        assert_eq!(asked.load(std::sync::atomic::Ordering::SeqCst), 1, "the second address was never asked");
+        // The rules of Git say so before they connect.
+        let rules = GitRules::default();
+        assert!(rules.check(&url(&format!("https://localhost:{}/inside", address.port()))).is_err());
     }
 
     #[test]

@@ -15,7 +15,8 @@ use crate::{app, features::accounts};
 
 /// Pages that anybody may open.
 fn public(path: &str) -> bool {
-    matches!(path, "/login" | "/sign-up") || ["/invite/", "/reset/", "/shared/analytics/"].iter().any(|pages| path.starts_with(pages))
+    matches!(path, "/login" | accounts::model::SECOND_STEP | "/sign-up")
+        || ["/invite/", "/reset/", "/shared/analytics/"].iter().any(|pages| path.starts_with(pages))
 }
 
 /// Any address that is no route and no file.
@@ -30,7 +31,7 @@ pub async fn render(state: AppState, request: Request) -> Response {
     if let Some(address) = predecessors(request.uri()) {
         return Redirect::permanent(address).into_response();
     }
-    if let Some(address) = forms::unmarked(request.uri(), request.headers()) {
+    if let Some(address) = forms::unmarked(&state.config, request.uri(), request.headers()) {
         return Redirect::to(&address).into_response();
     }
     let handler = leptos_axum::render_app_async_with_context(move || provide(&ctx), move || app::shell(options()));

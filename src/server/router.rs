@@ -1,5 +1,7 @@
 //! Every route of the process on one page.
 
+use std::sync::Arc;
+
 use axum::{
     Router,
     extract::{DefaultBodyLimit, Request, State},
@@ -16,10 +18,13 @@ use tower_http::{
         predicate::{DefaultPredicate, NotForContentType},
     },
 };
-use utoipa::OpenApi;
+use utoipa::{
+    Modify, OpenApi,
+    openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
+};
 use utoipa_axum::router::OpenApiRouter;
 
-use super::{assets, docs, drain, help, idempotency, middleware, pages, service_worker, state::AppState, tls, tool_frame};
+use super::{assets, docs, drain, help, idempotency, middleware, pages, rates, service_worker, state::AppState, tls, tool_frame};
 use crate::{
     error::{AppError, ErrorCode},
     features::{
@@ -37,8 +42,39 @@ const BODY_LIMIT: usize = 4 * 1024 * 1024;
     description = "Everything a workspace holds, for agents, scripts and CI. Authenticate with `Authorization: Bearer <API token>`. \
 Every mutation accepts `Idempotency-Key`; ids may be made by the client (UUIDv7). Times are UTC milliseconds.",
     license(name = "MIT OR Apache-2.0")
-))]
+), security(("token" = [])), modifiers(&Token))]
 struct Description;
+
+/// What `token` is, which everything asks for that does not say otherwise (`security(())`).
+struct Token;
+
+impl Modify for Token {
+    fn modify(&self, description: &mut utoipa::openapi::OpenApi) {
+        let token = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("An API token")).build();
+        description.components.get_or_insert_default().add_security_scheme("token", SecurityScheme::Http(token));
+    }
+}
+
+/// What of `description` is for everybody, with or without a sign-in: methods and paths.
+fn open_to_all(description: &utoipa::openapi::OpenApi) -> middleware::Open {
+    let optional = SecurityRequirement::default();
+    let mut open = middleware::Open::default();
+    for (path, item) in &description.paths.paths {
+        let operations = [
+            (Method::GET, &item.get),
+            (Method::PUT, &item.put),
+            (Method::POST, &item.post),
+            (Method::PATCH, &item.patch),
+            (Method::DELETE, &item.delete),
+        ];
+        for (method, operation) in operations {
+            if operation.as_ref().and_then(|operation| operation.security.as_ref()).is_some_and(|asked| asked.contains(&optional)) {
+                open.insert((method, path.clone()));
+            }
+        }
+    }
+    open
+}
 
 /// `/api/v1`: its routes and their description come from the same lines, so that they cannot differ.
 fn api_v1() -> OpenApiRouter<AppState> {
@@ -80,9 +116,11 @@ pub fn router(state: AppState) -> Router {
     // Pages are rendered on this runtime; a second router in the process (the local socket's, a test's) finds it set.
     let _ = any_spawner::Executor::init_tokio();
     let (api, description) = OpenApiRouter::with_openapi(Description::openapi()).merge(all_routes()).split_for_parts();
+    let open = Arc::new(open_to_all(&description));
     let description = serde_json::to_string(&description).unwrap_or_default();
 
     let api = api
+        .layer(from_fn_with_state(open, middleware::signed_in))
         .route("/api/docs", get(docs::page))
         .route("/api/openapi.json", get(move || async move { ([("content-type", "application/json")], description.clone()) }))
         .route("/api/{*rest}", any(|| async { AppError::new(ErrorCode::NotFound, "There is no such route: /api/docs lists them.") }))
@@ -104,6 +142,8 @@ pub fn router(state: AppState) -> Router {
         .route("/webhook/github", webhook())
         .route("/auth/github", get(accounts::http::github_start))
         .route("/auth/github/callback", get(accounts::http::github_callback))
+        .route("/auth/oidc", get(accounts::http::oidc_start))
+        .route("/auth/oidc/callback", get(accounts::http::oidc_callback))
         .route("/git/{team}/{volume}/info/refs", get(git::http::info_refs))
         .route("/git/{team}/{volume}/git-upload-pack", post(git::http::upload_pack))
         .route("/unsubscribe", get(notifications::http::unsubscribe_page).post(notifications::http::unsubscribe))
@@ -117,10 +157,12 @@ pub fn router(state: AppState) -> Router {
         .route("/share", post(service_worker::share))
         .route("/fn/{*name}", any(pages::server_functions))
         .fallback(file_or_page)
+        .layer(from_fn_with_state(state.clone(), rates::layer))
         .layer(from_fn_with_state(state.clone(), middleware::authenticate))
         // Its token is none of an account.
         .route("/metrics", get(operations::http::prometheus))
         .layer(from_fn_with_state(state.clone(), middleware::same_origin))
+        .layer(from_fn_with_state(state.clone(), middleware::at_once))
         .layer(from_fn(middleware::time_limit))
         .layer(from_fn(drain::layer))
         .layer(CatchPanicLayer::custom(middleware::on_panic))
@@ -146,7 +188,9 @@ pub fn sockets(state: AppState) -> Router {
         .route("/", socket(collaboration::ws::room_socket))
         .route("/ws", socket(collaboration::ws::room_socket))
         .route("/ws/doc/{artifact_id}", socket(collaboration::ws::document_socket))
+        .layer(from_fn_with_state(state.clone(), rates::layer))
         .layer(from_fn_with_state(state.clone(), middleware::authenticate))
+        .layer(from_fn_with_state(state.clone(), middleware::at_once))
         .layer(from_fn(middleware::time_limit))
         .layer(CatchPanicLayer::custom(middleware::on_panic))
         .layer(from_fn_with_state(state.clone(), middleware::observe))

@@ -38,6 +38,8 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)] as char, DIGITS[usize::from(byte & 15)] as char]).collect()
 }
 
+/// Characters, or bytes, that the server's own key has at least.
+pub const KEY_MIN: usize = 32;
 const NONCE: usize = 24;
 
 /// Seals secrets with XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03), under a key made from the server's ([`derive`]).
@@ -80,7 +82,7 @@ pub fn signing_key(configured: Option<&str>, data_dir: &std::path::Path) -> std:
     }
     let path = data_dir.join("secret.key");
     match std::fs::read(&path) {
-        Ok(key) if key.len() >= 32 => return Ok(key),
+        Ok(key) if key.len() >= KEY_MIN => return Ok(key),
         Ok(_) => std::fs::remove_file(&path)?,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),

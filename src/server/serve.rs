@@ -13,8 +13,10 @@ use std::{
 use axum::{Extension, Router};
 use rustix::io::Errno;
 use tokio::net::{TcpListener, UnixListener};
+use tokio_util::sync::CancellationToken;
 
 use super::{
+    backups,
     config::{Config, tls::Redirect},
     context::Ctx,
     machine,
@@ -27,7 +29,7 @@ use crate::features::{artifacts, collaboration, jobs, marketplace, volumes, webh
 
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
-/// How long running requests may take to end once the process is asked to stop.
+/// How long running requests may take to end once the process is asked to stop; and then the worker, and then the last of the backup's log.
 const GRACE: Duration = Duration::from_secs(10);
 
 /// The lock that makes a second server on the same DATA_DIR impossible; held as long as it lives.
@@ -37,7 +39,7 @@ pub struct DataDirLock(#[allow(dead_code)] File);
 pub fn lock_data_dir(data_dir: &Path) -> Result<Option<DataDirLock>, BoxError> {
     let cannot =
         |error| format!("{} cannot be written: {error}; give it to the user that runs llmos, or set another DATA_DIR", data_dir.display());
-    std::fs::create_dir_all(data_dir).map_err(cannot)?;
+    machine::private_folder(data_dir).map_err(cannot)?;
     let file = File::options().create(true).write(true).truncate(false).open(data_dir.join("llmos.lock")).map_err(cannot)?;
     match file.try_lock() {
         Ok(()) => Ok(Some(DataDirLock(file))),
@@ -71,6 +73,7 @@ pub async fn prepare(config: Config) -> Result<AppState, BoxError> {
 /// Runs until SIGINT or SIGTERM, then lets running requests end.
 pub async fn serve(config: Config) -> Result<(), BoxError> {
     machine::begin();
+    machine::keep_private();
     let exports = telemetry::start(&config)?;
     let Some(_lock) = lock_data_dir(&config.data_dir)? else {
         return Err(format!("another llmos already serves {}: stop it first, or set another DATA_DIR", config.data_dir.display()).into());
@@ -96,6 +99,8 @@ pub async fn serve(config: Config) -> Result<(), BoxError> {
         serve_beside(&state, tls::listen(listener, None), "REDIRECT_ADDR", tls::redirects(state.clone()));
     }
     let worker = tokio::spawn(worker::work(state.clone()));
+    let quiet = CancellationToken::new();
+    let backups = tokio::spawn(backups::keep(state.clone(), quiet.clone()));
     println!("LLMos-Lite is ready: {}", state.config.public_url());
 
     let (shutdown, leaving) = (state.shutdown.clone(), state.clone());
@@ -120,7 +125,10 @@ pub async fn serve(config: Config) -> Result<(), BoxError> {
     let _ = tokio::time::timeout(GRACE, worker).await;
     let _ = std::fs::remove_file(socket_path(&state.config.data_dir));
     state.cluster.leave(&state.db).await;
-    state.db.close().await;
+    // Nothing is written from here on, also by requests that did not end in time: what is shipped now is all that was acknowledged.
+    let _ = tokio::time::timeout(GRACE, state.db.close()).await;
+    quiet.cancel();
+    let _ = tokio::time::timeout(GRACE, backups).await;
     if let Some(exports) = exports {
         // Not on a thread of the runtime, which it waits for.
         let _ = tokio::task::spawn_blocking(move || exports.close()).await;

@@ -9,9 +9,12 @@ use axum::Router;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::{backups::Watch, blobs::Blobs, cluster::Cluster, config::Config, db::Db, metrics::Metrics, tls::Certificates};
+use super::{
+    backups::Watch, blobs::Blobs, cluster::Cluster, config::Config, db::Db, metrics::Metrics, places::Places, rates::Rates,
+    tls::Certificates,
+};
 use crate::features::{
-    accounts::service::{ActorCache, Limits},
+    accounts::service::{ActorCache, Issuer, Limits},
     analytics::service::Usage,
     artifacts::{
         markdown::Renderer,
@@ -25,10 +28,13 @@ use crate::features::{
     notifications::service::{Mailer, PushSender},
     search::{
         self,
-        service::{Near, SearchIndex, SearchLimit},
+        service::{Near, SearchIndex},
     },
     webhooks::service::{Intake, Networks},
 };
+
+/// Imports, exports and clones that go on at the same time: each keeps a core or the disk busy.
+const COSTLY_AT_ONCE: usize = 16;
 
 /// Shared by all tasks of the process; cheap to clone.
 #[derive(Clone)]
@@ -59,10 +65,16 @@ pub struct Inner {
     /// Whether nearest vectors are asked of the database.
     pub near: Near,
     pub usage: Usage,
-    pub search_limit: SearchLimit,
     pub visits: Visits,
+    /// How often somebody may ask.
+    pub rates: Rates,
     pub limits: Limits,
+    /// For requests that are worked on at the same time, and for those of them that cost much.
+    pub at_once: Places,
+    pub costly_at_once: Places,
     pub actors: ActorCache,
+    /// What is known of the issuer that people sign in at.
+    pub oidc: Issuer,
     /// Answers of the assistant on their way.
     pub answers: Answers,
     /// Patterns of traces, in memory.
@@ -81,6 +93,8 @@ pub struct Inner {
     pub intake: Intake,
     /// Where GitHub's deliveries come from.
     pub networks: Networks,
+    /// What this server's GitHub App was given.
+    pub github_tokens: super::github_app::Tokens,
     /// What `/metrics` counts as it happens.
     pub metrics: Metrics,
     /// How backups stand.
@@ -120,11 +134,11 @@ impl AppState {
 
     /// Opens the database and the blob store that `config` names.
     pub async fn open(config: Config) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        std::fs::create_dir_all(&config.data_dir)?;
+        super::machine::private_folder(&config.data_dir)?;
         let db = Db::open_logging(&config.database_url, config.slow_query).await.map_err(super::error::of_start)?;
         let blobs = Blobs::of(&config)?;
         let signing_key = super::secrets::signing_key(config.secret_key.as_deref(), &config.data_dir)?;
-        let cluster = Cluster::join(&config, &signing_key, &db).await?;
+        let cluster = Cluster::join(&config, &signing_key).await?;
         let db = db.fenced(cluster.fence().clone());
         let registry = Registry::open(&db, &config.public_url(), &signing_key).await?;
         let http = reqwest::Client::builder()
@@ -134,6 +148,7 @@ impl AppState {
             .build()?;
         let mailer = config.smtp.as_ref().map(|smtp| Mailer::new(smtp, &config.public_url())).transpose()?;
         let push = PushSender::new(&config, &signing_key)?;
+        let rates = Rates::new(config.rates, cluster.clone());
         Ok(Self(Arc::new(Inner {
             db,
             blobs,
@@ -148,10 +163,13 @@ impl AppState {
             engines: Engines::default(),
             answers: Answers::default(),
             usage: Usage::default(),
-            search_limit: SearchLimit::new(config.search_rate, cluster.clone()),
             visits: Visits::new(),
-            limits: Limits::new(cluster.clone()),
+            limits: Limits::new(rates.clone()),
+            rates,
+            at_once: Places::new(config.requests_at_once),
+            costly_at_once: Places::new(COSTLY_AT_ONCE),
             actors: ActorCache::new(cluster.clone()),
+            oidc: Issuer::default(),
             rooms: Rooms::new(config.sockets, cluster.clone()),
             documents: Documents::default(),
             clones: Clones::default(),
@@ -164,6 +182,7 @@ impl AppState {
             config,
             intake: Intake::default(),
             networks: Networks::default(),
+            github_tokens: super::github_app::Tokens::default(),
             metrics: Metrics::default(),
             backups: Watch::default(),
             certificates: Arc::default(),

@@ -2,7 +2,7 @@
 
 use std::{future::Future, pin::Pin, time::Duration};
 
-use super::{backups, context::Ctx, idempotency, state::AppState, sweep};
+use super::{context::Ctx, idempotency, state::AppState, sweep};
 use crate::{
     error::{AppError, AppResult},
     features::{
@@ -43,6 +43,7 @@ const KINDS: &[Kind] = &[
     kind(webhooks::service::HISTORY, 1, 60),
     kind(git::jobs::PULL, 2, 60),
     kind(git::jobs::PUSH, 2, 60),
+    kind(git::jobs::LOOK, 1, 5),
     kind(git::jobs::IMPORT, 1, 60),
     kind(notifications::jobs::SEND_MAIL, 1, 10),
     kind(notifications::jobs::SEND_PUSH, 1, 10),
@@ -54,6 +55,7 @@ const KINDS: &[Kind] = &[
     kind(evolution::jobs::PASS, 1, 120),
     kind(evolution::jobs::DUE, 1, 5),
     kind(traces::jobs::RELABEL, 1, 60),
+    kind(traces::jobs::LABEL, 1, 6 * 60),
     kind(analytics::jobs::REBUILD, 1, 120),
     kind(analytics::jobs::ALERTS, 1, 60),
     kind(analytics::jobs::WEEKLY, 1, 60),
@@ -67,6 +69,8 @@ const SCHEDULES: &[Schedule] = &[
     Schedule { kind: marketplace::service::UPDATE, cron: "15 * * * *", zone: "UTC" },
     Schedule { kind: webhooks::service::NETWORKS, cron: "20 2 * * *", zone: "UTC" },
     Schedule { kind: webhooks::service::CHECK, cron: "35 * * * *", zone: "UTC" },
+    // Each link says when its repository is looked at next: hourly, and sooner after a failure.
+    Schedule { kind: git::jobs::LOOK, cron: "*/10 * * * *", zone: "UTC" },
     Schedule { kind: webhooks::service::HISTORY, cron: "50 4 * * *", zone: "UTC" },
     // Each place has a schedule of its own: this looks which one is due.
     Schedule { kind: evolution::jobs::DUE, cron: "*/10 * * * *", zone: "UTC" },
@@ -99,6 +103,7 @@ fn run(ctx: Ctx, job: Job) -> Pin<Box<dyn Future<Output = Outcome> + Send>> {
             webhooks::service::HISTORY => webhooks::service::count_history(&ctx).await,
             git::jobs::PULL => git::jobs::pull(&ctx, &job).await,
             git::jobs::PUSH => git::jobs::push(&ctx, &job).await,
+            git::jobs::LOOK => git::jobs::look(&ctx).await,
             git::jobs::IMPORT => git::jobs::import(&ctx, &job).await,
             notifications::jobs::SEND_MAIL => notifications::jobs::send_mail(&ctx).await,
             notifications::jobs::SEND_PUSH => notifications::jobs::send_push(&ctx).await,
@@ -110,6 +115,7 @@ fn run(ctx: Ctx, job: Job) -> Pin<Box<dyn Future<Output = Outcome> + Send>> {
             evolution::jobs::PASS => evolution::jobs::pass(&ctx, &job).await,
             evolution::jobs::DUE => evolution::jobs::due(&ctx).await,
             traces::jobs::RELABEL => traces::jobs::relabel(&ctx, &job).await,
+            traces::jobs::LABEL => traces::jobs::label(&ctx, &job).await,
             analytics::jobs::REBUILD => analytics::jobs::rebuild(&ctx, &job).await,
             analytics::jobs::ALERTS => analytics::jobs::alerts(&ctx).await,
             analytics::jobs::WEEKLY => analytics::jobs::weekly(&ctx).await,
@@ -133,8 +139,7 @@ pub async fn work(state: AppState) {
         analytics::service::keep_gauges(&ctx),
         collaboration::service::count_together(&ctx),
         collaboration::service::keep(state.clone()),
-        collaboration::service::documents::keep_documents(state.clone()),
-        backups::keep(state)
+        collaboration::service::documents::keep_documents(state)
     );
 }
 
@@ -175,6 +180,7 @@ async fn keep_house(ctx: &Ctx) {
         ("deliveries", webhooks::service::keep_house(ctx).await),
         ("spans", traces::service::close_runs(ctx).await),
         ("usage events", analytics::service::remove_old_events(ctx).await),
+        ("days of usage", analytics::service::remove_unused_days(ctx).await),
         ("jobs", jobs::service::remove_old(ctx).await),
         ("idempotency keys", remove_old_keys(ctx, now - idempotency::KEPT_MS).await),
     ] {

@@ -4,10 +4,12 @@ use leptos::prelude::*;
 
 use crate::browser::{
     chart::CHARTS,
-    document::{SOCKETS, links, sockets},
+    document::{RENDERED, SOCKETS, links, sockets},
     editor::EDITOR,
     offline::OFFLINE,
     outbox::OUTBOX,
+    page,
+    passkey::PASSKEY,
     push::PUSH,
     pwa::PWA,
     signing::SIGNING,
@@ -30,10 +32,12 @@ const HOLD: &str = "(()=>{const root=document.documentElement,typed=new Map;let 
     if(held?.[0].isConnected)held[0].requestSubmit(held[1]?.isConnected?held[1]:null)})})\
     .observe(root,{attributeFilter:['data-ready']})})()";
 
-/// What has to be there before all else. The rule by which text becomes the address of a script: it is one of ours (Trusted Types; text that becomes HTML is let
-/// through, since Leptos makes its elements of such, and what stands in it cannot run: the policy knows only nonces). And the browser's word that the app can be
-/// installed, which it says once and early.
-const FIRST: &str = "globalThis.trustedTypes?.createPolicy('default',{createHTML:text=>text,\
+/// What has to be there before all else. The rules by which text becomes something else (Trusted Types): the address of a script is one of ours, and HTML has no
+/// element that runs or loads what we did not choose. Whatever breaks them the browser refuses, and tells as a violation of the policy. The rest of HTML is let through,
+/// since Leptos makes its elements of such; a handler in it cannot run, as the policy knows only nonces. And the browser's word that the app can be installed, which
+/// it says once and early.
+const FIRST: &str = "globalThis.trustedTypes?.createPolicy('default',{\
+    createHTML:text=>/<(?:script|iframe|object|embed|base)\\b/i.test(text)?null:text,\
     createScriptURL:url=>new URL(url,location).origin===location.origin?url:null});\
     addEventListener('beforeinstallprompt',event=>{event.preventDefault();globalThis.llmosInstall=event});";
 
@@ -58,6 +62,7 @@ pub fn Assets(
         (EDITOR, &links.editor),
         (OFFLINE, &links.offline),
         (SIGNING, &links.signing),
+        (PASSKEY, &links.passkey),
         (PUSH, &links.push),
         (PWA, &links.pwa),
         (OUTBOX, &links.outbox),
@@ -68,6 +73,7 @@ pub fn Assets(
         scripts.iter().filter(|(_, address)| !address.is_empty()).map(|(name, address)| format!(r#""{name}":"{address}""#)).collect();
     let names = (!names.is_empty()).then(|| format!(r#"{{"imports":{{{}}}}}"#, names.join(",")));
     view! {
+        {(!empty).then(|| view! { <meta name=RENDERED content=page::now_ms()/> })}
         {sockets().map(|url| view! { <meta name=SOCKETS content=url/> })}
         {names.map(|names| view! { <script r#type="importmap" nonce=nonce.clone() inner_html=names></script> })}
         <link rel="stylesheet" href=links.css/>

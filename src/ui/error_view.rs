@@ -41,7 +41,7 @@ pub fn Loading(#[prop(default = 6)] rows: usize) -> impl IntoView {
 
 /// The thing is not there, or not for this account: trying again does not help.
 fn says_no(error: &AppError) -> bool {
-    matches!(error.code, ErrorCode::NotFound | ErrorCode::Forbidden | ErrorCode::Expired)
+    matches!(error.code, ErrorCode::NotFound | ErrorCode::Forbidden | ErrorCode::FactorRequired | ErrorCode::Expired)
 }
 
 fn error_title(missing: bool) -> &'static str {
@@ -66,6 +66,7 @@ pub fn ErrorView(
             {if page { view! { <h1>{title}</h1> }.into_any() } else { view! { <h2>{title}</h2> }.into_any() }}
             <p>{error.message.clone()}</p>
             <div class="row">
+                {(error.code == ErrorCode::FactorRequired).then(|| view! { <a class="btn primary" href="/settings/security">"Security settings"</a> })}
                 {first_page.then(|| view! { <a class="btn" href="?">"First page"</a> })}
                 {(!missing && !first_page)
                     .then(|| {

@@ -6,10 +6,13 @@ use leptos_router::hooks::use_navigate;
 use super::{Icon, keys::single_keys};
 use crate::{
     browser::page,
-    features::search::{
-        model::{SearchHit, SearchQuery},
-        state::{hit_address, recent_searches, remember_search, search_address, search_as_typed, tell_opened},
-        ui::{FoundMark, marked},
+    features::{
+        accounts::state::use_session,
+        search::{
+            model::{SearchHit, SearchQuery},
+            state::{hit_address, recent_searches, remember_search, search_address, search_as_typed, tell_opened},
+            ui::{FoundMark, marked},
+        },
     },
 };
 
@@ -53,7 +56,7 @@ impl PaletteAction {
     }
 }
 
-const ACTIONS: [PaletteAction; 18] = [
+const ACTIONS: [PaletteAction; 20] = [
     PaletteAction { words: "Go home", icon: "home", address: "/" },
     PaletteAction { words: "New session", icon: "plus", address: "/sessions?new" },
     PaletteAction { words: "Go to sessions", icon: "session", address: "/sessions" },
@@ -72,6 +75,8 @@ const ACTIONS: [PaletteAction; 18] = [
     PaletteAction { words: "Your account", icon: "settings", address: "/settings" },
     PaletteAction { words: "API tokens", icon: "key", address: "/settings/tokens" },
     PaletteAction { words: "Teams", icon: "users", address: "/settings/teams" },
+    PaletteAction { words: "Help: troubleshooting", icon: "help", address: "/help/troubleshooting" },
+    PaletteAction { words: "Help: coming from the predecessor", icon: "help", address: "/help/migrating" },
 ];
 
 #[derive(Clone, PartialEq)]
@@ -103,7 +108,9 @@ pub fn Palette() -> impl IntoView {
     let chosen = RwSignal::new(0_usize);
     let found = RwSignal::new(Vec::<SearchHit>::new());
     // It stays in the document, and is opened again and again.
-    let recent = RwSignal::new(recent_searches());
+    let session = use_session();
+    let me = move || session.account_untracked().map(|me| me.person.id);
+    let recent = RwSignal::new(recent_searches(me()));
     // Only the answer to the newest question counts.
     let asked = StoredValue::new(0_usize);
     // Acts stand first: they are there at once, and what is found a moment later does not push them from under an Enter.
@@ -148,16 +155,22 @@ pub fn Palette() -> impl IntoView {
             page::close_dialog("palette");
             if let Hit::Found(found) = &hit {
                 let position = hits.with_untracked(|hits| hits[..=index].iter().filter(|hit| matches!(hit, Hit::Found(_))).count());
-                tell_opened(None, position, &found.id);
+                tell_opened((None, None), position, &found.id);
             }
             if !matches!(hit, Hit::Action(_)) {
-                query.with_untracked(|text| remember_search(text));
-                recent.set(recent_searches());
+                query.with_untracked(|text| remember_search(me(), text));
+                recent.set(recent_searches(me()));
             }
             query.set(String::new());
             found.set(Vec::new());
             chosen.set(0);
-            navigate(&hit.address(), leptos_router::NavigateOptions::default());
+            let address = hit.address();
+            // Pages of help are the server's, outside of the app.
+            if address.starts_with("/help") {
+                page::go(&address);
+            } else {
+                navigate(&address, leptos_router::NavigateOptions::default());
+            }
         }
     });
     // It was asked for, or it would not be here.

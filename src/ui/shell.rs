@@ -56,6 +56,9 @@ const MORE: [(&str, &str, &str); 6] = [
     ("/settings", "Settings", "settings"),
 ];
 
+/// Plain pages of the server.
+const HELP: [(&str, &str); 2] = [("/help/troubleshooting", "Troubleshooting"), ("/help/migrating", "Coming from the predecessor")];
+
 /// For administrators.
 const DELIVERIES: (&str, &str, &str) = ("/deliveries", "Deliveries", "deliveries");
 
@@ -83,6 +86,7 @@ pub fn Frame() -> impl IntoView {
     });
     provide_here();
     let app = provide_pwa();
+    app.follow(link);
     let outbox = provide_outbox();
     let volumes = use_volumes();
     // A team that comes or goes does so with its volumes.
@@ -131,7 +135,7 @@ pub fn Frame() -> impl IntoView {
         <div class="app" data-rail=move || if over.get() { Some("over".to_owned()) } else { rail.get() }>
             <Rail session=session/>
             <Outlet/>
-            <footer class="status" aria-label="State">
+            <footer class="status" aria-label="State" data-away=move || app.unreached.get().then_some("")>
                 <LiveStatus link=link/>
                 <AppStatus/>
                 <OutboxStatus/>
@@ -286,7 +290,10 @@ fn Rail(session: SessionContext) -> impl IntoView {
                     }}
                 </Suspense>
                 <Bell/>
-                <a class="btn ghost icon-only s" href="/help" rel="external" aria-label="Help" title="Help"><Icon name="help"/></a>
+                <button type="button" class="btn ghost icon-only s" popovertarget="help" aria-label="Help" title="Help"><Icon name="help"/></button>
+                <div id="help" popover="auto" class="pop menu">
+                    {HELP.map(|(address, label)| view! { <a href=address rel="external">{label}</a> }).collect_view()}
+                </div>
                 <a class="btn ghost icon-only s" href="/settings" aria-label="Settings" title="Settings"><Icon name="settings"/></a>
                 <button
                     type="button"
@@ -329,6 +336,7 @@ fn TabBar() -> impl IntoView {
                     <Suspense>
                         {move || session.account().filter(|me| me.administrator).map(|_| late(move || tab(path, DELIVERIES)))}
                     </Suspense>
+                    <a href="/help" rel="external"><Icon name="help"/>"Help"</a>
                 </div>
             </details>
         </nav>

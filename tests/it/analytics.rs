@@ -2,6 +2,8 @@
 
 mod kept;
 mod kills;
+mod removal;
+mod rows;
 mod told;
 
 use std::time::Duration;
@@ -168,6 +170,8 @@ pub fn year(now: i64, workspaces: &[Option<String>], people: &[String], volumes:
         Kind::SessionMessageSent,
         Kind::ArtifactCreated,
         Kind::ArtifactDeleted,
+        Kind::ArtifactLeft,
+        Kind::ArtifactEntered,
         Kind::ArtifactCommitted,
         Kind::ArtifactViewed,
         Kind::ArtifactCoedited,
@@ -201,6 +205,7 @@ pub fn year(now: i64, workspaces: &[Option<String>], people: &[String], volumes:
             let kind = KINDS[pick(KINDS.len() as i64) as usize];
             let (amount, extra) = match kind {
                 Kind::ArtifactCreated => (pick(Origin::Installed as i64 + 1), 0),
+                Kind::ArtifactLeft | Kind::ArtifactEntered => (1 + pick(3), 0),
                 Kind::ItemRated => (1 + pick(5), 0),
                 Kind::SearchOpened => (1 + pick(30), 0),
                 Kind::TraceTaken | Kind::SkillUsed => (pick(2), pick(90_000)),
@@ -309,38 +314,13 @@ app_test!(each_figure_is_that_of_the_events, |app| {
     }
 });
 
-app_test!(rows_are_what_a_number_is_made_of, |app| {
+app_test!(rows_are_named_saved_and_those_of_an_hour, |app| {
     let maya = app.sign_up_first().await;
     let team = maya.team("Harbor").await;
     let own = work(&maya, &team).await;
     write(app, &year(clock::now_ms(), &[Some(team.clone())], std::slice::from_ref(&maya.id), std::slice::from_ref(&own), 1_500)).await;
     let base = format!("range=90d&team={team}&zone=Asia/Kathmandu");
     let (_, dashboard) = maya.get(&format!("/analytics?{base}")).await;
-    for (measure, number) in [
-        ("sessions", &dashboard["sessions"]["created"]),
-        ("messages", &dashboard["sessions"]["messages"]),
-        ("artifacts", &dashboard["artifacts"]["created"]),
-        ("commits", &dashboard["collaboration"]["commits"]),
-        ("searches", &dashboard["search"]["queries"]),
-        ("searches_empty", &dashboard["search"]["empty"]),
-        ("installs", &dashboard["marketplace"]["mine"]["installs"]),
-        ("skill_uses", &dashboard["skills"]["uses"]),
-        ("traces", &dashboard["evolution"]["traces"]),
-    ] {
-        let mut cursor = String::new();
-        let mut rows: Vec<Value> = Vec::new();
-        loop {
-            let (status, page) = maya.get(&format!("/analytics/rows?{base}&measure={measure}&limit=7{cursor}")).await;
-            assert_eq!(status, 200, "{page}");
-            rows.extend(page["rows"].as_array().expect("rows").iter().cloned());
-            match page["next"].as_str() {
-                Some(next) => cursor = format!("&cursor={next}"),
-                None => break,
-            }
-        }
-        assert_eq!(rows.len() as f64, number["now"].as_f64().expect("a number"), "{measure}");
-        assert!(rows.is_sorted_by(|a, b| a["at"].as_i64() >= b["at"].as_i64()), "{measure}: the newest first");
-    }
     let (status, page) = maya.get(&format!("/analytics/rows?{base}&measure=sessions&limit=1")).await;
     assert_eq!((status, page["rows"][0]["personName"].as_str()), (200, Some("Maya Chen")), "{page}");
     let answer = maya.answer(maya.request(reqwest::Method::GET, &format!("/api/v1/analytics?{base}&format=csv"))).await;
@@ -426,6 +406,8 @@ app_test!(where_nothing_is_written_the_answer_says_so, |config| { config.analyti
     let (status, dashboard) = maya.get("/analytics").await;
     assert_eq!((status, &dashboard["enabled"], &dashboard["sessions"]["total"]), (200, &json!(false), &json!(0)), "{dashboard}");
     assert!(events(&app.state.db).await.is_empty());
+    let page = maya.answer(maya.request(reqwest::Method::GET, "/analytics")).await;
+    assert!(page.status == 200 && page.text.contains("Analytics is off"), "the page says so: {}", page.text);
 });
 
 app_test!(who_does_not_want_to_be_named_still_counts, |app| {
@@ -447,11 +429,8 @@ app_test!(old_events_go_and_what_they_add_up_to_stays, |app| {
     let maya = app.sign_up_first().await;
     let team = maya.team("Harbor").await;
     let now = clock::now_ms();
-    let volumes = ["a volume".to_owned()];
-    // In the order of time, as they are written.
-    let mut events_of_a_year = year(now, &[Some(team.clone())], std::slice::from_ref(&maya.id), &volumes, 2_500);
-    events_of_a_year.iter_mut().for_each(|event| event.at -= 200 * clock::DAY);
-    events_of_a_year.sort_by_key(|event| event.at);
+    let mut events_of_a_year = removal::past_year(&team, &maya.id, 200, 2_500);
+    events_of_a_year.push(removal::ran(10));
     write(app, &events_of_a_year).await;
     let path = format!("/analytics?team={team}&from=2025-01-01&to=2026-08-01");
     let numbers = async || {

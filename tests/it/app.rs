@@ -149,6 +149,7 @@ impl TestApp {
         // There is no network to look at.
         config.market_links = Links::Unlooked;
         configure(&mut config);
+        crate::security::logs::watch(&config);
         let url = format!("http://{}", config.addr);
         let state = serve::prepare(config).await.expect("the server starts");
         let app = router::router(state.clone());
@@ -288,7 +289,9 @@ impl Client {
     pub async fn answer(&self, request: reqwest::RequestBuilder) -> Answer {
         let response = request.send().await.expect("an answer");
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        Answer { status, headers, text: response.text().await.unwrap_or_default() }
+        let text = response.text().await.unwrap_or_default();
+        crate::security::logs::learn(&headers, &text);
+        Answer { status, headers, text }
     }
 
     /// A request below `/api/v1`; the body is sent unless it is null.
@@ -359,6 +362,15 @@ impl PostgresDatabase {
         execute(&mut connection, format!("CREATE DATABASE {name} TEMPLATE {template}")).await;
         connection.close().await.expect("closes");
         Self { server: server.to_owned(), name }
+    }
+
+    /// Another one on the same server, without anything in it.
+    pub async fn empty(&self) -> Self {
+        let mut connection = AnyConnection::connect(&self.server).await.expect("LLMOS_TEST_POSTGRES can be reached");
+        let name = format!("test_{}", uuid::Uuid::now_v7().simple());
+        execute(&mut connection, format!("CREATE DATABASE {name}")).await;
+        connection.close().await.expect("closes");
+        Self { server: self.server.clone(), name }
     }
 
     pub fn url(&self) -> String {

@@ -112,6 +112,15 @@ app_test_beside!(Model, an_answer_is_told_while_it_is_given_and_then_stands_in_t
         (&json!("assistant"), &json!("connection-pool-runbook"), &json!(100))
     );
     assert_eq!((&trace["session"]["id"], &trace["teamId"], &trace["outcome"]), (&json!(session), &json!(team), &json!("unknown")));
+    // What comes of the session is what came of its traces; lists are narrowed by both.
+    let (status, commit) = maya.post(&format!("/sessions/{session}/commit"), json!({ "message": "The outage", "artifactIds": [] })).await;
+    assert_eq!(status, 201, "{commit}");
+    let (_, trace) = maya.get(&format!("/traces/{}", text(&made["traceId"]))).await;
+    assert_eq!(trace["commitId"], commit["id"], "{trace}");
+    for query in [format!("session={session}"), format!("commit={}", text(&commit["id"]))] {
+        let (_, list) = maya.get(&format!("/traces?team={team}&{query}")).await;
+        assert_eq!(list["items"].as_array().map(Vec::len), Some(1), "{query}: {list}");
+    }
     // Nobody is told of it as of a message that mentions them, and it counts as unread for others.
     let (_, of_ines) = ines.get("/notifications").await;
     assert_eq!(of_ines["unread"], 0, "{of_ines}");

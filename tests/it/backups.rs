@@ -4,10 +4,11 @@
 //! Of SQLite by nature: it is its file that is backed up, and its rows that move.
 
 use std::{
+    os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
     process::Command,
     sync::{Arc, Mutex},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use reqwest::{Client, Method};
@@ -186,6 +187,150 @@ async fn a_lost_disk_costs_the_last_of_the_work_only() {
     // How much it is depends on the machine, which is busy with other tests: the bench of backups measures that.
     assert!(kept.is_sorted_by_key(|there| !there), "only the last of it is lost");
     assert!(kept[0], "the log was shipped while they wrote");
+}
+
+/// Until the server says that everything written before now is in the backup store.
+pub async fn until_shipped(process: &Process) {
+    let (asked, began) = (SystemTime::now(), Instant::now());
+    loop {
+        let text = browser().get(format!("{}/metrics", process.base)).send().await.expect("an answer").text().await.expect("text");
+        let lag = text.lines().find_map(|line| line.strip_prefix("llmos_backup_log_lag_seconds ")?.trim().parse::<f64>().ok());
+        if lag.is_some_and(|lag| asked.elapsed().is_ok_and(|since| since.as_secs_f64() > lag)) {
+            return;
+        }
+        assert!(began.elapsed() < Duration::from_secs(60), "{text}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn make_team(process: &Process, client: &Client, name: &str) -> String {
+    let (status, team) = process.call(client, Method::POST, "/teams", json!({ "name": name })).await.expect("an answer");
+    assert!(status < 300, "{team}");
+    team["id"].as_str().expect("an id").to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_acknowledged_while_the_server_stops_is_in_the_backup() {
+    let (data, place, back) = (TempDir::new().expect("a folder"), TempDir::new().expect("a folder"), TempDir::new().expect("a folder"));
+    let url = text(place.path());
+    let process = Process::start_with(data.path(), &[], &[("BACKUP_URL", url.as_str())]).await;
+    let client = browser();
+    first_account(&process, &client).await;
+    until_shipped(&process).await;
+    let acknowledged = Acknowledged::default();
+    let writer = write_teams(&process, &client, &acknowledged);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    // It is written to until it takes nothing more.
+    assert!(process.stop().await.success());
+    writer.await.expect("it ends");
+    drop(data);
+    let (ok, said, error) = llmos(back.path(), "", &["restore", "--from", &url]);
+    assert!(ok, "{said} {error}");
+    let process = Process::start(back.path(), &[]).await;
+    let client = signed_in(&process).await;
+    let acknowledged = acknowledged.lock().expect("not poisoned").clone();
+    assert!(acknowledged.len() > 10, "{}", acknowledged.len());
+    for team in &acknowledged {
+        assert!(is_there(&process, &client, team).await, "{team}");
+    }
+    process.kill();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_state_of_a_moment_comes_back_and_what_was_said_to_be_safe_is() {
+    let (data, place) = (TempDir::new().expect("a folder"), TempDir::new().expect("a folder"));
+    let url = text(place.path());
+    let process = Process::start_with(data.path(), &[], &[("BACKUP_URL", url.as_str())]).await;
+    let client = browser();
+    first_account(&process, &client).await;
+    until_shipped(&process).await;
+    let first = make_team(&process, &client, "Before").await;
+    until_shipped(&process).await;
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    let between = llmos_lite::server::clock::rfc3339(llmos_lite::server::clock::now_ms());
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    let second = make_team(&process, &client, "After").await;
+    until_shipped(&process).await;
+    // No time to say anything more.
+    process.kill();
+    drop(data);
+    for (at, has_second) in [(Some(between.as_str()), false), (None, true)] {
+        let back = TempDir::new().expect("a folder");
+        let moment = at.map(|at| vec!["--at", at]).unwrap_or_default();
+        let (ok, said, error) = llmos(back.path(), "", &[&["restore", "--from", url.as_str()][..], &moment[..]].concat());
+        assert!(ok, "{said} {error}");
+        let process = Process::start(back.path(), &[]).await;
+        let client = signed_in(&process).await;
+        assert!(is_there(&process, &client, &first).await);
+        assert_eq!(is_there(&process, &client, &second).await, has_second, "{at:?}");
+        process.kill();
+    }
+    let (ok, _, error) = llmos(place.path(), "", &["restore", "--from", &url, "--at", "yesterday"]);
+    assert!(!ok && error.contains("is not a time"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn backups_come_by_schedule_without_a_log_and_the_last_ones_stay() {
+    let (data, place) = (TempDir::new().expect("a folder"), TempDir::new().expect("a folder"));
+    let url = text(place.path());
+    let settings = [("BACKUP_URL", url.as_str()), ("BACKUP_SCHEDULE", "*/2 * * * * *"), ("BACKUP_KEEP", "2"), ("BACKUP_LOG", "false")];
+    let process = Process::start_with(data.path(), &[], &settings).await;
+    first_account(&process, &browser()).await;
+    let list = || {
+        let (_, list, _) = llmos(data.path(), "", &["restore", "--list", "--from", &url]);
+        list.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let mut seen = std::collections::BTreeSet::new();
+    let began = Instant::now();
+    while seen.len() < 4 {
+        assert!(began.elapsed() < Duration::from_secs(60), "{seen:?}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        seen.extend(list());
+    }
+    // The one that is being made may be there before the oldest goes.
+    assert!(list().len() <= 3, "{:?}", list());
+    assert!(process.stop().await.success());
+    assert!(!place.path().join("wal").exists(), "no log is shipped");
+    let last = seen.last().expect("one").split_whitespace().next().expect("its name").to_owned();
+    assert!(list().iter().any(|line| line.starts_with(&last)), "the newest stays");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_that_is_damaged_under_a_running_server_is_said_and_the_rest_goes_on() {
+    let data = TempDir::new().expect("a folder");
+    let process = Process::start(data.path(), &[]).await;
+    let client = browser();
+    first_account(&process, &client).await;
+    let team = make_team(&process, &client, "Harbor").await;
+    assert!(process.stop().await.success());
+    // The first page of the texts of artifacts, which nothing writes from now on.
+    let file = data.path().join("llmos.sqlite");
+    let url = format!("sqlite:{}", file.display());
+    let page = u64::try_from(number_of(&url, "SELECT rootpage FROM sqlite_schema WHERE name = 'contents'").await).expect("a page");
+    let process = Process::start(data.path(), &[]).await;
+    let client = signed_in(&process).await;
+    let (_, library) = process.call(&client, Method::GET, "/artifacts?limit=100", Value::Null).await.expect("an answer");
+    let ids: Vec<&str> = library["items"].as_array().expect("a list").iter().filter_map(|item| item["id"].as_str()).collect();
+    let damaged = std::fs::File::options().write(true).open(&file).expect("there");
+    damaged.write_all_at(&[0xa5; 4_096], (page - 1) * 4_096).expect("written");
+    let mut said = Vec::new();
+    for id in ids {
+        let (status, answer) = process.call(&client, Method::GET, &format!("/artifacts/{id}"), Value::Null).await.expect("it lives");
+        if status != 200 {
+            said.push((status, answer.to_string()));
+        }
+    }
+    let whole = |(status, text): &(u16, String)| *status == 500 && text.contains("damaged") && text.contains("llmos restore");
+    assert!(!said.is_empty() && said.iter().all(whole), "{said:?}");
+    assert!(is_there(&process, &client, &team).await, "what lies elsewhere is still read");
+    assert!(doctor(data.path(), "", &[]).contains("WRONG  database"));
+    process.kill();
+}
+
+/// One number of a database.
+async fn number_of(url: &str, sql: &'static str) -> i64 {
+    sqlx::any::install_default_drivers();
+    number(url, sql).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

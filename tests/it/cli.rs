@@ -237,6 +237,23 @@ app_test!(traces_come_in_from_files_and_folders_once, |app| {
     assert_eq!(maya.get("/traces").await.1["items"].as_array().map(Vec::len), Some(1));
 });
 
+app_test!(the_figures_are_made_anew_from_the_command_line, |app| {
+    let _lock = llmos_lite::server::serve::lock_data_dir(&app.state.config.data_dir).expect("lockable").expect("free");
+    let maya = app.sign_up_first().await;
+    crate::sessions::begin(&maya, None, "Counted").await;
+    let counted = async || maya.get("/analytics?range=7d&team=personal").await.1["sessions"]["created"]["now"].as_f64();
+    for _ in 0..500 {
+        if counted().await == Some(1.0) {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let (ok, said, error) = llmos(app, &["analytics", "rebuild"]);
+    let events = said.strip_prefix("the figures are made of ").and_then(|rest| rest.strip_suffix(" usage events"));
+    assert!(ok && events.and_then(|events| events.parse::<u64>().ok()).is_some_and(|events| events > 0), "{said} {error}");
+    assert_eq!(counted().await, Some(1.0));
+});
+
 // A team moves from one server to another: each has its own people.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_team_moves_to_another_server() {

@@ -1,5 +1,6 @@
 //! A clock that jumps a day ahead and back again while people work.
 
+use llmos_analytics::model::{Query, Span};
 use llmos_lite::{
     ids,
     server::clock::{self, DAY, MINUTE},
@@ -7,6 +8,7 @@ use llmos_lite::{
 use serde_json::Value;
 
 use crate::{
+    analytics::{Question, same},
     app::{Client, text},
     import::{import, pack},
     sessions::{begin, entries, say},
@@ -66,6 +68,9 @@ app_test!(work_goes_on_when_the_clock_jumps_ahead_and_back, |app| {
     assert_eq!(heads.len(), 5, "each commit became the head");
     let (_, detail) = maya.get(&format!("/artifacts/{artifact}")).await;
     assert!(detail["text"].as_str().is_some_and(|text| text.ends_with("round 4\n")), "{detail}");
+    // What was counted meanwhile is what the events say: those of the day to come wait for it.
+    let query = Query { range: Span::Week, zone: Some("Asia/Kathmandu".to_owned()), compare: true, ..Query::default() };
+    same(&app.state.db, &maya, &Question { query, mine: vec![maya.id.clone()], operations: true }).await;
     let (_, history): (u16, Value) = maya.get(&format!("/volumes/{own}/commits")).await;
     assert!(history["commits"].as_array().is_some_and(|commits| commits.len() >= 10), "{history}");
 });

@@ -1,7 +1,11 @@
 //! From traces to a used skill: patterns, proposals, decisions, and what the skill does.
 
+mod decisions;
+mod derived;
 mod drafts;
 mod promotion;
+mod quality;
+mod schedules;
 mod system;
 
 use std::time::Duration;
@@ -227,6 +231,56 @@ app_test!(runs_become_patterns_a_proposal_and_a_used_skill, |config| { with_mode
     .await;
     let (_, pattern) = maya.get(&format!("/evolution/patterns/{id}")).await;
     assert_eq!((&pattern["effect"]["with"], &pattern["effect"]["without"]), (&json!([6, 6]), &json!([20, 20])), "{pattern}");
+
+    // All of them are a list of traces, narrowed like any other.
+    let (status, all) = maya.get(&format!("/traces?team={team}&pattern={id}&limit=200")).await;
+    assert_eq!((status, all["items"].as_array().map(Vec::len)), (200, Some(26)), "{all}");
+    let (_, of_kenji) = maya.get(&format!("/traces?team={team}&pattern={id}&person=kenji&limit=5")).await;
+    assert_eq!(of_kenji["items"].as_array().map(Vec::len), Some(5), "{of_kenji}");
+    let (_, older) = maya.get(&format!("/traces?team={team}&pattern={id}&person=kenji&before={}", text(&of_kenji["next"]))).await;
+    assert_eq!((older["items"].as_array().map(Vec::len), older.get("next")), (Some(4), None), "nine in all: {older}");
+    let stranger = app.sign_up(&maya, "stranger@x.y").await;
+    assert_eq!(stranger.get(&format!("/traces?pattern={id}")).await.0, 404);
+
+    // Runs that fail lower how sure it is, by as much as its parts say.
+    let sure = pattern["confidence"].as_f64().expect("a number");
+    let mut failed = runs(26, 6, Some(&slug));
+    failed.iter_mut().for_each(|run| run["success"] = json!(false));
+    bring(&maya, &team, &failed).await;
+    let page = until(&maya, &team, |page| {
+        page["waiting"] == 0
+            && page["patterns"].as_array().is_some_and(|patterns| patterns.iter().any(|one| one["id"] == json!(id) && one["runs"] == 32))
+    })
+    .await;
+    let (_, pattern) = maya.get(&format!("/evolution/patterns/{id}")).await;
+    let less = pattern["confidence"].as_f64().expect("a number");
+    let parts: f64 = ["success", "cohesion", "people", "recent"].iter().filter_map(|part| pattern["why"][part].as_f64()).product();
+    assert!(less < sure && (parts - less).abs() < 1e-6, "{sure}: {pattern}");
+    let listed = page["patterns"].as_array().and_then(|all| all.iter().find(|one| one["id"] == json!(id))?["confidence"].as_f64());
+    assert!(listed.is_some_and(|listed| (listed - less).abs() < 1e-6), "{page}");
+
+    // The skill is found by search, and can be published.
+    let found = async || {
+        let (status, page) = maya.get("/search?q=discounted%20cash%20flow&kind=skill").await;
+        assert_eq!(status, 200, "{page}");
+        page["hits"].as_array().is_some_and(|hits| hits.iter().any(|hit| hit["id"] == accepted["artifact"]["id"]))
+    };
+    // An account searches a hundred times a minute.
+    for _ in 0..60 {
+        if found().await {
+            break;
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    assert!(found().await, "{accepted}");
+    let publisher = crate::marketplace::Publisher::new(maya, 9).await;
+    let words = text(&skill["text"]);
+    let body = json!({
+        "type": "skill", "slug": "harbor-valuation", "name": "Harbor valuation", "description": "How a company is valued, drawn from runs.",
+        "content": words.replacen(&format!("name: {slug}"), "name: harbor-valuation", 1), "category": "financial", "tags": ["dcf"], "license": "MIT", "version": "1.0.0",
+    });
+    let submitted = publisher.submit(body).await;
+    assert!(submitted["submission"]["id"].is_string(), "{submitted}");
 });
 
 app_test!(a_skill_that_makes_runs_worse_is_proposed_to_be_retired_and_taken_back, |config| { with_model(config) }, |app| {

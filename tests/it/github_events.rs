@@ -26,7 +26,7 @@ use crate::{
     webhooks::{guid, list, push, send, send_as, until, with_secret},
 };
 
-fn with_github(config: &mut Config) {
+pub fn with_github(config: &mut Config) {
     allow_private(config);
     with_secret(config);
 }
@@ -35,7 +35,7 @@ pub fn repository(server: &GitServer) -> Value {
     json!({ "full_name": "Team/Playbook", "clone_url": server.url, "html_url": "https://github.com/team/playbook", "default_branch": "main" })
 }
 
-fn at(second: u32) -> String {
+pub fn at(second: u32) -> String {
     format!("2026-11-28T10:00:{second:02}Z")
 }
 
@@ -51,12 +51,12 @@ pub fn issue(server: &GitServer, action: &str, second: u32, more: Value) -> Valu
     json!({ "action": action, "issue": issue, "repository": repository(server), "sender": { "login": "octocat", "id": 583231 } })
 }
 
-async fn done(maya: &Client, event: &str, payload: &Value) -> Value {
+pub async fn done(maya: &Client, event: &str, payload: &Value) -> Value {
     until(maya, &send(maya, event, payload).await, "done").await
 }
 
 /// Runs SQL that no route has.
-async fn sql(app: &TestApp, statement: &'static str, values: &[&str]) {
+pub async fn sql(app: &TestApp, statement: &'static str, values: &[&str]) {
     let mut tx = app.state.db.write_tx().await.expect("a transaction");
     let mut query = sqlx::query(statement);
     for value in values {
@@ -67,11 +67,11 @@ async fn sql(app: &TestApp, statement: &'static str, values: &[&str]) {
 }
 
 /// What accounts were told, as `excerpt` begins.
-async fn told(client: &Client, kind: &str) -> Vec<String> {
+pub async fn told(client: &Client, kind: &str) -> Vec<String> {
     notifications::list(client).await.iter().filter(|one| one["kind"] == kind).map(|one| text(&one["excerpt"])).collect()
 }
 
-async fn told_soon(client: &Client, kind: &str, count: usize) -> Vec<String> {
+pub async fn told_soon(client: &Client, kind: &str, count: usize) -> Vec<String> {
     for _ in 0..1_500 {
         let told = told(client, kind).await;
         if told.len() >= count {
@@ -82,7 +82,7 @@ async fn told_soon(client: &Client, kind: &str, count: usize) -> Vec<String> {
     panic!("{kind} is not told of: {:?}", notifications::list(client).await);
 }
 
-async fn linked(app: &TestApp, server: &GitServer) -> (Client, String, String) {
+pub async fn linked(app: &TestApp, server: &GitServer) -> (Client, String, String) {
     let (maya, volume) = shared(app).await;
     let team = text(&maya.get("/teams").await.1[0]["id"]);
     let found = link(&maya, &volume, json!({ "url": server.url, "token": "ghs_token" })).await;
@@ -254,7 +254,7 @@ app_test!(how_long_a_push_takes_until_it_is_told_is_kept, |config| { with_github
     assert!(page.status == 200 && page.text.contains("Push announced, p95"), "{}", page.status);
 });
 
-fn pull_request(server: &GitServer, action: &str, second: u32, head: &str, more: Value) -> Value {
+pub fn pull_request(server: &GitServer, action: &str, second: u32, head: &str, more: Value) -> Value {
     let mut pull = json!({
         "number": 1, "title": "Better lamps", "state": "open", "draft": false, "merged": false, "html_url": "https://github.com/team/playbook/pull/1",
         "user": { "login": "octocat", "id": 583231 }, "head": { "ref": "lamps", "sha": head, "repo": null }, "base": { "ref": "main", "sha": "0", "repo": null },
@@ -266,7 +266,7 @@ fn pull_request(server: &GitServer, action: &str, second: u32, head: &str, more:
     json!({ "action": action, "number": 1, "pull_request": pull, "repository": repository(server), "sender": { "login": "octocat", "id": 583231 } })
 }
 
-fn review(server: &GitServer, action: &str, id: i64, reviewer: &str, state: &str, second: u32, head: &str) -> Value {
+pub fn review(server: &GitServer, action: &str, id: i64, reviewer: &str, state: &str, second: u32, head: &str) -> Value {
     let pull = pull_request(server, action, second, head, json!({}));
     json!({
         "action": action, "pull_request": pull["pull_request"], "repository": pull["repository"], "sender": pull["sender"],
@@ -274,13 +274,13 @@ fn review(server: &GitServer, action: &str, id: i64, reviewer: &str, state: &str
     })
 }
 
-async fn pull_of(maya: &Client, volume: &str) -> Value {
+pub async fn pull_of(maya: &Client, volume: &str) -> Value {
     let (status, pulls) = maya.get(&format!("/volumes/{volume}/git/pull-requests")).await;
     assert_eq!(status, 200, "{pulls}");
     pulls[0].clone()
 }
 
-async fn looked(maya: &Client, volume: &str, sha: &str) -> Value {
+pub async fn looked(maya: &Client, volume: &str, sha: &str) -> Value {
     for _ in 0..1_500 {
         let pull = pull_of(maya, volume).await;
         if pull["lookedSha"] == sha || pull["problem"].is_string() {

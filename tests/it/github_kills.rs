@@ -258,6 +258,7 @@ process_test!(deliveries_have_their_effect_once_over_kill_9, |disk| {
     };
     tasks_are_as_the_issues(&maya, &team, &issues).await;
     taken_once(&maya, &volume, pushes).await;
+    told_once(&ines.client, &volume).await;
     submitted_once(&ines.client, releases).await;
     process.kill();
 });
@@ -337,6 +338,26 @@ async fn taken_once(maya: &Client, volume: &str, pushes: usize) {
         assert_eq!(made.get(&format!("skills/bell-{push}/SKILL.md")), Some(&1), "push {push} was taken once");
     }
     assert_eq!(made.len(), pushes);
+}
+
+/// Whoever reads the volume was told of each commit that a push became, once; what came with the link nobody pushed.
+async fn told_once(ines: &Client, volume: &str) {
+    let mut pulled = 0;
+    let mut before = String::new();
+    loop {
+        let (status, page) = ines.get(&format!("/volumes/{volume}/commits{before}")).await;
+        assert_eq!(status, 200, "{page}");
+        pulled += page["commits"].as_array().expect("a list").iter().filter(|commit| commit["source"] == "git").count();
+        match page["next"].as_str() {
+            Some(next) => before = format!("?before={next}"),
+            None => break,
+        }
+    }
+    let (status, page) = ines.get("/notifications?limit=100").await;
+    assert_eq!(status, 200, "{page}");
+    let groups = page["items"].as_array().expect("groups");
+    let about = groups.iter().find(|group| group["subject"] == "volume" && group["subjectId"] == volume).cloned().unwrap_or_default();
+    assert_eq!(about["count"].as_u64().unwrap_or(0), pulled as u64 - 1, "{about}");
 }
 
 /// One submission for each release; their jobs come after the deliveries.

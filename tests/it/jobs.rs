@@ -306,3 +306,37 @@ app_test!(administrators_see_the_queue_and_begin_failed_jobs_again, |app| {
     assert_eq!(count(app, "queued").await, 2);
     assert_eq!(maya.get("/admin/jobs?state=nonsense").await.0, 400);
 });
+
+// Alone in its process: the clock is everybody's. SQLite has one process, whose clock is the only one.
+#[test]
+fn a_node_whose_clock_is_ahead_takes_nobodys_jobs() {
+    crate::app::run(
+        crate::app::Engine::Postgres,
+        |_| {},
+        async |app| {
+            queue(app, vec![job(WIDE, json!({ "name": "elsewhere" }))]).await;
+            // Another node has it, and gave a sign of life just now.
+            let lease = async |seconds: i64| {
+                sqlx::query(
+                    "UPDATE jobs SET state = 'running', attempts = 1, \
+                 leased_until = (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT + $1 WHERE kind LIKE 'test.%'",
+                )
+                .bind(seconds * 1_000)
+                .execute(app.state.db.read())
+                .await
+                .expect("stored");
+            };
+            lease(60).await;
+            llmos_lite::server::clock::jump(5 * llmos_lite::server::clock::MINUTE);
+            let runner = start(app);
+            // It looks for leases that have ended when it begins, and every four seconds.
+            tokio::time::sleep(Duration::from_secs(6)).await;
+            assert_eq!((count(app, "running").await, names(&BEGUN, app)), (1, Vec::new()));
+            lease(-1).await;
+            until(app, "done", 1).await;
+            assert_eq!(names(&BEGUN, app), ["elsewhere"]);
+            runner.abort();
+            llmos_lite::server::clock::jump(0);
+        },
+    );
+}

@@ -3,10 +3,13 @@
 //! The tests need `LLMOS_TEST_POSTGRES` and `LLMOS_TEST_NATS`, the program of NATS' server (`scripts/nats` installs it and prints where it
 //! is): each starts one of its own, and stops it as it likes.
 
+mod apart;
 mod assistant;
 mod documents;
 mod faults;
 mod kills;
+mod patterns;
+mod repositories;
 mod rooms;
 
 use std::{
@@ -24,7 +27,7 @@ use crate::{
 
 /// Nothing takes longer, on a slow machine either.
 const PATIENCE: Duration = Duration::from_secs(20);
-pub const KEY: &str = "the same at all nodes of a test";
+pub const KEY: &str = "the same at all nodes of one test";
 
 /// The server of NATS of one test.
 pub struct Nats {
@@ -32,25 +35,37 @@ pub struct Nats {
     address: String,
     /// Where it says what it does.
     monitor: String,
+    /// Its file, where it has one, and what stands before its address for who is let in.
+    guard: Option<(&'static str, &'static str)>,
     child: Option<Child>,
 }
 
 impl Nats {
     fn start(program: String) -> Self {
-        let mut nats = Self { program, address: free_address(), monitor: free_address(), child: None };
+        Self::begin(program, None)
+    }
+
+    /// One that lets in who knows the password of the file that is shipped, and gives the rights that it names.
+    fn guarded(program: String) -> Self {
+        Self::begin(program, Some((concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/nats.conf"), "llmos:change%20me@")))
+    }
+
+    fn begin(program: String, guard: Option<(&'static str, &'static str)>) -> Self {
+        let mut nats = Self { program, address: free_address(), monitor: free_address(), guard, child: None };
         nats.up();
         nats
     }
 
     pub fn url(&self) -> String {
-        format!("nats://{}", self.address)
+        format!("nats://{}{}", self.guard.map_or("", |(_, account)| account), self.address)
     }
 
     /// Starts it, again at the same address.
     pub fn up(&mut self) {
         let port = |address: &str| address.rsplit(':').next().unwrap_or_default().to_owned();
         let arguments = ["-a", "127.0.0.1", "-p", &port(&self.address), "-m", &port(&self.monitor)];
-        let started = Command::new(&self.program).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        let file = self.guard.into_iter().flat_map(|(file, _)| ["-c", file]);
+        let started = Command::new(&self.program).args(file).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         self.child = Some(started.expect("LLMOS_TEST_NATS is a program"));
     }
 
@@ -76,14 +91,24 @@ impl Drop for Nats {
     }
 }
 
+/// The program of NATS' server; none is said loudly.
+fn program() -> Option<String> {
+    let program = std::env::var("LLMOS_TEST_NATS").ok();
+    if program.is_none() {
+        skipped("NATS", "scripts/nats prints the program for LLMOS_TEST_NATS");
+    }
+    program
+}
+
+/// A server of NATS, where there can be one.
+pub fn nats() -> Option<Nats> {
+    program().map(Nats::start)
+}
+
 /// Runs a test with NATS and a database, where both can be had.
 pub fn beside_nats(test: impl AsyncFnOnce(&mut Nats, PostgresDatabase)) {
-    let Ok(program) = std::env::var("LLMOS_TEST_NATS") else {
-        skipped("NATS", "scripts/nats prints the program for LLMOS_TEST_NATS");
-        return;
-    };
+    let Some(mut nats) = nats() else { return };
     app::on(Engine::Postgres, async |database| {
-        let mut nats = Nats::start(program);
         if let Some(database) = database {
             test(&mut nats, database).await;
         }
@@ -110,7 +135,9 @@ pub fn with_nodes_of(count: usize, change: impl Fn(&mut Config), test: impl Asyn
             nodes.push(TestApp::start(None, &configure).await);
         }
         until("all hear one another", async || {
-            nodes.iter().all(|node| !node.state.cluster.is_cut_off() && node.state.cluster.nodes().len() == count)
+            nodes.iter().map(|node| &node.state).all(|state| {
+                state.cluster.hears_all() && state.cluster.nodes().len() == count && state.search.is_warm() && state.market.is_warm()
+            })
         })
         .await;
         test(nodes.as_slice(), nats).await;

@@ -472,7 +472,9 @@ mail_test!(preferences_are_ones_own_and_checked, |app, _server| {
         (&preferences["quiet"], &preferences["digest"], &preferences["timeZone"]),
         (&json!({ "from": 1350, "to": 360 }), &json!("hourly"), &json!("Europe/Berlin"))
     );
-    assert_eq!((&preferences["kinds"][0]["mail"], &preferences["kinds"][1]["mail"]), (&json!("off"), &json!("digest")));
+    let mail =
+        |kind: &str| preferences["kinds"].as_array().expect("kinds").iter().find(|one| one["kind"] == kind).map(|one| one["mail"].clone());
+    assert_eq!((mail("mention"), mail("reply")), (Some(json!("off")), Some(json!("digest"))));
 
     // It is in the export, and goes with the account.
     let (_, export) = tom.get("/me/export").await;
@@ -483,6 +485,7 @@ mail_test!(preferences_are_ones_own_and_checked, |app, _server| {
         "SELECT COUNT(*) FROM notification_settings",
         "SELECT COUNT(*) FROM notification_choices",
         "SELECT COUNT(*) FROM notification_teams",
+        "SELECT COUNT(*) FROM notification_team_kinds",
         "SELECT COUNT(*) FROM notification_deliveries",
     ] {
         let left: i64 = sqlx::query_scalar(table).fetch_one(app.state.db.read()).await.expect("reads");
@@ -503,4 +506,69 @@ app_test!(without_a_mail_server_there_is_no_mail, |app| {
     let page = tom.answer(tom.request(Method::GET, "/settings/notifications")).await;
     assert!(page.status == 200 && page.text.contains("What you are told") && !page.text.contains("The digest"), "{}", page.status);
     assert_eq!(tom.post("/notifications/test", json!({ "channel": "mail" })).await.0, 400);
+});
+
+/// A server of mail beside one that may ask repositories of the test.
+#[derive(Clone, Default)]
+struct WithRepositories(MailServer);
+
+impl WithRepositories {
+    fn start(&self, config: &mut Config) {
+        self.0.start(config);
+        crate::git::allow_private(config);
+    }
+}
+
+app_test_beside!(WithRepositories, what_repositories_bring_is_mailed_as_each_team_was_chosen, |app, beside| {
+    use crate::git::{GitServer, git, link, run, skill};
+    let server = &beside.0;
+    let (maya, team, tom, _) = people(app).await;
+    prefer(&tom, json!({ "teams": [{ "team": team, "level": "nothing", "kinds": [{ "kind": "push", "level": "once" }] }] })).await;
+    let chosen = &tom.get("/notifications/preferences").await.1["teams"][0];
+    assert_eq!(chosen["kinds"], json!([{ "kind": "push", "level": "once" }]), "{chosen}");
+    let repository = GitServer::start().await;
+    repository.write("skills/lamps/SKILL.md", skill("lamps", "Trim.\n"));
+    repository.commit("First");
+    let volume = crate::volumes::volume(&maya, "team").await;
+    link(&maya, &volume, json!({ "url": repository.url })).await;
+    repository.write("skills/lamps/SKILL.md", skill("lamps", "Trim daily.\n"));
+    repository.commit("Better lamps");
+    run(&maya, &volume, "pull").await;
+    // At once to whom it is news; Maya has pushes in her digest.
+    let mail = server.until(1).await.remove(0);
+    assert_eq!(mail.to, "tom@x.example");
+    assert!(
+        mail.text.contains(&format!("{}/volumes/{volume}", app.url)) && mail.text.contains("Better lamps: 1 artifact changed."),
+        "{}",
+        mail.text
+    );
+    // Out of step: those who look after the volume, at once.
+    git(&repository.bare(), &["branch", "-m", "main", "trunk"]);
+    run(&maya, &volume, "pull").await;
+    let mails = server.until(2).await;
+    let mail = mails.iter().find(|mail| mail.to.starts_with("maya@")).expect("to Maya");
+    assert!(mail.header("Subject").contains("is out of step with a volume"), "{}", mail.text);
+    assert!(mail.text.contains(&format!("{}/volumes/{volume}", app.url)), "{}", mail.text);
+    git(&repository.bare(), &["branch", "-m", "trunk", "main"]);
+    // The link in the mail ends what the team had mailed all the same.
+    let first = mails.iter().find(|mail| mail.to.starts_with("tom@")).expect("to Tom").link();
+    assert_eq!(posted(&app.visitor(), &first, "List-Unsubscribe=One-Click").await.0, 200);
+    assert_eq!(tom.get("/notifications/preferences").await.1["teams"][0]["kinds"], json!([]));
+    repository.write("skills/lamps/SKILL.md", skill("lamps", "Trim twice a day.\n"));
+    repository.commit("Still better lamps");
+    run(&maya, &volume, "pull").await;
+    server.until(2).await;
+});
+
+mail_test!(an_address_of_a_form_that_is_not_taken_keeps_no_others_waiting, |app, server| {
+    let (maya, team, tom, session) = people(app).await;
+    let odd = app.join(&maya, &team, "member", "odd@x.example").await;
+    server.answer_with(501);
+    say(&maya, &session, "@tom @odd look").await;
+    let error = first_error(app).await.expect("it was tried");
+    assert!(error.contains("put it off"), "{error}");
+    assert!(deliveries(app).await.iter().all(|(state, ..)| state != "failed"), "{:?}", deliveries(app).await);
+    server.answer_with(FINE);
+    server.until(2).await;
+    assert_eq!((unread(&tom).await, unread(&odd).await), (1, 1));
 });

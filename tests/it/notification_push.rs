@@ -196,6 +196,7 @@ push_test!(a_message_reaches_the_browser_and_only_it_can_read_it, |app, service|
     let told = phone.open(&message);
     assert_eq!((&told["title"], &told["tag"]), (&json!("2 new · Api review"), &json!(format!("session-{session}"))));
     assert_eq!(told["url"], format!("/sessions/{session}?entry=2"), "{told}");
+    assert_eq!(told["account"], json!(tom.id), "whom it told");
 
     // Who sends it is signed with the key that the browser subscribed with.
     let (_, preferences) = tom.get("/notifications/preferences").await;

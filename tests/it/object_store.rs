@@ -25,8 +25,6 @@ struct Held {
     objects: BTreeMap<String, (Bytes, i64)>,
     uploads: HashMap<String, BTreeMap<u32, Bytes>>,
     away: bool,
-    /// Requests that were taken.
-    requests: usize,
 }
 
 /// Cheap to clone.
@@ -56,10 +54,6 @@ impl Bucket {
 
     pub fn keys(&self, prefix: &str) -> Vec<String> {
         self.held().objects.keys().filter(|key| key.starts_with(prefix)).cloned().collect()
-    }
-
-    pub fn requests(&self) -> usize {
-        self.held().requests
     }
 
     /// Changes one byte in the middle of an object.
@@ -110,7 +104,6 @@ async fn answer(
     if held.away {
         return fault(StatusCode::SERVICE_UNAVAILABLE, "SlowDown");
     }
-    held.requests += 1;
     if !is_signed(&headers, &body) {
         return fault(StatusCode::FORBIDDEN, "SignatureDoesNotMatch");
     }

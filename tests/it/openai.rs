@@ -1,8 +1,11 @@
 //! Search with OpenAI's vectors, against a stand-in that speaks like `POST /embeddings`, with its failures.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicU16, AtomicUsize, Ordering},
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU16, AtomicUsize, Ordering},
+    },
 };
 
 use axum::{Router, extract::State, http::HeaderMap, response::IntoResponse, routing::post};
@@ -13,7 +16,13 @@ use crate::{
     app::{Client, Engine, TestApp, run, text},
     volumes::{commit, create, save, volume},
 };
-use llmos_lite::server::config::{Config, EmbeddingBackend};
+use llmos_lite::{
+    features::search::service::near_documents,
+    server::{
+        config::{Config, EmbeddingBackend},
+        context::Ctx,
+    },
+};
 
 /// What the service does next, and what it heard.
 #[derive(Clone)]
@@ -199,6 +208,23 @@ async fn pgvector(app: &TestApp) {
             .await
             .expect("a row");
     assert_eq!(nearest, text(&found["hits"][0]["id"]));
+    // Asked as a large installation asks: what may be read is found behind whatever lies nearer and may not be.
+    sqlx::query(
+        "INSERT INTO passage_vectors (model, source, passage, scope, state, embedding) SELECT m.model, 'other ' || g, 0, 'elsewhere', '0', CAST($1 AS vector) \
+         FROM (SELECT DISTINCT model FROM passage_vectors) m, generate_series(1, 3000) g",
+    )
+    .bind(format!("[{}]", numbers.join(",")))
+    .execute(app.state.db.read())
+    .await
+    .expect("stored");
+    let scope = llmos_search::Scope(own.parse::<uuid::Uuid>().expect("an id").as_u128());
+    let ctx = Ctx::internal(app.state.clone(), None);
+    let near = near_documents(&ctx, &[scope], &vector("a vessel, a ship")).await.expect("the database answers");
+    let near: HashSet<String> = near.into_iter().map(|id| uuid::Uuid::from_u128(id.0).to_string()).collect();
+    let own_ids = "SELECT COUNT(DISTINCT source) FROM passage_vectors WHERE scope <> 'elsewhere' AND scope = (SELECT scope FROM passage_vectors WHERE source = $1 LIMIT 1)";
+    let all: i64 = sqlx::query_scalar(own_ids).bind(nearest.as_str()).fetch_one(app.state.db.read()).await.expect("a number");
+    assert!(near.contains(&nearest) && near.len() == 2 && all == 2, "{near:?} of {all}");
+    sqlx::query("DELETE FROM passage_vectors WHERE scope = 'elsewhere'").execute(app.state.db.read()).await.expect("removed");
     // Another text takes the place of the one before.
     let before = count("SELECT COUNT(*) FROM passage_vectors").await;
     let (_, now) = maya.get(&format!("/artifacts/{nearest}")).await;

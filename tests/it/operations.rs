@@ -1,10 +1,17 @@
 //! How an operator meets the server: settings, health, metrics, the doctor, and what a version does with the database of another.
 
-use std::{path::Path, process::Command};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use llmos_lite::server::db::{Db, copies};
 use reqwest::Method;
 use serde_json::Value;
+use sqlx::{
+    AnyConnection, AssertSqlSafe, Connection as _, SqlSafeStr as _,
+    migrate::{Migration, MigrationType, Migrator},
+};
 use tempfile::TempDir;
 
 use crate::{app::Answer, process::Process, process_test};
@@ -41,7 +48,7 @@ fn settings_are_shown_with_where_they_come_from() {
     let folder = TempDir::new().expect("a folder");
     std::fs::write(folder.path().join("Leptos.toml"), "[app]\nsite-url = \"https://file.example/\"\nlog-format = \"json\"\n")
         .expect("written");
-    std::fs::write(folder.path().join("key"), "a-key-that-nobody-may-see\n").expect("written");
+    std::fs::write(folder.path().join("key"), "a-key-of-this-server-that-nobody-may-see\n").expect("written");
     let key = folder.path().join("key").display().to_string();
     let environment = [
         ("LOG_FORMAT", "text"),
@@ -69,11 +76,15 @@ fn settings_are_shown_with_where_they_come_from() {
 #[test]
 fn a_setting_that_cannot_be_used_stops_the_start_with_one_sentence() {
     let folder = TempDir::new().expect("a folder");
-    let cases: [(&[&str], (&str, &str), &str); 6] = [
+    let cases: [(&[&str], (&str, &str), &str); 10] = [
         (&["serve"], ("LEPTOS_SITE_ADDR", "here"), "LEPTOS_SITE_ADDR: “here” is not an address"),
         (&["serve"], ("SLOW_QUERY_MS", "slow"), "SLOW_QUERY_MS: “slow” is not a number"),
         (&["serve"], ("SITE_URL", "skills.example.org"), "SITE_URL: “skills.example.org” begins neither"),
         (&["serve"], ("SECRET_KEY_FILE", "/nowhere"), "SECRET_KEY_FILE: /nowhere cannot be read"),
+        (&["serve"], ("SECRET_KEY_FILE", "/dev/null"), "SECRET_KEY_FILE: /dev/null is empty"),
+        (&["serve"], ("SECRET_KEY", "short"), "SECRET_KEY: it has fewer than 32 characters"),
+        (&["serve"], ("BACKUP_URL", "ftp://elsewhere"), "BACKUP_URL: “ftp://elsewhere” is neither a folder nor s3://"),
+        (&["serve"], ("RUST_LOG", "llmos=loud"), "RUST_LOG: “llmos=loud” is not a filter"),
         (&["serve", "--set", "SERCH_RATE=3"], ("A", "b"), "there is no setting SERCH_RATE"),
         (&["serve", "--config-file", "nowhere.toml"], ("A", "b"), "nowhere.toml cannot be read"),
     ];
@@ -117,15 +128,25 @@ app_test!(the_server_says_how_it_is, |app| {
     let ready = app.visitor();
     let ready = ready.answer(ready.request(Method::GET, "/readyz")).await;
     assert_eq!((ready.status, ready.json()["ready"].clone()), (200, Value::Bool(true)), "{}", ready.text);
-    for part in ["process", "database", "migrations", "index", "model", "disk", "jobs", "backups"] {
+    for part in ["process", "database", "migrations", "index", "catalogue", "model", "disk", "jobs", "backups"] {
         assert!(ready.json()["components"][part].is_string(), "{part}: {}", ready.text);
     }
     assert!(ready.json()["search"]["documents"].is_number());
+    // What is read after a start is said to be there once it is.
+    for _ in 0..1_000 {
+        let again = app.visitor();
+        let parts = again.answer(again.request(Method::GET, "/readyz")).await.json()["components"].clone();
+        if parts["index"] == "ready" && parts["catalogue"] == "ready" {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert!(app.state.search.is_warm() && app.state.market.is_warm());
 
     let (status, health) = maya.get("/admin/health").await;
     assert_eq!(status, 200, "{health}");
     assert_eq!(health["version"], env!("CARGO_PKG_VERSION"));
-    assert!(health["components"].as_array().is_some_and(|parts| parts.len() == 8), "{health}");
+    assert!(health["components"].as_array().is_some_and(|parts| parts.len() == 9), "{health}");
     let ines = app.sign_up(&maya, "ines@harbor.example").await;
     assert_eq!(ines.get("/admin/health").await.0, 403);
     assert_eq!(app.visitor().get("/admin/health").await.0, 401);
@@ -189,7 +210,12 @@ app_test!(metrics_are_counted_and_guarded, |config| { config.metrics_token = Som
 
 app_test!(help_is_of_the_version_that_runs, |app| {
     let visitor = app.visitor();
-    for (name, words) in [("troubleshooting", "llmos doctor"), ("migrating", "GITHUB_WEBHOOK_SECRET"), ("operations", "proxy_pass")] {
+    for (name, words) in [
+        ("troubleshooting", "llmos doctor"),
+        ("migrating", "GITHUB_WEBHOOK_SECRET"),
+        ("operations", "proxy_pass"),
+        ("analytics", "Counted to"),
+    ] {
         let page = visitor.answer(visitor.request(Method::GET, &format!("/help/{name}"))).await;
         assert!(page.status == 200 && page.text.contains(words), "{name}: {}", page.status);
     }
@@ -225,11 +251,19 @@ process_test!(the_doctor_looks_at_everything, |disk| {
 
     // What is wrong is named, and the exit code says so.
     let mut broken = all.clone();
-    broken.extend([("SECRET_KEY", "short"), ("SMTP_URL", "smtp://127.0.0.1:1"), ("SMTP_FROM", "llmos@harbor.example")]);
+    broken.extend([("SMTP_URL", "smtp://127.0.0.1:1"), ("SMTP_FROM", "llmos@harbor.example")]);
     let said = llmos(&data, &["doctor"], &broken);
     assert_eq!(said.code, Some(1));
-    assert!(said.out.contains("SECRET_KEY is short") && said.out.contains("Mend SMTP_URL"), "{}", said.out);
-    assert!(said.error.contains("2 things are wrong"), "{}", said.error);
+    assert!(said.out.contains("Mend SMTP_URL"), "{}", said.out);
+    assert!(said.error.contains("one thing is wrong"), "{}", said.error);
+    // Another key than the one that something was sealed with.
+    let secret = serde_json::json!({ "secret": "the secret of one repository" });
+    let (status, said) = process.call(&client, Method::PUT, "/webhooks/secrets/harbor/skills", secret).await.expect("an answer");
+    assert_eq!(status, 204, "{said}");
+    let mut other = all.clone();
+    other.push(("SECRET_KEY", "another key than the one in the folder"));
+    let said = llmos(&data, &["doctor"], &other);
+    assert!(said.out.contains("sealed under another SECRET_KEY: 1 webhook secret"), "{}", said.out);
     process.stop().await;
     let said = llmos(&data, &["doctor"], &all);
     assert!(said.out.contains("Start it: llmos serve."), "{}", said.out);
@@ -298,32 +332,88 @@ async fn the_schema_goes_forward_only_and_a_copy_is_kept() {
     assert_eq!(said.error.trim().lines().count(), 1, "{}", said.error);
 }
 
-// The newest migration only adds tables or columns: without its row it is applied again, which says that it exists already. The copy is from before.
+/// The migrations of SQLite as files, in their order.
+fn migrations() -> Vec<Migration> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/sqlite");
+    let mut files: Vec<_> = std::fs::read_dir(folder).expect("migrations").flatten().map(|entry| entry.path()).collect();
+    files.sort();
+    let read = |path: PathBuf| {
+        let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
+        let (version, description) = name.split_once('_').expect("a number and a name");
+        let sql = AssertSqlSafe(std::fs::read_to_string(&path).expect("readable")).into_sql_str();
+        Migration::new(version.parse().expect("a number"), description.to_owned().into(), MigrationType::Simple, sql, false)
+    };
+    files.into_iter().map(read).collect()
+}
+
+// A database as the version before the last two migrations left it, of which the second fails.
 #[tokio::test]
-async fn a_copy_is_made_before_the_schema_changes() {
+async fn a_copy_is_made_before_the_schema_changes_and_no_failing_start_pushes_it_out() {
     let folder = TempDir::new().expect("a folder");
     let file = folder.path().join("llmos.sqlite");
     let url = format!("sqlite:{}", file.display());
-    for round in 0..5 {
-        let db = Db::open(&url).await;
-        assert_eq!(db.is_ok(), round == 0, "the migration cannot be applied twice");
-        if let Ok(db) = db {
-            let known = db.schema().await.expect("a schema").known;
-            let mut tx = db.write_tx().await.expect("a transaction");
-            sqlx::query("DELETE FROM _sqlx_migrations WHERE version = $1").bind(known).execute(&mut *tx).await.expect("removed");
-            tx.commit().await.expect("stored");
-            db.close().await;
-        }
+    let mut old = migrations();
+    let [newest, before] = [(); 2].map(|()| old.pop().expect("a migration").version);
+    let oldest = old.last().expect("a migration").version;
+    sqlx::any::install_default_drivers();
+    let mut connection = AnyConnection::connect(&format!("{url}?mode=rwc")).await.expect("a new database");
+    Migrator::with_migrations(old).run(&mut connection).await.expect("they run");
+    let stop = format!(
+        "CREATE TRIGGER stop BEFORE INSERT ON _sqlx_migrations WHEN NEW.version = {newest} BEGIN SELECT RAISE(ABORT, 'not this one'); END"
+    );
+    sqlx::raw_sql(AssertSqlSafe(stop)).execute(&mut connection).await.expect("it is made");
+    connection.close().await.expect("closes");
+    let half = folder.path().join("llmos.sqlite.20250101T000000000Z.unfinished");
+    std::fs::write(&half, "half of a copy").expect("written");
+
+    let versions = || -> Vec<String> {
+        let names = copies(&file).expect("listed").into_iter().map(|copy| copy.display().to_string());
+        names.filter_map(|name| Some(name.strip_suffix(".backup")?.rsplit('.').next()?.to_owned())).collect()
+    };
+    for _ in 0..5 {
+        assert!(Db::open(&url).await.is_err(), "the last migration cannot be applied");
+        assert_eq!(versions(), [format!("v{oldest}")], "the copy that the old version can open stays");
     }
+    assert!(!half.exists());
+    let mut connection = AnyConnection::connect(&url).await.expect("the database");
+    sqlx::raw_sql("DROP TRIGGER stop").execute(&mut connection).await.expect("it is gone");
+    connection.close().await.expect("closes");
+    Db::open(&url).await.expect("up to date").close().await;
+    assert_eq!(versions(), [format!("v{oldest}"), format!("v{before}")]);
     let kept = copies(&file).expect("listed");
-    assert_eq!(kept.len(), 3, "the last three: {kept:?}");
-    let copy = Db::look_at(&format!("sqlite:{}", kept[2].display())).await.expect("a database");
-    let schema = copy.schema().await.expect("a schema");
-    assert!(schema.applied > 0 && schema.applied < schema.known, "{schema:?}");
+    let copy = Db::look_at(&format!("sqlite:{}", kept[0].display())).await.expect("a database");
+    assert_eq!(copy.schema().await.expect("a schema").applied, oldest);
     let users: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM users").fetch_one(copy.read()).await.expect("tables");
     assert_eq!(users, 0);
-    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&kept[2]).expect("there").permissions());
-    assert_eq!(mode & 0o077, 0, "it is for its owner only");
+    kept.iter().for_each(|copy| assert_private(copy));
+}
+
+/// It is for its owner only.
+fn assert_private(path: &Path) {
+    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(path).expect("there").permissions());
+    assert_eq!(mode & 0o077, 0, "{}: {mode:o}", path.display());
+}
+
+// Whatever the process was started with: Debian lets everybody read what is made.
+#[tokio::test]
+async fn what_a_server_makes_nobody_else_reads() {
+    let folder = TempDir::new().expect("a folder");
+    let data = folder.path().join("data");
+    std::fs::create_dir(&data).expect("made");
+    let process = Process::start(&data, &["sh", "-c", "umask 0022; exec \"$@\"", "sh"]).await;
+    let client = crate::process::browser();
+    crate::process::first_account(&process, &client).await;
+    process.stop().await;
+    for file in ["llmos.sqlite", "blobs", "secret.key", "llmos.lock"] {
+        assert_private(&data.join(file));
+    }
+    let said = llmos(folder.path(), &["backup", "--to", "place"], &[("DATA_DIR", "data")]);
+    assert_eq!(said.code, Some(0), "{}", said.error);
+    let said = llmos(folder.path(), &["restore", "--from", "place"], &[("DATA_DIR", "back")]);
+    assert_eq!(said.code, Some(0), "{}", said.error);
+    for file in ["place", "back", "back/llmos.sqlite", "back/blobs", "back/secret.key"] {
+        assert_private(&folder.path().join(file));
+    }
 }
 
 // What is slow is in the log, with the id of its request and without its values.

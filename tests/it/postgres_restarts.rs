@@ -3,7 +3,10 @@
 use std::{
     path::{Path, PathBuf},
     process::Command,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -18,15 +21,35 @@ use crate::{
 };
 
 /// A cluster that `scripts/postgres` makes; it is removed with this.
-struct Cluster {
+pub struct Cluster {
     folder: PathBuf,
-    url: String,
+    pub url: String,
 }
 
 impl Cluster {
+    /// One, where there is a PostgreSQL to test with; none is said loudly.
+    pub fn wanted() -> Option<Self> {
+        if std::env::var_os("LLMOS_TEST_POSTGRES").is_none() {
+            skipped("PostgreSQL", "set LLMOS_TEST_POSTGRES (scripts/postgres start FOLDER prints it)");
+            return None;
+        }
+        Some(Self::start())
+    }
+
+    /// Sends a signal to all of its processes: the first one, and those that it has started.
+    pub fn signal(&self, name: &str) {
+        let file = std::fs::read_to_string(self.folder.join("data/postmaster.pid")).expect("it runs");
+        let first = file.lines().next().expect("its number").trim().to_owned();
+        let others = Command::new("pgrep").args(["-P", &first]).output().expect("pgrep is there").stdout;
+        let others = String::from_utf8_lossy(&others).into_owned();
+        let sent = Command::new("kill").arg(format!("-{name}")).arg(&first).args(others.split_whitespace()).status();
+        assert!(sent.expect("kill is there").success());
+    }
+
     fn start() -> Self {
+        static MADE: AtomicU32 = AtomicU32::new(0);
         // Short: a socket's path has an end.
-        let folder = PathBuf::from(format!("/tmp/llmos-pg-{}", std::process::id()));
+        let folder = PathBuf::from(format!("/tmp/llmos-pg-{}-{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed)));
         let output = script("start", &folder);
         let url = String::from_utf8_lossy(&output.stdout).trim().to_owned();
         assert!(url.starts_with("postgres://"), "{}", String::from_utf8_lossy(&output.stderr));
@@ -34,7 +57,7 @@ impl Cluster {
     }
 
     /// Other tests do without.
-    async fn acknowledge_when_written(&self) {
+    pub async fn acknowledge_when_written(&self) {
         sqlx::any::install_default_drivers();
         let mut connection = sqlx::AnyConnection::connect(&self.url).await.expect("it answers");
         sqlx::query("ALTER DATABASE postgres SET synchronous_commit = on").execute(&mut connection).await.expect("it is set");
@@ -64,11 +87,7 @@ fn script(verb: &str, folder: &Path) -> std::process::Output {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn postgres_restarts_under_load_and_nothing_acknowledged_is_lost() {
-    if std::env::var_os("LLMOS_TEST_POSTGRES").is_none() {
-        skipped("PostgreSQL", "set LLMOS_TEST_POSTGRES (scripts/postgres start FOLDER prints it)");
-        return;
-    }
-    let cluster = Cluster::start();
+    let Some(cluster) = Cluster::wanted() else { return };
     cluster.acknowledge_when_written().await;
     let data = TempDir::new().expect("a folder");
     let process = Process::start_with(data.path(), &[], &[("DATABASE_URL", cluster.url.as_str())]).await;

@@ -91,7 +91,8 @@ impl Process {
 
     /// The same with more in its environment.
     pub async fn start_with(data: &Path, wrapper: &[&str], environment: &[(&str, &str)]) -> Self {
-        Self::begin(data, wrapper, environment, Stdio::inherit()).await
+        let (log, environment) = kept_log(environment);
+        Self::begin(data, wrapper, &environment, log).await
     }
 
     /// The same; what it logs goes to a file.
@@ -107,7 +108,8 @@ impl Process {
 
     /// Starts the server to listen at `address`, and waits until it answers.
     pub async fn start_at(data: &Path, address: &str, environment: &[(&str, &str)]) -> Self {
-        let process = Self::spawn(data, &[], address, environment, Stdio::inherit());
+        let (log, environment) = kept_log(environment);
+        let process = Self::spawn(data, &[], address, &environment, log);
         process.answers().await;
         process
     }
@@ -186,6 +188,14 @@ impl Process {
     pub async fn call(&self, client: &Client, method: Method, path: &str, body: Value) -> Option<(u16, Value)> {
         call(&self.base, client, method, path, body).await
     }
+}
+
+/// Where a server's log goes, and what it logs: where `scripts/test` looks through them for secrets, everything into a file of the folder that it names.
+fn kept_log<'a>(environment: &[(&'a str, &'a str)]) -> (Stdio, Vec<(&'a str, &'a str)>) {
+    let Some(folder) = std::env::var_os("LLMOS_TEST_LOGS") else { return (Stdio::inherit(), environment.to_vec()) };
+    let file = Path::new(&folder).join(format!("{}.log", uuid::Uuid::now_v7()));
+    let log = std::fs::File::create(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    (log.into(), [("RUST_LOG", "info,llmos_lite=debug")].into_iter().chain(environment.iter().copied()).collect())
 }
 
 /// An address that nobody listens on.

@@ -106,6 +106,19 @@ fn the_manifest_names_what_is_there() {
         assert_eq!(manifest[name], value, "{name}");
     }
     assert_eq!((&manifest["background_color"], &manifest["theme_color"]), (&"#0a0e14".into(), &"#00ff88".into()));
+    // What the system opens goes into the window that is there, files too.
+    assert_eq!(manifest["display_override"], serde_json::json!(["window-controls-overlay", "standalone", "minimal-ui"]));
+    assert_eq!(manifest["launch_handler"]["client_mode"], serde_json::json!(["navigate-existing", "auto"]));
+    let handler = &manifest["file_handlers"][0];
+    assert_eq!((&handler["action"], &handler["launch_type"]), (&"/artifacts/new?file".into(), &"single-client".into()));
+    assert_eq!(manifest["protocol_handlers"][0], serde_json::json!({ "protocol": "web+llmos", "url": "/open?link=%s" }));
+    assert_eq!(
+        (&manifest["share_target"]["action"], &manifest["share_target"]["enctype"]),
+        (&"/share".into(), &"multipart/form-data".into())
+    );
+    // Where the window's own buttons lie over the page, the page gives way and can be moved by its top.
+    let layout = include_str!("../../style/layout.css");
+    assert!(layout.contains("env(titlebar-area-height") && layout.contains("app-region: drag"));
     for (purpose, size) in [("any", "192x192"), ("any", "512x512"), ("maskable", "512x512"), ("monochrome", "512x512")] {
         let found = |icon: &Value| icon["purpose"] == purpose && icon["sizes"] == size;
         assert!(manifest["icons"].as_array().expect("icons").iter().any(found), "{purpose} {size}");

@@ -247,7 +247,7 @@ app_test!(the_built_in_skills_answer_what_they_are_for, |app| {
 app_test!(
     one_account_may_ask_so_often_and_is_told_what_is_left,
     |config| {
-        config.search_rate = std::num::NonZeroU32::new(3).expect("not zero");
+        config.rates.search = std::num::NonZeroU32::new(3).expect("not zero");
     },
     |app| {
         let maya = app.sign_up_first().await;
@@ -273,6 +273,8 @@ pub fn model() -> Option<std::path::PathBuf> {
 }
 
 pub async fn embedded(app: &TestApp) {
+    // What is built in waits until somebody needs the model.
+    app.state.search_model.wake().await;
     // A model takes its time where nothing is optimised.
     for _ in 0..9_000 {
         let status: Value =
@@ -338,6 +340,49 @@ app_test!(
         assert_eq!(json!(small.expect("it loads").identity().to_string()), manifest["model"]["identity"]);
         let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM embeddings").fetch_one(app.state.db.read()).await.expect("a number");
         assert!(count > 24, "{count}");
+    }
+);
+
+app_test!(
+    what_is_built_in_does_not_wake_the_model_and_a_question_does,
+    |config| {
+        if let Some(folder) = model() {
+            config.embedding_model_dir = folder;
+        }
+    },
+    |app| {
+        if model().is_none() {
+            return;
+        }
+        let maya = app.sign_up_first().await;
+        let status = async || -> Value {
+            app.visitor().request(reqwest::Method::GET, "/readyz").send().await.expect("an answer").json::<Value>().await.expect("JSON")
+                ["search"]
+                .clone()
+        };
+        let until = async |is_so: &dyn Fn(&Value) -> bool| {
+            for _ in 0..9_000 {
+                let now = status().await;
+                if is_so(&now) {
+                    return;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+            panic!("{}", status().await);
+        };
+        let sleeps = || app.state.search_model.backend().expect("there is a model").sleeps();
+        let kept = async || -> i64 {
+            sqlx::query_scalar("SELECT COUNT(*) FROM embeddings").fetch_one(app.state.db.read()).await.expect("a number")
+        };
+        // Everything was looked at, and says that search goes by meaning; nothing was embedded.
+        until(&|now| now["meaning"] == "ready" && now["waiting"] == 0 && now["documents"].as_i64() > Some(0)).await;
+        assert!(sleeps());
+        assert_eq!(kept().await, 0);
+        assert_eq!(maya.get("/search?q=calculate%20company%20worth").await.0, 200);
+        assert!(!sleeps());
+        until(&|now| now["waiting"] == 0).await;
+        assert!(kept().await > 24);
+        assert!(found(&maya, "q=calculate%20company%20worth&limit=5").await.iter().any(|name| name == "dcf-valuation"));
     }
 );
 

@@ -266,6 +266,18 @@ app_test!(a_team_goes_out_and_in_and_out_the_same, |app| {
     assert_eq!(blobs(&files), blobs(&again));
     assert!(!blobs(&files).is_empty());
 
+    // What came with it is there in its figures, too, though nothing was made here.
+    let live = rows(&files, "artifacts").iter().filter(|row| row["state"] == 1).count() as u64;
+    let mut counted = Value::Null;
+    for _ in 0..500 {
+        counted = maya.get(&format!("/analytics?team={copy}")).await.1;
+        if counted["artifacts"]["total"] == live {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert_eq!((&counted["artifacts"]["total"], &counted["artifacts"]["created"]["now"]), (&json!(live), &json!(0.0)), "{counted}");
+
     // It works like any other team, and what is in it leads to what is in it.
     let moved = |id: &str| Uuid::from_u128(parse(id).expect("an id") ^ old ^ new).to_string();
     let said = entries(&maya, &moved(&session)).await;

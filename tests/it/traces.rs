@@ -1,5 +1,7 @@
 //! Traces: how they come in, what is kept of them, who sees and rates them, what lists find.
 
+use std::io::Write as _;
+
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -101,12 +103,87 @@ app_test!(spans_come_over_otlp_and_grow_into_one_run, |app| {
     let (_, trace) = maya.get(&format!("/traces/{}", text(&found[0]["id"]))).await;
     assert_eq!((&trace["goal"], trace["timeline"].as_array().map(Vec::len)), (&json!("Find the lighthouse keeper"), Some(1)), "{trace}");
 
+    // Packed, as collectors send it; and nothing that becomes too much.
+    let packed = |bytes: &[u8]| {
+        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packer.write_all(bytes).expect("packs");
+        packer.finish().expect("packs")
+    };
+    let send_packed = async |encoding: &str, body: Vec<u8>| {
+        let request = maya.request(Method::POST, &format!("/api/v1{path}")).header("content-type", "application/json");
+        maya.answer(request.header("content-encoding", encoding).body(body)).await.status
+    };
+    assert_eq!(send_packed("gzip", packed(agent.to_string().as_bytes())).await, 200);
+    assert_eq!(send_packed("gzip", b"not packed".to_vec()).await, 400);
+    assert_eq!(send_packed("br", b"x".to_vec()).await, 415);
+    assert_eq!(send_packed("gzip", packed(&vec![b' '; 21 << 20])).await, 413);
+
     // What exporters are told when something is wrong.
     for (kind, body, status) in [("text/plain", "x", 415), ("application/json", "{", 400), ("application/x-protobuf", "no message", 400)] {
         assert_eq!(send(&maya, &path, kind, body).await.0, status, "{kind}");
     }
     let stranger = app.sign_up(&maya, "stranger@x.y").await;
     assert_eq!(send(&stranger, &path, "application/json", tool.to_string()).await.0, 404);
+});
+
+/// A request of one span of a tool, in a run with this id.
+fn tool_span(run: &str, span: usize, input: &str) -> Value {
+    let attribute = |key: &str, value: &str| json!({ "key": key, "value": { "stringValue": value } });
+    json!({ "resourceSpans": [{ "scopeSpans": [{ "spans": [{
+        "traceId": run, "spanId": format!("{:016x}", span + 1), "name": "execute_tool", "kind": 1,
+        "startTimeUnixNano": format!("{}", 1_790_000_000_000_000_000_u64 + span as u64 * 1_000_000),
+        "endTimeUnixNano": format!("{}", 1_790_000_000_000_000_000_u64 + span as u64 * 1_000_000),
+        "attributes": [attribute("gen_ai.operation.name", "execute_tool"), attribute("gen_ai.tool.name", &format!("tool-{span}")),
+            attribute("gen_ai.tool.call.arguments", input)],
+        "status": {},
+    }] }] }] })
+}
+
+app_test!(spans_that_come_at_once_are_all_kept_and_without_secrets, |app| {
+    let maya = app.sign_up_first().await;
+    let team = maya.team("Harbor").await;
+    let path = format!("/otlp/v1/traces?team={team}");
+    let run = "0af7651916cd43dd8448eb211c80319d";
+    let all = (0..12).map(|at| {
+        let (client, path, body) = (maya.at(app), path.clone(), tool_span(run, at, "password=hunter2hunter2").to_string());
+        async move { send(&client, &path, "application/json", body).await.0 }
+    });
+    assert!(futures::future::join_all(all).await.into_iter().all(|status| status == 200));
+    let found = list(&maya, &format!("team={team}")).await;
+    assert_eq!(found.len(), 1, "{found:?}");
+    let (_, trace) = maya.get(&format!("/traces/{}", text(&found[0]["id"]))).await;
+    assert_eq!(trace["timeline"].as_array().map(Vec::len), Some(12), "{trace}");
+    assert_eq!(list(&maya, &format!("team={team}&tool=tool-7")).await.len(), 1);
+    // Neither in what is shown nor in what is kept until the run is whole.
+    assert!(!trace.to_string().contains("hunter2") && trace["notices"].to_string().contains("masked"), "{trace}");
+    let kept: Vec<u8> = sqlx::query_scalar("SELECT run FROM trace_runs").fetch_one(app.state.db.read()).await.expect("it is kept");
+    let kept = String::from_utf8(lz4_flex::decompress_size_prepended(&kept).expect("packed")).expect("JSON");
+    assert!(kept.contains("tool-11") && !kept.contains("hunter2"), "{kept}");
+});
+
+app_test!(what_a_person_said_of_a_run_stays_when_more_of_it_comes, |app| {
+    let maya = app.sign_up_first().await;
+    let team = maya.team("Harbor").await;
+    let path = format!("/otlp/v1/traces?team={team}");
+    let run = "0af7651916cd43dd8448eb211c80319e";
+    assert_eq!(send(&maya, &path, "application/json", tool_span(run, 0, "ls").to_string()).await.0, 200);
+    let id = text(&list(&maya, &format!("team={team}")).await[0]["id"]);
+    assert_eq!(maya.patch(&format!("/traces/{id}"), json!({ "outcome": "failed" })).await.0, 200);
+    // Its root comes last, and says that all went well.
+    let mut root = tool_span(run, 1, "");
+    let span = &mut root["resourceSpans"][0]["scopeSpans"][0]["spans"][0];
+    span["attributes"] = json!([{ "key": "gen_ai.operation.name", "value": { "stringValue": "invoke_agent" } }]);
+    (span["status"], span["startTimeUnixNano"]) = (json!({ "code": 1 }), json!("1789999999000000000"));
+    let top = span["spanId"].clone();
+    let mut child = tool_span(run, 0, "ls");
+    child["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["parentSpanId"] = top;
+    for body in [&child, &root] {
+        assert_eq!(send(&maya, &path, "application/json", body.to_string()).await.0, 200);
+    }
+    assert_eq!(maya.get(&format!("/traces/{id}")).await.1["outcome"], "failed");
+    for (query, expected) in [("outcome=failed", 1), ("outcome=succeeded", 0), ("outcome=unknown", 0)] {
+        assert_eq!(list(&maya, &format!("team={team}&{query}")).await.len(), expected, "{query}");
+    }
 });
 
 app_test!(lists_of_traces_are_narrowed_by_everything, |app| {
@@ -122,6 +199,8 @@ app_test!(lists_of_traces_are_narrowed_by_everything, |app| {
     failed["rating"] = json!(1);
     failed["steps"][0] = json!({ "name": "read_file", "kind": "tool", "outcome": "error", "input": "password=hunter2hunter2" });
     failed["skills_used"] = json!([]);
+    (failed["model"], failed["session"]) = (json!("gpt-9"), json!("night shift"));
+    (failed["tokens_in"], failed["cost_usd"], failed["ended_at"]) = (json!(20_000), json!(0.25), json!("2026-10-02T08:02:00Z"));
     runs.push(failed);
     let (status, taken) = send(&maya, &path, "application/json", json!(runs).to_string()).await;
     assert_eq!((status, &taken["accepted"]), (200, &json!(13)), "{taken}");
@@ -144,9 +223,28 @@ app_test!(lists_of_traces_are_narrowed_by_everything, |app| {
         ("source=otlp", 0),
         ("since=1790899200000", 1),
         ("until=1790899200000", 12),
+        ("model=gpt-9", 1),
+        ("model=gpt-8", 0),
+        ("conversation=night%20shift", 1),
+        ("failedSteps=true", 1),
+        ("failedSteps=true&tool=bash", 0),
+        ("minTookMs=60000&person=ines", 1),
+        ("minTookMs=600000&person=ines", 0),
+        ("minTokens=10000", 1),
+        ("minTokens=1000", 1),
+        ("minTokens=100000", 0),
+        ("minCostCents=10", 1),
+        ("minCostCents=1", 13),
+        ("minCostCents=100", 0),
+        ("session=0192a000-0000-7000-8000-00000000dead", 0),
+        ("commit=0192a000-0000-7000-8000-00000000dead", 0),
     ] {
         assert_eq!(count(query).await, expected, "{query}");
     }
+    for query in ["minTookMs=5", "minTokens=2", "minCostCents=3"] {
+        assert_eq!(maya.get(&format!("/traces?team={team}&{query}")).await.0, 400, "{query}");
+    }
+    assert_eq!(maya.get(&format!("/traces?team={team}&pattern=0192a000-0000-7000-8000-00000000dead")).await.0, 404);
     // Pages go from the latest to the earliest, each once.
     let mut seen = Vec::new();
     let mut before = String::new();
@@ -263,4 +361,50 @@ app_test!(a_renamed_account_is_found_by_its_new_name_among_traces, |app| {
     let id = text(&list(&maya, &format!("team={team}&person=Thomas")).await[0]["id"]);
     assert_eq!(tom.delete(&format!("/traces/{id}")).await.0, 204);
     assert_eq!((found("Thomas").await, found("tom").await), (1, 1));
+});
+
+app_test!(the_word_itself_is_found_among_many_that_begin_so, |app| {
+    let maya = app.sign_up_first().await;
+    let team = maya.team("Harbor").await;
+    let path = format!("/traces?team={team}");
+    // A hundred and ten longer words, each in two goals; the word itself in one.
+    let mut runs: Vec<Value> =
+        (0..220).map(|at| run(&format!("a{at}"), &format!("Check val{:03}x", at % 110), "2026-10-01T10:00:00Z")).collect();
+    runs.push(run("b", "Check val", "2026-10-01T09:00:00Z"));
+    assert_eq!(send(&maya, &path, "application/json", json!(runs).to_string()).await.1["accepted"], 221);
+    let found = list(&maya, &format!("team={team}&q=val&until=1790847000000&limit=200")).await;
+    assert_eq!(found.iter().map(|one| text(&one["goal"])).collect::<Vec<_>>(), ["Check val"]);
+});
+
+app_test!(what_older_versions_wrote_is_found_by_the_new_labels, |app| {
+    let maya = app.sign_up_first().await;
+    let team = maya.team("Harbor").await;
+    let path = format!("/traces?team={team}");
+    let body = json!([run("one", "Value Acme", "2026-10-01T10:00:00Z"), run("two", "Value Globex", "2026-10-01T10:04:00Z")]);
+    assert_eq!(send(&maya, &path, "application/json", body.to_string()).await.0, 200);
+    let count = async || list(&maya, &format!("team={team}&minTookMs=60000")).await.len();
+    assert_eq!(count().await, 2);
+    let mut tx = app.state.db.write_tx().await.expect("a transaction");
+    for statement in [
+        "DELETE FROM trace_postings WHERE tag IN (SELECT tag FROM trace_labels WHERE kind IN ('took', 'tokens', 'cost', 'failed', 'conversation'))",
+        "DELETE FROM trace_labels WHERE kind IN ('took', 'tokens', 'cost', 'failed', 'conversation')",
+        "INSERT INTO jobs (id, kind, state, payload, owner_id, key, priority, run_at, created_at, updated_at, home) \
+         VALUES ('0198a000-0000-7000-8000-000000000038', 'traces.label', 'queued', '{}', '', 'traces.label', 0, 0, 0, 0, '')",
+    ] {
+        sqlx::query(statement).execute(&mut *tx).await.expect("executes");
+    }
+    tx.commit().await.expect("commits");
+    app.state.jobs.notify_one();
+    for _ in 0..600 {
+        if count().await == 2 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    assert_eq!(count().await, 2);
+    let counted: i64 = sqlx::query_scalar("SELECT CAST(SUM(runs) AS BIGINT) FROM trace_labels WHERE kind = 'took'")
+        .fetch_one(app.state.db.read())
+        .await
+        .expect("a sum");
+    assert_eq!(counted, 2);
 });

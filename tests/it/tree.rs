@@ -67,6 +67,11 @@ const WRITERS: [(&str, &[&str]); 19] = [
             "audit_events",
             "settings",
             "team_keys",
+            "factors",
+            "recovery_codes",
+            "challenges",
+            "oidc_identities",
+            "known_devices",
         ],
     ),
     ("volumes", &["volumes", "commits", "departures"]),
@@ -87,6 +92,7 @@ const WRITERS: [(&str, &[&str]); 19] = [
         &[
             "evolution_places",
             "evolution_waiting",
+            "evolution_stale",
             "evolution_runs",
             "patterns",
             "pattern_traces",
@@ -103,6 +109,7 @@ const WRITERS: [(&str, &[&str]); 19] = [
             "notification_settings",
             "notification_choices",
             "notification_teams",
+            "notification_team_kinds",
             "notification_deliveries",
             "push_devices",
         ],
@@ -114,6 +121,7 @@ const WRITERS: [(&str, &[&str]); 19] = [
         &[
             "usage_events",
             "usage_keys",
+            "usage_once",
             "usage_rolled",
             "usage_quarters",
             "usage_workspaces",
@@ -152,7 +160,18 @@ const WRITERS: [(&str, &[&str]); 19] = [
             "marketplace_events",
         ],
     ),
-    ("webhooks", &["deliveries", "delivery_payloads", "delivery_pulls", "webhook_secrets", "webhook_networks", "webhook_checks"]),
+    (
+        "webhooks",
+        &[
+            "deliveries",
+            "delivery_payloads",
+            "delivery_pulls",
+            "delivery_outcomes",
+            "webhook_secrets",
+            "webhook_networks",
+            "webhook_checks",
+        ],
+    ),
     ("server", &["idempotency_keys", "nodes"]),
 ];
 

@@ -4,7 +4,7 @@ use llmos_lite::{
     features::{
         accounts::service::people_in_figures,
         analytics::service::{Event, UsageKind, record, write_gauges},
-        collaboration::service::count_coediting,
+        collaboration::service::{Together, count_coediting},
     },
     server::context::Ctx,
 };
@@ -258,9 +258,35 @@ app_test!(searches_and_what_is_opened_of_them_are_counted_together_a_moment_late
     assert_eq!(maya.post("/search/opened", json!({ "position": "first" })).await.0, 400);
     let opened = of_kind_soon(app, "search.opened", 1).await;
     assert_eq!((opened[0].amount, &opened[0].workspace), (3, &maya.id));
+    // What was found in a team counts to it, as the question did; of another team nobody can say that.
+    let (team, tom) = (maya.team("Harbor").await, app.sign_up(&maya, "tom@harbor.internal").await);
+    let of_team = json!({ "team": team, "position": 2, "id": page["hits"][0]["id"] });
+    assert_eq!(tom.post("/search/opened", of_team.clone()).await.0, 404);
+    assert_eq!(maya.post("/search/opened", of_team).await.0, 204);
+    let opened = of_kind_soon(app, "search.opened", 2).await;
+    assert_eq!((opened.len(), opened[1].amount, &opened[1].workspace), (2, 2, &team));
     let asked = of_kind(app, "search.queried").await;
     assert_eq!((asked.len(), asked[0].extra), (1, page["total"].as_i64().expect("a number")), "{asked:?}");
     assert!(asked[0].amount > 0 && asked[0].actor == maya.id, "{asked:?}");
+});
+
+app_test!(the_most_who_are_here_at_once_count_once_for_a_quarter_of_an_hour, |app| {
+    let (maya, ines, _, team) = crate::rooms::people(app).await;
+    let (mut first, mut second) = (app.socket_of(&maya).await, app.socket_of(&ines).await);
+    for socket in [&mut first, &mut second] {
+        socket.join(&team, "workspace", None).await;
+    }
+    let ctx = Ctx::internal(app.state.clone(), None);
+    let mut together = Together::default();
+    together.look(&ctx, false).await.expect("they are counted");
+    second.send(json!({ "type": "leave_room", "roomId": team })).await;
+    first.until("user_left").await;
+    together.look(&ctx, false).await.expect("she is counted");
+    together.look(&ctx, true).await.expect("the most of them is written");
+    let peaks = of_kind(app, "presence.peak").await;
+    let of_team: Vec<_> = peaks.iter().filter(|peak| peak.workspace == team && peak.amount == 2).collect();
+    assert_eq!(of_team.len(), 1, "{peaks:?}");
+    assert!(of_team[0].actor.is_empty() && of_team[0].at % 900_000 == 0, "{peaks:?}");
 });
 
 app_test!(a_trace_counts_with_each_skill_that_it_used, |app| {

@@ -84,6 +84,15 @@ app_test!(a_pull_request_is_opened_and_merged_once, |config| { with_github(confi
     let ended = of_kind(app, "pull_request.merged").await;
     assert_eq!((ended.len(), ended[0].amount, ended[0].at - opened[0].at), (1, 25 * HOURS, 25 * HOURS));
     assert_eq!(of_kind(app, "pull_request.closed").await.len(), 1);
+    // Events go after their time; what is told of again then counts no second time.
+    let mut tx = app.state.db.write_tx().await.expect("a transaction");
+    sqlx::query("DELETE FROM usage_events WHERE kind IN (320, 321, 322)").execute(&mut *tx).await.expect("they are gone");
+    tx.commit().await.expect("a commit");
+    let guid = send(&maya, "pull_request", &event(&server, "closed", &merged(1))).await;
+    until(&maya, &guid, "done").await;
+    for kind in ["pull_request.opened", "pull_request.merged"] {
+        assert!(of_kind(app, kind).await.is_empty(), "{kind}");
+    }
     let received = of_kind_soon(app, "delivery.received", 5).await;
     assert!(received.iter().all(|event| event.extra == 0 && event.workspace.is_empty() && event.amount >= 0), "{received:?}");
 });

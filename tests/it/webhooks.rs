@@ -331,7 +331,62 @@ app_test!(deliveries_of_a_repository_are_acted_on_in_their_order, |config| { wit
         let done: Vec<i64> = all.iter().map(|delivery| delivery["updatedAt"].as_i64().expect("a time")).collect();
         assert!(done.is_sorted_by(|later, earlier| later >= earlier), "{done:?}");
         assert!(all.iter().all(|delivery| delivery["state"] == "ignored"));
+        // Times of one commit are alike; what was counted has a number of its own.
+        let counted: Vec<String> = sqlx::query_scalar(
+            "SELECT k.text FROM usage_events e JOIN usage_keys k ON k.id = e.subject JOIN deliveries d ON d.id = k.text \
+             WHERE e.kind = $1 AND d.repository = $2 ORDER BY e.seq",
+        )
+        .bind(i64::from(llmos_analytics::Kind::DeliveryReceived.number()))
+        .bind(repository)
+        .fetch_all(app.state.db.read())
+        .await
+        .expect("reads");
+        assert!(counted.len() == 30 && counted.is_sorted(), "{counted:?}");
     }
+});
+
+// Whoever has no secret says how much will come, and sends little of it: others go on.
+app_test!(bodies_that_do_not_come_hold_up_nobody, |config| { with_secret(config) }, |app| {
+    use tokio::io::AsyncWriteExt as _;
+    let maya = app.sign_up_first().await;
+    let mut slow = Vec::new();
+    for _ in 0..12 {
+        let address = app.url.trim_start_matches("http://");
+        let mut stream = tokio::net::TcpStream::connect(address).await.expect("connects");
+        let head = format!(
+            "POST /webhook/github HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\nx-github-event: push\r\n\
+             x-github-delivery: {}\r\nx-hub-signature-256: sha256={}\r\ncontent-length: {}\r\n\r\n{{",
+            guid(),
+            "0".repeat(64),
+            25 * 1024 * 1024
+        );
+        stream.write_all(head.as_bytes()).await.expect("sends");
+        slow.push(stream);
+    }
+    for number in 0..5 {
+        let id = send(&app.visitor(), "push", &push("harbor/skills", number)).await;
+        until(&maya, &id, "ignored").await;
+    }
+    // A large one as well.
+    let whole = format!("{{\"action\":\"created\",\"text\":\"{}\"}}", "x".repeat(20 * 1024 * 1024)).into_bytes();
+    let (id, signature) = (guid(), sign(SECRET, &whole));
+    let answer = app.visitor().answer(delivery(&app.visitor(), &id, "star", whole, &signature)).await;
+    assert_eq!(answer.status, 202, "{}", answer.text);
+    drop(slow);
+});
+
+app_test!(the_first_secret_has_githubs_addresses_fetched, |config| { config.github_api_url = "http://127.0.0.1:9".to_owned() }, |app| {
+    let maya = app.sign_up_first().await;
+    let queued = async || {
+        let jobs: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM jobs WHERE kind = 'webhooks.networks'")
+            .fetch_one(app.state.db.read())
+            .await
+            .expect("reads");
+        jobs
+    };
+    assert_eq!(queued().await, 0, "nobody is asked where no deliveries are taken");
+    assert_eq!(maya.json(Method::PUT, "/webhooks/secrets/harbor/skills", json!({ "secret": SECRET })).await.0, 204);
+    assert_eq!(queued().await, 1);
 });
 
 app_test!(many_at_once_are_all_stored_once, |config| { with_secret(config) }, |app| {
@@ -549,3 +604,37 @@ fn send_until_gone(process: &Process, acknowledged: &Sent, tried: &Sent, number:
         }
     }
 }
+
+fn behind_a_proxy(config: &mut Config) {
+    with_secret(config);
+    config.webhook_allow_list = llmos_lite::features::webhooks::model::AllowList::Enforce;
+    let environment = |name: &str| (name == "TRUSTED_PROXIES").then(|| "127.0.0.0/8".to_owned());
+    config.trusted_proxies = Config::from_sources(&environment, "").expect("usable").trusted_proxies;
+}
+
+app_test!(only_githubs_addresses_are_let_in_behind_a_proxy, |config| { behind_a_proxy(config) }, |app| {
+    let maya = app.sign_up_first().await;
+    let github = app.visitor();
+    let mut tx = app.state.db.write_tx().await.expect("a transaction");
+    sqlx::query("INSERT INTO webhook_networks (network, updated_at) VALUES ('192.30.252.0/22', 1)")
+        .execute(&mut *tx)
+        .await
+        .expect("inserts");
+    tx.commit().await.expect("committed");
+    let body = push("harbor/skills", 1).to_string().into_bytes();
+    let signature = sign(SECRET, &body);
+    let from = |forwarded: Option<&str>| {
+        let request = delivery(&github, &guid(), "push", body.clone(), &signature);
+        match forwarded {
+            Some(forwarded) => request.header("x-forwarded-for", forwarded),
+            None => request,
+        }
+    };
+    assert_eq!(github.answer(from(Some("192.30.252.9"))).await.status, 202);
+    refused(&github, from(Some("198.51.100.7")), 403, "198.51.100.7").await;
+    // What somebody says of themselves stands before what the proxy says of them.
+    refused(&github, from(Some("192.30.252.9, 198.51.100.7")), 403, "198.51.100.7").await;
+    refused(&github, from(None), 403, "127.0.0.1").await;
+    let kept = list(&maya, "").await;
+    assert_eq!(kept.len(), 1, "{kept:?}");
+});

@@ -39,6 +39,8 @@ struct Stand {
     sent: Arc<Mutex<Vec<Value>>>,
     limited: Arc<AtomicUsize>,
     broken: Arc<AtomicUsize>,
+    /// Deliveries that it does not send again.
+    gone: Arc<Mutex<Vec<i64>>>,
 }
 
 impl Stand {
@@ -80,6 +82,9 @@ impl Stand {
             }
             response
         }
+        async fn attempt(State(stand): State<Stand>, Path((_, _, id)): Path<(String, String, i64)>) -> StatusCode {
+            if stand.gone.lock().expect("not poisoned").contains(&id) { StatusCode::NOT_FOUND } else { StatusCode::ACCEPTED }
+        }
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         listener.set_nonblocking(true).expect("non-blocking");
         let address = format!("http://{}", listener.local_addr().expect("an address"));
@@ -90,7 +95,7 @@ impl Stand {
             )
             .route("/repos/{owner}/{name}/hooks", get(hooks))
             .route("/repos/{owner}/{name}/hooks/2/deliveries", get(deliveries))
-            .route("/repos/{owner}/{name}/hooks/2/deliveries/{id}/attempts", post(|| async { StatusCode::ACCEPTED }))
+            .route("/repos/{owner}/{name}/hooks/2/deliveries/{id}/attempts", post(attempt))
             .layer(from_fn_with_state(self.clone(), ask))
             .with_state(self.clone());
         tokio::spawn(async move {
@@ -159,6 +164,78 @@ app_test!(what_github_sent_and_is_not_here_is_asked_for_again, |config| { with_s
     assert_eq!(maya.get("/webhooks/report").await.1["checks"][1]["missing"], 0);
     ctx.state.db.close().await;
 });
+
+app_test!(a_linked_repository_is_looked_after_and_one_refusal_keeps_nothing_else, |config| { with_secret(config) }, |app| {
+    let stand = Stand::default();
+    let ctx = asked_stand(app, &stand, &[]).await;
+    let maya = app.sign_up_first().await;
+    let team = maya.team("Harbor").await;
+    let (status, second) = maya.post("/volumes", json!({ "name": "Second", "team": team })).await;
+    assert_eq!(status, 201, "{second}");
+    let volumes = [crate::marketplace::team_volume(&maya, &team).await, text(&second["id"])];
+    assert_ne!(volumes[0], volumes[1]);
+    for (volume, name) in volumes.iter().zip(["skills", "gone"]) {
+        let mut tx = app.state.db.write_tx().await.expect("a transaction");
+        sqlx::query(
+            "INSERT INTO git_links (volume_id, url, branch, folder, push, linked_by, created_at, updated_at, look_at) \
+             VALUES ($1, $2, 'main', '', 0, $3, 1, 1, 4000000000000)",
+        )
+        .bind(volume.clone())
+        .bind(format!("https://github.com/harbor/{name}"))
+        .bind(maya.id.clone())
+        .execute(&mut *tx)
+        .await
+        .expect("inserts");
+        tx.commit().await.expect("committed");
+    }
+    let lost: Vec<String> = (0..3).map(|_| guid()).collect();
+    let at = json!(jiff_text(ctx.now() - 2 * 3_600_000));
+    let sent = lost.iter().zip([300, 200, 100]).map(|(guid, id)| json!({ "id": id, "guid": guid, "delivered_at": at }));
+    *stand.sent.lock().expect("not poisoned") = sent.collect();
+    *stand.gone.lock().expect("not poisoned") = vec![100];
+    check_missing(&ctx).await.expect("checked");
+    let asked = stand.asked("POST");
+    assert_eq!(asked.len(), 3, "the oldest is refused, the others are asked for all the same: {asked:?}");
+    let (_, report) = maya.get("/webhooks/report").await;
+    let checks = report["checks"].as_array().expect("checks");
+    assert_eq!(checks.len(), 1, "one that shows no webhook and sent nothing may have none: {report}");
+    assert_eq!(
+        (&checks[0]["repository"], &checks[0]["missing"], &checks[0]["askedAgain"]),
+        (&json!("harbor/skills"), &json!(3), &json!(2))
+    );
+    assert!(text(&checks[0]["error"]).contains("404"), "{report}");
+    // Once it has sent something, it is known to have one.
+    send(&app.visitor(), "push", &push("harbor/gone", 1)).await;
+    check_missing(&ctx).await.expect("checked");
+    let (_, report) = maya.get("/webhooks/report").await;
+    assert!(text(&report["checks"][0]["error"]).contains("does not show"), "{report}");
+    ctx.state.db.close().await;
+});
+
+app_test!(
+    githubs_list_is_asked_for_at_start_and_hourly,
+    |config| {
+        with_secret(config);
+        config.github_token = Some("ghs_token".to_owned());
+    },
+    |app| {
+        let number = async |sql: &'static str| sqlx::query_scalar::<_, i64>(sql).fetch_one(app.state.db.read()).await.expect("a number");
+        assert_eq!(number("SELECT COUNT(*) FROM jobs WHERE kind = 'webhooks.check'").await, 1, "at start");
+        // The runner has put the schedules down, or does so in a moment.
+        for _ in 0..500 {
+            if number("SELECT COUNT(*) FROM schedules WHERE kind IN ('webhooks.check', 'git.look')").await == 2 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let pattern: String = sqlx::query_scalar("SELECT pattern FROM schedules WHERE kind = 'webhooks.check'")
+            .fetch_one(app.state.db.read())
+            .await
+            .expect("a schedule");
+        assert_eq!(pattern, "35 * * * * UTC");
+        assert_eq!(number("SELECT COUNT(*) FROM schedules WHERE kind = 'git.look'").await, 1);
+    }
+);
 
 /// RFC 3339, in whole seconds.
 fn jiff_text(millis: i64) -> String {
@@ -323,8 +400,8 @@ app_test!(recorded_payloads_of_a_linked_repository_are_acted_on, |config| { with
     // Linked as it would be, without asking a server that is not there.
     let mut tx = app.state.db.write_tx().await.expect("a transaction");
     sqlx::query(
-        "INSERT INTO git_links (volume_id, url, branch, folder, push, linked_by, created_at, updated_at) \
-         VALUES ($1, 'https://github.com/Codertocat/Hello-World', 'master', '', 0, $2, 1, 1)",
+        "INSERT INTO git_links (volume_id, url, branch, folder, push, linked_by, created_at, updated_at, look_at) \
+         VALUES ($1, 'https://github.com/Codertocat/Hello-World', 'master', '', 0, $2, 1, 1, 4000000000000)",
     )
     .bind(volume.clone())
     .bind(maya.id.clone())

@@ -10,7 +10,7 @@ import { yCollab, yUndoManagerKeymap } from "y-codemirror.next";
 import { toBase64 } from "lib0/buffer";
 import type { IndexeddbPersistence } from "y-indexeddb";
 import { Awareness } from "y-protocols/awareness";
-import { Doc, encodeStateAsUpdate, type Text, UndoManager } from "yjs";
+import { decodeStateVector, Doc, encodeStateAsUpdate, encodeStateVector, type Text, UndoManager } from "yjs";
 import { APART, Apart, type Begin } from "./apart";
 import { Connection, type Link } from "./connection";
 import { cursors, people } from "./cursors";
@@ -39,6 +39,12 @@ export interface Options extends Begin {
   /** The server does not know of it yet: there is nothing to connect to. */
   begun: boolean;
   tell: Tell;
+}
+
+/** Whether a document has something that this state vector does not know of. What was only deleted is not seen by it. */
+function isAhead(doc: Doc, known: Uint8Array): boolean {
+  const there = decodeStateVector(known);
+  return [...decodeStateVector(encodeStateVector(doc))].some(([client, clock]) => clock > (there.get(client) ?? 0));
 }
 
 export class Editor {
@@ -106,6 +112,13 @@ export class Editor {
     this.doc.on("update", (_update: Uint8Array, origin: unknown) => {
       if (origin !== store && origin !== this.connection) this.dirty = true;
     });
+    // A tab that was killed may have left more here than the server has: the connection brings it, or else the outbox.
+    const onDisk = (await store?.get(ON_DISK).catch(() => undefined)) as ArrayBuffer | undefined;
+    if (onDisk && !this.synced && isAhead(this.doc, new Uint8Array(onDisk))) {
+      this.dirty = true;
+      this.connection?.noteUnsaved();
+      this.tell("text", "");
+    }
     // Written apart before: one goes on with that, until it came home.
     const apart = await Apart.find(this.options.user, this.options.artifact).catch(() => undefined);
     if (this.closed) return void apart?.close();
@@ -298,18 +311,21 @@ export class Editor {
     await apart?.forget();
   }
 
-  /** Tells nothing from now on; done when the last words are on the server's disk, or cannot get there now. */
-  async close(): Promise<void> {
-    if (this.closed) return;
+  /** Tells nothing from now on; done when the last words are on the server's disk, or cannot get there now. Gives then what the outbox is to bring (`unsent`). */
+  async close(): Promise<string> {
+    if (this.closed) return "";
     this.closed = true;
     this.awareness.off("change", this.tellPeople);
     this.view?.destroy();
     await this.connection?.drained(LAST_WORDS);
     this.connection?.close();
+    // What is written apart is the caller's: it notes what the outbox took of it.
+    const left = this.apart ? "" : await this.unsent();
     await this.store?.destroy();
     await this.apart?.close();
     this.awareness.destroy();
     this.doc.destroy();
+    return left;
   }
 }
 

@@ -15,24 +15,35 @@ export interface Channel {
 export function channel(account: string, hear: (note: Note) => void): Channel {
   if (!("BroadcastChannel" in globalThis)) return { post: () => undefined, close: () => undefined };
   const channel = new BroadcastChannel(NAME + account);
+  let closed = false;
   channel.onmessage = ({ data }: MessageEvent<Note>) => hear(data);
-  return { post: (note) => channel.postMessage(note), close: () => channel.close() };
+  return {
+    // What ends while somebody signs out has nobody to tell it to.
+    post: (note) => void (closed || channel.postMessage(note)),
+    close: () => {
+      closed = true;
+      channel.close();
+    },
+  };
 }
 
 /** Without locks everybody sends: the keys make sure that each change happens once. */
 async function lock(account: string, how: "wait" | "if-free" | "steal", act: () => Promise<void>): Promise<boolean> {
-  let ran = false;
-  const held = async (lock: Lock | null) => {
-    if (!lock) return;
+  let [began, ran] = [false, false];
+  const held = async () => {
+    began = true;
     await act();
     ran = true;
   };
   try {
     if (!("locks" in navigator)) throw new Error("this browser has none");
-    await navigator.locks.request(NAME + account, { ifAvailable: how === "if-free", steal: how === "steal" }, held);
+    await navigator.locks.request(NAME + account, { ifAvailable: how === "if-free", steal: how === "steal" }, async (lock) => lock && (await held()));
   } catch (error) {
-    // It was taken away: somebody else sends. Else there are no locks.
-    if (!(error instanceof DOMException && error.name === "AbortError")) await held({ name: NAME, mode: "exclusive" });
+    // It was taken away: somebody else sends.
+    if (error instanceof DOMException && error.name === "AbortError") return ran;
+    // What was begun under the lock failed by itself, and is not done once more without it.
+    if (began) throw error;
+    await held();
   }
   return ran;
 }

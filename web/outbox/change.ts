@@ -1,8 +1,11 @@
 // What waits to be sent: its form, which of it may go now, and what an answer means for it. Pure.
 import { ACCOUNT } from "../sw/names";
 
-/** `waiting`: it is to be sent. `conflict`: somebody else was faster. `refused`: the server will not have it as it is. */
-export type State = "waiting" | "conflict" | "refused";
+/**
+ * `waiting`: it is to be sent. `conflict`: somebody else was faster. `refused`: the server will not have it as it is. `look`: the server has it, and somebody has to
+ * look at what came of it; `merge` says where.
+ */
+export type State = "waiting" | "conflict" | "refused" | "look";
 
 /** What a page wants to have changed. */
 export interface Wish {
@@ -33,6 +36,8 @@ export interface Change extends Wish {
   state: State;
   /** The server's sentence, or why it was not reached; empty before the first try. */
   error: string;
+  /** Of a conflict: what is in the way, by id, with a sentence for each. */
+  blocked?: Record<string, string>;
   /** How often it was sent. Once it was, it may have arrived: then it is not edited any more, unless it was refused. */
   tries: number;
 }
@@ -44,7 +49,7 @@ export function ready(changes: readonly Change[], apart: { has(seq: number): boo
   for (const change of changes) {
     const waiting = change.state === "waiting";
     if (waiting && !apart.has(change.seq) && !change.objects.some((object) => held.has(object))) found.push(change);
-    if (waiting || change.holds) for (const object of change.objects) held.add(object);
+    if (waiting || (change.holds && change.state !== "look")) for (const object of change.objects) held.add(object);
   }
   return found;
 }
@@ -66,13 +71,19 @@ export function following(before: Change, body: string | null): string {
 
 function parsed(text: string | null): Record<string, unknown> {
   try {
-    return (JSON.parse(text ?? "{}") ?? {}) as Record<string, unknown>;
+    const found = JSON.parse(text || "{}") as unknown;
+    return found && typeof found === "object" ? (found as Record<string, unknown>) : {};
   } catch {
+    // Not JSON: nothing of it is known.
     return {};
   }
 }
 
-export const mayEdit = (change: Change) => change.state === "refused" || (change.state === "waiting" && change.tries === 0);
+/** The server does not have it, and did not get it either: it said no, or was not asked. */
+export const mayEdit = ({ state, tries }: Change) => state === "refused" || state === "conflict" || (state === "waiting" && tries === 0);
+
+/** Whether the server does not have it. */
+export const isUnsent = ({ state }: Change) => state !== "look";
 
 /** What came back for one change. */
 export interface Answer {
@@ -82,13 +93,19 @@ export interface Answer {
   text: string;
 }
 
+/** Why somebody has to look at what came of a change, and where. */
+export interface Look {
+  message: string;
+  address: string;
+}
+
 /**
  * `done`: the server has it. `conflict`, `refused`: with its sentence. `later`: it answered, but not now; others may go on. `pause`: it wants nothing more for a
  * while. `signed-out`, `unreached`: nothing can be sent.
  */
 export type Verdict =
-  | { what: "done" }
-  | { what: "conflict"; error: string }
+  | { what: "done"; look?: Look }
+  | { what: "conflict"; error: string; blocked: Record<string, string> }
   | { what: "refused"; error: string }
   | { what: "signed-out"; error: string }
   | { what: "later" | "pause"; error: string; seconds: number }
@@ -105,25 +122,37 @@ export function verdictOf(answer: Answer | undefined): Verdict {
   // A network's sign-in page with status 200, a gateway's error: our server has not seen the change.
   const foreign = !headers.has(ACCOUNT) || answer.redirected || (headers.get("content-type") ?? "").startsWith("text/html");
   if (foreign || status < 200 || (status >= 300 && status < 400)) return { what: "unreached" };
-  if (status < 300) return { what: "done" };
+  if (status < 300) {
+    const look = lookOf(answer.text);
+    return look ? { what: "done", look } : { what: "done" };
+  }
   const error = sentence(answer.text);
   const seconds = Math.max(0, Number(headers.get("retry-after")) || 0);
   if (status === 401) return { what: "signed-out", error };
   if (status === TOO_MANY) return { what: "pause", error, seconds: seconds || 5 };
   // Also 409 with a time: the first request with this key is still running.
   if (status >= 500 || AGAIN.includes(status) || (status === 409 && seconds)) return { what: "later", error, seconds };
-  return status === 409 ? { what: "conflict", error } : { what: "refused", error };
+  return status === 409 ? { what: "conflict", error, blocked: blockedOf(answer.text) } : { what: "refused", error };
+}
+
+const isText = (value: unknown): value is string => typeof value === "string" && value !== "";
+
+/** What the server says that somebody has to look at (`Brought` in `artifacts/model/types.rs`). */
+export function lookOf(text: string): Look | undefined {
+  const { message, address } = (parsed(text).look ?? {}) as Partial<Look>;
+  return isText(message) && isText(address) && /^\/[^/\\]/.test(address) ? { message, address } : undefined;
+}
+
+/** What is in the way, by id, out of the server's JSON. */
+function blockedOf(text: string): Record<string, string> {
+  const fields = parsed(text).fields;
+  return Object.fromEntries(Object.entries(fields && typeof fields === "object" ? fields : {}).filter((one): one is [string, string] => isText(one[1])));
 }
 
 /** The server's words for people, out of its JSON. */
 export function sentence(text: string): string {
-  try {
-    const { message } = JSON.parse(text) as { message?: unknown };
-    if (typeof message === "string" && message) return message;
-  } catch {
-    // Not JSON: it says nothing to a person.
-  }
-  return "The server did not take it.";
+  const { message } = parsed(text);
+  return isText(message) ? message : "The server did not take it.";
 }
 
 const FIRST = 1_000;
@@ -154,7 +183,7 @@ export function exported(changes: readonly Change[]): string {
       return text;
     }
   };
-  const list = changes.map((change) => ({
+  const list = changes.filter(isUnsent).map((change) => ({
     what: change.label,
     written: new Date(change.at).toISOString(),
     state: change.state,

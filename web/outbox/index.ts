@@ -1,7 +1,7 @@
 // The outbox as pages see it: what somebody did without a network, or before the server answered, is kept here until the server has it. `src/browser/outbox.rs`
 // loads it when a page stands, or when something is to be sent.
 import { around, channel, type Channel, SYNC } from "./browser";
-import { type Change, exported, mayEdit, newKey, verdictOf, type Wish } from "./change";
+import { type Change, exported, isUnsent, mayEdit, newKey, verdictOf, type Wish } from "./change";
 import { type Note, Outbox } from "./lead";
 import { send } from "./replay";
 import { forget, inMemory, isFull, open } from "./store";
@@ -49,7 +49,7 @@ export async function ask(text: string): Promise<string> {
       if (!(await outbox.edit(asked.key, asked.body))) throw new Error("It is on its way already. Look at what arrived, and change it there.");
       return "true";
     case "waits":
-      return JSON.stringify((await outbox.store.all()).some((change) => change.path === asked.path));
+      return JSON.stringify((await outbox.store.all()).some((change) => isUnsent(change) && change.path === asked.path));
     case "run":
       outbox.kick(true);
       return "true";
@@ -143,8 +143,9 @@ let counting: ReturnType<typeof setTimeout> | undefined;
 
 function count(changes: readonly Change[]): void {
   clearTimeout(counting);
-  const say = () => told?.("count", `${(counted = changes.length)} ${changes.filter((change) => change.state !== "waiting").length}`);
-  if (counted || !changes.length) say();
+  const unsent = changes.filter(isUnsent).length;
+  const say = () => told?.("count", `${(counted = unsent)} ${changes.filter((change) => change.state !== "waiting").length}`);
+  if (counted || !unsent) say();
   else counting = setTimeout(say, MOMENT);
 }
 
@@ -160,8 +161,8 @@ function list(outbox: Outbox): void {
     listing = false;
     void (async () => {
       const changes = await outbox.store.all();
-      guard(!outbox.store.lasts && changes.length > 0);
-      known = changes.length;
+      guard(!outbox.store.lasts && changes.some(isUnsent));
+      known = changes.filter(isUnsent).length;
       count(changes);
       told?.("list", JSON.stringify({ lasts: outbox.store.lasts, changes: changes.map((change) => ({ ...change, editable: mayEdit(change) })) }));
     })().catch(() => undefined);
@@ -268,7 +269,7 @@ async function save(outbox: Outbox): Promise<number> {
   [link.href, link.download] = [address, "llmos-unsent-changes.json"];
   link.click();
   setTimeout(() => URL.revokeObjectURL(address), 60_000);
-  return changes.length;
+  return changes.filter(isUnsent).length;
 }
 
 /** Somebody signs out: what is unsent stays for when they sign in again, and nothing else does. How many those are. */
@@ -276,7 +277,7 @@ async function leave(): Promise<number> {
   if (!box) return 0;
   const { account, outbox, channel } = box;
   const { store } = await outbox;
-  const unsent = (await store.all()).length;
+  const unsent = (await store.all()).filter(isUnsent).length;
   (await outbox).close();
   channel.close();
   box = undefined;

@@ -56,17 +56,22 @@ export class Outbox {
   /** Sends from now on, whenever it is this one's turn. */
   start(): void {
     void (async () => {
-      while (!this.closed) await this.take("wait");
+      // What fails there, as a database that was taken away, is tried again, and not at once.
+      while (!this.closed) await this.take("wait").catch(() => new Promise<void>((done) => void this.around.after(SOON, done)));
     })();
   }
 
   private async take(how: "wait" | "steal"): Promise<void> {
     const turn = {};
-    await this.around.lock(how, () => this.lead(turn));
-    // It may have been taken away, while this one slept.
-    if (this.turn !== turn) return;
-    this.turn = undefined;
-    this.wake?.();
+    try {
+      await this.around.lock(how, () => this.lead(turn));
+    } finally {
+      // It may have been taken away, while this one slept.
+      if (this.turn === turn) {
+        this.turn = undefined;
+        this.wake?.();
+      }
+    }
   }
 
   close(): void {
@@ -113,7 +118,7 @@ export class Outbox {
     this.around.post({ note: "poke", fresh });
     this.waitsForAlive ??= this.around.after(ALIVE, () => {
       this.waitsForAlive = undefined;
-      if (!this.closed && !this.turn) void this.take("steal");
+      if (!this.closed && !this.turn) void this.take("steal").catch(() => undefined);
     });
   }
 

@@ -1,7 +1,7 @@
 // What may be sent when, and what an answer means.
 import assert from "node:assert/strict";
 import test from "node:test";
-import { exported, following, mayEdit, newKey, pause, predecessor, ready, sentence, verdictOf } from "./change";
+import { exported, following, isUnsent, lookOf, mayEdit, newKey, pause, predecessor, ready, sentence, verdictOf } from "./change";
 import { pass } from "./replay";
 import { attempt, edit, inMemory, isFull, retry } from "./store";
 
@@ -46,6 +46,24 @@ test("answers mean what they mean", () => {
   assert.equal(what(302), "unreached");
   assert.equal(verdictOf(answer(403, {}, '{"code":"forbidden","message":"Ask a maintainer."}')).error, "Ask a maintainer.");
   assert.equal(sentence("<html>"), sentence('{"message":3}'));
+});
+
+test("what arrived and is to be looked at holds up nothing, and goes when it was looked at", async () => {
+  const store = inMemory();
+  const text = JSON.stringify({ look: { message: "Both are in the draft.", address: "/artifacts/1?tab=diff" } });
+  await store.add(wish(["artifact:1"]), "text");
+  await store.add(wish(["artifact:1"]), "commit");
+  const answers = { text: answer(200, {}, text), commit: answer(409, {}, '{"message":"Nothing was committed.","fields":{"1":"Somebody committed it.","2":7}}') };
+  await pass({ store, send: async ({ key }) => answers[key], heard: () => undefined, over: () => false });
+  const [looked, clash] = await store.all();
+  assert.deepEqual([looked.state, looked.error, looked.merge, looked.body], ["look", "Both are in the draft.", "/artifacts/1?tab=diff", null]);
+  assert.deepEqual([clash.state, clash.blocked], ["conflict", { 1: "Somebody committed it." }]);
+  assert.deepEqual([isUnsent(looked), mayEdit(looked), isUnsent(clash), mayEdit(clash)], [false, false, true, true]);
+  assert.equal(await retry(store, "text"), undefined);
+  assert.equal(JSON.parse(exported(await store.all())).length, 1);
+  assert.deepEqual((await edit(store, "commit", "{}")).blocked, {});
+  // Of what the server says only a page of ours is gone to.
+  for (const bad of ["", "[]", '{"look":{"message":"x"}}', '{"look":{"message":"x","address":"//elsewhere"}}', '{"look":{"message":"x","address":"javascript:1"}}']) assert.equal(lookOf(bad), undefined);
 });
 
 test("pauses grow up to a minute and differ", () => {

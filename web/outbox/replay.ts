@@ -45,13 +45,19 @@ export async function pass({ store, send, heard, over }: Pass): Promise<End> {
     const answer = await send(change);
     const verdict = verdictOf(answer);
     switch (verdict.what) {
-      case "done":
-        await store.remove(key);
+      case "done": {
+        const { look } = verdict;
+        // What is in it is the server's from now on.
+        if (look) await store.update(key, (one) => ({ ...one, state: "look", error: look.message, merge: look.address, body: null }));
+        else await store.remove(key);
         stands();
         break;
+      }
       case "conflict":
+        stands(await store.update(key, (one) => ({ ...one, state: "conflict", error: verdict.error, blocked: verdict.blocked })));
+        break;
       case "refused":
-        stands(await store.update(key, (one) => ({ ...one, state: verdict.what, error: verdict.error })));
+        stands(await store.update(key, (one) => ({ ...one, state: "refused", error: verdict.error })));
         break;
       case "later":
       case "pause":

@@ -29,11 +29,11 @@ export const attempt = (store: Store, key: string) =>
 
 /** Sends it again as if it were new: under the former key the server would repeat its refusal. */
 export const retry = (store: Store, key: string) =>
-  store.update(key, (change) => (change.state === "waiting" ? undefined : { ...change, key: newKey(), state: "waiting", error: "", tries: 0 }));
+  store.update(key, (change) => (change.state === "waiting" || change.state === "look" ? undefined : { ...change, key: newKey(), state: "waiting", error: "", blocked: {}, tries: 0 }));
 
 /** With another content; none if it may have arrived already. */
 export const edit = (store: Store, key: string, body: string) =>
-  store.update(key, (change) => (mayEdit(change) ? { ...change, body, key: newKey(), state: "waiting", error: "", tries: 0 } : undefined));
+  store.update(key, (change) => (mayEdit(change) ? { ...change, body, key: newKey(), state: "waiting", error: "", blocked: {}, tries: 0 } : undefined));
 
 const fresh = (wish: Wish, key: string) => ({ ...wish, key, at: Date.now(), state: "waiting" as const, error: "", tries: 0 });
 

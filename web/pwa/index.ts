@@ -1,10 +1,12 @@
 // The installed app, as pages see it: the worker and its updates, the offer to install, what is kept here, what other apps share. `src/browser/pwa.rs` loads it
 // when a page stands.
-import { ACCOUNT, isPersonal, KEPT_AT, LOST, READS, SHARED, type Tells, type Told } from "../sw/names";
+import { isPersonal, isText, KEPT_AT, LOST, SHARED, type Tells, type Told } from "../sw/names";
+import type { SharedDraft } from "../sw/routes";
 import { makeRoomForKeyboard } from "./keyboard";
 import { nothing, offers, read, type Remembered, visited } from "./offer";
-import { ask as askPins } from "./pins";
+import { ask as askPins, lookAround } from "./pins";
 import { pullToReadAgain } from "./pull";
+import { followTheme } from "./theme";
 import { asOf } from "./words";
 
 /** What pages ask, as JSON. */
@@ -14,7 +16,7 @@ type Ask =
   | { act: "notify"; title: string; body: string; url: string; tag: string }
   | { act: "shared"; id: string }
   | { act: "badge"; unread: number }
-  | Extract<Told, { act: "pins" | "unpin" }>
+  | Extract<Told, { act: "pins" | "seen" | "unsee" | "unpin" }>
   | Omit<Extract<Told, { act: "pin" }>, "account">;
 
 interface InstallEvent extends Event {
@@ -63,6 +65,8 @@ export async function ask(text: string): Promise<string> {
     case "badge":
       return JSON.stringify(badge(asked.unread));
     case "pins":
+    case "seen":
+    case "unsee":
     case "unpin":
       return JSON.stringify(await askPins(await register(), asked));
     case "pin":
@@ -105,55 +109,46 @@ export async function start(account: string, answers: string[], told: (what: str
   tell = told;
   known(account);
   pullToReadAgain();
+  followTheme();
   if (isApple()) {
     splash();
     makeRoomForKeyboard();
   }
   offer();
-  const opened = performance.timeOrigin;
   const registration = await register();
   if (!registration) return;
   navigator.serviceWorker.addEventListener("message", ({ data }: MessageEvent<Tells>) => hear(data));
   navigator.serviceWorker.startMessages();
   watch(registration);
   const { active } = await navigator.serviceWorker.ready;
+  void lookAround(registration);
+  // The right to it comes with the window of its own.
+  addEventListener("appinstalled", () => void lookAround(registration));
   tellWorker(active, { act: "account", account });
   // Whether one lost a team meanwhile, or was signed out: the worker looks at who answers (`sw/reads.ts`).
   addEventListener("online", () => void fetch("/api/v1/me").catch(() => undefined));
   // The empty page came without any.
-  if (answers.length) await keepAnswers(account, answers, opened);
+  if (answers.length) tellWorker(active, { act: "came", account, at: renderedAt(), answers });
   tellWorker(active, { act: "standing" });
   if (navigator.onLine) tellWorker(active, { act: "warm", saving: navigator.connection?.saveData ?? false });
 }
 
 function hear(data: Tells): void {
-  if ("lost" in data) leaveTeam();
+  if ("lost" in data) leaveTeam(data.stale);
   else if ("sync" in data) tell("sync", data.sync);
   else tell("age", data.keptAt === null ? "" : asOf(data.keptAt, Date.now()));
 }
 
 /** Pages of a team that one is not in any more are not to stand there. What is unsent of it is in the outbox; who is writing is not interrupted. */
-function leaveTeam(): void {
+function leaveTeam(stale: boolean): void {
   sessionStorage.setItem(LOST, "yes");
   dispatchEvent(new Event(LOST));
-  if (!document.activeElement?.matches("input, textarea, [contenteditable=true]")) location.reload();
+  if (stale && !document.activeElement?.matches("input, textarea, [contenteditable=true]")) location.reload();
 }
 
-/** What the server put into the page, as if the page had asked for it. What the worker has is newer. */
-async function keepAnswers(account: string, answers: string[], at: number): Promise<void> {
-  try {
-    const cache = await caches.open(READS + account);
-    for (let index = 0; index + 1 < answers.length; index += 2) {
-      const url = `/api/v1${answers[index]}`;
-      if (url.endsWith("/notifications/unread")) badge((JSON.parse(answers[index + 1] ?? "{}") as { unread?: number }).unread ?? 0);
-      const before = await cache.match(url, { ignoreVary: true });
-      if (before && Number(before.headers.get(KEPT_AT)) >= at) continue;
-      const headers = { "content-type": "application/json", [ACCOUNT]: account, [KEPT_AT]: String(Math.round(at)) };
-      await cache.put(url, new Response(answers[index + 1], { headers }));
-    }
-  } catch {
-    // No room, or no caches in a private window: then these pages need the server.
-  }
+/** When the server made this page, by its own clock (`browser/document.rs`): the device's may be off by days. */
+function renderedAt(): number {
+  return Number(document.querySelector<HTMLMetaElement>("meta[name=llmos-rendered]")?.content) || Date.now();
 }
 
 /** A newer worker waits until somebody says so, or until no page is open any more: nobody is interrupted. */
@@ -183,7 +178,12 @@ async function apply(): Promise<boolean> {
 /** What is kept of accounts goes. The page does it itself as well: the worker may be none that answers. */
 async function forget(): Promise<boolean> {
   try {
-    tellWorker((await navigator.serviceWorker?.getRegistration("/"))?.active, { act: "forget" });
+    const registration = await navigator.serviceWorker?.getRegistration("/");
+    tellWorker(registration?.active, { act: "forget" });
+    badge(0);
+    for (const shown of (await registration?.getNotifications()) ?? []) shown.close();
+    // The worker has it open, and empties it itself.
+    if (!registration?.active) indexedDB.deleteDatabase("workbox-expiration");
     const names = (await caches.keys()).filter(isPersonal);
     await Promise.all(names.map((name) => caches.delete(name)));
     return true;
@@ -292,7 +292,7 @@ function splash(): void {
 // ── What comes from other apps ──
 
 /** What the worker took for a page of this address (`sw/pages.ts`). It stays for a day: the page may be loaded again before anything is made of it. */
-async function shared(id: string): Promise<{ name: string; text: string } | null> {
+async function shared(id: string): Promise<SharedDraft | null> {
   try {
     const cache = await caches.open(SHARED);
     for (const request of await cache.keys()) {
@@ -300,20 +300,22 @@ async function shared(id: string): Promise<{ name: string; text: string } | null
       if (Date.now() - at > 86_400_000) await cache.delete(request);
     }
     const found = await cache.match(`/shared/${id}`);
-    return found ? ((await found.json()) as { name: string; text: string }) : null;
+    return found ? ((await found.json()) as SharedDraft) : null;
   } catch {
     return null;
   }
 }
 
 /** A markdown file that was opened with the app. */
-function launched(): Promise<{ name: string; text: string } | null> {
+function launched(): Promise<SharedDraft | null> {
   return new Promise((done) => {
     if (!globalThis.launchQueue) return done(null);
     globalThis.launchQueue.setConsumer(({ files }) => {
       void (async () => {
         const file = await files?.[0]?.getFile();
-        done(file ? { name: file.name.replace(/\.(md|markdown)$/i, ""), text: await file.text() } : null);
+        if (!file) return done(null);
+        const name = file.name.replace(/\.(md|markdown)$/i, "");
+        done(isText(file) ? { name, text: await file.text() } : { name, text: "", left: [file.name] });
       })().catch(() => done(null));
     });
   });

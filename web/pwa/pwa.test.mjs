@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { nothing, offers, read, visited } from "./offer";
+import { colourOf } from "./theme";
 import { asOf } from "./words";
+
+test("the bar has the page's colour, and the system's where that decides", () => {
+  for (const system of [true, false]) assert.deepEqual([colourOf("dark", system), colourOf("light", system)], ["#0a0e14", "#fafbfc"]);
+  assert.deepEqual([colourOf("auto", true), colourOf("auto", false), colourOf(undefined, false)], ["#0a0e14", "#fafbfc", "#fafbfc"]);
+});
 
 test("it is offered on the third day, twice at most, a month apart", () => {
   let remembered = nothing();

@@ -1,5 +1,5 @@
 // What an answer is worth. Pure, as far as an answer is.
-import { ACCOUNT, KEPT_AT } from "./names";
+import { ACCOUNT, KEPT_AT, KEPT_BYTES } from "./names";
 
 /**
  * `foreign`: it did not come from our server (a proxy's sign-in page with status 200, its error, a half of an answer), so nobody was reached.
@@ -40,6 +40,7 @@ export async function kept(answer: Response, now: number): Promise<Response> {
   if (length && !headers.has("content-encoding") && length !== body.byteLength) throw new Error("cut off");
   for (const name of ["content-encoding", "content-length", "vary"]) headers.delete(name);
   headers.set(KEPT_AT, String(givenAt(answer.headers, now)));
+  headers.set(KEPT_BYTES, String(body.byteLength));
   return new Response(body, { status: 200, headers });
 }
 

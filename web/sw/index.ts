@@ -5,14 +5,14 @@ import { createPartialResponse } from "workbox-range-requests";
 import { registerRoute } from "workbox-routing";
 
 import { badge, UNREAD } from "./badge";
-import { belongsTo, empty, moment, put } from "./keeping";
+import { belongsTo, empty, moment, put, seen, takeDown, unsee } from "./keeping";
 import { ACCOUNT, ASSETS, type Entry, isPersonal, REFRESH, type Tells, type Told } from "./names";
 import { SYNC } from "../outbox/browser";
 import { replay, write } from "./outbox";
 import { open, page, share, SHELL } from "./pages";
 import { bring, pins, refresh, unpin, want } from "./pins";
 import { sendReplies } from "./push";
-import { picture, read, standing } from "./reads";
+import { cameAlong, picture, read, standing } from "./reads";
 import { type Kind, kindOf } from "./routes";
 
 declare const self: ServiceWorkerGlobalScope;
@@ -118,7 +118,9 @@ self.addEventListener("message", (event) => {
     case "account":
       return event.waitUntil(belongsTo(told.account, moment()));
     case "forget":
-      return event.waitUntil(empty());
+      return event.waitUntil(Promise.all([empty(), takeDown()]));
+    case "came":
+      return event.waitUntil(cameAlong(told, from?.id));
     case "apply":
       return event.waitUntil(self.skipWaiting());
     case "warm":
@@ -130,6 +132,10 @@ self.addEventListener("message", (event) => {
       return event.waitUntil(unpin(told.kind, told.id).then(() => answer(event)));
     case "pins":
       return event.waitUntil(answer(event));
+    case "seen":
+      return event.waitUntil(seen().then((total) => event.ports[0]?.postMessage(total)));
+    case "unsee":
+      return event.waitUntil(unsee().then(seen).then((total) => event.ports[0]?.postMessage(total)));
     case "standing":
       return from?.postMessage({ keptAt: standing(from.id) } satisfies Tells);
   }

@@ -13,13 +13,15 @@ globalThis.caches = {
     return {
       put: async (url, answer) => void cache.set(url, answer),
       match: async (url) => cache.get(url)?.clone(),
-      delete: async (url) => cache.delete(url),
+      delete: async (asked) => cache.delete(asked.url ?? asked),
+      keys: async () => [...cache.keys()].map((url) => ({ url })),
+      matchAll: async () => [...cache.values()].map((answer) => answer.clone()),
     };
   },
   match: async (url, { cacheName }) => stored.get(cacheName)?.get(url)?.clone(),
 };
-const { belongsTo, drop, empty, find, keep, moment, whose } = await import("./keeping");
-const { READS } = await import("./names");
+const { belongsTo, drop, empty, find, keep, moment, put, seen, unsee, whose } = await import("./keeping");
+const { ASSETS, PICTURES, READS } = await import("./names");
 
 const answer = (text) => new Response(text, { headers: { "content-type": "application/json" } });
 const shown = async (url) => (await find(READS, url))?.text();
@@ -63,4 +65,36 @@ test("what one may not see any more goes by itself", async () => {
   await drop("/a");
   assert.equal(await shown("/a"), undefined);
   assert.equal(await shown("/b"), "hers too");
+});
+
+test("how much was seen is counted, and goes but for the frame", async () => {
+  await empty();
+  await belongsTo("maya", moment());
+  assert.deepEqual(await seen(), { answers: 0, bytes: 0, oldest: 0 });
+  const dated = (text, date) => new Response(text, { headers: { "content-type": "application/json", date } });
+  await keep(READS, "maya", "https://harbor.example/api/v1/me", dated("1234", "Sun, 29 Nov 2026 09:12:00 GMT"), moment());
+  await keep(READS, "maya", "https://harbor.example/api/v1/artifacts/1", dated("12345678", "Sat, 28 Nov 2026 09:12:00 GMT"), moment());
+  assert.deepEqual(await seen(), { answers: 2, bytes: 12, oldest: Date.parse("Sat, 28 Nov 2026 09:12:00 GMT") });
+  await unsee();
+  assert.deepEqual(await seen(), { answers: 1, bytes: 4, oldest: Date.parse("Sun, 29 Nov 2026 09:12:00 GMT") });
+});
+
+test("a full disk makes room: pictures and the rest of the build go first", async () => {
+  await belongsTo("maya", moment());
+  await put(`${PICTURES}maya`, "/p", answer("a picture"));
+  await put(ASSETS, "/a", answer("a file"));
+  const { open } = caches;
+  caches.open = async (name) => {
+    const cache = await open(name);
+    const room = () => !stored.has(`${PICTURES}maya`) && !stored.has(ASSETS);
+    return { ...cache, put: async (url, answer) => (room() ? cache.put(url, answer) : Promise.reject(new DOMException("", "QuotaExceededError"))) };
+  };
+  await put(`${READS}maya`, "/r", answer("read"));
+  assert.equal(await shown("/r"), "read");
+  assert.ok(!stored.has(`${PICTURES}maya`) && !stored.has(ASSETS));
+  // No room at all: nothing is kept, and nothing breaks.
+  caches.open = async (name) => ({ ...(await open(name)), put: async () => Promise.reject(new DOMException("", "QuotaExceededError")) });
+  await put(`${READS}maya`, "/more", answer("more"));
+  assert.equal(await shown("/more"), undefined);
+  Object.assign(caches, { open });
 });

@@ -1,8 +1,9 @@
 // The caches: whose they are, what goes into them, and when they are emptied.
+import { openDB } from "idb";
 import { CacheExpiration } from "workbox-expiration";
 
 import { kept } from "./answers";
-import { ASSETS, isPersonal, PICTURES, PINS, READS, SEARCH, STATE, TEXTS } from "./names";
+import { ASSETS, isPersonal, KEPT_AT, KEPT_BYTES, PICTURES, PINS, READS, SEARCH, type Seen, STATE, TEXTS } from "./names";
 
 /** Answers of one account, and how long they are kept. A phone has other things to keep. */
 const LIMITS = { [READS]: { maxEntries: 2_000, maxAgeSeconds: 30 * 86_400 }, [PICTURES]: { maxEntries: 300, maxAgeSeconds: 30 * 86_400 } };
@@ -29,7 +30,7 @@ export async function belongsTo(now: string | null, began: number): Promise<void
   const before = await whose();
   if (before === next) return;
   await empty(next);
-  if (before) await forgetDatabases([...TEXTS, ...SEARCH]);
+  if (before) await Promise.all([forgetDatabases([...TEXTS, ...SEARCH]), takeDown()]);
   if (!next) return;
   account = next;
   await (await caches.open(STATE)).put(WHOSE, new Response(next));
@@ -42,6 +43,67 @@ export async function empty(but = ""): Promise<void> {
   const names = (await caches.keys()).filter((name) => isPersonal(name) && !(but && [READS, PICTURES, PINS].some((kind) => name === kind + but)));
   limits.clear();
   await Promise.all(names.map((name) => caches.delete(name)));
+  await forgetTimes(but).catch(() => undefined);
+}
+
+/** What each page needs to be there at all: it is small, and stays until somebody signs out. */
+const FRAME = new Set(["me", "instance", "teams", "volumes"].map((path) => `/api/v1/${path}`));
+
+/** How much is here of what pages read, pictures too. */
+export async function seen(): Promise<Seen> {
+  const total = { answers: 0, bytes: 0, oldest: 0 };
+  for (const name of await seenBy()) {
+    for (const { headers } of await (await caches.open(name)).matchAll()) {
+      const at = Number(headers.get(KEPT_AT));
+      total.answers += 1;
+      total.bytes += Number(headers.get(KEPT_BYTES));
+      if (at && (!total.oldest || at < total.oldest)) total.oldest = at;
+    }
+  }
+  return total;
+}
+
+/** What was seen goes, but for the frame of pages. What somebody wanted to have here stays. */
+export async function unsee(): Promise<void> {
+  for (const name of await seenBy()) {
+    const cache = await caches.open(name);
+    for (const request of await cache.keys()) if (!FRAME.has(new URL(request.url).pathname)) await cache.delete(request);
+  }
+}
+
+async function seenBy(): Promise<string[]> {
+  const of = await whose();
+  const names = new Set(await caches.keys());
+  return of ? [READS, PICTURES].map((kind) => kind + of).filter((name) => names.has(name)) : [];
+}
+
+/** Where Workbox notes which address was kept when, of all caches: `models/CacheTimestampsModel` of workbox-expiration. */
+const TIMES = { database: "workbox-expiration", store: "cache-entries" };
+
+/** The addresses of what was read are not left behind either. */
+async function forgetTimes(but: string): Promise<void> {
+  if (!globalThis.indexedDB) return;
+  // Only where there is one: it is Workbox's to make.
+  const times = await openDB(TIMES.database, 1, {
+    upgrade(_none, _from, _to, change) {
+      change.done.catch(() => undefined);
+      change.abort();
+    },
+  });
+  try {
+    const { store, done } = times.transaction(TIMES.store, "readwrite");
+    for (const key of await store.getAllKeys()) if (!but || ![READS, PICTURES].some((kind) => String(key).startsWith(`${kind}${but}|`))) void store.delete(key);
+    await done;
+  } finally {
+    times.close();
+  }
+}
+
+/** What shows of an account outside of pages: the number on the icon, and messages of the system, which could be answered. */
+export async function takeDown(): Promise<void> {
+  const { navigator, registration } = globalThis as unknown as Partial<Pick<ServiceWorkerGlobalScope, "navigator" | "registration">>;
+  await navigator?.clearAppBadge?.().catch(() => undefined);
+  for (const shown of (await registration?.getNotifications().catch(() => [])) ?? []) shown.close();
 }
 
 /** Removes what pages keep of an account beside the caches. What is not sent yet stays in the outbox, texts too. */
@@ -58,6 +120,7 @@ export async function keep(kind: typeof READS | typeof PICTURES, of: string, url
   // Somebody signed out while it came.
   if (began < emptied) return;
   await put(name, url, ready);
+  if (began < emptied) return;
   try {
     const limit = limits.get(name) ?? new CacheExpiration(name, { ...LIMITS[kind], matchOptions: { ignoreVary: true } });
     limits.set(name, limit);

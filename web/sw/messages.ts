@@ -2,6 +2,8 @@
 
 /** What the server sends (`PushMessage`). */
 export interface Message {
+  /** The account that it tells. */
+  account: string;
   title: string;
   body: string;
   url: string;
@@ -11,6 +13,7 @@ export interface Message {
 
 /** What is kept with a message that is shown. */
 export interface Shown {
+  account: string;
   url: string;
   /** What is read when it is opened: its own notifications, and those of the messages whose place it took. */
   ids: string[];
@@ -25,10 +28,12 @@ export function ours(url: string | undefined, origin: string): string {
 }
 
 /** One message for each subject: a later one takes the place of what is shown of the same, and says how many more there are. */
-export function grouped({ title, body, url, ids }: Partial<Message>, before: Shown | undefined, origin: string): { title: string; body: string; shown: Shown } {
+export function grouped({ account = "", title, body, url, ids }: Partial<Message>, shownBefore: Shown | undefined, origin: string): { title: string; body: string; shown: Shown } {
+  // What another account was told is not this one's to count, or to read.
+  const before = shownBefore?.account === account ? shownBefore : undefined;
   const count = (before?.count ?? 0) + 1;
   const more = count > 1 ? `and ${count - 1} more` : "";
-  const shown = { url: ours(url, origin), ids: [...new Set([...(before?.ids ?? []), ...(ids ?? [])])], count };
+  const shown = { account, url: ours(url, origin), ids: [...new Set([...(before?.ids ?? []), ...(ids ?? [])])], count };
   return { title: title || "LLMos-Lite", body: [body, more].filter(Boolean).join("\n"), shown };
 }
 

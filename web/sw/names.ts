@@ -5,6 +5,9 @@ export const ACCOUNT = "x-llmos-account";
 /** When an answer out of a cache came from the server, in UTC milliseconds. */
 export const KEPT_AT = "x-llmos-kept-at";
 
+/** How many bytes of it are kept. */
+export const KEPT_BYTES = "x-llmos-kept-bytes";
+
 /** One cache for each account: what its pages read. */
 export const READS = "llmos-reads-";
 /** The same for pictures. */
@@ -15,6 +18,10 @@ export const PINS = "llmos-pins-";
 export const ASSETS = "llmos-assets";
 /** What another app shared, until the page that it is for has it. */
 export const SHARED = "llmos-shared";
+/** Bytes; no text of an artifact is larger. */
+const TEXT_MAX = 2 * 1024 * 1024;
+/** Whether a file that is shared, or opened with the app, can become the text of an artifact. */
+export const isText = ({ size }: { size: number }) => size <= TEXT_MAX;
 /** Who is signed in, as the last answer said. */
 export const STATE = "llmos-state";
 
@@ -24,6 +31,13 @@ export interface Entry {
   revision: string | null;
   integrity?: string;
   when: "now" | "soon" | "used";
+}
+
+/** How much is here of what pages read, and since when the oldest of it is, in UTC milliseconds by the server's clock (0: nothing is here). */
+export interface Seen {
+  answers: number;
+  bytes: number;
+  oldest: number;
 }
 
 /** What can be kept on this device as a whole. */
@@ -47,19 +61,30 @@ export interface Pin {
   error: string;
 }
 
-/** What pages tell the worker. Those about pins are answered with all pins, at the port that comes with them. */
+/** What the server put into a page, which never passed the worker: path below `/api/v1` and JSON, in turn. `at`: UTC milliseconds by the server's clock. */
+export interface Came {
+  account: string;
+  at: number;
+  answers: string[];
+}
+
+/** What pages tell the worker. At the port that comes with them, those about pins are answered with all pins, and those about what was seen with how much it is. */
 export type Told =
   | { act: "account"; account: string }
+  | ({ act: "came" } & Came)
   | { act: "forget" }
   | { act: "apply" }
   | { act: "standing" }
-  | { act: "pins" }
+  | { act: "pins" | "seen" | "unsee" }
   | { act: "warm"; saving: boolean }
   | { act: "pin"; account: string; kind: Whole; id: string; name: string }
   | { act: "unpin"; kind: Whole; id: string };
 
-/** What the worker tells a page: how old what it shows is (none: it is current), that waiting work can be sent, or that a team was lost. */
-export type Tells = { keptAt: number | null } | { sync: string } | { lost: true };
+/**
+ * What the worker tells a page: how old what it shows is (none: it is current), that waiting work can be sent, or that a team was lost (`stale`: the page may be
+ * showing something of it).
+ */
+export type Tells = { keptAt: number | null } | { sync: string } | { lost: true; stale: boolean };
 
 /** The caches of accounts, by name. */
 export const isPersonal = (name: string) => [READS, PICTURES, PINS].some((kind) => name.startsWith(kind)) || name === SHARED || name === STATE;

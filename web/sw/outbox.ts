@@ -1,6 +1,6 @@
 // What waits in the outbox, sent while no page does it.
 import { around, channel, SYNC } from "../outbox/browser";
-import { newKey } from "../outbox/change";
+import { lookOf, newKey } from "../outbox/change";
 import { type Note, replayOnce } from "../outbox/lead";
 import { open } from "../outbox/store";
 import { whose } from "./keeping";
@@ -15,7 +15,7 @@ export async function replay(): Promise<void> {
   const account = await whose();
   if (!account) return;
   const alive = new Set<() => void>();
-  let refused = "";
+  const tells: Parameters<typeof say>[] = [];
   const line = channel(account, ({ note }: Note) => {
     if (note === "alive") alive.forEach((say) => say());
     // A tab that opens meanwhile waits for its turn.
@@ -28,7 +28,8 @@ export async function replay(): Promise<void> {
       {
         ...around(account, line),
         post(note) {
-          if (note.note === "heard" && (note.what === "refused" || note.what === "conflict")) refused = note.label;
+          const worth = note.note === "heard" ? worthTelling(note.what, note.label, note.text) : undefined;
+          if (worth) tells.push(worth);
           line.post(note);
         },
         tell: () => undefined,
@@ -40,7 +41,9 @@ export async function replay(): Promise<void> {
           setTimeout(() => done(false), ALIVE);
         }),
     );
-    if (refused) await say(refused);
+    // One for all of them: a later one would take its place in any case.
+    const last = tells.at(-1);
+    if (last) await say(...last);
     // A tab that sends may be closed before it is done.
     const some = end ? end.what === "unreached" || end.what === "again" : (await store.all()).some((change) => change.state === "waiting");
     if (some) throw new Error("not all could be sent");
@@ -50,10 +53,12 @@ export async function replay(): Promise<void> {
   }
 }
 
-/** A message that was written without a page: kept as one that was written on one, and sent. Rejects when it could not be kept. */
-export async function write(session: string, text: string): Promise<void> {
-  const account = await whose();
-  if (!account) throw new Error("nobody is known here");
+/**
+ * A message that was written without a page, by whom the answered one told: kept as one that was written on one, and sent. Rejects when it could not be kept, or
+ * somebody else is here by now.
+ */
+export async function write(account: string, session: string, text: string): Promise<void> {
+  if (!account || account !== (await whose())) throw new Error("somebody else is here");
   const store = await open(account);
   try {
     const id = newKey();
@@ -68,9 +73,16 @@ export async function write(session: string, text: string): Promise<void> {
   await replay().catch(() => registration.sync?.register(SYNC).catch(() => undefined));
 }
 
-/** A change that cannot go on by itself is not left in silence, where the person allowed messages; the panel of what waits has it in any case. */
-async function say(label: string): Promise<void> {
+/** What a message would say of what became of a change; none where it needs nobody. */
+function worthTelling(what: string, label: string, text: string): Parameters<typeof say> | undefined {
+  const look = what === "done" ? lookOf(text) : undefined;
+  if (look) return ["A change is to be looked at", look.message, look.address];
+  return what === "refused" || what === "conflict" ? ["A change did not go through", `${label}. Open LLMos-Lite to see why, and what can be done.`, "/settings/unsent"] : undefined;
+}
+
+/** A change that cannot go on by itself is not left in silence, where the person allowed messages; the list of what waits has it in any case. */
+async function say(title: string, body: string, address: string): Promise<void> {
   if (!("Notification" in self) || Notification.permission !== "granted") return;
-  const options = { body: `${label}. Open LLMos-Lite to see why, and what can be done.`, tag: "outbox", icon: "/icons/icon-192.png", badge: "/icons/monochrome-96.png", data: { url: self.location.origin + "/", ids: [] } };
-  await self.registration.showNotification("A change did not go through", options).catch(() => undefined);
+  const options = { body, tag: "outbox", icon: "/icons/icon-192.png", badge: "/icons/monochrome-96.png", data: { url: self.location.origin + address, ids: [] } };
+  await self.registration.showNotification(title, options).catch(() => undefined);
 }

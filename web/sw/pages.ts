@@ -3,7 +3,7 @@ import { matchPrecache } from "workbox-precaching";
 
 import { isGateway, withNonce } from "./answers";
 import { belongsTo, moment, put } from "./keeping";
-import { ACCOUNT, KEPT_AT, SHARED } from "./names";
+import { ACCOUNT, isText, KEPT_AT, SHARED } from "./names";
 import { after } from "./reads";
 import { draftOf, opened } from "./routes";
 
@@ -11,9 +11,6 @@ import { draftOf, opened } from "./routes";
 export const SHELL = "/shell";
 /** Milliseconds that the server has for a page. Its reads have their own limit after that. */
 const LIMIT = 8_000;
-/** Bytes of a file that is shared; no text of an artifact is larger. */
-const FILE_MAX = 2 * 1024 * 1024;
-
 async function shell(): Promise<Response | undefined> {
   const kept = await matchPrecache(SHELL);
   if (!kept) return undefined;
@@ -44,10 +41,11 @@ export const open = (url: URL) => Response.redirect(opened(url.searchParams.get(
 export async function share(request: Request): Promise<Response> {
   const form = await request.formData();
   const text = (name: string) => ((value) => (typeof value === "string" ? value : ""))(form.get(name));
-  const files = form.getAll("files").filter((file) => file instanceof File && file.size <= FILE_MAX) as File[];
-  const read = await Promise.all(files.map(async (file) => ({ name: file.name, text: await file.text() })));
+  const files = form.getAll("files").filter((file) => file instanceof File) as File[];
+  const read = await Promise.all(files.filter(isText).map(async (file) => ({ name: file.name, text: await file.text() })));
+  const left = files.filter((file) => !isText(file)).map((file) => file.name);
   const id = crypto.randomUUID();
-  const draft = new Response(JSON.stringify(draftOf(text("title"), text("text"), text("url"), read)));
+  const draft = new Response(JSON.stringify({ ...draftOf(text("title"), text("text"), text("url"), read), left }));
   draft.headers.set(KEPT_AT, String(Date.now()));
   await put(SHARED, `/shared/${id}`, draft);
   return Response.redirect(`/artifacts/new?shared=${id}`, 303);

@@ -142,11 +142,13 @@ test("what is not wanted any more ends on its way", async () => {
 });
 
 test("messages about one subject are one", () => {
-  const message = { title: "Maya named you", body: "Api: look", url: "/sessions/0192a000-0000-7000-8000-000000000001?entry=4", tag: "session-1", ids: ["a"] };
+  const message = { account: "maya", title: "Maya named you", body: "Api: look", url: "/sessions/0192a000-0000-7000-8000-000000000001?entry=4", tag: "session-1", ids: ["a"] };
   const first = grouped(message, undefined, HERE);
   assert.deepEqual([first.body, first.shown.count, first.shown.url], ["Api: look", 1, HERE + message.url]);
   const second = grouped({ ...message, ids: ["b"], url: "https://evil.example/" }, first.shown, HERE);
   assert.deepEqual([second.body, second.shown.ids, second.shown.url], ["Api: look\nand 1 more", ["a", "b"], `${HERE}/notifications`]);
+  const another = grouped({ ...message, account: "tomas" }, first.shown, HERE);
+  assert.deepEqual([another.body, another.shown.account, another.shown.ids], ["Api: look", "tomas", ["a"]]);
   assert.equal(sessionOf(first.shown.url), "0192a000-0000-7000-8000-000000000001");
   assert.equal(sessionOf(second.shown.url), undefined);
 });

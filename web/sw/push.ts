@@ -1,12 +1,13 @@
 // Push messages: shown when they come, one for each subject, and what they are about is opened or answered. Subscriptions belong to the worker's address, not to
 // its version.
 import { badge, UNREAD } from "./badge";
+import { ACCOUNT } from "./names";
 import { grouped, type Message, ours, sessionOf, type Shown } from "./messages";
 
 declare const self: ServiceWorkerGlobalScope;
 
 /** Writes into a session what somebody answered in the message itself. Set by the worker that can send; the one that takes its place opens the session. */
-let sends: ((session: string, text: string) => Promise<void>) | undefined;
+let sends: ((account: string, session: string, text: string) => Promise<void>) | undefined;
 export const sendReplies = (by: typeof sends) => void (sends = by);
 
 /** What the server sends (`PushMessage`). */
@@ -52,9 +53,11 @@ self.addEventListener("push", (event) => {
 });
 
 /** What is opened is read. Should that fail, it stays unread: nothing is lost. */
-async function markRead(ids: string[]): Promise<void> {
+async function markRead(account: string, ids: string[]): Promise<void> {
   if (!ids.length) return;
-  const headers = { "content-type": "application/json", "idempotency-key": self.crypto.randomUUID() };
+  const headers: Record<string, string> = { "content-type": "application/json", "idempotency-key": self.crypto.randomUUID() };
+  // The server refuses it where somebody else is signed in by now.
+  if (account) headers[ACCOUNT] = account;
   await fetch("/api/v1/notifications/read", { method: "POST", headers, body: JSON.stringify({ ids }) }).catch(() => undefined);
 }
 
@@ -76,14 +79,14 @@ async function open(url: string): Promise<void> {
 
 self.addEventListener("notificationclick", (event) => {
   event.notification.close();
-  const { url, ids } = (event.notification.data ?? {}) as Partial<Shown>;
+  const { account = "", url, ids } = (event.notification.data ?? {}) as Partial<Shown>;
   const address = ours(url, self.location.origin);
   const session = event.action === "reply" ? sessionOf(address) : undefined;
   const text = (event as NotificationEvent & { reply?: string }).reply?.trim();
   const reply = async () => {
-    if (session && text && sends && (await sends(session, text).then(() => true, () => false))) return;
+    if (session && text && sends && (await sends(account, session, text).then(() => true, () => false))) return;
     // A system whose messages take no text, or a device that keeps none: it is written on the page.
     await open(session ? `${address}${address.includes("?") ? "&" : "?"}reply` : address);
   };
-  event.waitUntil(Promise.all([reply(), markRead(ids ?? [])]));
+  event.waitUntil(Promise.all([reply(), markRead(account, ids ?? [])]));
 });

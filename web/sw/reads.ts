@@ -1,14 +1,18 @@
 // Reads below /api/v1: the server first, and what was kept where it is out of reach or slow.
-import { isPicture, lostTeam, verdictOf } from "./answers";
+import { givenAt, isPicture, lostTeam, verdictOf } from "./answers";
 import { badge, UNREAD } from "./badge";
 import { belongsTo, drop, empty, find, forgetDatabases, keep, moment, whose } from "./keeping";
-import { ACCOUNT, KEPT_AT, PICTURES, READS, type Tells, TEXTS } from "./names";
+import { ACCOUNT, type Came, KEPT_AT, PICTURES, READS, type Tells, TEXTS } from "./names";
 import * as pins from "./pins";
+import { isRead } from "./routes";
 
 declare const self: ServiceWorkerGlobalScope;
 
 /** Milliseconds that the server has while there is something older to show. */
 const LIMIT = 8_000;
+const API = "/api/v1";
+/** Who one is, with one's teams. */
+const ME = `${API}/me`;
 
 /** How old what a page shows is: the oldest that it was given since the server last answered it. By the page's id. */
 const shown = new Map<string, number>();
@@ -43,23 +47,51 @@ async function ask(event: FetchEvent): Promise<Response | undefined> {
       await belongsTo(account, began);
       if (verdict === "gone") await drop(request.url);
       if (verdict !== "keep" || account !== (await whose())) return;
-      const { pathname } = new URL(request.url);
-      const lost = pathname === "/api/v1/me" && (await hasLostTeam(request.url, copy.clone()));
-      if (lost) await forgetTeam(account);
-      if (pathname === UNREAD) await badge(copy.clone()).catch(() => undefined);
-      await keep(READS, account, request.url, copy, moment());
+      await take(account, request.url, copy, moment());
     })().catch(() => undefined),
   );
   return answer;
 }
 
+/**
+ * Keeps what the server answered `account`, unless somebody signed out since `began`, and looks at what that means for what is here. `page`: who has the answer
+ * already, and shows nothing older.
+ */
+async function take(account: string, url: string, answer: Response, began: number, page?: string): Promise<void> {
+  const { pathname } = new URL(url);
+  const lost = pathname === ME && (await hasLostTeam(url, answer.clone()));
+  if (lost) await forgetTeam(account, page);
+  if (pathname === UNREAD) await badge(answer.clone()).catch(() => undefined);
+  await keep(READS, account, url, answer, lost ? moment() : began);
+}
+
+/** What the server put into a page is taken as if the page had asked for it. */
+export async function cameAlong({ account, at, answers }: Came, page: string | undefined): Promise<void> {
+  await belongsTo(account, moment());
+  const headers = { "content-type": "application/json", [ACCOUNT]: account, date: new Date(at).toUTCString() };
+  const came: [url: string, text: string][] = [];
+  for (let index = 0; index + 1 < answers.length; index += 2) came.push([new URL(API + answers[index], self.location.origin).href, answers[index + 1] ?? ""]);
+  // Who one is comes first: what was kept of a team that is lost goes before the rest is put there.
+  const first = ([url]: [string, string]) => Number(new URL(url).pathname !== ME);
+  for (const [url, text] of came.sort((one, other) => first(one) - first(other))) {
+    // Somebody signed out meanwhile.
+    if (account !== (await whose())) return;
+    const began = moment();
+    if (!isRead(new URL(url).pathname)) continue;
+    const answer = new Response(text, { headers });
+    const before = await find(READS, url);
+    if (before && Number(before.headers.get(KEPT_AT)) >= givenAt(answer.headers, at)) continue;
+    await take(account, url, answer, began, page).catch(() => undefined);
+  }
+}
+
 /** Nothing that was kept counts any more. What somebody wanted to have here is fetched anew, as far as they still may. */
-async function forgetTeam(account: string): Promise<void> {
+async function forgetTeam(account: string, page: string | undefined): Promise<void> {
   const wanted = await pins.pins().catch(() => []);
   await empty();
   await belongsTo(account, moment());
   await forgetDatabases(TEXTS);
-  for (const window of await self.clients.matchAll({ type: "window" })) window.postMessage({ lost: true } satisfies Tells);
+  for (const window of await self.clients.matchAll({ type: "window" })) window.postMessage({ lost: true, stale: window.id !== page } satisfies Tells);
   void pins.again(wanted).catch(() => undefined);
 }
 
@@ -76,18 +108,20 @@ async function here(url: string): Promise<Response | undefined> {
 }
 
 export async function read(event: FetchEvent): Promise<Response> {
-  const older = await here(event.request.url);
+  // What is here is looked for while the server is asked, not before.
   const network = ask(event);
   event.waitUntil(network);
-  const answer = older ? await Promise.race([network, after(LIMIT)]) : await network;
+  const older = here(event.request.url).catch(() => undefined);
+  const answer = await Promise.race([network, after(LIMIT).then(async () => ((await older) ? undefined : network))]);
   const foreign = answer && !answer.headers.has(ACCOUNT);
-  if (answer && !(foreign && older)) {
+  if (answer && !(foreign && (await older))) {
     if (!foreign) event.waitUntil(tell(event.clientId, null));
     return answer;
   }
-  if (!older) return Response.error();
-  event.waitUntil(tell(event.clientId, Number(older.headers.get(KEPT_AT)) || Date.now()));
-  return older;
+  const kept = await older;
+  if (!kept) return Response.error();
+  event.waitUntil(tell(event.clientId, Number(kept.headers.get(KEPT_AT)) || Date.now()));
+  return kept;
 }
 
 /** Pictures: what is kept at once, and the server's for the next time. */

@@ -2,6 +2,8 @@
 
 export type Kind = "page" | "asset" | "read" | "picture" | "share" | "open";
 
+/** Files of builds, whose names carry the hash of the content: of one before this one only this device may still have them, for a window that is one of its. */
+const BUILT = /^\/(pkg|vendor)\//;
 /** Pages are what is left over; these are none. */
 const NO_PAGES = /^\/(api|auth|fn|frames|git|pkg|vendor|ws|webhook|healthz|readyz|unsubscribe|sw\.js|shell)(\/|$)/;
 
@@ -22,6 +24,9 @@ const READ_PATHS = [
 const READ = new RegExp(`^/api/v1/(${READ_PATHS.map((path) => path.replaceAll("*", "[^/]+")).join("|")})$`);
 const PICTURE = /^\/(avatars\/[^/]+\/[^/]+|api\/v1\/marketplace\/screenshots\/[^/]+)$/;
 
+/** Whether what the server answers there is kept. */
+export const isRead = (path: string) => READ.test(path);
+
 export interface Asked {
   method: string;
   url: URL;
@@ -34,10 +39,10 @@ export function kindOf({ method, url, navigation }: Asked, origin: string, asset
   const path = url.pathname;
   if (method === "POST") return navigation && path === "/share" ? "share" : undefined;
   if (method !== "GET") return undefined;
-  if (assets.has(path) && path !== "/shell") return "asset";
+  if ((assets.has(path) && path !== "/shell") || (BUILT.test(path) && !navigation)) return "asset";
   if (navigation) return path === "/open" ? "open" : NO_PAGES.test(path) || /\.[a-z0-9]{1,11}$/.test(path) ? undefined : "page";
   if (PICTURE.test(path)) return "picture";
-  return READ.test(path) ? "read" : undefined;
+  return isRead(path) ? "read" : undefined;
 }
 
 /** Where a link of the form `web+llmos:artifacts/…` leads, here and on the server (`pages::opened`). What is none of ours leads home. */
@@ -49,6 +54,8 @@ export function opened(link: string | null): string {
 export interface SharedDraft {
   name: string;
   text: string;
+  /** Files that are not in it: they are too large for a text. */
+  left?: string[];
 }
 
 /** What was shared, as the beginning of an artifact. */

@@ -27,8 +27,9 @@ test("changes, other sites and what is no page are left alone", () => {
 test("pages, files, pictures and what comes from other apps", () => {
   for (const path of ["/", "/sessions/0192", "/artifacts/0192?tab=edit", "/marketplace/dcf-valuation", "/login"]) assert.equal(kind(path, { navigation: true }), "page", path);
   assert.equal(kind("/pkg/llmos.0a1b.js"), "asset");
-  // Another build's: the browser's cache and the server know it.
-  assert.equal(kind("/pkg/llmos.ffff.js"), undefined);
+  // Another build's, for a window that is one of its.
+  assert.equal(kind("/pkg/llmos.ffff.js"), "asset");
+  assert.equal(kind("/pkg/llmos.ffff.js", { navigation: true }), undefined);
   assert.equal(kind("/avatars/0192/abcd"), "picture");
   assert.equal(kind("/share", { method: "POST", navigation: true }), "share");
   assert.equal(kind("/open?link=web%2Bllmos:sessions", { navigation: true }), "open");

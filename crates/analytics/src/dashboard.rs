@@ -234,6 +234,7 @@ pub fn dashboard(asked: &Asked, mine: &[Space], server: &Space) -> Dashboard {
         range: asked.range,
         before: asked.before,
         zone: asked.zone.name().to_owned(),
+        today: asked.today,
         counted_to: 0,
         sessions: Sessions {
             total: totals.iter().flat_map(|cells| cells.of(Metric::Sessions)).map(|(_, value)| value.count).sum(),
@@ -259,6 +260,7 @@ pub fn dashboard(asked: &Asked, mine: &[Space], server: &Space) -> Dashboard {
             by_volume: ranked(there(&totals, |key| key.volume), RANKED_MAX, false),
             by_category: ranked(by(&marginals, &[Metric::Created, Metric::Edits], |key| key.category.into()), RANKED_MAX, false),
             daily: series(mine, asked, count_of(Metric::Created)),
+            edits_daily: series(mine, asked, count_of(Metric::Edits)),
         },
         skills: skills(asked, mine, &own, &marginals, &totals, per_day(Metric::Uses)),
         collaboration: collaboration(asked, mine, &own, &marginals, &totals),
@@ -277,6 +279,7 @@ pub fn dashboard(asked: &Asked, mine: &[Space], server: &Space) -> Dashboard {
             average_ms: own.mean(Metric::Searches, 1_000.0),
             slowest_ms: own.greatest(Metric::Searches, 1_000.0),
             daily: series(mine, asked, count_of(Metric::Searches)),
+            empty_daily: series(mine, asked, count_of(Metric::SearchesEmpty)),
         },
         operations: asked.operations.then(|| operations(asked, server, &all)),
         choices: Choices {
@@ -353,20 +356,25 @@ fn collaboration(asked: &Asked, mine: &[Space], own: &Pair, marginals: &Sums, to
     }
 }
 
-/// Cohorts of the weeks that begin within the range; of the last of them, where there are too many.
-fn retention(asked: &Asked, mine: &[Space], totals: &[&Cells]) -> Vec<Cohort> {
+/// The Monday of the week in which each person was active first, of the totals of some workspaces.
+pub fn first_weeks(zone: &Zone, totals: &[&Cells]) -> BTreeMap<u32, Day> {
     let mut first: BTreeMap<u32, i64> = BTreeMap::new();
     for (key, value) in totals.iter().flat_map(|cells| cells.of(Metric::First)) {
         let at = first.entry(key.actor).or_insert(value.max);
         *at = value.max.max(*at);
     }
-    let week_of = |actor: &u32| first.get(actor).map(|quarter| asked.zone.day_of(-quarter * QUARTER).monday());
+    first.into_iter().map(|(actor, quarter)| (actor, zone.day_of(-quarter * QUARTER).monday())).collect()
+}
+
+/// Cohorts of the weeks that begin within the range; of the last of them, where there are too many.
+fn retention(asked: &Asked, mine: &[Space], totals: &[&Cells]) -> Vec<Cohort> {
+    let first = first_weeks(&asked.zone, totals);
     let weeks = weeks(asked.range);
     let mut people: BTreeMap<(Day, Day), BTreeSet<u32>> = BTreeMap::new();
     for day in asked.range.days() {
         let cells = mine.iter().filter_map(|space| space.days.get(&day)).flat_map(|parts| parts.marginals.of(Metric::Activity));
         for actor in cells.map(|(key, _)| key.actor).filter(|actor| *actor != 0) {
-            if let Some(week) = week_of(&actor) {
+            if let Some(&week) = first.get(&actor) {
                 people.entry((week, day.monday())).or_default().insert(actor);
             }
         }
@@ -387,11 +395,17 @@ pub(crate) fn weeks(range: Range) -> Vec<Day> {
 }
 
 fn evolution(asked: &Asked, mine: &[Space], own: &Pair) -> Evolution {
+    let of_days = |metric| daily(mine, asked.range, count_of(metric));
+    let (accepted_daily, rejected_daily) = (of_days(Metric::Accepted), of_days(Metric::Rejected));
     let mut learned = 0;
-    let learning = daily(mine, asked.range, count_of(Metric::Accepted)).into_iter().map(|accepted| {
-        learned += accepted;
-        learned
-    });
+    let learning: Vec<u64> = accepted_daily
+        .iter()
+        .map(|accepted| {
+            learned += accepted;
+            learned
+        })
+        .collect();
+    let acceptance = |(accepted, rejected): (u64, u64)| Average { sum: accepted as f64, over: accepted + rejected }.value();
     let success = |day: Day| {
         let (mut sum, mut over) = (0, 0);
         for value in mine.iter().filter_map(|space| total_of(&space.days.get(&day)?.summary, Metric::Traces)) {
@@ -415,8 +429,10 @@ fn evolution(asked: &Asked, mine: &[Space], own: &Pair) -> Evolution {
         confidence: own.mean(Metric::Proposed, MILLION),
         learning_rate: own.average(|sums| Average { sum: sums.count(Metric::Accepted) as f64 * 100.0, over: sums.count(Metric::Traces) }),
         hours_to_skill: own.mean(Metric::Accepted, HOUR),
-        learning: learning.collect(),
+        learning,
         success_daily: asked.range.days().map(success).collect(),
+        traces_daily: series(mine, asked, count_of(Metric::Traces)),
+        acceptance_daily: accepted_daily.into_iter().zip(rejected_daily).map(acceptance).collect(),
     }
 }
 

@@ -77,6 +77,11 @@ kinds! {
     26 TeamTransferred = "team.transferred",
     27 TokenCreated = "token.created",
     28 TokenRevoked = "token.revoked",
+    29 FactorAdded = "factor.added",
+    30 FactorRemoved = "factor.removed",
+    31 RecoveryCodesMade = "recovery_codes.made",
+    32 OidcLinked = "oidc.linked",
+    33 OidcUnlinked = "oidc.unlinked",
     40 TeamExported = "team.exported",
     41 TeamImported = "team.imported",
 
@@ -139,6 +144,10 @@ kinds! {
     222 FavouriteRemoved = "favourite.removed",
     /// amount = how many artifacts.
     223 TrashEmptied = "trash.emptied",
+    /// Out of a volume without being deleted: by a move, or with the volume itself. amount = how many; kind and category are theirs, volume where they were.
+    224 ArtifactLeft = "artifact.left",
+    /// Into a volume without being made there: by a move, or with a team's archive. amount = how many; kind and category are theirs, volume where they are.
+    225 ArtifactEntered = "artifact.entered",
 
     // Volumes.
     300 VolumeCreated = "volume.created",
@@ -189,7 +198,8 @@ kinds! {
     445 NotificationResubscribed = "notification.resubscribed",
 
     // Traces, skills and what grows out of them.
-    /// subject = the trace; amount = 1 for a success, otherwise 0; extra = ms that it took.
+    /// subject = the trace; amount = 1 for a success, otherwise 0; extra = ms that it took. One that comes in pieces is counted once nothing has come of it for
+    /// ten minutes.
     500 TraceTaken = "trace.taken",
     501 TraceRated = "trace.rated",
     502 TraceDeleted = "trace.deleted",

@@ -19,7 +19,9 @@ pub enum Metric {
     /// In a day's totals only: max = the first quarter of an hour of [`Metric::Activity`], negated, so that the greatest is the first.
     First = 4,
     Created = 10,
+    /// count = how many were deleted, or left.
     Deleted = 11,
+    /// count = how many came back, or entered.
     Undeleted = 12,
     Edits = 13,
     /// Skills among [`Metric::Created`]: sum = how many of them were generated.
@@ -77,16 +79,24 @@ impl Measure {
         let kinds: &[Kind] = match self {
             Self::Sessions => &[Kind::SessionCreated],
             Self::Messages => &[Kind::SessionMessageSent],
-            Self::Artifacts | Self::Skills => &[Kind::ArtifactCreated],
+            Self::Artifacts | Self::SkillsGenerated | Self::SkillsWritten => &[Kind::ArtifactCreated],
             Self::Edits => &[Kind::ArtifactCommitted],
+            Self::ArtifactChanges => &[Kind::ArtifactCreated, Kind::ArtifactCommitted],
             Self::SkillUses => &[Kind::SkillUsed],
             Self::Activity => return (Kind::ALL.iter().copied().filter(|kind| may_be_activity(*kind)).collect(), false),
             Self::Commits => &[Kind::CommitMade],
-            Self::PullRequests => &[Kind::PullRequestOpened, Kind::PullRequestMerged, Kind::PullRequestClosed],
+            Self::PullRequestsOpened => &[Kind::PullRequestOpened],
+            Self::PullRequestsMerged => &[Kind::PullRequestMerged],
             Self::Coediting => &[Kind::ArtifactCoedited],
+            Self::Presence => &[Kind::PresencePeak],
             Self::Traces => &[Kind::TraceTaken],
             Self::Patterns => &[Kind::PatternFound],
-            Self::Proposals => &[Kind::ProposalMade, Kind::ProposalAccepted, Kind::ProposalRejected],
+            Self::ProposalsGenerated => &[Kind::SkillGenerated],
+            Self::Proposals => &[Kind::ProposalMade],
+            Self::ProposalsAccepted => &[Kind::ProposalAccepted],
+            Self::ProposalsRejected => &[Kind::ProposalRejected],
+            Self::ProposalsDecided => &[Kind::ProposalAccepted, Kind::ProposalRejected],
+            Self::Releases => &[Kind::ReleasePublished],
             Self::Views => &[Kind::ListingViewed],
             Self::Installs => &[Kind::ListingInstalled],
             Self::FirstUses => &[Kind::ListingFirstUsed],
@@ -96,9 +106,55 @@ impl Measure {
             Self::SearchesOpened => &[Kind::SearchOpened],
             Self::Deliveries | Self::DeliveriesFailed => return (vec![Kind::DeliveryReceived], true),
             Self::Jobs | Self::JobsFailed => return (vec![Kind::JobEnded], true),
+            Self::Requests => return (vec![Kind::HttpServed], true),
             Self::Errors => return (vec![Kind::HttpFailed], true),
+            Self::Incidents => return (vec![Kind::DeliveryReceived, Kind::JobEnded, Kind::HttpFailed], true),
         };
         (kinds.to_vec(), false)
+    }
+
+    /// The metric whose count is how many rows a number has, of those of workspaces that have one.
+    pub fn metric(self) -> Option<Metric> {
+        Some(match self {
+            Self::Sessions => Metric::Sessions,
+            Self::Messages => Metric::Messages,
+            Self::Artifacts => Metric::Created,
+            Self::Edits => Metric::Edits,
+            Self::SkillUses => Metric::Uses,
+            Self::Activity => Metric::Activity,
+            Self::Commits => Metric::Commits,
+            Self::PullRequestsOpened => Metric::Opened,
+            Self::PullRequestsMerged => Metric::Merged,
+            Self::Coediting => Metric::Coedited,
+            Self::Presence => Metric::Peak,
+            Self::Traces => Metric::Traces,
+            Self::Patterns => Metric::Patterns,
+            Self::Proposals => Metric::Proposed,
+            Self::ProposalsAccepted => Metric::Accepted,
+            Self::ProposalsRejected => Metric::Rejected,
+            Self::ProposalsGenerated => Metric::Generated,
+            Self::Views => Metric::Views,
+            Self::Installs => Metric::Installs,
+            Self::FirstUses => Metric::FirstUses,
+            Self::Updates => Metric::Updates,
+            Self::Ratings => Metric::Ratings,
+            Self::Searches => Metric::Searches,
+            Self::SearchesEmpty => Metric::SearchesEmpty,
+            Self::SearchesOpened => Metric::SearchesOpened,
+            // Some of what one metric counts, what two do, or the server's own.
+            Self::ArtifactChanges
+            | Self::SkillsGenerated
+            | Self::SkillsWritten
+            | Self::ProposalsDecided
+            | Self::Releases
+            | Self::Deliveries
+            | Self::DeliveriesFailed
+            | Self::Jobs
+            | Self::JobsFailed
+            | Self::Requests
+            | Self::Errors
+            | Self::Incidents => return None,
+        })
     }
 }
 
@@ -144,6 +200,12 @@ pub fn cells_of(event: &Event) -> Vec<Cell> {
         (Key { metric: metric as u16, subject, ..by }, Value { count: 1, sum, max: sum, sketch: None })
     };
 
+    // One event of so many.
+    let many = |metric: Metric| {
+        let (key, value) = cell(metric, 0);
+        (key, Value { count: amount.max(1).unsigned_abs(), ..value })
+    };
+
     let mut cells = Vec::with_capacity(3);
     if is_activity(event) {
         cells.push(cell(Metric::Activity, 0));
@@ -159,6 +221,8 @@ pub fn cells_of(event: &Event) -> Vec<Cell> {
         }
         Kind::ArtifactDeleted => cells.push(cell(Metric::Deleted, 0)),
         Kind::ArtifactUndeleted => cells.push(cell(Metric::Undeleted, 0)),
+        Kind::ArtifactLeft => cells.push(many(Metric::Deleted)),
+        Kind::ArtifactEntered => cells.push(many(Metric::Undeleted)),
         Kind::ArtifactCommitted => cells.push(cell(Metric::Edits, 0)),
         Kind::SkillUsed => cells.push(of(Metric::Uses, event.subject, amount.min(1))),
         Kind::CommitMade => cells.push(cell(Metric::Commits, amount)),

@@ -212,6 +212,9 @@ pub struct Dashboard {
     pub before: Option<Range>,
     /// The zone whose days these are.
     pub zone: String,
+    /// Today in it.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = "date"))]
+    pub today: Day,
     /// Events up to this time (UTC ms) are in the numbers.
     pub counted_to: i64,
     pub sessions: Sessions,
@@ -276,6 +279,7 @@ pub struct Artifacts {
     /// Categories by artifacts made and edited in the range.
     pub by_category: Vec<Ranked>,
     pub daily: Series,
+    pub edits_daily: Series,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -369,6 +373,10 @@ pub struct Evolution {
     pub learning: Vec<u64>,
     /// The share of traces that succeeded on each day; null where there were none.
     pub success_daily: Vec<Option<f64>>,
+    /// How many traces each of these shares is of.
+    pub traces_daily: Series,
+    /// The share accepted of the proposals decided on each day; null where there were none.
+    pub acceptance_daily: Vec<Option<f64>>,
 }
 
 /// Counts of the marketplace: of what the workspaces publish, and of all.
@@ -410,6 +418,7 @@ pub struct Searches {
     pub average_ms: Figure,
     pub slowest_ms: Figure,
     pub daily: Series,
+    pub empty_daily: Series,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -441,15 +450,30 @@ pub enum Measure {
     Messages,
     Artifacts,
     Edits,
-    Skills,
+    /// Artifacts made and edited.
+    ArtifactChanges,
+    /// Skills that were made of a proposal …
+    SkillsGenerated,
+    /// … and in any other way.
+    SkillsWritten,
     SkillUses,
     Activity,
     Commits,
-    PullRequests,
+    PullRequestsOpened,
+    PullRequestsMerged,
     Coediting,
+    /// Most people connected at once, by quarter of an hour.
+    Presence,
     Traces,
     Patterns,
     Proposals,
+    ProposalsAccepted,
+    ProposalsRejected,
+    ProposalsDecided,
+    /// Proposals that became skills.
+    ProposalsGenerated,
+    /// Releases that were published: what the timeline is marked with.
+    Releases,
     Views,
     Installs,
     FirstUses,
@@ -462,24 +486,36 @@ pub enum Measure {
     DeliveriesFailed,
     Jobs,
     JobsFailed,
+    Requests,
     Errors,
+    /// Deliveries and jobs that failed, and answers of 5xx.
+    Incidents,
 }
 
 impl Measure {
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 37] = [
         Self::Sessions,
         Self::Messages,
         Self::Artifacts,
         Self::Edits,
-        Self::Skills,
+        Self::ArtifactChanges,
+        Self::SkillsGenerated,
+        Self::SkillsWritten,
         Self::SkillUses,
         Self::Activity,
         Self::Commits,
-        Self::PullRequests,
+        Self::PullRequestsOpened,
+        Self::PullRequestsMerged,
         Self::Coediting,
+        Self::Presence,
         Self::Traces,
         Self::Patterns,
         Self::Proposals,
+        Self::ProposalsAccepted,
+        Self::ProposalsRejected,
+        Self::ProposalsDecided,
+        Self::ProposalsGenerated,
+        Self::Releases,
         Self::Views,
         Self::Installs,
         Self::FirstUses,
@@ -492,7 +528,9 @@ impl Measure {
         Self::DeliveriesFailed,
         Self::Jobs,
         Self::JobsFailed,
+        Self::Requests,
         Self::Errors,
+        Self::Incidents,
     ];
 
     /// As it stands in an address.
@@ -502,15 +540,24 @@ impl Measure {
             Self::Messages => "messages",
             Self::Artifacts => "artifacts",
             Self::Edits => "edits",
-            Self::Skills => "skills",
+            Self::ArtifactChanges => "artifact_changes",
+            Self::SkillsGenerated => "skills_generated",
+            Self::SkillsWritten => "skills_written",
             Self::SkillUses => "skill_uses",
             Self::Activity => "activity",
             Self::Commits => "commits",
-            Self::PullRequests => "pull_requests",
+            Self::PullRequestsOpened => "pull_requests_opened",
+            Self::PullRequestsMerged => "pull_requests_merged",
             Self::Coediting => "coediting",
+            Self::Presence => "presence",
             Self::Traces => "traces",
             Self::Patterns => "patterns",
             Self::Proposals => "proposals",
+            Self::ProposalsAccepted => "proposals_accepted",
+            Self::ProposalsRejected => "proposals_rejected",
+            Self::ProposalsDecided => "proposals_decided",
+            Self::ProposalsGenerated => "proposals_generated",
+            Self::Releases => "releases",
             Self::Views => "views",
             Self::Installs => "installs",
             Self::FirstUses => "first_uses",
@@ -523,7 +570,9 @@ impl Measure {
             Self::DeliveriesFailed => "deliveries_failed",
             Self::Jobs => "jobs",
             Self::JobsFailed => "jobs_failed",
+            Self::Requests => "requests",
             Self::Errors => "errors",
+            Self::Incidents => "incidents",
         }
     }
 

@@ -105,6 +105,8 @@ impl Events<'_> {
             *counts.entry(key(event)).or_default() += match event.kind {
                 Kind::ArtifactCreated | Kind::ArtifactUndeleted => 1,
                 Kind::ArtifactDeleted => -1,
+                Kind::ArtifactEntered => event.amount.max(1),
+                Kind::ArtifactLeft => -event.amount.max(1),
                 _ => 0,
             };
         }
@@ -169,6 +171,7 @@ pub fn dashboard(asked: &Asked, events: &[Event], mine: &[u32], filter: Filter) 
         range,
         before: asked.before,
         zone: asked.zone.name().to_owned(),
+        today: asked.today,
         counted_to: 0,
         sessions: Sessions {
             total: own.events.iter().filter(|(_, _, event)| event.kind == Kind::SessionCreated).count() as u64,
@@ -197,6 +200,7 @@ pub fn dashboard(asked: &Asked, events: &[Event], mine: &[u32], filter: Filter) 
                 false,
             ),
             daily: own.series(&kind(Kind::ArtifactCreated), &one),
+            edits_daily: own.series(&kind(Kind::ArtifactCommitted), &one),
         },
         skills: skills(asked, &own, &of_skills, &skill_made(true), &skill_made(false)),
         collaboration: Collaboration {
@@ -246,6 +250,7 @@ pub fn dashboard(asked: &Asked, events: &[Event], mine: &[u32], filter: Filter) 
             average_ms: own.mean(Kind::SearchQueried, &amount, 1_000.0),
             slowest_ms: own.greatest(Kind::SearchQueried, 1_000.0),
             daily: own.series(&kind(Kind::SearchQueried), &one),
+            empty_daily: own.series(&|event| event.kind == Kind::SearchQueried && event.extra <= 0, &one),
         },
         operations: asked.operations.then(|| operations(&server)),
         choices: Choices {
@@ -330,6 +335,14 @@ fn evolution(own: &Events) -> Evolution {
                 let day = Range { from: day, to: day };
                 let taken = kind(Kind::TraceTaken);
                 Average { sum: own.sum_in(day, &taken, &won) as f64, over: own.count_in(day, &taken) }.value()
+            })
+            .collect(),
+        traces_daily: own.series(&kind(Kind::TraceTaken), &one),
+        acceptance_daily: range
+            .days()
+            .map(|day| {
+                let day = Range { from: day, to: day };
+                Average { sum: own.count_in(day, &accepted) as f64, over: own.count_in(day, &decided) }.value()
             })
             .collect(),
     }

@@ -40,6 +40,8 @@ const KINDS: &[Kind] = &[
     Kind::ArtifactCreated,
     Kind::ArtifactDeleted,
     Kind::ArtifactUndeleted,
+    Kind::ArtifactLeft,
+    Kind::ArtifactEntered,
     Kind::ArtifactCommitted,
     Kind::ArtifactViewed,
     Kind::ArtifactCoedited,
@@ -79,6 +81,7 @@ fn event() -> impl Strategy<Value = Event> {
             let (amount, extra) = (i64::from(amount), i64::from(extra));
             let (amount, extra) = match kind {
                 Kind::ArtifactCreated => (amount % (Origin::Installed as i64 + 1), 0),
+                Kind::ArtifactLeft | Kind::ArtifactEntered => (amount % 4, 0),
                 Kind::ItemRated => (amount % 5 + 1, 0),
                 Kind::SearchOpened => (amount % 30 + 1, 0),
                 Kind::TraceTaken | Kind::SkillUsed => (amount % 2, extra),

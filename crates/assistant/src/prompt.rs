@@ -16,6 +16,8 @@ const SKILL_MIN: usize = 100;
 const MESSAGE_TOKENS: usize = 6;
 /// Of the line that says how many messages are left out.
 const MISSING_TOKENS: usize = MESSAGE_TOKENS + 20;
+/// Tokens that are left of what a tool returned, however long ago.
+pub const RESULT_MIN: usize = 100;
 /// Characters of a name.
 const NAME_MAX: usize = 60;
 
@@ -141,6 +143,23 @@ pub fn compose(team: &str, session: &str, skills: &[Skill<'_>], thread: &[Turn<'
     Prompt { messages, used, left_out, tokens }
 }
 
+/// Shortens what tools returned until these messages together take at most so many tokens: the oldest first and each down to [`RESULT_MIN`], since the model has
+/// read it before. What the model said itself stays.
+pub fn fit_results(messages: &mut [Message], most: usize) {
+    let mut all: usize = messages.iter().map(cost_of).sum();
+    for message in messages {
+        let Message::Tool { content, .. } = message else { continue };
+        let (own, over) = (tokens(content), all.saturating_sub(most));
+        if over == 0 {
+            return;
+        }
+        if own > RESULT_MIN {
+            *content = shorten(content, own.saturating_sub(over).max(RESULT_MIN));
+            all = (all + tokens(content)).saturating_sub(own);
+        }
+    }
+}
+
 fn cost_of(message: &Message) -> usize {
     let text = match message {
         Message::System { content } | Message::User { content } | Message::Tool { content, .. } => content.as_str(),
@@ -247,6 +266,25 @@ mod tests {
     }
 
     const ROOMY: Budget = Budget { prompt: 10_000, skills: 4_000 };
+
+    fn result(text: &str) -> Message {
+        Message::Tool { tool_call_id: "1".into(), content: text.to_owned() }
+    }
+
+    #[test]
+    fn what_tools_returned_long_ago_is_shortened_first() {
+        let long = "word ".repeat(2_000);
+        let mut messages = vec![result(&long), Message::assistant("Now the other.", &[]), result(&long)];
+        let whole: usize = messages.iter().map(cost_of).sum();
+        fit_results(&mut messages, whole);
+        assert_eq!(messages[0], result(&long), "there is room");
+        fit_results(&mut messages, whole - 500);
+        assert!(messages[0] != result(&long) && messages[2] == result(&long), "the oldest first");
+        fit_results(&mut messages, 1_000);
+        assert!(messages.iter().map(cost_of).sum::<usize>() <= 1_000 && messages[1] == Message::assistant("Now the other.", &[]));
+        fit_results(&mut messages, 0);
+        assert!(messages.iter().map(cost_of).sum::<usize>() <= 2 * (RESULT_MIN + MESSAGE_TOKENS) + 20, "and never to nothing");
+    }
 
     #[test]
     fn a_prompt_has_the_rules_the_skills_and_the_thread() {

@@ -29,7 +29,7 @@ pub use fault::Fault;
 pub use keep::keep;
 pub use manifest::{Cause, Manifest, list, moment_id};
 pub use object_store;
-pub use place::place;
+pub use place::{Credentials, check_place, place};
 pub use restore::{Report, Wish, restore};
 pub use ship::Shipper;
 pub use snapshot::check;

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     fs::{self, File},
     io::Write as _,
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
@@ -69,11 +69,12 @@ pub async fn restore(store: &Store, wish: &Wish, folder: &Path, database: &Path)
     }
     let manifest = choose(store, wish).await?;
     let files = aside.join("blobs");
-    fs::create_dir_all(&files).map_err(Fault::io(&files))?;
+    make_folder(&files)?;
     let unfinished = aside.join("database");
     write_database(store, &manifest, &unfinished).await?;
+    compare_rows(&unfinished, &manifest).await?;
     let (segments, moment) = apply_log(store, &manifest, wish.at, &unfinished).await?;
-    let rows = verify(&unfinished, &manifest, segments, wish.thorough).await?;
+    let rows = verify(&unfinished, &manifest, wish.thorough).await?;
     let mut names: Vec<String> = manifest.files.iter().map(|file| file.sha256.clone()).collect();
     if segments > 0 {
         names = with_later_files(store, names, manifest.moment).await?;
@@ -90,7 +91,7 @@ pub async fn restore(store: &Store, wish: &Wish, folder: &Path, database: &Path)
         move_to(&aside.join("secret.key"), &folder.join("secret.key"))?;
     }
     if let Some(parent) = database.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        fs::create_dir_all(parent).map_err(Fault::io(parent))?;
+        make_folder(parent)?;
     }
     move_to(&unfinished, database)?;
     sync_folder(folder)?;
@@ -98,8 +99,20 @@ pub async fn restore(store: &Store, wish: &Wish, folder: &Path, database: &Path)
     Ok(Report { backup: manifest.id, moment, segments, rows, files: names.len(), bytes, took_ms: now_ms() - began })
 }
 
+/// With those above it, for its owner alone; one that is there stays as it is.
+fn make_folder(path: &Path) -> Result<(), Fault> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(Fault::io(path))
+}
+
+/// For its owner alone.
+fn create(path: &Path) -> Result<File, Fault> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    File::options().create_new(true).write(true).mode(0o600).open(path).map_err(Fault::io(path))
+}
+
 fn refuse_unless_empty(folder: &Path, database: &Path) -> Result<(), Fault> {
-    fs::create_dir_all(folder).map_err(Fault::io(folder))?;
+    make_folder(folder)?;
     let mut others = Vec::new();
     for entry in fs::read_dir(folder).map_err(Fault::io(folder))? {
         let name = entry.map_err(Fault::io(folder))?.file_name().to_string_lossy().into_owned();
@@ -150,9 +163,11 @@ async fn choose(store: &Store, wish: &Wish) -> Result<Manifest, Fault> {
 /// Until when a backup's log has everything, in UTC milliseconds; none where it has no log.
 async fn log_reaches(store: &Store, id: &str) -> Result<Option<i64>, Fault> {
     let there = store.list(&format!("wal/{id}")).await?;
-    let (seen, segments): (Vec<&String>, Vec<&String>) = there.keys().partition(|key| key.ends_with("/seen"));
+    let (seen, mut segments): (Vec<&String>, Vec<&String>) = there.keys().partition(|key| key.ends_with("/seen"));
+    segments.sort_unstable_by(|one, other| other.cmp(one));
     let mut until = None;
-    for key in seen.into_iter().chain(segments.into_iter().max()) {
+    // The newest segment that is not a part of a longer one says it.
+    for key in seen.into_iter().chain(segments) {
         let bytes = match store.get_checked(key).await {
             Ok((_, bytes)) => bytes,
             // Whoever applies it says what is wrong with it, and what to do.
@@ -160,14 +175,23 @@ async fn log_reaches(store: &Store, id: &str) -> Result<Option<i64>, Fault> {
             Err(other) => return Err(other),
         };
         let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
-        let time = serde_json::from_slice::<Head>(line).map(|head| head.time).or_else(|_| serde_json::from_slice(line)).unwrap_or_default();
+        let head = serde_json::from_slice::<Head>(line);
+        let is_whole = head.as_ref().is_ok_and(|head| !head.more);
+        let time = match head {
+            Ok(head) if head.more => 0,
+            Ok(head) => head.time,
+            Err(_) => serde_json::from_slice(line).unwrap_or_default(),
+        };
         until = until.max(Some(time));
+        if is_whole {
+            break;
+        }
     }
     Ok(until)
 }
 
 async fn write_database(store: &Store, manifest: &Manifest, path: &Path) -> Result<(), Fault> {
-    let mut file = File::create(path).map_err(Fault::io(path))?;
+    let mut file = create(path)?;
     let mut whole = Sha256::new();
     let mut pieces = stream::iter(manifest.database.pieces.clone()).map(|sha| async move { store.object(&sha).await }).buffered(AT_ONCE);
     while let Some(piece) = pieces.try_next().await? {
@@ -217,7 +241,10 @@ async fn apply_log(store: &Store, manifest: &Manifest, at: Option<i64>, path: &P
         }
         let frames = frames.get(1..).unwrap_or_default();
         wal::apply(frames, head.page_size, &mut file).map_err(Fault::io(path))?;
-        (previous, moment) = (sha, head.time.max(moment));
+        previous = sha;
+        if !head.more {
+            moment = head.time.max(moment);
+        }
     }
     file.sync_all().map_err(Fault::io(path))?;
     let key = seen_key(&manifest.id);
@@ -229,7 +256,30 @@ async fn apply_log(store: &Store, manifest: &Manifest, at: Option<i64>, path: &P
     Ok((count, moment))
 }
 
-async fn verify(path: &Path, manifest: &Manifest, segments: u64, thorough: bool) -> Result<BTreeMap<String, i64>, Fault> {
+/// Whether each table has the rows that were counted when the backup was made: before the log behind it changes them.
+async fn compare_rows(path: &Path, manifest: &Manifest) -> Result<(), Fault> {
+    let path = path.to_owned();
+    let rows = blocking(move || snapshot::count(&path)).await.map_err(|fault| said_of(fault, manifest))?;
+    match manifest.database.rows.iter().find(|(table, count)| rows.get(*table) != Some(count)) {
+        None => Ok(()),
+        Some((table, count)) => Err(Fault::Damaged(format!(
+            "the table {table} of the backup {} should have {count} rows and has not: choose another one with --backup",
+            manifest.id
+        ))),
+    }
+}
+
+/// What is wrong with a copy is wrong with its backup.
+fn said_of(fault: Fault, manifest: &Manifest) -> Fault {
+    match fault {
+        Fault::DatabaseDamaged(what) => {
+            Fault::Damaged(format!("the backup {} is damaged ({what}): choose another one with --backup", manifest.id))
+        }
+        other => other,
+    }
+}
+
+async fn verify(path: &Path, manifest: &Manifest, thorough: bool) -> Result<BTreeMap<String, i64>, Fault> {
     let path = path.to_owned();
     let rows = blocking(move || {
         let rows = snapshot::check(&path);
@@ -244,22 +294,7 @@ async fn verify(path: &Path, manifest: &Manifest, segments: u64, thorough: bool)
         connection.close().map_err(|(_, error)| error)?;
         rows
     });
-    let rows = rows.await.map_err(|fault| match fault {
-        Fault::DatabaseDamaged(what) => {
-            Fault::Damaged(format!("the backup {} is damaged ({what}): choose another one with --backup", manifest.id))
-        }
-        other => other,
-    })?;
-    if segments == 0
-        && let Some((table, count)) = manifest.database.rows.iter().find(|(table, count)| rows.get(*table) != Some(count))
-    {
-        let said = format!(
-            "the table {table} of the backup {} should have {count} rows and has not: choose another one with --backup",
-            manifest.id
-        );
-        return Err(Fault::Damaged(said));
-    }
-    Ok(rows)
+    rows.await.map_err(|fault| said_of(fault, manifest))
 }
 
 /// The files of the backup and those stored after it: rows of the log may name them.
@@ -296,18 +331,16 @@ async fn write_file(store: &Store, root: &Path, sha: String) -> Result<u64, Faul
     let path = root.join(folder).join(name);
     blocking(move || {
         let parent = path.parent().map(Path::to_owned).unwrap_or_default();
-        fs::create_dir_all(&parent).map_err(Fault::io(&parent))?;
-        let mut file = File::create(&path).map_err(Fault::io(&path))?;
+        make_folder(&parent)?;
+        let mut file = create(&path)?;
         file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(Fault::io(&path))?;
         Ok(bytes.len() as u64)
     })
     .await
 }
 
-/// Only for whoever runs the server.
-fn write_key(path: &PathBuf, bytes: &[u8]) -> Result<(), Fault> {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let mut file = File::options().create_new(true).write(true).mode(0o600).open(path).map_err(Fault::io(path))?;
+fn write_key(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
+    let mut file = create(path)?;
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(Fault::io(path))
 }
 

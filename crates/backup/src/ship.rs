@@ -6,7 +6,7 @@
 //! from writing: between the end of the old guard and the start of the new one nothing can be committed that was not read before.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{HashMap, HashSet, VecDeque},
     fs::{self, File},
     io::{ErrorKind, Read as _},
     path::PathBuf,
@@ -41,8 +41,11 @@ const TICK: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Head {
     pub number: u64,
-    /// When the log was read, in UTC milliseconds: everything committed before is in this segment or an earlier one.
+    /// When it was read, in UTC milliseconds: all that was committed before is in it or in one before it, unless there is `more`.
     pub time: i64,
+    /// The log had more: something that was committed before that time may only be in the next segment.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub more: bool,
     pub page_size: u32,
     /// The hash of the segment before; of the first one the backup's name.
     pub previous: String,
@@ -56,6 +59,14 @@ pub(crate) fn seen_key(id: &str) -> String {
     format!("wal/{id}/seen")
 }
 
+/// A part of the log.
+struct Segment {
+    time: i64,
+    page_size: u32,
+    more: bool,
+    frames: Vec<u8>,
+}
+
 /// Ships what is committed after the backup that it stands on.
 pub struct Shipper {
     store: Store,
@@ -65,8 +76,8 @@ pub struct Shipper {
     spare: Connection,
     log: PathBuf,
     cursor: Option<Cursor>,
-    /// Read, and not in the store yet.
-    waiting: Vec<(i64, u32, Vec<u8>)>,
+    /// Read, and not in the store yet: one segment, and what was read while the log was folded.
+    waiting: VecDeque<Segment>,
     number: u64,
     previous: String,
     seen: i64,
@@ -104,7 +115,7 @@ impl Shipper {
             spare,
             log,
             cursor,
-            waiting: Vec::new(),
+            waiting: VecDeque::new(),
             number: 0,
             seen: moment,
             read_at: moment,
@@ -123,16 +134,25 @@ impl Shipper {
         self.seen
     }
 
-    /// Reads what was committed, and sends it with the files that it names.
+    /// Reads what was committed, and sends it with the files that it names: one segment after the other, however long the log has become.
     ///
     /// # Errors
     /// One that passes ([`Fault::is_passing`]) leaves everything as it was: the log waits on this machine. After any other one, and when the
     /// log has become too long, a new shipper has to begin.
     pub async fn ship(&mut self) -> Result<(), Fault> {
-        if self.waiting.is_empty() {
-            self.read()?;
+        self.send().await?;
+        loop {
+            let more = self.read()?;
+            self.send().await?;
+            if !more {
+                break;
+            }
         }
-        self.send().await
+        if self.read_at - self.seen >= SEEN_MS {
+            self.store.put_checked(&seen_key(&self.id), self.read_at.to_string().as_bytes()).await?;
+            self.seen = self.read_at;
+        }
+        Ok(())
     }
 
     /// Whether the log should be folded.
@@ -154,7 +174,7 @@ impl Shipper {
 
     /// Folds the rest, so that the next writer begins the log anew. The caller keeps everybody from writing until this returns.
     pub fn fold(&mut self) -> Result<(), Fault> {
-        self.read()?;
+        while self.read()? {}
         end_reading(&self.guard)?;
         // Reading again comes first in any case: without the guard nothing may be written.
         let folded = checkpoint(&self.guard);
@@ -162,27 +182,27 @@ impl Shipper {
         folded
     }
 
-    /// Takes everything committed out of the log.
-    fn read(&mut self) -> Result<(), Fault> {
+    /// Takes the next segment of what was committed out of the log; whether there is more.
+    fn read(&mut self) -> Result<bool, Fault> {
         let now = now_ms();
         let Some(start) = header(&self.log)? else {
             self.read_at = now;
-            return Ok(());
+            return Ok(false);
         };
         // Other salts: the log was begun anew, which happens only when all of it was read.
         let mut cursor = self.cursor.filter(|cursor| cursor.salts == start.salts).unwrap_or(start);
         let mut file = File::open(&self.log).map_err(Fault::io(&self.log))?;
-        loop {
-            let frames = cursor.read(&mut file, SEGMENT).map_err(Fault::io(&self.log))?;
-            if frames.is_empty() {
-                break;
-            }
-            self.waiting.push((now, cursor.page_size, frames));
-            self.cursor = Some(cursor);
-        }
+        let frames = cursor.read(&mut file, SEGMENT).map_err(Fault::io(&self.log))?;
         self.cursor = Some(cursor);
-        self.read_at = now;
-        Ok(())
+        // From a copy: what is only looked at is read again.
+        let more = frames.len() >= SEGMENT && !cursor.read(&mut file, 1).map_err(Fault::io(&self.log))?.is_empty();
+        if !frames.is_empty() {
+            self.waiting.push_back(Segment { time: now, page_size: cursor.page_size, more, frames });
+        }
+        if !more {
+            self.read_at = now;
+        }
+        Ok(more)
     }
 
     async fn send(&mut self) -> Result<(), Fault> {
@@ -199,20 +219,18 @@ impl Shipper {
         if !self.waiting.is_empty() {
             self.send_files().await?;
         }
-        while let Some((time, page_size, frames)) = self.waiting.first() {
-            let head = Head { number: self.number, time: *time, page_size: *page_size, previous: self.previous.clone() };
+        while let Some(Segment { time, page_size, more, frames }) = self.waiting.front() {
+            let (time, more) = (*time, *more);
+            let head = Head { number: self.number, time, more, page_size: *page_size, previous: self.previous.clone() };
             let mut bytes = serde_json::to_vec(&head).map_err(json)?;
             bytes.push(b'\n');
             bytes.extend_from_slice(frames);
-            let time = *time;
             self.previous = self.store.put_checked(&segment_key(&self.id, self.number), &bytes).await?;
             self.number += 1;
-            self.waiting.remove(0);
-            self.seen = time;
-        }
-        if self.read_at - self.seen >= SEEN_MS {
-            self.store.put_checked(&seen_key(&self.id), self.read_at.to_string().as_bytes()).await?;
-            self.seen = self.read_at;
+            self.waiting.pop_front();
+            if !more {
+                self.seen = time;
+            }
         }
         Ok(())
     }

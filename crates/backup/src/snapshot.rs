@@ -71,6 +71,18 @@ pub fn check(database: &Path) -> Result<BTreeMap<String, i64>, Fault> {
     if said != ["ok"] {
         return Err(Fault::DatabaseDamaged(said.into_iter().take(SAID).collect::<Vec<_>>().join("; ")));
     }
+    rows_of(&connection)
+}
+
+/// How many rows each table has.
+pub(crate) fn count(database: &Path) -> Result<BTreeMap<String, i64>, Fault> {
+    let connection = open(database)?;
+    let rows = rows_of(&connection)?;
+    connection.close().map_err(|(_, error)| error)?;
+    Ok(rows)
+}
+
+fn rows_of(connection: &Connection) -> Result<BTreeMap<String, i64>, Fault> {
     let names: Vec<String> = connection
         .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
         .and_then(|mut statement| statement.query_map([], |row| row.get(0)).and_then(Iterator::collect))?;

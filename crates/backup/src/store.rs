@@ -7,7 +7,7 @@ use futures::TryStreamExt as _;
 use object_store::{ObjectStore, ObjectStoreExt as _, path::Path as Key};
 use serde::{Deserialize, Serialize};
 
-use crate::{Fault, blocking, place, sha256};
+use crate::{Credentials, Fault, blocking, place, sha256};
 
 const FORMAT: u32 = 1;
 const FORMAT_KEY: &str = "format.json";
@@ -24,6 +24,20 @@ pub enum Secret {
     Passphrase(String),
     /// `AGE-SECRET-KEY-1…`, as `age-keygen` prints it; lines that begin with # are passed over.
     Key(String),
+}
+
+impl Secret {
+    /// Whether something can be sealed with it.
+    ///
+    /// # Errors
+    /// The key is none, or the passphrase is empty.
+    pub fn check(&self) -> Result<(), Fault> {
+        match self {
+            Self::Passphrase(text) if text.trim().is_empty() => Err(Fault::Refused("the passphrase of the backups is empty".to_owned())),
+            Self::Passphrase(_) => Ok(()),
+            Self::Key(text) => parse_key(text).map(drop),
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize, PartialEq, Eq, Clone, Copy)]
@@ -49,13 +63,13 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens `url`: a folder, `file:///folder`, or `s3://bucket/prefix` with the credentials and the endpoint in the environment as AWS' own
-    /// programs name them. With `create` an empty place becomes a store.
+    /// Opens `url`: a folder, `file:///folder`, or `s3://bucket/prefix` with these credentials or those of the environment ([`place`]). With
+    /// `create` an empty place becomes a store.
     ///
     /// # Errors
     /// The place cannot be reached, is no store, is of a newer version, or is sealed with something else than `secret`.
-    pub async fn open(url: &str, secret: Option<&Secret>, create: bool) -> Result<Self, Fault> {
-        let Some(inner) = place(url, create)? else { return Err(Fault::Refused(format!("there is no backup in {url}"))) };
+    pub async fn open(url: &str, credentials: &Credentials, secret: Option<&Secret>, create: bool) -> Result<Self, Fault> {
+        let Some(inner) = place(url, credentials, create)? else { return Err(Fault::Refused(format!("there is no backup in {url}"))) };
         let mut store = Self { inner, name: url.to_owned(), key: None };
         let wanted = match secret {
             None => Sealed::No,

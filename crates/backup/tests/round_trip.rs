@@ -69,7 +69,7 @@ fn notes(database: &Path) -> Vec<(i64, String)> {
 }
 
 async fn opened(folder: &Path) -> Store {
-    Store::open(&folder.to_string_lossy(), None, true).await.expect("a store")
+    Store::open(&folder.to_string_lossy(), &[], None, true).await.expect("a store")
 }
 
 async fn brought_back(store: &Store, wish: Wish) -> (TempDir, llmos_backup::Report) {
@@ -214,14 +214,42 @@ async fn what_others_write_while_the_log_is_folded_is_not_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_became_long_goes_in_parts_that_each_say_whether_there_is_more() {
+    let (data, place) = (Data::new(), TempDir::new().expect("a folder"));
+    let store = opened(place.path()).await;
+    let connection = data.connect();
+    let mut shipper = Shipper::begin(store.clone(), data.source(), Cause::Start).await.expect("it begins");
+    let began = shipper.safe_until();
+    // As after an outage of the store: several segments wait in the log.
+    for number in 0..10 {
+        add(&connection, &format!("{number}").repeat(5 << 20));
+    }
+    tokio::time::sleep(Duration::from_millis(3)).await;
+    shipper.ship().await.expect("shipped");
+    let reached = shipper.safe_until();
+    assert!(reached > began);
+    let folder = place.path().join("wal").join(shipper.backup());
+    let mut segments: Vec<PathBuf> = fs::read_dir(&folder).expect("a log").flatten().map(|entry| entry.path()).collect();
+    segments.sort();
+    assert!(segments.len() >= 3, "{segments:?}");
+    let (back, report) = brought_back(&store, Wish::default()).await;
+    assert_eq!((notes(&back.path().join("llmos.sqlite")).len(), report.moment), (10, reached));
+    // The disk was lost before the last part: what the others hold comes back, and nobody says that it is all until then.
+    fs::remove_file(segments.pop().expect("a part")).expect("removed");
+    let (back, report) = brought_back(&store, Wish::default()).await;
+    assert!((1..10).contains(&notes(&back.path().join("llmos.sqlite")).len()));
+    assert_eq!(report.moment, began, "what was committed in between may be in the part that is lost");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sealed_store_shows_nothing_and_opens_with_its_secret_alone() {
     let (data, place) = (Data::new(), TempDir::new().expect("a folder"));
     add(&data.connect(), "the lighthouse keeper's diary");
     data.add_file(b"the lighthouse keeper's picture");
     let (url, right) = (place.path().to_string_lossy().into_owned(), Secret::Passphrase("lantern bridge".to_owned()));
-    let store = Store::open(&url, Some(&right), true).await.expect("a store");
+    let store = Store::open(&url, &[], Some(&right), true).await.expect("a store");
     take(&store, &data.source(), Cause::Asked).await.expect("a backup");
-    let (folder, _) = brought_back(&Store::open(&url, Some(&right), false).await.expect("opens again"), Wish::default()).await;
+    let (folder, _) = brought_back(&Store::open(&url, &[], Some(&right), false).await.expect("opens again"), Wish::default()).await;
     assert_eq!(notes(&folder.path().join("llmos.sqlite")).len(), 1);
     let mut folders = vec![place.path().to_owned()];
     while let Some(folder) = folders.pop() {
@@ -239,7 +267,7 @@ async fn a_sealed_store_shows_nothing_and_opens_with_its_secret_alone() {
         (Some(Secret::Passphrase("another".to_owned())), "passphrase"),
         (Some(Secret::Key("AGE-SECRET-KEY-1".to_owned())), "BACKUP_PASSPHRASE"),
     ] {
-        let refused = Store::open(&url, secret.as_ref(), false).await.err().expect("refused").to_string();
+        let refused = Store::open(&url, &[], secret.as_ref(), false).await.err().expect("refused").to_string();
         assert!(refused.contains(words), "{refused}");
     }
 }
@@ -279,6 +307,37 @@ async fn what_was_changed_or_cut_is_refused() {
     assert!(refused.contains("not empty"), "{refused}");
 }
 
+/// Writes what a backup says of itself anew, as whoever has the key of its store could.
+fn forge(place: &Path, id: &str, change: impl FnOnce(&mut serde_json::Value)) {
+    let path = place.join("backups").join(id);
+    let plain = lz4_flex::decompress_size_prepended(&fs::read(&path).expect("there")).expect("packed");
+    let mut manifest = serde_json::from_slice(&plain[65..]).expect("behind its hash");
+    change(&mut manifest);
+    let json = serde_json::to_vec(&manifest).expect("JSON");
+    let sha: String = sha2::Sha256::digest(&json).iter().map(|byte| format!("{byte:02x}")).collect();
+    fs::write(&path, lz4_flex::compress_prepend_size(&[sha.as_bytes(), b"\n", &json].concat())).expect("written");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_are_counted_before_the_log_changes_them() {
+    let (data, place) = (Data::new(), TempDir::new().expect("a folder"));
+    let store = opened(place.path()).await;
+    let connection = data.connect();
+    add(&connection, "before");
+    let mut shipper = Shipper::begin(store.clone(), data.source(), Cause::Start).await.expect("it begins");
+    add(&connection, "shipped");
+    shipper.ship().await.expect("shipped");
+    // What was true once the log was applied was not true of the backup.
+    forge(place.path(), shipper.backup(), |manifest| manifest["database"]["rows"]["notes"] = 2.into());
+    let folder = TempDir::new().expect("a folder");
+    let refused =
+        restore(&store, &Wish::default(), folder.path(), &folder.path().join("llmos.sqlite")).await.expect_err("refused").to_string();
+    assert!(refused.contains("should have 2 rows"), "{refused}");
+    forge(place.path(), shipper.backup(), |manifest| manifest["database"]["rows"]["notes"] = 1.into());
+    let (folder, report) = brought_back(&store, Wish::default()).await;
+    assert_eq!((notes(&folder.path().join("llmos.sqlite")).len(), report.rows["notes"]), (2, 2));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_damaged_page_is_found_before_it_is_a_backup() {
     let (data, place) = (Data::new(), TempDir::new().expect("a folder"));
@@ -309,7 +368,20 @@ async fn old_backups_go_and_the_others_stay_whole() {
         take(&store, &data.source(), Cause::Asked).await.expect("a backup");
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
+    // What only the first two need is old enough that it belongs to none that is being made.
+    let objects = place.path().join("objects");
+    let old = std::time::SystemTime::now() - Duration::from_secs(3 * 24 * 3_600);
+    let all = || -> Vec<PathBuf> {
+        let folders =
+            fs::read_dir(&objects).expect("objects").flatten().flat_map(|folder| fs::read_dir(folder.path()).expect("a folder").flatten());
+        folders.map(|file| file.path()).filter(|path| path.is_file()).collect()
+    };
+    for file in all() {
+        fs::File::options().write(true).open(file).and_then(|file| file.set_modified(old)).expect("aged");
+    }
+    let before = all().len();
     assert_eq!(keep(&store, 2).await.expect("kept"), 2);
+    assert!(all().len() < before, "what nothing needs any more is gone");
     let left = list(&store).await.expect("a list");
     assert_eq!(left.len(), 2);
     for (id, count) in left.iter().zip([3, 4]) {

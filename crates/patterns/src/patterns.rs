@@ -125,14 +125,19 @@ impl Patterns {
         }
     }
 
-    /// Keeps a trace without a pattern yet; none where it is there already.
-    fn admit(&mut self, trace: &Trace, vector: &[f32]) -> Result<Option<u32>, Error> {
+    fn check(&self, trace: &Trace, vector: &[f32]) -> Result<(), Error> {
         if trace.id.is_empty() {
             return Err(Error::NoId);
         }
         if !vector.is_empty() && vector.len() != self.dimension {
             return Err(Error::Dimension { expected: self.dimension, found: vector.len() });
         }
+        Ok(())
+    }
+
+    /// Keeps a trace without a pattern yet; none where it is there already.
+    fn admit(&mut self, trace: &Trace, vector: &[f32]) -> Result<Option<u32>, Error> {
+        self.check(trace, vector)?;
         if self.slots.contains_key(&trace.id) {
             return Ok(None);
         }
@@ -174,14 +179,29 @@ impl Patterns {
         self.next = self.next.max(pattern.0);
     }
 
-    /// What is known of a trace besides its pattern changed: it is counted anew where it is. False: it is not there.
+    /// Puts a trace where it belongs, and says where that is. One that is there already and says something else now is counted anew: where it is, or where it belongs
+    /// now, if its goal or its steps are others, as when they came in several parts. One that stays alone keeps its pattern.
     ///
     /// # Errors
-    /// As [`Patterns::insert`].
-    pub fn replace(&mut self, trace: &Trace, vector: &[f32]) -> Result<bool, Error> {
-        let Some(pattern) = self.remove(&trace.id) else { return Ok(false) };
-        self.restore(trace, vector, pattern)?;
-        Ok(true)
+    /// As [`Patterns::insert`]; then nothing has changed.
+    pub fn put(&mut self, trace: &Trace, vector: &[f32]) -> Result<PatternId, Error> {
+        self.check(trace, vector)?;
+        let Some(old) = self.slots.get(&trace.id).and_then(|slot| self.entry(*slot)).cloned() else {
+            return self.insert(trace, vector).map(|assignment| assignment.pattern);
+        };
+        self.remove(&trace.id);
+        let Some(slot) = self.admit(trace, vector)? else { return Ok(old.pattern) };
+        // It changed once.
+        self.changes = self.changes.saturating_sub(1);
+        let is_as_before = self.entry(slot).is_some_and(|new| new.vector == old.vector && new.counts == old.counts);
+        let found = if is_as_before { Some(old.pattern) } else { self.nearest(slot) };
+        let id = match found {
+            Some(id) => id,
+            None if !self.groups.contains_key(&old.pattern) => old.pattern,
+            None => self.next_id(),
+        };
+        self.join(slot, id);
+        Ok(id)
     }
 
     /// Takes a trace out, and says in which pattern it was. A pattern without traces is gone.
@@ -319,8 +339,15 @@ impl Patterns {
 
     /// Puts a trace where it belongs, or on its own.
     fn place(&mut self, slot: u32) -> (PatternId, bool) {
-        let Some(entry) = self.entry(slot) else { return (PatternId(0), false) };
-        let own = self.cluster_of(entry);
+        let found = self.nearest(slot);
+        let id = found.unwrap_or_else(|| self.next_id());
+        self.join(slot, id);
+        (id, found.is_none())
+    }
+
+    /// The pattern whose traces are on average most like one, if they are alike enough.
+    fn nearest(&self, slot: u32) -> Option<PatternId> {
+        let own = self.cluster_of(self.entry(slot)?);
         let best = Table::new(&self.vocabulary).with(&own, &self.weights, |probe| {
             let mut best: Option<(PatternId, f32)> = None;
             for (id, group) in &self.groups {
@@ -331,12 +358,12 @@ impl Patterns {
             }
             best
         });
-        let id = best.map_or(PatternId(self.next + 1), |(id, _)| id);
-        if best.is_none() {
-            self.next += 1;
-        }
-        self.join(slot, id);
-        (id, best.is_none())
+        best.map(|(id, _)| id)
+    }
+
+    fn next_id(&mut self) -> PatternId {
+        self.next += 1;
+        PatternId(self.next)
     }
 
     fn join(&mut self, slot: u32, id: PatternId) {
@@ -363,11 +390,7 @@ impl Patterns {
                 ids[at] = Some(id);
             }
         }
-        let new = |next: &mut u64| {
-            *next += 1;
-            PatternId(*next)
-        };
-        ids.into_iter().map(|id| id.unwrap_or_else(|| new(&mut self.next))).collect()
+        ids.into_iter().map(|id| id.unwrap_or_else(|| self.next_id())).collect()
     }
 }
 

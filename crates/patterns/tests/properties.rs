@@ -93,6 +93,18 @@ proptest! {
     }
 
     #[test]
+    fn whatever_is_put_is_where_it_says(traces in proptest::collection::vec(trace(), 0..40)) {
+        let mut patterns = Patterns::new(4);
+        for (trace, vector) in &traces {
+            let pattern = patterns.put(trace, vector).unwrap();
+            prop_assert_eq!(patterns.pattern_of(&trace.id), Some(pattern));
+            let other = Trace { success: !trace.success, ..trace.clone() };
+            prop_assert_eq!(patterns.put(&other, vector).unwrap(), pattern, "another outcome moves nothing");
+        }
+        check(&patterns);
+    }
+
+    #[test]
     fn a_pass_is_the_same_in_steps_and_after_being_kept(traces in proptest::collection::vec(trace(), 0..30), budget in 1usize..20) {
         let mut at_once = Patterns::new(4);
         for (trace, vector) in &traces {
@@ -167,6 +179,23 @@ fn patterns_keep_their_ids_when_they_split_and_merge() {
     // Ids are never given again.
     assert!(into[0] > b);
     assert_eq!(patterns.patterns().collect::<Vec<PatternId>>(), [a, into[0]]);
+}
+
+#[test]
+fn a_goal_that_comes_last_moves_its_run() {
+    let mut patterns = Patterns::new(2);
+    let first = patterns.put(&run("a", "goal", &[], true), &[1.0, 0.0]).unwrap();
+    // Its spans came before its root, which says what was wanted.
+    let alone = patterns.put(&run("b", "", &[], true), &[]).unwrap();
+    assert_ne!(first, alone);
+    assert_eq!(patterns.put(&run("b", "goal", &[], true), &[1.0, 0.0]).unwrap(), first);
+    assert_eq!(patterns.patterns().collect::<Vec<PatternId>>(), [first]);
+    assert_eq!(patterns.evidence(first, 0).map(|evidence| evidence.successes), Some(2));
+    // One that is like no other keeps its pattern, whatever more is known of it.
+    let other = patterns.put(&run("c", "", &[], true), &[]).unwrap();
+    assert_eq!(patterns.put(&run("c", "else", &[], true), &[0.0, 1.0]).unwrap(), other);
+    assert!(patterns.put(&run("c", "else", &[], true), &[1.0]).is_err());
+    assert_eq!(patterns.pattern_of("c"), Some(other), "what is refused changes nothing");
 }
 
 /// More runs of one task than a cluster keeps as neighbours.

@@ -15,7 +15,7 @@ pub const ARCHIVED: &[Table] = &[
             ("updated_at", Is::Number),
             ("deleted_at", Is::Hidden),
         ],
-        left_out: &["demo"],
+        left_out: &["demo", "requires_factor"],
     },
     Table {
         name: "memberships",

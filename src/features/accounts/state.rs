@@ -13,8 +13,8 @@ use leptos_router::hooks::use_query_map;
 use serde::Serialize;
 
 use super::model::{
-    AdminTeam, ApiToken, AuditPage, Instance, InstanceSettings, Invitation, InvitationPreview, Me, Member, SignIn, Team, TeamKey, UpdateMe,
-    UserPage,
+    AdminTeam, ApiToken, AuditPage, Instance, InstanceSettings, Invitation, InvitationPreview, Me, Member, Protection, SecondStep, SignIn,
+    Team, TeamKey, UpdateMe, UserPage,
 };
 use crate::{
     browser::{
@@ -123,6 +123,11 @@ pub fn invitation_preview(token: Memo<String>) -> Fetched<InvitationPreview> {
     data::fetch(move || Some(format!("/invitations/{}", data::encode(&token.get()))))
 }
 
+/// What is missing of the sign-in that this browser has begun.
+pub fn second_step() -> Fetched<SecondStep> {
+    data::fetch(|| Some("/sign-in/second-step".to_owned()))
+}
+
 /// Whether a one-time link to set a password still works.
 pub fn password_link(token: Memo<String>) -> Fetched<serde_json::Value> {
     data::fetch(move || Some(format!("/password-links/{}", data::encode(&token.get()))))
@@ -132,13 +137,18 @@ pub fn password_link(token: Memo<String>) -> Fetched<serde_json::Value> {
 #[derive(Clone, Copy)]
 pub struct SettingsData {
     pub sign_ins: Fetched<Vec<SignIn>>,
+    pub protection: Fetched<Protection>,
     pub tokens: Fetched<Vec<ApiToken>>,
 }
 
 impl SettingsData {
     pub fn new(part: Memo<String>) -> Self {
         let open = move |name: &'static str, path: &'static str| move || (part.get() == name).then(|| path.to_owned());
-        Self { sign_ins: data::fetch(open("security", "/me/sign-ins")), tokens: data::fetch(open("tokens", "/me/tokens")) }
+        Self {
+            sign_ins: data::fetch(open("security", "/me/sign-ins")),
+            protection: data::fetch(open("security", "/me/protection")),
+            tokens: data::fetch(open("tokens", "/me/tokens")),
+        }
     }
 }
 
@@ -238,16 +248,46 @@ fn paged(path: &str, q: Option<String>, before: Option<String>) -> String {
     data::with_query(path, &PageQuery { q: filled(q), before: filled(before) })
 }
 
+/// The dialog of a page in which one proves once more who one is.
+pub const CONFIRM: &str = "confirm-identity";
+
+/// Of pages where something is done that asks for such a proof.
+#[derive(Clone, Copy)]
+pub struct Confirmation {
+    /// Whether the dialog asks: what is in it is made then.
+    pub asked: RwSignal<bool>,
+}
+
+impl Confirmation {
+    /// Opens the dialog, if that is what an error is about.
+    pub fn asks(self, error: &AppError) -> bool {
+        let asks = error.code == ErrorCode::ConfirmationRequired;
+        if asks {
+            let _ = self.asked.try_set(true);
+            page::open_dialog(CONFIRM);
+        }
+        asks
+    }
+}
+
+/// Provides it to everything below, and gives it for the dialog.
+pub fn provide_confirmation() -> Confirmation {
+    let confirmation = Confirmation { asked: RwSignal::new(false) };
+    provide_context(confirmation);
+    confirmation
+}
+
 /// Where a form or a button stands: running or not, and what the server last refused.
 #[derive(Clone, Copy)]
 pub struct Running {
     pub busy: RwSignal<bool>,
     pub error: RwSignal<Option<AppError>>,
+    confirmation: Option<Confirmation>,
 }
 
 impl Running {
     pub fn new() -> Self {
-        Self { busy: RwSignal::new(false), error: RwSignal::new(None) }
+        Self { busy: RwSignal::new(false), error: RwSignal::new(None), confirmation: use_context() }
     }
 
     /// Runs a change unless one runs already; `done` gets what the server answered.
@@ -265,12 +305,16 @@ impl Running {
                     let _ = self.error.try_set(None);
                     done(answer);
                 }
-                Err(error) if error.code == ErrorCode::Unauthenticated => {
+                // Another sentence is of what was proved wrongly.
+                Err(error) if error.code == ErrorCode::Unauthenticated && error.message == AppError::unauthenticated().message => {
                     let _ = self
                         .error
                         .try_set(Some(AppError::new(error.code, "You are signed out. Sign in again in another tab, then repeat this.")));
                 }
                 Err(error) => {
+                    if let Some(confirmation) = self.confirmation {
+                        confirmation.asks(&error);
+                    }
                     let _ = self.error.try_set(Some(error));
                 }
             }

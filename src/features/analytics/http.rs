@@ -123,14 +123,13 @@ async fn dashboard(ctx: Ctx, Query(query): Query<AnalyticsQuery>) -> AppResult<R
     })
 }
 
-/// The events that one of these numbers is made of, the newest first.
+/// The events that one of these numbers is made of, the newest first. As CSV all of them from the cursor on, 10,000 at most, unless a limit is given.
 #[utoipa::path(get, path = "/analytics/rows", tag = "analytics", params(AnalyticsQuery, RowsQuery), responses((status = 200, body = Rows), (status = "4XX", body = AppError)))]
 async fn rows(ctx: Ctx, Query(query): Query<AnalyticsQuery>, Query(wanted): Query<RowsQuery>) -> AppResult<Response> {
     let (asked, form) = query.read()?;
-    let rows = service::rows(&ctx, &asked, &wanted).await?;
     Ok(match form {
-        Form::Json => Json(rows).into_response(),
-        Form::Csv => csv(&wanted.measure, service::rows_csv(&rows.rows)),
+        Form::Json => Json(service::rows(&ctx, &asked, &wanted).await?).into_response(),
+        Form::Csv => csv(&wanted.measure, service::rows_csv(&service::all_rows(&ctx, &asked, &wanted).await?)),
     })
 }
 

@@ -27,8 +27,8 @@ pub use gauges::{Gauges, keep_gauges, write_gauges};
 pub use keys::Keys;
 pub use later::{Later, record_later, write_later};
 pub use llmos_analytics::{Kind as UsageKind, Origin};
-pub use reading::{RowsQuery, causes, dashboard, rows};
-pub use rebuild::{rebuild, remove_old_events, request_rebuild};
+pub use reading::{RowsQuery, all_rows, causes, dashboard, rows};
+pub use rebuild::{rebuild, remove_old_events, remove_unused_days, request_rebuild};
 pub use rolling::{Roller, keep_rolling, roll_up};
 pub use shares::{create_share, list_shares, revoke_share, shared_dashboard};
 pub use table::{dashboard_csv, rows_csv};
@@ -100,7 +100,8 @@ fn count_soon(ctx: &Ctx, tx: &mut Tx) {
     tx.after_commit(move || state.usage.roller.wake.notify_one());
 }
 
-/// Writes those that are not there yet: an event of the same kind, workspace, subject and time is the same. They have to say when they happened.
+/// Writes those that were not written before, however long ago: an event of the same kind, workspace, subject and time is the same. They have to say when
+/// they happened.
 pub async fn record_once(ctx: &Ctx, tx: &mut Tx, events: Vec<Event>) -> AppResult<()> {
     if !ctx.state.config.analytics_enabled || events.is_empty() {
         return Ok(());
@@ -109,7 +110,7 @@ pub async fn record_once(ctx: &Ctx, tx: &mut Tx, events: Vec<Event>) -> AppResul
     let ids = ctx.state.usage.keys.of(tx, noted.iter().flat_map(Noted::texts)).await?;
     let mut rows = Vec::with_capacity(noted.len());
     for row in noted.iter().map(|event| event.row(&ids)) {
-        if !store::is_there(tx, &row).await? {
+        if store::note_once(tx, &row).await? {
             rows.push(row);
         }
     }

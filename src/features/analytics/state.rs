@@ -43,6 +43,10 @@ pub struct Behind {
     pub hour: Option<(u8, u8)>,
     /// Any of the page's filters by its name in an address (`person`, `team`, `volume`, `kind`, `category`), and its value.
     pub only: Option<(&'static str, String)>,
+    /// What it happened to: an id, or the name of a skill that is none of ours.
+    pub subject: Option<String>,
+    /// Only of people whose first day was in the week of this day.
+    pub cohort: Option<Day>,
     /// Where the page of rows begins.
     pub cursor: Option<String>,
 }
@@ -62,6 +66,12 @@ impl Behind {
     }
     pub fn only(self, filter: &'static str, value: impl Into<String>) -> Self {
         Self { only: Some((filter, value.into())), ..self }
+    }
+    pub fn subject(self, subject: impl Into<String>) -> Self {
+        Self { subject: Some(subject.into()), ..self }
+    }
+    pub fn cohort(self, week: Day) -> Self {
+        Self { cohort: Some(week), ..self }
     }
 
     /// The page's question, narrowed.
@@ -134,6 +144,8 @@ pub fn behind_of(params: &ParamsMap) -> Behind {
         to: day("rows_to"),
         hour: number("rows_weekday").zip(number("rows_hour")),
         only: FILTERS.into_iter().find_map(|filter| Some((filter, text(params, &format!("rows_{filter}"))?))),
+        subject: text(params, "rows_subject"),
+        cohort: day("rows_cohort"),
         cursor: text(params, "cursor"),
     }
 }
@@ -157,9 +169,25 @@ pub fn analytics_address(query: &Query, behind: Option<&Behind>) -> String {
             fields.extend([("rows_weekday", weekday), ("rows_hour", hour)].map(|(name, number)| (name.to_owned(), number.to_string())));
         }
         fields.extend(behind.only.iter().map(|(filter, value)| (format!("rows_{filter}"), value.clone())));
+        fields.extend(behind.subject.iter().map(|subject| ("rows_subject".to_owned(), subject.clone())));
+        fields.extend(behind.cohort.map(|week| ("rows_cohort".to_owned(), week.to_string())));
         fields.extend(behind.cursor.iter().map(|cursor| ("cursor".to_owned(), cursor.clone())));
     }
     joined(ANALYTICS, &fields)
+}
+
+/// The library as far as it knows the filters of a question, with one more: what is counted as there now.
+pub fn library_address(query: &Query, more: Option<(&str, &str)>) -> String {
+    let set = |name: &str, value: &Option<String>| value.as_ref().map(|value| (name.to_owned(), value.clone()));
+    // It has no filter for one's own.
+    let team = query.team.clone().filter(|team| team != PERSONAL);
+    let filters = [set("team", &team), set("volume", &query.volume), set("kind", &query.kind), set("category", &query.category)];
+    let mut fields: Vec<(String, String)> = filters.into_iter().flatten().collect();
+    if let Some((name, value)) = more {
+        fields.retain(|(known, _)| known != name);
+        fields.push((name.to_owned(), value.to_owned()));
+    }
+    joined("/artifacts", &fields)
 }
 
 fn joined(path: &str, fields: &[(String, String)]) -> String {
@@ -218,7 +246,10 @@ pub fn use_rows(query: Memo<Query>, behind: Memo<Behind>) -> Fetched<Rows> {
 
 fn rows_path(query: &Query, behind: &Behind, format: Option<&str>) -> Option<String> {
     let mut more = vec![("measure", behind.measure?.as_str().to_owned())];
-    more.extend(behind.cursor.clone().map(|cursor| ("cursor", cursor)));
+    // A table is of all of them, wherever one has paged to.
+    more.extend(behind.cursor.clone().filter(|_| format.is_none()).map(|cursor| ("cursor", cursor)));
+    more.extend(behind.subject.clone().map(|subject| ("subject", subject)));
+    more.extend(behind.cohort.map(|week| ("cohort", week.to_string())));
     if let Some((weekday, hour)) = behind.hour {
         more.extend([("weekday", weekday.to_string()), ("hour", hour.to_string())]);
     }
@@ -226,7 +257,7 @@ fn rows_path(query: &Query, behind: &Behind, format: Option<&str>) -> Option<Str
     Some(path("/rows", &behind.query(query), &more))
 }
 
-/// Where the rows that are shown are downloaded, as `csv` or `json`.
+/// Where all rows of a number are downloaded as `csv`.
 pub fn rows_export_address(query: &Query, behind: &Behind, format: &str) -> Option<String> {
     Some(format!("/api/v1{}", rows_path(query, behind, Some(format))?))
 }
@@ -291,7 +322,7 @@ const AGAIN: u32 = 2_000;
 /// And at least so often while somebody looks: not every workspace tells what happens in it.
 const AT_LEAST: u32 = 60_000;
 
-/// The dashboard as it is now: read again when its room tells of something new. What shows it changes in its place.
+/// The dashboard as it is now: read again when one of its rooms tells of something new. What shows it changes in its place.
 pub fn live(first: Dashboard, query: Query) -> RwSignal<Dashboard> {
     let shown = RwSignal::new(first);
     let waiting = StoredValue::new(false);
@@ -318,10 +349,11 @@ pub fn live(first: Dashboard, query: Query) -> RwSignal<Dashboard> {
             }
         });
     };
-    let room = room_of(&query);
-    let live = use_collaboration(Signal::stored(room));
-    live.on_analytics(again);
-    live.on_resync(again);
+    for room in rooms_of(&query) {
+        let live = use_collaboration(Signal::stored(Some(room)));
+        live.on_analytics(again);
+        live.on_resync(again);
+    }
     // In an effect: the server looks once.
     Effect::new(move |_| {
         let ticker = StoredValue::new_local(Some(socket::every(AT_LEAST, again)));
@@ -332,15 +364,19 @@ pub fn live(first: Dashboard, query: Query) -> RwSignal<Dashboard> {
     shown
 }
 
-/// The workspace that is looked at; of all, the first team.
-fn room_of(query: &Query) -> Option<Room> {
-    let me = use_session().account_untracked()?;
-    let id = match query.team.as_deref() {
-        Some(PERSONAL) => me.person.id.same_as(),
-        Some(team) => team.parse::<TeamId>().ok()?.same_as(),
-        None => me.teams.first().map_or_else(|| me.person.id.same_as(), |team| team.id.same_as()),
+/// Rooms that a page follows at most: who is in more teams sees the rest move once a minute.
+const ROOMS: usize = 20;
+
+/// The workspaces that are looked at: one, or one's own and those of all teams.
+fn rooms_of(query: &Query) -> Vec<Room> {
+    let Some(me) = use_session().account_untracked() else { return Vec::new() };
+    let own = me.person.id.same_as();
+    let ids = match query.team.as_deref() {
+        Some(PERSONAL) => vec![own],
+        Some(team) => team.parse::<TeamId>().map(TeamId::same_as).into_iter().collect(),
+        None => std::iter::once(own).chain(me.teams.iter().map(|team| team.id.same_as())).take(ROOMS).collect(),
     };
-    Some(Room { id, kind: RoomType::Workspace })
+    ids.into_iter().map(|id| Room { id, kind: RoomType::Workspace }).collect()
 }
 
 #[cfg(test)]
@@ -382,6 +418,22 @@ mod tests {
         assert_eq!(analytics_address(&page, Some(&hour)), "/analytics?rows=activity&rows_weekday=0&rows_hour=14");
         assert_eq!(behind_of(&params("/analytics?rows=activity&rows_weekday=0&rows_hour=14")), hour);
         assert_eq!(behind_of(&params("/analytics?rows=nothing")).measure, None);
+        let uses = Behind::of(Measure::SkillUses).subject("s1").cohort(day);
+        let address = analytics_address(&page, Some(&uses));
+        assert_eq!(address, "/analytics?rows=skill_uses&rows_subject=s1&rows_cohort=2026-03-13");
+        assert_eq!(behind_of(&params(&address)), uses);
+        let path = rows_path(&page, &Behind { cursor: Some("5.1".to_owned()), ..uses }, Some("csv"));
+        assert_eq!(path.as_deref(), Some("/analytics/rows?range=30d&measure=skill_uses&subject=s1&cohort=2026-03-13&format=csv"));
+    }
+
+    #[test]
+    fn what_is_there_now_is_a_list_of_the_library() {
+        let page =
+            Query { team: Some("t1".to_owned()), kind: Some("tool".to_owned()), person: Some("ines".to_owned()), ..Query::default() };
+        assert_eq!(library_address(&page, None), "/artifacts?team=t1&kind=tool");
+        assert_eq!(library_address(&page, Some(("kind", "skill"))), "/artifacts?team=t1&kind=skill");
+        let own = Query { team: Some(PERSONAL.to_owned()), ..Query::default() };
+        assert_eq!(library_address(&own, None), "/artifacts");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The only SQL on `usage_events`, `usage_keys` and what events add up to.
+//! The only SQL on `usage_events`, `usage_keys`, `usage_once` and what events add up to.
 
 pub mod rollups;
 pub mod rows;
@@ -53,17 +53,11 @@ pub async fn insert(tx: &mut Tx, rows: &[Row]) -> AppResult<()> {
     Ok(())
 }
 
-/// Whether an event of this kind, workspace, subject and time is there.
-pub async fn is_there(tx: &mut Tx, row: &Row) -> AppResult<bool> {
-    let there: i64 =
-        sqlx::query_scalar("SELECT COUNT(*) FROM usage_events WHERE workspace = $1 AND kind = $2 AND at = $3 AND subject = $4")
-            .bind(row.workspace)
-            .bind(row.kind)
-            .bind(row.at)
-            .bind(row.subject)
-            .fetch_one(&mut **tx)
-            .await?;
-    Ok(there > 0)
+/// Notes that an event of this kind, workspace, subject and time was written. False: it was before.
+pub async fn note_once(tx: &mut Tx, row: &Row) -> AppResult<bool> {
+    let sql = "INSERT INTO usage_once (workspace, kind, subject, at) VALUES ($1, $2, $3, $4) ON CONFLICT (workspace, kind, subject, at) DO NOTHING";
+    let noted = sqlx::query(sql).bind(row.workspace).bind(row.kind).bind(row.subject).bind(row.at).execute(&mut **tx).await?;
+    Ok(noted.rows_affected() > 0)
 }
 
 /// Gives texts numbers; those that had one are not in the answer.

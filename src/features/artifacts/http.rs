@@ -13,7 +13,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     model::{
-        ArtifactDetail, ArtifactDiff, BringText, Bulk, BulkReport, CreateArtifact, Facets, Fork, HistoryPage, Home, LibraryPage,
+        ArtifactDetail, ArtifactDiff, BringText, Brought, Bulk, BulkReport, CreateArtifact, Facets, Fork, HistoryPage, Home, LibraryPage,
         LibraryQuery, MergeView, Preview, Previewed, RestoreRevision, SaveDraft, SaveMerge, SavedDraft, SetFrontmatter, ToVolume,
     },
     service,
@@ -100,9 +100,9 @@ async fn details(ctx: Ctx, Query(query): Query<Several>) -> AppResult<Response> 
 }
 
 /// Bring what was written on a device that was away. As often as it is sent, it is in the draft once.
-#[utoipa::path(post, path = "/artifacts/{id}/edits", tag = "artifacts", params(("id" = ArtifactId, Path)), request_body = BringText, responses((status = 204), (status = "4XX", body = AppError)))]
-async fn bring_text(ctx: Ctx, Path(id): Path<ArtifactId>, Json(input): Json<BringText>) -> AppResult<StatusCode> {
-    service::bring_text(&ctx, id, input).await.map(|()| StatusCode::NO_CONTENT)
+#[utoipa::path(post, path = "/artifacts/{id}/edits", tag = "artifacts", params(("id" = ArtifactId, Path)), request_body = BringText, responses((status = 200, body = Brought), (status = "4XX", body = AppError)))]
+async fn bring_text(ctx: Ctx, Path(id): Path<ArtifactId>, Json(input): Json<BringText>) -> AppResult<Json<Brought>> {
+    service::bring_text(&ctx, id, input).await.map(Json)
 }
 
 #[derive(Deserialize, utoipa::IntoParams)]
@@ -237,7 +237,7 @@ async fn remove_favourite(ctx: Ctx, Path(id): Path<ArtifactId>) -> AppResult<Sta
 /// Commit drafts: one commit for each volume, all or none.
 #[utoipa::path(post, path = "/commits", tag = "volumes", request_body = CreateCommit, responses((status = 201, body = Vec<Commit>), (status = "4XX", body = AppError)))]
 async fn commit(ctx: Ctx, Json(input): Json<CreateCommit>) -> AppResult<(StatusCode, Json<Vec<Commit>>)> {
-    Ok((StatusCode::CREATED, Json(service::commit(&ctx, input).await?)))
+    Ok((StatusCode::CREATED, Json(service::create_commit(&ctx, input).await?)))
 }
 
 /// The home page.

@@ -32,7 +32,7 @@ mod usage;
 pub use access::{Place, find_place, room_access};
 pub use bringing::bring_text;
 pub use bulk::bulk;
-pub use commits::{Beside, begin_commit, commit};
+pub use commits::{Beside, begin_commit, commit, create_commit};
 pub use create::{create_artifact, create_artifact_as};
 pub use detail::{Download, Visits, download, get_artifact, get_artifacts, get_text, preview};
 pub use drafts::{discard_draft, save_draft, set_frontmatter};
@@ -46,7 +46,7 @@ pub use following::{follow_with_drafts, keep_for_merge, revision_of_tree, waitin
 pub use heads::{ChangedHead, Head, bodies, bodies_of, heads_of, heads_since, texts_of};
 pub use history::{changes_of_commit, diff_revisions, list_history, restore_revision};
 pub use home::{home, own_favourites, set_favourite};
-pub use importing::{Known, Staged, Staging, made_by_others, stage_import, volume_places};
+pub use importing::{Known, Staged, Staging, made_by_others, named_or_at, stage_import, volume_places};
 pub use index::{Counts, LibraryIndex, counts};
 pub use joining::{join_files, join_texts};
 pub use library::{facets, in_order, list_library};
@@ -58,3 +58,4 @@ pub use publishing::{Alongside, publish_import, settle_all, unstage_all, unstage
 pub use transfer::{fork_artifact, move_artifact};
 pub use trash::{delete_artifact, delete_forever, empty_old_trash, erase_volume, forget_contents, undelete_artifact};
 pub use tree::{State, TreeChange, clean_path, content_of_revision, contents_of, export_slice, read_export_file, tree_changes, tree_sha};
+pub use usage::record_volume;

@@ -185,6 +185,21 @@ pub async fn places<'c>(executor: impl Target<'c>, volume: VolumeId) -> AppResul
     .await?)
 }
 
+/// What is committed in a volume and has one of these slugs, or one of these paths when both are in small letters: id, slug and path.
+pub async fn named_or_at(pool: &AnyPool, volume: VolumeId, slugs: &[String], paths: &[String]) -> AppResult<Vec<(String, String, String)>> {
+    const FROM: &str = "SELECT id, slug, path FROM artifacts WHERE volume_id = ";
+    const COMMITTED: &str = " AND state = 1 AND head_revision_id IS NOT NULL AND ";
+    let mut rows = Vec::new();
+    for (column, values) in [("slug IN ", slugs), ("lower(path) IN ", paths)] {
+        for chunk in values.chunks(CHUNK) {
+            let mut sql = Sql::new(FROM);
+            sql.bind(volume.to_string()).push(COMMITTED).push(column).bind_list(chunk);
+            rows.extend(sql.fetch_all::<(String, String, String)>(pool).await?);
+        }
+    }
+    Ok(rows)
+}
+
 /// Live artifacts of a volume that another account made.
 pub async fn made_by_others(pool: &AnyPool, volume: VolumeId, by: UserId) -> AppResult<Vec<String>> {
     Ok(sqlx::query_scalar("SELECT id FROM artifacts WHERE volume_id = $1 AND state = 1 AND created_by <> $2")

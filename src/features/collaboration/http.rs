@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     error::{AppError, AppResult},
-    features::accounts::service::{COOKIE, Credential},
+    features::accounts::service::Credential,
     server::{
         context::Ctx,
         extract::{Json, Query},
@@ -25,10 +25,9 @@ pub fn routes() -> OpenApiRouter<AppState> {
 /// A token that opens `/ws?token=…` within a minute, with the rights of the credential that asks for it.
 #[utoipa::path(post, path = "/ws-token", tag = "live", responses((status = 200, body = WsToken)))]
 async fn create_ws_token(ctx: Ctx, headers: HeaderMap) -> AppResult<Json<WsToken>> {
-    let credential = match (middleware::bearer(&headers), middleware::cookie(&headers, COOKIE)) {
-        (Some(token), _) => Credential::token(token),
-        (None, Some(secret)) => Credential::cookie(secret),
-        (None, None) => return Err(AppError::unauthenticated()),
+    let credential = match middleware::bearer(&headers) {
+        Some(token) => Credential::token(token),
+        None => Credential::of_sign_in(ctx.actor()?).ok_or_else(AppError::unauthenticated)?,
     };
     Ok(Json(service::create_ws_token(&ctx, credential)?))
 }

@@ -227,6 +227,8 @@ pub enum RoomEvent {
     Task {
         task_id: String,
     },
+    /// How a volume of a workspace and its repository stand has changed, or a pull request to it; sent to the workspace. Only from the server.
+    Repository {},
     /// Numbers of a workspace have moved; sent to it. Only from the server.
     Analytics {},
 }
@@ -326,6 +328,7 @@ impl RoomEvent {
             Self::CursorMove { .. } => Some("cursor_move"),
             Self::Typing { .. } => Some("typing"),
             Self::AssistantDelta { .. } => Some("assistant_delta"),
+            Self::Repository {} => Some("repository"),
             Self::Analytics {} => Some("analytics"),
             _ => None,
         }
@@ -343,6 +346,7 @@ impl RoomEvent {
                 | Self::Notification { .. }
                 | Self::Quarantine { .. }
                 | Self::Task { .. }
+                | Self::Repository {}
                 | Self::Analytics {}
         )
     }

@@ -240,6 +240,15 @@ impl Collaboration {
         });
     }
 
+    /// How a volume of the workspace and its repository stand has changed, or a pull request to it.
+    pub fn on_repository(self, act: impl Fn() + 'static) {
+        self.on(move |sent| {
+            if matches!(sent.event, RoomEvent::Repository {}) {
+                act();
+            }
+        });
+    }
+
     /// Numbers of the workspace have moved.
     pub fn on_analytics(self, act: impl Fn() + 'static) {
         self.on(move |sent| {

@@ -33,7 +33,7 @@ use super::service::{
 };
 use crate::{
     error::{AppError, AppResult, ErrorCode},
-    features::accounts::service::{COOKIE, Changed, Credential, actor_of},
+    features::accounts::service::{Changed, Credential, actor_of},
     server::{context::Ctx, middleware, state::AppState},
 };
 
@@ -85,9 +85,9 @@ fn credential(state: &AppState, ctx: &Ctx, headers: &HeaderMap, token: Option<&s
     if let Some(token) = middleware::bearer(headers) {
         return Ok(Some(Credential::token(token)));
     }
-    let (Some(_), Some(secret)) = (&ctx.actor, middleware::cookie(headers, COOKIE)) else { return Ok(None) };
+    let Some(credential) = ctx.actor.as_deref().and_then(Credential::of_sign_in) else { return Ok(None) };
     if headers.contains_key("origin") && middleware::origin_is_ours(state, headers) {
-        return Ok(Some(Credential::cookie(secret)));
+        return Ok(Some(credential));
     }
     Err(AppError::new(ErrorCode::ForeignOrigin, "This connection came from another site. Open the page here and try again."))
 }

@@ -2,11 +2,15 @@
 
 use std::future::Future;
 
+use serde::Serialize;
+
 use super::model::{Anchor, CreateReply, CreateThread, Subject, Thread, ThreadPage, ThreadQuery, ThreadState, UpdateComment};
 use crate::{
-    browser::data::{self, Fetched},
+    browser::{
+        data::{self, Fetched, Sent},
+        outbox::Wish,
+    },
     error::AppResult,
-    features::volumes::state::tell,
     ids::{CommentId, ThreadId},
 };
 
@@ -35,29 +39,46 @@ pub fn completions_path(subject: Subject) -> String {
     }
 }
 
-pub fn create_thread(subject: Subject, anchor: Option<Anchor>, text: String) -> impl Future<Output = AppResult<()>> + Send + 'static {
-    let new = CreateThread { id: Some(ThreadId::generate()), anchor, text, ..CreateThread::default() };
+/// Says something about a subject, answers or changes it, now or when the server can be reached; what comes later does not build on it. `object` is what keeps its
+/// order: a thread, or a comment of one's own.
+async fn say_later(object: String, method: &'static str, path: String, body: &impl Serialize, label: &str) -> AppResult<Sent> {
+    data::send_later(Wish::new(object, method, path, body, label.to_owned()).alone()).await
+}
+
+fn thread_object(id: ThreadId) -> String {
+    format!("thread:{id}")
+}
+
+fn comment_object(id: CommentId) -> String {
+    format!("comment:{id}")
+}
+
+pub async fn create_thread(subject: Subject, anchor: Option<Anchor>, text: String) -> AppResult<Sent> {
+    let id = ThreadId::generate();
+    let new = CreateThread { id: Some(id), anchor, text, ..CreateThread::default() };
+    // Not in the order of what it is about: a text that waits to be merged holds up nothing that is said of it.
     let new = match subject {
         Subject::Artifact(artifact) => CreateThread { artifact_id: Some(artifact), ..new },
         Subject::Entry(session, entry) => CreateThread { session_id: Some(session), entry_id: Some(entry), ..new },
     };
-    tell("POST", "/comments/threads".to_owned(), new)
+    say_later(thread_object(id), "POST", "/comments/threads".to_owned(), &new, "Comment").await
 }
 
-pub fn create_reply(thread: ThreadId, text: String) -> impl Future<Output = AppResult<()>> + Send + 'static {
-    tell("POST", format!("/comments/threads/{thread}/replies"), CreateReply { id: Some(CommentId::generate()), text })
+pub async fn create_reply(thread: ThreadId, text: String) -> AppResult<Sent> {
+    let reply = CreateReply { id: Some(CommentId::generate()), text };
+    say_later(thread_object(thread), "POST", format!("/comments/threads/{thread}/replies"), &reply, "Reply to a comment").await
 }
 
-pub fn edit_comment(id: CommentId, text: String) -> impl Future<Output = AppResult<()>> + Send + 'static {
-    tell("PATCH", format!("/comments/{id}"), UpdateComment { text })
+pub async fn edit_comment(id: CommentId, text: String) -> AppResult<Sent> {
+    say_later(comment_object(id), "PATCH", format!("/comments/{id}"), &UpdateComment { text }, "Comment edited").await
 }
 
-pub fn delete_comment(id: CommentId) -> impl Future<Output = AppResult<()>> + Send + 'static {
-    tell("DELETE", format!("/comments/{id}"), ())
+pub async fn delete_comment(id: CommentId) -> AppResult<Sent> {
+    say_later(comment_object(id), "DELETE", format!("/comments/{id}"), &(), "Comment deleted").await
 }
 
-/// Resolves a thread, or takes it up again.
-pub fn set_resolved(thread: ThreadId, resolved: bool) -> impl Future<Output = AppResult<()>> + Send + 'static {
-    let verb = if resolved { "resolve" } else { "reopen" };
-    tell("POST", format!("/comments/threads/{thread}/{verb}"), ())
+/// Resolves a thread, or takes it up again, now or when the server can be reached.
+pub async fn set_resolved(thread: ThreadId, resolved: bool) -> AppResult<Sent> {
+    let (verb, label) = if resolved { ("resolve", "Comment resolved") } else { ("reopen", "Comment taken up again") };
+    say_later(thread_object(thread), "POST", format!("/comments/threads/{thread}/{verb}"), &(), label).await
 }

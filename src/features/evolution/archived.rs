@@ -76,7 +76,8 @@ pub const ARCHIVED: &[Table] = &[
             ("updated_at", Is::Number),
             ("note", Is::MayPlain),
         ],
-        left_out: &[],
+        // Which revision the text was made of counts only where people go on with it.
+        left_out: &["base_id"],
     },
     Table {
         name: "promotions",
@@ -122,7 +123,7 @@ pub const ARCHIVED: &[Table] = &[
         of_team: "t.place_id = $1",
         order: &["place_id", "trace_id"],
         columns: &[("place_id", Is::Team), ("trace_id", Is::Part)],
-        left_out: &[],
+        left_out: &["marks"],
     },
     // The last: from here on passes come back.
     Table {
@@ -142,6 +143,6 @@ pub const ARCHIVED: &[Table] = &[
             ("next_at", Is::MayNumber),
             ("updated_at", Is::Number),
         ],
-        left_out: &["shares"],
+        left_out: &["shares", "changed"],
     },
 ];

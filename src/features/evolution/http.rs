@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    model::{Begun, Decide, EditProposal, Evolution, GroundQuery, Pattern, Promote, Proposal, Settings, Sharing},
+    model::{Begun, Decide, EditProposal, Evolution, EvolutionQuery, GroundQuery, Pattern, Promote, Proposal, Settings, Sharing},
     service,
 };
 use crate::{
@@ -31,8 +31,8 @@ pub fn routes() -> OpenApiRouter<AppState> {
 }
 
 /// Patterns, proposals and passes of a team, of all teams that allow it (for administrators), or of the caller's own traces.
-#[utoipa::path(get, path = "/evolution", tag = "evolution", params(GroundQuery), responses((status = 200, body = Evolution), (status = "4XX", body = AppError)))]
-async fn get_evolution(ctx: Ctx, Query(query): Query<GroundQuery>) -> AppResult<Json<Evolution>> {
+#[utoipa::path(get, path = "/evolution", tag = "evolution", params(EvolutionQuery), responses((status = 200, body = Evolution), (status = "4XX", body = AppError)))]
+async fn get_evolution(ctx: Ctx, Query(query): Query<EvolutionQuery>) -> AppResult<Json<Evolution>> {
     service::get_evolution(&ctx, query).await.map(Json)
 }
 

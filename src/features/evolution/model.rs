@@ -7,9 +7,11 @@ use crate::{
     ids::{ArtifactId, JobId, PatternId, ProposalId, TeamId, UserId, VolumeId},
 };
 
-/// Patterns, proposals and passes that a list shows at most.
+/// Patterns and proposals that a list shows, until more are asked for.
 pub const LISTED: i64 = 200;
-/// Runs that a pattern shows; its list of traces has all.
+/// The most that one asks for.
+pub const LISTED_MAX: i64 = 5_000;
+/// Runs that a pattern shows; the list of traces, narrowed to it, has all.
 pub const RUNS_SHOWN: i64 = 20;
 /// Bytes of a proposal's text.
 pub const TEXT_BYTES: usize = 256 * 1024;
@@ -90,6 +92,33 @@ pub struct GroundQuery {
     /// Of all teams that allow it; for administrators.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub system: bool,
+}
+
+/// The page of a place: as [`GroundQuery`], and how much of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::IntoParams)]
+#[serde(rename_all = "camelCase", default)]
+#[into_params(parameter_in = Query, rename_all = "camelCase")]
+pub struct EvolutionQuery {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub team: Option<TeamId>,
+    /// Of all teams that allow it; for administrators.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub system: bool,
+    /// So many patterns and proposals: 200 without, 5,000 at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shown: Option<i64>,
+}
+
+impl EvolutionQuery {
+    pub fn ground(self) -> GroundQuery {
+        GroundQuery { team: self.team, system: self.system }
+    }
+}
+
+impl From<GroundQuery> for EvolutionQuery {
+    fn from(query: GroundQuery) -> Self {
+        Self { team: query.team, system: query.system, shown: None }
+    }
 }
 
 /// Whether the runs of a team take part in the patterns of all teams.
@@ -241,6 +270,9 @@ pub struct Evolution {
     pub level: Level,
     pub patterns: Vec<PatternSummary>,
     pub proposals: Vec<ProposalSummary>,
+    /// How many there are of each; a list may show fewer.
+    pub patterns_total: i64,
+    pub proposals_total: i64,
     pub runs: Vec<PassSummary>,
     pub settings: Settings,
     /// When the schedule comes next, UTC milliseconds.
@@ -249,6 +281,9 @@ pub struct Evolution {
     /// Traces of the place, and those of them that are not grouped yet.
     pub traces: i64,
     pub waiting: i64,
+    /// What has to be done before traces can be grouped; a sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<String>,
     /// Whether the caller may begin a pass and decide on proposals.
     pub can_decide: bool,
     /// Whether the caller may change the settings.
@@ -315,6 +350,9 @@ pub struct Pattern {
     pub latest: Vec<TraceSummary>,
     /// What became of it: splits and merges, the latest first.
     pub history: Vec<PatternEvent>,
+    /// It has no runs any more: most of them are in this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub went_into: Option<PatternMark>,
     /// Copies of its skills where more people find them, the latest first.
     pub promotions: Vec<Promotion>,
     /// Of the skill that it became.
@@ -333,13 +371,54 @@ pub struct TeamRuns {
     pub runs: i64,
 }
 
+/// What became of a pattern in a pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PatternEventKind {
+    /// Some of its runs went to others.
+    Split,
+    /// Some runs of another one came to it.
+    Grew,
+    /// It has no runs left: most of them went to another one.
+    Merged,
+    /// Another one went into it.
+    Absorbed,
+}
+
+impl PatternEventKind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Split => "split",
+            Self::Grew => "grew",
+            Self::Merged => "merged",
+            Self::Absorbed => "absorbed",
+        }
+    }
+    pub fn parse(text: &str) -> Self {
+        match text {
+            "grew" => Self::Grew,
+            "merged" => Self::Merged,
+            "absorbed" => Self::Absorbed,
+            _ => Self::Split,
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PatternEvent {
-    /// `split` or `merged`.
-    pub kind: String,
-    pub others: Vec<String>,
+    pub kind: PatternEventKind,
+    /// The others that it is about, as far as they are still known.
+    pub others: Vec<PatternMark>,
     pub at: i64,
+}
+
+/// A pattern by its name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PatternMark {
+    pub id: PatternId,
+    pub name: String,
 }
 
 /// What a skill does to the runs of its pattern.
@@ -390,6 +469,9 @@ pub struct Proposal {
     /// Of an improvement, or of what is to be retired: the skill and its text now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub artifact: Option<ProposalArtifact>,
+    /// The skills that the caller may put it into, as long as nobody has decided.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skills: Vec<SkillChoice>,
     /// The skill that was retired, as long as it is in the trash.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retired: Option<ArtifactId>,
@@ -411,6 +493,19 @@ pub struct ProposalArtifact {
     pub id: ArtifactId,
     pub name: String,
     pub text: String,
+    /// It is not of this workspace: nothing is put into it, and a skill of its name here stands before it.
+    #[serde(default)]
+    pub built_in: bool,
+}
+
+/// A skill that a text can be put into.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SkillChoice {
+    pub id: ArtifactId,
+    pub name: String,
+    /// The name of the volume that it is in.
+    pub volume: String,
 }
 
 /// A volume that an accepted skill can be taken to: of a team for an account's own, the built-in one for a team's.
@@ -452,6 +547,9 @@ pub struct Promotion {
 pub struct EditProposal {
     pub text: String,
     pub saves: i64,
+    /// The text that it began with: with it, what somebody else saved meanwhile is joined line by line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
 }
 
 /// What is done with a proposal.
@@ -465,7 +563,7 @@ pub enum Decide {
         #[serde(default)]
         volume_id: Option<VolumeId>,
     },
-    /// Makes it another text of this skill.
+    /// Puts it into this skill of the workspace, in which what people wrote stays.
     #[serde(rename_all = "camelCase")]
     Merge {
         artifact_id: ArtifactId,
@@ -554,6 +652,13 @@ pub struct Begun {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn events_are_read_as_they_are_written() {
+        for kind in [PatternEventKind::Split, PatternEventKind::Grew, PatternEventKind::Merged, PatternEventKind::Absorbed] {
+            assert_eq!(PatternEventKind::parse(kind.as_str()), kind);
+        }
+    }
 
     #[test]
     fn few_runs_stand_nowhere() {

@@ -11,6 +11,8 @@ mod reviewing;
 mod sharing;
 mod telling;
 
+use std::collections::{HashMap, HashSet};
+
 use llmos_patterns::{Evidence, PitfallKind, Summary, confidence, difference, wilson_lower};
 
 pub use engine::Engines;
@@ -22,8 +24,9 @@ pub use sharing::set_sharing;
 use super::{
     jobs::PASS,
     model::{
-        Begun, Effect, Evolution, Ground, GroundQuery, LISTED, PassCause, PassSummary, Pattern, PatternEvent, PatternStep, PatternSummary,
-        PatternWay, ProposalKind, ProposalMark, ProposalState, RUNS_SHOWN, SYSTEM, Settings, Standing, Why,
+        Begun, Effect, Evolution, EvolutionQuery, Ground, GroundQuery, LISTED, LISTED_MAX, PassCause, PassSummary, Pattern, PatternEvent,
+        PatternEventKind, PatternMark, PatternStep, PatternSummary, PatternWay, ProposalKind, ProposalMark, ProposalState, RUNS_SHOWN,
+        SYSTEM, Settings, Standing, Why,
     },
     store::{self, PatternRow, ProposalRow},
 };
@@ -33,10 +36,13 @@ use crate::{
         accounts::{self, Action, Scope},
         analytics::service::{UsageKind, record},
         artifacts,
-        jobs::service::{NewJob, Schedule},
+        jobs::{
+            self,
+            service::{NewJob, Schedule},
+        },
         traces,
     },
-    ids::{JobId, PatternId, TeamId, TraceId, UserId},
+    ids::{JobId, PatternId, ProposalId, TeamId, TraceId, UserId},
     server::{
         context::Ctx,
         db::{Tx, parse_id},
@@ -46,6 +52,8 @@ use counting::counted;
 use drafting::Writer;
 use grouping::{PassPayload, ask_for_pass};
 
+/// Places that are looked at in one go.
+const SLICE: i64 = 100;
 /// Passes that are listed.
 const PASSES: i64 = 30;
 const EVENTS: i64 = 20;
@@ -102,21 +110,28 @@ fn schedule(settings: &Settings, now: i64) -> Option<i64> {
     Schedule::next(&settings.cron, &settings.zone, now)
 }
 
-pub async fn get_evolution(ctx: &Ctx, query: GroundQuery) -> AppResult<Evolution> {
-    let ground = asked(ctx, query)?;
+pub async fn get_evolution(ctx: &Ctx, query: EvolutionQuery) -> AppResult<Evolution> {
+    let ground = asked(ctx, query.ground())?;
     let (can_decide, can_set) = authorise(ctx, ground, Action::Read).await?;
-    let pool = ctx.db().read();
+    let (pool, now, limit) = (ctx.db().read(), ctx.now(), query.shown.unwrap_or(LISTED).clamp(1, LISTED_MAX));
     let place = store::place(pool, ground).await?;
     let settings = place.as_ref().map_or_else(|| Settings::of(ground.level()), |row| row.settings());
-    let rows = store::patterns(pool, ground, settings.shown_runs, LISTED).await?;
-    let proposals = store::proposals(pool, ground, LISTED).await?;
-    let patterns = rows.iter().filter_map(|row| summary(row, &settings, &proposals).transpose()).collect::<AppResult<Vec<_>>>()?;
+    let rows = store::patterns(pool, ground, settings.shown_runs, limit).await?;
+    let marks = marks(ctx, &rows).await?;
+    let mut patterns = rows.iter().filter_map(|row| summary(row, &settings, &marks, now).transpose()).collect::<AppResult<Vec<_>>>()?;
+    // They come in the order of the last pass; age has gone on since.
+    patterns.sort_by(|a, b| b.confidence.total_cmp(&a.confidence).then(b.runs.cmp(&a.runs)).then(a.id.cmp(&b.id)));
+    let proposals = store::proposals(pool, ground, limit).await?;
     let passes = store::runs(pool, ground, PASSES).await?;
     let askers = passes.iter().filter_map(|pass| pass.asked_by.as_deref()).map(parse_id).collect::<AppResult<Vec<UserId>>>()?;
     let people = accounts::service::people(ctx, askers).await?;
+    let is_at_work = passes.iter().any(|pass| pass.state == "running") && is_passing(ctx, ground).await?;
     let runs = passes
         .into_iter()
-        .map(|pass| {
+        .map(|mut pass| {
+            if pass.state == "running" && !is_at_work {
+                (pass.state, pass.error) = ("failed".to_owned(), Some(store::LOST.to_owned()));
+            }
             let asker = pass.asked_by.as_deref().map(parse_id::<UserId>).transpose()?;
             Ok(PassSummary {
                 id: parse_id(&pass.id)?,
@@ -142,11 +157,14 @@ pub async fn get_evolution(ctx: &Ctx, query: GroundQuery) -> AppResult<Evolution
         level: ground.level(),
         patterns,
         proposals: proposals.iter().map(reviewing::summary).collect::<AppResult<_>>()?,
+        patterns_total: store::patterns_count(pool, ground, settings.shown_runs).await?,
+        proposals_total: store::proposals_count(pool, ground).await?,
         runs,
         next_at: place.and_then(|row| row.next_at).filter(|_| !settings.paused),
         settings,
         traces,
         waiting: store::waiting_count(pool, ground).await?,
+        missing: engine::is_missing(ctx).then(|| engine::NO_MODEL.to_owned()),
         can_decide,
         can_set,
         shares,
@@ -154,25 +172,66 @@ pub async fn get_evolution(ctx: &Ctx, query: GroundQuery) -> AppResult<Evolution
     })
 }
 
+/// Whether a pass of a place runs or is about to. One that was dropped cannot say so itself.
+async fn is_passing(ctx: &Ctx, ground: Ground) -> AppResult<bool> {
+    Ok(jobs::service::at_work(ctx, &[PASS], grouping::key(ground)).await?.is_some())
+}
+
+/// What is proposed because of patterns: what waits for a decision before what had one, and the latest first.
+type Marks = HashMap<String, ProposalMark>;
+
+async fn marks(ctx: &Ctx, rows: &[PatternRow]) -> AppResult<Marks> {
+    let ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
+    let mut marks = Marks::new();
+    for (pattern, id, kind, state) in store::marks_of(ctx.db().read(), &ids).await? {
+        let mark = ProposalMark { id: parse_id(&id)?, kind: ProposalKind::parse(&kind), state: ProposalState::parse(&state) };
+        marks.entry(pattern).or_insert(mark);
+    }
+    Ok(marks)
+}
+
 /// None: not enough runs to be shown.
-fn summary(row: &PatternRow, settings: &Settings, proposals: &[ProposalRow]) -> AppResult<Option<PatternSummary>> {
-    let Some(standing) = settings.standing(row.runs, row.confidence) else { return Ok(None) };
-    let proposal = proposals.iter().find(|proposal| proposal.pattern_id == row.id);
-    let mark = |proposal: &ProposalRow| {
-        let summary = reviewing::summary(proposal)?;
-        Ok::<_, AppError>(ProposalMark { id: summary.id, kind: summary.kind, state: summary.state })
-    };
+fn summary(row: &PatternRow, settings: &Settings, marks: &Marks, now: i64) -> AppResult<Option<PatternSummary>> {
+    let confidence = row.confidence(now);
+    let Some(standing) = settings.standing(row.runs, confidence) else { return Ok(None) };
     Ok(Some(PatternSummary {
         id: parse_id(&row.id)?,
         name: row.name.clone(),
         runs: row.runs,
         successes: row.successes,
         people: row.people,
-        confidence: row.confidence,
+        confidence,
         standing,
         last_at: row.last_at,
-        proposal: proposal.map(mark).transpose()?,
+        proposal: marks.get(&row.id).cloned(),
     }))
+}
+
+/// Patterns of the same place by their ids, as they are called now.
+async fn named(ctx: &Ctx, place: &str, ids: &[String]) -> AppResult<HashMap<String, PatternMark>> {
+    let rows = store::by_ids(ctx.db().read(), ids).await?;
+    // Nor does a name tell of what is not shown.
+    let level = ground_of(ctx, place)?.level();
+    let of_place = rows.into_iter().filter(|row| row.place_id == place && row.is_shared_enough(level));
+    of_place.map(|row| Ok((row.id.clone(), PatternMark { id: parse_id(&row.id)?, name: row.name }))).collect()
+}
+
+/// What became of a pattern, the latest first, and the one that it went into.
+async fn history(ctx: &Ctx, row: &PatternRow) -> AppResult<(Vec<PatternEvent>, Option<PatternMark>)> {
+    let mut events = Vec::new();
+    for (kind, others, at) in store::events(ctx.db().read(), &row.id, EVENTS).await? {
+        events.push((PatternEventKind::parse(&kind), serde_json::from_str::<Vec<String>>(&others)?, at));
+    }
+    let mut ids: Vec<String> = events.iter().flat_map(|(_, others, _)| others.clone()).chain(row.into_id.clone()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let named = named(ctx, &row.place_id, &ids).await?;
+    let events = events.into_iter().map(|(kind, others, at)| PatternEvent {
+        kind,
+        others: others.iter().filter_map(|id| named.get(id).cloned()).collect(),
+        at,
+    });
+    Ok((events.collect(), row.into_id.as_ref().and_then(|id| named.get(id).cloned())))
 }
 
 pub async fn get_pattern(ctx: &Ctx, id: PatternId) -> AppResult<Pattern> {
@@ -192,12 +251,13 @@ pub async fn get_pattern(ctx: &Ctx, id: PatternId) -> AppResult<Pattern> {
     };
     let proposals = store::proposals_of(ctx.db().read(), &[&row.id]).await?;
     let settings = settings_of(ctx, ground).await?;
+    let marks = marks(ctx, std::slice::from_ref(&row)).await?;
     let shown = PatternSummary {
         standing: Standing::Shown,
-        ..summary(&row, &Settings { shown_runs: 0, ..settings }, &proposals)?.ok_or_else(missing)?
+        ..summary(&row, &Settings { shown_runs: 0, ..settings }, &marks, ctx.now())?.ok_or_else(missing)?
     };
     let summed: Summary = serde_json::from_str(&row.summary)?;
-    let history = store::events(ctx.db().read(), &row.id, EVENTS).await?;
+    let (history, went_into) = history(ctx, &row).await?;
     // Of the skill, also after it was proposed that it goes.
     let is_skill = |proposal: &&ProposalRow| {
         ProposalState::parse(&proposal.state) == ProposalState::Accepted && ProposalKind::parse(&proposal.kind) != ProposalKind::Retire
@@ -232,10 +292,8 @@ pub async fn get_pattern(ctx: &Ctx, id: PatternId) -> AppResult<Pattern> {
         flagged: summed.flagged.len() as i64,
         teams,
         latest: traces::service::summaries(ctx, &latest).await?,
-        history: history
-            .into_iter()
-            .map(|(kind, others, at)| Ok(PatternEvent { kind, others: serde_json::from_str(&others)?, at }))
-            .collect::<AppResult<_>>()?,
+        history,
+        went_into,
         promotions: promoting::promotions(ctx, &row.id, EVENTS).await?,
         effect,
         can_draft: can_decide && proposal_text.is_none(),
@@ -248,8 +306,35 @@ pub async fn pattern_of(ctx: &Ctx, ground: Ground, trace: TraceId) -> AppResult<
     authorise(ctx, ground, Action::Read).await?;
     let settings = settings_of(ctx, ground).await?;
     let row = store::pattern_of(ctx.db().read(), ground, trace).await?;
-    let is_shown = |row: &PatternRow| row.is_shared_enough(ground.level()) && settings.standing(row.runs, row.confidence).is_some();
+    let is_shown =
+        |row: &PatternRow| row.is_shared_enough(ground.level()) && settings.standing(row.runs, row.confidence(ctx.now())).is_some();
     row.filter(is_shown).map(|row| Ok((parse_id(&row.id)?, row.name))).transpose()
+}
+
+/// The patterns of those of these proposals whose place the caller may read, with their names: that is where a proposal is shown.
+pub async fn patterns_of_proposals(ctx: &Ctx, ids: &[ProposalId]) -> AppResult<HashMap<ProposalId, (PatternId, String)>> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let own = ctx.actor_with(Scope::Read)?.id().to_string();
+    let teams = accounts::service::roles_of(ctx).await?;
+    let mine: HashSet<String> = teams.into_iter().map(|(team, _)| team.to_string()).chain([own]).collect();
+    let rows = store::places_of_proposals(ctx.db().read(), ids).await?;
+    rows.into_iter()
+        .filter(|(_, place, ..)| mine.contains(place))
+        .map(|(id, _, pattern, name)| Ok((parse_id(&id)?, (parse_id(&pattern)?, name))))
+        .collect()
+}
+
+/// Runs of a pattern before this one, the latest first, if the caller may read its place and it is shown there.
+pub async fn runs_of(ctx: &Ctx, ground: Ground, pattern: PatternId, before: TraceId, limit: i64) -> AppResult<Vec<TraceId>> {
+    authorise(ctx, ground, Action::Read).await?;
+    let settings = settings_of(ctx, ground).await?;
+    let is_shown =
+        |row: &PatternRow| row.place_id == ground.id() && row.is_shared_enough(ground.level()) && row.runs >= settings.shown_runs;
+    let row = store::pattern(ctx.db().read(), pattern).await?.filter(is_shown).ok_or_else(|| AppError::not_found("pattern"))?;
+    let ids = store::traces_before(ctx.db().read(), &row.place_id, row.number, &before.to_string(), limit).await?;
+    ids.iter().map(|id| parse_id(id)).collect()
 }
 
 /// Drafts a skill from a pattern that is not sure enough to be proposed by itself.
@@ -367,24 +452,53 @@ pub async fn begin_due(ctx: &Ctx) -> AppResult<usize> {
     store::wake(&mut tx, now).await?;
     tx.commit().await?;
     let mut begun = 0;
-    for place in store::due(ctx.db().read(), now).await? {
-        let Some(from) = place.next_at else { continue };
-        let ground = match place.level.as_str() {
-            "user" => Ground::Own(parse_id(&place.place_id)?),
-            SYSTEM => Ground::System,
-            _ => Ground::Team(parse_id(&place.place_id)?),
-        };
+    loop {
+        let due = store::due(ctx.db().read(), now, SLICE).await?;
+        let is_last = (due.len() as i64) < SLICE;
+        for place in due {
+            let Some(from) = place.next_at else { continue };
+            let mut tx = ctx.db().write_tx().await?;
+            if store::advance(&mut tx, &place.place_id, from, schedule(&place.settings(), now)).await? {
+                let ground = stored_ground(&place.level, &place.place_id)?;
+                ask_for_pass(ctx, &mut tx, &PassPayload { ground, cause: PassCause::Schedule, asked_by: None }, None).await?;
+                begun += 1;
+            }
+            tx.commit().await?;
+        }
+        if is_last {
+            break;
+        }
+    }
+    finish_all(ctx).await?;
+    ctx.state.jobs.notify_one();
+    Ok(begun)
+}
+
+/// Has grouped what waits, and written what is marked, where nobody is about to: what a job left that failed for good, or for which there was no model.
+async fn finish_all(ctx: &Ctx) -> AppResult<()> {
+    if engine::is_missing(ctx) {
+        return Ok(());
+    }
+    let mut after = String::new();
+    loop {
+        let places = store::unfinished(ctx.db().read(), &after, SLICE).await?;
+        let Some((last, _)) = places.last() else { return Ok(()) };
+        after.clone_from(last);
         let mut tx = ctx.db().write_tx().await?;
-        if store::advance(&mut tx, &place.place_id, from, schedule(&place.settings(), now)).await? {
-            ask_for_pass(ctx, &mut tx, &PassPayload { ground, cause: PassCause::Schedule, asked_by: None }, None).await?;
-            begun += 1;
+        for (place, level) in &places {
+            grouping::queue(ctx, &mut tx, stored_ground(level, place)?).await?;
         }
         tx.commit().await?;
     }
-    if begun > 0 {
-        ctx.state.jobs.notify_one();
-    }
-    Ok(begun)
+}
+
+/// A place as it is stored.
+fn stored_ground(level: &str, place: &str) -> AppResult<Ground> {
+    Ok(match level {
+        "user" => Ground::Own(parse_id(place)?),
+        SYSTEM => Ground::System,
+        _ => Ground::Team(parse_id(place)?),
+    })
 }
 
 /// The first traces of a place: from then on its schedule comes back.
@@ -393,8 +507,14 @@ pub async fn keep_place(ctx: &Ctx, tx: &mut Tx, ground: Ground) -> AppResult<()>
     store::keep_place(tx, ground, &settings, schedule(&settings, ctx.now()), ctx.now()).await
 }
 
+/// A team came with an archive, in the transaction that shows it: patterns that are not as their traces, as when it was written between the two, are written anew.
+pub async fn arrived(ctx: &Ctx, tx: &mut Tx, team: TeamId) -> AppResult<()> {
+    store::mark_odd(tx, Ground::Team(team)).await?;
+    grouping::queue(ctx, tx, Ground::Team(team)).await
+}
+
 /// What is in memory of a place is read again when it is next needed.
-pub fn let_go(ctx: &Ctx, ground: Ground) {
+fn let_go(ctx: &Ctx, ground: Ground) {
     engine::forget(ctx, ground);
     if let Ground::Team(_) = ground {
         engine::forget(ctx, Ground::System);
@@ -409,6 +529,7 @@ pub async fn forget(ctx: &Ctx, tx: &mut Tx, ground: Ground) -> AppResult<()> {
     {
         sharing::follow(ctx, tx).await?;
     }
+    store::mark_shared_of(tx, ground).await?;
     telling::forget(tx, ground).await?;
     store::delete_place(tx, ground).await
 }

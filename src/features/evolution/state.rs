@@ -5,7 +5,7 @@ use std::future::Future;
 use leptos::prelude::*;
 use leptos_router::params::ParamsMap;
 
-use super::model::{Decide, EditProposal, Evolution, GroundQuery, Pattern, Promote, Settings, Sharing};
+use super::model::{Decide, EditProposal, Evolution, EvolutionQuery, GroundQuery, Pattern, Promote, Proposal, Settings, Sharing};
 use crate::{
     browser::data::{self, Fetched},
     error::AppResult,
@@ -26,15 +26,15 @@ pub fn evolution_address(query: &GroundQuery, open: Option<PatternId>) -> String
     data::with_query(&path, query)
 }
 
-fn list_path(query: &GroundQuery) -> String {
+fn list_path(query: &EvolutionQuery) -> String {
     data::with_query(EVOLUTION, query)
 }
 
 pub fn use_evolution(query: Memo<GroundQuery>) -> Fetched<Evolution> {
-    data::fetch(move || Some(list_path(&query.get())))
+    data::fetch(move || Some(list_path(&query.get().into())))
 }
 
-pub fn read_evolution(query: &GroundQuery) -> impl Future<Output = AppResult<Evolution>> + Send + use<> {
+pub fn read_evolution(query: &EvolutionQuery) -> impl Future<Output = AppResult<Evolution>> + Send + use<> {
     data::get(list_path(query))
 }
 
@@ -57,6 +57,11 @@ pub fn set_sharing(team: TeamId, sharing: Sharing) -> impl Future<Output = AppRe
 
 pub fn draft_proposal(pattern: PatternId) -> impl Future<Output = AppResult<()>> + Send + 'static {
     tell("POST", format!("{EVOLUTION}/patterns/{pattern}/proposal"), ())
+}
+
+/// A proposal as it is now.
+pub fn read_proposal(id: ProposalId) -> impl Future<Output = AppResult<Proposal>> + Send + 'static {
+    data::get(format!("{EVOLUTION}/proposals/{id}"))
 }
 
 pub fn edit_proposal(id: ProposalId, input: EditProposal) -> impl Future<Output = AppResult<()>> + Send + 'static {

@@ -1,21 +1,25 @@
-//! The only SQL on patterns and proposals; that on promotions, passes and the level of all teams is beside it.
+//! The only SQL on patterns and proposals; that on promotions, passes, what is to be written and the level of all teams is beside it.
 
 mod passes;
 mod promotions;
 mod sharing;
+mod stale;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+
+use llmos_patterns::{Evidence, confidence};
 
 use sqlx::AnyPool;
 
-pub use passes::{RunNow, begin_run, note_run, runs};
+pub use passes::{LOST, RunNow, begin_run, note_run, runs};
 pub use promotions::{NewPromotion, PromotionRow, begin_promotion, end_promotion, promotions_of_pattern, promotions_of_proposal};
 pub use sharing::{count_teams, drop_unshared, not_taken, set_shares, shares, sharing, sharing_teams_of, traces_by_team, unshared};
+pub use stale::{Mark, counts, mark, mark_going, mark_odd, mark_of_trace, mark_shared_of, stale, traces_in, unfinished, unmark};
 
-use super::model::{Ground, Level, ProposalKind, ProposalState, Settings};
+use super::model::{Ground, Level, PatternEventKind, ProposalKind, ProposalState, Settings};
 use crate::{
     error::AppResult,
-    ids::{ArtifactId, PatternId, ProposalId, TraceId, UserId},
+    ids::{ArtifactId, PatternId, ProposalId, RevisionId, TraceId, UserId},
     server::db::{Sql, Target, Tx, flag},
 };
 
@@ -26,7 +30,7 @@ crate::row! {
     #[derive(Clone, Debug)]
     pub struct PatternRow {
         pub id: String, pub place_id: String, pub level: String, pub number: i64, pub name: String, pub slug: String, pub runs: i64, pub successes: i64,
-        pub people: i64, pub teams: i64, pub cohesion: f64, pub confidence: f64, pub last_at: i64, pub summary: String,
+        pub people: i64, pub teams: i64, pub cohesion: f64, pub last_at: i64, pub summary: String, pub gone_at: Option<i64>, pub into_id: Option<String>,
     }
 }
 
@@ -35,6 +39,16 @@ impl PatternRow {
     pub fn is_shared_enough(&self, level: Level) -> bool {
         self.people >= level.least_people() && self.teams >= level.least_teams()
     }
+    /// How sure it is at this time, UTC milliseconds. What the table has is of the last pass and only for its order: age lowers it every day.
+    pub fn confidence(&self, now: i64) -> f64 {
+        confidence(&Evidence {
+            successes: self.successes.max(0) as u32,
+            failures: (self.runs - self.successes).max(0) as u32,
+            cohesion: self.cohesion,
+            people: self.people.max(1) as u32,
+            age_ms: now - self.last_at,
+        })
+    }
 }
 
 crate::row! {
@@ -42,7 +56,7 @@ crate::row! {
     pub struct ProposalRow {
         pub id: String, pub place_id: String, pub pattern_id: String, pub kind: String, pub state: String, pub slug: String, pub text: String,
         pub artifact_id: Option<String>, pub confidence: f64, pub runs: i64, pub author: String, pub note: Option<String>, pub saves: i64, pub reason: Option<String>,
-        pub decided_by: Option<String>, pub decided_at: Option<i64>, pub created_at: i64, pub name: String,
+        pub base_id: Option<String>, pub decided_by: Option<String>, pub decided_at: Option<i64>, pub created_at: i64, pub name: String,
     }
 }
 
@@ -68,9 +82,20 @@ impl PlaceRow {
     }
 }
 
-const PATTERN: &str = "SELECT id, place_id, level, number, name, slug, runs, successes, people, teams, cohesion, confidence, last_at, summary FROM patterns WHERE ";
-const PROPOSAL: &str = "SELECT o.id, o.place_id, o.pattern_id, o.kind, o.state, o.slug, o.text, o.artifact_id, o.confidence, o.runs, o.author, o.note, o.saves, o.reason, \
-     o.decided_by, o.decided_at, o.created_at, p.name FROM proposals o JOIN patterns p ON p.id = o.pattern_id WHERE ";
+const PATTERN: &str = "SELECT id, place_id, level, number, name, slug, runs, successes, people, teams, cohesion, last_at, summary, gone_at, into_id FROM patterns WHERE ";
+macro_rules! select_proposals {
+    ($text:literal) => {
+        concat!(
+            "SELECT o.id, o.place_id, o.pattern_id, o.kind, o.state, o.slug, ",
+            $text,
+            ", o.artifact_id, o.confidence, o.runs, o.author, o.note, o.saves, o.reason, o.base_id, o.decided_by, o.decided_at, o.created_at, p.name \
+             FROM proposals o JOIN patterns p ON p.id = o.pattern_id WHERE "
+        )
+    };
+}
+const PROPOSAL: &str = select_proposals!("o.text");
+/// A list does without the texts.
+const LISTED_PROPOSAL: &str = select_proposals!("'' AS text");
 const PLACE: &str =
     "SELECT place_id, level, paused, cron, zone, after_new, shown_runs, listed, proposed, next_at FROM evolution_places WHERE ";
 
@@ -118,9 +143,9 @@ async fn write_place(
 }
 
 /// Places whose schedule is due.
-pub async fn due(pool: &AnyPool, now: i64) -> AppResult<Vec<PlaceRow>> {
+pub async fn due(pool: &AnyPool, now: i64, limit: i64) -> AppResult<Vec<PlaceRow>> {
     let mut sql = Sql::new(PLACE);
-    sql.push("paused = 0 AND next_at <= ").bind(now).push(" ORDER BY next_at LIMIT 100");
+    sql.push("paused = 0 AND next_at <= ").bind(now).push(" ORDER BY next_at LIMIT ").number(limit);
     sql.fetch_all(pool).await
 }
 
@@ -135,6 +160,33 @@ pub async fn advance(tx: &mut Tx, place: &str, from: i64, next: Option<i64>) -> 
     Ok(done.rows_affected() > 0)
 }
 
+/// Traces of a place came, went or changed: so many.
+pub async fn add_changed(tx: &mut Tx, ground: Ground, traces: i64) -> AppResult<()> {
+    sqlx::query("UPDATE evolution_places SET changed = changed + $2 WHERE place_id = $1")
+        .bind(ground.id())
+        .bind(traces)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+/// How many came, went or changed since the last pass.
+pub async fn changed(pool: &AnyPool, ground: Ground) -> AppResult<i64> {
+    let mut sql = Sql::new("SELECT changed FROM evolution_places WHERE place_id = ");
+    sql.bind(ground.id());
+    Ok(sql.fetch_all::<(i64,)>(pool).await?.first().map_or(0, |(changed,)| *changed))
+}
+
+/// A pass has looked at so many of them.
+pub async fn pass_done(tx: &mut Tx, ground: Ground, changed: i64) -> AppResult<()> {
+    sqlx::query("UPDATE evolution_places SET changed = CASE WHEN changed > $2 THEN changed - $2 ELSE 0 END WHERE place_id = $1")
+        .bind(ground.id())
+        .bind(changed)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
 // ── Traces that wait ──
 
 pub async fn add_waiting(tx: &mut Tx, place: &str, traces: &[TraceId]) -> AppResult<()> {
@@ -143,16 +195,17 @@ pub async fn add_waiting(tx: &mut Tx, place: &str, traces: &[TraceId]) -> AppRes
         sql.rows(part, |row, id| {
             row.bind(place.to_owned()).bind(id.to_string());
         });
-        sql.push(" ON CONFLICT (place_id, trace_id) DO NOTHING");
+        sql.push(" ON CONFLICT (place_id, trace_id) DO UPDATE SET marks = evolution_waiting.marks + 1");
         sql.execute(&mut **tx).await?;
     }
     Ok(())
 }
 
-pub async fn waiting(pool: &AnyPool, ground: Ground, limit: i64) -> AppResult<Vec<String>> {
-    let mut sql = Sql::new("SELECT trace_id FROM evolution_waiting WHERE place_id = ");
+/// Traces that wait, each with how often it was marked.
+pub async fn waiting(pool: &AnyPool, ground: Ground, limit: i64) -> AppResult<Vec<(String, i64)>> {
+    let mut sql = Sql::new("SELECT trace_id, marks FROM evolution_waiting WHERE place_id = ");
     sql.bind(ground.id()).push(" ORDER BY trace_id LIMIT ").number(limit);
-    Ok(sql.fetch_all::<(String,)>(pool).await?.into_iter().map(|(id,)| id).collect())
+    sql.fetch_all(pool).await
 }
 
 pub async fn waiting_count(pool: &AnyPool, ground: Ground) -> AppResult<i64> {
@@ -161,9 +214,13 @@ pub async fn waiting_count(pool: &AnyPool, ground: Ground) -> AppResult<i64> {
     Ok(sql.fetch_all::<(i64,)>(pool).await?.first().map_or(0, |(count,)| *count))
 }
 
-/// Traces and their patterns' numbers: written, and not waiting any more.
+/// Traces and their patterns' numbers are written. The patterns that they leave and come to are marked.
 pub async fn assign(tx: &mut Tx, ground: Ground, assigned: &[(String, u64)]) -> AppResult<()> {
+    let mut numbers: BTreeSet<u64> = assigned.iter().map(|(_, number)| *number).collect();
     for part in assigned.chunks(ROWS) {
+        let mut sql = Sql::new("SELECT DISTINCT number FROM pattern_traces WHERE place_id = ");
+        sql.bind(ground.id()).push(" AND trace_id IN ").bind_list(part.iter().map(|(trace, _)| trace));
+        numbers.extend(sql.fetch_all::<(i64,)>(&mut **tx).await?.into_iter().map(|(number,)| number as u64));
         let mut sql = Sql::new("INSERT INTO pattern_traces (place_id, trace_id, number) ");
         // A trace may have been deleted meanwhile.
         sql.push("SELECT v.place_id, v.trace_id, v.number FROM (SELECT ");
@@ -187,18 +244,23 @@ pub async fn assign(tx: &mut Tx, ground: Ground, assigned: &[(String, u64)]) -> 
         }
         sql.push(") v WHERE EXISTS (SELECT 1 FROM traces t WHERE t.id = v.trace_id) ON CONFLICT (place_id, trace_id) DO UPDATE SET number = excluded.number");
         sql.execute(&mut **tx).await?;
-        let mut sql = Sql::new("DELETE FROM evolution_waiting WHERE place_id = ");
-        sql.bind(ground.id()).push(" AND trace_id IN ").bind_list(part.iter().map(|(trace, _)| trace));
-        sql.execute(&mut **tx).await?;
     }
-    Ok(())
+    mark(tx, ground, &numbers).await
 }
 
-/// Those that cannot be grouped do not wait for ever.
-pub async fn drop_waiting(tx: &mut Tx, ground: Ground, traces: &[String]) -> AppResult<()> {
+/// Traces do not wait any more, but for those that were marked again since they were read. Nor do those that cannot be grouped.
+pub async fn drop_waiting(tx: &mut Tx, ground: Ground, traces: &[(String, i64)]) -> AppResult<()> {
     for part in traces.chunks(ROWS) {
         let mut sql = Sql::new("DELETE FROM evolution_waiting WHERE place_id = ");
-        sql.bind(ground.id()).push(" AND trace_id IN ").bind_list(part);
+        sql.bind(ground.id()).push(" AND (");
+        for (at, (trace, marks)) in part.iter().enumerate() {
+            sql.push(if at == 0 { "(trace_id = " } else { " OR (trace_id = " })
+                .bind(trace.clone())
+                .push(" AND marks = ")
+                .bind(*marks)
+                .push(")");
+        }
+        sql.push(")");
         sql.execute(&mut **tx).await?;
     }
     Ok(())
@@ -211,6 +273,14 @@ pub async fn assigned(pool: &AnyPool, ground: Ground, after: &str, limit: i64) -
     sql.fetch_all(pool).await
 }
 
+/// Traces of a pattern that are earlier than this one, the latest first.
+pub async fn traces_before(pool: &AnyPool, place: &str, number: i64, before: &str, limit: i64) -> AppResult<Vec<String>> {
+    let mut sql = Sql::new("SELECT trace_id FROM pattern_traces WHERE place_id = ");
+    sql.bind(place.to_owned()).push(" AND number = ").bind(number).push(" AND trace_id < ").bind(before.to_owned());
+    sql.push(" ORDER BY trace_id DESC LIMIT ").number(limit);
+    Ok(sql.fetch_all::<(String,)>(pool).await?.into_iter().map(|(id,)| id).collect())
+}
+
 /// Traces of a pattern, the latest first.
 pub async fn traces_of(pool: &AnyPool, place: &str, number: i64, limit: i64) -> AppResult<Vec<String>> {
     let mut sql = Sql::new("SELECT trace_id FROM pattern_traces WHERE place_id = ");
@@ -218,19 +288,12 @@ pub async fn traces_of(pool: &AnyPool, place: &str, number: i64, limit: i64) -> 
     Ok(sql.fetch_all::<(String,)>(pool).await?.into_iter().map(|(id,)| id).collect())
 }
 
-/// The number of the pattern that a trace is in.
-pub async fn number_of(tx: &mut Tx, ground: Ground, trace: TraceId) -> AppResult<Option<u64>> {
-    let mut sql = Sql::new("SELECT number FROM pattern_traces WHERE place_id = ");
-    sql.bind(ground.id()).push(" AND trace_id = ").bind(trace.to_string());
-    Ok(sql.fetch_all::<(i64,)>(&mut **tx).await?.first().map(|(number,)| *number as u64))
-}
-
 // ── Patterns ──
 
 /// The highest number that was given in a place.
 pub async fn last_number(pool: &AnyPool, ground: Ground) -> AppResult<i64> {
-    let mut sql = Sql::new("SELECT COALESCE(MAX(number), 0) FROM patterns WHERE place_id = ");
-    sql.bind(ground.id());
+    let mut sql = Sql::new("SELECT COALESCE(MAX(number), 0) FROM (SELECT MAX(number) AS number FROM patterns WHERE place_id = ");
+    sql.bind(ground.id()).push(" UNION ALL SELECT MAX(number) FROM pattern_traces WHERE place_id = ").bind(ground.id()).push(") numbers");
     Ok(sql.fetch_all::<(i64,)>(pool).await?.first().map_or(0, |(number,)| *number))
 }
 
@@ -267,10 +330,10 @@ pub async fn write_patterns(tx: &mut Tx, ground: Ground, patterns: &[PatternNow<
     Ok(())
 }
 
-/// They have no trace left; most of what they had is in another one.
-pub async fn end_pattern(tx: &mut Tx, ground: Ground, number: u64, into: Option<&str>, now: i64) -> AppResult<()> {
-    sqlx::query(
-        "UPDATE patterns SET gone_at = $3, into_id = $4, runs = 0, teams = 0, updated_at = $3 WHERE place_id = $1 AND number = $2 AND gone_at IS NULL",
+/// It has no trace left; most of what it had is in another one. Whether it had some until now.
+pub async fn end_pattern(tx: &mut Tx, ground: Ground, number: u64, into: Option<&str>, now: i64) -> AppResult<bool> {
+    let ended = sqlx::query(
+        "UPDATE patterns SET gone_at = $3, into_id = $4, runs = 0, successes = 0, teams = 0, updated_at = $3 WHERE place_id = $1 AND number = $2 AND gone_at IS NULL",
     )
     .bind(ground.id())
     .bind(number as i64)
@@ -278,6 +341,28 @@ pub async fn end_pattern(tx: &mut Tx, ground: Ground, number: u64, into: Option<
     .bind(into)
     .execute(&mut **tx)
     .await?;
+    Ok(ended.rows_affected() > 0)
+}
+
+/// What was proposed and promoted because of a pattern is because of the one that it went into. Where both ask the same, the question of the one that is
+/// there stays.
+pub async fn adopt(tx: &mut Tx, from: &str, into: &str, now: i64) -> AppResult<()> {
+    sqlx::query(
+        "UPDATE proposals SET state = 'ignored', until = NULL, reason = 'Its pattern went into another one, which has a proposal of its own.', decided_at = $3, \
+         updated_at = $3 WHERE pattern_id = $1 AND state IN ('open', 'snoozed') AND EXISTS \
+         (SELECT 1 FROM proposals o WHERE o.pattern_id = $2 AND o.state IN ('open', 'snoozed') \
+         AND (o.kind = 'retire' AND proposals.kind = 'retire' OR o.kind <> 'retire' AND proposals.kind <> 'retire'))",
+    )
+    .bind(from)
+    .bind(into)
+    .bind(now)
+    .execute(&mut **tx)
+    .await?;
+    for statement in
+        ["UPDATE proposals SET pattern_id = $2 WHERE pattern_id = $1", "UPDATE promotions SET pattern_id = $2 WHERE pattern_id = $1"]
+    {
+        sqlx::query(statement).bind(from).bind(into).execute(&mut **tx).await?;
+    }
     Ok(())
 }
 
@@ -289,6 +374,36 @@ pub async fn patterns(pool: &AnyPool, ground: Ground, runs: i64, limit: i64) -> 
     sql.push(" AND people >= ").bind(people).push(" AND teams >= ").bind(teams);
     sql.push(" ORDER BY confidence DESC, runs DESC, id LIMIT ").number(limit);
     sql.fetch_all(pool).await
+}
+
+/// How many those are.
+pub async fn patterns_count(pool: &AnyPool, ground: Ground, runs: i64) -> AppResult<i64> {
+    let mut sql = Sql::new("SELECT COUNT(*) FROM patterns WHERE gone_at IS NULL AND place_id = ");
+    sql.bind(ground.id()).push(" AND runs >= ").bind(runs);
+    sql.push(" AND people >= ").bind(ground.level().least_people()).push(" AND teams >= ").bind(ground.level().least_teams());
+    Ok(sql.fetch_all::<(i64,)>(pool).await?.first().map_or(0, |(count,)| *count))
+}
+
+/// All of those, by id, after this one.
+pub async fn patterns_after(pool: &AnyPool, ground: Ground, runs: i64, after: &str, limit: i64) -> AppResult<Vec<PatternRow>> {
+    let mut sql = Sql::new(PATTERN);
+    sql.push("gone_at IS NULL AND place_id = ").bind(ground.id()).push(" AND runs >= ").bind(runs);
+    sql.push(" AND people >= ").bind(ground.level().least_people()).push(" AND teams >= ").bind(ground.level().least_teams());
+    sql.push(" AND id > ").bind(after.to_owned()).push(" ORDER BY id LIMIT ").number(limit);
+    sql.fetch_all(pool).await
+}
+
+/// Writes how sure these are now: lists are ordered by it.
+pub async fn write_confidences(tx: &mut Tx, sure: &[(&str, f64)]) -> AppResult<()> {
+    for part in sure.chunks(ROWS) {
+        let mut sql = Sql::new("UPDATE patterns SET confidence = CASE id");
+        for (id, confidence) in part {
+            sql.push(" WHEN ").bind((*id).to_owned()).push(" THEN ").bind(*confidence);
+        }
+        sql.push(" ELSE confidence END WHERE id IN ").bind_list(part.iter().map(|(id, _)| id));
+        sql.execute(&mut **tx).await?;
+    }
+    Ok(())
 }
 
 pub async fn pattern<'c>(executor: impl Target<'c>, id: PatternId) -> AppResult<Option<PatternRow>> {
@@ -320,17 +435,28 @@ pub async fn by_numbers<'c>(executor: impl Target<'c>, place: &str, numbers: &[i
     Ok(sql.fetch_all::<PatternRow>(executor).await?.into_iter().map(|row| (row.number, row)).collect())
 }
 
-pub async fn add_event(tx: &mut Tx, ground: Ground, kind: &str, pattern: &str, others: &[String], now: i64) -> AppResult<()> {
+pub async fn add_event(tx: &mut Tx, ground: Ground, kind: PatternEventKind, pattern: &str, others: &[String], now: i64) -> AppResult<()> {
     sqlx::query("INSERT INTO pattern_events (id, place_id, kind, pattern_id, others, created_at) VALUES ($1, $2, $3, $4, $5, $6)")
         .bind(PatternId::generate().to_string())
         .bind(ground.id())
-        .bind(kind)
+        .bind(kind.as_str())
         .bind(pattern)
         .bind(serde_json::to_string(others)?)
         .bind(now)
         .execute(&mut **tx)
         .await?;
     Ok(())
+}
+
+/// Patterns by their ids.
+pub async fn by_ids(pool: &AnyPool, ids: &[String]) -> AppResult<Vec<PatternRow>> {
+    let mut found = Vec::with_capacity(ids.len());
+    for part in ids.chunks(ROWS) {
+        let mut sql = Sql::new(PATTERN);
+        sql.push("id IN ").bind_list(part);
+        found.extend(sql.fetch_all::<PatternRow>(pool).await?);
+    }
+    Ok(found)
 }
 
 /// What became of a pattern: kind, others, time; the latest first.
@@ -360,6 +486,8 @@ pub struct NewProposal<'a> {
     pub slug: &'a str,
     pub text: &'a str,
     pub artifact: Option<ArtifactId>,
+    /// The revision of it that the text was made of.
+    pub base: Option<RevisionId>,
     pub author: &'a str,
     pub note: Option<&'a str>,
     pub now: i64,
@@ -368,8 +496,8 @@ pub struct NewProposal<'a> {
 /// False where the pattern has an open one of that kind.
 pub async fn propose(tx: &mut Tx, new: &NewProposal<'_>) -> AppResult<bool> {
     let written = sqlx::query(
-        "INSERT INTO proposals (id, place_id, level, pattern_id, kind, state, slug, text, artifact_id, confidence, runs, author, note, created_at, updated_at) \
-         VALUES ($1, $2, $3, $4, $5, 'open', $6, $7, $8, $9, $10, $11, $12, $13, $13) ON CONFLICT (pattern_id, kind) WHERE state IN ('open', 'snoozed') DO NOTHING",
+        "INSERT INTO proposals (id, place_id, level, pattern_id, kind, state, slug, text, artifact_id, confidence, runs, author, note, created_at, updated_at, base_id) \
+         VALUES ($1, $2, $3, $4, $5, 'open', $6, $7, $8, $9, $10, $11, $12, $13, $13, $14) ON CONFLICT (pattern_id, kind) WHERE state IN ('open', 'snoozed') DO NOTHING",
     )
     .bind(new.id.to_string())
     .bind(&new.pattern.place_id)
@@ -379,11 +507,12 @@ pub async fn propose(tx: &mut Tx, new: &NewProposal<'_>) -> AppResult<bool> {
     .bind(new.slug)
     .bind(new.text)
     .bind(new.artifact.map(|id| id.to_string()))
-    .bind(new.pattern.confidence)
+    .bind(new.pattern.confidence(new.now))
     .bind(new.pattern.runs)
     .bind(new.author)
     .bind(new.note)
     .bind(new.now)
+    .bind(new.base.map(|id| id.to_string()))
     .execute(&mut **tx)
     .await?;
     Ok(written.rows_affected() > 0)
@@ -391,7 +520,7 @@ pub async fn propose(tx: &mut Tx, new: &NewProposal<'_>) -> AppResult<bool> {
 
 /// Open ones come first, then the latest; snoozed ones whose time has come are open. What was not accepted needs as many teams as its pattern.
 pub async fn proposals(pool: &AnyPool, ground: Ground, limit: i64) -> AppResult<Vec<ProposalRow>> {
-    let mut sql = Sql::new(PROPOSAL);
+    let mut sql = Sql::new(LISTED_PROPOSAL);
     sql.push("o.place_id = ")
         .bind(ground.id())
         .push(" AND (o.state = 'accepted' OR p.teams >= ")
@@ -401,18 +530,58 @@ pub async fn proposals(pool: &AnyPool, ground: Ground, limit: i64) -> AppResult<
     sql.fetch_all(pool).await
 }
 
+/// How many those are.
+pub async fn proposals_count(pool: &AnyPool, ground: Ground) -> AppResult<i64> {
+    let mut sql = Sql::new("SELECT COUNT(*) FROM proposals o JOIN patterns p ON p.id = o.pattern_id WHERE o.place_id = ");
+    sql.bind(ground.id()).push(" AND (o.state = 'accepted' OR p.teams >= ").bind(ground.level().least_teams()).push(")");
+    Ok(sql.fetch_all::<(i64,)>(pool).await?.first().map_or(0, |(count,)| *count))
+}
+
+/// What is proposed because of patterns, as (pattern, proposal, kind, state): what waits for a decision first, then the latest.
+pub async fn marks_of(pool: &AnyPool, patterns: &[&str]) -> AppResult<Vec<(String, String, String, String)>> {
+    let mut found = Vec::new();
+    for part in patterns.chunks(ROWS) {
+        let mut sql = Sql::new("SELECT pattern_id, id, kind, state FROM proposals WHERE pattern_id IN ");
+        sql.bind_list(part).push(" ORDER BY CASE state WHEN 'open' THEN 0 WHEN 'snoozed' THEN 1 ELSE 2 END, id DESC");
+        found.extend(sql.fetch_all::<(String, String, String, String)>(pool).await?);
+    }
+    Ok(found)
+}
+
+/// What was proposed because of patterns, as (pattern, state, runs then); what retires a skill is among them.
+pub async fn decisions_of(pool: &AnyPool, patterns: &[&str]) -> AppResult<Vec<(String, String, i64)>> {
+    let mut found = Vec::new();
+    for part in patterns.chunks(ROWS) {
+        let mut sql = Sql::new("SELECT pattern_id, state, runs FROM proposals WHERE pattern_id IN ");
+        sql.bind_list(part);
+        found.extend(sql.fetch_all::<(String, String, i64)>(pool).await?);
+    }
+    Ok(found)
+}
+
 pub async fn proposal<'c>(executor: impl Target<'c>, id: ProposalId) -> AppResult<Option<ProposalRow>> {
     let mut sql = Sql::new(PROPOSAL);
     sql.push("o.id = ").bind(id.to_string());
     Ok(sql.fetch_all(executor).await?.pop())
 }
 
-/// Those by which a place got its skills, the latest first.
-pub async fn accepted(pool: &AnyPool, ground: Ground, limit: i64) -> AppResult<Vec<ProposalRow>> {
-    let mut sql = Sql::new(PROPOSAL);
-    sql.push("o.state = 'accepted' AND o.kind <> 'retire' AND o.artifact_id IS NOT NULL AND o.place_id = ").bind(ground.id());
-    sql.push(" ORDER BY o.id DESC LIMIT ").number(limit);
+/// Those by which a place got its skills, as (pattern, artifact, when it was decided), the latest first.
+pub async fn accepted(pool: &AnyPool, ground: Ground) -> AppResult<Vec<(String, String, i64)>> {
+    let mut sql = Sql::new("SELECT pattern_id, artifact_id, decided_at FROM proposals WHERE state = 'accepted' AND kind <> 'retire' ");
+    sql.push("AND artifact_id IS NOT NULL AND decided_at IS NOT NULL AND place_id = ").bind(ground.id()).push(" ORDER BY id DESC");
     sql.fetch_all(pool).await
+}
+
+/// Where proposals were made, and of which patterns: id, place, the pattern's id and name.
+pub async fn places_of_proposals(pool: &AnyPool, ids: &[ProposalId]) -> AppResult<Vec<(String, String, String, String)>> {
+    let mut found = Vec::with_capacity(ids.len());
+    for chunk in ids.chunks(ROWS) {
+        let mut sql =
+            Sql::new("SELECT o.id, o.place_id, p.id, p.name FROM proposals o JOIN patterns p ON p.id = o.pattern_id WHERE o.id IN ");
+        sql.bind_list(chunk);
+        found.extend(sql.fetch_all(pool).await?);
+    }
+    Ok(found)
 }
 
 /// All of these patterns, the latest first.
@@ -470,6 +639,12 @@ pub async fn decide(tx: &mut Tx, decision: &Decision<'_>) -> AppResult<bool> {
         .push(" WHERE id = ")
         .bind(decision.id.to_string());
     sql.push(" AND state IN ").push(from);
+    if decision.state == ProposalState::Open {
+        sql.push(
+            " AND NOT EXISTS (SELECT 1 FROM proposals o WHERE o.pattern_id = proposals.pattern_id AND o.id <> proposals.id \
+             AND o.state IN ('open', 'snoozed') AND (o.kind = 'retire' AND proposals.kind = 'retire' OR o.kind <> 'retire' AND proposals.kind <> 'retire'))",
+        );
+    }
     Ok(sql.execute(&mut **tx).await?.rows_affected() > 0)
 }
 
@@ -491,6 +666,7 @@ pub async fn delete_place(tx: &mut Tx, ground: Ground) -> AppResult<()> {
         "DELETE FROM pattern_traces WHERE place_id = $1",
         "DELETE FROM patterns WHERE place_id = $1",
         "DELETE FROM evolution_waiting WHERE place_id = $1",
+        "DELETE FROM evolution_stale WHERE place_id = $1",
         "DELETE FROM evolution_runs WHERE place_id = $1",
         "DELETE FROM evolution_places WHERE place_id = $1",
     ] {

@@ -3,6 +3,9 @@
 
 use crate::server::archive::{Is, Table};
 
+/// The end of the year 9999, in UTC milliseconds.
+const NEVER: i64 = 253_402_300_799_000;
+
 pub const ARCHIVED: &[Table] = &[Table {
     name: "git_links",
     of_team: "t.volume_id IN {volumes}",
@@ -26,6 +29,8 @@ pub const ARCHIVED: &[Table] = &[Table {
         ("updated_at", Is::Number),
         ("host_key", Is::MayPlain),
         ("history_at", Is::MayNumber),
+        // Not by itself, until somebody has given it a token or had it pulled.
+        ("look_at", Is::Gets(NEVER)),
     ],
-    left_out: &["token"],
+    left_out: &["token", "app", "failures", "failed_since"],
 }];

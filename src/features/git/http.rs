@@ -1,15 +1,11 @@
 //! `/api/v1/volumes/{id}/git`, and the addresses that Git itself asks.
 
-use std::io::Read as _;
-
 use axum::{
-    body::Bytes,
-    extract::{Path as Segments, Query as Words},
+    extract::{Path as Segments, Query as Words, Request},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use flate2::read::GzDecoder;
 use serde::Deserialize;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -23,7 +19,7 @@ use crate::{
     ids::VolumeId,
     server::{
         context::Ctx,
-        extract::{Json, Path},
+        extract::{Json, Path, unpacked},
         state::AppState,
     },
 };
@@ -108,29 +104,16 @@ pub async fn info_refs(
 }
 
 /// `POST /git/{team}/{volume}.git/git-upload-pack`
-pub async fn upload_pack(ctx: Ctx, Segments((team, volume)): Segments<(String, String)>, headers: HeaderMap, body: Bytes) -> Response {
+pub async fn upload_pack(ctx: Ctx, Segments((team, volume)): Segments<(String, String)>, request: Request) -> Response {
     let answer = async {
-        let (ctx, access) = enter(&ctx, &headers, &team, &volume).await?;
-        service::upload_pack(&ctx, &access, unpacked(&headers, body)?).await
+        let (ctx, access) = enter(&ctx, request.headers(), &team, &volume).await?;
+        // Only of whoever may ask is anything read.
+        let headers = request.headers().clone();
+        let body = axum::body::to_bytes(request.into_body(), ASKED_BYTES as usize).await;
+        let body = body.map_err(|_| AppError::invalid("The request ended early, or says more than a clone asks. Try again."))?;
+        service::upload_pack(&ctx, &access, unpacked(&headers, body, ASKED_BYTES)?).await
     };
     respond(answer.await, "application/x-git-upload-pack-result")
-}
-
-/// What was sent; Git packs it when it is long.
-fn unpacked(headers: &HeaderMap, body: Bytes) -> AppResult<Bytes> {
-    match headers.get(header::CONTENT_ENCODING).map(HeaderValue::as_bytes) {
-        None | Some(b"identity") => Ok(body),
-        Some(b"gzip" | b"x-gzip") => {
-            let mut bytes = Vec::new();
-            let read = GzDecoder::new(&body[..]).take(ASKED_BYTES).read_to_end(&mut bytes);
-            read.map_err(|_| AppError::invalid("The body of the request is damaged. Send it again."))?;
-            Ok(bytes.into())
-        }
-        Some(_) => Err(AppError::new(
-            ErrorCode::UnsupportedMediaType,
-            "The body of the request is packed in a way that is not read here: use gzip.",
-        )),
-    }
 }
 
 /// Who asks: whoever has an API token as the password, whatever the name is.

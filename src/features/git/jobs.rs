@@ -3,16 +3,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{service, store};
-use crate::{
-    error::AppResult,
-    features::{artifacts, jobs::Job},
-    ids::VolumeId,
-    server::context::Ctx,
-};
+use super::service;
+use crate::{error::AppResult, features::jobs::Job, ids::VolumeId, server::context::Ctx};
 
 pub const PULL: &str = "git.pull";
 pub const PUSH: &str = "git.push";
+/// Has those pulled whose time has come, whoever asks or not.
+pub const LOOK: &str = "git.look";
 pub const IMPORT: &str = "git.import";
 /// Looks at a pull request.
 pub const PREVIEW: &str = "git.preview";
@@ -28,15 +25,18 @@ pub struct SyncPayload {
 /// The report is a `PullReport`, or null when nothing was new.
 pub async fn pull(ctx: &Ctx, job: &Job) -> AppResult<serde_json::Value> {
     let payload: SyncPayload = serde_json::from_str(&job.payload)?;
-    let result = service::pull(ctx, job, &payload).await;
-    Ok(serde_json::to_value(noted(ctx, payload.volume, result).await?)?)
+    Ok(serde_json::to_value(service::pull(ctx, job, payload.volume).await?)?)
 }
 
 /// The report is a `PushReport`.
 pub async fn push(ctx: &Ctx, job: &Job) -> AppResult<serde_json::Value> {
     let payload: SyncPayload = serde_json::from_str(&job.payload)?;
-    let result = service::push(ctx, job, &payload).await;
-    Ok(serde_json::to_value(noted(ctx, payload.volume, result).await?)?)
+    Ok(serde_json::to_value(service::push(ctx, job, payload.volume).await?)?)
+}
+
+/// The report says how many.
+pub async fn look(ctx: &Ctx) -> AppResult<serde_json::Value> {
+    service::look_at_due(ctx).await
 }
 
 /// The report is an `ImportReport`.
@@ -52,15 +52,4 @@ pub async fn preview(ctx: &Ctx, job: &Job) -> AppResult<serde_json::Value> {
 /// The report says how.
 pub async fn tell(ctx: &Ctx, job: &Job) -> AppResult<serde_json::Value> {
     service::tell_github(ctx, job).await
-}
-
-/// Why it failed stands with the link; what it had staged takes up no paths until it is tried again.
-async fn noted<T>(ctx: &Ctx, volume: VolumeId, result: AppResult<T>) -> AppResult<T> {
-    if let Err(error) = &result {
-        artifacts::service::unstage_all(ctx, volume).await?;
-        let mut tx = ctx.db().write_tx().await?;
-        store::set_failed(&mut tx, volume, &error.message, ctx.now()).await?;
-        tx.commit().await?;
-    }
-    result
 }

@@ -8,7 +8,7 @@ pub use pull_request::*;
 
 use crate::{
     error::{AppError, AppResult},
-    features::{accounts::model::Person, volumes::model::ImportItem},
+    features::{accounts::model::Person, jobs::model::backoff_ms, volumes::model::ImportItem},
     ids::{ArtifactId, CommitId, JobId, VolumeId},
 };
 
@@ -29,6 +29,9 @@ pub struct GitLink {
     pub folder: String,
     /// Whether a token, or a private key of SSH, is kept.
     pub has_token: bool,
+    /// Whether its tokens are those of this server's GitHub App.
+    #[serde(default)]
+    pub by_app: bool,
     /// What the host showed itself with when the volume was linked, over SSH: `SHA256:…`. It has to show the same each time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host_key: Option<String>,
@@ -137,8 +140,8 @@ pub struct LinkVolume {
     pub branch: Option<String>,
     #[serde(default)]
     pub folder: Option<String>,
-    /// A personal access token, or that of an installation of an app; for SSH a private key without a passphrase. Without: what is kept already, for
-    /// the same address.
+    /// A personal access token; for SSH a private key without a passphrase. Without: what is kept already, for the same address; or, at GitHub, tokens of this
+    /// server's app, if it has one that is installed there and the caller may do as much there themselves.
     #[serde(default)]
     pub token: Option<String>,
     /// Whether each commit of the volume is pushed by itself.
@@ -257,19 +260,27 @@ fn is_branch(name: &str) -> bool {
         && name.split('/').all(|part| !part.starts_with('.') && !part.ends_with(".lock"))
 }
 
+/// An address without what may differ where the repository is the same.
+fn plain(address: &str) -> String {
+    let address = address.trim().to_ascii_lowercase();
+    let address = match address.split_once("://") {
+        Some((_, rest)) => rest.to_owned(),
+        // git@github.com:team/repository.git
+        None => address.replacen(':', "/", 1),
+    };
+    let address = address.split_once('@').map_or(address.as_str(), |(_, rest)| rest).to_owned();
+    address.trim_end_matches('/').trim_end_matches(".git").to_owned()
+}
+
 /// Whether two addresses are of the same repository: with or without `.git`, by https or by ssh, in whatever case.
 pub fn same_repository(one: &str, other: &str) -> bool {
-    let plain = |address: &str| {
-        let address = address.trim().to_ascii_lowercase();
-        let address = match address.split_once("://") {
-            Some((_, rest)) => rest.to_owned(),
-            // git@github.com:team/repository.git
-            None => address.replacen(':', "/", 1),
-        };
-        let address = address.split_once('@').map_or(address.as_str(), |(_, rest)| rest).to_owned();
-        address.trim_end_matches('/').trim_end_matches(".git").to_owned()
-    };
     plain(one) == plain(other)
+}
+
+/// What every address of the same repository has in it, in lower case: `/repository`.
+pub fn last_part(address: &str) -> String {
+    let plain = plain(address);
+    format!("/{}", plain.rsplit('/').next().unwrap_or_default())
 }
 
 /// The message of the commit that a pull makes: that of the commit at the head, and whose it was.
@@ -285,6 +296,40 @@ pub fn pulled_message(message: &str, author: &str, sha: &str, behind: Option<usi
     let message = if message.is_empty() { "A commit without a message".to_owned() } else { message };
     let cut: String = message.chars().take(room).collect();
     format!("{}{end}", cut.trim_end())
+}
+
+/// What a pull brought, in a sentence that begins in the middle: "2 artifacts changed, of which 1 waits to be merged."
+pub fn brought_words(report: &PullReport) -> String {
+    use crate::ui::plural;
+    let changed = report.created + report.updated + report.renamed + report.deleted + report.merged + report.conflicts;
+    match (changed, report.conflicts) {
+        (0, _) => "no artifact changed.".to_owned(),
+        (changed, 0) => format!("{} changed.", plural(changed, "artifact", "artifacts")),
+        (changed, conflicts) => {
+            format!(
+                "{} changed, of which {conflicts} {} to be merged.",
+                plural(changed, "artifact", "artifacts"),
+                if conflicts == 1 { "waits" } else { "wait" }
+            )
+        }
+    }
+}
+
+/// After how many milliseconds a repository is looked at again whose last so many pulls and pushes were given up; `chance` is from 0 to 1. One that all is
+/// well with after half an hour to an hour, so that many do not come together.
+pub fn look_after_ms(failures: i64, chance: f64) -> i64 {
+    const FIRST_MS: i64 = 60_000;
+    const LONGEST_MS: i64 = 60 * FIRST_MS;
+    /// What is due is looked for every ten minutes: within the hour all the same.
+    const QUIET_MS: i64 = 50 * FIRST_MS;
+    if failures == 0 { backoff_ms(QUIET_MS, QUIET_MS, 1, chance) } else { backoff_ms(FIRST_MS, LONGEST_MS, failures, chance) }
+}
+
+/// Whether people hear of it that so many pulls and pushes in a row were given up. What goes by itself, such as a server that is not there, has to last some
+/// minutes for that.
+pub fn is_told(failures: i64, of_the_moment: bool) -> bool {
+    const PATIENCE: i64 = 3;
+    !of_the_moment || failures >= PATIENCE
 }
 
 /// The name of a volume or a team as it stands in the address to clone from.
@@ -330,8 +375,26 @@ mod tests {
             "git://github.com/team/skills/",
         ] {
             assert!(same_repository("https://github.com/team/skills.git", address), "{address}");
+            assert_eq!(last_part(address), "/skills");
         }
         assert!(!same_repository("https://github.com/team/skills.git", "https://github.com/team/skills-2.git"));
+    }
+
+    #[test]
+    fn what_is_well_is_looked_at_each_hour_and_what_is_not_sooner() {
+        const MINUTE: i64 = 60_000;
+        assert_eq!((look_after_ms(0, 0.0), look_after_ms(0, 1.0)), (25 * MINUTE, 50 * MINUTE));
+        assert_eq!([1, 2, 3, 4].map(|failures| look_after_ms(failures, 1.0) / MINUTE), [1, 2, 4, 8]);
+        assert_eq!(look_after_ms(1_000, 1.0), 60 * MINUTE);
+        assert!(is_told(1, false) && !is_told(2, true) && is_told(3, true));
+    }
+
+    #[test]
+    fn what_a_pull_brought_is_a_sentence() {
+        let report = |updated, conflicts| brought_words(&PullReport { updated, conflicts, ..PullReport::default() });
+        assert_eq!(report(0, 0), "no artifact changed.");
+        assert_eq!(report(1, 0), "1 artifact changed.");
+        assert_eq!(report(1, 1), "2 artifacts changed, of which 1 waits to be merged.");
     }
 
     #[test]

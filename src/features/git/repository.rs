@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque, btree_map::Entry},
     fs,
-    io::Write as _,
+    io::{BufWriter, Write as _},
     path::Path,
 };
 
@@ -11,6 +11,7 @@ use git2::{
     Commit, Delta, DiffFindOptions, FileMode, ObjectType, Oid, PackBuilder, Repository, RepositoryInitOptions, Signature, Time, Tree,
     build::TreeUpdateBuilder,
 };
+use tempfile::TempPath;
 
 use super::wire::Shallow;
 use crate::{
@@ -399,8 +400,8 @@ impl Bare {
         self.repository.commit(None, &signature, &signature, &message, &tree, &parents).map_err(fault)
     }
 
-    /// A pack of commits, each with what its tree has and its parent's has not.
-    pub fn pack_of(&self, commits: &[Oid]) -> AppResult<Vec<u8>> {
+    /// A pack of commits, each with what its tree has and its parent's has not: in a file, since that of a volume's first push is as large as the volume.
+    pub fn pack_of(&self, commits: &[Oid]) -> AppResult<TempPath> {
         let mut builder = self.repository.packbuilder().map_err(fault)?;
         for id in commits {
             let commit = self.commit(*id)?;
@@ -412,9 +413,20 @@ impl Bare {
             };
             self.insert_new(&mut builder, &tree, before.as_ref())?;
         }
-        let mut pack = git2::Buf::new();
-        builder.write_buf(&mut pack).map_err(fault)?;
-        Ok(pack.to_vec())
+        let pack = tempfile::NamedTempFile::new_in(self.repository.path())?;
+        let mut writer = BufWriter::with_capacity(256 * 1024, pack.as_file());
+        let mut failed = None;
+        let written = builder.foreach(|bytes| {
+            failed = writer.write_all(bytes).err();
+            failed.is_none()
+        });
+        if let Some(error) = failed {
+            return Err(error.into());
+        }
+        written.map_err(fault)?;
+        writer.flush()?;
+        drop(writer);
+        Ok(pack.into_temp_path())
     }
 
     fn insert_new(&self, builder: &mut PackBuilder<'_>, tree: &Tree<'_>, before: Option<&Tree<'_>>) -> AppResult<()> {

@@ -5,6 +5,7 @@ mod comparing;
 mod fetching;
 mod importing;
 mod links;
+mod outcomes;
 mod previewing;
 mod pull_requests;
 mod pulling;
@@ -16,17 +17,20 @@ mod trees;
 pub use cloning::{Advertisement, Clones, advertise, find_volume, forget_clone, upload_pack};
 pub use importing::{import, start_import};
 pub use links::{
-    LinkedRepository, LinkedVolume, enqueue_push, forget_repositories, forget_volume, get_link, link_volume, links_to, note_history,
-    pull_now, pull_soon, push_now, repositories_at_github, unlink_volume, volumes_linked_to,
+    LinkedRepository, LinkedVolume, enqueue_push, forget_repositories, forget_volume, get_link, link_volume, linked_at_github, links_to,
+    note_history, pull_now, pull_soon, push_now, repositories_at_github, unlink_volume, volumes_linked_to,
 };
+pub use outcomes::{announce, look_at_due};
 pub use previewing::{Asked, preview, preview_soon};
-pub use pull_requests::{PullNews, ReviewNews, counted, follow_pull_request, follow_review, list_pull_requests, retarget};
+pub use pull_requests::{Before, PullNews, ReviewNews, counted, follow_pull_request, follow_review, list_pull_requests, retarget};
 pub use pulling::pull;
 pub use pushing::push;
 pub use telling::tell_github;
 pub use trees::{AtTag, Taken, artifacts_at};
 
 use std::path::PathBuf;
+
+use links::name_at_github;
 
 use super::{
     store::{self, LinkRow},
@@ -41,7 +45,9 @@ use crate::{
     ids::VolumeId,
     server::{
         context::{Ctx, Via},
+        db::Db,
         error::internal,
+        secrets::Vault,
     },
 };
 
@@ -53,6 +59,8 @@ struct Work {
     remote: Remote,
     /// What was fetched.
     repository: PathBuf,
+    /// A push follows: that all is well is only said after it.
+    then_pushes: bool,
 }
 
 /// Whose token it is: a row copied to another volume does not open.
@@ -69,27 +77,47 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> AppResult<T> + Send 
     tokio::task::spawn_blocking(work).await.map_err(|error| internal("Git", &error))?
 }
 
-/// The link of a volume, ready to be worked on.
-async fn begin(ctx: &Ctx, volume: VolumeId) -> AppResult<Work> {
-    let link = store::link(ctx.db().read(), volume).await?.ok_or_else(|| AppError::conflict("This volume is not linked any more."))?;
-    let by = link.linked_by()?;
+/// The link of a volume.
+async fn linked(ctx: &Ctx, volume: VolumeId) -> AppResult<LinkRow> {
+    store::link(ctx.db().read(), volume).await?.ok_or_else(|| AppError::conflict("This volume is not linked any more."))
+}
+
+/// A link, ready to be worked on.
+async fn begin(ctx: &Ctx, link: LinkRow) -> AppResult<Work> {
+    let (volume, by) = (link.volume()?, link.linked_by()?);
     let acting = accounts::service::acting_for(ctx, by.id, Via::Token(Scopes(vec![Scope::Write]))).await?;
     let access = volumes::service::authorise(&acting, volume, Action::Commit).await.map_err(|error| match error.code {
-        ErrorCode::NotFound | ErrorCode::Forbidden => {
+        ErrorCode::NotFound | ErrorCode::Forbidden | ErrorCode::FactorRequired => {
             AppError::conflict(format!("{} linked this volume and may no longer change it: link it anew.", by.name))
         }
         _ => error,
     })?;
-    let token = token_of(ctx, volume, &link)?;
+    let token = token_of(ctx, volume, &link).await?;
     let remote = Remote::new(&ctx.state.config.git, &link.url, token, link.host_key.clone())?;
-    Ok(Work { repository: repository_of(ctx, volume), ctx: acting, link, access, remote })
+    Ok(Work { repository: repository_of(ctx, volume), ctx: acting, link, access, remote, then_pushes: false })
 }
 
-/// The token of a link, if it has one.
-fn token_of(ctx: &Ctx, volume: VolumeId, link: &LinkRow) -> AppResult<Option<String>> {
+/// The token of a link, if it has one: the one that is kept, or one of this server's GitHub App.
+async fn token_of(ctx: &Ctx, volume: VolumeId, link: &LinkRow) -> AppResult<Option<String>> {
+    if link.app != 0 {
+        let repository = name_at_github(&ctx.state.config.github_url, &link.url);
+        let repository = repository.ok_or_else(|| AppError::conflict("The address is none at GitHub any more: link the volume anew."))?;
+        return ctx.state.github_tokens.of(&ctx.state.config, &repository).await.map(Some);
+    }
     let Some(sealed) = &link.token else { return Ok(None) };
     let token = ctx.state.vault.open(&purpose(volume), sealed);
     token.map(Some).ok_or_else(|| AppError::conflict("The token was sealed under another SECRET_KEY: add it again."))
+}
+
+/// A fault of the moment, which goes by itself.
+fn is_of_the_moment(error: &AppError) -> bool {
+    matches!(error.code, ErrorCode::Unavailable | ErrorCode::Internal)
+}
+
+/// How many tokens cannot be opened with this server key: for whoever runs the server, which need not be running.
+pub async fn unreadable_tokens(db: &Db, vault: &Vault) -> AppResult<usize> {
+    let tokens = store::tokens(db.read()).await?.into_iter();
+    Ok(tokens.filter(|(volume, sealed)| volume.parse().is_ok_and(|volume| vault.open(&purpose(volume), sealed).is_none())).count())
 }
 
 /// What is told where the branch is not there.

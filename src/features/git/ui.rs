@@ -10,12 +10,16 @@ use super::{
     state::{import, link, start, unlink, use_link, use_pull_requests},
 };
 use crate::{
-    browser::{page, socket},
+    browser::{data::Fetched, page, socket},
     error::AppError,
     features::{
         accounts::{
             model::Action,
             state::{Running, use_session},
+        },
+        collaboration::{
+            model::RoomType,
+            state::{Room, use_collaboration},
         },
         jobs::model::JobStatus,
         volumes::model::{Volume, VolumeKind},
@@ -37,13 +41,28 @@ const UNLINK: &str = "git-unlink";
 pub fn RepositoryCard(volume: Volume) -> impl IntoView {
     let id = volume.id;
     let manage = volume.role.allows(Action::ManageVolumes) && volume.kind != VolumeKind::System;
-    let found = use_link(id);
-    let working = StoredValue::new(false);
+    let (found, pulls) = (use_link(id), use_pull_requests(id));
+    let (working, behind) = (StoredValue::new(false), StoredValue::new(false));
+    let news = move || {
+        behind.try_set_value(true);
+    };
+    let live = use_collaboration(Signal::stored(room_of(&volume)));
+    live.on_repository(news);
+    live.on_commit(move |_| news());
+    live.on_resync(news);
     Effect::new(move |_| working.set_value(matches!(found.get(), Some(Ok(Some(GitLink { state: LinkState::Working, .. }))))));
     Effect::new(move |_| {
         let ticker = StoredValue::new_local(Some(socket::every(POLL, move || {
-            if page::is_visible() && working.get_value() {
+            // What is read anew takes the place of a form that somebody fills in.
+            if !page::is_visible() || page::has_focus("dialog, dialog *") {
+                return;
+            }
+            let told = behind.try_update_value(std::mem::take) == Some(true);
+            if told || working.get_value() {
                 found.refetch();
+            }
+            if told {
+                pulls.refetch();
             }
         })));
         on_cleanup(move || {
@@ -66,17 +85,27 @@ pub fn RepositoryCard(volume: Volume) -> impl IntoView {
                             })
                     }}
                 </Transition>
-                <PullRequests id=id/>
+                <PullRequests found=pulls/>
                 <CloneAddress volume=volume/>
             </div>
         </section>
     }
 }
 
+/// The workspace that a volume is of, where what happens to it is told.
+pub fn room_of(volume: &Volume) -> Option<Room> {
+    let own = || use_session().account_untracked().map(|me| me.person.id.same_as());
+    let id = match (volume.kind, volume.team) {
+        (VolumeKind::System, _) => return None,
+        (_, Some(team)) => team.same_as(),
+        (_, None) => own()?,
+    };
+    Some(Room { id, kind: RoomType::Workspace })
+}
+
 /// The pull requests to the branch, with what they would change here.
 #[component]
-fn PullRequests(id: VolumeId) -> impl IntoView {
-    let found = use_pull_requests(id);
+fn PullRequests(found: Fetched<Vec<PullRequest>>) -> impl IntoView {
     view! {
         <Transition>
             {move || {
@@ -221,11 +250,12 @@ fn Linked(known: GitLink, manage: bool, changed: Callback<()>) -> impl IntoView 
     view! {
         <p>
             <code>{known.url.clone()}</code> " " <span class="chip line">{place}</span> " "
-            {known.push.then(|| view! { <span class="chip line">"Pushes each commit"</span> })}
+            {known.push.then(|| view! { <span class="chip line">"Pushes each commit"</span> })} " "
+            {known.by_app.then(|| view! { <span class="chip line">"By the GitHub App"</span> })}
         </p>
         <p role="status">
             {state_words(&known)}
-            {known.last_sync_at.map(|at| view! { <span class="t3">" In step "<Time at=at/></span> })}
+            {known.last_sync_at.map(|at| view! { <span class="t3">" Looked at "<Time at=at/></span> })}
         </p>
         {known
             .host_key
@@ -397,7 +427,7 @@ fn PlaceInputs(place: PlaceFields, token_hint: &'static str, #[prop(into)] error
 #[component]
 fn LinkForm(id: VolumeId, known: Option<GitLink>, changed: Callback<()>) -> impl IntoView {
     let toasts = use_toasts();
-    let has_token = known.as_ref().is_some_and(|known| known.has_token);
+    let (has_token, by_app) = known.as_ref().map_or((false, false), |known| (known.has_token, known.by_app));
     let place = known.as_ref().map_or_else(PlaceFields::empty, PlaceFields::of);
     let push = RwSignal::new(known.as_ref().is_some_and(|known| known.push));
     let error = RwSignal::new(None::<AppError>);
@@ -443,7 +473,9 @@ fn LinkForm(id: VolumeId, known: Option<GitLink>, changed: Callback<()>) -> impl
                     <FieldError error=error/>
                     <PlaceInputs
                         place=place
-                        token_hint=if has_token {
+                        token_hint=if by_app {
+                            "It is linked by this server's GitHub App: empty, it stays so."
+                        } else if has_token {
                             "One is kept. Empty: it stays."
                         } else {
                             "Needed for private repositories and for pushing. For SSH the private key of a deploy key, without a passphrase. It is kept sealed."

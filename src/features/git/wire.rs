@@ -6,4 +6,4 @@ mod packets;
 pub mod serving;
 mod ssh;
 
-pub use client::{Advertised, Fetch, Remote, Service, Shallow};
+pub use client::{Advertised, Depth, Fetch, Remote, Service, Shallow};

@@ -41,6 +41,7 @@ pub struct NewJob {
     priority: i64,
     at: Option<i64>,
     once: bool,
+    afresh: bool,
     home: String,
 }
 
@@ -57,6 +58,7 @@ impl NewJob {
             priority: 0,
             at: None,
             once: false,
+            afresh: false,
             home: String::new(),
         })
     }
@@ -79,10 +81,22 @@ impl NewJob {
         Self { once: true, ..self }
     }
 
+    /// Something new happened: what stands before it, of its key, and waits for another try begins when this one would, with all its tries.
+    #[must_use]
+    pub fn afresh(self) -> Self {
+        Self { afresh: true, ..self }
+    }
+
     /// By this node, also after a restart: its DATA_DIR has what the job works on.
     #[must_use]
     pub fn here(self, ctx: &Ctx) -> Self {
         Self { home: ctx.state.cluster.home().to_owned(), ..self }
+    }
+
+    /// The same, unless what it works on is where all nodes find it.
+    #[must_use]
+    pub fn here_unless(self, is_shared: bool, ctx: &Ctx) -> Self {
+        if is_shared { self } else { self.here(ctx) }
     }
 
     /// Higher is sooner, among those of its kind that are due; 0 without.
@@ -110,6 +124,9 @@ pub async fn enqueue(tx: &mut Tx, job: NewJob, now: i64) -> AppResult<()> {
         run_at: job.at.unwrap_or(now),
         home: &job.home,
     };
+    if job.afresh {
+        store::begin_afresh(tx, &row, now).await?;
+    }
     if job.once { store::insert_once(tx, &row, now).await } else { store::insert(tx, &row, now).await }
 }
 
@@ -163,6 +180,11 @@ pub async fn progress(ctx: &Ctx, job: &Job, done: i64, total: i64) -> AppResult<
     let goes_on = store::progress(&mut tx, &job.id, done, total, ctx.now()).await?;
     tx.commit().await?;
     if goes_on { Ok(()) } else { Err(AppError::invalid("Somebody stopped this.")) }
+}
+
+/// Whether somebody asked a job to stop.
+pub async fn is_stopped(ctx: &Ctx, job: &Job) -> AppResult<bool> {
+    store::is_stopped(ctx.db().read(), &job.id).await
 }
 
 /// At start: what a process before this one was doing is taken up at once. On PostgreSQL other nodes may be at work: there, what nobody

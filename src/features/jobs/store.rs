@@ -89,6 +89,21 @@ pub async fn insert_once(tx: &mut Tx, new: &New<'_>, now: i64) -> AppResult<()> 
     .await
 }
 
+/// What stands before it, of its key, and waits for another try begins when the new one would, as if it had never been begun. Only what failed does: of what
+/// was taken from a runner that was lost, `attempts` tells the runner's own half from the next one's.
+pub async fn begin_afresh(tx: &mut Tx, new: &New<'_>, now: i64) -> AppResult<()> {
+    sqlx::query(
+        "UPDATE jobs SET attempts = 0, run_at = CASE WHEN run_at > $2 THEN $2 ELSE run_at END, updated_at = $3
+         WHERE state = 'queued' AND attempts > 0 AND error IS NOT NULL AND key = $1 AND key <> ''",
+    )
+    .bind(new.key)
+    .bind(new.run_at)
+    .bind(now)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
 async fn write(tx: &mut Tx, sql: &'static str, new: &New<'_>, now: i64) -> AppResult<()> {
     sqlx::query(sql)
         .bind(new.id.to_string())
@@ -112,8 +127,8 @@ const HOME_MS: i64 = 10 * clock::MINUTE;
 /// What the inner query chose is looked at again by the outer one: two nodes that choose the same at once do not both get it. Where there may
 /// be several, one passes over what another is about to take, and does not wait.
 pub async fn claim(tx: &mut Tx, engine: Engine, home: &str, kind: &str, limit: i64, now: i64, lease: i64) -> AppResult<Vec<Job>> {
-    let mut sql = Sql::new("UPDATE jobs SET state = 'running', attempts = attempts + 1, leased_until = ");
-    sql.bind(now + lease).push(", started_at = ").bind(now).push(", updated_at = ").bind(now);
+    let mut sql = Sql::new("UPDATE jobs SET state = 'running', attempts = attempts + 1, error = NULL, leased_until = ");
+    sql.now(engine, now).push(" + ").number(lease).push(", started_at = ").bind(now).push(", updated_at = ").bind(now);
     // PostgreSQL may run what stands in `IN` once for each row that it looks at; what was taken by then is passed over, and more than the limit is taken.
     let (these, end) = if engine == Engine::Postgres { ("id = ANY(ARRAY(", "))") } else { ("id IN (", ")") };
     sql.push(" WHERE state = 'queued' AND ")
@@ -152,14 +167,11 @@ pub async fn is_due(pool: &AnyPool, now: i64) -> AppResult<bool> {
     Ok(due != 0)
 }
 
-/// Jobs whose runner gave no sign of life are queued again.
-pub async fn release_expired(tx: &mut Tx, now: i64) -> AppResult<u64> {
-    let done =
-        sqlx::query("UPDATE jobs SET state = 'queued', leased_until = NULL, updated_at = $1 WHERE state = 'running' AND leased_until < $1")
-            .bind(now)
-            .execute(&mut **tx)
-            .await?;
-    Ok(done.rows_affected())
+/// Jobs whose runner gave no sign of life are queued again. Leases are given and end by one clock for all nodes ([`Sql::now`]).
+pub async fn release_expired(tx: &mut Tx, engine: Engine, now: i64) -> AppResult<u64> {
+    let mut sql = Sql::new("UPDATE jobs SET state = 'queued', leased_until = NULL, updated_at = ");
+    sql.bind(now).push(" WHERE state = 'running' AND leased_until < ").now(engine, now);
+    Ok(sql.execute(&mut **tx).await?.rows_affected())
 }
 
 /// Jobs that a process before this one left running: their leases end now.
@@ -172,9 +184,14 @@ pub async fn release_all(tx: &mut Tx, now: i64) -> AppResult<()> {
 }
 
 /// The signs of life of those that run here: those that still run, and how many times each was begun.
-pub async fn renew(tx: &mut Tx, ids: &[String], until: i64) -> AppResult<Vec<(String, i64)>> {
+pub async fn renew(tx: &mut Tx, engine: Engine, ids: &[String], now: i64, lease: i64) -> AppResult<Vec<(String, i64)>> {
     let mut sql = Sql::new("UPDATE jobs SET leased_until = ");
-    sql.bind(until).push(" WHERE state = 'running' AND id IN ").bind_list(ids).push(" RETURNING id, attempts");
+    sql.now(engine, now)
+        .push(" + ")
+        .number(lease)
+        .push(" WHERE state = 'running' AND id IN ")
+        .bind_list(ids)
+        .push(" RETURNING id, attempts");
     sql.fetch_all(&mut **tx).await
 }
 
@@ -265,6 +282,11 @@ pub async fn remove_ended(tx: &mut Tx, own: i64, asked: i64, failed: i64) -> App
     .execute(&mut **tx)
     .await?;
     Ok(())
+}
+
+pub async fn is_stopped(pool: &AnyPool, id: &str) -> AppResult<bool> {
+    let asked: Option<i64> = sqlx::query_scalar("SELECT cancel_requested FROM jobs WHERE id = $1").bind(id).fetch_optional(pool).await?;
+    Ok(asked == Some(1))
 }
 
 pub async fn exists(pool: &AnyPool, id: JobId) -> AppResult<bool> {

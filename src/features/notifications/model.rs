@@ -55,10 +55,12 @@ pub enum SubjectKind {
     Alert,
     /// What was counted in a week.
     Week,
+    /// How an account signs in.
+    Security,
 }
 
 impl SubjectKind {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 16] = [
         Self::Session,
         Self::Artifact,
         Self::Team,
@@ -74,6 +76,7 @@ impl SubjectKind {
         Self::AllEvolution,
         Self::Alert,
         Self::Week,
+        Self::Security,
     ];
     pub fn as_str(self) -> &'static str {
         match self {
@@ -92,6 +95,7 @@ impl SubjectKind {
             Self::AllEvolution => "allevolution",
             Self::Alert => "alert",
             Self::Week => "week",
+            Self::Security => "security",
         }
     }
     pub fn parse(text: &str) -> Self {
@@ -231,6 +235,7 @@ impl SubjectKind {
                 Ok(monday) => format!("/analytics?range=custom&from={monday}&to={}", monday.plus(6)),
                 Err(_) => "/analytics".to_owned(),
             },
+            Self::Security => "/settings/security".to_owned(),
         }
     }
 
@@ -301,6 +306,8 @@ mod tests {
         assert_eq!(group(SubjectKind::OwnEvolution).address_of(&spot), format!("/evolution/{pattern}"));
         assert_eq!(group(SubjectKind::Evolution).address_of(&Spot::default()), "/evolution?team=7");
         assert_eq!(group(SubjectKind::Team).address_of(&Spot::default()), "/teams/7");
+        assert_eq!(group(SubjectKind::Volume).address_of(&Spot::default()), "/volumes/7");
+        assert_eq!(group(SubjectKind::Tasks).address_of(&Spot::default()), "/teams/7/tasks");
         assert_eq!(SubjectKind::Week.address("2026-11-16"), "/analytics?range=custom&from=2026-11-16&to=2026-11-22");
         assert_eq!(SubjectKind::parse("week"), SubjectKind::Week);
     }

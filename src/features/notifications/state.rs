@@ -1,17 +1,19 @@
 //! Notifications as pages read them; how many are unread, live.
 
-use std::{future::Future, rc::Rc};
+use std::rc::Rc;
 
 use leptos::prelude::*;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::model::{
     AddPushDevice, MarkAllNotifications, MarkNotifications, NotificationPage, NotificationQuery, Preferences, PushDevice, SendTest, Unread,
 };
 use crate::{
     browser::{
-        data::{self, Fetched},
-        json, page, push, pwa,
+        data::{self, Fetched, Sent},
+        json,
+        outbox::Wish,
+        page, push, pwa,
     },
     error::{AppError, AppResult},
     features::{
@@ -115,16 +117,21 @@ pub fn use_notification_page(query: Memo<NotificationQuery>) -> Fetched<Notifica
     data::fetch(move || Some(query.with(|query| data::with_query("/notifications", query))))
 }
 
-pub fn mark_read(ids: Vec<NotificationId>) -> impl Future<Output = AppResult<()>> + Send + 'static {
-    tell("POST", "/notifications/read".to_owned(), MarkNotifications { ids, subject_id: None })
+/// Notes what was read, now or when the server can be reached: other devices are told then.
+async fn note_read(path: &str, body: &impl Serialize) -> AppResult<Sent> {
+    data::send_later(Wish::new("notifications".to_owned(), "POST", path.to_owned(), body, "Notifications read".to_owned()).alone()).await
 }
 
-pub fn mark_subject_read(subject_id: String) -> impl Future<Output = AppResult<()>> + Send + 'static {
-    tell("POST", "/notifications/read".to_owned(), MarkNotifications { ids: Vec::new(), subject_id: Some(subject_id) })
+pub async fn mark_read(ids: Vec<NotificationId>) -> AppResult<Sent> {
+    note_read("/notifications/read", &MarkNotifications { ids, subject_id: None }).await
 }
 
-pub fn mark_all_read(up_to: Option<NotificationId>) -> impl Future<Output = AppResult<()>> + Send + 'static {
-    tell("POST", "/notifications/read-all".to_owned(), MarkAllNotifications { up_to })
+pub async fn mark_subject_read(subject_id: String) -> AppResult<Sent> {
+    note_read("/notifications/read", &MarkNotifications { ids: Vec::new(), subject_id: Some(subject_id) }).await
+}
+
+pub async fn mark_all_read(up_to: Option<NotificationId>) -> AppResult<Sent> {
+    note_read("/notifications/read-all", &MarkAllNotifications { up_to }).await
 }
 
 pub async fn accept_invitation(id: InvitationId) -> AppResult<Team> {

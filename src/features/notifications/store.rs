@@ -20,7 +20,8 @@ const CHUNK: usize = 500;
 
 /// Of a team that one is no longer in, nothing is seen any more.
 const VISIBLE: &str = " AND (n.team_id IS NULL OR EXISTS (SELECT 1 FROM memberships m JOIN teams t ON t.id = m.team_id \
-     WHERE m.team_id = n.team_id AND m.user_id = n.user_id AND t.deleted_at IS NULL))";
+     WHERE m.team_id = n.team_id AND m.user_id = n.user_id AND t.deleted_at IS NULL \
+     AND (t.requires_factor = 0 OR EXISTS (SELECT 1 FROM factors f WHERE f.user_id = m.user_id))))";
 
 pub struct NewRow<'a> {
     pub kind: &'static str,

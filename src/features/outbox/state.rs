@@ -9,6 +9,10 @@ use crate::{
         outbox::{self, Heard, Item, ItemState, Items, Said},
     },
     error::AppResult,
+    features::volumes::{
+        model::CreateCommit,
+        state::{COMMITS, merge_address, onto_heads},
+    },
     ids::{self, UserId},
     ui::{ToastsContext, toast, toast_link},
 };
@@ -19,7 +23,7 @@ pub const UNSENT: &str = "/settings/unsent";
 /// What waits on this device.
 #[derive(Clone, Copy)]
 pub struct OutboxContext {
-    /// How many changes wait, and how many of them need somebody.
+    /// How many changes the server does not have, and how many need somebody.
     pub counts: RwSignal<(u32, u32)>,
     /// [`Items`] as JSON, as it came: only what shows them reads them.
     list: RwSignal<String>,
@@ -54,8 +58,8 @@ impl OutboxContext {
                 let before = self.counts.try_get_untracked().unwrap_or_default();
                 let _ = self.counts.try_set((all, failed));
                 // What failed before this page came stands in the status line.
-                if before.0 > 0 && failed > before.1 {
-                    toast_link(toasts, "A change did not go through", "See why", UNSENT.to_owned());
+                if before != (0, 0) && failed > before.1 {
+                    toast_link(toasts, "A change needs you", "See why", UNSENT.to_owned());
                 }
             }
             Said::Clock(ahead) => ids::follow_clock(ahead),
@@ -110,20 +114,21 @@ impl OutboxContext {
 }
 
 /// How changes of an object stand as a whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ItemsState {
     Synced,
     Waiting,
     Failed,
 }
 
-/// How what waits of something stands: one that needs somebody counts for all.
+/// How what waits of something stands: one that was not taken counts for all. What is to be looked at is on the server.
 pub fn state_of(items: &[Item]) -> ItemsState {
-    match items {
-        [] => ItemsState::Synced,
-        some if some.iter().any(|item| item.state != ItemState::Waiting) => ItemsState::Failed,
-        _ => ItemsState::Waiting,
-    }
+    let state = |item: &Item| match item.state {
+        ItemState::Look => ItemsState::Synced,
+        ItemState::Waiting => ItemsState::Waiting,
+        ItemState::Conflict | ItemState::Refused => ItemsState::Failed,
+    };
+    items.iter().map(state).max().unwrap_or(ItemsState::Synced)
 }
 
 /// Says what became of a change: `done`, or that it waits.
@@ -136,9 +141,41 @@ pub fn say_sent(toasts: ToastsContext, sent: Sent, done: impl Into<String>) {
     }
 }
 
+/// Says that a change waits, and nothing of one that arrived: its page shows that.
+pub fn say_waiting(toasts: ToastsContext, sent: Sent) {
+    if sent == Sent::Waiting {
+        say_sent(toasts, sent, "");
+    }
+}
+
 /// Sends one again that was refused.
 pub async fn retry(key: String) -> AppResult<()> {
     outbox::retry(&key).await
+}
+
+/// The same from the list of all of them: a commit that somebody was faster than is based on what is the head by now, since whoever asks for that has merged.
+///
+/// # Errors
+/// The heads cannot be read.
+pub async fn send_again(item: Item) -> AppResult<()> {
+    let commit = item.body.as_deref().filter(|_| item.state == ItemState::Conflict && item.path == COMMITS);
+    match commit.and_then(|body| json::read::<CreateCommit>(body).ok()) {
+        Some(commit) => {
+            let commit = onto_heads(commit).await?;
+            outbox::edit(&item.key, &serde_json::to_string(&commit).unwrap_or_default()).await
+        }
+        None => retry(item.key).await,
+    }
+}
+
+/// Where a conflict is settled, or what there is to look at, with a sentence for each: of a commit of several artifacts each that is in the way.
+pub fn places_of(item: &Item) -> Vec<(String, String)> {
+    if item.merge.is_empty() || !matches!(item.state, ItemState::Conflict | ItemState::Look) {
+        return Vec::new();
+    }
+    let artifact = |(id, sentence): (&String, &String)| Some((merge_address(id.parse().ok()?), sentence.clone()));
+    let several: Vec<_> = item.blocked.iter().filter_map(artifact).collect();
+    if several.is_empty() { vec![(item.merge.clone(), item.error.clone())] } else { several }
 }
 
 /// Forgets one.
@@ -179,6 +216,8 @@ pub async fn export() -> AppResult<u32> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     fn item(state: ItemState) -> Item {
@@ -191,7 +230,8 @@ mod tests {
             merge: String::new(),
             at: 0,
             state,
-            error: String::new(),
+            error: "Somebody was faster.".to_owned(),
+            blocked: BTreeMap::new(),
             editable: true,
         }
     }
@@ -214,5 +254,19 @@ mod tests {
         assert_eq!(state_of(&[item(ItemState::Waiting)]), ItemsState::Waiting);
         assert_eq!(state_of(&[item(ItemState::Waiting), item(ItemState::Conflict)]), ItemsState::Failed);
         assert_eq!(state_of(&[item(ItemState::Refused)]), ItemsState::Failed);
+        assert_eq!(state_of(&[item(ItemState::Look)]), ItemsState::Synced);
+    }
+
+    #[test]
+    fn a_conflict_leads_to_each_artifact_that_is_in_the_way() {
+        let merge = "/artifacts/0192a000-0000-7000-8000-000000000001?tab=merge".to_owned();
+        let item = Item { merge: merge.clone(), ..item(ItemState::Conflict) };
+        assert_eq!(places_of(&item), [(merge.clone(), "Somebody was faster.".to_owned())]);
+        let second = "0192a000-0000-7000-8000-000000000002".to_owned();
+        let blocked = BTreeMap::from([(second.clone(), "Merge it first.".to_owned()), ("message".to_owned(), "No.".to_owned())]);
+        let several = Item { blocked, ..item.clone() };
+        assert_eq!(places_of(&several), [(format!("/artifacts/{second}?tab=merge"), "Merge it first.".to_owned())]);
+        assert!(places_of(&Item { state: ItemState::Refused, ..item.clone() }).is_empty());
+        assert!(places_of(&Item { merge: String::new(), ..item }).is_empty());
     }
 }

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::state::{ItemsState, UNSENT, discard, edit, export, retry, state_of, use_outbox, with_words, words_of};
+use super::state::{ItemsState, UNSENT, discard, edit, export, places_of, send_again, state_of, use_outbox, with_words, words_of};
 use crate::{
     browser::{
         outbox::{self, Item, ItemState},
@@ -19,7 +19,8 @@ pub fn OutboxStatus() -> impl IntoView {
     let words = move || {
         let (all, failed) = outbox.counts.get();
         match (all, failed) {
-            (0, _) => None,
+            (0, 0) => None,
+            (0, looks) => Some((format!("{} to look at", plural(looks.into(), "change", "changes")), "alert", true)),
             (_, 0) => Some((format!("{} waiting", plural(all.into(), "change", "changes")), "clock", false)),
             _ => Some((format!("{} not sent, {failed} to look at", plural(all.into(), "change", "changes")), "alert", true)),
         }
@@ -127,15 +128,19 @@ fn UnsentRow(item: Item) -> impl IntoView {
             toast_error(toasts, &error);
         }
     };
-    let again = move |_| leptos::task::spawn_local(async move { done(retry(key.get_value()).await) });
+    let stored = StoredValue::new(item.clone());
+    let again = move |_| leptos::task::spawn_local(async move { done(send_again(stored.get_value()).await) });
     let remove = move |_| leptos::task::spawn_local(async move { done(discard(key.get_value()).await) });
-    let failed = item.state != ItemState::Waiting;
+    let (failed, arrived) = (item.state != ItemState::Waiting, item.state == ItemState::Look);
     let (icon, words) = match item.state {
         ItemState::Waiting => ("clock", "waiting"),
         ItemState::Conflict => ("merge", "changed by others meanwhile"),
         ItemState::Refused => ("alert", "not taken"),
+        ItemState::Look => ("merge", "arrived"),
     };
-    let written = words_of(&item).filter(|_| item.editable);
+    let places = places_of(&item);
+    let go = if arrived { "Look" } else { "Merge" };
+    let written = words_of(&item).filter(|_| item.editable && item.state != ItemState::Conflict);
     let editing = RwSignal::new(false);
     let body = item.body.unwrap_or_default();
     let error = if !item.editable && !failed && item.error.is_empty() {
@@ -155,7 +160,10 @@ fn UnsentRow(item: Item) -> impl IntoView {
                 {written.map(|(name, words)| view! { <EditWords open=editing key=key name=name words=words body=body/> })}
             </span>
             <span class="tail wrap">
-                {(item.state == ItemState::Conflict && !item.merge.is_empty()).then(|| view! { <a class="btn s" href=item.merge.clone()>"Merge"</a> })}
+                {places
+                    .into_iter()
+                    .map(|(address, sentence)| view! { <a class="btn s" href=address title=sentence.clone() aria-label=format!("{go}: {sentence}")>{go}</a> })
+                    .collect_view()}
                 {may_edit
                     .then(|| {
                         view! {
@@ -170,8 +178,11 @@ fn UnsentRow(item: Item) -> impl IntoView {
                             </button>
                         }
                     })}
-                {failed.then(|| view! { <button type="button" class="btn s" aria-label=format!("Retry: {label}") on:click=again>"Retry"</button> })}
-                <button type="button" class="btn s ghost" aria-label=format!("Discard: {label}") on:click=remove>"Discard"</button>
+                {(failed && !arrived).then(|| view! { <button type="button" class="btn s" aria-label=format!("Retry: {label}") on:click=again>"Retry"</button> })}
+                {
+                    let act = if arrived { "Done" } else { "Discard" };
+                    view! { <button type="button" class="btn s ghost" aria-label=format!("{act}: {label}") on:click=remove>{act}</button> }
+                }
             </span>
         </li>
     }

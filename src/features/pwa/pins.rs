@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use crate::{
     browser::{
         page,
-        pwa::{self, Pin},
+        pwa::{self, Pin, Seen},
     },
     error::{AppError, AppResult},
     features::{accounts::state::use_session, search::state::sync_device},
@@ -205,6 +205,41 @@ pub fn KeptWhole() -> impl IntoView {
             <footer class="row" hidden=move || all().is_empty()>
                 <span class="hint">{move || format!("{} in all", bytes(total()))}</span>
                 <button type="button" class="btn push" on:click=clear><Icon name="trash"/>"Clear"</button>
+            </footer>
+        </section>
+    }
+}
+
+/// Settings: how much is here of what was opened, how old it is, and the way to be rid of it.
+#[component]
+pub fn KeptSeen() -> impl IntoView {
+    let seen = RwSignal::new(None::<AppResult<Seen>>);
+    let look = move |clear: bool| {
+        leptos::task::spawn_local(async move {
+            let answer = if clear { pwa::unsee().await } else { pwa::seen().await };
+            let _ = seen.try_set(Some(answer));
+        });
+    };
+    Effect::new(move |_| look(false));
+    let words = move || match seen.get() {
+        None => "Being looked at …".into_any(),
+        Some(Err(error)) => error.message.into_any(),
+        Some(Ok(Seen { answers, bytes: size, oldest })) => view! {
+            {format!("{}, {}", plural(answers, "answer", "answers"), bytes(size))}
+            {(oldest > 0).then(|| view! { ", the oldest as of "<Time at=oldest/> })}
+        }
+        .into_any(),
+    };
+    let some = move || seen.with(|seen| matches!(seen, Some(Ok(seen)) if seen.answers > 0));
+    view! {
+        <section class="set">
+            <header>
+                <h2>"What you opened"</h2>
+                <p>"Pages that you opened here are there without a network, as they were then: for 30 days, and the last 2,000 answers of the server."</p>
+            </header>
+            <footer class="row">
+                <span class="hint" role="status">{words}</span>
+                <button type="button" class="btn push" disabled=move || !some() on:click=move |_| look(true)><Icon name="trash"/>"Forget what was opened"</button>
             </footer>
         </section>
     }

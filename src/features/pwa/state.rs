@@ -4,10 +4,11 @@ use leptos::prelude::*;
 
 use crate::{
     browser::{
-        outbox,
+        outbox, page,
         pwa::{self, AppState, Said},
     },
     error::AppResult,
+    features::collaboration::link::Link,
     ids::UserId,
     ui::{ToastsContext, toast_link},
 };
@@ -22,11 +23,16 @@ pub struct PwaContext {
     pub age: RwSignal<String>,
     /// A newer version waits.
     pub update: RwSignal<bool>,
+    /// The connection of the page says that the server is out of reach.
+    pub unreached: RwSignal<bool>,
 }
+
+/// A connection that is back so soon, in milliseconds, was never away.
+const PATIENCE: u32 = 3_000;
 
 /// Provides the [`PwaContext`] to everything below.
 pub fn provide_pwa() -> PwaContext {
-    let context = PwaContext { age: RwSignal::default(), update: RwSignal::new(false) };
+    let context = PwaContext { age: RwSignal::default(), update: RwSignal::new(false), unreached: RwSignal::new(false) };
     provide_context(context);
     context
 }
@@ -38,7 +44,23 @@ pub fn use_pwa() -> PwaContext {
 impl PwaContext {
     /// Whether the server is out of reach, as far as is known. Reactive.
     pub fn is_away(self) -> bool {
-        self.age.with(|age| !age.is_empty()) || !pwa::is_online()
+        self.age.with(|age| !age.is_empty()) || self.unreached.get() || !pwa::is_online()
+    }
+
+    /// Follows the connection of the page: a network that goes while one looks at it shows before anything is read.
+    pub fn follow(self, link: Signal<Link>) {
+        Effect::new(move |_| {
+            let now = link.get();
+            if now != Link::Reconnecting {
+                self.unreached.set(now == Link::Offline);
+                return;
+            }
+            page::after_forget(PATIENCE, move || {
+                if link.try_get_untracked() == Some(Link::Reconnecting) {
+                    self.unreached.try_set(true);
+                }
+            });
+        });
     }
 
     /// Once it is known whose page it is.

@@ -13,7 +13,7 @@ use super::{
     model::{
         Manifest, OfflineDocuments, Opened, Record, SearchHit, SearchPage, SearchQuery, SimilarQuery, SuggestQuery, Suggested, values,
     },
-    service::{self, Allowance},
+    service,
 };
 use crate::{
     error::{AppError, AppResult},
@@ -23,6 +23,7 @@ use crate::{
         context::Ctx,
         error::internal,
         extract::{Json, Path, Query},
+        rates::{Allowance, Limit},
         state::AppState,
     },
 };
@@ -43,7 +44,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
 /// `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset` (seconds) tell.
 #[utoipa::path(get, path = "/search", tag = "search", params(SearchQuery), responses((status = 200, body = SearchPage), (status = "4XX", body = AppError)))]
 async fn search(ctx: Ctx, Query(query): Query<SearchQuery>) -> AppResult<impl IntoResponse> {
-    let left = ctx.state.search_limit.take(ctx.actor()?.id())?;
+    let left = ctx.state.rates.take(Limit::Search, &ctx.actor()?.id().to_string())?;
     Ok((told(left), Json(service::search(&ctx, query).await?)))
 }
 
@@ -62,7 +63,7 @@ async fn similar(ctx: Ctx, Path(id): Path<ArtifactId>, Query(query): Query<Simil
 /// Say which hit was opened, for the figures of search.
 #[utoipa::path(post, path = "/search/opened", tag = "search", request_body = Opened, responses((status = 204), (status = "4XX", body = AppError)))]
 async fn opened(ctx: Ctx, Json(opened): Json<Opened>) -> AppResult<StatusCode> {
-    service::opened(&ctx, &opened).map(|()| StatusCode::NO_CONTENT)
+    service::opened(&ctx, &opened).await.map(|()| StatusCode::NO_CONTENT)
 }
 
 /// What a device has to have to search without this server: ids and states of what one may read, and which model.
@@ -100,10 +101,11 @@ async fn reindex(ctx: Ctx) -> AppResult<(StatusCode, Json<JobStatus>)> {
     Ok((StatusCode::ACCEPTED, Json(service::request_reindex(&ctx).await?)))
 }
 
-fn told(left: Allowance) -> AppendHeaders<[(&'static str, String); 3]> {
-    AppendHeaders([
-        ("ratelimit-limit", left.limit.to_string()),
-        ("ratelimit-remaining", left.remaining.to_string()),
-        ("ratelimit-reset", left.reset.to_string()),
-    ])
+/// The names of draft-ietf-httpapi-ratelimit-headers before its tenth version, which clients of this route know.
+fn told(left: Option<Allowance>) -> AppendHeaders<Vec<(&'static str, String)>> {
+    let named = |left: Allowance| {
+        [("ratelimit-limit", left.limit), ("ratelimit-remaining", left.remaining), ("ratelimit-reset", left.reset)]
+            .map(|(name, number)| (name, number.to_string()))
+    };
+    AppendHeaders(left.into_iter().flat_map(named).collect())
 }

@@ -47,6 +47,9 @@ pub struct Opened {
     /// The `query` of the answer that it was in; none while somebody typed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub query: Option<Uuid>,
+    /// The team that was searched, as in the question; none where it was everything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub team: Option<Uuid>,
     /// Its place among all that was found, from 1.
     pub position: u32,
     /// What was opened.

@@ -5,7 +5,6 @@ mod embedding;
 mod fetch;
 mod index;
 mod kept;
-mod limit;
 mod model;
 mod near;
 mod offline;
@@ -13,7 +12,10 @@ mod openai;
 mod query;
 mod reindex;
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
 
 use uuid::Uuid;
 
@@ -27,16 +29,15 @@ use crate::{
         sessions::{self, service::SessionScope},
         volumes::{self, service::VolumeAccess},
     },
-    ids::{ArtifactId, ListingId, TeamId},
+    ids::{ArtifactId, ListingId, TeamId, VolumeId},
     server::{context::Ctx, error::internal},
 };
 use llmos_search::{Answer, Filter, Id, Kind, Scope};
 
 pub use fetch::{Fetched, MODEL_HOME, fetch_model};
 pub use index::SearchIndex;
-pub use limit::{Allowance, SearchLimit};
 pub use model::{Model, Semantic, look_at_model};
-pub use near::Near;
+pub use near::{Near, documents as near_documents};
 pub use offline::{manifest, model_file, records};
 pub use reindex::{reindex, request_reindex};
 
@@ -56,7 +57,24 @@ const VECTORS_PAUSE: Duration = Duration::from_millis(100);
 /// Finds.
 pub async fn search(ctx: &Ctx, query: SearchQuery) -> AppResult<SearchPage> {
     let readable = Readable::of(ctx).await?;
-    let mut asked = query::parse(&query, readable.scopes(), query::places(ctx, &query, &readable).await?)?;
+    let places = query::places(ctx, &query, &readable).await?;
+    find(ctx, query, &readable, places).await
+}
+
+/// Finds in these volumes, as far as the caller may read them; none where there is no such.
+pub async fn search_in(ctx: &Ctx, volumes: &HashSet<VolumeId>, query: SearchQuery) -> AppResult<Option<SearchPage>> {
+    let readable = Readable::of(ctx).await?;
+    let places: Vec<Scope> =
+        readable.volumes.iter().filter(|volume| volumes.contains(&volume.id)).map(|volume| scope_of(volume.id)).collect();
+    // No place would be everywhere.
+    if places.is_empty() {
+        return Ok(None);
+    }
+    find(ctx, query, &readable, places).await.map(Some)
+}
+
+async fn find(ctx: &Ctx, query: SearchQuery, readable: &Readable, places: Vec<Scope>) -> AppResult<SearchPage> {
+    let mut asked = query::parse(&query, readable.scopes(), places)?;
     asked.vector = ctx.state.search_model.question(ctx, &asked.text).await?.map(|vector| vector.to_vec());
     readable.bring_up_to_date(ctx).await?;
     let index = ctx.state.search.clone();
@@ -66,7 +84,7 @@ pub async fn search(ctx: &Ctx, query: SearchQuery) -> AppResult<SearchPage> {
     let found: Answer =
         tokio::task::spawn_blocking(move || index.read().search(&asked)).await.map_err(|error| internal("search", &error))?;
     let took_ms = began.elapsed().as_secs_f64() * 1_000.0;
-    let mut page = answer::page(ctx, found, &readable, took_ms).await?;
+    let mut page = answer::page(ctx, found, readable, took_ms).await?;
     // What is asked while somebody types, and further pages, are no questions of their own.
     if query.partial != Some(true) && query.offset.unwrap_or(0) == 0 {
         let id = Uuid::now_v7();
@@ -77,10 +95,17 @@ pub async fn search(ctx: &Ctx, query: SearchQuery) -> AppResult<SearchPage> {
     Ok(page)
 }
 
-/// Notes which hit somebody opened.
-pub fn opened(ctx: &Ctx, opened: &Opened) -> AppResult<()> {
+/// Notes which hit somebody opened. It counts where the question did.
+///
+/// # Errors
+/// A team that the caller is no member of does not exist.
+pub async fn opened(ctx: &Ctx, opened: &Opened) -> AppResult<()> {
     ctx.actor_with(accounts::Scope::Read)?;
-    record_later(ctx, Event::new(UsageKind::SearchOpened).team(None).subject(opened.id).amount(i64::from(opened.position)));
+    let team = opened.team.map(TeamId::from);
+    if let Some(team) = team {
+        accounts::service::authorise_team(ctx, team, accounts::Action::Read).await?;
+    }
+    record_later(ctx, Event::new(UsageKind::SearchOpened).team(team).subject(opened.id).amount(i64::from(opened.position)));
     Ok(())
 }
 
@@ -101,6 +126,11 @@ pub async fn similar(ctx: &Ctx, id: ArtifactId, query: SimilarQuery) -> AppResul
     let filter = Filter { kinds: vec![Kind::Skill, Kind::Tool, Kind::Agent], ..readable.filter() };
     if !ctx.state.search.is_in(Source::Artifact(id), &filter.scopes) {
         return Err(AppError::not_found("artifact"));
+    }
+    // The next one who asks finds what is built in by meaning as well.
+    if ctx.state.search_model.backend().is_some_and(|backend| backend.sleeps()) {
+        let state = ctx.state.clone();
+        tokio::spawn(async move { state.search_model.wake().await });
     }
     let limit = query.limit.unwrap_or(6).clamp(1, SUGGESTIONS_MAX) as usize;
     let hits = ctx.state.search.read().similar(Id(id.bits()), &filter, limit);
@@ -146,6 +176,23 @@ pub async fn nearest_listings(ctx: &Ctx, text: ListingText) -> AppResult<Option<
         vectors.into_iter().map(listings).collect()
     });
     nearest.await.map(Some).map_err(|error| internal("search", &error))
+}
+
+/// The skills of some volumes whose texts are nearest to a text by meaning, each with its nearest passage (cosine), the nearest first; none without a model.
+/// Whoever calls has authorised it.
+pub async fn nearest_skills(ctx: &Ctx, team: Option<TeamId>, volumes: &[VolumeId], text: &str) -> AppResult<Vec<(ArtifactId, f32)>> {
+    let Some(vector) = embedding::vector_of_text(ctx, team, text).await? else { return Ok(Vec::new()) };
+    let filter = Filter { scopes: volumes.iter().map(|id| scope_of(*id)).collect(), kinds: vec![Kind::Skill], ..Filter::default() };
+    let index = ctx.state.search.clone();
+    let nearest = tokio::task::spawn_blocking(move || index.read().nearest(&vector, &filter, NEAREST));
+    let mut found: Vec<(ArtifactId, f32)> = Vec::new();
+    for (id, _, cosine) in nearest.await.map_err(|error| internal("search", &error))? {
+        let id = ArtifactId::from_bits(id.0);
+        if !found.iter().any(|(known, _)| *known == id) {
+            found.push((id, cosine));
+        }
+    }
+    Ok(found)
 }
 
 /// Listings like one, the most alike first: by the vectors of their texts.
@@ -220,6 +267,12 @@ async fn make(ctx: &Ctx) {
         Ok(()) => tracing::info!(documents = ctx.state.search.read().len(), "the search index is made"),
         Err(error) => tracing::warn!(%error, "the search index is made at the first question"),
     }
+    ctx.state.search.note_warm();
+}
+
+/// Whether there is a model for embeddings, or one that is being read.
+pub fn has_model(ctx: &Ctx) -> bool {
+    !matches!(ctx.state.search_model.state(), Semantic::Missing)
 }
 
 /// How search stands on this node.
@@ -231,5 +284,7 @@ pub fn status(ctx: &Ctx) -> SearchStatus {
         Semantic::Missing => "missing",
     };
     let search = &ctx.state.search;
-    SearchStatus { documents: search.read().len(), waiting: search.waiting(|waiting| waiting.len()), meaning: meaning.to_owned() }
+    let backend = ctx.state.search_model.backend();
+    let waiting = search.waiting(|waiting| backend.as_ref().map_or(waiting.len(), |backend| waiting.due(backend)));
+    SearchStatus { documents: search.read().len(), waiting, meaning: meaning.to_owned() }
 }

@@ -88,10 +88,10 @@ pub fn similar_to(id: ArtifactId, limit: u32) -> impl Future<Output = AppResult<
     data::get(format!("/artifacts/{id}/similar?limit={limit}"))
 }
 
-/// Tells the server which hit was opened, and at which place. Nobody waits for it.
-pub fn tell_opened(query: Option<Uuid>, position: usize, id: &str) {
+/// Tells the server which hit was opened, at which place, and of which answer: its `query`, and the team that was searched. Nobody waits for it.
+pub fn tell_opened((query, team): (Option<Uuid>, Option<Uuid>), position: usize, id: &str) {
     let (Ok(id), Ok(position)) = (id.parse(), u32::try_from(position)) else { return };
-    let told = data::post::<()>("/search/opened", &Opened { query, position, id });
+    let told = data::post::<()>("/search/opened", &Opened { query, team, position, id });
     leptos::task::spawn_local(async move { drop(told.await) });
 }
 
@@ -114,21 +114,25 @@ pub async fn sync_device(account: UserId, tell: impl FnMut(&str, f64, f64) + 'st
     offline::sync(&account.to_string(), tell).await
 }
 
-/// What one searched for lately on this device, the newest first.
-pub fn recent_searches() -> Vec<String> {
-    storage::kept(RECENT).and_then(|kept| serde_json::from_str(&kept).ok()).unwrap_or_default()
+/// What an account searched for lately on this device, the newest first; nothing of whoever was here before.
+pub fn recent_searches(account: Option<UserId>) -> Vec<String> {
+    let kept = storage::kept(RECENT).and_then(|kept| serde_json::from_str::<(UserId, Vec<String>)>(&kept).ok());
+    kept.filter(|(of, _)| Some(*of) == account).map(|(_, recent)| recent).unwrap_or_default()
 }
 
-pub fn remember_search(text: &str) {
+/// Nothing stays of it when one signs out.
+pub fn forget_searches() {
+    storage::keep(RECENT, "");
+}
+
+pub fn remember_search(account: Option<UserId>, text: &str) {
     let text = text.trim();
-    if text.is_empty() || text.len() > 200 {
-        return;
-    }
-    let mut recent = recent_searches();
+    let Some(of) = account.filter(|_| !text.is_empty() && text.len() <= 200) else { return };
+    let mut recent = recent_searches(account);
     recent.retain(|known| known != text);
     recent.insert(0, text.to_owned());
     recent.truncate(RECENT_MAX);
-    if let Ok(kept) = serde_json::to_string(&recent) {
+    if let Ok(kept) = serde_json::to_string(&(of, recent)) {
         storage::keep(RECENT, &kept);
     }
 }

@@ -169,12 +169,20 @@ pub fn session_begun_here(items: &[Item], me: &Me) -> Option<SessionDetail> {
     Some(SessionDetail { summary, can_write: true, can_manage: true, read: 0, people: vec![me.person.clone()], artifacts: Vec::new() })
 }
 
-pub fn update_session(id: SessionId, change: UpdateSession) -> impl Future<Output = AppResult<()>> + Send + 'static {
-    tell("PATCH", format!("/sessions/{id}"), change)
+/// Changes what is in a session or said of it, now or when the server can be reached. What comes later does not build on it.
+async fn change_later(id: SessionId, method: &'static str, path: String, body: &impl serde::Serialize, label: &str) -> AppResult<Sent> {
+    data::send_later(Wish::new(session_object(id), method, path, body, label.to_owned()).alone()).await
 }
 
-pub fn archive_session(id: SessionId, on: bool) -> impl Future<Output = AppResult<()>> + Send + 'static {
-    tell("POST", format!("/sessions/{id}/{}", if on { "archive" } else { "restore" }), ())
+/// Renames it, or says another goal, now or when the server can be reached.
+pub async fn update_session(id: SessionId, change: UpdateSession) -> AppResult<Sent> {
+    change_later(id, "PATCH", format!("/sessions/{id}"), &change, "Session renamed").await
+}
+
+/// Archives it, or takes it back, now or when the server can be reached.
+pub async fn archive_session(id: SessionId, on: bool) -> AppResult<Sent> {
+    let (act, label) = if on { ("archive", "Session archived") } else { ("restore", "Session taken back") };
+    change_later(id, "POST", format!("/sessions/{id}/{act}"), &(), label).await
 }
 
 pub fn delete_session(id: SessionId) -> impl Future<Output = AppResult<()>> + Send + 'static {
@@ -210,12 +218,14 @@ pub async fn send_message(id: SessionId, message: CreateMessage) -> AppResult<Op
     }
 }
 
-pub fn edit_message(id: SessionId, entry: EntryId, text: String) -> impl Future<Output = AppResult<()>> + Send + 'static {
-    tell("PATCH", format!("/sessions/{id}/messages/{entry}"), UpdateMessage { text })
+/// Changes what a message says, now or when the server can be reached.
+pub async fn edit_message(id: SessionId, entry: EntryId, text: String) -> AppResult<Sent> {
+    change_later(id, "PATCH", format!("/sessions/{id}/messages/{entry}"), &UpdateMessage { text }, "Message edited").await
 }
 
-pub fn delete_message(id: SessionId, entry: EntryId) -> impl Future<Output = AppResult<()>> + Send + 'static {
-    tell("DELETE", format!("/sessions/{id}/messages/{entry}"), ())
+/// Deletes a message, now or when the server can be reached.
+pub async fn delete_message(id: SessionId, entry: EntryId) -> AppResult<Sent> {
+    change_later(id, "DELETE", format!("/sessions/{id}/messages/{entry}"), &(), "Message deleted").await
 }
 
 pub fn mark_read(id: SessionId, number: i64) -> impl Future<Output = AppResult<()>> + Send + 'static {

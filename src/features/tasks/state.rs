@@ -6,9 +6,11 @@ use leptos_router::params::ParamsMap;
 
 use super::model::{CreateTask, Task, TaskPage, TaskView, TasksQuery, UpdateTask};
 use crate::{
-    browser::data,
+    browser::{
+        data::{self, Sent},
+        outbox::Wish,
+    },
     error::AppResult,
-    features::volumes::state::tell,
     ids::{ArtifactId, TaskId, TeamId},
 };
 
@@ -42,10 +44,18 @@ pub fn read_tasks_about(artifact: ArtifactId) -> impl Future<Output = AppResult<
     data::get(format!("/artifacts/{artifact}/tasks"))
 }
 
-pub fn create_task(team: TeamId, new: CreateTask) -> impl Future<Output = AppResult<()>> + Send + 'static {
-    tell("POST", format!("/teams/{team}/tasks"), new)
+fn task_object(id: TaskId) -> String {
+    format!("task:{id}")
 }
 
-pub fn update_task(team: TeamId, id: TaskId, change: UpdateTask) -> impl Future<Output = AppResult<()>> + Send + 'static {
-    tell("PATCH", format!("/teams/{team}/tasks/{id}"), change)
+/// Makes a task, now or when the server can be reached. `id` is the one in `new`.
+pub async fn create_task(team: TeamId, id: TaskId, new: CreateTask) -> AppResult<Sent> {
+    let label = format!("Task \u{201c}{}\u{201d}", new.title);
+    data::send_later(Wish::new(task_object(id), "POST", format!("/teams/{team}/tasks"), &new, label)).await
+}
+
+/// Changes a task, now or when the server can be reached.
+pub async fn update_task(team: TeamId, id: TaskId, change: UpdateTask) -> AppResult<Sent> {
+    let wish = Wish::new(task_object(id), "PATCH", format!("/teams/{team}/tasks/{id}"), &change, "Task changed".to_owned());
+    data::send_later(wish.alone()).await
 }

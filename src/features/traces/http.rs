@@ -11,7 +11,7 @@ use llmos_traces::{Fault, Format, Place, detect, native, otlp};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    model::{BODY_BYTES, PROBLEMS, Problem, RateTrace, SendTraces, Taken, Trace, TracePage, TraceSource, TracesQuery},
+    model::{BODY_BYTES, PROBLEMS, Problem, RateTrace, SendTraces, SentTrace, Taken, Trace, TracePage, TraceSource, TracesQuery},
     service::{self, Arrival},
 };
 use crate::{
@@ -19,7 +19,8 @@ use crate::{
     ids::TraceId,
     server::{
         context::Ctx,
-        extract::{Json, Path, Query},
+        error::internal,
+        extract::{Json, Path, Query, unpacked},
         state::AppState,
     },
 };
@@ -54,25 +55,34 @@ fn source_of(format: Format) -> TraceSource {
     }
 }
 
-async fn whole(body: Body) -> AppResult<Bytes> {
+/// All of a body, unpacked: collectors pack it, unless they are told not to.
+async fn whole(headers: &HeaderMap, body: Body) -> AppResult<Bytes> {
     let too_large = || {
         AppError::too_large(format!(
             "One request brings at most {} MB. Send the traces in parts, or as a stream, one a line.",
             BODY_BYTES >> 20
         ))
     };
-    axum::body::to_bytes(body, BODY_BYTES).await.map_err(|_| too_large())
+    let bytes = axum::body::to_bytes(body, BODY_BYTES).await.map_err(|_| too_large())?;
+    let headers = headers.clone();
+    let unpacking = tokio::task::spawn_blocking(move || unpacked(&headers, bytes, BODY_BYTES as u64));
+    unpacking.await.map_err(|error| internal("a packed body", &error))?
 }
 
 /// Bring traces in. What a trace is called by its source is taken once, so the same may be sent again.
 ///
 /// The body is our own JSON (one object, an array, or one object a line), a trace as markdown, a transcript of Claude Code, or an export of OpenTelemetry: its form
-/// is told from its type and its beginning. With `Content-Type: application/x-ndjson` it is read as a stream, whatever its length.
-#[utoipa::path(post, path = "/traces", tag = "traces", params(SendTraces), request_body(content = String, content_type = "application/json"), responses((status = 200, body = Taken), (status = "4XX", body = AppError)))]
+/// is told from its type and its beginning. With `Content-Type: application/x-ndjson` it is read as a stream, whatever its length. Any other may be packed by gzip.
+///
+/// Of our own JSON all keys but `id`, `goal` and `steps` may be left out; `docs/traces.md` has each with its meaning.
+#[utoipa::path(post, path = "/traces", tag = "traces", params(SendTraces), request_body(content((SentTrace = "application/json"), (String = "application/x-ndjson"), (String = "text/markdown"))), responses((status = 200, body = Taken), (status = "4XX", body = AppError)))]
 async fn send_traces(ctx: Ctx, Query(query): Query<SendTraces>, headers: HeaderMap, body: Body) -> AppResult<Json<Taken>> {
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let mut taken = Taken::default();
     if content_type.is_some_and(|kind| kind.starts_with("application/x-ndjson")) {
+        if headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding.as_bytes() != b"identity") {
+            return Err(AppError::new(ErrorCode::UnsupportedMediaType, "A stream is read as it is: send it without Content-Encoding."));
+        }
         let arrival = Arrival::authorised(&ctx, query.team, TraceSource::Api).await?;
         let mut reader = native::Reader::default();
         let mut stream = body.into_data_stream();
@@ -97,7 +107,7 @@ async fn send_traces(ctx: Ctx, Query(query): Query<SendTraces>, headers: HeaderM
     let name = query.name.unwrap_or_default();
     // Before anything of it is read.
     let mut arrival = Arrival::authorised(&ctx, query.team, TraceSource::Api).await?;
-    let bytes = whole(body).await?;
+    let bytes = whole(&headers, body).await?;
     let unknown = || {
         AppError::invalid(
             "This is no form of traces that is known here: send JSON, markdown, a transcript of Claude Code, or OpenTelemetry.",
@@ -135,7 +145,7 @@ async fn send_spans(ctx: Ctx, Query(query): Query<SendTraces>, headers: HeaderMa
     };
     let received = async {
         let arrival = Arrival::authorised(&ctx, query.team, TraceSource::Otlp).await?;
-        let bytes = whole(body).await?;
+        let bytes = whole(&headers, body).await?;
         let mut read = otlp::read(&bytes, encoding).map_err(|fault| AppError::invalid(fault.to_string()))?;
         let runs = std::mem::take(&mut read.runs);
         service::take_runs(&ctx, &arrival, runs, &mut Taken::default()).await?;

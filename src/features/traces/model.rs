@@ -15,6 +15,10 @@ pub const PAGE_MAX: i64 = 200;
 pub const OFFERED: i64 = 30;
 /// Reasons that one answer gives.
 pub const PROBLEMS: usize = 20;
+/// What "at least" can be asked of: how long a run took in milliseconds, its tokens, and its cost in US cents.
+pub const TOOK_FROM: [i64; 4] = [10_000, 60_000, 600_000, 3_600_000];
+pub const TOKENS_FROM: [i64; 4] = [1_000, 10_000, 100_000, 1_000_000];
+pub const CENTS_FROM: [i64; 4] = [1, 10, 100, 1_000];
 /// Bytes of one request that brings traces.
 pub const BODY_BYTES: usize = 20 * 1024 * 1024;
 
@@ -68,6 +72,15 @@ impl TraceOutcome {
             Some(false) => Self::Failed,
             None => Self::Unknown,
         }
+    }
+}
+
+/// Whether a run counts as a success, wherever it is counted. Where nobody tells, one does that did not end in an error and that nobody rated badly.
+pub fn is_success(outcome: TraceOutcome, rating: Option<i64>, ends_in_error: bool) -> bool {
+    match outcome {
+        TraceOutcome::Succeeded => true,
+        TraceOutcome::Failed => false,
+        TraceOutcome::Unknown => !ends_in_error && rating.is_none_or(|rating| rating >= 3),
     }
 }
 
@@ -237,6 +250,27 @@ pub struct TracesQuery {
     /// Rated so well or better, from 1 to 5.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_rating: Option<i64>,
+    /// What its source calls the conversation that it was a part of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub conversation: Option<String>,
+    /// The commit that came of its session.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub commit: Option<CommitId>,
+    /// The pattern that it is a run of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pattern: Option<PatternId>,
+    /// A step of it failed.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub failed_steps: bool,
+    /// It took so many milliseconds or more: 10000, 60000, 600000 or 3600000.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_took_ms: Option<i64>,
+    /// It needed so many tokens or more: 1000, 10000, 100000 or 1000000.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_tokens: Option<i64>,
+    /// It cost so many US cents or more: 1, 10, 100 or 1000.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_cost_cents: Option<i64>,
     /// Began at this time or later, UTC milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<i64>,
@@ -259,6 +293,63 @@ pub struct RateTrace {
     pub rating: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<TraceOutcome>,
+}
+
+/// A run as our own JSON has it. One of `id`, `goal` and `steps` has to be there; every other key may be missing or null, and those that are not known are passed over.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct SentTrace {
+    /// What its source calls it: a second one of the same id is the same run. Without it, its content says which it is.
+    pub id: Option<String>,
+    /// What was wanted.
+    pub goal: Option<String>,
+    /// RFC 3339, or UTC milliseconds.
+    #[schema(example = "2026-10-01T10:00:00Z")]
+    pub started_at: Option<String>,
+    /// The same.
+    pub ended_at: Option<String>,
+    /// Who ran it, as the source names them; without it, the account that sends it.
+    pub user: Option<String>,
+    /// What the source calls the conversation that it was a part of.
+    pub session: Option<String>,
+    pub model: Option<String>,
+    /// In the order in which they began.
+    pub steps: Option<Vec<SentStep>>,
+    /// Whether it succeeded; null where nobody tells.
+    pub success: Option<bool>,
+    /// By a person, from 1 to 5.
+    pub rating: Option<i64>,
+    /// Slugs of the skills that it used.
+    pub skills_used: Option<Vec<String>>,
+    pub tokens_in: Option<i64>,
+    pub tokens_out: Option<i64>,
+    /// US dollars.
+    pub cost_usd: Option<f64>,
+}
+
+/// A step of a run as our own JSON has it.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct SentStep {
+    /// For `parent` of others.
+    pub id: Option<String>,
+    /// Of the tool, the skill or the model.
+    pub name: Option<String>,
+    /// `tool`, `skill` or `llm`; `tool` without.
+    pub kind: Option<String>,
+    /// The number of the step that it is a part of, from 0, or its `id`.
+    pub parent: Option<String>,
+    /// What it was given, or a summary of it; what is no text is kept as JSON.
+    pub input: Option<String>,
+    /// What it gave; the same.
+    pub output: Option<String>,
+    /// `ok`, `error` or `skipped`; `ok` without.
+    pub outcome: Option<String>,
+    /// RFC 3339, or UTC milliseconds; or `offset_ms`.
+    pub started_at: Option<String>,
+    /// Milliseconds after the run began.
+    pub offset_ms: Option<i64>,
+    pub duration_ms: Option<i64>,
+    pub tokens_in: Option<i64>,
+    pub tokens_out: Option<i64>,
 }
 
 /// Where traces that are sent go.
@@ -324,5 +415,13 @@ mod tests {
             assert_eq!(serde_json::to_value(source).unwrap_or_default(), source.as_str());
         }
         assert_eq!(TraceOutcome::parse("else"), None);
+    }
+
+    #[test]
+    fn where_nobody_tells_the_end_and_the_rating_do() {
+        use TraceOutcome::{Failed, Succeeded, Unknown};
+        assert!(is_success(Succeeded, Some(1), true) && !is_success(Failed, Some(5), false));
+        assert!(is_success(Unknown, None, false) && is_success(Unknown, Some(3), false));
+        assert!(!is_success(Unknown, None, true) && !is_success(Unknown, Some(2), false));
     }
 }

@@ -6,18 +6,20 @@ mod labels;
 mod renamed;
 mod taking;
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 pub use grouped::{Judged, accounts_of, judged, skill_of_most, summaries, to_group, total};
 pub use renamed::{account_renamed, relabel_people};
-pub use taking::{Arrival, close_runs, keep, label_team, pushed, take, take_runs, unlabel_team};
+pub use taking::{Arrival, close_runs, keep, label_all, label_team, pushed, take, take_runs, unlabel_team};
 
 use super::{
     model::{
         OFFERED, PAGE, PAGE_MAX, RateTrace, Trace, TraceLabels, TraceOutcome, TracePage, TracePattern, TraceSession, TraceSource,
         TraceStep, TraceSummary, TracesQuery,
     },
-    store::{self, Label, List, TraceRow},
+    store::{self, Label, Labelled, List, TraceRow},
 };
 use crate::{
     error::{AppError, AppResult, ErrorCode},
@@ -27,7 +29,7 @@ use crate::{
         evolution::{self, model::Ground},
         sessions,
     },
-    ids::{TeamId, TraceId, UserId},
+    ids::{CommitId, PatternId, SessionId, TeamId, TraceId, UserId},
     server::{
         context::Ctx,
         db::{Tx, parse_id},
@@ -37,6 +39,9 @@ use crate::{
 pub use store::Place;
 
 use counting::counted;
+
+/// Runs of a pattern that are looked at in one go.
+const RUNS: i64 = 500;
 
 impl Place {
     /// Where its patterns are.
@@ -65,6 +70,7 @@ async fn authorise(ctx: &Ctx, team: Option<TeamId>, action: Action) -> AppResult
 
 pub async fn list_traces(ctx: &Ctx, query: TracesQuery) -> AppResult<TracePage> {
     let (place, can_write) = authorise(ctx, query.team, Action::Read).await?;
+    labels::check(&query)?;
     let limit = query.limit.unwrap_or(PAGE).clamp(1, PAGE_MAX);
     let pool = ctx.db().read();
     let offered = offered(ctx, place).await?;
@@ -78,12 +84,32 @@ pub async fn list_traces(ctx: &Ctx, query: TracesQuery) -> AppResult<TracePage> 
     }
     let (to, end) = labels::between(query.since, query.until);
     let from = query.before.map_or(end, |before| before.min(end));
-    let mut rows = if is_possible { store::list(pool, &mut List { place, wanted, from, to, limit: limit + 1 }).await? } else { Vec::new() };
-    let more = rows.len() as i64 > limit;
-    rows.truncate(limit as usize);
+    let mut list = List { place, wanted, from, to, limit };
+    let (rows, next) = match query.pattern {
+        Some(pattern) => runs_of(ctx, &list, pattern, is_possible).await?,
+        None if is_possible => store::list(pool, &mut list).await?,
+        None => (Vec::new(), None),
+    };
     let items = rows.iter().map(summary).collect::<AppResult<Vec<_>>>()?;
-    let next = items.last().filter(|_| more).map(|trace| trace.id);
     Ok(TracePage { items, labels: offered, can_write, next })
+}
+
+/// Of a pattern, its runs are gone through from the latest on, until a page is full.
+async fn runs_of(ctx: &Ctx, list: &List, pattern: PatternId, is_possible: bool) -> AppResult<(Vec<TraceRow>, Option<TraceId>)> {
+    let (mut before, mut found) = (list.from, Vec::new());
+    loop {
+        let ids = evolution::service::runs_of(ctx, list.place.ground(), pattern, before, RUNS).await?;
+        let (count, last) = (ids.len() as i64, ids.last().copied());
+        let inside: Vec<TraceId> = ids.into_iter().filter(|id| *id >= list.to).collect();
+        if is_possible {
+            found.extend(store::list_of(ctx.db().read(), &inside, list).await?);
+        }
+        match last {
+            Some(last) if is_possible && count == RUNS && last >= list.to && found.len() as i64 <= list.limit => before = last,
+            _ => break,
+        }
+    }
+    store::page_of(ctx.db().read(), found, list.limit).await
 }
 
 /// What lists can be narrowed by.
@@ -210,7 +236,7 @@ pub async fn rate_trace(ctx: &Ctx, id: TraceId, input: RateTrace) -> AppResult<T
     let (actor, now) = (ctx.actor()?.id(), ctx.now());
     let mut tx = ctx.db().write_tx().await?;
     // With the lock: somebody else may have rated it in between.
-    let row = store::get(&mut *tx, id).await?.ok_or_else(|| AppError::not_found("trace"))?;
+    let row = store::lock(&mut tx, id).await?.ok_or_else(|| AppError::not_found("trace"))?;
     let rating = input.rating.or(row.rating);
     let outcome = input.outcome.map_or_else(|| row.outcome.clone(), |outcome| outcome.as_str().to_owned());
     store::rate(&mut tx, id, rating, &outcome, actor, now).await?;
@@ -231,16 +257,32 @@ pub async fn delete_trace(ctx: &Ctx, id: TraceId) -> AppResult<()> {
     if !may_delete(ctx, place, &row).await? {
         return Err(AppError::forbidden("Whoever brought a trace in deletes it, or a maintainer of the team."));
     }
-    let labels = labels::of_row(&row, &taking::steps_of(ctx, id).await?)?;
     let mut tx = ctx.db().write_tx().await?;
+    // With the lock: somebody may have rated it in between, or deleted it.
+    let Some(row) = store::lock(&mut tx, id).await? else { return Ok(()) };
+    let labels = labels::of_row(&row, &taking::steps_in(&mut tx, id).await?)?;
     store::relabel(&mut tx, &place.id(), id, &labels, &[]).await?;
     evolution::service::trace_leaves(ctx, &mut tx, place.ground(), id).await?;
     if store::delete(&mut tx, id).await? {
         record(ctx, &mut tx, counted(place, UsageKind::TraceDeleted).subject(id)).await?;
     }
     tx.commit().await?;
-    evolution::service::let_go(ctx, place.ground());
     ctx.state.jobs.notify_one();
+    Ok(())
+}
+
+/// A session was committed, in the transaction that does it: its traces up to here are what this commit came of.
+pub async fn session_committed(tx: &mut Tx, session: SessionId, commit: CommitId) -> AppResult<()> {
+    let traces = store::of_session(tx, session).await?;
+    let ids: Vec<String> = traces.iter().map(|(id, _)| id.clone()).collect();
+    store::set_commit(tx, &ids, commit).await?;
+    let mut by_place: BTreeMap<String, Vec<Labelled>> = BTreeMap::new();
+    for (id, place) in traces {
+        by_place.entry(place).or_default().push((parse_id(&id)?, vec![(Label::Commit, commit.to_string())]));
+    }
+    for (place, labels) in by_place {
+        store::add_labels(tx, &place, &labels).await?;
+    }
     Ok(())
 }
 

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::{
     error::AppResult,
     features::accounts::model::Person,
-    ids::{SessionId, TeamId, TraceId, UserId},
+    ids::{CommitId, SessionId, TeamId, TraceId, UserId},
     server::db::{Sql, Target, Tx, parse_id},
 };
 
@@ -89,6 +89,14 @@ pub enum Label {
     Source,
     Rating,
     Session,
+    Conversation,
+    Commit,
+    /// That a step failed, without a name.
+    Failed,
+    /// How long it took, how many tokens it needed and what it cost: the largest of a few thresholds that it reaches, in milliseconds, tokens and cents.
+    Took,
+    Tokens,
+    Cost,
 }
 
 impl Label {
@@ -104,6 +112,12 @@ impl Label {
             Self::Source => "source",
             Self::Rating => "rating",
             Self::Session => "session",
+            Self::Conversation => "conversation",
+            Self::Commit => "commit",
+            Self::Failed => "failed",
+            Self::Took => "took",
+            Self::Tokens => "tokens",
+            Self::Cost => "cost",
         }
     }
 }
@@ -311,7 +325,8 @@ pub struct Wanted {
     runs: i64,
 }
 
-/// What a filter asks of a label; with `is_beginning`, the name may go on. None: no trace of the place has it.
+/// What a filter asks of a label; with `is_beginning`, the name may go on: the name itself, then the most frequent of those that begin so. None: no trace of the
+/// place has it.
 pub async fn wanted(pool: &AnyPool, place: Place, kind: Label, names: &[String], is_beginning: bool) -> AppResult<Option<Wanted>> {
     let place = place.id();
     let mut sql = Sql::new("SELECT tag, runs FROM trace_labels WHERE place_id = ");
@@ -319,10 +334,10 @@ pub async fn wanted(pool: &AnyPool, place: Place, kind: Label, names: &[String],
     if is_beginning {
         let first = names.first().cloned().unwrap_or_default();
         sql.push(" AND name >= ").bind(first.clone()).push(" AND name < ").bind(format!("{first}\u{10ffff}"));
+        sql.push(" ORDER BY CASE WHEN name = ").bind(first).push(" THEN 0 ELSE 1 END, runs DESC LIMIT ").number(VARIANTS);
     } else {
-        sql.push(" AND name IN ").bind_list(names);
+        sql.push(" AND name IN ").bind_list(names).push(" ORDER BY runs DESC LIMIT ").number(VARIANTS);
     }
-    sql.push(" ORDER BY runs DESC LIMIT ").number(VARIANTS);
     let found: Vec<(i64, i64)> = sql.fetch_all(pool).await?;
     let runs = found.iter().map(|(_, runs)| runs).sum();
     Ok((!found.is_empty()).then(|| Wanted { tags: found.into_iter().map(|(tag, _)| tag).collect(), runs }))
@@ -337,15 +352,15 @@ pub struct List {
     pub limit: i64,
 }
 
-/// The latest first.
-pub async fn list(pool: &AnyPool, list: &mut List) -> AppResult<Vec<TraceRow>> {
+/// The latest first, and whether there are more than the limit. What is found of a trace that was deleted in between counts, and is not among the rows.
+pub async fn list(pool: &AnyPool, list: &mut List) -> AppResult<(Vec<TraceRow>, Option<TraceId>)> {
     let bytes = |id: TraceId| id.bits().to_be_bytes().to_vec();
     list.wanted.sort_by_key(|wanted| wanted.runs);
     if list.wanted.first().is_none_or(|first| first.tags.len() > 1 && first.runs > SORTED) {
         list.wanted.insert(0, Wanted { tags: vec![tag(&list.place.id(), Label::All, "")], runs: 0 });
     }
     let mut wanted = list.wanted.iter();
-    let Some(first) = wanted.next() else { return Ok(Vec::new()) };
+    let Some(first) = wanted.next() else { return Ok((Vec::new(), None)) };
     let mut sql = Sql::new(if first.tags.len() == 1 { "SELECT p.trace" } else { "SELECT DISTINCT p.trace" });
     sql.push(" FROM trace_postings p WHERE p.tag ");
     one_of(&mut sql, &first.tags);
@@ -355,15 +370,45 @@ pub async fn list(pool: &AnyPool, list: &mut List) -> AppResult<Vec<TraceRow>> {
         one_of(&mut sql, &other.tags);
         sql.push(")");
     }
-    sql.push(" ORDER BY p.trace DESC LIMIT ").number(list.limit);
+    sql.push(" ORDER BY p.trace DESC LIMIT ").number(list.limit + 1);
     let found: Vec<(Vec<u8>,)> = sql.fetch_all(pool).await?;
-    if found.is_empty() {
-        return Ok(Vec::new());
+    let ids: Vec<TraceId> = found.iter().filter_map(|(id,)| Uuid::from_slice(id).ok()).map(TraceId::from).collect();
+    page_of(pool, ids, list.limit).await
+}
+
+/// The rows of the first of these ids, and the last of those where there are more.
+pub async fn page_of(pool: &AnyPool, mut ids: Vec<TraceId>, limit: i64) -> AppResult<(Vec<TraceRow>, Option<TraceId>)> {
+    let is_more = ids.len() as i64 > limit;
+    ids.truncate(usize::try_from(limit).unwrap_or_default());
+    let last = ids.last().copied().filter(|_| is_more);
+    if ids.is_empty() {
+        return Ok((Vec::new(), None));
     }
-    let ids = found.iter().filter_map(|(id,)| Uuid::from_slice(id).ok());
     let mut sql = Sql::new(TRACE);
-    sql.push("t.id IN ").bind_list(ids).push(" ORDER BY t.id DESC");
-    sql.fetch_all(pool).await
+    sql.push("t.id IN ").bind_list(&ids).push(" ORDER BY t.id DESC");
+    Ok((sql.fetch_all(pool).await?, last))
+}
+
+/// The latest first of these traces that have the labels asked for; the ids are of one place, the latest first.
+pub async fn list_of(pool: &AnyPool, ids: &[TraceId], list: &List) -> AppResult<Vec<TraceId>> {
+    let mut found = Vec::new();
+    for part in ids.chunks(ROWS) {
+        let mut sql = Sql::new("SELECT p.trace FROM trace_postings p WHERE p.tag = ");
+        sql.bind(tag(&list.place.id(), Label::All, "")).push(" AND p.trace IN (");
+        for (at, id) in part.iter().enumerate() {
+            sql.push(if at == 0 { "" } else { ", " }).bind(id.bits().to_be_bytes().to_vec());
+        }
+        sql.push(")");
+        for other in &list.wanted {
+            sql.push(" AND EXISTS (SELECT 1 FROM trace_postings q WHERE q.trace = p.trace AND q.tag ");
+            one_of(&mut sql, &other.tags);
+            sql.push(")");
+        }
+        sql.push(" ORDER BY p.trace DESC");
+        let rows: Vec<(Vec<u8>,)> = sql.fetch_all(pool).await?;
+        found.extend(rows.iter().filter_map(|(id,)| Uuid::from_slice(id).ok()).map(TraceId::from));
+    }
+    Ok(found)
 }
 
 fn one_of(sql: &mut Sql, tags: &[i64]) {
@@ -395,13 +440,24 @@ pub async fn get<'c>(executor: impl Target<'c>, id: TraceId) -> AppResult<Option
     Ok(sql.fetch_all(executor).await?.pop())
 }
 
+/// Keeps the row until the transaction ends: whoever changes what is found of it reads it behind this.
+pub async fn lock(tx: &mut Tx, id: TraceId) -> AppResult<Option<TraceRow>> {
+    sqlx::query("UPDATE traces SET updated_at = updated_at WHERE id = $1").bind(id.to_string()).execute(&mut **tx).await?;
+    get(&mut **tx, id).await
+}
+
 /// The steps of traces, compressed.
 pub async fn steps<T: ToString>(pool: &AnyPool, ids: &[T]) -> AppResult<Vec<(String, Vec<u8>)>> {
+    steps_in(&mut *pool.acquire().await?, ids).await
+}
+
+/// The same within a transaction.
+pub async fn steps_in<T: ToString>(connection: &mut AnyConnection, ids: &[T]) -> AppResult<Vec<(String, Vec<u8>)>> {
     let mut found = Vec::with_capacity(ids.len());
     for part in ids.chunks(ROWS) {
         let mut sql = Sql::new("SELECT trace_id, steps FROM trace_steps WHERE trace_id IN ");
         sql.bind_list(part.iter().map(ToString::to_string));
-        found.extend(sql.fetch_all::<(String, Vec<u8>)>(pool).await?);
+        found.extend(sql.fetch_all::<(String, Vec<u8>)>(&mut *connection).await?);
     }
     Ok(found)
 }
@@ -447,36 +503,59 @@ pub async fn rate(tx: &mut Tx, id: TraceId, rating: Option<i64>, outcome: &str, 
 }
 
 /// Traces of a place by what their source calls them.
-pub async fn by_source(pool: &AnyPool, place: Place, source_ids: &[&str]) -> AppResult<Vec<TraceRow>> {
+pub async fn by_source(connection: &mut AnyConnection, place: Place, source_ids: &[&str]) -> AppResult<Vec<TraceRow>> {
     let mut found = Vec::new();
     for part in source_ids.chunks(ROWS) {
         let mut sql = Sql::new(TRACE);
         sql.push("t.place_id = ").bind(place.id()).push(" AND t.source_id IN ").bind_list(part);
-        found.extend(sql.fetch_all::<TraceRow>(pool).await?);
+        found.extend(sql.fetch_all::<TraceRow>(&mut *connection).await?);
     }
     Ok(found)
 }
 
 /// What is known of a run that is not whole yet.
-pub async fn run(pool: &AnyPool, id: TraceId) -> AppResult<Option<Vec<u8>>> {
+pub async fn run(connection: &mut AnyConnection, id: TraceId) -> AppResult<Option<Vec<u8>>> {
     let mut sql = Sql::new("SELECT run FROM trace_runs WHERE trace_id = ");
     sql.bind(id.to_string());
-    Ok(sql.fetch_all::<(Vec<u8>,)>(pool).await?.pop().map(|(run,)| run))
+    Ok(sql.fetch_all::<(Vec<u8>,)>(connection).await?.pop().map(|(run,)| run))
 }
 
 pub async fn keep_run(tx: &mut Tx, id: TraceId, run: &[u8], now: i64) -> AppResult<()> {
-    sqlx::query("INSERT INTO trace_runs (trace_id, run, updated_at) VALUES ($1, $2, $3) ON CONFLICT (trace_id) DO UPDATE SET run = $2, updated_at = $3")
-        .bind(id.to_string())
-        .bind(run.to_vec())
-        .bind(now)
-        .execute(&mut **tx)
-        .await?;
+    sqlx::query(
+        "INSERT INTO trace_runs (trace_id, run, updated_at, counted) VALUES ($1, $2, $3, 0) \
+         ON CONFLICT (trace_id) DO UPDATE SET run = excluded.run, updated_at = excluded.updated_at",
+    )
+    .bind(id.to_string())
+    .bind(run.to_vec())
+    .bind(now)
+    .execute(&mut **tx)
+    .await?;
     Ok(())
+}
+
+/// Nothing is added to a run any more.
+pub async fn close_run(tx: &mut Tx, id: TraceId) -> AppResult<()> {
+    sqlx::query("DELETE FROM trace_runs WHERE trace_id = $1").bind(id.to_string()).execute(&mut **tx).await?;
+    Ok(())
+}
+
+/// Runs whose usage events are not written and of which nothing came for so long.
+pub async fn uncounted(pool: &AnyPool, before: i64, limit: i64) -> AppResult<Vec<String>> {
+    let mut sql = Sql::new("SELECT trace_id FROM trace_runs WHERE counted = 0 AND updated_at < ");
+    sql.bind(before).push(" ORDER BY updated_at, trace_id LIMIT ").number(limit);
+    Ok(sql.fetch_all::<(String,)>(pool).await?.into_iter().map(|(id,)| id).collect())
+}
+
+/// The usage events of a run are written. False: they were.
+pub async fn count_run(tx: &mut Tx, id: &str) -> AppResult<bool> {
+    let counted =
+        sqlx::query("UPDATE trace_runs SET counted = 1 WHERE trace_id = $1 AND counted = 0").bind(id.to_owned()).execute(&mut **tx).await?;
+    Ok(counted.rows_affected() > 0)
 }
 
 /// Runs of which nothing came for so long are whole.
 pub async fn close_runs(tx: &mut Tx, before: i64) -> AppResult<()> {
-    sqlx::query("DELETE FROM trace_runs WHERE updated_at < $1").bind(before).execute(&mut **tx).await?;
+    sqlx::query("DELETE FROM trace_runs WHERE updated_at < $1 AND counted = 1").bind(before).execute(&mut **tx).await?;
     Ok(())
 }
 
@@ -513,6 +592,60 @@ pub async fn extend(tx: &mut Tx, id: TraceId, trace: &llmos_traces::Trace, steps
         .execute(&mut **tx)
         .await?;
     Ok(())
+}
+
+/// Traces of a session that no commit came of yet; each with its place.
+pub async fn of_session(tx: &mut Tx, session: SessionId) -> AppResult<Vec<(String, String)>> {
+    let mut sql = Sql::new("SELECT id, place_id FROM traces WHERE commit_id IS NULL AND session_id = ");
+    sql.bind(session.to_string()).push(" ORDER BY id");
+    sql.fetch_all(&mut **tx).await
+}
+
+/// This commit came of these traces.
+pub async fn set_commit(tx: &mut Tx, ids: &[String], commit: CommitId) -> AppResult<()> {
+    for part in ids.chunks(ROWS) {
+        let mut sql = Sql::new("UPDATE traces SET commit_id = ");
+        sql.bind(commit.to_string()).push(" WHERE id IN ").bind_list(part);
+        sql.execute(&mut **tx).await?;
+    }
+    Ok(())
+}
+
+/// A trace and labels for it.
+pub type Labelled = (TraceId, Vec<(Label, String)>);
+
+/// Gives traces of a place labels besides those that they have.
+pub async fn add_labels(tx: &mut Tx, place: &str, added: &[Labelled]) -> AppResult<()> {
+    let mut names: BTreeMap<i64, (Label, &str)> = BTreeMap::new();
+    let mut postings: Vec<(i64, Vec<u8>)> = Vec::new();
+    for (id, labels) in added {
+        for (kind, name) in labels {
+            let tag = tag(place, *kind, name);
+            names.insert(tag, (*kind, name.as_str()));
+            postings.push((tag, id.bits().to_be_bytes().to_vec()));
+        }
+    }
+    let mut runs: BTreeMap<i64, i64> = BTreeMap::new();
+    for part in postings.chunks(ROWS * 10) {
+        let mut sql = Sql::new("INSERT INTO trace_postings (tag, trace) VALUES ");
+        sql.rows(part, |row, (tag, trace)| {
+            row.bind(*tag).bind(trace.clone());
+        });
+        sql.push(" ON CONFLICT (tag, trace) DO NOTHING RETURNING tag");
+        for (tag,) in sql.fetch_all::<(i64,)>(&mut **tx).await? {
+            *runs.entry(tag).or_insert(0) += 1;
+        }
+    }
+    let counted: Vec<(Label, &str, i64)> =
+        runs.iter().filter_map(|(tag, runs)| names.get(tag).map(|(kind, name)| (*kind, *name, *runs))).collect();
+    count_labels(tx, place, &counted).await
+}
+
+/// All traces after an id, in their order.
+pub async fn slice_of_all(pool: &AnyPool, after: TraceId, limit: i64) -> AppResult<Vec<TraceRow>> {
+    let mut sql = Sql::new(TRACE);
+    sql.push("t.id > ").bind(after.to_string()).push(" ORDER BY t.id LIMIT ").number(limit);
+    sql.fetch_all(pool).await
 }
 
 /// Deletes a trace; its labels are taken from it before.

@@ -33,10 +33,10 @@ pub fn duration_words(ms: i64) -> String {
     }
 }
 
-/// US dollars: cents where they count, and a "<" where there are none to be seen.
+/// US dollars: cents where they count, a "<" where there are none to be seen, and a dash where the source tells no cost.
 pub fn cost_words(dollars: f64) -> String {
     match dollars {
-        cost if cost <= 0.0 => "$0".to_owned(),
+        cost if cost <= 0.0 => "–".to_owned(),
         cost if cost < 0.01 => "< $0.01".to_owned(),
         cost => format!("${cost:.2}"),
     }
@@ -53,6 +53,6 @@ mod tests {
             [words(380), words(12_400), words(6 * 60_000 + 1), words(3_600_000), words(7_500_000)],
             ["0.4 s", "12 s", "6 min", "1 h", "2 h 5 min"]
         );
-        assert_eq!([cost_words(0.0), cost_words(0.004), cost_words(1.239)], ["$0", "< $0.01", "$1.24"]);
+        assert_eq!([cost_words(0.0), cost_words(0.004), cost_words(1.239)], ["–", "< $0.01", "$1.24"]);
     }
 }

@@ -13,12 +13,12 @@ use tokio::sync::mpsc;
 
 use super::{
     model::{ImportItem, ImportOutcome, ImportReport, REPORT_LINES},
-    service::Appended,
+    service::{Appended, bring_upload, forget_upload, who_may},
 };
 use crate::{
     error::{AppError, AppResult, ErrorCode},
     features::{
-        accounts::{self, Scope, model::Scopes},
+        accounts::{self, Action, Scope, model::Scopes},
         analytics::service::{Event, UsageKind},
         artifacts::service as artifacts,
         jobs::{Job, service as jobs},
@@ -57,15 +57,21 @@ pub async fn import(ctx: &Ctx, job: &Job) -> AppResult<serde_json::Value> {
     let payload: ImportPayload = serde_json::from_str(&job.payload)?;
     let folder = staging_folder(ctx, &job.id);
     let ctx = accounts::service::acting_for(ctx, payload.author, Via::Token(Scopes(vec![Scope::Write]))).await?;
-    let result = import_all(&ctx, job, &payload, &folder).await;
+    // Whoever began it may have lost the right to since; it does not wait as who writes does, for it may be what they wait for.
+    let result = if who_may(&ctx, payload.volume, Action::Commit).await?.contains(&payload.author) {
+        bring_upload(&ctx, &job.id).await?;
+        import_all(&ctx, job, &payload, &folder).await
+    } else {
+        Err(AppError::forbidden("Whoever began this import may not commit there any more, so nothing was imported."))
+    };
     match &result {
         // It is tried again; everything is still there.
         Err(error) if matches!(error.code, ErrorCode::Unavailable | ErrorCode::Internal) => {}
         Err(_) => {
             artifacts::unstage_import(&ctx, payload.volume, payload.commit).await?;
-            drop(tokio::fs::remove_dir_all(&folder).await);
+            forget_upload(&ctx, &job.id).await;
         }
-        Ok(_) => drop(tokio::fs::remove_dir_all(&folder).await),
+        Ok(_) => forget_upload(&ctx, &job.id).await,
     }
     Ok(serde_json::to_value(result?)?)
 }

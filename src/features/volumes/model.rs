@@ -174,6 +174,9 @@ pub struct CreateCommit {
     pub id: Option<CommitId>,
     pub message: String,
     pub artifacts: Vec<CommitItem>,
+    /// What the caller committed since the bases is no conflict: a commit that waited on a device may have been written before an earlier one of it arrived.
+    #[serde(default)]
+    pub after_own: bool,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]

@@ -12,7 +12,11 @@ use crate::{
         outbox::Wish,
     },
     error::AppResult,
-    features::{accounts::model::Action, artifacts::model::LibraryQuery, jobs::model::JobStatus},
+    features::{
+        accounts::model::Action,
+        artifacts::{model::LibraryQuery, state::read_artifact},
+        jobs::model::JobStatus,
+    },
     ids::{ArtifactId, CommitId, JobId, VolumeId},
 };
 
@@ -112,12 +116,27 @@ pub fn merge_address(id: ArtifactId) -> String {
     format!("/artifacts/{id}?tab=merge")
 }
 
+/// Where drafts are committed.
+pub const COMMITS: &str = "/commits";
+
+/// The same commit onto what are the heads now.
+///
+/// # Errors
+/// One of them cannot be read.
+pub async fn onto_heads(mut commit: CreateCommit) -> AppResult<CreateCommit> {
+    for item in &mut commit.artifacts {
+        item.base_revision_id = read_artifact(item.id).await?.summary.head_revision_id;
+    }
+    Ok(commit)
+}
+
 /// Commits drafts, now or when the server can be reached.
 pub async fn create_commit(commit: CreateCommit) -> AppResult<Sent> {
     let label = format!("Commit \u{201c}{}\u{201d}", commit.message);
-    // The id of a commit says when it was made, which may be days from now; the revisions that it is based on keep it from happening twice.
-    let commit = CreateCommit { id: None, ..commit };
-    let mut wish = Wish::new(String::new(), "POST", "/commits".to_owned(), &commit, label).alone();
+    // The id of a commit says when it was made, which may be days from now; its key keeps it from happening twice. The page does not know yet what an earlier one
+    // that waits will make the head.
+    let commit = CreateCommit { id: None, after_own: true, ..commit };
+    let mut wish = Wish::new(String::new(), "POST", COMMITS.to_owned(), &commit, label).alone();
     wish.objects = commit.artifacts.iter().map(|item| artifact_object(item.id)).collect();
     wish.merge = commit.artifacts.first().map(|item| merge_address(item.id)).unwrap_or_default();
     data::send_later(wish).await

@@ -221,6 +221,15 @@ pub async fn ids_of_team(pool: &AnyPool, team: TeamId) -> AppResult<Vec<String>>
         .await?)
 }
 
+/// The volumes of an account or a team with this id, and the built-in one.
+pub async fn ids_of_owner(pool: &AnyPool, owner: &str) -> AppResult<Vec<String>> {
+    Ok(sqlx::query_scalar("SELECT id FROM volumes WHERE (kind = $1 OR owner_id = $2) AND deleted_at IS NULL ORDER BY id")
+        .bind(VolumeKind::System.as_str())
+        .bind(owner.to_owned())
+        .fetch_all(pool)
+        .await?)
+}
+
 /// Claimed volumes, each with its commit.
 pub async fn claimed(pool: &AnyPool) -> AppResult<Vec<(String, String)>> {
     Ok(sqlx::query_as("SELECT id, publishing FROM volumes WHERE publishing IS NOT NULL ORDER BY id").fetch_all(pool).await?)

@@ -10,7 +10,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     model::{DeliveriesQuery, DeliveryDetail, DeliveryPage, Fixture, PAYLOAD_MAX, SetWebhookSecret, WebhookSecret, WebhooksReport},
-    service,
+    service::{self, Arrival},
 };
 use crate::{
     error::{AppError, AppResult},
@@ -24,15 +24,19 @@ use crate::{
 
 /// Takes one delivery. Any answer of success means that it is on the disk.
 pub async fn github(ctx: Ctx, headers: HeaderMap, body: Body) -> Response {
-    let arrival = match service::admit(&ctx, &headers).await {
+    let mut arrival = match service::admit(&ctx, &headers).await {
         Ok(arrival) => arrival,
         Err(error) => {
             // Whoever still sends would not see why: the connection would be gone.
-            let _ = read(body, false).await;
+            let _ = tokio::time::timeout(service::BODY_TIME, read(&ctx, body, None)).await;
             return error.into_response();
         }
     };
-    let received = async { service::receive(&ctx, arrival, &read(body, true).await?).await };
+    let received = async {
+        let body = tokio::time::timeout(service::BODY_TIME, read(&ctx, body, Some(&mut arrival))).await;
+        let body = body.unwrap_or_else(|_| Err(service::too_slow()))?;
+        service::receive(&ctx, arrival, &body).await
+    };
     match received.await {
         Ok(received) => {
             let status = if received.repeated || received.event == "ping" { StatusCode::OK } else { StatusCode::ACCEPTED };
@@ -42,17 +46,20 @@ pub async fn github(ctx: Ctx, headers: HeaderMap, body: Body) -> Response {
     }
 }
 
-/// The body; empty if it is only to be got out of the way.
-async fn read(body: Body, keep: bool) -> AppResult<Bytes> {
+/// The body of a delivery; empty if it is only to be got out of the way.
+async fn read(ctx: &Ctx, body: Body, mut arrival: Option<&mut Arrival>) -> AppResult<Bytes> {
     let (mut bytes, mut length) = (Vec::new(), 0);
     let mut stream = body.into_data_stream();
     while let Some(part) = stream.next().await {
         let part = part.map_err(|_| AppError::invalid("The body ended early. Send it again."))?;
         length += part.len();
-        if keep && length <= PAYLOAD_MAX {
-            bytes.extend_from_slice(&part);
-        } else if length > 2 * PAYLOAD_MAX {
-            break;
+        match &mut arrival {
+            Some(arrival) if length <= PAYLOAD_MAX => {
+                arrival.hold(ctx, part.len()).await?;
+                bytes.extend_from_slice(&part);
+            }
+            _ if length > 2 * PAYLOAD_MAX => break,
+            _ => {}
         }
     }
     if length > PAYLOAD_MAX { Err(service::too_large()) } else { Ok(bytes.into()) }

@@ -13,9 +13,15 @@ use std::{
 
 use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _, stream::BoxStream};
-use llmos_backup::object_store::{Error, ObjectStore, ObjectStoreExt as _, WriteMultipart, path::Path as Key};
+use llmos_backup::{
+    Credentials,
+    object_store::{Error, ObjectStore, ObjectStoreExt as _, WriteMultipart, path::Path as Key},
+};
 use moka::notification::RemovalCause;
-use tokio::{io::AsyncReadExt as _, runtime::Handle};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    runtime::Handle,
+};
 use tokio_util::io::ReaderStream;
 
 use super::{BlobName, name_text, parse_name};
@@ -29,6 +35,9 @@ const PART: usize = 8 << 20;
 /// … and so many of them are on their way at once.
 const PARTS: usize = 4;
 const KIB: u64 = 1024;
+/// How often, and how long, somebody is waited for who removes what is to be stored; a process that died in between left its mark.
+const REMOVING_LOOKS: u32 = 50;
+const REMOVING_PAUSE: Duration = Duration::from_millis(100);
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -50,8 +59,8 @@ impl std::fmt::Debug for Away {
 
 impl Away {
     /// Opens the store at `url`, with at most `bytes` of it in `folder`. Has to be called within the runtime.
-    pub fn open(url: &str, folder: PathBuf, bytes: u64) -> Result<Self, AppError> {
-        let store = llmos_backup::place(url, true).map_err(|fault| AppError::invalid(format!("BLOB_URL: {fault}")))?;
+    pub fn open(url: &str, credentials: &Credentials, folder: PathBuf, bytes: u64) -> Result<Self, AppError> {
+        let store = llmos_backup::place(url, credentials, true).map_err(|fault| AppError::invalid(format!("BLOB_URL: {fault}")))?;
         let store = store.ok_or_else(|| AppError::invalid(format!("BLOB_URL: {url} cannot be opened")))?;
         std::fs::create_dir_all(&folder)?;
         let gone = folder.clone();
@@ -80,16 +89,37 @@ impl Away {
     pub async fn put(&self, sha: &str, bytes: Bytes, fresh: Duration) -> io::Result<()> {
         let key = key(sha);
         let is_new = |stored: i64| clock::now_ms() - stored < fresh.as_millis() as i64;
-        let there = match self.store.head(&key).await {
-            Ok(about) => is_new(about.last_modified.timestamp_millis()),
-            Err(Error::NotFound { .. }) => false,
+        let stored = match self.store.head(&key).await {
+            Ok(about) => Some(about.last_modified.timestamp_millis()),
+            Err(Error::NotFound { .. }) => None,
             Err(error) => return Err(self.fault(error)),
         };
-        if !there {
-            self.store.put(&key, bytes.clone().into()).await.map_err(|error| self.fault(error))?;
+        if !stored.is_some_and(is_new) {
+            self.store_as(&key, &bytes).await?;
+            // An old one may be about to go, by what was known of it before: then it is stored once more when whoever removes it has ended.
+            if stored.is_some() && self.until_nobody_removes(sha).await? {
+                self.store_as(&key, &bytes).await?;
+            }
         }
         self.keep(sha, bytes).await;
         Ok(())
+    }
+
+    async fn store_as(&self, key: &Key, bytes: &Bytes) -> io::Result<()> {
+        self.store.put(key, bytes.clone().into()).await.map(drop).map_err(|error| self.fault(error))
+    }
+
+    /// Whether somebody was removing it; returns when they have ended, or ended without a word.
+    async fn until_nobody_removes(&self, sha: &str) -> io::Result<bool> {
+        let mark = mark(sha);
+        for look in 0..REMOVING_LOOKS {
+            match self.store.head(&mark).await {
+                Ok(_) => tokio::time::sleep(REMOVING_PAUSE).await,
+                Err(Error::NotFound { .. }) => return Ok(look > 0),
+                Err(error) => return Err(self.fault(error)),
+            }
+        }
+        Ok(true)
     }
 
     /// A blob whole; its hash is looked at, wherever it comes from.
@@ -155,15 +185,27 @@ impl Away {
 
     /// Removes a blob if nobody has stored it again within `age`; says whether it did.
     pub async fn remove(&self, name: &BlobName, age: Duration) -> io::Result<bool> {
-        let key = key(&name_text(name));
+        let sha = name_text(name);
+        let (key, mark) = (key(&sha), mark(&sha));
+        // Whoever stores it looks for the mark afterwards: so they are seen here, or see this.
+        self.store_as(&mark, &Bytes::new()).await?;
+        let removed = self.remove_marked(&key, age).await;
+        self.store.delete(&mark).await.map_err(|error| self.fault(error))?;
+        if removed? {
+            self.kept.invalidate(name);
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    async fn remove_marked(&self, key: &Key, age: Duration) -> io::Result<bool> {
         let before = clock::now_ms() - age.as_millis() as i64;
-        match self.store.head(&key).await {
+        match self.store.head(key).await {
             Ok(about) if about.last_modified.timestamp_millis() < before => {}
             Ok(_) | Err(Error::NotFound { .. }) => return Ok(false),
             Err(error) => return Err(self.fault(error)),
         }
-        self.store.delete(&key).await.map_err(|error| self.fault(error))?;
-        self.kept.invalidate(name);
+        self.store.delete(key).await.map_err(|error| self.fault(error))?;
         Ok(true)
     }
 
@@ -188,6 +230,24 @@ impl Away {
     pub async fn file(&self, name: &str) -> io::Result<(u64, BoxStream<'static, io::Result<Bytes>>)> {
         let found = self.store.get(&Key::from(name)).await.map_err(|error| self.fault(error))?;
         Ok((found.meta.size, found.into_stream().map_err(io::Error::other).boxed()))
+    }
+
+    /// Writes such a file to `path`, a part at a time.
+    pub async fn bring_file(&self, name: &str, path: &Path) -> io::Result<()> {
+        let (_, mut parts) = self.file(name).await?;
+        let mut file = tokio::fs::File::create(path).await?;
+        while let Some(part) = parts.try_next().await? {
+            file.write_all(&part).await?;
+        }
+        file.sync_all().await
+    }
+
+    /// Removes such a file, if it is there.
+    pub async fn remove_file(&self, name: &str) -> io::Result<()> {
+        match self.store.delete(&Key::from(name)).await {
+            Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(self.fault(error)),
+        }
     }
 
     /// Removes those of such files below a folder that are older than `age`.
@@ -227,6 +287,11 @@ fn weight(bytes: u64) -> u32 {
     u32::try_from(bytes.div_ceil(KIB)).unwrap_or(u32::MAX).max(1)
 }
 
+/// What says that a blob is being removed.
+fn mark(sha: &str) -> Key {
+    Key::from(format!("removing/{sha}"))
+}
+
 fn key(sha: &str) -> Key {
     let (folder, name) = sha.split_at(2.min(sha.len()));
     Key::from(format!("{folder}/{name}"))
@@ -240,8 +305,8 @@ pub(super) async fn local(path: &Path) -> io::Result<(u64, BoxStream<'static, io
 }
 
 /// Whether the store at `url` answers, in words if not. Nothing is made or changed.
-pub(super) async fn reach(url: &str) -> Result<(), String> {
-    let store = llmos_backup::place(url, false).map_err(|fault| fault.to_string())?;
+pub(super) async fn reach(url: &str, credentials: &Credentials) -> Result<(), String> {
+    let store = llmos_backup::place(url, credentials, false).map_err(|fault| fault.to_string())?;
     let store = store.ok_or_else(|| format!("{url} is not there"))?;
     match store.head(&Key::from("ping")).await {
         Ok(_) | Err(Error::NotFound { .. }) => Ok(()),

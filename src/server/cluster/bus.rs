@@ -1,6 +1,7 @@
 //! What carries messages between nodes: NATS, or nothing where one serves alone. At most once, and only while there is a connection.
 
 use std::{
+    borrow::Cow,
     fmt,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -9,6 +10,7 @@ use std::{
 use async_nats::{Client, ConnectOptions, Event, connection::State};
 use bytes::Bytes;
 use futures::StreamExt as _;
+use percent_encoding::percent_decode_str;
 use tokio::{
     sync::{mpsc, watch},
     task::AbortHandle,
@@ -24,6 +26,69 @@ const PING: Duration = Duration::from_secs(2);
 const PAUSE_MS: u64 = 2_000;
 /// Messages of one subject that wait to be heard. More are dropped, and the database is read.
 const WAITING: usize = 4_096;
+
+/// Where the servers of one cluster are, and what a node says to be let in. The client knows one way in for all of them, and does not read it out
+/// of an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Servers {
+    /// Without users and passwords.
+    addresses: Vec<String>,
+    pass: Pass,
+}
+
+/// As the addresses have it: `nats://user:password@host`, or `nats://token@host`.
+#[derive(Clone, PartialEq, Eq)]
+enum Pass {
+    None,
+    Token(String),
+    User(String, String),
+}
+
+impl fmt::Debug for Pass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if *self == Self::None { "none" } else { "hidden" })
+    }
+}
+
+impl Servers {
+    /// Reads one address, or several with commas between them.
+    ///
+    /// # Errors
+    /// What is wrong, in a sentence that holds no password.
+    pub fn read(text: &str) -> Result<Self, &'static str> {
+        const ADDRESS: &str = "it is not an address such as nats://nats.internal:4222, or tls://… where it is encrypted";
+        let mut servers = Self { addresses: Vec::new(), pass: Pass::None };
+        for address in text.split(',') {
+            let mut url = reqwest::Url::parse(address.trim()).map_err(|_| ADDRESS)?;
+            if !matches!(url.scheme(), "nats" | "tls") || url.host_str().is_none_or(str::is_empty) {
+                return Err(ADDRESS);
+            }
+            let plain = |part: &str| percent_decode_str(part).decode_utf8().map(Cow::into_owned).map_err(|_| ADDRESS);
+            let pass = match (url.username(), url.password()) {
+                ("", None) => Pass::None,
+                (token, None) => Pass::Token(plain(token)?),
+                (user, Some(password)) => Pass::User(plain(user)?, plain(password)?),
+            };
+            if pass != Pass::None {
+                if servers.pass != Pass::None && servers.pass != pass {
+                    return Err("its addresses have different users or passwords: the servers of one cluster have the same");
+                }
+                servers.pass = pass;
+            }
+            url.set_username("").and_then(|()| url.set_password(None)).map_err(|()| ADDRESS)?;
+            servers.addresses.push(url.to_string());
+        }
+        Ok(servers)
+    }
+
+    fn options(&self) -> ConnectOptions {
+        match self.pass.clone() {
+            Pass::None => ConnectOptions::new(),
+            Pass::Token(token) => ConnectOptions::with_token(token),
+            Pass::User(user, password) => ConnectOptions::with_user_and_password(user, password),
+        }
+    }
+}
 
 /// What a message is about: who listens to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,16 +145,17 @@ impl Bus {
         Self { nats: None, missed: Arc::default(), kept: Mutex::default() }
     }
 
-    /// Connects in the background, and again whenever the connection is lost. `addresses` of servers of one cluster, with commas;
-    /// `group` parts installations that share it.
+    /// Connects in the background, and again whenever the connection is lost, to one of the servers at `addresses` ([`Servers::read`]);
+    /// `group` parts installations that share them.
     ///
     /// # Errors
     /// What is no address.
     pub async fn connect(addresses: &str, group: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let missed: Arc<watch::Sender<u64>> = Arc::default();
-        let addresses: Vec<String> = addresses.split(',').map(|address| address.trim().to_owned()).collect();
+        let servers = Servers::read(addresses)?;
         let counted = missed.clone();
-        let client = ConnectOptions::new()
+        let client = servers
+            .options()
             .name("llmos")
             .no_echo()
             .ping_interval(PING)
@@ -110,7 +176,7 @@ impl Bus {
                 }
                 std::future::ready(())
             })
-            .connect(addresses)
+            .connect(servers.addresses)
             .await?;
         let (out, told) = mpsc::unbounded_channel();
         tokio::spawn(publish_all(client.clone(), told));
@@ -189,9 +255,9 @@ async fn publish_all(client: Client, mut told: mpsc::UnboundedReceiver<(String, 
 
 /// Connects once, to see whether it can be done: what the server says it is, or why not.
 pub async fn reach(addresses: &str) -> Result<String, String> {
-    let addresses: Vec<&str> = addresses.split(',').map(str::trim).collect();
-    let client =
-        ConnectOptions::new().name("llmos doctor").connect(addresses).await.map_err(|error| crate::server::error::chain(&error))?;
+    let servers = Servers::read(addresses)?;
+    let connecting = servers.options().name("llmos doctor").connect(servers.addresses);
+    let client = connecting.await.map_err(|error| crate::server::error::chain(&error))?;
     Ok(client.server_info().version)
 }
 
@@ -215,6 +281,24 @@ mod tests {
         bus.publish(Subject::All, Bytes::from_static(b"{}"));
         assert!(bus.ask(Subject::All, Duration::from_secs(1)).await.is_none());
         assert!(!bus.is_shared() && !bus.is_connected());
+    }
+
+    #[test]
+    fn what_lets_a_node_in_is_read_once_for_all_servers() {
+        let read = |text: &str| Servers::read(text).map(|servers| (servers.addresses.join(" "), servers.pass));
+        let user = |name: &str, password: &str| Pass::User(name.to_owned(), password.to_owned());
+        assert_eq!(read("nats://one"), Ok(("nats://one".to_owned(), Pass::None)));
+        assert_eq!(
+            read("nats://llmos:a%40b%2Fc@one:4222, tls://two"),
+            Ok(("nats://one:4222 tls://two".to_owned(), user("llmos", "a@b/c")))
+        );
+        assert_eq!(read("nats://s3cret@one"), Ok(("nats://one".to_owned(), Pass::Token("s3cret".to_owned()))));
+        assert_eq!(read("nats://a:p@one,nats://a:p@two").map(|(_, pass)| pass), Ok(user("a", "p")));
+        assert!(read("nats://a:p@one,nats://a:q@two").is_err_and(|why| why.contains("different")));
+        for wrong in ["", "one:4222", "http://one", "nats://a,", "nats://"] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+        assert!(!format!("{:?}", Servers::read("nats://a:hunter2@one")).contains("hunter2"));
     }
 
     #[tokio::test]

@@ -39,6 +39,11 @@ impl Fence {
         self.0.send_replace(Some(Instant::now()));
     }
 
+    /// Whether this node may write now.
+    pub fn is_open(&self) -> bool {
+        Self::allows(self.0.borrow().as_ref())
+    }
+
     fn allows(until: Option<&Instant>) -> bool {
         until.is_none_or(|until| Instant::now() < *until)
     }
@@ -48,7 +53,7 @@ impl Fence {
     /// # Errors
     /// It may not within two seconds: unavailable, and nothing was done.
     pub async fn pass(&self) -> AppResult<()> {
-        if Self::allows(self.0.borrow().as_ref()) {
+        if self.is_open() {
             return Ok(());
         }
         let mut until = self.0.subscribe();
@@ -70,8 +75,9 @@ mod tests {
         let Some(long_ago) = Instant::now().checked_sub(Duration::from_secs(30)) else { return };
         fence.renew(long_ago);
         assert!(fence.pass().await.is_err_and(|error| error.code == ErrorCode::Unavailable));
+        assert!(!fence.is_open());
         fence.renew(Instant::now());
-        assert!(fence.pass().await.is_ok());
+        assert!(fence.pass().await.is_ok() && fence.is_open());
         fence.shut_now();
         let waiting = tokio::spawn({
             let fence = fence.clone();

@@ -10,7 +10,7 @@ mod notices;
 
 use std::{
     sync::{
-        Arc, OnceLock, PoisonError, RwLock,
+        Arc, Mutex, OnceLock, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -20,17 +20,20 @@ use bytes::Bytes;
 use serde::Serialize;
 use tokio::sync::watch;
 
-use self::{bus::Bus, nodes::Others};
+use self::{
+    bus::Bus,
+    nodes::{Others, Said, Steady},
+};
 pub use self::{
-    bus::{LARGEST, Listening, Subject, reach},
+    bus::{LARGEST, Listening, Servers, Subject, reach},
     fence::Fence,
     nodes::Node,
-    notices::{Notice, Used},
+    notices::Notice,
 };
 use super::{
     config::Config,
     db::Db,
-    machine, secrets,
+    machine, rates, secrets,
     state::{AppState, WeakState},
 };
 use crate::{error::AppResult, ids::NodeId};
@@ -45,6 +48,7 @@ struct Inner {
     bus: Bus,
     fence: Fence,
     others: RwLock<Others>,
+    steady: Mutex<Steady>,
     /// Set when everything that a node needs is open.
     state: OnceLock<WeakState>,
     leaving: AtomicBool,
@@ -64,25 +68,27 @@ impl Cluster {
             bus,
             fence,
             others: RwLock::default(),
+            steady: Mutex::default(),
             state: OnceLock::new(),
             leaving: AtomicBool::new(false),
             gone: AtomicBool::new(false),
         }))
     }
 
-    /// Joins the others on `db` that are heard at the NATS of `config`; without one it serves alone. `key` is the server's: nodes with another
-    /// one are not heard.
+    /// Joins the others on the database of `config` that are heard at its NATS; without one it serves alone. `key` is the server's: nodes with
+    /// another one are not heard.
     ///
     /// # Errors
     /// The address is none, DATA_DIR cannot be written, or the database does not take the node's row.
-    pub async fn join(config: &Config, key: &[u8], db: &Db) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+    pub async fn join(config: &Config, key: &[u8]) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let Some(address) = &config.nats_url else { return Ok(Self::alone()) };
         let home = machine::home(&config.data_dir)?;
         let group = &secrets::sha256(&[b"nodes of ".as_slice(), key].concat())[..16];
         let cluster = Self::of(Bus::connect(address, group).await?, Fence::shut(), home);
-        cluster.beat(db).await?;
+        let db = Db::apart(&config.database_url).await?;
+        cluster.beat(&db).await?;
         // From here on, also while the rest is opened: what takes long must not look like a death.
-        tokio::spawn(nodes::keep(cluster.clone(), db.clone()));
+        tokio::spawn(nodes::keep(cluster.clone(), db));
         Ok(cluster)
     }
 
@@ -100,6 +106,7 @@ impl Cluster {
         self.0.bus.keep(self.listen(Subject::All, hear));
         if self.is_shared() {
             tokio::spawn(notices::watch(state.downgrade()));
+            tokio::spawn(rates::keep(state.downgrade()));
         }
     }
 
@@ -125,6 +132,12 @@ impl Cluster {
     /// Whether there may be others that cannot be heard now.
     pub fn is_cut_off(&self) -> bool {
         self.is_shared() && !self.0.bus.is_connected()
+    }
+
+    /// Whether all nodes hear one another, as far as this one knows. If not, what another one tells may not come, or what this one tells may not
+    /// arrive: then the database is looked into more often, at all of them.
+    pub fn hears_all(&self) -> bool {
+        !self.is_cut_off() && !self.others().nodes.iter().any(|node| node.alone && node.id != self.0.id)
     }
 
     /// Whether this node does what one of all has to do. Two may think so for a moment: it has to bear being done twice.
@@ -213,16 +226,19 @@ impl Cluster {
     async fn beat(&self, db: &Db) -> AppResult<()> {
         // From before the question: the answer may have been under way for long.
         let asked = std::time::Instant::now();
-        let leaving = self.is_leaving();
-        if !nodes::renew(db, self.0.id, leaving).await? {
+        let said = Said { leaving: self.is_leaving(), alone: self.is_cut_off() };
+        if !nodes::renew(db, self.0.id, said).await? {
             if let Some(state) = self.0.state.get().and_then(WeakState::upgrade) {
                 tracing::warn!("this node was away for too long: it begins again with what the database has");
                 self.0.fence.shut_now();
                 notices::drop_stale(&state);
             }
-            nodes::insert(db, self.0.id, leaving).await?;
+            nodes::insert(db, self.0.id, said).await?;
         }
         self.0.fence.renew(asked);
+        if self.0.steady.lock().unwrap_or_else(PoisonError::into_inner).note(asked) {
+            nodes::remove_gone(db, self.0.id).await?;
+        }
         let nodes = nodes::living(db).await?;
         *self.0.others.write().unwrap_or_else(PoisonError::into_inner) = Others { nodes };
         Ok(())

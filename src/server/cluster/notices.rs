@@ -11,6 +11,7 @@ use crate::{
     ids::{ArtifactId, RunId, UserId, VolumeId},
     server::{
         context::Ctx,
+        rates::Use,
         state::{AppState, WeakState},
     },
 };
@@ -26,8 +27,8 @@ const RIGHTS_EVERY: u32 = 5;
 pub enum Notice {
     /// Who somebody is, what they may do, or whether a credential works has changed; none: it is not known whose.
     Rights { user: Option<UserId> },
-    /// Somebody used up one of a limit.
-    Used { limit: Used, key: String },
+    /// What was taken of limits.
+    Used { used: Vec<Use> },
     /// Artifacts whose committed text a job changed: whoever has them open follows.
     Heads { artifacts: Vec<ArtifactId> },
     /// Many artifacts of a volume may have another head, by somebody.
@@ -40,24 +41,11 @@ pub enum Notice {
     Decided { run: RunId, stop: bool },
 }
 
-/// Which limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Used {
-    Account,
-    Address,
-    SignUp,
-    Secret,
-    Review,
-    Search,
-}
-
 /// Takes what another node told.
 pub fn hear(state: &AppState, payload: &Bytes) {
     match serde_json::from_slice(payload) {
         Ok(Notice::Rights { user }) => state.actors.hear(user),
-        Ok(Notice::Used { limit: Used::Search, key }) => state.search_limit.hear(&key),
-        Ok(Notice::Used { limit, key }) => state.limits.hear(limit, key),
+        Ok(Notice::Used { used }) => state.rates.hear(used),
         Ok(Notice::Heads { artifacts }) => {
             let ctx = Ctx::internal(state.clone(), None);
             tokio::spawn(async move { documents::follow_heads_here(&ctx, &artifacts).await });
@@ -103,8 +91,9 @@ pub async fn watch(state: WeakState) {
             state.rooms.tell_cut_off(cut_off);
             was_cut_off = cut_off;
         }
-        looks = if cut_off { looks.wrapping_add(1) } else { 0 };
-        if cut_off && looks.is_multiple_of(RIGHTS_EVERY) {
+        let unheard = !state.cluster.hears_all();
+        looks = if unheard { looks.wrapping_add(1) } else { 0 };
+        if unheard && looks.is_multiple_of(RIGHTS_EVERY) {
             state.actors.hear(None);
         }
     }
@@ -113,15 +102,16 @@ pub async fn watch(state: WeakState) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::rates::Limit;
 
     #[test]
     fn what_a_later_version_tells_is_no_fault_and_what_this_one_tells_is_read() {
         assert!(serde_json::from_str::<Notice>(r#"{"type":"moon","phase":3}"#).is_err());
         // More is known of it there.
         assert_eq!(serde_json::from_str(r#"{"type":"networks","count":3}"#).ok(), Some(Notice::Networks));
-        let notice = Notice::Used { limit: Used::SignUp, key: "10.0.0.1".to_owned() };
+        let notice = Notice::Used { used: vec![Use { limit: Limit::SignUp, key: "10.0.0.1".into(), count: 2 }] };
         let text = serde_json::to_string(&notice).unwrap_or_default();
-        assert_eq!(text, r#"{"type":"used","limit":"sign_up","key":"10.0.0.1"}"#);
+        assert_eq!(text, r#"{"type":"used","used":[{"limit":"sign_up","key":"10.0.0.1","count":2}]}"#);
         assert_eq!(serde_json::from_str(&text).ok(), Some(notice));
     }
 }

@@ -166,8 +166,10 @@ impl<'a> Source<'a> {
         if let Some(value) = (self.environment)(name).filter(|value| !value.is_empty()) {
             return Ok(Some((value, Origin::Environment)));
         }
-        if let Some(path) = (self.environment)(&format!("{name}_FILE")) {
+        if let Some(path) = (self.environment)(&format!("{name}_FILE")).filter(|path| !path.is_empty()) {
             return match std::fs::read_to_string(&path) {
+                // Nobody means that: taken for a value, an empty key would be one that everybody knows.
+                Ok(value) if value.trim().is_empty() => Err(ConfigError::new(&format!("{name}_FILE"), format!("{path} is empty"))),
                 Ok(value) => Ok(Some((value.trim_end().to_owned(), Origin::ValueFile(path)))),
                 Err(error) => Err(ConfigError::new(&format!("{name}_FILE"), format!("{path} cannot be read: {error}"))),
             };
@@ -209,12 +211,23 @@ pub fn shown(name: &str, value: &str) -> String {
     if !value.contains("://") || !(value.contains('@') || value.contains("password")) {
         return value.to_owned();
     }
-    let Ok(mut url) = reqwest::Url::parse(value) else { return HIDDEN.to_owned() };
-    let hidden = url.password().is_none() || url.set_password(Some("hidden")).is_ok();
+    // Several have commas between them. A comma in a password parts what is no address then, and all of it is hidden.
+    let addresses: Option<Vec<String>> = value.split(',').map(|address| shown_address(address.trim())).collect();
+    addresses.map_or_else(|| HIDDEN.to_owned(), |addresses| addresses.join(","))
+}
+
+/// Without its password; what stands alone before the @ of a server of NATS is a token, and as secret. None: it is no address.
+fn shown_address(text: &str) -> Option<String> {
+    let mut url = reqwest::Url::parse(text).ok()?;
+    if url.password().is_some() {
+        url.set_password(Some("hidden")).ok()?;
+    } else if matches!(url.scheme(), "nats" | "tls") && !url.username().is_empty() {
+        url.set_username("hidden").ok()?;
+    }
     if url.query().is_some_and(|query| query.contains("password")) {
         url.set_query(None);
     }
-    if hidden { url.to_string() } else { HIDDEN.to_owned() }
+    Some(url.to_string())
 }
 
 /// Of a Leptos.toml: its `[app]`, and the address that cargo-leptos has in its own table as `leptos-site-addr`.
@@ -245,6 +258,9 @@ mod tests {
         for url in ["postgres://db/llmos?user=a&password=hunter2", "smtp://a:hunter2@", "smtps://u:hunter2@mail.example?tls=required"] {
             assert!(!shown("SMTP_URL", url).contains("hunter2"), "{url}");
         }
+        let several = "nats://u:pw1@n1, nats://u:pw2@n2:4222,nats://token@n3";
+        assert_eq!(shown("NATS_URL", several), "nats://u:hidden@n1,nats://u:hidden@n2:4222,nats://hidden@n3");
+        assert_eq!(shown("NATS_URL", "nats://u:a,b@n1"), HIDDEN, "a comma in a password");
         assert_eq!(shown("DATA_DIR", "/srv/a@b"), "/srv/a@b");
         assert_eq!(shown("TLS_KEY", "/etc/llmos/key.pem"), "/etc/llmos/key.pem");
     }
@@ -264,6 +280,20 @@ mod tests {
         assert_eq!(source.parse_or("NUMBER", "a number", 5).expect("the default"), 5);
         let origins: Vec<_> = source.into_settings().expect("all known").into_iter().map(|setting| setting.origin).collect();
         assert_eq!(origins, [Origin::File, Origin::Flag, Origin::Default, Origin::Default, Origin::Environment]);
+    }
+
+    #[test]
+    fn an_empty_file_is_no_value() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("key").display().to_string();
+        std::fs::write(&path, "\n").expect("written");
+        let given = |path: String| move |name: &str| (name == "SECRET_KEY_FILE").then(|| path.clone());
+        let empty = given(path.clone());
+        let source = Source::new(Vec::new(), &empty, "", "").expect("readable");
+        assert!(source.get("SECRET_KEY").is_err_and(|error| error.to_string() == format!("SECRET_KEY_FILE: {path} is empty")));
+        let unnamed = given(String::new());
+        let source = Source::new(Vec::new(), &unnamed, "", "").expect("readable");
+        assert_eq!(source.get("SECRET_KEY").ok(), Some(None), "as a variable that is empty");
     }
 
     #[test]

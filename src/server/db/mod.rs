@@ -3,6 +3,7 @@
 //! What differs between the engines lives here and in `migrations/`. On SQLite all writes go through one connection, so a
 //! write never meets `SQLITE_BUSY` from our own process; readers have a pool of their own and see the last commit (WAL).
 
+mod alone;
 mod engine;
 mod migrations;
 mod sql;
@@ -15,6 +16,7 @@ use std::{
 use prometheus_client::metrics::histogram::Histogram;
 use sqlx::{Any, AnyConnection, AnyPool, Transaction};
 
+pub use alone::{Alone, Task};
 pub use engine::Engine;
 pub use migrations::{Schema, copies};
 pub use sql::{Sql, Target, flag};
@@ -119,6 +121,11 @@ impl Db {
         engine::look_at(url).await
     }
 
+    /// A few connections more to the same PostgreSQL, for what must not wait for those that requests use.
+    pub async fn apart(url: &str) -> Result<Self, OpenError> {
+        engine::apart(url).await
+    }
+
     /// The file of a database of SQLite.
     pub fn sqlite_file(url: &str) -> Option<&std::path::Path> {
         engine::sqlite_file(url)
@@ -128,10 +135,6 @@ impl Db {
     #[must_use]
     pub fn fenced(self, fence: Fence) -> Self {
         Self { fence: Some(fence), ..self }
-    }
-
-    pub fn is_closed(&self) -> bool {
-        self.readers.is_closed()
     }
 
     /// Whether it answers.
@@ -168,13 +171,20 @@ impl Db {
     /// Starts a writing transaction. On SQLite it takes the write lock at once (`BEGIN IMMEDIATE`): a transaction that first
     /// reads and then writes cannot fail half-way. Of several nodes one that was away waits here until it has caught up.
     pub async fn write_tx(&self) -> AppResult<Tx> {
-        if let Some(fence) = &self.fence {
-            fence.pass().await?;
+        loop {
+            if let Some(fence) = &self.fence {
+                fence.pass().await?;
+            }
+            let asked = Instant::now();
+            let begun = self.begin().await;
+            self.waits.0.observe(asked.elapsed().as_secs_f64());
+            let tx = begun?;
+            // The wait for a connection may have been longer than the right to write lasted. Nothing was read or written yet.
+            if self.fence.as_ref().is_none_or(Fence::is_open) {
+                return Ok(tx);
+            }
+            tx.rollback().await?;
         }
-        let asked = Instant::now();
-        let begun = self.begin().await;
-        self.waits.0.observe(asked.elapsed().as_secs_f64());
-        Ok(begun?)
     }
 
     /// Starts a transaction that sees one moment for as long as it lasts, and writes nothing. On SQLite the log cannot be begun anew meanwhile.

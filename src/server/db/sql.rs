@@ -9,8 +9,10 @@ use sqlx::{
     any::{AnyArguments, AnyQueryResult, AnyRow},
 };
 
+use super::Engine;
 use crate::error::AppResult;
 
+const POSTGRES_NOW: &str = "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT";
 /// Stands in the text where a value goes; no statement has it.
 const PLACE: char = '\u{1}';
 
@@ -57,6 +59,15 @@ impl Sql {
             tracing::error!(%error, "argument could not be encoded");
         }
         self
+    }
+
+    /// Appends the time, in UTC milliseconds, by which nodes wait for one another: PostgreSQL's own, because the clocks of machines may differ.
+    /// SQLite has one process, and its clock is `own`.
+    pub fn now(&mut self, engine: Engine, own: i64) -> &mut Self {
+        match engine {
+            Engine::Postgres => self.push(POSTGRES_NOW),
+            Engine::Sqlite => self.bind(own),
+        }
     }
 
     /// Appends a whole number as text, for limits. SQLite looks at a limit that is bound to choose its plan, and therefore prepares the
@@ -156,5 +167,12 @@ mod tests {
         sql.bind(1_i64).push(" AND c IN ").bind_list(["x", "y"]).push(" LIMIT ").number(3);
         assert_eq!(with_places(&sql.text, true), "SELECT a FROM t WHERE b = ? AND c IN (?, ?) LIMIT 3");
         assert_eq!(with_places(&sql.text, false), "SELECT a FROM t WHERE b = $1 AND c IN ($2, $3) LIMIT 3");
+        let at = |engine| {
+            let mut sql = Sql::new("UPDATE nodes SET a = ");
+            sql.now(engine, 7).push(" WHERE b = ").bind(1_i64);
+            with_places(&sql.text, engine == Engine::Sqlite)
+        };
+        assert_eq!(at(Engine::Sqlite), "UPDATE nodes SET a = ? WHERE b = ?");
+        assert_eq!(at(Engine::Postgres), format!("UPDATE nodes SET a = {POSTGRES_NOW} WHERE b = $1"));
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::Finding;
+use super::{Finding, time::Reference};
 use crate::{
     features::{notifications::service::Mailer, search},
     server::{
@@ -83,6 +83,19 @@ pub async fn nodes(config: &Config) -> Option<Finding> {
     })
 }
 
+/// What a service says that this server talks to anyway: its clock is none of this machine's.
+pub async fn time(config: &Config) -> Option<Reference> {
+    let github = (config.github.is_some() || config.github_token.is_some()).then_some(&config.github_api_url);
+    let openai = (config.embedding_backend == EmbeddingBackend::OpenAi || config.llm_model.is_some()).then_some(&config.openai_base_url);
+    let url = github.or(openai)?;
+    let client = reqwest::Client::builder().timeout(LIMIT).redirect(reqwest::redirect::Policy::none()).build().ok()?;
+    let answer = client.head(url).send().await.ok()?;
+    let date = answer.headers().get(reqwest::header::DATE)?.to_str().ok()?;
+    // RFC 9110, 5.6.7: as in mail.
+    let at = jiff::fmt::rfc2822::parse(date).ok()?.timestamp().as_millisecond();
+    Some(Reference { of: answer.url().host_str()?.to_owned(), at, own: clock::now_ms(), is_past: false })
+}
+
 /// The address that people use: the sockets and installing the app stand and fall with it.
 pub async fn site(config: &Config) -> Vec<Finding> {
     const TOPIC: &str = "site address";
@@ -141,7 +154,7 @@ pub async fn server(config: &Config) -> Vec<Finding> {
         return vec![Finding::note(TOPIC, format!("none runs on {}", config.data_dir.display()), "Start it: llmos serve.")];
     }
     let asked = async {
-        let client = reqwest::Client::builder().timeout(LIMIT).unix_socket(socket).build()?;
+        let client = reqwest::Client::builder().timeout(LIMIT).redirect(reqwest::redirect::Policy::none()).unix_socket(socket).build()?;
         client.get("http://llmos.local/readyz").send().await?.json::<Value>().await
     };
     let ready = match asked.await {

@@ -4,7 +4,8 @@ use std::{fs, path::Path};
 
 use super::Finding;
 use crate::{
-    features::{accounts, accounts::model::KeyProvider},
+    error::AppError,
+    features::{accounts, accounts::model::KeyProvider, git, webhooks},
     server::{
         blobs, clock,
         config::Config,
@@ -13,20 +14,16 @@ use crate::{
         machine,
         secrets::Vault,
     },
-    ui::bytes,
+    ui::{bytes, plural},
 };
 
 /// Below this much free space there is something to do, …
 pub const LITTLE: u64 = 1 << 30;
 /// … and below this much nothing may be stored soon.
 pub const TOO_LITTLE: u64 = 100 << 20;
-/// A clock may be this far behind what was written.
-const SKEW_MS: i64 = 2 * clock::MINUTE;
 /// What to do about a damaged database.
 const RESTORE: &str =
     "Stop the server, keep this file, and put the newest good copy in its place: a backup, or one of the copies beside it.";
-/// A short key can be guessed.
-const KEY_MIN: usize = 32;
 
 pub fn folder(config: &Config) -> Finding {
     let folder = &config.data_dir;
@@ -60,7 +57,7 @@ pub fn disk(config: &Config) -> Finding {
 pub async fn files(config: &Config) -> Option<Finding> {
     const TOPIC: &str = "files";
     let url = config.blob_url.as_deref()?;
-    Some(match blobs::reach(url).await {
+    Some(match blobs::reach(url, &config.s3).await {
         Ok(()) => Finding::good(TOPIC, format!("{url} answers")),
         Err(why) => {
             Finding::wrong(TOPIC, why, "Look at BLOB_URL and at the credentials in the environment (AWS_ACCESS_KEY_ID, AWS_ENDPOINT …).")
@@ -125,9 +122,6 @@ async fn integrity(config: &Config, db: &Db) -> Finding {
 pub async fn contents(config: &Config, db: &Db) -> Vec<Finding> {
     let number = async |sql: &'static str| sqlx::query_scalar::<_, Option<i64>>(sql).fetch_optional(db.read()).await.map(Option::flatten);
     let mut findings = Vec::new();
-    if let Ok(newest) = number("SELECT at FROM usage_events ORDER BY seq DESC LIMIT 1").await {
-        findings.push(clock_finding(newest.unwrap_or_default(), clock::now_ms()));
-    }
     if let (Ok(failed), Ok(due)) = (
         number("SELECT COUNT(*) FROM jobs WHERE state = 'failed'").await,
         number("SELECT MIN(run_at) FROM jobs WHERE state = 'queued'").await,
@@ -144,7 +138,7 @@ pub async fn contents(config: &Config, db: &Db) -> Vec<Finding> {
         });
     }
     findings.push(keys(config, db).await);
-    findings.extend(webhooks(config, db).await);
+    findings.extend(deliveries(config, db).await);
     if let Ok(failed) = number("SELECT COUNT(*) FROM notification_deliveries WHERE state = 'failed'").await {
         let failed = failed.unwrap_or_default();
         if failed > 0 {
@@ -161,28 +155,9 @@ pub async fn contents(config: &Config, db: &Db) -> Vec<Finding> {
     findings
 }
 
-fn clock_finding(newest: i64, now: i64) -> Finding {
-    if newest > now + SKEW_MS {
-        let behind = (newest - now) / clock::MINUTE;
-        return Finding::wrong(
-            "clock",
-            format!("it is {behind} minutes behind what was written last"),
-            "Set the clock, and let it be kept right (timedatectl set-ntp true).",
-        );
-    }
-    Finding::good("clock", clock::rfc3339(now))
-}
-
 async fn keys(config: &Config, db: &Db) -> Finding {
     const TOPIC: &str = "keys";
     let key = match &config.secret_key {
-        Some(key) if key.len() < KEY_MIN => {
-            return Finding::wrong(
-                TOPIC,
-                "SECRET_KEY is short enough to be guessed",
-                "Set one of 32 characters or more: openssl rand -hex 32.",
-            );
-        }
         Some(key) => key.as_bytes().to_vec(),
         None => {
             let path = config.data_dir.join("secret.key");
@@ -200,18 +175,31 @@ async fn keys(config: &Config, db: &Db) -> Finding {
             key
         }
     };
-    match accounts::service::unreadable_team_keys(db, &Vault::new(&key), KeyProvider::OpenAi).await {
-        Ok(0) => Finding::good(TOPIC, "what is sealed can be opened"),
-        Ok(count) => Finding::wrong(
-            TOPIC,
-            format!("{count} keys of teams were sealed under another SECRET_KEY"),
-            "Set the old SECRET_KEY, or add those keys again.",
-        ),
+    let vault = Vault::new(&key);
+    let unreadable = async {
+        Ok::<_, AppError>([
+            (accounts::service::unreadable_team_keys(db, &vault, KeyProvider::OpenAi).await?, "key of a team", "keys of teams"),
+            (accounts::service::unreadable_factors(db, &vault).await?, "authenticator app", "authenticator apps"),
+            (git::service::unreadable_tokens(db, &vault).await?, "token of a repository", "tokens of repositories"),
+            (webhooks::service::unreadable_secrets(db, &vault).await?, "webhook secret", "webhook secrets"),
+        ])
+    };
+    match unreadable.await {
+        Ok(counts) if counts.iter().all(|(count, ..)| *count == 0) => Finding::good(TOPIC, "what is sealed can be opened"),
+        Ok(counts) => {
+            let what = counts.into_iter().filter(|(count, ..)| *count > 0);
+            let what: Vec<String> = what.map(|(count, one, many)| plural(i64::try_from(count).unwrap_or(i64::MAX), one, many)).collect();
+            Finding::wrong(
+                TOPIC,
+                format!("sealed under another SECRET_KEY: {}", what.join(", ")),
+                "Set the old SECRET_KEY, or add those again.",
+            )
+        }
         Err(error) => Finding::note(TOPIC, format!("they cannot be looked at: {error}"), "See “database” and “schema”."),
     }
 }
 
-async fn webhooks(config: &Config, db: &Db) -> Option<Finding> {
+async fn deliveries(config: &Config, db: &Db) -> Option<Finding> {
     const TOPIC: &str = "webhooks";
     let number = async |sql: &'static str| sqlx::query_scalar::<_, i64>(sql).fetch_one(db.read()).await.ok();
     let linked = number("SELECT COUNT(*) FROM git_links").await?;
@@ -229,17 +217,4 @@ async fn webhooks(config: &Config, db: &Db) -> Option<Finding> {
         (true, _, 0) => Finding::good(TOPIC, format!("{waiting} deliveries wait, none failed")),
         (true, ..) => Finding::note(TOPIC, format!("{failed} deliveries failed"), "Read why at /deliveries, and replay them there."),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::server::doctor::Verdict;
-
-    #[test]
-    fn a_clock_that_went_back_is_noticed() {
-        assert_eq!(clock_finding(0, clock::HOUR).verdict, Verdict::Good);
-        assert_eq!(clock_finding(clock::HOUR, clock::HOUR - clock::MINUTE).verdict, Verdict::Good);
-        assert_eq!(clock_finding(3 * clock::HOUR, clock::HOUR).verdict, Verdict::Wrong);
-    }
 }

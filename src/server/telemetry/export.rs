@@ -4,7 +4,7 @@ use std::{fmt, future::Future, pin::Pin, time::Duration};
 
 use axum::http::{Request, Response};
 use bytes::Bytes;
-use opentelemetry::trace::TracerProvider as _;
+use opentelemetry::{KeyValue, trace::TracerProvider as _};
 use opentelemetry_appender_tracing::layer::OpenTelemetryTracingBridge;
 use opentelemetry_http::{HttpClient, HttpError};
 use opentelemetry_otlp::{LogExporter, Protocol, SpanExporter, WithExportConfig as _, WithHttpConfig as _};
@@ -12,6 +12,10 @@ use opentelemetry_sdk::{Resource, logs::SdkLoggerProvider, trace::SdkTracerProvi
 use tokio::runtime::Handle;
 use tracing_subscriber::{Layer, filter::filter_fn};
 
+use crate::server::config::Config;
+
+/// What this server is called unless `OTEL_SERVICE_NAME` says otherwise.
+const SERVICE: &str = "llmos";
 /// How long one request to the collector may take.
 const LIMIT: Duration = Duration::from_secs(10);
 /// What says things while it sends: that would be sent again, for ever.
@@ -25,9 +29,17 @@ pub struct Exports {
 
 impl Exports {
     /// To the collector at this address, below which `/v1/traces` and `/v1/logs` are. Called in the runtime that then sends.
-    pub fn to(endpoint: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        let client = Client { http: reqwest::Client::builder().timeout(LIMIT).build()?, runtime: Handle::current() };
-        let resource = Resource::builder().with_service_name(service_name()).build();
+    pub fn to(endpoint: &str, config: &Config) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        let client = Client {
+            http: reqwest::Client::builder().timeout(LIMIT).redirect(reqwest::redirect::Policy::none()).build()?,
+            runtime: Handle::current(),
+        };
+        let own = config.otel_attributes.iter().map(|(name, value)| KeyValue::new(name.clone(), value.clone()));
+        let mut resource = Resource::builder().with_service_name(SERVICE).with_attributes(own);
+        if let Some(name) = &config.otel_service_name {
+            resource = resource.with_service_name(name.clone());
+        }
+        let resource = resource.build();
         let spans = SpanExporter::builder()
             .with_http()
             .with_http_client(client.clone())
@@ -64,11 +76,6 @@ impl Exports {
             }
         }
     }
-}
-
-/// As `OTEL_SERVICE_NAME` says, or llmos.
-fn service_name() -> String {
-    std::env::var("OTEL_SERVICE_NAME").ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "llmos".to_owned())
 }
 
 /// Sends with the client of the server, in its runtime: exporters have threads of their own.

@@ -4,6 +4,7 @@ use std::process::Command;
 
 use serde_json::json;
 
+use super::factors::{App, password};
 use crate::app::{PASSWORD, TestApp};
 
 fn llmos(app: &TestApp, arguments: &[&str]) -> (bool, String, String) {
@@ -34,4 +35,17 @@ app_test!(reset_password_prints_a_link_that_works, |app| {
 
     let (ok, _, error) = llmos(app, &["user", "reset-password", "nobody@x.y"]);
     assert!(!ok && error.contains("no account"), "{error}");
+});
+
+app_test!(reset_factors_lets_somebody_in_again_who_has_lost_them, |app| {
+    let _lock = llmos_lite::server::serve::lock_data_dir(&app.state.config.data_dir).expect("lockable").expect("free");
+    let maya = app.sign_up_first().await;
+    App::add(&maya).await;
+    assert_eq!(password(&app.visitor(), "maya@harbor.internal").await.status, 202);
+    let (ok, said, error) = llmos(app, &["user", "reset-factors", "maya@harbor.internal"]);
+    assert!(ok && said.contains("Maya Chen"), "{said} {error}");
+    assert_eq!(maya.get("/me").await.0, 401);
+    assert_eq!(password(&app.visitor(), "maya@harbor.internal").await.status, 200);
+    let (ok, _, error) = llmos(app, &["user", "reset-factors", "maya@harbor.internal"]);
+    assert!(!ok && error.contains("no second factor"), "{error}");
 });

@@ -58,3 +58,55 @@ app_test!(sign_up_says_which_field_is_wrong, |app| {
     assert!(error["fields"]["email"].is_string());
     assert_eq!(visitor.get("/me").await.0, 401, "nobody was signed in");
 });
+
+app_test!(passwords_that_are_tried_first_are_refused, |app| {
+    let maya = app.sign_up_first().await;
+    maya.patch("/admin/settings", json!({ "openRegistration": true, "name": "Lighthouse" })).await;
+    let visitor = app.visitor();
+    for weak in ["Qwertyuiop", "password123", "1q2w3e4r5t", "Noor-Haddad-1", "lighthouse2026", "llmos-lite-1", "harborharbor1"] {
+        let body = json!({ "name": "Noor Haddad", "email": "noor@harbor.internal", "password": weak });
+        let (status, error) = visitor.post("/sign-up", body).await;
+        assert_eq!((status, error["fields"]["password"].is_string()), (400, true), "{weak}: {error}");
+        let (status, error) = maya.post("/me/password", json!({ "current": PASSWORD, "new": weak })).await;
+        let own = ["Noor-Haddad-1"].contains(&weak);
+        assert!(own || (status == 400 && error["fields"]["new"].is_string()), "{weak}: {error}");
+    }
+    // Any signs, and long ones: nothing but what is guessed is refused.
+    for fine in ["ünï¢ødé ist auch eins", &"lantern pier ".repeat(10), "𝄞𝄞♥♦ 1234 wörter"] {
+        let email = format!("{}@x.example", fine.len());
+        let (status, made) = app.visitor().post("/sign-up", json!({ "name": "A", "email": email, "password": fine })).await;
+        assert_eq!(status, 201, "{fine}: {made}");
+    }
+});
+
+app_test!(a_program_that_fills_in_everything_opens_no_account, |app| {
+    let maya = app.sign_up_first().await;
+    maya.patch("/admin/settings", json!({ "openRegistration": true })).await;
+    let body = json!({ "name": "Eve", "email": "eve@x.y", "password": PASSWORD, "website": "https://spam.example" });
+    assert_eq!(app.visitor().post("/sign-up", body).await.0, 400);
+    let empty = json!({ "name": "Noor", "email": "noor@x.y", "password": PASSWORD, "website": "" });
+    assert_eq!(app.visitor().post("/sign-up", empty).await.0, 201, "an empty field of a form");
+});
+
+app_test!(
+    where_anybody_may_come_mail_domains_are_counted_and_may_be_chosen,
+    |config| {
+        config.sign_up.domains = vec!["harbor.internal".to_owned()];
+        config.rates.domain = std::num::NonZeroU32::new(2).expect("above 0");
+    },
+    |app| {
+        let maya = app.sign_up_first().await;
+        let team = maya.team("Harbor").await;
+        maya.patch("/admin/settings", json!({ "openRegistration": true })).await;
+        let open = async |email: &str, invitation: Option<String>| {
+            let body = json!({ "name": "A", "email": email, "password": PASSWORD, "invitation": invitation });
+            app.visitor().post("/sign-up", body).await
+        };
+        let (status, error) = open("eve@elsewhere.example", None).await;
+        assert_eq!((status, error["fields"]["email"].is_string()), (400, true), "{error}");
+        assert_eq!((open("a@harbor.internal", None).await.0, open("b@Harbor.Internal", None).await.0), (201, 201));
+        assert_eq!(open("c@harbor.internal", None).await.0, 429);
+        let secret = maya.invite(&team, "member").await;
+        assert_eq!(open("guest@elsewhere.example", Some(secret)).await.0, 201, "whoever is invited comes from anywhere");
+    }
+);

@@ -149,6 +149,50 @@ app_test!(a_link_shows_one_dashboard_until_it_ends, |app| {
     }
 });
 
+app_test!(a_teams_numbers_are_shown_by_who_writes_there_and_its_owners_see_every_link, |app| {
+    let maya = app.sign_up_first().await;
+    let team = maya.team("Harbor").await;
+    let tom = app.join(&maya, &team, "member", "tom@harbor.internal").await;
+    let ines = app.join(&maya, &team, "viewer", "ines@harbor.internal").await;
+    let priya = app.sign_up(&maya, "priya@elsewhere.internal").await;
+    write(app, &sessions(&team, &tom.id, 3, |_| 2)).await;
+    let of_team = json!({ "name": "Board", "query": { "range": "7d", "team": team } });
+    // Who only looks shows it to nobody else: not the team alone, nor all that it is in.
+    assert_eq!(ines.post("/analytics/shares", of_team.clone()).await.0, 403);
+    assert_eq!(ines.post("/analytics/shares", json!({ "name": "All", "query": {} })).await.0, 403);
+    assert_eq!(priya.post("/analytics/shares", of_team.clone()).await.0, 404);
+    share(&ines, json!({ "name": "Mine", "query": { "team": "personal" } })).await;
+    let shared = share(&tom, of_team).await;
+    let all = share(&tom, json!({ "name": "All of Tom's", "query": {} })).await;
+    share(&tom, json!({ "name": "Tom's own", "query": { "team": "personal" } })).await;
+    // Owners see what shows their team, and by whom; what is somebody's own is not theirs to see.
+    let listed = async |client: &Client| {
+        let (status, list) = client.get("/analytics/shares").await;
+        assert_eq!(status, 200, "{list}");
+        let line = |share: &Value| (text(&share["name"]), share["by"].as_str().unwrap_or_default().to_owned());
+        let mut lines: Vec<_> = list.as_array().expect("links").iter().map(line).collect();
+        lines.sort();
+        lines
+    };
+    let by_tom = |name: &str| (name.to_owned(), "tom".to_owned());
+    assert_eq!(listed(&maya).await, [by_tom("All of Tom's"), by_tom("Board")]);
+    assert_eq!(listed(&ines).await, [("Mine".to_owned(), String::new())]);
+    assert!(listed(&priya).await.is_empty());
+    // A link ends by whoever made it or owns the team, and by nobody else.
+    let path = |made: &Value| format!("/analytics/shares/{}", text(&made["share"]["id"]));
+    for client in [&ines, &priya] {
+        assert_eq!(client.delete(&path(&shared)).await.0, 404);
+    }
+    assert_eq!(shown(app, &shared["token"]).await.0, 200);
+    assert_eq!(maya.delete(&path(&shared)).await.0, 204);
+    assert_eq!(shown(app, &shared["token"]).await.0, 404);
+    // Whoever may only look by now shows it no longer.
+    assert_eq!(shown(app, &all["token"]).await.0, 200);
+    let (status, answer) = maya.patch(&format!("/teams/{team}/members/{}", tom.id), json!({ "role": "viewer" })).await;
+    assert_eq!(status, 200, "{answer}");
+    assert_eq!(shown(app, &all["token"]).await.0, 404);
+});
+
 app_test!(days_to_come_are_told_where_the_past_is_long_enough, |app| {
     let maya = app.sign_up_first().await;
     let team = maya.team("Harbor").await;

@@ -118,3 +118,24 @@ app_test_beside!(Drafter, no_proposal_is_lost_to_a_model_that_is_not_well, |app,
     }
     assert!(!drafter.0.requests().is_empty());
 });
+
+app_test_beside!(Drafter, a_pass_says_how_far_it_is_while_it_runs, |app, drafter| {
+    if model().is_none() {
+        return;
+    }
+    let maya = app.sign_up_first().await;
+    let team = maya.team("Harbor").await;
+    soon(&maya, &team).await;
+    // The model is asked for the draft, and says nothing for a while.
+    bring(&maya, &team, &told("stall")).await;
+    let page = until(&maya, &team, |page| {
+        let pass = &page["runs"][0];
+        pass["state"] == "running" && pass["log"].as_array().is_some_and(|log| log.len() >= 2)
+    })
+    .await;
+    let pass = &page["runs"][0];
+    assert!(log(&page).contains("40 new traces joined") || log(&page).contains("0 new traces joined"), "{pass}");
+    assert_eq!((&pass["traces"], pass.get("endedAt")), (&json!(40), None), "{pass}");
+    let page = until(&maya, &team, grouped).await;
+    assert!(page["runs"][0]["endedAt"].is_i64() && !drafter.0.requests().is_empty(), "{page}");
+});

@@ -94,3 +94,30 @@ app_test!(an_empty_volume_is_an_empty_repository, |app| {
     git(&folder.path().join("clone"), &["pull", "-q", "origin", "main"]);
     assert!(folder.path().join("clone/skills/one/SKILL.md").exists());
 });
+
+// Behind several nodes the second request of a clone may reach one that has no copy of the volume yet, or an older one.
+app_test!(a_clone_is_answered_by_a_node_that_told_nothing_of_it, |app| {
+    let (maya, shared) = shared(app).await;
+    committed(&maya, &shared, "Quarter End").await;
+    let reader = app.client_with_token(&maya, &["read"]).await;
+    let token = reader.token.clone().expect("a token");
+    let url = app.url.replace("http://", &format!("http://x:{token}@")) + &format!("/git/harbor/{shared}.git");
+    let folder = tempfile::tempdir().expect("a folder");
+    let told = git(folder.path(), &["ls-remote", &url, "refs/heads/main"]);
+    let sha = told.split_whitespace().next().expect("a commit").to_owned();
+    std::fs::remove_dir_all(app.state.config.data_dir.join("derived/clones")).expect("the copy");
+    let ask = async |sha: &str| {
+        let body = format!("0032want {sha}\n00000009done\n");
+        let request = reqwest::Client::new()
+            .post(format!("{}/git/harbor/{shared}.git/git-upload-pack", app.url))
+            .basic_auth("x", Some(&token))
+            .header("content-type", "application/x-git-upload-pack-request")
+            .body(body);
+        request.send().await.expect("an answer").bytes().await.expect("all of it")
+    };
+    let answer = ask(&sha).await;
+    assert!(answer.windows(4).any(|four| four == b"PACK"), "{}", String::from_utf8_lossy(&answer));
+    // What is no commit of it is none there either.
+    let answer = ask(&"1".repeat(40)).await;
+    assert!(!answer.windows(4).any(|four| four == b"PACK"), "{}", String::from_utf8_lossy(&answer));
+});

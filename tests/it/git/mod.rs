@@ -1,7 +1,9 @@
 //! Volumes and repositories in step: real Git over smart HTTP, both ways, with every fault of the other side.
 
+mod app;
 mod cloning;
 mod faults;
+mod outages;
 mod pulling;
 mod pushing;
 mod server;

@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use super::{GitServer, allow_private, artifact, commits, git, link, run, settled, shared, skill, text_of};
+use super::{GitServer, Mood, allow_private, artifact, commits, git, link, run, settled, shared, skill, text_of};
 use crate::{
     app::text,
     editor::Editor,
@@ -258,16 +258,25 @@ app_test!(a_rewritten_history_is_noticed_and_pulled, |config| { allow_private(co
     let found = settled(&maya, &volume).await;
     assert!(found["notice"].as_str().is_some_and(|notice| notice.contains("rewritten")), "{found}");
 
-    // What was fetched is a copy: without it, what both sides began with is not known, and nothing is lost.
-    std::fs::remove_dir_all(app.state.config.data_dir.join("git")).expect("what was fetched");
-    server.write("skills/a/SKILL.md", skill("a", "Four\n"));
+    // What was fetched is a copy: the repository still has what both sides began with.
+    let forget_copy = || std::fs::remove_dir_all(app.state.config.data_dir.join("git")).expect("what was fetched");
+    forget_copy();
+    server.write("skills/a/SKILL.md", skill("a", "Three and a half\n"));
     git(&server.work(), &["commit", "-qam", "Once more"]);
     git(&server.work(), &["push", "-q", "--force", "origin", "HEAD:main"]);
+    let report = run(&maya, &volume, "pull").await;
+    assert_eq!((&report["updated"], &report["conflicts"]), (&json!(1), &json!(0)), "{report}");
+    // Where it is gone there, too, it is not known, and nothing is lost.
+    forget_copy();
+    server.write("skills/a/SKILL.md", skill("a", "Four\n"));
+    git(&server.work(), &["commit", "-qa", "--amend", "-m", "Otherwise"]);
+    git(&server.work(), &["push", "-q", "--force", "origin", "HEAD:main"]);
+    git(&server.bare(), &["gc", "-q", "--prune=now"]);
     let report = run(&maya, &volume, "pull").await;
     assert_eq!(report["conflicts"], 1, "{report}");
     let id = artifact(&maya, &volume, "a").await.expect("it is there");
     let (_, view) = maya.get(&format!("/artifacts/{id}/merge")).await;
-    assert!(view.to_string().contains("Three") && view.to_string().contains("Four"), "{view}");
+    assert!(view.to_string().contains("Three and a half") && view.to_string().contains("Four"), "{view}");
 });
 
 app_test!(a_draft_follows_a_pull_where_it_can, |config| { allow_private(config) }, |app| {
@@ -440,3 +449,53 @@ app_test!(
         assert_eq!(commits(&maya, &volume).await.len(), before);
     }
 );
+
+// How much came is told while it comes; of a history of years only the newest commit does.
+app_test!(what_comes_is_shallow_and_told_while_it_comes, |config| { allow_private(config) }, |app| {
+    let server = GitServer::start().await;
+    let noise = |seed: u64| {
+        let mut state = seed;
+        let mut next = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as u8
+        };
+        (0..200_000).map(|_| next()).collect::<Vec<u8>>()
+    };
+    for round in 0..5 {
+        server.write("skills/a/SKILL.md", skill("a", &format!("Round {round}\n")));
+        server.write("skills/a/data.bin", noise(round));
+        server.commit("Another one");
+    }
+    let (maya, volume) = shared(app).await;
+    server.behave(Mood::Trickles);
+    let told = async |path: &str, part: &str| {
+        let mut seen = false;
+        for _ in 0..3_000 {
+            let (_, found) = maya.get(path).await;
+            // How many bytes are to come nobody says.
+            let at = if found[part].is_object() { &found[part] } else { &found };
+            seen |= at["total"] == 0 && at["done"].as_i64().is_some_and(|done| done > 0);
+            if found["state"] == "synced" || found["state"] == "done" {
+                return seen;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        panic!("it ends")
+    };
+    let path = format!("/volumes/{volume}/git");
+    let (status, link) = maya.json(reqwest::Method::PUT, &path, json!({ "url": server.url })).await;
+    assert_eq!(status, 200, "{link}");
+    assert!(told(&path, "progress").await, "bytes are told of while they come");
+    let fetched = app.state.config.data_dir.join("git").join(&volume);
+    assert_eq!(git(&fetched, &["rev-list", "--count", &server.head()]).trim(), "1", "the commits before did not come");
+    assert!(fetched.join("shallow").exists());
+    // A pull of a single change as well, and an import that is not linked.
+    server.write("skills/a/data.bin", noise(99));
+    server.commit("And another one");
+    let (_, job) = maya.post(&format!("{path}/pull"), json!({})).await;
+    assert!(told(&format!("/jobs/{}", text(&job["id"])), "progress").await);
+    let other = text(&maya.post("/volumes", json!({ "name": "Second" })).await.1["id"]);
+    let (status, job) = maya.post(&format!("/volumes/{other}/git/import"), json!({ "url": server.url })).await;
+    assert_eq!(status, 202, "{job}");
+    assert!(told(&format!("/jobs/{}", text(&job["id"])), "progress").await);
+});

@@ -124,6 +124,14 @@ app_test!(a_push_that_is_overtaken_merges_and_tries_again, |config| { allow_priv
     assert!(text(&report["error"]).contains("hook declined"), "{report}");
     let found = settled(&maya, &volume).await;
     assert_eq!((&found["state"], &found["ahead"]), (&json!("failed"), &json!(1)), "{found}");
+    // Whoever looks after the volume hears of it once, although each try pulls well before it pushes.
+    for path in ["push", "push"] {
+        run(&maya, &volume, path).await;
+    }
+    settled(&maya, &volume).await;
+    let told = crate::github_events::told(&maya, "sync").await;
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(settled(&maya, &volume).await["state"], "failed");
     std::fs::remove_file(&hook).expect("a hook");
     assert_eq!(run(&maya, &volume, "push").await["commits"], 1);
     assert_eq!(settled(&maya, &volume).await["state"], "synced");

@@ -31,6 +31,8 @@ pub enum Mood {
     BreaksOff,
     /// Takes its time with each pack.
     Slow,
+    /// Sends a pack in small pieces, with pauses between them.
+    Trickles,
 }
 
 #[derive(Default)]
@@ -185,6 +187,17 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
         return Response::builder().status(401).header(header::WWW_AUTHENTICATE, "Basic").body(Body::empty()).expect("an answer");
     }
     let mut response = backend(&shared.root, request).await;
+    if mood == Mood::Trickles && response.headers().get("content-type").is_some_and(|kind| kind.as_bytes().ends_with(b"result")) {
+        let (parts, body) = response.into_parts();
+        let bytes = axum::body::to_bytes(body, usize::MAX).await.expect("a body");
+        let size = (bytes.len() / 20).max(1);
+        let pieces: Vec<Bytes> = bytes.chunks(size).map(Bytes::copy_from_slice).collect();
+        let stream = futures::stream::unfold(pieces.into_iter(), |mut pieces| async move {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            Some((Ok::<_, std::convert::Infallible>(pieces.next()?), pieces))
+        });
+        return Response::from_parts(parts, Body::from_stream(stream));
+    }
     if mood == Mood::BreaksOff {
         let (parts, body) = response.into_parts();
         let bytes = axum::body::to_bytes(body, usize::MAX).await.expect("a body");

@@ -2,11 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{count, until, with_nodes};
 use crate::{
-    app::text,
+    accounts::factors::App,
+    app::{PASSWORD, text},
     rooms::{SHA, commit, people},
     sessions::{begin, say},
     socket::Socket,
@@ -120,6 +122,39 @@ fn rights_that_end_at_one_node_end_at_the_others_at_once() {
         assert_eq!(socket.closed().await, 4401);
         // Without hearing of it they would believe in it for five seconds.
         assert!(revoked.elapsed() < Duration::from_secs(4), "{:?}", revoked.elapsed());
+        assert_eq!(maya.at(&nodes[1]).get("/me").await.0, 200);
+    });
+}
+
+#[test]
+fn a_sign_in_that_ends_at_one_node_ends_at_the_others_within_a_second() {
+    with_nodes(2, async |nodes, _| {
+        let (maya, ines, _, team) = people(&nodes[0]).await;
+        // A second browser of hers, with a socket that its cookie opened at the other node.
+        let phone = nodes[0].visitor();
+        let credentials = json!({ "email": "ines@harbor.internal", "password": PASSWORD });
+        let answer = phone.answer(phone.request(Method::POST, "/api/v1/sign-in").json(&credentials)).await;
+        let cookie = answer.header("set-cookie").split(';').next().unwrap_or_default().to_owned();
+        let there = phone.at(&nodes[1]);
+        let with_cookie = || there.request(Method::GET, "/api/v1/me").header("cookie", &cookie);
+        assert_eq!(there.answer(with_cookie()).await.status, 200, "it is believed there");
+        let mut socket = nodes[1].open("/ws", &[("cookie", cookie.clone()), ("origin", nodes[1].url.clone())]).await.expect("it opens");
+        socket.until("welcome").await;
+        socket.join(&team, "workspace", None).await;
+        assert_eq!(ines.post("/me/sign-out-others", Value::Null).await.0, 204);
+        let ended = Instant::now();
+        until("the sign-in works no more", async || there.answer(with_cookie()).await.status == 401).await;
+        assert_eq!(socket.closed().await, 4401);
+        // The promise is a second; the machine of a test may be busy, and without hearing of it the other node would believe in it for five.
+        assert!(ended.elapsed() < Duration::from_secs(4), "{:?}", ended.elapsed());
+        // A second factor that is added at one node ends sign-ins at the other as well.
+        let answer = phone.answer(phone.request(Method::POST, "/api/v1/sign-in").json(&credentials)).await;
+        assert_eq!(answer.status, 200);
+        let cookie = answer.header("set-cookie").split(';').next().unwrap_or_default().to_owned();
+        let mut socket = nodes[1].open("/ws", &[("cookie", cookie), ("origin", nodes[1].url.clone())]).await.expect("it opens");
+        socket.until("welcome").await;
+        App::add(&ines).await;
+        assert_eq!(socket.closed().await, 4401);
         assert_eq!(maya.at(&nodes[1]).get("/me").await.0, 200);
     });
 }

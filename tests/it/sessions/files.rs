@@ -3,6 +3,7 @@
 use std::io::Cursor;
 
 use image::{DynamicImage, ImageFormat};
+use llmos_lite::server::db::Engine;
 use reqwest::{
     Method,
     multipart::{Form, Part},
@@ -205,6 +206,38 @@ app_test!(a_session_is_committed_with_its_record, |app| {
     let again = entries(&maya, &brought).await;
     assert_eq!(again.len(), 2);
     assert_eq!((&again[1]["text"], &again[1]["imported"]["author"]), (&json!("one more word"), &json!("Maya Chen")));
+});
+
+app_test!(a_commit_of_talk_that_was_done_and_not_noted_is_answered_and_not_done_again, |app| {
+    let maya = app.sign_up_first().await;
+    let session = begin(&maya, None, "Talk").await;
+    say(&maya, &session, "only words").await;
+    // The server dies between the commit and the note of its answer: whatever changes a note that is there already fails.
+    let death: &[&'static str] = match app.state.db.engine() {
+        Engine::Sqlite => {
+            &["CREATE TRIGGER death BEFORE UPDATE ON idempotency_keys WHEN OLD.status <> 0 BEGIN SELECT RAISE(ABORT, 'dead'); END"]
+        }
+        Engine::Postgres => &[
+            "CREATE FUNCTION death() RETURNS trigger AS $$ BEGIN RAISE EXCEPTION 'dead'; END $$ LANGUAGE plpgsql",
+            "CREATE TRIGGER death BEFORE UPDATE ON idempotency_keys FOR EACH ROW WHEN (OLD.status <> 0) EXECUTE FUNCTION death()",
+        ],
+    };
+    let mut tx = app.state.db.write_tx().await.expect("a transaction");
+    for statement in death {
+        sqlx::query(*statement).execute(&mut *tx).await.expect("made");
+    }
+    tx.commit().await.expect("committed");
+    let path = format!("/api/v1/sessions/{session}/commit");
+    let commit = || {
+        let request = maya.request(Method::POST, &path).header("idempotency-key", "k");
+        maya.answer(request.json(&json!({ "message": "What we said", "artifactIds": [] })))
+    };
+    assert_eq!(commit().await.status, 500);
+    let again = commit().await;
+    assert_eq!((again.status, again.header("idempotent-replayed")), (201, "true"), "{}", again.text);
+    assert_eq!(again.json()["message"], "What we said");
+    let commits = entries(&maya, &session).await.iter().filter(|entry| entry["kind"] == "commit").count();
+    assert_eq!(commits, 1);
 });
 
 app_test!(a_commit_conflict_leaves_the_session_as_it_was, |app| {

@@ -28,6 +28,7 @@ mod tokenizer;
 mod weights;
 
 use std::fmt;
+use std::io::Read;
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -77,6 +78,32 @@ pub struct Identity {
     pub dimension: usize,
     /// `mean` or `cls`
     pub pooling: &'static str,
+}
+
+impl Identity {
+    /// What a model is, by its files, without reading it: `weights` is read once and not kept. A file that is damaged may only be noticed by
+    /// [`Embedder::load`].
+    ///
+    /// # Errors
+    /// One of the files is none that is known.
+    pub fn of(name: &str, config: &[u8], pooling: Option<&[u8]>, weights: impl Read) -> Result<Self, EmbedError> {
+        let pooling = match pooling_of(pooling)? {
+            Pooling::Mean => "mean",
+            Pooling::First => "cls",
+        };
+        let dimension = weights::Config::parse(config)?.hidden_size;
+        Ok(Self { name: name.to_owned(), sha256: weights::source_sha256(weights)?, dimension, pooling })
+    }
+}
+
+fn pooling_of(json: Option<&[u8]>) -> Result<Pooling, EmbedError> {
+    let Some(json) = json else { return Ok(Pooling::Mean) };
+    let file: PoolingFile = serde_json::from_slice(json).map_err(|error| EmbedError::Pooling(error.to_string()))?;
+    match (file.pooling_mode_cls_token, file.pooling_mode_mean_tokens) {
+        (false, true) => Ok(Pooling::Mean),
+        (true, false) => Ok(Pooling::First),
+        _ => Err(EmbedError::Pooling("only the mean of the tokens or the first of them is supported".to_owned())),
+    }
 }
 
 /// One line that is equal exactly for equal identities: `name/dimension/pooling/arithmetic/sha256`.
@@ -129,27 +156,8 @@ impl Embedder {
         if tokenizer.id_limit() > config.vocab_size {
             return Err(EmbedError::Tokenizer(format!("it has more tokens than the model's {}", config.vocab_size)));
         }
-        let pooling = match files.pooling {
-            None => Pooling::Mean,
-            Some(json) => {
-                let file: PoolingFile = serde_json::from_slice(json).map_err(|error| EmbedError::Pooling(error.to_string()))?;
-                match (file.pooling_mode_cls_token, file.pooling_mode_mean_tokens) {
-                    (false, true) => Pooling::Mean,
-                    (true, false) => Pooling::First,
-                    _ => return Err(EmbedError::Pooling("only the mean of the tokens or the first of them is supported".to_owned())),
-                }
-            }
-        };
-        let identity = Identity {
-            name: files.name.to_owned(),
-            sha256: weights::source_sha256(files.weights)?,
-            dimension: config.hidden_size,
-            pooling: match pooling {
-                Pooling::Mean => "mean",
-                Pooling::First => "cls",
-            },
-        };
-        let model = weights::load(&config, files.weights, pooling)?;
+        let identity = Identity::of(files.name, files.config, files.pooling, files.weights)?;
+        let model = weights::load(&config, files.weights, pooling_of(files.pooling)?)?;
         let tokenizer = Arc::new(tokenizer);
         Ok(Self { tokenizer, model, processor: Processor::fastest(), window: WINDOW.min(config.max_position_embeddings), identity })
     }

@@ -1,5 +1,7 @@
 //! Weights from a safetensors file: 32-bit ones, which are quantised here, or 8-bit ones that [`quantise`] wrote.
 
+use std::collections::HashMap;
+use std::io::Read;
 use std::sync::Arc;
 
 use safetensors::tensor::TensorView;
@@ -79,11 +81,43 @@ struct Matrix {
     scales: Vec<f32>,
 }
 
-/// The SHA-256 of the 32-bit weights that a file is or was made from, in lower-case hexadecimal.
-pub fn source_sha256(bytes: &[u8]) -> Result<String, EmbedError> {
-    let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| EmbedError::Weights(error.to_string()))?;
-    let source = header.metadata().as_ref().and_then(|metadata| metadata.get(SOURCE)).cloned();
-    Ok(source.unwrap_or_else(|| Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()))
+/// What is read of a weights file at once.
+const PIECE: usize = 1 << 20;
+/// The most that the header of one has, as its own crate allows.
+const HEADER_MAX: u64 = 100_000_000;
+
+/// Of the header of a safetensors file (<https://huggingface.co/docs/safetensors>): eight bytes of its length, then JSON, then the numbers.
+#[derive(Deserialize)]
+struct Header {
+    #[serde(rename = "__metadata__", default)]
+    metadata: HashMap<String, String>,
+}
+
+/// The SHA-256 of the 32-bit weights that a file is or was made from, in lower-case hexadecimal. The file is read once, a piece at a time.
+pub fn source_sha256(mut file: impl Read) -> Result<String, EmbedError> {
+    let failed = |error: std::io::Error| EmbedError::Weights(error.to_string());
+    let mut length = [0; 8];
+    file.read_exact(&mut length).map_err(failed)?;
+    let size = u64::from_le_bytes(length);
+    if size > HEADER_MAX {
+        return Err(EmbedError::Weights("its header is too large".to_owned()));
+    }
+    let mut header = Vec::new();
+    file.by_ref().take(size).read_to_end(&mut header).map_err(failed)?;
+    let read: Header = serde_json::from_slice(&header).map_err(|error| EmbedError::Weights(format!("its header: {error}")))?;
+    if let Some(source) = read.metadata.get(SOURCE) {
+        return Ok(source.clone());
+    }
+    let mut hash = Sha256::new();
+    hash.update(length);
+    hash.update(&header);
+    let mut piece = vec![0; PIECE];
+    loop {
+        match file.read(&mut piece).map_err(failed)? {
+            0 => return Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()),
+            got => hash.update(piece.get(..got).unwrap_or_default()),
+        }
+    }
 }
 
 /// The model of a weights file, ready to run.

@@ -1,5 +1,6 @@
 //! The spans of one trace id, and the trace that they make.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
@@ -13,6 +14,10 @@ use crate::text::{MOST_STEPS_READ, keep};
 
 /// Spans of something else that may stand between a span and the one that it is part of.
 const DEEPEST: usize = 1_000;
+/// Spans that are kept of a run, however many requests bring them.
+const MOST_SPANS: usize = MOST_STEPS_READ;
+/// Bytes of JSON that their texts are kept in.
+const MOST_BYTES: usize = 16 * 1024 * 1024;
 
 /// What is known so far of one trace id.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -20,6 +25,9 @@ pub struct Run {
     /// The trace id, in hexadecimal digits.
     pub id: String,
     spans: Vec<Kept>,
+    /// What was put in order of it already: what was masked, cut and left out is not there any more to be found again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    notices: Vec<Notice>,
 }
 
 /// What is kept of a span.
@@ -72,7 +80,7 @@ impl Run {
         let parent = hex(&span.parent_span_id);
         if role == Role::Between {
             let kept = Kept { id: hex(&span.span_id), parent, ..Kept::default() };
-            return Ok(Self { id: hex(&span.trace_id), spans: vec![kept] });
+            return Ok(Self { id: hex(&span.trace_id), spans: vec![kept], ..Self::default() });
         }
         let input = told.messages(&["gen_ai.input.messages", "gen_ai.prompt"]).or_else(|| spoken(span, false));
         let output = told.messages(&["gen_ai.output.messages", "gen_ai.completion"]).or_else(|| spoken(span, true));
@@ -126,17 +134,82 @@ impl Run {
             tokens_out: told.count(&["gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens"]),
             cost_usd: told.number(&["gen_ai.usage.cost"]).filter(|cost| cost.is_finite() && *cost > 0.0).unwrap_or_default(),
         };
-        Ok(Self { id: hex(&span.trace_id), spans: vec![kept] })
+        Ok(Self { id: hex(&span.trace_id), spans: vec![kept], ..Self::default() })
     }
 
-    /// Takes in what came later. A span that is there already is replaced: exporters repeat what was not answered in time.
+    /// Takes in what came later. A span that is there already is replaced: exporters repeat what was not answered in time. A run does not grow without end: of
+    /// more than 20,000 spans the middle is left out, and of more than 16 MB of texts those in the middle.
     pub fn merge(&mut self, later: Self) {
         self.append(later);
         self.settle();
+        self.bound(MOST_SPANS, MOST_BYTES);
+    }
+
+    /// Takes secrets out of its texts, before it is kept. A second time changes nothing, if masking a masked text changes nothing.
+    pub fn mask(&mut self, mask: impl Fn(&str) -> Cow<'_, str>) {
+        let mut is_masked = false;
+        for span in &mut self.spans {
+            for text in [&mut span.name, &mut span.input, &mut span.output, &mut span.said] {
+                if let Cow::Owned(better) = mask(text.as_str())
+                    && better != *text
+                {
+                    *text = better;
+                    is_masked = true;
+                }
+            }
+        }
+        if is_masked {
+            self.note(Notice::Masked);
+        }
+        self.bound(MOST_SPANS, MOST_BYTES);
+    }
+
+    fn note(&mut self, notice: Notice) {
+        if !self.notices.contains(&notice) {
+            self.notices.push(notice);
+        }
+    }
+
+    /// Leaves out what stands in the middle. Agents stay: the one above everything says how it ended, and often comes last.
+    fn bound(&mut self, spans: usize, bytes: usize) {
+        if self.spans.len() > spans {
+            let mut order: Vec<usize> = (0..self.spans.len()).filter(|at| self.spans[*at].role != Role::Agent).collect();
+            order.sort_by_key(|at| self.spans[*at].start_ns);
+            let gone = (self.spans.len() - spans).min(order.len());
+            let first = (order.len() - gone) / 2;
+            let mut is_gone = vec![false; self.spans.len()];
+            order[first..first + gone].iter().for_each(|at| is_gone[*at] = true);
+            let mut at = 0;
+            self.spans.retain(|_| {
+                at += 1;
+                !is_gone[at - 1]
+            });
+            self.note(Notice::StepsLeftOut);
+        }
+        let weight = |span: &Kept| [&span.input, &span.output, &span.said].into_iter().map(|text| in_json(text)).sum::<usize>();
+        let mut all: usize = self.spans.iter().map(weight).sum();
+        if all <= bytes {
+            return;
+        }
+        let mut order: Vec<usize> = (0..self.spans.len()).collect();
+        order.sort_by_key(|at| self.spans[*at].start_ns);
+        let middle = order.len() / 2;
+        // From the middle on, to both sides.
+        let outwards = (0..order.len()).map(|step| if step.is_multiple_of(2) { middle + step / 2 } else { middle - step.div_ceil(2) });
+        for at in outwards.filter_map(|place| order.get(place).copied()) {
+            if all <= bytes {
+                break;
+            }
+            let span = &mut self.spans[at];
+            all -= in_json(&span.input) + in_json(&span.output);
+            (span.input, span.output) = (String::new(), String::new());
+        }
+        self.note(Notice::Cut);
     }
 
     pub(super) fn append(&mut self, later: Self) {
         self.spans.extend(later.spans);
+        later.notices.into_iter().for_each(|notice| self.note(notice));
     }
 
     /// Of several spans of one id the last one stays, in the place of the first.
@@ -195,7 +268,13 @@ impl Run {
         let started = order.iter().map(|span| span.start_ns).min().unwrap_or_default();
         let ended = order.iter().map(|span| span.end_ns).max().unwrap_or_default();
 
-        let mut trace = Trace { id: self.id.clone(), started_at: milliseconds(started), ended_at: milliseconds(ended), ..Trace::default() };
+        let mut trace = Trace {
+            id: self.id.clone(),
+            started_at: milliseconds(started),
+            ended_at: milliseconds(ended),
+            notices: self.notices.clone(),
+            ..Trace::default()
+        };
         let mut place: HashMap<&str, usize> = HashMap::new();
         let shown = order.iter().filter(|span| root.is_none_or(|root| root.id != span.id));
         for span in shown.clone().take(MOST_STEPS_READ) {
@@ -249,6 +328,16 @@ impl Run {
         trace.success = root.and_then(|root| root.success);
         trace
     }
+}
+
+/// The bytes that a text has in JSON.
+fn in_json(text: &str) -> usize {
+    let bytes = |byte: u8| match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' => 2,
+        0..0x20 => 6,
+        _ => 1,
+    };
+    text.bytes().map(bytes).sum()
 }
 
 fn milliseconds(ns: u64) -> i64 {
@@ -424,4 +513,55 @@ fn named_skill(arguments: &str) -> Option<String> {
     let arguments: Json = serde_json::from_str(arguments).ok()?;
     let name = arguments.get("skill").or_else(|| arguments.get("command"))?.as_str()?;
     name.rsplit(':').next().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(spans: usize, text: usize) -> Run {
+        let span = |at: usize| Kept {
+            id: format!("{at:016x}"),
+            role: if at == 0 { Role::Agent } else { Role::Tool },
+            name: format!("tool {at}"),
+            start_ns: at as u64 * 1_000_000,
+            end_ns: at as u64 * 1_000_000,
+            input: "x".repeat(text),
+            ..Kept::default()
+        };
+        Run { id: "a".into(), spans: (0..spans).map(span).collect(), ..Run::default() }
+    }
+
+    #[test]
+    fn a_run_does_not_grow_without_end() {
+        let mut long = run(101, 10);
+        long.bound(40, usize::MAX);
+        assert_eq!((long.len(), long.notices.clone()), (40, vec![Notice::StepsLeftOut]));
+        assert!(long.spans.iter().any(|span| span.role == Role::Agent) && long.spans.iter().any(|span| span.name == "tool 100"));
+        let mut large = run(101, 10);
+        large.bound(usize::MAX, 500);
+        let texts = |run: &Run| run.spans.iter().map(|span| span.input.len()).sum::<usize>();
+        assert!(large.len() == 101 && texts(&large) <= 500 && texts(&large) > 480, "{}", texts(&large));
+        assert!(!large.spans[0].input.is_empty() && !large.spans[100].input.is_empty() && large.spans[50].input.is_empty());
+        assert!(large.trace().notices.contains(&Notice::Cut));
+    }
+
+    #[test]
+    fn what_is_kept_of_a_run_has_no_secrets() {
+        let mut secret = run(2, 0);
+        secret.spans[1].input = "the key is hunter2".into();
+        secret.mask(|text| Cow::Owned(text.replace("hunter2", "[secret]")));
+        let kept = serde_json::to_string(&secret).unwrap_or_default();
+        assert!(!kept.contains("hunter2"), "{kept}");
+        let mut read: Run = serde_json::from_str(&kept).unwrap_or_default();
+        read.merge(run(2, 0));
+        assert!(read.trace().notices.contains(&Notice::Masked));
+    }
+
+    #[test]
+    fn the_bytes_of_a_text_in_json_are_known() {
+        for text in ["plain", "a \"quote\" and a \\", "line\nline\u{1}", "é"] {
+            assert_eq!(in_json(text) + 2, serde_json::to_string(text).unwrap_or_default().len(), "{text:?}");
+        }
+    }
 }

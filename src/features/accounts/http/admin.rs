@@ -26,6 +26,8 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(list_users))
         .routes(routes!(patch_user))
         .routes(routes!(post_password_link))
+        .routes(routes!(post_user_sign_out))
+        .routes(routes!(delete_user_factors))
         .routes(routes!(list_all_teams))
         .routes(routes!(get_settings, patch_settings))
         .routes(routes!(list_invitations, post_invitation))
@@ -52,6 +54,22 @@ async fn patch_user(ctx: Ctx, Path(id): Path<UserId>, Json(input): Json<UpdateUs
     responses((status = 201, body = SecretLink), (status = "4XX", body = AppError)))]
 async fn post_password_link(ctx: Ctx, Path(id): Path<UserId>) -> AppResult<impl IntoResponse> {
     Ok((StatusCode::CREATED, NO_STORE, Json(service::create_password_link(&ctx, id).await?)))
+}
+
+/// Signs an account out everywhere.
+#[utoipa::path(post, path = "/admin/users/{id}/sign-out", tag = "admin", params(("id" = UserId, Path)),
+    responses((status = 204), (status = "4XX", body = AppError)))]
+async fn post_user_sign_out(ctx: Ctx, Path(id): Path<UserId>) -> AppResult<StatusCode> {
+    service::sign_out_user(&ctx, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Takes all second factors of somebody away who has lost them, and signs them out everywhere.
+#[utoipa::path(delete, path = "/admin/users/{id}/factors", tag = "admin", params(("id" = UserId, Path)),
+    responses((status = 204), (status = "4XX", body = AppError)))]
+async fn delete_user_factors(ctx: Ctx, Path(id): Path<UserId>) -> AppResult<StatusCode> {
+    service::reset_factors(&ctx, id).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Every team, newest first.

@@ -1,4 +1,4 @@
-//! `/api/v1` routes of accounts, and the few outside of it that browsers go to: GitHub login, pictures.
+//! `/api/v1` routes of accounts, and the few outside of it that browsers go to: signing in elsewhere, pictures.
 
 mod admin;
 mod browser;
@@ -9,7 +9,7 @@ mod teams;
 use axum::http::{HeaderName, header};
 use utoipa_axum::router::OpenApiRouter;
 
-pub use browser::{avatar, github_callback, github_start};
+pub use browser::{avatar, github_callback, github_start, oidc_callback, oidc_start};
 
 use crate::server::state::AppState;
 

@@ -58,11 +58,11 @@ async fn get_team(ctx: Ctx, Path(id): Path<TeamId>) -> AppResult<Json<Team>> {
     service::team(&ctx, id).await.map(Json)
 }
 
-/// Renames a team.
+/// Renames a team, or says whether its members must have a second factor.
 #[utoipa::path(patch, path = "/teams/{id}", tag = "teams", params(("id" = TeamId, Path)), request_body = UpdateTeam,
     responses((status = 200, body = Team), (status = "4XX", body = AppError)))]
 async fn patch_team(ctx: Ctx, Path(id): Path<TeamId>, Json(input): Json<UpdateTeam>) -> AppResult<Json<Team>> {
-    service::rename_team(&ctx, id, input).await.map(Json)
+    service::update_team(&ctx, id, input).await.map(Json)
 }
 
 /// Deletes a team with its volumes and agents.

@@ -73,6 +73,9 @@ pub struct Me {
     pub moderator: bool,
     pub has_password: bool,
     pub github_linked: bool,
+    /// An account of the configured issuer is linked.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub oidc_linked: bool,
     pub teams: Vec<MyTeam>,
     /// The volume of one's own.
     pub volume_id: VolumeId,
@@ -87,6 +90,14 @@ pub struct MyTeam {
     pub role: Role,
     /// Sample data, removable with one click.
     pub demo: bool,
+    /// It wants its members to have a second factor, and one has none: nothing of it is shown until then.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub locked: bool,
+}
+
+/// For fields that are left out where they say nothing.
+pub(super) fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// One signed-in browser.
@@ -147,6 +158,12 @@ pub struct Instance {
     /// Whether accounts can be opened without an invitation.
     pub open_registration: bool,
     pub github: bool,
+    /// What the configured issuer of OpenID Connect is called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oidc: Option<String>,
+    /// Whether passkeys work at this server's address.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub passkeys: bool,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
@@ -165,6 +182,9 @@ pub struct SignUp {
     /// The secret of an invitation link.
     #[serde(default)]
     pub invitation: Option<String>,
+    /// A field that people do not see: whoever fills it in is a program that fills in everything.
+    #[serde(default)]
+    pub website: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
@@ -207,6 +227,9 @@ pub struct AdminUser {
     pub administrator: bool,
     pub moderator: bool,
     pub deactivated: bool,
+    /// Has a second factor.
+    #[serde(default)]
+    pub second_factor: bool,
     pub teams: i64,
     pub created_at: i64,
     pub last_seen_at: Option<i64>,
@@ -252,7 +275,7 @@ pub struct UpdateSettings {
     pub open_registration: Option<bool>,
 }
 
-/// Deleting one's own account asks for the password once more; an account without one repeats its e-mail address.
+/// Deleting one's own account asks for the password once more; an account without one repeats its e-mail address, and was confirmed just before.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DeleteMe {

@@ -59,6 +59,14 @@ pub fn login_address(next: &str) -> String {
     if next == "/" { "/login".to_owned() } else { format!("/login?next={}", crate::browser::data::encode(next)) }
 }
 
+/// Where the second factor is asked for, to come back to `next` afterwards.
+pub fn second_step_address(next: &str) -> String {
+    if next == "/" { SECOND_STEP.to_owned() } else { format!("{SECOND_STEP}?next={}", crate::browser::data::encode(next)) }
+}
+
+/// The page where it is.
+pub const SECOND_STEP: &str = "/login/second-step";
+
 /// `next` if it is a path of ours: anything else would make the login page a springboard to other sites.
 pub fn safe_next(next: &str) -> &str {
     let ours = next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\r', '\n', '\t']);

@@ -14,6 +14,9 @@ pub struct Team {
     /// The caller's role.
     pub role: Role,
     pub members: i64,
+    /// Only members with a second factor see it.
+    #[serde(default, skip_serializing_if = "super::people::is_false")]
+    pub requires_factor: bool,
     pub created_at: i64,
 }
 
@@ -26,10 +29,15 @@ pub struct CreateTeam {
     pub name: String,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+/// Changes to a team; none: left as it is.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct UpdateTeam {
-    pub name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Whether its members must have a second factor. Who switches it on has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requires_factor: Option<bool>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -38,6 +46,9 @@ pub struct Member {
     pub person: Person,
     pub role: Role,
     pub email: Option<String>,
+    /// Whether a person has a second factor; for those who manage members.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second_factor: Option<bool>,
     pub joined_at: i64,
 }
 

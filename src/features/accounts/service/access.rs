@@ -10,12 +10,16 @@ use tokio::sync::broadcast;
 
 use super::people;
 use crate::{
-    error::{AppError, AppResult},
+    error::{AppError, AppResult, ErrorCode},
     features::{
-        accounts::{Action, Role, Scope, model::Scopes, store},
+        accounts::{
+            Action, Role, Scope,
+            model::Scopes,
+            store::{self, sign_ins::SignInActor},
+        },
         collaboration::model::RoomAccess,
     },
-    ids::{RoomId, TeamId, UserId},
+    ids::{RoomId, SignInId, TeamId, UserId},
     server::{
         clock,
         cluster::{Cluster, Notice},
@@ -33,6 +37,8 @@ const CACHED_MAX: u64 = 10_000;
 const SEEN_EVERY_MS: i64 = 5 * clock::MINUTE;
 /// An unused sign-in ends after this time; using it starts the time again.
 pub(super) const SIGN_IN_MS: i64 = 30 * clock::DAY;
+/// A sign-in ends after this time even if it is used every day.
+pub(super) const SIGN_IN_LONGEST_MS: i64 = 180 * clock::DAY;
 
 /// Actors of the last seconds, by the hash of their credential.
 pub struct ActorCache {
@@ -114,7 +120,7 @@ impl ActorCache {
 
     fn get(&self, hash: &str, now: i64) -> Option<Actor> {
         let entry = self.entries.get(hash)?;
-        let fresh = !self.cluster.is_cut_off() || entry.read_at.elapsed() < BELIEVED_UNHEARD;
+        let fresh = self.cluster.hears_all() || entry.read_at.elapsed() < BELIEVED_UNHEARD;
         let valid = fresh && entry.generation == self.generation() && entry.expires_at.is_none_or(|expires_at| expires_at > now);
         valid.then_some(entry.actor)
     }
@@ -138,17 +144,22 @@ pub async fn acting_for(ctx: &Ctx, user: UserId, via: Via) -> AppResult<Ctx> {
     Ok(Ctx::internal(ctx.state.clone(), Some(Actor::member(person, via))))
 }
 
-/// What a connection was opened with, to be looked at again while it lasts. Holds hashes, no secrets.
+/// What a connection was opened with, to be looked at again while it lasts. Holds an id or a hash, no secrets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Credential {
-    SignIn(String),
+    /// Its secret changes when the person proves anew who they are; the connections that it opened stay.
+    SignIn(SignInId),
     Token(String),
 }
 
 impl Credential {
-    pub fn cookie(secret: &str) -> Self {
-        Self::SignIn(secrets::hash(secret))
+    /// Of a caller who came with the login cookie.
+    pub fn of_sign_in(actor: &Actor) -> Option<Self> {
+        match actor.via {
+            Via::SignIn(id) => Some(Self::SignIn(id)),
+            Via::Token(_) | Via::Operator => None,
+        }
     }
     pub fn token(token: &str) -> Self {
         Self::Token(secrets::hash(token))
@@ -158,23 +169,29 @@ impl Credential {
 /// The account that a credential belongs to now; none when it does not work (any more).
 pub async fn actor_of(ctx: &Ctx, credential: &Credential) -> AppResult<Option<Actor>> {
     match credential {
-        Credential::SignIn(hash) => by_sign_in(ctx, hash.clone()).await,
+        Credential::SignIn(id) => {
+            // No hash begins like this.
+            let key = format!("sign-in {id}");
+            by_sign_in(ctx, key, store::sign_ins::actor_of(ctx.db().read(), *id, ctx.now())).await
+        }
         Credential::Token(hash) => by_token(ctx, hash.clone()).await,
     }
 }
 
 /// The account that a login cookie belongs to; none when it does not work (any more).
 pub async fn actor_of_sign_in(ctx: &Ctx, secret: &str) -> AppResult<Option<Actor>> {
-    by_sign_in(ctx, secrets::hash(secret)).await
+    let hash = secrets::hash(secret);
+    by_sign_in(ctx, hash.clone(), store::sign_ins::actor(ctx.db().read(), &hash, ctx.now())).await
 }
 
-async fn by_sign_in(ctx: &Ctx, hash: String) -> AppResult<Option<Actor>> {
+/// `read` asks the database, where what is remembered under `key` is not believed.
+async fn by_sign_in(ctx: &Ctx, key: String, read: impl Future<Output = AppResult<Option<SignInActor>>>) -> AppResult<Option<Actor>> {
     let (now, cache) = (ctx.now(), &ctx.state.actors);
-    if let Some(actor) = cache.get(&hash, now) {
+    if let Some(actor) = cache.get(&key, now) {
         return Ok(Some(actor));
     }
     let generation = cache.generation();
-    let Some(row) = store::sign_ins::actor(ctx.db().read(), &hash, now).await? else { return Ok(None) };
+    let Some(row) = read.await? else { return Ok(None) };
     let actor = Actor {
         person: store::person(&row.user_id, &row.user_kind, row.user_name, row.user_color, row.user_avatar.as_deref())?,
         administrator: row.administrator != 0,
@@ -184,7 +201,7 @@ async fn by_sign_in(ctx: &Ctx, hash: String) -> AppResult<Option<Actor>> {
     if row.last_seen_at + SEEN_EVERY_MS < now {
         log_failure(sign_in_used(ctx, &row.sign_in_id, now).await);
     }
-    cache.put(hash, generation, &actor, Some(row.expires_at));
+    cache.put(key, generation, &actor, Some(row.expires_at));
     Ok(Some(actor))
 }
 
@@ -226,7 +243,7 @@ fn unauthenticated(message: &str) -> AppError {
 
 async fn sign_in_used(ctx: &Ctx, id: &str, now: i64) -> AppResult<()> {
     let mut tx = ctx.db().write_tx().await?;
-    store::sign_ins::touch(&mut tx, id, now, now + SIGN_IN_MS).await?;
+    store::sign_ins::touch(&mut tx, id, now, now + SIGN_IN_MS, SIGN_IN_LONGEST_MS).await?;
     Ok(tx.commit().await?)
 }
 
@@ -246,8 +263,22 @@ fn log_failure(result: AppResult<()>) {
 /// The caller's role in `team`, if it (and the credential) allows `action`. Not a member: not found.
 pub async fn authorise_team(ctx: &Ctx, team: TeamId, action: Action) -> AppResult<Role> {
     let actor = ctx.actor_with(action.scope())?;
-    let role = store::members::role(ctx.db().read(), team, actor.id()).await?;
-    allow(role, action)
+    let standing = store::members::standing(ctx.db().read(), team, actor.id()).await?;
+    allow(unlocked(standing)?, action)
+}
+
+/// The role in a team that shows itself to the caller.
+///
+/// # Errors
+/// The team wants a second factor that the caller does not have.
+pub(super) fn unlocked(standing: Option<(Role, bool)>) -> AppResult<Option<Role>> {
+    match standing {
+        Some((_, true)) => Err(AppError::new(
+            ErrorCode::FactorRequired,
+            "This team wants its members to have a second factor. Add a passkey or an authenticator app in your settings, under Security.",
+        )),
+        standing => Ok(standing.map(|(role, _)| role)),
+    }
 }
 
 /// The one place where a role meets the matrix.
@@ -273,19 +304,19 @@ pub async fn administrators(ctx: &Ctx) -> AppResult<Vec<UserId>> {
     store::users::administrators(ctx.db().read()).await
 }
 
-/// The teams that `user` is in.
+/// The teams that `user` is in and sees.
 pub async fn team_ids_of(ctx: &Ctx, user: UserId) -> AppResult<Vec<TeamId>> {
-    Ok(store::teams::mine(ctx.db().read(), user).await?.into_iter().map(|team| team.id).collect())
+    Ok(store::teams::mine(ctx.db().read(), user).await?.into_iter().filter(|team| !team.locked).map(|team| team.id).collect())
 }
 
-/// The caller's teams, with the role in each.
+/// The teams that the caller sees, with the role in each.
 pub async fn roles_of(ctx: &Ctx) -> AppResult<Vec<(TeamId, Role)>> {
     let teams = match &ctx.page {
         // A page shows the account anyway.
         Some(_) => people::own(ctx).await?.teams,
         None => store::teams::mine(ctx.db().read(), ctx.actor()?.id()).await?,
     };
-    Ok(teams.into_iter().map(|team| (team.id, team.role)).collect())
+    Ok(teams.into_iter().filter(|team| !team.locked).map(|team| (team.id, team.role)).collect())
 }
 
 /// Whether the caller may enter the room of a workspace: of a team, or their own.

@@ -1,6 +1,6 @@
 //! What administrators do: accounts, teams, the settings of the instance.
 
-use super::{Audit, access::require_administrator, note};
+use super::{Audit, access::require_administrator, note, passkeys};
 use crate::{
     error::{AppError, AppResult},
     features::{
@@ -27,6 +27,8 @@ pub async fn instance(ctx: &Ctx) -> AppResult<Instance> {
         first_visit: !settings.visited,
         open_registration: settings.open_registration,
         github: ctx.state.config.github.is_some(),
+        oidc: ctx.state.config.oidc.as_ref().map(|oidc| oidc.name.clone()),
+        passkeys: passkeys::offered(&ctx.state.config),
     })
 }
 
@@ -96,6 +98,7 @@ pub async fn change_user(ctx: &Ctx, user: UserId, input: UpdateUser) -> AppResul
     store::users::set_flags(&mut tx, user, administers, moderates, deactivated_at, now).await?;
     if deactivated_at.is_some() {
         store::sign_ins::delete_all(&mut tx, user, None).await?;
+        store::challenges::forget_of(&mut tx, user).await?;
         store::password_links::delete_of(&mut tx, user).await?;
     }
     let changes = [
@@ -112,6 +115,20 @@ pub async fn change_user(ctx: &Ctx, user: UserId, input: UpdateUser) -> AppResul
     tx.commit().await?;
     ctx.state.actors.forget_account(user);
     store::users::as_administrators_see(ctx.db().read(), user).await?.ok_or_else(|| AppError::not_found("account"))
+}
+
+/// Signs somebody out everywhere. Tokens keep working.
+pub async fn sign_out_user(ctx: &Ctx, user: UserId) -> AppResult<()> {
+    require_administrator(ctx)?;
+    let mut tx = ctx.db().write_tx().await?;
+    let account = store::users::by_id(&mut *tx, user).await?.ok_or_else(|| AppError::not_found("account"))?;
+    let ended = store::sign_ins::delete_all(&mut tx, user, None).await?;
+    store::challenges::forget_of(&mut tx, user).await?;
+    note(ctx, &mut tx, Audit::new("account.signed_out", &account.name).detail(&format!("{ended} sign-ins"))).await?;
+    record(ctx, &mut tx, Event::new(UsageKind::AccountAdministered).subject(user)).await?;
+    tx.commit().await?;
+    ctx.state.actors.forget_account(user);
+    Ok(())
 }
 
 /// What these teams are called, deleted ones too.

@@ -1,6 +1,6 @@
 //! Agent accounts: owned by a team, signed in with tokens that the team's maintainers make.
 
-use super::{Audit, authorise_team, note, sign_up::color_of, teams::lock_as, tokens};
+use super::{Audit, authorise_team, confirmed, note, sign_up::color_of, teams::lock_as, tokens};
 use crate::{
     error::{AppError, AppResult},
     features::{
@@ -55,7 +55,7 @@ pub async fn create_agent(ctx: &Ctx, team: TeamId, input: CreateAgent) -> AppRes
     note(ctx, &mut tx, Audit::new("agent.created", &name).team(team).detail(input.role.as_str())).await?;
     record(ctx, &mut tx, Event::new(UsageKind::AgentCreated).team(Some(team)).subject(id)).await?;
     tx.commit().await?;
-    Ok(Member { person: account.person()?, role: input.role, email: None, joined_at: now })
+    Ok(Member { person: account.person()?, role: input.role, email: None, second_factor: None, joined_at: now })
 }
 
 /// An agent of this team that the caller's role governs; anybody else is not found.
@@ -81,6 +81,7 @@ pub async fn list_agent_tokens(ctx: &Ctx, team: TeamId, agent: UserId) -> AppRes
 /// Makes a token for an agent; its secret is shown once.
 pub async fn create_agent_token(ctx: &Ctx, team: TeamId, agent: UserId, input: CreateApiToken) -> AppResult<NewApiToken> {
     authorise_team(ctx, team, Action::ManageAgents).await?;
+    confirmed(ctx).await?;
     let mut tx = ctx.db().write_tx().await?;
     let (_, own) = lock_as(ctx, &mut tx, team, Action::ManageAgents).await?;
     let account = governed_agent(&mut tx, team, agent, own).await?;

@@ -14,7 +14,7 @@ use crate::{
 const PAGE: i64 = 50;
 
 /// What happens to the accounts of members also concerns the owners of their teams.
-const ABOUT_ACCOUNTS: [&str; 11] = [
+const ABOUT_ACCOUNTS: [&str; 19] = [
     "sign_in.succeeded",
     "sign_in.failed",
     "sign_in.ended",
@@ -26,6 +26,14 @@ const ABOUT_ACCOUNTS: [&str; 11] = [
     "token.revoked",
     "github.linked",
     "github.unlinked",
+    "oidc.linked",
+    "oidc.unlinked",
+    "sign_in.confirmed",
+    "device.new",
+    "factor.added",
+    "factor.removed",
+    "factor.reset",
+    "recovery_codes.made",
 ];
 
 /// One security event. Names are stable; `target` and `detail` are short plain text for people.

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Audit, authorise_team, note, teams::lock_as};
+use super::{Audit, authorise_team, confirmed, note, teams::lock_as};
 use crate::{
     error::{AppError, AppResult},
     features::{
@@ -20,6 +20,8 @@ use crate::{
     },
 };
 
+/// Accounts of one query.
+const CHUNK: usize = 500;
 const LAST_OWNER: &str = "A team needs an owner: hand the team over or delete it.";
 
 /// How many of these accounts are in each team, for the server's own counting.
@@ -37,7 +39,16 @@ pub async fn list_members(ctx: &Ctx, team: TeamId) -> AppResult<Vec<Member>> {
     let role = authorise_team(ctx, team, Action::Read).await?;
     let me = ctx.actor()?.id();
     let mut members = store::members::list(ctx.db().read(), team).await?;
-    if !role.allows(Action::ManageMembers) {
+    if role.allows(Action::ManageMembers) {
+        let ids: Vec<UserId> = members.iter().map(|member| member.person.id).collect();
+        let mut having = HashSet::new();
+        for chunk in ids.chunks(CHUNK) {
+            having.extend(store::factors::having(ctx.db().read(), chunk).await?);
+        }
+        for member in members.iter_mut().filter(|member| member.person.kind == UserKind::Human) {
+            member.second_factor = Some(having.contains(&member.person.id));
+        }
+    } else {
         members.iter_mut().filter(|member| member.person.id != me).for_each(|member| member.email = None);
     }
     Ok(members)
@@ -158,6 +169,7 @@ pub async fn leave_team(ctx: &Ctx, team: TeamId) -> AppResult<()> {
 /// Hands a team over: the other becomes owner, the caller maintainer.
 pub async fn transfer_ownership(ctx: &Ctx, team: TeamId, input: TransferOwnership) -> AppResult<()> {
     authorise_team(ctx, team, Action::OwnTeam).await?;
+    confirmed(ctx).await?;
     let (actor, now) = (ctx.actor()?, ctx.now());
     if actor.id() == input.to {
         return Err(AppError::field("to", "You own this team already: choose somebody else."));

@@ -6,10 +6,12 @@ use argon2::{
     Argon2,
     password_hash::{PasswordHasher as _, PasswordVerifier as _, phc::PasswordHash},
 };
+use llmos_identity::passwords;
 
 use super::{
-    Audit, note,
-    sign_in::{self, SignedIn, open},
+    Audit, confirmed, note,
+    sign_in::{self, Entrance, after_opening, enter},
+    tell_of_security,
 };
 use crate::{
     error::{AppError, AppResult, ErrorCode},
@@ -19,11 +21,12 @@ use crate::{
             store,
         },
         analytics::service::{Event, UsageKind, record},
+        notifications,
     },
     ids::UserId,
     server::{
         clock,
-        context::{Ctx, Via},
+        context::{Actor, Ctx, Via},
         error::internal,
         secrets,
     },
@@ -73,12 +76,23 @@ pub(super) async fn verify(ctx: &Ctx, stored: Option<&str>, password: &str) -> A
     .await
 }
 
+/// What is known to everybody wherever this runs, and so is in no password.
+const PRODUCT: &str = "LLMos-Lite";
+
+/// Refuses a password that is among the first to be tried; the sentence stands beside `field`. Who sets it is `name` with the address `email`.
+pub(super) async fn refuse_weak(ctx: &Ctx, password: &str, field: &str, name: &str, email: &str) -> AppResult<()> {
+    let instance = store::settings::read(ctx.db().read()).await?.name.unwrap_or_default();
+    passwords::check(password, [name, email, PRODUCT, &instance])
+        .map_err(|weak| AppError::field(field, format!("{weak} Use a few words that do not belong together.")))
+}
+
 /// Changes one's own password and signs the other devices out.
 pub async fn change_password(ctx: &Ctx, input: ChangePassword) -> AppResult<()> {
     let (actor, current) = sign_in::in_person(ctx)?;
     let user = actor.id();
     let account = store::users::by_id(ctx.db().read(), user).await?.ok_or_else(AppError::unauthenticated)?;
     check_password(&input.new, account.email.as_deref().unwrap_or_default()).map_err(|error| rename_field(error, "new"))?;
+    refuse_weak(ctx, &input.new, "new", &account.name, account.email.as_deref().unwrap_or_default()).await?;
     if let Some(stored) = &account.password_hash {
         ctx.state.limits.password(&account.id)?;
         if !verify(ctx, Some(stored), input.current.as_deref().unwrap_or_default()).await? {
@@ -86,6 +100,8 @@ pub async fn change_password(ctx: &Ctx, input: ChangePassword) -> AppResult<()> 
         }
     } else if account.email.is_none() {
         return Err(AppError::invalid("An agent signs in with tokens: it has no password."));
+    } else {
+        confirmed(ctx).await?;
     }
     let hash = hash(ctx, &input.new).await?;
     let now = ctx.now();
@@ -97,8 +113,10 @@ pub async fn change_password(ctx: &Ctx, input: ChangePassword) -> AppResult<()> 
     store::password_links::delete_of(&mut tx, user).await?;
     note(ctx, &mut tx, Audit::new("password.changed", &account.name)).await?;
     record(ctx, &mut tx, Event::new(UsageKind::PasswordChanged).subject(user)).await?;
+    tell_of_security(ctx, &mut tx, "The password was changed", &format!("From {}.", ctx.address)).await?;
     tx.commit().await?;
     ctx.state.actors.forget_account(user);
+    notifications::service::tell(ctx, &[user]).await;
     Ok(())
 }
 
@@ -110,6 +128,7 @@ fn rename_field(mut error: AppError, field: &str) -> AppError {
 /// Makes a link with which `user` sets a new password. By an administrator, or whoever runs the server.
 pub async fn create_password_link(ctx: &Ctx, user: UserId) -> AppResult<SecretLink> {
     let actor = super::access::require_administrator(ctx)?;
+    confirmed(ctx).await?;
     let account = store::users::by_id(ctx.db().read(), user).await?.ok_or_else(|| AppError::not_found("account"))?;
     if account.is_agent() {
         return Err(AppError::invalid("An agent signs in with tokens: it has no password."));
@@ -147,10 +166,13 @@ pub async fn look_at_password_link(ctx: &Ctx, secret: &str) -> AppResult<Passwor
     }
 }
 
-/// Sets the password of the account that a link is for, ends all its other sign-ins, and signs in.
-pub async fn use_password_link(ctx: &Ctx, secret: &str, input: NewPassword) -> AppResult<SignedIn> {
+/// Sets the password of the account that a link is for, ends all its other sign-ins, and signs in; a second factor is asked for all the same.
+pub async fn use_password_link(ctx: &Ctx, secret: &str, input: NewPassword) -> AppResult<Entrance> {
     look_at_password_link(ctx, secret).await?;
     check_password(&input.password, "")?;
+    let owner = store::password_links::owner(ctx.db().read(), &secrets::hash(secret)).await?.ok_or_else(link_ended)?;
+    let owner = store::users::by_id(ctx.db().read(), owner).await?.ok_or_else(link_ended)?;
+    refuse_weak(ctx, &input.password, "password", &owner.name, owner.email.as_deref().unwrap_or_default()).await?;
     let hash = hash(ctx, &input.password).await?;
     let now = ctx.now();
     let mut tx = ctx.db().write_tx().await?;
@@ -158,13 +180,18 @@ pub async fn use_password_link(ctx: &Ctx, secret: &str, input: NewPassword) -> A
     let account = store::users::by_id(&mut *tx, user).await?.filter(store::users::Account::active).ok_or_else(link_ended)?;
     store::users::replace_password(&mut tx, user, &hash, now).await?;
     store::sign_ins::delete_all(&mut tx, user, None).await?;
-    let signed_in = open(ctx, &mut tx, &account, "password link").await?;
-    let ctx = ctx.on_behalf_of(signed_in.actor.clone());
-    note(&ctx, &mut tx, Audit::new("password.set_by_link", &account.name)).await?;
-    record(&ctx, &mut tx, Event::new(UsageKind::PasswordSetByLink).subject(user)).await?;
+    let entrance = enter(ctx, &mut tx, &account, "password link").await?;
+    // Whoever has the link acts for the account in this, and in nothing else before the factor has answered.
+    let acting = ctx.on_behalf_of(Actor::member(account.person()?, Via::Operator));
+    note(&acting, &mut tx, Audit::new("password.set_by_link", &account.name)).await?;
+    record(&acting, &mut tx, Event::new(UsageKind::PasswordSetByLink).subject(user)).await?;
+    tell_of_security(&acting, &mut tx, "The password was set anew", &format!("By a one-time link, from {}.", ctx.address)).await?;
     tx.commit().await?;
-    ctx.state.actors.forget_account(user);
-    Ok(signed_in)
+    match &entrance {
+        Entrance::Whole(signed_in) => after_opening(ctx, signed_in).await,
+        Entrance::Half(_) => ctx.state.actors.forget_account(user),
+    }
+    Ok(entrance)
 }
 
 /// Asks for the password once more before something that cannot be undone.

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::{Value, json};
 
-use super::{Audit, note, passwords, sign_in};
+use super::{Audit, confirmed, note, passwords, sign_in};
 use crate::{
     error::{AppError, AppResult},
     features::{
@@ -56,6 +56,10 @@ pub(super) async fn own(ctx: &Ctx) -> AppResult<Own> {
 /// The signed-in account.
 pub async fn me(ctx: &Ctx) -> AppResult<Me> {
     let Own { account, teams } = own(ctx).await?;
+    let oidc_linked = match &ctx.state.config.oidc {
+        Some(oidc) => store::identities::linked(ctx.db().read(), account.id()?, &oidc.issuer).await?,
+        None => false,
+    };
     Ok(Me {
         person: account.person()?,
         email: account.email,
@@ -65,6 +69,7 @@ pub async fn me(ctx: &Ctx) -> AppResult<Me> {
         moderator: account.moderator != 0,
         has_password: account.password_hash.is_some(),
         github_linked: account.github_id.is_some(),
+        oidc_linked,
         teams,
         volume_id: volumes::service::personal_volume(ctx).await?,
     })
@@ -111,6 +116,8 @@ pub async fn delete_me(ctx: &Ctx, input: DeleteMe) -> AppResult<()> {
         passwords::prove(ctx, &account, input.password.as_deref()).await?;
     } else if input.email.as_deref().is_none_or(|email| Some(email.trim().to_lowercase()) != account.email) {
         return Err(AppError::field("email", "Type your e-mail address to delete the account."));
+    } else {
+        confirmed(ctx).await?;
     }
     let (id, now) = (actor.id(), ctx.now());
     let mut tx = ctx.db().write_tx().await?;
@@ -120,6 +127,10 @@ pub async fn delete_me(ctx: &Ctx, input: DeleteMe) -> AppResult<()> {
     store::sign_ins::delete_all(&mut tx, id, None).await?;
     store::password_links::delete_of(&mut tx, id).await?;
     store::tokens::revoke_all(&mut tx, id, now).await?;
+    store::factors::remove_all(&mut tx, id).await?;
+    store::challenges::forget_of(&mut tx, id).await?;
+    store::identities::delete_of(&mut tx, id).await?;
+    store::devices::forget_of(&mut tx, id).await?;
     store::invitations::revoke_made_by(&mut tx, id, None, now).await?;
     store::members::delete_all_of(&mut tx, id).await?;
     marketplace::service::leave_everything(ctx, &mut tx, id).await?;
@@ -165,6 +176,8 @@ async fn refuse_while_needed(ctx: &Ctx, tx: &mut Tx, account: &Account) -> AppRe
 pub async fn export_me(ctx: &Ctx) -> AppResult<Value> {
     let account = account(ctx, Scope::Admin).await?;
     let (id, now) = (account.id()?, ctx.now());
+    let factors = store::factors::of_user(ctx.db().read(), id).await?;
+    let factors = factors.into_iter().map(store::factors::FactorRow::shown).collect::<AppResult<Vec<_>>>()?;
     let sign_ins = store::sign_ins::list(ctx.db().read(), id, now).await?;
     let sign_ins: Vec<Value> = sign_ins
         .into_iter()
@@ -187,8 +200,9 @@ pub async fn export_me(ctx: &Ctx) -> AppResult<Value> {
             "moderator": account.moderator != 0,
             "createdAt": account.created_at,
         },
-        "teams": store::teams::list(ctx.db().read(), id).await?,
+        "teams": store::teams::list_all(ctx.db().read(), id).await?,
         "signIns": sign_ins,
+        "secondFactors": factors,
         "tokens": store::tokens::list(ctx.db().read(), id).await?,
         "securityEvents": store::audit::of_actor(ctx.db().read(), id, EXPORTED_EVENTS).await?,
         "sessions": sessions::service::own_sessions(ctx).await?,
@@ -262,6 +276,12 @@ pub async fn active_account(ctx: &Ctx, text: &str) -> AppResult<Option<Person>> 
         Err(_) => store::users::by_email(ctx.db().read(), &text.to_lowercase()).await?,
     };
     found.filter(Account::active).map(|account| account.person()).transpose()
+}
+
+/// The caller and everybody who shares a team with them.
+pub async fn people_around(ctx: &Ctx) -> AppResult<HashSet<UserId>> {
+    let me = ctx.actor()?.id();
+    Ok(store::members::in_teams_of(ctx.db().read(), me).await?.into_iter().chain([me]).collect())
 }
 
 /// Who of the caller's teams was active since a time or is among `present`, the caller aside.

@@ -2,7 +2,7 @@
 
 use super::{
     Audit, invitations, note, passwords,
-    sign_in::{SignedIn, open},
+    sign_in::{SignedIn, after_opening, open},
 };
 use crate::{
     error::{AppError, AppResult, ErrorCode},
@@ -18,12 +18,19 @@ use crate::{
     server::{context::Ctx, db::Tx},
 };
 
+/// An account at an issuer of OpenID Connect.
+pub(super) struct Identity<'a> {
+    pub issuer: &'a str,
+    pub subject: &'a str,
+}
+
 /// Who wants an account, checked.
 pub(super) struct Newcomer<'a> {
     pub name: &'a str,
     pub email: &'a str,
     pub password_hash: Option<&'a str>,
     pub github_id: Option<&'a str>,
+    pub identity: Option<Identity<'a>>,
     pub invitation: Option<&'a str>,
 }
 
@@ -38,11 +45,17 @@ pub async fn sign_up(ctx: &Ctx, input: SignUp) -> AppResult<SignedIn> {
     let name = clean_name("name", "yourself", &input.name)?;
     let email = clean_email(&input.email)?;
     check_password(&input.password, &email)?;
+    passwords::refuse_weak(ctx, &input.password, "password", &name, &email).await?;
     let invitation = input.invitation.as_deref();
+    if input.website.as_deref().is_some_and(|text| !text.is_empty()) {
+        tracing::info!(address = %ctx.address, "somebody filled in the field that people do not see");
+        return Err(AppError::invalid("This could not be sent. Load the page again, and fill in only what it shows."));
+    }
     // Asked again inside the transaction; here it saves the hash for somebody who may not come in.
     may_register(ctx, invitation).await?;
+    may_open(ctx, invitation, &email).await?;
     let hash = passwords::hash(ctx, &input.password).await?;
-    let newcomer = Newcomer { name: &name, email: &email, password_hash: Some(&hash), github_id: None, invitation };
+    let newcomer = Newcomer { name: &name, email: &email, password_hash: Some(&hash), github_id: None, identity: None, invitation };
     register(ctx, &newcomer, "password").await
 }
 
@@ -58,6 +71,20 @@ pub(super) async fn may_register(ctx: &Ctx, invitation: Option<&str>) -> AppResu
     }
     let settings = store::settings::read(ctx.db().read()).await?;
     if settings.visited && !settings.open_registration { Err(closed()) } else { Ok(()) }
+}
+
+/// Whether an address may open an account where anybody may: whoever was invited is known to somebody.
+pub(super) async fn may_open(ctx: &Ctx, invitation: Option<&str>, email: &str) -> AppResult<()> {
+    if invitation.is_some() || !store::settings::read(ctx.db().read()).await?.visited {
+        return Ok(());
+    }
+    let domain = email.rsplit('@').next().unwrap_or_default();
+    let domains = &ctx.state.config.sign_up.domains;
+    if !domains.is_empty() && !domains.iter().any(|one| one == domain) {
+        let listed = domains.join(", ");
+        return Err(AppError::field("email", format!("Accounts are opened with an address of {listed} here, or with an invitation.")));
+    }
+    ctx.state.limits.sign_up_of(domain)
 }
 
 /// Makes the account and signs it in, in one transaction. Whether it is the first one is decided in there.
@@ -76,6 +103,11 @@ pub(super) async fn register(ctx: &Ctx, newcomer: &Newcomer<'_>, how: &str) -> A
         return Err(error);
     }
     create(&mut tx, id, newcomer, first, now).await?;
+    if let Some(identity) = &newcomer.identity
+        && !store::identities::insert(&mut tx, identity.issuer, identity.subject, id, now).await?
+    {
+        return Err(AppError::conflict("This was done already: sign in."));
+    }
     let account = store::users::by_id(&mut *tx, id).await?.ok_or_else(AppError::internal)?;
     let signed_in = open(ctx, &mut tx, &account, how).await?;
     let ctx = ctx.on_behalf_of(signed_in.actor.clone());
@@ -86,7 +118,7 @@ pub(super) async fn register(ctx: &Ctx, newcomer: &Newcomer<'_>, how: &str) -> A
         invitations::join(&ctx, &mut tx, &invited, id).await?;
     }
     tx.commit().await?;
-    ctx.state.actors.forget_account(id);
+    after_opening(&ctx, &signed_in).await;
     Ok(signed_in)
 }
 

@@ -1,6 +1,10 @@
 //! Teams: making, renaming, deleting.
 
-use super::{Audit, access::allow, authorise_team, note};
+use super::{
+    Audit,
+    access::{allow, unlocked},
+    authorise_team, confirmed, note,
+};
 use crate::{
     error::{AppError, AppResult},
     features::{
@@ -21,7 +25,7 @@ use crate::{
 pub(super) async fn lock_as(ctx: &Ctx, tx: &mut Tx, team: TeamId, action: Action) -> AppResult<(String, Role)> {
     let actor = ctx.actor_with(action.scope())?;
     let name = store::teams::lock(tx, team, ctx.now()).await?;
-    let role = allow(store::members::role(&mut **tx, team, actor.id()).await?, action)?;
+    let role = allow(unlocked(store::members::standing(&mut **tx, team, actor.id()).await?)?, action)?;
     Ok((name.ok_or_else(|| AppError::not_found("team"))?, role))
 }
 
@@ -33,6 +37,7 @@ pub async fn list_teams(ctx: &Ctx) -> AppResult<Vec<Team>> {
 
 pub async fn team(ctx: &Ctx, id: TeamId) -> AppResult<Team> {
     let actor = ctx.actor_with(Action::Read.scope())?;
+    unlocked(store::members::standing(ctx.db().read(), id, actor.id()).await?)?;
     let team = store::teams::of_member(ctx.db().read(), actor.id(), id).await?;
     allow(team.as_ref().map(|team| team.role), Action::Read)?;
     team.ok_or_else(|| AppError::not_found("team"))
@@ -67,18 +72,37 @@ pub async fn create_team(ctx: &Ctx, input: CreateTeam) -> AppResult<Team> {
     note(ctx, &mut tx, Audit::new("team.created", &name).team(id)).await?;
     record(ctx, &mut tx, Event::new(UsageKind::TeamCreated).team(Some(id)).subject(id)).await?;
     tx.commit().await?;
-    Ok(Team { id, name, demo: false, role: Role::Owner, members: 1, created_at: now })
+    Ok(Team { id, name, demo: false, role: Role::Owner, members: 1, requires_factor: false, created_at: now })
 }
 
-pub async fn rename_team(ctx: &Ctx, id: TeamId, input: UpdateTeam) -> AppResult<Team> {
+/// Renames a team, and says whether its members must have a second factor. Who says so has one: nobody locks themselves out.
+pub async fn update_team(ctx: &Ctx, id: TeamId, input: UpdateTeam) -> AppResult<Team> {
     authorise_team(ctx, id, Action::ManageTeam).await?;
-    let name = clean_name("name", "the team", &input.name)?;
+    let (now, me) = (ctx.now(), ctx.actor()?.id());
+    let name = input.name.as_deref().map(|name| clean_name("name", "the team", name)).transpose()?;
+    if input.requires_factor.is_some() {
+        confirmed(ctx).await?;
+    }
     let mut tx = ctx.db().write_tx().await?;
     let (before, _) = lock_as(ctx, &mut tx, id, Action::ManageTeam).await?;
-    store::teams::rename(&mut tx, id, &name, ctx.now()).await?;
-    note(ctx, &mut tx, Audit::new("team.renamed", &name).team(id).detail(&format!("was {before}"))).await?;
-    record(ctx, &mut tx, Event::new(UsageKind::TeamRenamed).team(Some(id)).subject(id)).await?;
+    if let Some(name) = &name {
+        store::teams::rename(&mut tx, id, name, now).await?;
+        note(ctx, &mut tx, Audit::new("team.renamed", name).team(id).detail(&format!("was {before}"))).await?;
+        record(ctx, &mut tx, Event::new(UsageKind::TeamRenamed).team(Some(id)).subject(id)).await?;
+    }
+    if let Some(requires) = input.requires_factor {
+        if requires && !store::factors::any(&mut *tx, me).await? {
+            return Err(AppError::conflict("Add a second factor to your own account first: you would lock yourself out."));
+        }
+        store::teams::set_requires_factor(&mut tx, id, requires, now).await?;
+        let detail = if requires { "required" } else { "not required" };
+        note(ctx, &mut tx, Audit::new("team.second_factor", name.as_deref().unwrap_or(&before)).team(id).detail(detail)).await?;
+    }
     tx.commit().await?;
+    if input.requires_factor.is_some() {
+        // Whoever is in its rooms without one is asked out of them.
+        ctx.state.actors.forget();
+    }
     team(ctx, id).await
 }
 

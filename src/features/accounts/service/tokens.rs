@@ -1,6 +1,6 @@
 //! API tokens of one's own. Those of agents are in `agents`.
 
-use super::{Audit, note};
+use super::{Audit, confirmed, note};
 use crate::{
     error::{AppError, AppResult},
     features::{
@@ -79,6 +79,7 @@ pub async fn create_token(ctx: &Ctx, input: CreateApiToken) -> AppResult<NewApiT
     if actor.person.kind == UserKind::Agent {
         return Err(AppError::forbidden("The maintainers of an agent's team make its tokens."));
     }
+    confirmed(ctx).await?;
     let mut tx = ctx.db().write_tx().await?;
     let token = issue(ctx, &mut tx, &actor.person, None, input).await?;
     tx.commit().await?;

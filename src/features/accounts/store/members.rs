@@ -57,6 +57,25 @@ pub async fn role<'c>(executor: impl Target<'c>, team: TeamId, user: UserId) -> 
     role.map(|role| super::role(&role)).transpose()
 }
 
+crate::row! {
+    struct StandingRow { role: String, locked: i64 }
+}
+
+/// The role of `user` in a living team, and whether the team is locked to them: it wants a second factor that they do not have.
+pub async fn standing<'c>(executor: impl Target<'c>, team: TeamId, user: UserId) -> AppResult<Option<(Role, bool)>> {
+    let row: Option<StandingRow> = sqlx::query_as(concat!(
+        "SELECT m.role, CASE WHEN ",
+        super::unlocked!(),
+        " THEN 0 ELSE 1 END AS locked FROM memberships m JOIN teams t ON t.id = m.team_id \
+         WHERE m.team_id = $1 AND m.user_id = $2 AND t.deleted_at IS NULL"
+    ))
+    .bind(team.to_string())
+    .bind(user.to_string())
+    .fetch_optional(executor)
+    .await?;
+    row.map(|row| Ok((super::role(&row.role)?, row.locked != 0))).transpose()
+}
+
 /// Those of these accounts that are in a living team.
 pub async fn among<'c>(executor: impl Target<'c>, team: TeamId, users: &[UserId]) -> AppResult<Vec<UserId>> {
     let mut sql =
@@ -136,6 +155,7 @@ pub async fn list<'c>(executor: impl Target<'c>, team: TeamId) -> AppResult<Vec<
                 person: super::person(&row.user_id, &row.user_kind, row.user_name, row.user_color, row.user_avatar.as_deref())?,
                 role: super::role(&row.role)?,
                 email: row.email,
+                second_factor: None,
                 joined_at: row.created_at,
             })
         })

@@ -1,7 +1,11 @@
-//! The only SQL on accounts: users, sign-ins, teams, memberships, invitations, links, tokens, the audit log, settings.
+//! The only SQL on accounts: users, sign-ins, teams, memberships, invitations, links, tokens, factors, the audit log, settings.
 
 pub mod archived;
 pub mod audit;
+pub mod challenges;
+pub mod devices;
+pub mod factors;
+pub mod identities;
 pub mod invitations;
 pub mod keys;
 pub mod members;
@@ -31,6 +35,16 @@ macro_rules! person_columns {
     };
 }
 use person_columns;
+
+/// Whether a team, joined as `t` with a membership `m`, shows itself to that member: it asks for no second factor, or the member has one. Agents
+/// have none, and need none: who made their tokens has.
+macro_rules! unlocked {
+    () => {
+        "(t.requires_factor = 0 OR EXISTS (SELECT 1 FROM factors f WHERE f.user_id = m.user_id) \
+         OR EXISTS (SELECT 1 FROM users a WHERE a.id = m.user_id AND a.kind = 'agent'))"
+    };
+}
+use unlocked;
 
 /// An id as stored; we wrote it, so one that does not parse is a fault of ours.
 pub fn id<T: FromStr<Err = uuid::Error>>(text: &str) -> AppResult<T> {

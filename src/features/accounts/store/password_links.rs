@@ -32,6 +32,13 @@ pub async fn expires_at<'c>(executor: impl Target<'c>, token_hash: &str) -> AppR
     .await?)
 }
 
+/// Whose a link is, whether it works or not.
+pub async fn owner<'c>(executor: impl Target<'c>, token_hash: &str) -> AppResult<Option<UserId>> {
+    let user: Option<String> =
+        sqlx::query_scalar("SELECT user_id FROM password_links WHERE token_hash = $1").bind(token_hash).fetch_optional(executor).await?;
+    user.map(|user| super::id(&user)).transpose()
+}
+
 /// Uses a link up; whose it is, or none when it does not work.
 pub async fn consume(tx: &mut Tx, token_hash: &str, now: i64) -> AppResult<Option<UserId>> {
     let user: Option<String> = sqlx::query_scalar(

@@ -18,8 +18,8 @@ pub struct NewSignIn<'a> {
 
 pub async fn insert(tx: &mut Tx, new: &NewSignIn<'_>, now: i64) -> AppResult<()> {
     sqlx::query(
-        "INSERT INTO sign_ins (id, user_id, token_hash, user_agent, address, created_at, last_seen_at, expires_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $6, $7)",
+        "INSERT INTO sign_ins (id, user_id, token_hash, user_agent, address, created_at, last_seen_at, confirmed_at, expires_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $6, $6, $7)",
     )
     .bind(new.id.to_string())
     .bind(new.user.to_string())
@@ -49,27 +49,63 @@ crate::row! {
     }
 }
 
-pub async fn actor<'c>(executor: impl Target<'c>, token_hash: &str, now: i64) -> AppResult<Option<SignInActor>> {
-    Ok(sqlx::query_as(concat!(
-        "SELECT s.id AS sign_in_id, s.last_seen_at, s.expires_at, u.administrator, u.moderator, ",
-        super::person_columns!(),
-        " FROM sign_ins s JOIN users u ON u.id = s.user_id \
-         WHERE s.token_hash = $1 AND s.expires_at > $2 AND u.deactivated_at IS NULL AND u.deleted_at IS NULL"
-    ))
-    .bind(token_hash)
-    .bind(now)
-    .fetch_optional(executor)
-    .await?)
+macro_rules! actor_select {
+    () => {
+        concat!(
+            "SELECT s.id AS sign_in_id, s.last_seen_at, s.expires_at, u.administrator, u.moderator, ",
+            super::person_columns!(),
+            " FROM sign_ins s JOIN users u ON u.id = s.user_id \
+             WHERE s.expires_at > $2 AND u.deactivated_at IS NULL AND u.deleted_at IS NULL AND "
+        )
+    };
 }
 
-/// Moves the end of a sign-in on because it is used.
-pub async fn touch(tx: &mut Tx, id: &str, now: i64, expires_at: i64) -> AppResult<()> {
-    sqlx::query("UPDATE sign_ins SET last_seen_at = $2, expires_at = $3 WHERE id = $1 AND last_seen_at < $2")
-        .bind(id)
+pub async fn actor<'c>(executor: impl Target<'c>, token_hash: &str, now: i64) -> AppResult<Option<SignInActor>> {
+    Ok(sqlx::query_as(concat!(actor_select!(), "s.token_hash = $1")).bind(token_hash).bind(now).fetch_optional(executor).await?)
+}
+
+/// The same by its id: for connections, which outlive a change of the secret.
+pub async fn actor_of<'c>(executor: impl Target<'c>, id: SignInId, now: i64) -> AppResult<Option<SignInActor>> {
+    Ok(sqlx::query_as(concat!(actor_select!(), "s.id = $1")).bind(id.to_string()).bind(now).fetch_optional(executor).await?)
+}
+
+/// Moves the end of a sign-in on because it is used, but not beyond `longest` milliseconds after its beginning.
+pub async fn touch(tx: &mut Tx, id: &str, now: i64, expires_at: i64, longest: i64) -> AppResult<()> {
+    sqlx::query(
+        "UPDATE sign_ins SET last_seen_at = $2, expires_at = CASE WHEN created_at + $4 < $3 THEN created_at + $4 ELSE $3 END \
+         WHERE id = $1 AND last_seen_at < $2",
+    )
+    .bind(id)
+    .bind(now)
+    .bind(expires_at)
+    .bind(longest)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// When the person last proved who they are.
+pub async fn confirmed_at<'c>(executor: impl Target<'c>, id: SignInId) -> AppResult<Option<i64>> {
+    Ok(sqlx::query_scalar("SELECT confirmed_at FROM sign_ins WHERE id = $1").bind(id.to_string()).fetch_optional(executor).await?)
+}
+
+/// They just did: the sign-in goes on under another secret.
+pub async fn confirm(tx: &mut Tx, id: SignInId, token_hash: &str, now: i64) -> AppResult<bool> {
+    let result = sqlx::query("UPDATE sign_ins SET token_hash = $2, confirmed_at = $3 WHERE id = $1")
+        .bind(id.to_string())
+        .bind(token_hash)
         .bind(now)
-        .bind(expires_at)
         .execute(&mut **tx)
         .await?;
+    Ok(result.rows_affected() == 1)
+}
+
+/// Ends those of an account beyond the `most` last used.
+pub async fn delete_beyond(tx: &mut Tx, user: UserId, most: i64) -> AppResult<()> {
+    let mut sql = Sql::new("DELETE FROM sign_ins WHERE user_id = ");
+    sql.bind(user.to_string()).push(" AND id NOT IN (SELECT id FROM sign_ins WHERE user_id = ").bind(user.to_string());
+    sql.push(" ORDER BY last_seen_at DESC, id DESC LIMIT ").number(most).push(")");
+    sql.execute(&mut **tx).await?;
     Ok(())
 }
 

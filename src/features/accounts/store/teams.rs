@@ -4,7 +4,7 @@ use crate::{
     error::AppResult,
     features::accounts::model::{MyTeam, Team},
     ids::{TeamId, UserId},
-    server::db::{Sql, Target, Tx},
+    server::db::{Sql, Target, Tx, flag},
 };
 
 pub async fn insert(tx: &mut Tx, id: TeamId, name: &str, created_by: UserId, now: i64) -> AppResult<()> {
@@ -47,6 +47,16 @@ pub async fn rename(tx: &mut Tx, id: TeamId, name: &str, now: i64) -> AppResult<
     Ok(())
 }
 
+pub async fn set_requires_factor(tx: &mut Tx, id: TeamId, requires: bool, now: i64) -> AppResult<()> {
+    sqlx::query("UPDATE teams SET requires_factor = $2, updated_at = $3 WHERE id = $1")
+        .bind(id.to_string())
+        .bind(flag(requires))
+        .bind(now)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
 pub async fn delete(tx: &mut Tx, id: TeamId, now: i64) -> AppResult<()> {
     sqlx::query("UPDATE teams SET deleted_at = $2, updated_at = $2 WHERE id = $1")
         .bind(id.to_string())
@@ -57,12 +67,14 @@ pub async fn delete(tx: &mut Tx, id: TeamId, now: i64) -> AppResult<()> {
 }
 
 crate::row! {
-    struct TeamRow { id: String, name: String, demo: i64, role: String, members: i64, created_at: i64 }
+    struct TeamRow {
+        id: String, name: String, demo: i64, role: String, requires_factor: i64, members: i64, created_at: i64,
+    }
 }
 
 macro_rules! team_select {
     () => {
-        "SELECT t.id, t.name, t.demo, m.role, t.created_at, (SELECT COUNT(*) FROM memberships n WHERE n.team_id = t.id) AS members \
+        "SELECT t.id, t.name, t.demo, m.role, t.requires_factor, t.created_at, (SELECT COUNT(*) FROM memberships n WHERE n.team_id = t.id) AS members \
          FROM teams t JOIN memberships m ON m.team_id = t.id AND m.user_id = $1 WHERE t.deleted_at IS NULL"
     };
 }
@@ -74,6 +86,7 @@ fn team(row: TeamRow) -> AppResult<Team> {
         demo: row.demo != 0,
         role: super::role(&row.role)?,
         members: row.members,
+        requires_factor: row.requires_factor != 0,
         created_at: row.created_at,
     })
 }
@@ -88,28 +101,45 @@ pub async fn of_member<'c>(executor: impl Target<'c>, user: UserId, id: TeamId) 
     row.map(team).transpose()
 }
 
+/// The teams of a member, but for those that are locked to them.
 pub async fn list<'c>(executor: impl Target<'c>, user: UserId) -> AppResult<Vec<Team>> {
-    let rows: Vec<TeamRow> =
-        sqlx::query_as(concat!(team_select!(), " ORDER BY t.name, t.id")).bind(user.to_string()).fetch_all(executor).await?;
+    const SELECT: &str = concat!(team_select!(), " AND ", super::unlocked!(), " ORDER BY t.name, t.id");
+    teams(sqlx::query_as(SELECT).bind(user.to_string()).fetch_all(executor).await?)
+}
+
+/// All teams of a member.
+pub async fn list_all<'c>(executor: impl Target<'c>, user: UserId) -> AppResult<Vec<Team>> {
+    teams(sqlx::query_as(concat!(team_select!(), " ORDER BY t.name, t.id")).bind(user.to_string()).fetch_all(executor).await?)
+}
+
+fn teams(rows: Vec<TeamRow>) -> AppResult<Vec<Team>> {
     rows.into_iter().map(team).collect()
 }
 
 crate::row! {
     /// A team as its member sees it in a list.
-    pub struct MyTeamRow { team_id: String, team_name: String, team_demo: i64, team_role: String }
+    pub struct MyTeamRow { team_id: String, team_name: String, team_demo: i64, team_role: String, team_locked: i64 }
 }
 
 impl MyTeamRow {
     pub fn team(self) -> AppResult<MyTeam> {
-        Ok(MyTeam { id: super::id(&self.team_id)?, name: self.team_name, demo: self.team_demo != 0, role: super::role(&self.team_role)? })
+        Ok(MyTeam {
+            id: super::id(&self.team_id)?,
+            name: self.team_name,
+            demo: self.team_demo != 0,
+            role: super::role(&self.team_role)?,
+            locked: self.team_locked != 0,
+        })
     }
 }
 
 pub async fn mine<'c>(executor: impl Target<'c>, user: UserId) -> AppResult<Vec<MyTeam>> {
-    let rows: Vec<MyTeamRow> = sqlx::query_as(
-        "SELECT t.id AS team_id, t.name AS team_name, t.demo AS team_demo, m.role AS team_role FROM memberships m JOIN teams t ON t.id = m.team_id \
-         WHERE m.user_id = $1 AND t.deleted_at IS NULL ORDER BY t.name, t.id",
-    )
+    let rows: Vec<MyTeamRow> = sqlx::query_as(concat!(
+        "SELECT t.id AS team_id, t.name AS team_name, t.demo AS team_demo, m.role AS team_role, CASE WHEN ",
+        super::unlocked!(),
+        " THEN 0 ELSE 1 END AS team_locked FROM memberships m JOIN teams t ON t.id = m.team_id \
+         WHERE m.user_id = $1 AND t.deleted_at IS NULL ORDER BY t.name, t.id"
+    ))
     .bind(user.to_string())
     .fetch_all(executor)
     .await?;

@@ -77,7 +77,9 @@ pub async fn with_teams(pool: &AnyPool, id: UserId) -> AppResult<Option<(Account
     let rows: Vec<AccountTeamRow> = sqlx::query_as(concat!(
         "SELECT ",
         account_columns!(),
-        ", t.id AS team_id, t.name AS team_name, t.demo AS team_demo, m.role AS team_role FROM users u \
+        ", t.id AS team_id, t.name AS team_name, t.demo AS team_demo, m.role AS team_role, CASE WHEN t.id IS NULL OR ",
+        super::unlocked!(),
+        " THEN 0 ELSE 1 END AS team_locked FROM users u \
          LEFT JOIN memberships m ON m.user_id = u.id LEFT JOIN teams t ON t.id = m.team_id AND t.deleted_at IS NULL \
          WHERE u.id = $1 AND u.deleted_at IS NULL ORDER BY t.name, t.id"
     ))
@@ -220,6 +222,12 @@ pub async fn replace_password(tx: &mut Tx, id: UserId, hash: &str, now: i64) -> 
     Ok(())
 }
 
+/// An account that nobody else changes until the transaction ends: what is left of its ways in is looked at and taken away in one.
+pub async fn locked(tx: &mut Tx, id: UserId) -> AppResult<Option<Account>> {
+    sqlx::query("UPDATE users SET updated_at = updated_at WHERE id = $1").bind(id.to_string()).execute(&mut **tx).await?;
+    by_id(&mut **tx, id).await
+}
+
 pub async fn set_github(tx: &mut Tx, id: UserId, github_id: Option<&str>, now: i64) -> AppResult<()> {
     sqlx::query("UPDATE users SET github_id = $2, updated_at = $3 WHERE id = $1")
         .bind(id.to_string())
@@ -316,7 +324,7 @@ crate::row! {
     struct AdminRow {
         user_id: String, user_kind: String, user_name: String, user_color: i64, user_avatar: Option<String>,
         email: Option<String>, administrator: i64, moderator: i64, deactivated_at: Option<i64>, created_at: i64,
-        teams: i64, last_seen_at: Option<i64>,
+        second_factor: i64, teams: i64, last_seen_at: Option<i64>,
     }
 }
 
@@ -328,6 +336,7 @@ macro_rules! admin_select {
             super::person_columns!(),
             ", u.email, u.administrator, u.moderator, u.deactivated_at, u.created_at, \
              (SELECT COUNT(*) FROM memberships m JOIN teams t ON t.id = m.team_id WHERE m.user_id = u.id AND t.deleted_at IS NULL) AS teams, \
+             (SELECT COUNT(*) FROM factors f WHERE f.user_id = u.id) AS second_factor, \
              (SELECT MAX(s.last_seen_at) FROM sign_ins s WHERE s.user_id = u.id) AS last_seen_at \
              FROM users u WHERE u.deleted_at IS NULL AND (u.kind = 'human' OR u.owner_team_id IS NOT NULL)"
         )
@@ -341,6 +350,7 @@ fn admin_user(row: AdminRow) -> AppResult<AdminUser> {
         administrator: row.administrator != 0,
         moderator: row.moderator != 0,
         deactivated: row.deactivated_at.is_some(),
+        second_factor: row.second_factor > 0,
         teams: row.teams,
         created_at: row.created_at,
         last_seen_at: row.last_seen_at,

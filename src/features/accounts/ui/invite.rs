@@ -7,7 +7,7 @@ use leptos_router::{
 };
 
 use super::{
-    login::{Entry, EntryHead, GitHubButton, with_next},
+    login::{Elsewhere, Entry, EntryHead, with_next},
     parts::{FormError, day, role_promise},
     sign_up::SignUpForm,
 };
@@ -37,12 +37,14 @@ pub fn InvitePage() -> impl IntoView {
                     // Both are read before either is looked at, so that both are waited for.
                     let (preview, me, instance) = (preview.get(), session.me.get(), session.instance.get());
                     let (preview, me) = (preview?, me?);
-                    let github = instance?.is_ok_and(|instance| instance.github);
+                    let instance = instance?.ok();
+                    let github = instance.as_ref().is_some_and(|instance| instance.github);
+                    let oidc = instance.and_then(|instance| instance.oidc);
                     Some(
                         match (preview, me) {
                             (Err(error), _) => view! { <BadLink error=error what="invitation"/> }.into_any(),
                             (Ok(preview), Ok(me)) => view! { <Accept token=token preview=preview me=me/> }.into_any(),
-                            (Ok(preview), Err(_)) => view! { <Join token=token preview=preview action=action typed=typed github=github/> }.into_any(),
+                            (Ok(preview), Err(_)) => view! { <Join token=token preview=preview action=action typed=typed github=github oidc=oidc/> }.into_any(),
                         },
                     )
                 }}
@@ -64,7 +66,14 @@ fn heading(preview: &InvitationPreview) -> (String, String) {
 
 /// For somebody who is not signed in: a new account, or the old one first.
 #[component]
-fn Join(token: Memo<String>, preview: InvitationPreview, action: ServerAction<SignUp>, typed: Typed, github: bool) -> impl IntoView {
+fn Join(
+    token: Memo<String>,
+    preview: InvitationPreview,
+    action: ServerAction<SignUp>,
+    typed: Typed,
+    github: bool,
+    oidc: Option<String>,
+) -> impl IntoView {
     let (title, text) = heading(&preview);
     let next = preview.team_id.map_or_else(|| "/".to_owned(), |team| format!("/teams/{team}"));
     let back = Memo::new(move |_| format!("/invite/{}", token.get()));
@@ -72,7 +81,7 @@ fn Join(token: Memo<String>, preview: InvitationPreview, action: ServerAction<Si
         <div class="box">
             <EntryHead title=title text=text/>
             <SignUpForm action=action typed=typed invitation=token next=Signal::stored(next) words="Create account and join"/>
-            {move || github.then(|| view! { <GitHubButton next=back.get() invitation=token.get()/> })}
+            {move || view! { <Elsewhere next=back.get() invitation=token.get() github=github oidc=oidc.clone()/> }}
             <p class="hint">
                 "You have an account? " <a class="link" href=move || with_next("/login", &back.get())>"Sign in first"</a> ", then accept."
             </p>

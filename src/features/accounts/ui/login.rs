@@ -3,13 +3,16 @@
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
-use super::parts::{FormError, Submit};
+use super::{
+    confirm::by_passkey,
+    parts::{FormError, Submit},
+};
 use crate::{
-    browser::data,
+    browser::{data, page},
     features::accounts::{
         api::SignIn,
-        model::{Instance, safe_next},
-        state::{use_form_action, use_session, use_typed},
+        model::{Instance, Me, PasskeySignIn, safe_next},
+        state::{Running, use_form_action, use_session, use_typed},
     },
     ui::{Field, Icon, PageTitle, Shell, Suspense},
 };
@@ -42,24 +45,71 @@ pub fn EntryHead(#[prop(into)] title: String, #[prop(into)] text: String) -> imp
     }
 }
 
-/// "or", and the way in through GitHub.
+/// "or", and the ways in through where else people have accounts: those that are set up.
 #[component]
-pub fn GitHubButton(
+pub fn Elsewhere(
     #[prop(into)] next: String,
     /// The secret of an invitation, for somebody who has no account yet.
     #[prop(optional, into)]
     invitation: String,
+    github: bool,
+    /// What the issuer is called.
+    oidc: Option<String>,
 ) -> impl IntoView {
-    let mut address = format!("/auth/github?next={}", data::encode(&next));
-    if !invitation.is_empty() {
-        address.push_str(&format!("&invitation={}", data::encode(&invitation)));
-    }
+    let address = move |way: &str| {
+        let mut address = format!("/auth/{way}?next={}", data::encode(&next));
+        if !invitation.is_empty() {
+            address.push_str(&format!("&invitation={}", data::encode(&invitation)));
+        }
+        address
+    };
+    let any = github || oidc.is_some();
     view! {
-        <div class="or">"or"</div>
-        <a class="btn l block" rel="external" href=address>
-            <Icon name="branch"/>
-            "Continue with GitHub"
-        </a>
+        {any.then(|| view! { <div class="or">"or"</div> })}
+        {oidc
+            .map(|name| {
+                view! {
+                    <a class="btn l block" rel="external" href=address("oidc")>
+                        <Icon name="key"/>
+                        {format!("Continue with {name}")}
+                    </a>
+                }
+            })}
+        {github
+            .then(|| {
+                view! {
+                    <a class="btn l block" rel="external" href=address("github")>
+                        <Icon name="branch"/>
+                        "Continue with GitHub"
+                    </a>
+                }
+            })}
+    }
+}
+
+/// Signs in with a passkey alone. It takes a script; without one the button is not there.
+#[component]
+fn PasskeyButton(next: Memo<String>) -> impl IntoView {
+    let running = Running::new();
+    let here = RwSignal::new(false);
+    Effect::new(move |_| here.set(true));
+    let sign = move |_| {
+        let answered = |passkey| async move { data::post::<Me>("/sign-in/passkey", &PasskeySignIn { passkey }).await };
+        running.run(by_passkey("/sign-in/passkey/challenge", answered), move |_| page::go(&next.get_untracked()));
+    };
+    view! {
+        {move || {
+            here.get()
+                .then(|| {
+                    view! {
+                        <FormError error=running.error beside=&[]/>
+                        <button type="button" class="btn l block" aria-disabled=move || running.busy.get().then_some("true") on:click=sign>
+                            <Icon name="key"/>
+                            "Sign in with a passkey"
+                        </button>
+                    }
+                })
+        }}
     }
 }
 
@@ -89,6 +139,8 @@ pub fn LoginPage() -> impl IntoView {
                                 let instance = instance.ok();
                                 let title = instance.as_ref().map_or_else(|| "Sign in".to_owned(), |instance| format!("Sign in to {}", instance.name));
                                 let github = instance.as_ref().is_some_and(|instance| instance.github);
+                                let oidc = instance.as_ref().and_then(|instance| instance.oidc.clone());
+                                let passkeys = instance.as_ref().is_some_and(|instance| instance.passkeys);
                                 let open = instance.is_some_and(|instance| instance.open_registration);
                                 view! {
                                     <ActionForm action=action>
@@ -98,7 +150,8 @@ pub fn LoginPage() -> impl IntoView {
                                         <Field id="email" label="E-mail" kind="email" autocomplete="username" required=true autofocus=true initial=typed.of("email") error=error/>
                                         <PasswordField/>
                                         <Submit busy=action.pending() words="Sign in" running="Signing in" look="primary l block"/>
-                                        {move || github.then(|| view! { <GitHubButton next=next.get()/> })}
+                                        {passkeys.then(|| view! { <PasskeyButton next=next/> })}
+                                        {move || view! { <Elsewhere next=next.get() github=github oidc=oidc.clone()/> }}
                                         <p class="hint">
                                             {if open {
                                                 view! {

@@ -2,6 +2,7 @@
 
 mod admin;
 mod audit;
+mod confirm;
 mod demo;
 mod frame;
 mod invitations;
@@ -9,6 +10,7 @@ mod invite;
 mod login;
 mod parts;
 mod reset;
+mod second_step;
 mod settings;
 mod sign_up;
 mod team;
@@ -21,6 +23,7 @@ pub use invite::InvitePage;
 pub use login::LoginPage;
 pub use parts::{FormError, Secret, Submit, shown};
 pub use reset::ResetPage;
+pub use second_step::SecondStepPage;
 pub use settings::SettingsPage;
 pub use sign_up::SignUpPage;
 pub use team::TeamPage;

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
 use super::{
-    login::{Entry, EntryHead, GitHubButton, with_next},
+    login::{Elsewhere, Entry, EntryHead, with_next},
     parts::{FormError, NewPassword, Submit},
 };
 use crate::{
@@ -36,6 +36,7 @@ pub fn SignUpPage() -> impl IntoView {
                             let first = instance.as_ref().is_some_and(|instance| instance.first_visit);
                             let open = instance.as_ref().is_some_and(|instance| instance.open_registration);
                             let github = instance.as_ref().is_some_and(|instance| instance.github) && !first;
+                            let oidc = instance.as_ref().and_then(|instance| instance.oidc.clone()).filter(|_| !first);
                             let name = instance.map_or_else(|| "LLMos-Lite".to_owned(), |instance| instance.name);
                             if !first && !open && invitation.read().is_empty() {
                                 return view! { <NeedsInvitation name=name/> }.into_any();
@@ -49,7 +50,7 @@ pub fn SignUpPage() -> impl IntoView {
                                 <div class="box">
                                     <EntryHead title=title text=text/>
                                     <SignUpForm action=action typed=typed invitation=invitation next=next words="Create account"/>
-                                    {move || github.then(|| view! { <GitHubButton next=next.get() invitation=invitation.get()/> })}
+                                    {move || view! { <Elsewhere next=next.get() invitation=invitation.get() github=github oidc=oidc.clone()/> }}
                                     {(!first)
                                         .then(|| {
                                             view! {
@@ -91,6 +92,11 @@ pub fn SignUpForm(
                 <FormError error=error beside=&["name", "email", "password"]/>
                 <input type="hidden" name="invitation" value=move || invitation.get()/>
                 <input type="hidden" name="next" value=move || next.get()/>
+                // People do not see it; programs fill it in.
+                <div class="unseen" aria-hidden="true">
+                    <label for="website">"Leave this empty"</label>
+                    <input id="website" name="website" type="text" tabindex="-1" autocomplete="off"/>
+                </div>
                 <Field id="name" label="Name" autocomplete="name" required=true autofocus=true initial=typed.of("name") error=error/>
                 <Field id="email" label="E-mail" kind="email" autocomplete="username" required=true initial=typed.of("email") error=error/>
                 <NewPassword id="password" label="Password" name="password" error=error/>

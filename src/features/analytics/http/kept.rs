@@ -52,7 +52,7 @@ async fn delete_view(ctx: Ctx, Path(id): Path<AnalyticsViewId>) -> AppResult<Sta
     service::delete_view(&ctx, id).await.map(|()| StatusCode::NO_CONTENT)
 }
 
-/// The caller's links that work, the newest first.
+/// The links that work, the newest first: the caller's, and those that show a team that the caller manages.
 #[utoipa::path(get, path = "/analytics/shares", tag = "analytics", responses((status = 200, body = Vec<Share>), (status = "4XX", body = AppError)))]
 async fn list_shares(ctx: Ctx) -> AppResult<Json<Vec<Share>>> {
     service::list_shares(&ctx).await.map(Json)
@@ -64,14 +64,14 @@ async fn create_share(ctx: Ctx, Json(input): Json<CreateShare>) -> AppResult<imp
     Ok((StatusCode::CREATED, NO_STORE, Json(service::create_share(&ctx, input).await?)))
 }
 
-/// End a link.
+/// End a link: one of one's own, or one that shows a team that one manages.
 #[utoipa::path(delete, path = "/analytics/shares/{id}", tag = "analytics", params(("id" = AnalyticsShareId, Path)), responses((status = 204), (status = "4XX", body = AppError)))]
 async fn revoke_share(ctx: Ctx, Path(id): Path<AnalyticsShareId>) -> AppResult<StatusCode> {
     service::revoke_share(&ctx, id).await.map(|()| StatusCode::NO_CONTENT)
 }
 
 /// What a link shows; no sign-in is needed. One that has ended is as if it never was.
-#[utoipa::path(get, path = "/analytics/shared/{token}", tag = "analytics", params(("token" = String, Path)), responses((status = 200, body = SharedDashboard), (status = "4XX", body = AppError)))]
+#[utoipa::path(get, path = "/analytics/shared/{token}", tag = "analytics", security(()), params(("token" = String, Path)), responses((status = 200, body = SharedDashboard), (status = "4XX", body = AppError)))]
 async fn shared(ctx: Ctx, Path(token): Path<String>) -> AppResult<impl IntoResponse> {
     Ok((NO_STORE, Json(service::shared_dashboard(&ctx, &token).await?)))
 }

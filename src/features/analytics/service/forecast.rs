@@ -49,7 +49,7 @@ impl Default for Forecasted {
 /// # Errors
 /// Those of the dashboard.
 pub async fn forecast(ctx: &Ctx, query: &Query) -> AppResult<Forecasts> {
-    let Scoped { asked, filter, mine } = scoped(ctx, query).await?;
+    let Scoped { asked, filter, mine, .. } = scoped(ctx, query).await?;
     let generation = rollups::mark(ctx.db().read()).await?.generation;
     let key = Key { generation, mine, filter, zone: asked.zone.name().to_owned(), today: asked.today };
     let kept = &ctx.state.usage.forecasts.0;

@@ -13,9 +13,9 @@ use crate::{
             self,
             model::{CATEGORIES, Kind},
         },
-        marketplace, sessions, volumes,
+        evolution, marketplace, sessions, volumes,
     },
-    ids::{ArtifactId, ListingId, SessionId, TeamId, UserId, VolumeId},
+    ids::{ArtifactId, ListingId, ProposalId, SessionId, TeamId, UserId, VolumeId},
     server::context::Ctx,
 };
 
@@ -34,11 +34,14 @@ pub type Names = HashMap<u32, Called>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Of {
     Person,
+    /// Somebody who came to what a workspace publishes: known to those who share a team with them, and to nobody else.
+    Visitor,
     Workspace,
     Volume,
     Artifact,
     Session,
     Listing,
+    Proposal,
 }
 
 /// The names of numbers of one sort.
@@ -53,8 +56,12 @@ pub async fn names(ctx: &Ctx, of: Of, keys: Vec<u32>) -> AppResult<Names> {
     }
     let called = |id: String, name: String, href: String| Called { id, name, href };
     Ok(match of {
-        Of::Person => {
-            let ids: HashMap<u32, UserId> = ids(&texts);
+        Of::Person | Of::Visitor => {
+            let mut ids: HashMap<u32, UserId> = ids(&texts);
+            if of == Of::Visitor {
+                let around = accounts::service::people_around(ctx).await?;
+                ids.retain(|_, id| around.contains(id));
+            }
             let people = accounts::service::people_in_figures(ctx, ids.values().copied().collect::<Vec<_>>()).await?;
             ids.into_iter()
                 .filter_map(|(key, id)| Some((key, called(id.to_string(), people.get(&id)?.name.clone(), String::new()))))
@@ -105,6 +112,15 @@ pub async fn names(ctx: &Ctx, of: Of, keys: Vec<u32>) -> AppResult<Names> {
             let name = |(key, id): (u32, ListingId)| {
                 let (name, slug) = cards.get(&id)?;
                 Some((key, called(id.to_string(), name.clone(), format!("/marketplace/{slug}"))))
+            };
+            ids.into_iter().filter_map(name).collect()
+        }
+        Of::Proposal => {
+            let ids: HashMap<u32, ProposalId> = ids(&texts);
+            let patterns = evolution::service::patterns_of_proposals(ctx, &ids.values().copied().collect::<Vec<_>>()).await?;
+            let name = |(key, id): (u32, ProposalId)| {
+                let (pattern, name) = patterns.get(&id)?;
+                Some((key, called(id.to_string(), name.clone(), format!("/evolution/{pattern}"))))
             };
             ids.into_iter().filter_map(name).collect()
         }

@@ -44,7 +44,9 @@ const SLICE: i64 = 2_000;
 /// Quarters that a slice changes at most: its transaction is to hold the writer for a moment only.
 const QUARTERS: usize = 100;
 /// Zones are kept ready for those who looked from them within this time, in ms.
-const ZONES_KEPT: i64 = 14 * clock::DAY;
+pub(super) const ZONES_KEPT: i64 = 14 * clock::DAY;
+/// So many of a workspace, those that were used last: days of others are made when somebody asks.
+const ZONES: i64 = 8;
 
 /// Wakes the roller, and keeps it from the numbers while they are exchanged.
 #[derive(Default)]
@@ -118,7 +120,7 @@ pub async fn roll_up(ctx: &Ctx) -> AppResult<()> {
     }
     let generation = rollups::mark(ctx.db().read()).await?.generation;
     for (workspace, quarters) in &changed {
-        for name in rollups::zones(ctx.db().read(), (*workspace).into(), ctx.now() - ZONES_KEPT).await? {
+        for name in rollups::zones(ctx.db().read(), (*workspace).into(), ctx.now() - ZONES_KEPT, ZONES).await? {
             let Ok(zone) = Zone::named(Some(&name)) else { continue };
             let touched: BTreeSet<_> = quarters.iter().map(|quarter| zone.day_of(quarter * llmos_analytics::zones::QUARTER)).collect();
             days::make(ctx, generation, *workspace, &zone, touched.into_iter().collect()).await?;
@@ -131,7 +133,7 @@ pub async fn roll_up(ctx: &Ctx) -> AppResult<()> {
 type Changed = BTreeMap<u32, BTreeSet<i64>>;
 
 /// Slice by slice, until nothing new is there. Whoever calls it holds the roller.
-pub(super) async fn count_all(ctx: &Ctx) -> AppResult<Changed> {
+async fn count_all(ctx: &Ctx) -> AppResult<Changed> {
     let mut changed = Changed::new();
     while let Some(quarters) = slice(ctx).await? {
         for (workspace, quarter) in quarters {
@@ -200,7 +202,7 @@ async fn slice(ctx: &Ctx) -> AppResult<Option<Vec<(u32, i64)>>> {
 }
 
 /// What a workspace has in all, with what is new.
-fn sum_up(there: Option<WorkspaceRow>, first_quarter: i64, mut cells: Cells) -> AppResult<WorkspaceRow> {
+pub(super) fn sum_up(there: Option<WorkspaceRow>, first_quarter: i64, mut cells: Cells) -> AppResult<WorkspaceRow> {
     let Some(there) = there else { return Ok(WorkspaceRow { version: 1, first_quarter, totals: encode(&cells) }) };
     cells.merge(read(&there.totals)?);
     Ok(WorkspaceRow { version: there.version + 1, first_quarter: there.first_quarter.min(first_quarter), totals: encode(&cells) })

@@ -26,10 +26,12 @@ pub struct Scoped {
     pub filter: Filter,
     /// The workspaces' numbers in events, those that have any.
     pub mine: Vec<u32>,
+    /// The person who is looked at alone is in no team of the caller: what they did in the marketplace is their own affair.
+    pub stranger: bool,
 }
 
 /// Who matches nobody: keys are counted up from 1 and never get there.
-const NONE: u32 = u32::MAX;
+pub(super) const NONE: u32 = u32::MAX;
 
 /// Reads a question.
 ///
@@ -37,13 +39,13 @@ const NONE: u32 = u32::MAX;
 /// A range or a zone that makes no sense is a 400 with the reason; a team that the caller is no member of does not exist.
 pub async fn scoped(ctx: &Ctx, query: &Query) -> AppResult<Scoped> {
     let actor = ctx.actor_with(Scope::Read)?;
-    let workspaces: Vec<String> = match query.team.as_deref().map(str::trim).filter(|team| !team.is_empty()) {
-        None => {
+    let workspaces: Vec<String> = match chosen(query) {
+        Chosen::All => {
             let teams = accounts::service::roles_of(ctx).await?;
             std::iter::once(actor.id().to_string()).chain(teams.into_iter().map(|(team, _)| team.to_string())).collect()
         }
-        Some("personal") => vec![actor.id().to_string()],
-        Some(team) => {
+        Chosen::Own => vec![actor.id().to_string()],
+        Chosen::Team(team) => {
             let team: TeamId = team.parse().map_err(|_| AppError::not_found("team"))?;
             accounts::service::authorise_team(ctx, team, Action::Read).await?;
             vec![team.to_string()]
@@ -73,6 +75,10 @@ pub async fn scoped(ctx: &Ctx, query: &Query) -> AppResult<Scoped> {
         Some(id) if id != actor.id() => accounts::service::people_in_figures(ctx, [id]).await?.contains_key(&id),
         _ => true,
     };
+    let stranger = match person {
+        Some(id) if id != actor.id() => !accounts::service::people_around(ctx).await?.contains(&id),
+        _ => false,
+    };
     let person = person.map(|id| if named { id.to_string() } else { String::new() });
     let texts: Vec<String> = workspaces.iter().cloned().chain(person.clone()).chain(volume.map(|id| id.to_string())).collect();
     let keys: HashMap<String, u32> = store::keys_of(ctx.db().read(), &texts).await?;
@@ -86,7 +92,26 @@ pub async fn scoped(ctx: &Ctx, query: &Query) -> AppResult<Scoped> {
             category,
         },
         mine: workspaces.iter().filter_map(|text| keys.get(text).copied()).collect(),
+        stranger,
     })
+}
+
+/// Whose numbers a question asks for.
+pub enum Chosen<'q> {
+    /// Of all workspaces that the caller is in.
+    All,
+    /// Of what the caller does for themselves.
+    Own,
+    /// Of the team with this id.
+    Team(&'q str),
+}
+
+pub fn chosen(query: &Query) -> Chosen<'_> {
+    match query.team.as_deref().map(str::trim).filter(|team| !team.is_empty()) {
+        None => Chosen::All,
+        Some("personal") => Chosen::Own,
+        Some(team) => Chosen::Team(team),
+    }
 }
 
 /// A parameter that says something.

@@ -55,9 +55,11 @@ pub async fn mark(pool: &AnyPool) -> AppResult<Mark> {
     Ok(sqlx::query_as("SELECT generation, tx, seq, at, floor FROM usage_rolled WHERE id = 1").fetch_one(pool).await?)
 }
 
-/// The number of the newest event; 0 where there is none.
-pub async fn newest(pool: &AnyPool) -> AppResult<i64> {
-    Ok(sqlx::query_scalar("SELECT COALESCE(MAX(seq), 0) FROM usage_events").fetch_one(pool).await?)
+/// The numbers of the oldest and of the newest event; 0 where there is none. Each is one step into the index: together they would be a walk through it.
+pub async fn ends(pool: &AnyPool) -> AppResult<(i64, i64)> {
+    let oldest = sqlx::query_scalar("SELECT COALESCE(MIN(seq), 0) FROM usage_events").fetch_one(pool).await?;
+    let newest = sqlx::query_scalar("SELECT COALESCE(MAX(seq), 0) FROM usage_events").fetch_one(pool).await?;
+    Ok((oldest, newest))
 }
 
 /// Events behind a place, in the order in which they became visible. On PostgreSQL transactions end in another order than they began: only those are read
@@ -130,12 +132,25 @@ pub async fn quarters_at(pool: &AnyPool, generation: i64, places: &[(i64, i64)])
     sql.fetch_all(pool).await
 }
 
-/// Quarters of all workspaces before `floor`, behind the one given, at most `limit`.
-pub async fn old_quarters(pool: &AnyPool, generation: i64, floor: i64, after: (i64, i64), limit: i64) -> AppResult<Vec<QuarterRow>> {
+/// The quarters of a workspace that are behind `after` and before `before`, the earliest first, at most `limit`.
+pub async fn quarters_between(
+    pool: &AnyPool,
+    generation: i64,
+    workspace: i64,
+    (after, before): (i64, i64),
+    limit: i64,
+) -> AppResult<Vec<QuarterRow>> {
     let mut sql = Sql::new("SELECT workspace, quarter, cells FROM usage_quarters WHERE generation = ");
-    sql.bind(generation).push(" AND quarter < ").bind(floor).push(" AND (workspace, quarter) > (").bind(after.0).push(", ").bind(after.1);
-    sql.push(") ORDER BY workspace, quarter LIMIT ").number(limit);
+    sql.bind(generation).push(" AND workspace = ").bind(workspace).push(" AND quarter > ").bind(after).push(" AND quarter < ").bind(before);
+    sql.push(" ORDER BY quarter LIMIT ").number(limit);
     sql.fetch_all(pool).await
+}
+
+/// Removes some quarters of a generation that are before `floor`. False: there are none left.
+pub async fn remove_quarters(tx: &mut Tx, generation: i64, floor: i64) -> AppResult<bool> {
+    let sql = "DELETE FROM usage_quarters WHERE (generation, workspace, quarter) IN \
+               (SELECT generation, workspace, quarter FROM usage_quarters WHERE generation = $1 AND quarter < $2 LIMIT 200)";
+    Ok(sqlx::query(sql).bind(generation).bind(floor).execute(&mut **tx).await?.rows_affected() > 0)
 }
 
 /// Writes quarters, each in place of what was there.
@@ -167,6 +182,12 @@ pub async fn totals_of(pool: &AnyPool, workspace: &str) -> AppResult<Option<Vec<
     .bind(workspace)
     .fetch_optional(pool)
     .await?)
+}
+
+/// All workspaces that have numbers.
+pub async fn workspaces(pool: &AnyPool, generation: i64) -> AppResult<Vec<i64>> {
+    let sql = "SELECT workspace FROM usage_workspaces WHERE generation = $1 ORDER BY workspace";
+    Ok(sqlx::query_scalar(sql).bind(generation).fetch_all(pool).await?)
 }
 
 pub async fn put_workspace(tx: &mut Tx, generation: i64, workspace: i64, row: &WorkspaceRow) -> AppResult<()> {
@@ -284,12 +305,24 @@ pub async fn looked_from(pool: &AnyPool, workspaces: &[u32], zone: &str, since: 
     Ok(sql.fetch_all::<(i64,)>(pool).await?.into_iter().map(|(workspace,)| workspace).collect())
 }
 
-pub async fn zones(pool: &AnyPool, workspace: i64, since: i64) -> AppResult<Vec<String>> {
-    Ok(sqlx::query_scalar("SELECT zone FROM usage_zones WHERE workspace = $1 AND used_at >= $2 ORDER BY zone")
-        .bind(workspace)
-        .bind(since)
-        .fetch_all(pool)
-        .await?)
+/// The zones that somebody looked at a workspace from since then, those that were used last, `limit` at most.
+pub async fn zones(pool: &AnyPool, workspace: i64, since: i64, limit: i64) -> AppResult<Vec<String>> {
+    let mut sql = Sql::new("SELECT zone FROM usage_zones WHERE workspace = ");
+    sql.bind(workspace).push(" AND used_at >= ").bind(since).push(" ORDER BY used_at DESC, zone LIMIT ").number(limit);
+    Ok(sql.fetch_all::<(String,)>(pool).await?.into_iter().map(|(zone,)| zone).collect())
+}
+
+/// Forgets who looked from where before `since`, or after `until`: that was a clock that was ahead.
+pub async fn remove_zones(tx: &mut Tx, since: i64, until: i64) -> AppResult<()> {
+    sqlx::query("DELETE FROM usage_zones WHERE used_at < $1 OR used_at > $2").bind(since).bind(until).execute(&mut **tx).await?;
+    Ok(())
+}
+
+/// Removes some days of zones from which nobody looks any more: few, because those of a busy team are large. False: there are none left.
+pub async fn remove_unused_days(tx: &mut Tx) -> AppResult<bool> {
+    let sql = "DELETE FROM usage_days WHERE (generation, workspace, zone, day) IN (SELECT generation, workspace, zone, day FROM usage_days d \
+               WHERE NOT EXISTS (SELECT 1 FROM usage_zones z WHERE z.workspace = d.workspace AND z.zone = d.zone) LIMIT 20)";
+    Ok(sqlx::query(sql).execute(&mut **tx).await?.rows_affected() > 0)
 }
 
 /// Removes some rows of other generations than the one that counts and the one that is being made: few, because those of a busy team are large, and the writer
@@ -304,6 +337,14 @@ pub async fn remove_other_generations(tx: &mut Tx, keep: &[i64; 2]) -> AppResult
         removed += sqlx::query(statement).bind(keep[0]).bind(keep[1]).execute(&mut **tx).await?.rows_affected();
     }
     Ok(removed > 0)
+}
+
+/// Whether there is an event of the server's own of a kind within times (UTC ms), the last not included.
+pub async fn is_any(pool: &AnyPool, kind: u16, from: i64, to: i64) -> AppResult<bool> {
+    let sql =
+        "SELECT COUNT(*) FROM (SELECT 1 FROM usage_events WHERE workspace = 0 AND kind = $1 AND at >= $2 AND at < $3 LIMIT 1) AS found";
+    let found: i64 = sqlx::query_scalar(sql).bind(i64::from(kind)).bind(from).bind(to).fetch_one(pool).await?;
+    Ok(found > 0)
 }
 
 /// The numbers and times of the oldest events behind `after`.

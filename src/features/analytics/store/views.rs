@@ -69,11 +69,24 @@ crate::row! {
     }
 }
 
-/// Those of an account that were not revoked and have not ended, the newest first.
-pub async fn shares(pool: &AnyPool, owner: &str, now: i64) -> AppResult<Vec<ShareRow>> {
-    let sql = "SELECT id, owner_id, name, query, names, expires_at, revoked_at, created_at FROM analytics_shares \
-               WHERE owner_id = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2) ORDER BY created_at DESC, id DESC";
-    Ok(sqlx::query_as(sql).bind(owner).bind(now).fetch_all(pool).await?)
+/// Those of some accounts that were not revoked and have not ended, the newest first.
+pub async fn shares(pool: &AnyPool, owners: &[String], now: i64) -> AppResult<Vec<ShareRow>> {
+    let mut found: Vec<ShareRow> = Vec::new();
+    for chunk in owners.chunks(super::CHUNK) {
+        let mut sql = Sql::new(
+            "SELECT id, owner_id, name, query, names, expires_at, revoked_at, created_at FROM analytics_shares \
+             WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ",
+        );
+        sql.bind(now).push(") AND owner_id IN ").bind_list(chunk);
+        found.extend(sql.fetch_all::<ShareRow>(pool).await?);
+    }
+    found.sort_by(|a, b| (b.created_at, &b.id).cmp(&(a.created_at, &a.id)));
+    Ok(found)
+}
+
+pub async fn share(pool: &AnyPool, id: &str) -> AppResult<Option<ShareRow>> {
+    let sql = "SELECT id, owner_id, name, query, names, expires_at, revoked_at, created_at FROM analytics_shares WHERE id = $1";
+    Ok(sqlx::query_as(sql).bind(id).fetch_optional(pool).await?)
 }
 
 /// What the secret with this hash shows, revoked or not.
@@ -100,10 +113,10 @@ pub async fn insert_share(tx: &mut Tx, row: &ShareRow, token_hash: &str) -> AppR
     Ok(())
 }
 
-/// Whether there was one of this owner to revoke.
-pub async fn revoke_share(tx: &mut Tx, id: &str, owner: &str, now: i64) -> AppResult<bool> {
-    let sql = "UPDATE analytics_shares SET revoked_at = $3, updated_at = $3 WHERE id = $1 AND owner_id = $2 AND revoked_at IS NULL";
-    Ok(sqlx::query(sql).bind(id).bind(owner).bind(now).execute(&mut **tx).await?.rows_affected() > 0)
+/// False: it was revoked before.
+pub async fn revoke_share(tx: &mut Tx, id: &str, now: i64) -> AppResult<bool> {
+    let sql = "UPDATE analytics_shares SET revoked_at = $2, updated_at = $2 WHERE id = $1 AND revoked_at IS NULL";
+    Ok(sqlx::query(sql).bind(id).bind(now).execute(&mut **tx).await?.rows_affected() > 0)
 }
 
 crate::row! {
@@ -130,13 +143,19 @@ pub async fn alerts(pool: &AnyPool, owner: &str) -> AppResult<Vec<AlertRow>> {
     Ok(sqlx::query_as(sql).bind(owner).fetch_all(pool).await?)
 }
 
-/// A page of all that were not looked at on `day` or later, those of one account together.
+/// A page of all that were not looked at on `day` or the day after, those of one account together.
 pub async fn due_alerts(pool: &AnyPool, day: i64, after: &str, many: i64) -> AppResult<Vec<AlertRow>> {
     let mut sql = Sql::new(
         "SELECT id, owner_id, name, query, metric, rule, threshold, firing, checked_day, fired_at, created_at, updated_at \
-         FROM analytics_alerts WHERE checked_day < ",
+         FROM analytics_alerts WHERE (checked_day < ",
     );
-    sql.bind(day).push(" AND id > ").bind(after.to_owned()).push(" ORDER BY id LIMIT ").number(many);
+    sql.bind(day)
+        .push(" OR checked_day > ")
+        .bind(day + 1)
+        .push(") AND id > ")
+        .bind(after.to_owned())
+        .push(" ORDER BY id LIMIT ")
+        .number(many);
     sql.fetch_all(pool).await
 }
 

@@ -2,7 +2,7 @@
 
 use llmos_analytics::{
     day::Day,
-    model::{Cause, CauseKind, Dashboard, Forecasts, Foretold, Measure, Query, Range},
+    model::{Cause, CauseKind, Dashboard, Forecasts, Foretold, Measure, Query, Range, Ranked, Shelf},
 };
 
 use super::{
@@ -44,7 +44,11 @@ fn summed(range: Range, steps: &[Range], daily: &[u64]) -> Vec<Option<f64>> {
 }
 
 fn links(query: &Query, steps: &[Range], measure: Measure) -> Vec<Option<String>> {
-    steps.iter().map(|step| Some(analytics_address(query, Some(&Behind::of(measure).days(step.from, step.to))))).collect()
+    steps.iter().map(|step| Some(rows(query, measure, step.from, step.to))).collect()
+}
+
+fn rows(query: &Query, measure: Measure, from: Day, to: Day) -> String {
+    analytics_address(query, Some(&Behind::of(measure).days(from, to)))
 }
 
 /// Sessions, artifacts and commits over the range, with the sessions of the range before, what happened and, where the range ends with today, the days to come.
@@ -156,20 +160,14 @@ fn marked(causes: &[Cause]) -> impl Iterator<Item = &Cause> {
 
 fn note(steps: &[Range], query: &Query, cause: &Cause) -> Option<Note> {
     let (icon, measure) = match cause.kind {
-        CauseKind::Commits => ("commit", Some(Measure::Commits)),
-        CauseKind::Release => ("tag", None),
-        CauseKind::Proposal => ("evolution", Some(Measure::Proposals)),
-        CauseKind::Incident => ("alert", Some(Measure::Errors)),
+        CauseKind::Commits => ("commit", Measure::Commits),
+        CauseKind::Release => ("tag", Measure::Releases),
+        CauseKind::Proposal => ("evolution", Measure::ProposalsAccepted),
+        CauseKind::Incident => ("alert", Measure::Incidents),
     };
     let at = steps.iter().position(|step| step.contains(cause.day))?;
-    let rows = measure.map(|measure| analytics_address(query, Some(&Behind::of(measure).day(cause.day))));
-    Some(Note {
-        at,
-        words: cause.text.clone(),
-        href: rows.unwrap_or_else(|| cause.href.clone()),
-        icon,
-        bad: cause.kind == CauseKind::Incident,
-    })
+    let href = analytics_address(query, Some(&Behind::of(measure).day(cause.day)));
+    Some(Note { at, words: cause.text.clone(), href, icon, bad: cause.kind == CauseKind::Incident })
 }
 
 /// What was done by hour and weekday.
@@ -234,7 +232,7 @@ pub fn calendar(data: &Dashboard, query: &Query) -> ChartData {
 }
 
 /// Of the people of each week, how many came back in the weeks that followed.
-pub fn retention(data: &Dashboard) -> ChartData {
+pub fn retention(data: &Dashboard, query: &Query) -> ChartData {
     let cohorts = &data.collaboration.retention;
     let weeks = cohorts.iter().map(|cohort| cohort.active.len()).max().unwrap_or_default();
     let row = |cohort: &llmos_analytics::model::Cohort| {
@@ -245,6 +243,7 @@ pub fn retention(data: &Dashboard) -> ChartData {
             color: "--chart-1",
             symbol: "rect",
             values: (0..weeks).map(|week| cohort.active.get(week).map(|count| *count as f64 / all * 100.0)).collect(),
+            links: (0..weeks).map(|week| cohort.active.get(week).map(|_| came_back(data, query, cohort.week, week))).collect(),
             ..Series::default()
         }
     };
@@ -267,8 +266,15 @@ pub fn retention(data: &Dashboard) -> ChartData {
     }
 }
 
+/// What the people of a cohort did some weeks later.
+fn came_back(data: &Dashboard, query: &Query, cohort: Day, later: usize) -> String {
+    let from = cohort.plus(i32::try_from(later * 7).unwrap_or(i32::MAX));
+    let behind = Behind::of(Measure::Activity).days(from, from.plus(6).min(data.range.to)).cohort(cohort);
+    analytics_address(query, Some(&behind))
+}
+
 /// Skills accepted until each day, beside the share of runs that succeeded.
-pub fn learning(data: &Dashboard) -> ChartData {
+pub fn learning(data: &Dashboard, query: &Query) -> ChartData {
     let steps = steps(data.range);
     let at = |day: Day| usize::try_from(day.since(data.range.from)).unwrap_or(usize::MAX);
     let until = |step: &Range| data.evolution.learning.get(at(step.to)).map(|count| *count as f64);
@@ -282,6 +288,8 @@ pub fn learning(data: &Dashboard) -> ChartData {
             color: "--chart-1",
             symbol: "circle",
             values: steps.iter().map(until).collect(),
+            // All of them so far, from the first day on.
+            links: steps.iter().map(|step| Some(rows(query, Measure::ProposalsAccepted, data.range.from, step.to))).collect(),
             area: true,
             ..Series::default()
         }],
@@ -289,15 +297,16 @@ pub fn learning(data: &Dashboard) -> ChartData {
     }
 }
 
-/// The share of runs that succeeded on each day.
-pub fn success(data: &Dashboard) -> ChartData {
+/// The share of runs that succeeded on each day. That of a week is of its runs, not of its days: a day with one run weighs as much as one run.
+pub fn success(data: &Dashboard, query: &Query) -> ChartData {
     let steps = steps(data.range);
     let at = |day: Day| usize::try_from(day.since(data.range.from)).unwrap_or(usize::MAX);
-    let mean = |step: &Range| {
-        let days =
-            data.evolution.success_daily.get(at(step.from)..(at(step.to).saturating_add(1)).min(data.evolution.success_daily.len()))?;
-        let shares = days.iter().flatten().copied().collect::<Vec<f64>>();
-        (!shares.is_empty()).then(|| shares.iter().sum::<f64>() / shares.len() as f64 * 100.0)
+    let share = |step: &Range| {
+        let days = data.evolution.success_daily.iter().zip(&data.evolution.traces_daily.now);
+        let days = days.skip(at(step.from)).take(usize::try_from(step.len()).unwrap_or_default());
+        let (sum, runs) =
+            days.fold((0.0, 0), |(sum, runs), (share, count)| (sum + share.unwrap_or_default() * *count as f64, runs + count));
+        (runs > 0).then(|| sum / runs as f64 * 100.0)
     };
     ChartData {
         title: "Runs that succeed".to_owned(),
@@ -308,13 +317,68 @@ pub fn success(data: &Dashboard) -> ChartData {
             name: "Succeeded".to_owned(),
             color: "--chart-2",
             symbol: "circle",
-            values: steps.iter().map(mean).collect(),
+            values: steps.iter().map(share).collect(),
+            links: links(query, &steps, Measure::Traces),
             ..Series::default()
         }],
         suffix: "%",
         decimals: 1,
         ..ChartData::default()
     }
+}
+
+/// A chart of one bar for each name; what stands in the page as a list is saved as this.
+fn bars(title: &str, head: &'static str, names: Vec<String>, series: Vec<(&str, Vec<Option<f64>>)>) -> ChartData {
+    const COLORS: [&str; 2] = ["--chart-1", "--chart-2"];
+    let series = series.into_iter().zip(COLORS).map(|((name, values), color)| Series {
+        id: name.to_lowercase().replace(' ', "-"),
+        name: name.to_owned(),
+        color,
+        symbol: "rect",
+        values,
+        ..Series::default()
+    });
+    ChartData {
+        shape: Shape::Bars,
+        title: title.to_owned(),
+        head,
+        points: names.into_iter().map(|name| Point { short: name.clone(), name }).collect(),
+        series: series.collect(),
+        ..ChartData::default()
+    }
+}
+
+/// Artifacts by kind and by volume, as they are there now, and by category, as they were worked on.
+pub fn distribution(data: &Dashboard) -> ChartData {
+    let artifacts = &data.artifacts;
+    let (mut names, mut there, mut worked) = (Vec::new(), Vec::new(), Vec::new());
+    for (part, rows, now) in
+        [("Kind", &artifacts.by_kind, true), ("Volume", &artifacts.by_volume, true), ("Category", &artifacts.by_category, false)]
+    {
+        for row in rows {
+            names.push(format!("{part} {}", if row.name.is_empty() { "not named" } else { row.name.as_str() }));
+            there.push(now.then_some(row.count as f64));
+            worked.push((!now).then_some(row.count as f64));
+        }
+    }
+    bars("Artifacts", "Part", names, vec![("There now", there), ("Made and edited", worked)])
+}
+
+/// Skills by their uses.
+pub fn most_used(data: &Dashboard) -> ChartData {
+    let skills = &data.skills.most_used;
+    let name = |skill: &Ranked| if skill.name.is_empty() { "not named".to_owned() } else { skill.name.clone() };
+    let uses = skills.iter().map(|skill| Some(skill.count as f64)).collect();
+    let succeeded = skills.iter().map(|skill| skill.share.map(|share| (share * skill.count as f64).round())).collect();
+    bars("Most used skills", "Skill", skills.iter().map(name).collect(), vec![("Uses", uses), ("Succeeded", succeeded)])
+}
+
+/// From a view to a first use, of ours and of all.
+pub fn funnels(data: &Dashboard) -> ChartData {
+    let of = |shelf: &Shelf| [shelf.views, shelf.installs, shelf.first_uses].map(|figure| figure.now).to_vec();
+    let steps = ["Viewed", "Installed", "Used"].map(str::to_owned).to_vec();
+    let (mine, all) = (of(&data.marketplace.mine), of(&data.marketplace.all));
+    bars("From a view to its first use", "Step", steps, vec![("Ours", mine), ("All", all)])
 }
 
 #[cfg(test)]
@@ -389,15 +453,82 @@ mod tests {
     }
 
     #[test]
+    fn what_happened_leads_to_the_rows_that_it_counts() {
+        let cause =
+            |kind| Cause { day: "2026-03-10".parse().expect("a day"), kind, count: 5, text: String::new(), href: "/elsewhere".to_owned() };
+        let causes = [CauseKind::Commits, CauseKind::Release, CauseKind::Proposal, CauseKind::Incident].map(cause);
+        let chart = activity(&dashboard("2026-03-08", "2026-03-14"), &Query::default(), &causes, None);
+        let rows = ["commits", "releases", "proposals_accepted", "incidents"];
+        let expected = rows.map(|rows| format!("/analytics?compare=false&rows={rows}&rows_from=2026-03-10&rows_to=2026-03-10"));
+        let mut hrefs: Vec<String> = chart.notes.iter().map(|note| note.href.clone()).collect();
+        hrefs.sort_by_key(|href| expected.iter().position(|one| one == href));
+        assert_eq!(hrefs, expected);
+    }
+
+    #[test]
+    fn a_week_succeeds_as_its_runs_do() {
+        let mut data = dashboard("2025-03-15", "2026-03-14");
+        data.evolution.success_daily = vec![None; 365];
+        data.evolution.traces_daily = model::Series { now: vec![0; 365], before: Vec::new() };
+        // The Monday and the Sunday of one week: 2025-03-17 and 2025-03-23.
+        for (day, share, runs) in [(2, 1.0, 500), (8, 0.0, 1)] {
+            data.evolution.success_daily[day] = Some(share);
+            data.evolution.traces_daily.now[day] = runs;
+        }
+        let chart = success(&data, &Query::default());
+        assert_eq!((chart.head, chart.series[0].values[0]), ("Week", None));
+        assert!(
+            chart.series[0].values[1].is_some_and(|share| (share - 500.0 / 501.0 * 100.0).abs() < 1e-9),
+            "{:?}",
+            chart.series[0].values
+        );
+        assert!(
+            chart.series[0].links[1].as_deref().is_some_and(|link| link.contains("rows=traces&rows_from=2025-03-17&rows_to=2025-03-23"))
+        );
+    }
+
+    #[test]
+    fn a_point_of_learning_and_a_cell_of_those_who_came_back_lead_to_their_rows() {
+        let mut data = dashboard("2026-03-02", "2026-03-18");
+        data.evolution.learning = vec![1; 17];
+        let learned = learning(&data, &Query::default());
+        assert!(
+            learned.series[0].links[2]
+                .as_deref()
+                .is_some_and(|link| link.contains("proposals_accepted&rows_from=2026-03-02&rows_to=2026-03-04"))
+        );
+        let week = "2026-03-02".parse().expect("a day");
+        data.collaboration.retention = vec![model::Cohort { week, active: vec![4, 2, 1] }];
+        let came = retention(&data, &Query::default());
+        let link = came.series[0].links[2].as_deref().unwrap_or_default();
+        assert!(link.contains("rows=activity&rows_from=2026-03-16&rows_to=2026-03-18&rows_cohort=2026-03-02"), "{link}");
+    }
+
+    #[test]
+    fn lists_are_saved_as_what_they_show() {
+        let line = |name: &str, count, share| model::Ranked { name: name.to_owned(), count, share, ..model::Ranked::default() };
+        let mut data = Dashboard::default();
+        data.artifacts.by_kind = vec![line("skill", 3, None)];
+        data.artifacts.by_category = vec![line("", 2, None)];
+        data.skills.most_used = vec![line("tides", 4, Some(0.75))];
+        assert_eq!(distribution(&data).csv(), "Part,There now,Made and edited,Notes\r\nKind skill,3,,\r\nCategory not named,,2,\r\n");
+        assert_eq!(most_used(&data).csv(), "Skill,Uses,Succeeded,Notes\r\ntides,4,3,\r\n");
+        assert_eq!(funnels(&data).csv(), "Step,Ours,All,Notes\r\nViewed,,,\r\nInstalled,,,\r\nUsed,,,\r\n");
+    }
+
+    #[test]
     fn a_dashboard_without_numbers_has_charts_without_points_in_them() {
         let none = Dashboard::default();
         for chart in [
             activity(&none, &Query::default(), &[], None),
             heat(&none, &Query::default()),
             calendar(&none, &Query::default()),
-            retention(&none),
-            learning(&none),
-            success(&none),
+            retention(&none, &Query::default()),
+            learning(&none, &Query::default()),
+            success(&none, &Query::default()),
+            distribution(&none),
+            most_used(&none),
+            funnels(&none),
         ] {
             assert!(chart.is_empty(), "{}", chart.title);
         }

@@ -1,7 +1,10 @@
 //! Numbers on the page: each leads to the rows that it was made of.
 
 use leptos::prelude::*;
-use llmos_analytics::model::{Dashboard, Figure, Measure, Query};
+use llmos_analytics::{
+    day::Day,
+    model::{Dashboard, Figure, Measure, Query},
+};
 
 use super::{
     super::state::{Behind, analytics_address},
@@ -73,13 +76,46 @@ pub struct Line {
     pub figure: fn(&Dashboard) -> Figure,
     pub unit: Unit,
     pub better: Better,
-    /// What it was made of; none where that is no list of rows.
-    pub behind: Option<Measure>,
+    pub lead: Lead,
+}
+
+/// Where what a number was made of is seen.
+#[derive(Clone, Copy)]
+pub enum Lead {
+    /// Its rows in the range.
+    Rows(Measure),
+    /// Its rows on other days: the first and the last.
+    Days(Measure, fn(&Dashboard) -> (Day, Day)),
+    /// A page that lists it.
+    Page(fn(&Query) -> String),
+}
+
+impl Lead {
+    fn href(self, query: &Query, data: &Dashboard) -> String {
+        match self {
+            Self::Rows(measure) => analytics_address(query, Some(&Behind::of(measure))),
+            Self::Days(measure, days) => {
+                let (from, to) = days(data);
+                analytics_address(query, Some(&Behind::of(measure).days(from, to)))
+            }
+            Self::Page(page) => page(query),
+        }
+    }
 }
 
 /// A line whose number is counted.
 pub const fn counted(name: &'static str, figure: fn(&Dashboard) -> Figure, behind: Measure) -> Line {
-    Line { name, figure, unit: Unit::Count, better: Better::More, behind: Some(behind) }
+    Line { name, figure, unit: Unit::Count, better: Better::More, lead: Lead::Rows(behind) }
+}
+
+/// A line whose number is neither better nor worse when there is more of it.
+pub const fn plain(name: &'static str, figure: fn(&Dashboard) -> Figure, unit: Unit, lead: Lead) -> Line {
+    Line { name, figure, unit, better: Better::Neither, lead }
+}
+
+/// A number that is not compared.
+pub fn alone(number: u64) -> Figure {
+    Figure { now: Some(number as f64), ..Figure::default() }
 }
 
 impl Line {
@@ -89,14 +125,20 @@ impl Line {
     pub const fn better(self, better: Better) -> Self {
         Self { better, ..self }
     }
+    pub const fn lead(self, lead: Lead) -> Self {
+        Self { lead, ..self }
+    }
 
     fn view(&self, data: RwSignal<Dashboard>, query: &Query) -> impl IntoView + use<> {
-        let (figure, unit, better) = (self.figure, self.unit, self.better);
+        let (figure, unit, better, lead) = (self.figure, self.unit, self.better, self.lead);
         let figure = Memo::new(move |_| data.with(figure));
         let number = move || figure.get().now.map_or_else(|| "–".to_owned(), |now| unit.words(now));
-        let number = match self.behind.filter(|_| leads()) {
-            Some(measure) => view! { <a class="link" href=rows_of(query, measure)>{number}</a> }.into_any(),
-            None => number.into_any(),
+        let number = if leads() {
+            let query = query.clone();
+            let href = move || data.with(|data| lead.href(&query, data));
+            view! { <a class="link" href=href>{number}</a> }.into_any()
+        } else {
+            number.into_any()
         };
         view! {
             <div>

@@ -77,7 +77,13 @@ fn Days(query: Memo<Query>) -> impl IntoView {
 
 /// Whose things: team, person, volume, kind and category, and the zone that days are in.
 #[component]
-pub fn Filters(query: Memo<Query>, dashboard: Fetched<Dashboard>, #[prop(into)] zone: Signal<String>) -> impl IntoView {
+pub fn Filters(
+    query: Memo<Query>,
+    dashboard: Fetched<Dashboard>,
+    #[prop(into)] zone: Signal<String>,
+    /// Up to when the numbers that are shown are counted, in UTC ms: they move on, the first answer does not.
+    counted_to: RwSignal<i64>,
+) -> impl IntoView {
     let session = use_session();
     // Value and words of each choice; the first is none.
     let choice = move |name: &'static str, label: &'static str, chosen: Option<String>, options: Vec<(String, String)>| {
@@ -120,8 +126,9 @@ pub fn Filters(query: Memo<Query>, dashboard: Fetched<Dashboard>, #[prop(into)] 
         dashboard
             .get()
             .and_then(Result::ok)
-            .filter(|data| data.counted_to > 0)
-            .map(|data| format!(" Counted to {}.", clock_time(data.counted_to, offset.get())))
+            .map(|data| data.counted_to.max(counted_to.get()))
+            .filter(|at| *at > 0)
+            .map(|at| format!(" Counted to {}.", clock_time(at, offset.get())))
     };
     view! {
         <div class="filters ana-filters">

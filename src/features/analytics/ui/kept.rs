@@ -11,14 +11,15 @@ use super::super::{
     },
 };
 use crate::{
-    browser::page,
+    browser::{data::Fetched, page},
+    error::AppResult,
     features::accounts::{
         Action,
         state::{Running, use_session},
         ui::Secret,
     },
     ids::{AnalyticsAlertId, AnalyticsViewId},
-    ui::{Field, FieldError, Icon, SelectField, Transition, count, late, toast, toast_error, use_toasts, utc_time},
+    ui::{ConfirmDialog, Field, FieldError, Icon, Loading, SelectField, Transition, count, late, toast, toast_error, use_toasts, utc_time},
 };
 
 /// The three buttons. `chosen` is the question as the address has it, `query` the same in the reader's zone: a view is looked at in the zone of whoever opens it, what
@@ -50,10 +51,48 @@ fn line(name: AnyView, note: String, end: Option<(String, Callback<()>)>) -> imp
     }
 }
 
+/// What is asked before one of them ends, and what ends it.
+#[derive(Clone)]
+struct Ending {
+    title: String,
+    /// What will be, and for whom.
+    text: &'static str,
+    confirm: &'static str,
+    act: Callback<()>,
+}
+
+/// The question, beside the list: a list that closes takes what is in it along.
+#[component]
+fn AskFirst(id: &'static str, asked: RwSignal<Option<Ending>>) -> impl IntoView {
+    let of = move |words: fn(&Ending) -> String| Signal::derive(move || asked.with(|asked| asked.as_ref().map(words).unwrap_or_default()));
+    let act = Callback::new(move |()| {
+        if let Some(ending) = asked.get_untracked() {
+            ending.act.run(());
+        }
+    });
+    view! {
+        <ConfirmDialog
+            id=id
+            title=of(|ending| ending.title.clone())
+            text=of(|ending| ending.text.to_owned())
+            confirm=of(|ending| ending.confirm.to_owned())
+            act=act
+        />
+    }
+}
+
+/// The button of a line: it asks first.
+fn asks(id: &'static str, asked: RwSignal<Option<Ending>>, ending: Ending) -> Callback<()> {
+    Callback::new(move |()| {
+        asked.set(Some(ending.clone()));
+        page::open_dialog(id);
+    })
+}
+
 /// Runs what ends one of them, and reads the list again.
 fn ends<F>(change: impl Fn() -> F + Send + Sync + 'static, done: &'static str, again: Callback<()>) -> Callback<()>
 where
-    F: Future<Output = crate::error::AppResult<()>> + 'static,
+    F: Future<Output = AppResult<()>> + 'static,
 {
     let toasts = use_toasts();
     Callback::new(move |()| {
@@ -70,11 +109,35 @@ where
     })
 }
 
+/// A list of what is kept: while it comes, what is in it, that there is nothing, or why it cannot be read.
+fn list<T, V>(
+    found: Fetched<Vec<T>>,
+    label: &'static str,
+    none: &'static str,
+    row: impl Fn(T) -> V + Copy + Send + Sync + 'static,
+) -> impl IntoView
+where
+    T: Send + Sync + 'static,
+    V: IntoView + 'static,
+{
+    let view = move |answer: AppResult<Vec<T>>| match answer {
+        Ok(rows) if rows.is_empty() => view! { <p class="hint">{none}</p> }.into_any(),
+        Ok(rows) => view! { <ul class="rows f12" aria-label=label>{rows.into_iter().map(row).collect_view()}</ul> }.into_any(),
+        Err(error) => view! { <p class="hint" role="alert">{format!("This list could not be read. {}", error.message)}</p> }.into_any(),
+    };
+    view! { <Transition fallback=|| view! { <Loading rows=2/> }>{move || found.get().map(|answer| late(move || view(answer)))}</Transition> }
+}
+
+const END_VIEW: &str = "ana-end-view";
+const END_SHARE: &str = "ana-end-share";
+const END_ALERT: &str = "ana-end-alert";
+
 #[component]
 fn Views(query: Memo<Query>) -> impl IntoView {
     let toasts = use_toasts();
     let session = use_session();
     let views = use_views();
+    let asked = RwSignal::new(None);
     let again = Callback::new(move |()| views.refetch());
     let running = Running::new();
     let (name, whose) = (RwSignal::new(String::new()), RwSignal::new(String::new()));
@@ -101,7 +164,15 @@ fn Views(query: Memo<Query>) -> impl IntoView {
     };
     let row = move |view: SavedView| {
         let (id, href) = (view.id, analytics_address(&view.query, None));
-        let end = view.can_delete.then(|| (format!("Delete the view {}", view.name), ends(move || delete_view(id), "View deleted", again)));
+        let end = view.can_delete.then(|| {
+            let ending = Ending {
+                title: format!("Delete the view {}?", view.name),
+                text: if view.team_id.is_some() { "It is gone for everybody in the team. The numbers stay." } else { "The numbers stay." },
+                confirm: "Delete view",
+                act: ends(move || delete_view(id), "View deleted", again),
+            };
+            (format!("Delete the view {}", view.name), asks(END_VIEW, asked, ending))
+        });
         let note = if view.team_id.is_some() { "For the team" } else { "For me alone" };
         line(view! { <a href=href>{view.name}</a> }.into_any(), note.to_owned(), end)
     };
@@ -109,12 +180,7 @@ fn Views(query: Memo<Query>) -> impl IntoView {
         <details class="drop end">
             <summary class="btn">"Save view"</summary>
             <div class="pop pad stack">
-                <Transition>
-                    {move || {
-                        let views = views.get().and_then(Result::ok).unwrap_or_default();
-                        (!views.is_empty()).then(|| late(move || view! { <ul class="rows f12" aria-label="Saved views">{views.into_iter().map(row).collect_view()}</ul> }))
-                    }}
-                </Transition>
+                {list(views, "Saved views", "No view is kept yet.", row)}
                 <form class="stack" on:submit=send>
                     <FieldError error=running.error/>
                     <Field id="ana-view-name" name="name" label="Keep this view as" value=name required=true error=running.error/>
@@ -123,12 +189,14 @@ fn Views(query: Memo<Query>) -> impl IntoView {
                 </form>
             </div>
         </details>
+        <AskFirst id=END_VIEW asked=asked/>
     }
 }
 
 #[component]
 fn Shares(query: Memo<Query>) -> impl IntoView {
     let shares = use_shares();
+    let asked = RwSignal::new(None);
     let again = Callback::new(move |()| shares.refetch());
     let running = Running::new();
     let (name, days, names) = (RwSignal::new(String::new()), RwSignal::new("30".to_owned()), RwSignal::new(false));
@@ -153,19 +221,21 @@ fn Shares(query: Memo<Query>) -> impl IntoView {
         let id = share.id;
         let until = share.expires_at.map_or_else(|| "Until it is revoked".to_owned(), |at| format!("Until {}", utc_time(at)));
         let note = if share.names { format!("{until}, with names") } else { until };
-        let end = (format!("Revoke the link {}", share.name), ends(move || revoke_share(id), "Link revoked", again));
+        let note = share.by.map_or_else(|| note.clone(), |by| format!("{note}. By {by}"));
+        let ending = Ending {
+            title: format!("Revoke the link {}?", share.name),
+            text: "Whoever has it sees nothing from now on. It cannot be made to work again.",
+            confirm: "Revoke link",
+            act: ends(move || revoke_share(id), "Link revoked", again),
+        };
+        let end = (format!("Revoke the link {}", share.name), asks(END_SHARE, asked, ending));
         line(view! { <span>{share.name}</span> }.into_any(), note, Some(end))
     };
     view! {
         <details class="drop end">
             <summary class="btn"><Icon name="link"/>"Share"</summary>
             <div class="pop pad stack">
-                <Transition>
-                    {move || {
-                        let shares = shares.get().and_then(Result::ok).unwrap_or_default();
-                        (!shares.is_empty()).then(|| late(move || view! { <ul class="rows f12" aria-label="Links that work">{shares.into_iter().map(row).collect_view()}</ul> }))
-                    }}
-                </Transition>
+                {list(shares, "Links that work", "No link works now.", row)}
                 <div aria-live="polite">
                     {move || made.get().map(|address| view! { <Secret value=address label="The link. It is shown this once."/> })}
                 </div>
@@ -181,13 +251,15 @@ fn Shares(query: Memo<Query>) -> impl IntoView {
                 </form>
             </div>
         </details>
+        <AskFirst id=END_SHARE asked=asked/>
     }
 }
 
 #[component]
 fn Alerts(query: Memo<Query>) -> impl IntoView {
     let toasts = use_toasts();
-    let asked = use_query_map();
+    let address = use_query_map();
+    let asked = RwSignal::new(None);
     let alerts = use_alerts();
     let again = Callback::new(move |()| alerts.refetch());
     let running = Running::new();
@@ -218,11 +290,17 @@ fn Alerts(query: Memo<Query>) -> impl IntoView {
         let bound = alert.threshold.map(|bound| format!(" {bound}")).unwrap_or_default();
         let state = if alert.firing { ". It is so now." } else { "" };
         let note = format!("{} {}{bound}{state}", alert.metric.words(), alert.rule.words());
-        let end = (format!("Delete the alert {}", alert.name), ends(move || delete_alert(id), "Alert deleted", again));
+        let ending = Ending {
+            title: format!("Delete the alert {}?", alert.name),
+            text: "You are no longer told, and what it told is gone from your notifications.",
+            confirm: "Delete alert",
+            act: ends(move || delete_alert(id), "Alert deleted", again),
+        };
+        let end = (format!("Delete the alert {}", alert.name), asks(END_ALERT, asked, ending));
         line(view! { <a href=href>{alert.name}</a> }.into_any(), note, Some(end))
     };
     // A notification of an alert leads here.
-    let is_open = asked.with_untracked(|asked| asked.get("alert").is_some());
+    let is_open = address.with_untracked(|address| address.get("alert").is_some());
     let firing = move || {
         let firing = alerts.get().and_then(Result::ok).unwrap_or_default().iter().filter(|alert| alert.firing).count();
         (firing > 0).then(|| view! { " "<span class="count">{count(firing as i64)}<span class="sr">" out of bounds"</span></span> })
@@ -231,12 +309,7 @@ fn Alerts(query: Memo<Query>) -> impl IntoView {
         <details class="drop end" open=is_open>
             <summary class="btn"><Icon name="bell"/>"Alerts"<Transition>{firing}</Transition></summary>
             <div class="pop pad stack">
-                <Transition>
-                    {move || {
-                        let alerts = alerts.get().and_then(Result::ok).unwrap_or_default();
-                        (!alerts.is_empty()).then(|| late(move || view! { <ul class="rows f12" aria-label="Alerts">{alerts.into_iter().map(row).collect_view()}</ul> }))
-                    }}
-                </Transition>
+                {list(alerts, "Alerts", "No alert is set yet.", row)}
                 <form class="stack" on:submit=send>
                     <FieldError error=running.error/>
                     <Field id="ana-alert-name" name="name" label="Call the alert" value=name required=true hint="It looks at the whole days of this view once a day." error=running.error/>
@@ -248,5 +321,6 @@ fn Alerts(query: Memo<Query>) -> impl IntoView {
                 <p class="hint">"The numbers of each week come by mail to who chooses that in the "<a class="link" href="/settings/notifications">"settings"</a>"."</p>
             </div>
         </details>
+        <AskFirst id=END_ALERT asked=asked/>
     }
 }

@@ -34,6 +34,7 @@ pub fn AnalyticsPage() -> impl IntoView {
     let zone = use_zone(chosen);
     let query = Memo::new(move |_| Query { zone: Some(zone.get()), ..chosen.get() });
     let behind = Memo::new(move |_| asked.with(behind_of));
+    let counted_to = RwSignal::new(0);
     let (dashboard, causes, rows) = (use_dashboard(query), use_causes(query), use_rows(query, behind));
     let exported = move |format: &'static str| move || query.with(|query| export_address(query, format));
     view! {
@@ -52,18 +53,18 @@ pub fn AnalyticsPage() -> impl IntoView {
                         </div>
                     </details>
                 </header>
-                <Filters query=chosen dashboard=dashboard zone=zone/>
+                <Filters query=chosen dashboard=dashboard zone=zone counted_to=counted_to/>
                 <AsOf/>
                 <div class="scroll" tabindex="0">
                     <Transition fallback=|| view! { <Loading rows=8/> }>
                         {move || {
                             let (chosen, query) = (chosen.get(), query.get());
                             // What happened is told in the tables, too, so both are waited for; without it the numbers still stand.
-                            let causes = causes.get()?.unwrap_or_default();
+                            let causes = causes.get()?;
                             dashboard
                                 .arrived()
                                 .map(|arrived| late(move || match arrived.read() {
-                                    Ok(first) => view! { <Board first=first causes=causes chosen=chosen query=query/> }.into_any(),
+                                    Ok(first) => view! { <Board first=first causes=causes chosen=chosen query=query counted_to=counted_to/> }.into_any(),
                                     Err(error) => {
                                         response::set_status(error.code.status());
                                         view! { <ErrorView error=error/> }.into_any()

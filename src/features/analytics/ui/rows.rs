@@ -8,11 +8,11 @@ use llmos_analytics::{
 
 use super::{
     super::state::{Behind, analytics_address, rows_export_address},
-    words::{WEEKDAYS, range_words},
+    words::{WEEKDAYS, facts, range_words},
 };
 use crate::{
     browser::data::Fetched,
-    ui::{EmptyState, Icon, SidePane, Time, utc_time},
+    ui::{EmptyState, Icon, SidePane, Time, short_sha, utc_time},
 };
 
 /// The side pane; open while the address names a number.
@@ -64,7 +64,7 @@ fn List(rows: Rows, back: String, file: Option<String>, query: Query, behind: Be
         <header class="bar">
             <h1>{title(&behind)}</h1>
             {hour.or(days).map(|days| view! { <span class="count">{days}</span> })}
-            {file.map(|file| view! { <a class="btn ghost icon-only push" href=file rel="external" download="" aria-label="Save these rows as CSV" title="Save these rows as CSV"><Icon name="download"/></a> })}
+            {file.map(|file| view! { <a class="btn ghost icon-only push" href=file rel="external" download="" aria-label="Save all of these rows as CSV, 10,000 at most" title="Save all of these rows as CSV, 10,000 at most"><Icon name="download"/></a> })}
             <a class="btn ghost icon-only" href=back aria-label="Close" title="Close"><Icon name="x"/></a>
         </header>
         <div class="scroll" tabindex="0">
@@ -81,16 +81,27 @@ fn List(rows: Rows, back: String, file: Option<String>, query: Query, behind: Be
 }
 
 fn row_view(row: Row) -> impl IntoView {
-    let what = Kind::parse(&row.kind).map_or_else(|| row.kind.clone(), |kind| kind.as_str().replace(['.', '_'], " "));
-    let name = if row.subject_name.is_empty() { what.clone() } else { row.subject_name.clone() };
-    let who = if row.person_name.is_empty() { "nobody named".to_owned() } else { row.person_name.clone() };
+    let kind = Kind::parse(&row.kind);
+    let what = kind.map_or_else(|| row.kind.clone(), |kind| kind.as_str().replace(['.', '_'], " "));
+    let name = match kind {
+        _ if !row.subject_name.is_empty() => row.subject_name.clone(),
+        // These are called by what they happened to; other ids say nothing to anybody.
+        Some(Kind::PullRequestOpened | Kind::PullRequestMerged | Kind::PullRequestClosed | Kind::JobEnded) if !row.subject.is_empty() => {
+            row.subject.clone()
+        }
+        Some(Kind::CommitMade) if !row.subject.is_empty() => format!("Commit {}", short_sha(&row.subject)),
+        _ => what.clone(),
+    };
+    let facts = kind.map(|kind| facts(kind, row.amount, row.extra)).unwrap_or_default();
+    let who = if row.person_name.is_empty() { "nobody named" } else { row.person_name.as_str() };
+    let told = [what.as_str(), facts.as_str(), who].into_iter().filter(|words| !words.is_empty()).collect::<Vec<_>>().join(", ");
     let title = match row.href.as_str() {
         "" => view! { <b>{name}</b> }.into_any(),
         href => view! { <a class="cover" href=href.to_owned()><b>{name}</b></a> }.into_any(),
     };
     view! {
         <li>
-            <span class="tx">{title}<small>{format!("{what}, {who}")}</small></span>
+            <span class="tx">{title}<small>{told}</small></span>
             <span class="tail"><Time at=row.at/></span>
         </li>
     }

@@ -2,10 +2,12 @@
 
 use llmos_analytics::{
     day::Day,
+    kind::Kind,
+    latency,
     model::{Figure, Range, Trend},
 };
 
-use crate::ui::chart::number_words;
+use crate::ui::{chart::number_words, plural};
 
 /// What a number is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +87,61 @@ pub fn change(figure: Figure, unit: Unit, better: Better) -> Option<Change> {
     })
 }
 
+/// A span of time in the unit that suits it.
+pub fn span_words(ms: f64) -> String {
+    const UNITS: [(f64, &str); 4] = [(3_600_000.0, "h"), (60_000.0, "min"), (1_000.0, "s"), (1.0, "ms")];
+    let (size, unit) = UNITS.into_iter().find(|(size, _)| ms >= *size).unwrap_or((1.0, "ms"));
+    format!("{} {unit}", number_words(ms / size, 1))
+}
+
+/// What an event says beside what happened and to what: its two numbers in words, as [`Kind`] has them. Empty where they say nothing.
+pub fn facts(kind: Kind, amount: i64, extra: i64) -> String {
+    let took = |micros: i64| span_words(micros as f64 / 1_000.0);
+    let ms = |amount: i64| span_words(amount as f64);
+    let confidence = || format!("confidence {}", number_words(extra as f64 / 1_000_000.0, 2));
+    let ended = |words: String| if extra > 0 { format!("{words}, failed") } else { words };
+    match kind {
+        Kind::SessionMessageSent if amount > 0 => format!("{} after the one before", ms(amount)),
+        Kind::SessionImported => plural(amount, "message", "messages"),
+        Kind::SessionCommitted
+        | Kind::ArtifactLeft
+        | Kind::ArtifactEntered
+        | Kind::TrashEmptied
+        | Kind::VolumeImported
+        | Kind::VolumeDeleted
+        | Kind::GitPulled => plural(amount, "artifact", "artifacts"),
+        Kind::SessionFileAttached => crate::ui::bytes(amount.clamp(0, 1 << 50)),
+        Kind::PresencePeak => plural(amount, "person at once", "people at once"),
+        Kind::ArtifactCreated => match amount {
+            1 => "of a proposal",
+            2 => "forked",
+            3 => "imported",
+            4 => "installed",
+            _ => "by hand",
+        }
+        .to_owned(),
+        Kind::ArtifactCoedited => ms(amount),
+        // What GitHub told of was not looked into.
+        Kind::CommitMade if amount > 0 => plural(amount, "change", "changes"),
+        Kind::PullRequestMerged => format!("{} from opening", ms(amount)),
+        Kind::TraceTaken => format!("{}, {}", if amount > 0 { "succeeded" } else { "failed" }, ms(extra)),
+        Kind::SkillUsed => format!("the run {}", if amount > 0 { "succeeded" } else { "failed" }),
+        Kind::ProposalMade | Kind::ProposalRejected => confidence(),
+        Kind::ProposalAccepted => format!("{}, {} from the first run", confidence(), ms(amount)),
+        Kind::EvolutionPassed => plural(amount, "proposal", "proposals"),
+        Kind::ItemRated => format!("{amount} of 5"),
+        Kind::SearchQueried => format!("{}, {}", plural(extra, "result", "results"), took(amount)),
+        Kind::SearchOpened => format!("place {amount}"),
+        Kind::DeliveryReceived | Kind::JobEnded => ended(ms(amount)),
+        Kind::HttpServed => {
+            let upper = latency::upper(u32::try_from(extra).unwrap_or_default()) / 1_000.0;
+            format!("{} of up to {}", plural(amount, "request", "requests"), span_words(upper))
+        }
+        Kind::HttpFailed => plural(amount, "answer that said 5xx", "answers that said 5xx"),
+        _ => String::new(),
+    }
+}
+
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 /// From Monday.
 pub const WEEKDAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
@@ -131,6 +188,36 @@ mod tests {
         assert_eq!((new.words.as_str(), new.look), ("more", ""));
         assert_eq!(change(figure(5.0, 4.0, Trend::TooFew), Unit::Count, Better::More).expect("a change").words, "too few to say");
         assert_eq!(change(Figure { now: Some(1.0), ..Figure::default() }, Unit::Count, Better::More), None);
+    }
+
+    #[test]
+    fn the_numbers_of_an_event_are_words() {
+        for (kind, amount, extra, words) in [
+            (Kind::SessionCreated, 0, 0, ""),
+            (Kind::SessionMessageSent, 0, 0, ""),
+            (Kind::SessionMessageSent, 90_000, 0, "1.5 min after the one before"),
+            (Kind::ArtifactCreated, 0, 0, "by hand"),
+            (Kind::ArtifactCreated, 4, 0, "installed"),
+            (Kind::CommitMade, 1, 0, "1 change"),
+            (Kind::CommitMade, 0, 0, ""),
+            (Kind::PullRequestMerged, 7_200_000, 0, "2 h from opening"),
+            (Kind::TraceTaken, 1, 2_500, "succeeded, 2.5 s"),
+            (Kind::ProposalAccepted, 3_600_000, 900_000, "confidence 0.9, 1 h from the first run"),
+            (Kind::SearchQueried, 3_200, 0, "0 results, 3.2 ms"),
+            (Kind::SearchOpened, 3, 0, "place 3"),
+            (Kind::JobEnded, 120, 1, "120 ms, failed"),
+            (Kind::DeliveryReceived, 0, 0, "0 ms"),
+            (Kind::HttpServed, 2, 0, "2 requests of up to 0.1 ms"),
+            (Kind::HttpFailed, 1, 0, "1 answer that said 5xx"),
+        ] {
+            assert_eq!(facts(kind, amount, extra), words, "{kind}");
+        }
+        // Whatever is stored is read without a panic.
+        for &kind in Kind::ALL {
+            for number in [i64::MIN, -1, 0, i64::MAX] {
+                facts(kind, number, number);
+            }
+        }
     }
 
     #[test]

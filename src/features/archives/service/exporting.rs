@@ -10,7 +10,7 @@ use super::{queued, references, tables};
 use crate::{
     error::{AppError, AppResult, ErrorCode},
     features::{
-        accounts::service::{Audit, archived_people, may_export_team, note, team_name_in},
+        accounts::service::{Audit, archived_people, confirmed, may_export_team, note, team_name_in},
         analytics::service::{Event, UsageKind, record},
         archives::{
             jobs::{EXPORT, ExportPayload},
@@ -38,6 +38,7 @@ const MARGIN: Duration = Duration::from_secs(3_600);
 /// Queues the export of a team, for its owners.
 pub async fn start_export(ctx: &Ctx, team: TeamId) -> AppResult<JobStatus> {
     let name = may_export_team(ctx, team).await?;
+    confirmed(ctx).await?;
     let (actor, id) = (ctx.actor()?.id(), JobId::generate());
     let mut tx = ctx.db().write_tx().await?;
     // A second press waits for the first.

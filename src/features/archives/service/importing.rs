@@ -16,7 +16,7 @@ use crate::{
             model::{ARCHIVE_BYTES, TeamImported},
             store::{self, NewImport},
         },
-        artifacts,
+        artifacts, evolution,
         jobs::{self, Job, model::JobStatus, service::NewJob},
         marketplace, sessions, traces,
         volumes::{self, archive::ARCHIVE_FILE, jobs::staging_folder},
@@ -38,6 +38,8 @@ const ROWS: usize = 200;
 const BYTES: usize = 1 << 20;
 /// People of one.
 const PEOPLE: usize = 100;
+/// Files that are stored between two looks at whether it is to go on.
+const FILES: usize = 16;
 /// Rows that are removed in one.
 const REMOVED: i64 = 500;
 
@@ -53,9 +55,10 @@ pub async fn start_import(ctx: &Ctx, job: Option<JobId>, body: Body) -> AppResul
     staging.sync().await?;
     let by = ctx.actor()?.id();
     let payload = ImportPayload { by, key: key()? };
+    let is_shared = staging.share(ctx).await?;
     let mut tx = ctx.db().write_tx().await?;
     // One after the other, so that the same team does not come in twice.
-    let job = NewJob::new(IMPORT, &payload)?.asked_by(by, staging.job).in_order_of(IMPORT).here(ctx);
+    let job = NewJob::new(IMPORT, &payload)?.asked_by(by, staging.job).in_order_of(IMPORT).here_unless(is_shared, ctx);
     jobs::service::enqueue(&mut tx, job, ctx.now()).await?;
     tx.commit().await?;
     queued(ctx, staging.keep()).await
@@ -80,11 +83,12 @@ struct Opened {
 /// Runs one import to its end.
 pub async fn import(ctx: &Ctx, job: &Job, payload: &ImportPayload) -> AppResult<TeamImported> {
     let folder = staging_folder(ctx, &job.id);
+    volumes::service::bring_upload(ctx, &job.id).await?;
     let result = import_from(ctx, job, payload, &folder).await;
     // What may go by itself is tried again with what is there.
     let again = |error: &AppError| matches!(error.code, ErrorCode::Unavailable | ErrorCode::Internal);
     if !result.as_ref().is_err_and(again) {
-        drop(tokio::fs::remove_dir_all(&folder).await);
+        volumes::service::forget_upload(ctx, &job.id).await;
     }
     result
 }
@@ -208,8 +212,10 @@ async fn write(ctx: &Ctx, job: &Job, id: JobId, opened: Opened, content: &str, p
         people::make_people(ctx, &mut tx, people, team).await?;
         tx.commit().await?;
     }
-    let archive = keep_files(ctx, archive).await?;
-    write_tables(ctx, job, archive, known.clone(), rows_of(&manifest)).await?;
+    let (files, rows) = (i64::try_from(manifest.files).unwrap_or(i64::MAX), rows_of(&manifest));
+    let far = Far { done: 0, total: files.saturating_add(rows) };
+    let archive = keep_files(ctx, job, archive, far).await?;
+    write_tables(ctx, job, archive, known.clone(), Far { done: files, ..far }).await?;
     traces::service::label_team(ctx, team).await?;
     let (name, missing) = show(ctx, team, &carried, payload.by).await?;
     let mut notes = Vec::new();
@@ -278,24 +284,37 @@ async fn begin(
     Ok(tx.commit().await?)
 }
 
-/// Blobs are stored before the rows that name them.
-async fn keep_files(ctx: &Ctx, mut archive: Archive) -> AppResult<Archive> {
-    let blobs = ctx.state.blobs.clone();
-    blocking(move || {
-        for name in archive.file_names() {
-            blobs.put_blocking(&archive.file(&name)?)?;
-        }
-        Ok(archive)
-    })
-    .await
+/// How far an import is, in files and rows.
+#[derive(Clone, Copy)]
+struct Far {
+    done: i64,
+    total: i64,
 }
 
-async fn write_tables(ctx: &Ctx, job: &Job, archive: Archive, known: Arc<Known>, total: i64) -> AppResult<()> {
+/// Blobs are stored before the rows that name them. After each slice it is said how far that is, and looked whether it is to go on.
+async fn keep_files(ctx: &Ctx, job: &Job, mut archive: Archive, mut far: Far) -> AppResult<Archive> {
+    let names = archive.file_names();
+    for slice in names.chunks(FILES) {
+        let (blobs, slice) = (ctx.state.blobs.clone(), slice.to_vec());
+        far.done += slice.len() as i64;
+        archive = blocking(move || {
+            for name in &slice {
+                blobs.put_blocking(&archive.file(name)?)?;
+            }
+            Ok(archive)
+        })
+        .await?;
+        jobs::service::progress(ctx, job, far.done, far.total).await?;
+    }
+    Ok(archive)
+}
+
+async fn write_tables(ctx: &Ctx, job: &Job, archive: Archive, known: Arc<Known>, far: Far) -> AppResult<()> {
     // Two slices at most wait for the database: memory stays bounded whatever comes.
     let (sender, mut slices) = mpsc::channel::<(&'static Table, Vec<Vec<Value>>)>(2);
     let now = ctx.now();
     let reader = tokio::task::spawn_blocking(move || read(archive, &known, now, &sender));
-    let mut done = 0;
+    let Far { mut done, total } = far;
     let mut failed = None;
     while let Some((table, rows)) = slices.recv().await {
         let count = rows.len() as i64;
@@ -344,8 +363,9 @@ async fn show(ctx: &Ctx, team: TeamId, carried: &References, by: UserId) -> AppR
     let mut missing = 0;
     let mut tx = ctx.db().write_tx().await?;
     let name = people::reveal_team(ctx, &mut tx, team).await?;
-    volumes::service::reveal_team_volumes(&mut tx, team, ctx.now()).await?;
+    volumes::service::reveal_team_volumes(ctx, &mut tx, team).await?;
     sessions::service::reveal_team_sessions(&mut tx, team).await?;
+    evolution::service::arrived(ctx, &mut tx, team).await?;
     for installed in &carried.installations {
         if !marketplace::service::adopt_installation(ctx, &mut tx, installed, by).await? {
             missing += 1;

@@ -184,6 +184,25 @@ pub struct BringText {
     pub revision: Option<RevisionId>,
 }
 
+/// What came of a text that was brought home.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Brought {
+    /// It is in the draft, and somebody has to look at it; none where there is nothing to look at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub look: Option<Look>,
+}
+
+/// Why somebody has to look at something, and where.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Look {
+    /// A sentence.
+    pub message: String,
+    /// The address of a page, from the root.
+    pub address: String,
+}
+
 /// A text to show as the page would show it.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]

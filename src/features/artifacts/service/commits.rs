@@ -23,7 +23,7 @@ use crate::{
         },
     },
     ids::{ArtifactId, CommitId, RevisionId, VolumeId},
-    server::{clock, context::Ctx, db::Tx, secrets},
+    server::{clock, context::Ctx, db::Tx, idempotency, secrets},
 };
 
 /// Revisions of one volume, ready to become a commit.
@@ -169,6 +169,13 @@ struct Draft {
     head: Option<RevisionRow>,
 }
 
+/// Commits drafts as a request of its own, which happens once however often it is sent.
+pub async fn create_commit(ctx: &Ctx, input: CreateCommit) -> AppResult<Vec<Commit>> {
+    let mut begun = begin_commit(ctx, input, None).await?;
+    idempotency::settle(ctx, &mut begun.tx, &begun.commits).await?;
+    begun.finish(ctx).await
+}
+
 /// Commits drafts: of each volume one commit, all or none.
 pub async fn commit(ctx: &Ctx, input: CreateCommit) -> AppResult<Vec<Commit>> {
     begin_commit(ctx, input, None).await?.finish(ctx).await
@@ -216,10 +223,12 @@ pub async fn begin_commit(ctx: &Ctx, input: CreateCommit, beside: Option<Beside>
         None => CommitId::generate(),
     };
     let mut held = documents::hold_all(ctx, &ids).await?;
-    let (drafts, accesses) = load(ctx, &ids).await?;
-    let bases: HashMap<String, Option<RevisionId>> =
-        input.artifacts.iter().map(|item| (item.id.to_string(), item.base_revision_id)).collect();
-    refuse_conflicts(&drafts, &bases)?;
+    let seen = Seen {
+        bases: input.artifacts.iter().map(|item| (item.id.to_string(), item.base_revision_id)).collect(),
+        after_own: input.after_own,
+    };
+    let (drafts, accesses) = load(ctx, &ids, &seen).await?;
+    refuse_conflicts(ctx, &drafts, &seen).await?;
     let heads: Vec<String> = drafts.iter().filter_map(|draft| draft.head.as_ref().map(|head| head.content_sha.clone())).collect();
     let before = tree::contents_of(ctx, &heads).await?;
 
@@ -271,7 +280,29 @@ pub async fn begin_commit(ctx: &Ctx, input: CreateCommit, beside: Option<Beside>
     Ok(Begun { tx, commits, ids, accesses, held: following })
 }
 
-async fn load(ctx: &Ctx, ids: &[ArtifactId]) -> AppResult<(Vec<Draft>, HashMap<VolumeId, VolumeAccess>)> {
+/// What the author of a commit knew of its artifacts.
+struct Seen {
+    /// The revision that was seen as the head, by artifact.
+    bases: HashMap<String, Option<RevisionId>>,
+    /// What the author committed since is known too.
+    after_own: bool,
+}
+
+impl Seen {
+    fn base(&self, row: &ArtifactRow) -> Option<RevisionId> {
+        self.bases.get(&row.id).copied().flatten()
+    }
+
+    /// Whether the author knows of the head.
+    async fn knows_head(&self, ctx: &Ctx, row: &ArtifactRow) -> AppResult<bool> {
+        let base = self.base(row);
+        Ok(base == row.head()? || (self.after_own && only_own_since(ctx, row.id()?, base).await?))
+    }
+}
+
+/// The drafts. Of an artifact whose author committed all of it already, as happens where editors bring a text sooner than an earlier commit of it that waited,
+/// nothing is left, and nothing is wrong.
+async fn load(ctx: &Ctx, ids: &[ArtifactId], seen: &Seen) -> AppResult<(Vec<Draft>, HashMap<VolumeId, VolumeAccess>)> {
     let pool = ctx.db().read();
     let rows = store::by_ids(pool, ids).await?;
     if rows.len() != ids.len() {
@@ -301,22 +332,33 @@ async fn load(ctx: &Ctx, ids: &[ArtifactId]) -> AppResult<(Vec<Draft>, HashMap<V
                 loaded.push(Draft { row, draft, head });
             }
             Some(_) => drop(problems.insert(row.id, format!("“{}” is in the trash.", row.name))),
+            None if row.state == store::LIVE && seen.base(&row) != row.head()? && seen.knows_head(ctx, &row).await? => {}
             None => drop(problems.insert(row.id, format!("“{}” has no uncommitted changes.", row.name))),
         }
     }
     if problems.is_empty() { Ok((loaded, accesses)) } else { Err(conflict(problems)) }
 }
 
-/// A draft is committed onto the revision it began with, which is also the one that its author saw as the head.
-fn refuse_conflicts(drafts: &[Draft], bases: &HashMap<String, Option<RevisionId>>) -> AppResult<()> {
+/// A draft is committed onto the revision it began with, which is also the one that its author saw as the head, or made it since.
+async fn refuse_conflicts(ctx: &Ctx, drafts: &[Draft], seen: &Seen) -> AppResult<()> {
     let mut problems = BTreeMap::new();
     for Draft { row, draft, .. } in drafts {
-        let seen = bases.get(&row.id).copied().flatten();
-        if draft.base_revision_id != row.head_revision_id || seen != row.head()? {
+        if draft.base_revision_id != row.head_revision_id || !seen.knows_head(ctx, row).await? {
             problems.insert(row.id.clone(), format!("Somebody committed “{}” in between: merge first.", row.name));
         }
     }
     if problems.is_empty() { Ok(()) } else { Err(conflict(problems)) }
+}
+
+/// Whether all that was committed of an artifact since a revision (none: ever) is what the caller wrote: then nobody else was there.
+pub async fn only_own_since(ctx: &Ctx, id: ArtifactId, since: Option<RevisionId>) -> AppResult<bool> {
+    let pool = ctx.db().read();
+    if let Some(since) = since
+        && store::revision(pool, id, since).await?.is_none()
+    {
+        return Ok(false);
+    }
+    Ok(!store::others_since(pool, id, since, ctx.actor()?.id()).await?)
 }
 
 /// What was prepared must still be so, now that the volumes are locked.

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use super::{drafts::Current, facts::Reading, marks, tree};
 use crate::{
-    error::{AppError, AppResult, ErrorCode},
+    error::{AppError, AppResult},
     features::{
         accounts::Action,
         analytics::service::{Event, UsageKind, record},
         artifacts::{
             model::{ArtifactDetail, DraftInfo, FileEntry, Kind, Previewed, Sibling, diff, document::Document, tool::Tool},
-            store::{self, RevisionRow},
+            store::{self, RevisionRow, TwinRow},
         },
         volumes::{self, service::VolumeAccess},
     },
@@ -29,7 +29,9 @@ pub async fn get_artifact(ctx: &Ctx, id: ArtifactId, revision: Option<RevisionId
     let current = Current::load(ctx, id, Action::Read).await?;
     let visible = volumes::service::visible(ctx).await?;
     let viewed = Event::new(UsageKind::ArtifactViewed).workspace(current.access.workspace).volume(current.access.id);
-    let detail = as_shown(ctx, current, revision, &visible).await?;
+    let twins = twins_of(ctx, std::slice::from_ref(&current), &visible).await?;
+    let favourite = marks::is_favourite(ctx, id).await?;
+    let detail = as_shown(ctx, current, revision, Beside { visible: &visible, twins: &twins, favourite }).await?;
     note_visit(ctx, id, viewed.artifact(detail.summary.kind, &detail.summary.category));
     Ok(detail)
 }
@@ -41,19 +43,28 @@ pub async fn get_artifacts(ctx: &Ctx, ids: &[ArtifactId]) -> AppResult<Vec<Artif
         return Err(AppError::field("ids", format!("Ask for at most {DETAILS_MAX} artifacts at once.")));
     }
     let visible = volumes::service::visible(ctx).await?;
-    let mut details = Vec::with_capacity(ids.len());
-    for id in ids {
-        match Current::load(ctx, *id, Action::Read).await {
-            Ok(current) => details.push(as_shown(ctx, current, None, &visible).await?),
-            Err(error) if matches!(error.code, ErrorCode::NotFound | ErrorCode::Forbidden) => {}
-            Err(error) => return Err(error),
-        }
+    let several = Current::load_several(ctx, ids, &visible).await?;
+    let twins = twins_of(ctx, &several, &visible).await?;
+    let favourites = store::favourites_among(ctx.db().read(), ctx.actor()?.id(), ids).await?;
+    let mut details = Vec::with_capacity(several.len());
+    for current in several {
+        let favourite = favourites.contains(&current.row.id);
+        details.push(as_shown(ctx, current, None, Beside { visible: &visible, twins: &twins, favourite }).await?);
     }
     Ok(details)
 }
 
-/// What its page shows; the caller may read it. `visible` are the volumes that the caller sees.
-async fn as_shown(ctx: &Ctx, current: Current, revision: Option<RevisionId>, visible: &[VolumeAccess]) -> AppResult<ArtifactDetail> {
+/// What is known of an artifact beside what is its own.
+struct Beside<'a> {
+    /// The volumes that the caller sees.
+    visible: &'a [VolumeAccess],
+    /// Whatever has a name there that one of the artifacts has, those themselves too.
+    twins: &'a [TwinRow],
+    favourite: bool,
+}
+
+/// What its page shows; the caller may read it.
+async fn as_shown(ctx: &Ctx, current: Current, revision: Option<RevisionId>, beside: Beside<'_>) -> AppResult<ArtifactDetail> {
     let id = current.row.id()?;
     let (text, files) = match revision {
         None => (current.decoded().text, current.files()?),
@@ -62,8 +73,7 @@ async fn as_shown(ctx: &Ctx, current: Current, revision: Option<RevisionId>, vis
     let kind = current.row.kind();
     let reading = Reading::of(kind, &current.row.slug, &text);
     let html = ctx.state.renderer.render(&text, id).await;
-    let siblings = siblings(ctx, &current, visible).await?;
-    let favourite = marks::is_favourite(ctx, id).await?;
+    let siblings = siblings(&current, &beside)?;
     let draft = if revision.is_none() { draft_info(ctx, &current).await? } else { None };
     let head = current.head.as_ref().map(RevisionRow::summary).transpose()?;
     let (path, author, created_at) = (current.row.path.clone(), reading.facts.author.clone(), current.row.created_at);
@@ -101,7 +111,7 @@ async fn as_shown(ctx: &Ctx, current: Current, revision: Option<RevisionId>, vis
         files,
         head,
         draft,
-        favourite,
+        favourite: beside.favourite,
         siblings,
         tool,
         created_at,
@@ -114,16 +124,24 @@ async fn at_revision(ctx: &Ctx, id: ArtifactId, revision: RevisionId) -> AppResu
     Ok((Document::decode(&bytes).text, row.files()?))
 }
 
-async fn siblings(ctx: &Ctx, current: &Current, visible: &[VolumeAccess]) -> AppResult<Vec<Sibling>> {
-    if current.row.state == store::TRASHED {
+/// What has the same name as one of these, in one query.
+async fn twins_of(ctx: &Ctx, several: &[Current], visible: &[VolumeAccess]) -> AppResult<Vec<TwinRow>> {
+    let volumes: Vec<_> = visible.iter().map(|volume| volume.id).collect();
+    let names: Vec<_> =
+        several.iter().filter(|one| one.row.state != store::TRASHED).map(|one| (one.row.kind(), one.row.slug.as_str())).collect();
+    store::twins(ctx.db().read(), &volumes, &names, &[]).await
+}
+
+fn siblings(current: &Current, beside: &Beside<'_>) -> AppResult<Vec<Sibling>> {
+    let row = &current.row;
+    if row.state == store::TRASHED {
         return Ok(Vec::new());
     }
-    let ids: Vec<_> = visible.iter().map(|volume| volume.id).collect();
-    let twins = store::twins(ctx.db().read(), &ids, &[(current.row.kind(), current.row.slug.as_str())], &[current.row.id()?]).await?;
     let mut siblings = Vec::new();
+    let is_twin = |twin: &&TwinRow| twin.id != row.id && twin.slug == row.slug && twin.kind == row.kind;
     // In the order of `visible`: strongest first.
-    for volume in visible {
-        for twin in twins.iter().filter(|twin| twin.volume_id == volume.id.to_string()) {
+    for volume in beside.visible {
+        for twin in beside.twins.iter().filter(is_twin).filter(|twin| twin.volume_id == volume.id.to_string()) {
             siblings.push(Sibling { id: parse_id(&twin.id)?, volume_name: volume.name.clone(), volume_kind: volume.kind });
         }
     }

@@ -1,7 +1,7 @@
 //! The one draft service: the uncommitted text of an artifact, saved as it is written. Where editors have it open, it follows their
 //! document (`live`), and a change made otherwise reaches them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::{access, facts::Reading, live, tree};
 use crate::{
@@ -55,6 +55,44 @@ impl Current {
         let Some(held) = documents::hold(ctx, id).await? else { return Self::read(ctx, row, access, None).await };
         let (row, access) = access::find_live(ctx, id, action).await?;
         Self::read(ctx, row, access, Some(held)).await
+    }
+
+    /// Several for reading, in the order of `ids` and in a number of queries that does not depend on how many there are. Those that are not there, or not in
+    /// `visible`, the volumes that the caller sees, are left out.
+    pub async fn load_several(ctx: &Ctx, ids: &[ArtifactId], visible: &[VolumeAccess]) -> AppResult<Vec<Self>> {
+        let pool = ctx.db().read();
+        let access = |row: &ArtifactRow| visible.iter().find(|volume| volume.id.to_string() == row.volume_id);
+        let mut rows = store::by_ids(pool, ids).await?;
+        let mut settled = false;
+        for row in rows.iter().filter(|row| access(row).is_some()) {
+            settled |= documents::settle(ctx, row.id()?).await?;
+        }
+        if settled {
+            rows = store::by_ids(pool, ids).await?;
+        }
+        rows.retain(|row| access(row).is_some());
+        let heads = rows.iter().filter_map(|row| row.head().transpose()).collect::<AppResult<Vec<_>>>()?;
+        let mut heads: HashMap<String, RevisionRow> =
+            store::revisions(pool, &heads).await?.into_iter().map(|row| (row.id.clone(), row)).collect();
+        let shas: Vec<String> = heads.values().map(|head| head.content_sha.clone()).collect::<BTreeSet<_>>().into_iter().collect();
+        let contents = tree::contents_of(ctx, &shas).await?;
+        let drafted = rows.iter().filter(|row| row.has_draft != 0).map(ArtifactRow::id).collect::<AppResult<Vec<_>>>()?;
+        let mut drafts: HashMap<String, DraftRow> =
+            store::drafts(pool, &drafted).await?.into_iter().map(|row| (row.artifact_id.clone(), row)).collect();
+        let place: HashMap<String, usize> = ids.iter().enumerate().map(|(place, id)| (id.to_string(), place)).collect();
+        rows.sort_by_key(|row| place.get(&row.id).copied());
+        let mut several = Vec::with_capacity(rows.len());
+        for row in rows {
+            let Some(access) = access(&row).cloned() else { continue };
+            let head = row.head_revision_id.as_ref().and_then(|head| heads.remove(head));
+            let head_content = match &head {
+                Some(head) => Some(contents.get(&head.content_sha).cloned().ok_or_else(|| tree::missing(&head.content_sha))?),
+                None => None,
+            };
+            let draft = drafts.remove(&row.id);
+            several.push(Self { row, access, head, draft, head_content, held: None });
+        }
+        Ok(several)
     }
 
     /// What belongs to an artifact's row.

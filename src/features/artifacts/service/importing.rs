@@ -52,6 +52,12 @@ pub async fn volume_places(ctx: &Ctx, volume: VolumeId) -> AppResult<HashMap<Str
         .collect()
 }
 
+/// What is committed in a volume and may be meant by one of these slugs, or of these paths in small letters: each with its slug and its path.
+pub async fn named_or_at(ctx: &Ctx, volume: VolumeId, slugs: &[String], paths: &[String]) -> AppResult<Vec<(ArtifactId, String, String)>> {
+    let rows = store::named_or_at(ctx.db().read(), volume, slugs, paths).await?;
+    rows.into_iter().map(|(id, slug, path)| Ok((parse_id(&id)?, slug, path))).collect()
+}
+
 /// What in a volume was made by anybody but this account.
 pub async fn made_by_others(ctx: &Ctx, volume: VolumeId, by: UserId) -> AppResult<HashSet<ArtifactId>> {
     store::made_by_others(ctx.db().read(), volume, by).await?.iter().map(|id| parse_id(id)).collect()

@@ -170,8 +170,11 @@ pub async fn move_all(ctx: &Ctx, from: &VolumeAccess, to: &VolumeAccess, rows: V
         store::rebase_drafts(&mut tx, commit).await?;
     }
     leave(&mut tx, from.id, left.0, &ids, now).await?;
-    let moved = Event::new(UsageKind::ArtifactMoved).workspace(to.workspace).volume(to.id);
-    record_all(ctx, &mut tx, rows.iter().map(|row| moved.clone().subject(&row.id).artifact(row.kind(), &row.category)).collect()).await?;
+    let at = |kind, place: &VolumeAccess| Event::new(kind).workspace(place.workspace).volume(place.id);
+    // That it was moved is what a person did; the others keep how much there is in each of the two places.
+    let all = [at(UsageKind::ArtifactMoved, to), at(UsageKind::ArtifactLeft, from).amount(1), at(UsageKind::ArtifactEntered, to).amount(1)];
+    let of = |row: &ArtifactRow| all.clone().map(|event| event.subject(&row.id).artifact(row.kind(), &row.category));
+    record_all(ctx, &mut tx, rows.iter().flat_map(of).collect()).await?;
     tx.commit().await?;
     live::places_changed(ctx, &ids).await;
     Ok(())

@@ -76,7 +76,8 @@ pub async fn revision_with_content(ctx: &Ctx, artifact: ArtifactId, id: Revision
     Ok(Some((row, bytes)))
 }
 
-fn missing(sha: &str) -> AppError {
+/// The error of a content that a revision names and nobody has.
+pub fn missing(sha: &str) -> AppError {
     tracing::error!(sha, "a content is missing");
     AppError::internal()
 }

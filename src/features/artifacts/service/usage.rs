@@ -1,4 +1,4 @@
-//! The usage events of a commit's changes, one for each artifact.
+//! The usage events of a commit's changes, one for each artifact, and of volumes that come and go.
 
 use crate::{
     error::AppResult,
@@ -6,7 +6,7 @@ use crate::{
         analytics::service::{Event, Origin, UsageKind, Workspace, record_all},
         artifacts::{
             model::Kind,
-            store::{ChangeRow, NewRevision},
+            store::{self, ChangeRow, NewRevision},
         },
         volumes::model::Change,
     },
@@ -76,4 +76,14 @@ pub async fn record_changes(ctx: &Ctx, tx: &mut Tx, happened: &Happened<'_>, cha
         Some(base(kind).subject(changed.artifact).artifact(changed.kind, &changed.category).amount(amount))
     });
     record_all(ctx, tx, events.collect()).await
+}
+
+/// Records that all live artifacts of a volume left (or entered) its workspace, in the transaction that hides or shows it.
+pub async fn record_volume(ctx: &Ctx, tx: &mut Tx, kind: UsageKind, workspace: Workspace, volume: VolumeId) -> AppResult<()> {
+    let sorts = store::sorts_of(tx, volume).await?;
+    let event = |(artifact_kind, category, many): (String, String, i64)| {
+        let of = artifact_kind.parse().unwrap_or(Kind::Skill);
+        Event::new(kind).workspace(workspace).volume(volume).artifact(of, &category).amount(many)
+    };
+    record_all(ctx, tx, sorts.into_iter().map(event).collect()).await
 }

@@ -1,5 +1,7 @@
 //! Favourites, recents and what the home page shows.
 
+use std::collections::HashSet;
+
 use sqlx::AnyPool;
 
 use super::{ARTIFACT, ArtifactRow};
@@ -34,6 +36,13 @@ pub async fn is_favourite(pool: &AnyPool, user: UserId, id: ArtifactId) -> AppRe
         .fetch_one(pool)
         .await?
         > 0)
+}
+
+/// Which of these a person has marked.
+pub async fn favourites_among(pool: &AnyPool, user: UserId, ids: &[ArtifactId]) -> AppResult<HashSet<String>> {
+    let mut sql = Sql::new("SELECT artifact_id FROM favourites WHERE user_id = ");
+    sql.bind(user.to_string()).push(" AND artifact_id IN ").bind_list(ids);
+    Ok(sql.fetch_all::<(String,)>(pool).await?.into_iter().map(|(id,)| id).collect())
 }
 
 /// Ids of a person's favourites (marked by 0) and of what the person opened lately (marked by 1), each newest first.

@@ -45,6 +45,12 @@ pub async fn set_disabled(tx: &mut Tx, ids: &[ArtifactId], why: &str, seq: i64) 
     Ok(())
 }
 
+/// How many live artifacts of each kind and category a volume has.
+pub async fn sorts_of(tx: &mut Tx, volume: VolumeId) -> AppResult<Vec<(String, String, i64)>> {
+    let sql = "SELECT kind, category, COUNT(*) FROM artifacts WHERE volume_id = $1 AND state = $2 GROUP BY kind, category ORDER BY kind, category";
+    Ok(sqlx::query_as(sql).bind(volume.to_string()).bind(super::LIVE).fetch_all(&mut **tx).await?)
+}
+
 /// Trash older than a time: artifact and volume.
 pub async fn old_trash(pool: &AnyPool, before: i64, limit: i64) -> AppResult<Vec<(String, String)>> {
     let mut sql = Sql::new("SELECT id, volume_id FROM artifacts WHERE state = 2 AND deleted_at < ");

@@ -11,7 +11,7 @@ use crate::{
         artifacts::model::{FileEntry, RevisionSummary},
         volumes::model::{Change, CommitChange},
     },
-    ids::{ArtifactId, CommitId, RevisionId, VolumeId},
+    ids::{ArtifactId, CommitId, RevisionId, UserId, VolumeId},
     server::db::{Sql, Target, parse_id},
 };
 
@@ -137,6 +137,16 @@ pub async fn history(pool: &AnyPool, artifact: ArtifactId, before: Option<Revisi
     }
     sql.push(" ORDER BY r.id DESC LIMIT ").number(limit);
     sql.fetch_all(pool).await
+}
+
+/// Whether anybody else committed an artifact since a revision (none: ever), or anything but edits did.
+pub async fn others_since(pool: &AnyPool, artifact: ArtifactId, since: Option<RevisionId>, author: UserId) -> AppResult<bool> {
+    let mut sql = Sql::new("SELECT COUNT(*) FROM revisions r JOIN commits c ON c.id = r.commit_id WHERE r.artifact_id = ");
+    sql.bind(artifact.to_string()).push(" AND (c.source <> 'edit' OR c.author_id <> ").bind(author.to_string()).push(")");
+    if let Some(since) = since {
+        sql.push(" AND r.id > ").bind(since.to_string());
+    }
+    Ok(sql.fetch_all::<(i64,)>(pool).await?.pop().is_some_and(|(others,)| others > 0))
 }
 
 pub async fn history_length(pool: &AnyPool, artifact: ArtifactId) -> AppResult<i64> {

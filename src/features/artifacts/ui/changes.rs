@@ -20,8 +20,8 @@ use crate::{
     },
     ids::{ArtifactId, VolumeId},
     ui::{
-        ConfirmDialog, EmptyState, ErrorView, Icon, KindMark, LineCounts, Loading, PageTitle, Time, late, plural, toast, toast_error,
-        use_toasts,
+        Again, ConfirmDialog, EmptyState, ErrorView, Icon, KindMark, LineCounts, Loading, PageTitle, Time, late, plural, toast,
+        toast_error, use_toasts,
     },
 };
 
@@ -40,6 +40,7 @@ pub fn ChangesPage() -> impl IntoView {
                 <header class="bar">
                     <h1>"Changes"</h1>
                     <span class="count">"Drafts that are not committed yet"</span>
+                    <span class="push"><Again act=refresh/></span>
                 </header>
                 <Transition fallback=|| view! { <div class="scroll"><Loading/></div> }>
                     {move || {

@@ -352,6 +352,7 @@ fn CommitFoot(editing: Editing) -> impl IntoView {
                     id: shown.id,
                     base_revision_id: shown.detail.with_untracked(|detail| detail.summary.head_revision_id),
                 }],
+                after_own: false,
             };
             let said = commit.message.clone();
             match create_commit(commit).await {

@@ -36,6 +36,8 @@ use crate::{
 const PAUSE: u32 = 400;
 /// The same before what is written out of reach is in the outbox: the page may be gone in a moment.
 const SOON: u32 = 80;
+/// The same where the link seems to live: what has not reached the disk by then may be on a dead one.
+const LATE: u32 = 2_000;
 /// How long a commit waits for what was written to reach the disk, in steps of 50 ms.
 const PATIENCE: u32 = 100;
 const STEP: u32 = 50;
@@ -128,9 +130,8 @@ impl Editing {
         Effect::new(move |_| this.open());
         Effect::new(move |_| on_cleanup(move || this.leave()));
         Effect::new(move |_| {
-            page::before_leaving(move || {
-                this.saved.try_get_untracked() == Some(Saved::Waiting) && this.kept.try_get_untracked() == Some(false)
-            })
+            let unsaved = this.saved.get() == Saved::Waiting && !this.kept.get();
+            unsaved.then(|| page::hold_unsaved(move || this.put_forget()))
         });
         // What was written apart came home, or was thrown away: the document takes its place.
         Effect::new(move |_| {
@@ -187,7 +188,13 @@ impl Editing {
                 set_changed(self.saved, Saved::Waiting);
             }
             Told::Saved(true) => drop(self.saved.try_set(Saved::OnDisk(page::now_ms()))),
-            Told::Link(link) => set_changed(self.link, link),
+            Told::Link(link) => {
+                set_changed(self.link, link);
+                // What was written before it was known that nobody listens.
+                if link != Link::Live {
+                    self.put_forget();
+                }
+            }
             Told::People(list) => drop(self.people.try_set(serde_json::from_str(&list).unwrap_or_default())),
             Told::Thread(id) => {
                 if let Ok(id) = id.parse() {
@@ -223,13 +230,14 @@ impl Editing {
                 self.text.set(self.content());
             }
         });
-        if self.is_away() {
-            page::after_forget(SOON, move || {
-                if self.changes.try_get_untracked() == Some(number) {
-                    self.put_forget();
-                }
-            });
-        }
+        // What was just written is in no outbox.
+        set_changed(self.kept, false);
+        page::after_forget(if self.is_away() { SOON } else { LATE }, move || {
+            let unsaved = self.is_away() || self.saved.try_get_untracked() == Some(Saved::Waiting);
+            if unsaved && self.changes.try_get_untracked() == Some(number) {
+                self.put_forget();
+            }
+        });
     }
 
     /// Whether what is written here reaches the server by the outbox: its document is out of reach.
@@ -253,7 +261,11 @@ impl Editing {
     async fn put_now(self) -> AppResult<()> {
         let unsent = self.editor.try_with_value(|editor| editor.as_ref().map(Editor::unsent)).flatten();
         let Some(unsent) = unsent else { return Ok(()) };
-        let Some(body) = unsent.await else { return Ok(()) };
+        let Some(body) = unsent.await else {
+            // The outbox has all that the server does not.
+            set_changed(self.kept, true);
+            return Ok(());
+        };
         let name = self.shown.detail.try_with_untracked(|detail| detail.summary.name.clone()).unwrap_or_default();
         let put = bring_text(self.shown.id, body, &name).await;
         self.editor.try_with_value(|editor| {
@@ -392,7 +404,10 @@ impl Editing {
                 {
                     editor.note_kept(bring_text(id, body, &name).await.is_ok());
                 }
-                editor.close().await;
+                // A link that seemed to live took it, and nobody said that it arrived.
+                if let Some(body) = editor.close().await {
+                    let _ = bring_text(id, body, &name).await;
+                }
             }
             if wrote {
                 volumes.refresh();

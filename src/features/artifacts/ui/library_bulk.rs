@@ -29,7 +29,7 @@ pub fn commit_of(artifacts: &[ArtifactSummary], message: String) -> CreateCommit
         .filter(|artifact| artifact.has_draft)
         .map(|artifact| CommitItem { id: artifact.id, base_revision_id: artifact.head_revision_id })
         .collect();
-    CreateCommit { id: Some(CommitId::generate()), message, artifacts }
+    CreateCommit { id: Some(CommitId::generate()), message, artifacts, after_own: false }
 }
 
 fn said(report: &BulkReport, verb: &str) -> String {

@@ -20,7 +20,7 @@ use crate::{
         volumes::{model::VolumeKind, state::use_volumes},
     },
     ids::{ArtifactId, VolumeId},
-    ui::{Field, FieldError, Icon, PageTitle, SelectField, Suspense, count, use_toasts},
+    ui::{Field, FieldError, Icon, PageTitle, SelectField, Suspense, count, toast_error, use_toasts},
 };
 
 const KINDS: [(Kind, &str, &str); 3] = [
@@ -49,6 +49,13 @@ pub fn NewArtifactPage() -> impl IntoView {
         let Some(id) = shared.clone() else { return };
         leptos::task::spawn_local(async move {
             if let Some(draft) = pwa::shared(&id).await {
+                if !draft.left.is_empty() {
+                    let left = draft.left.join(", ");
+                    toast_error(
+                        toasts,
+                        &AppError::too_large(format!("No text of an artifact is over 2 MB, so this is not in it: {left}.")),
+                    );
+                }
                 name.try_set(draft.name);
                 text.try_set(Some(draft.text).filter(|text| !text.is_empty()));
             }

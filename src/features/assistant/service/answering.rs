@@ -155,7 +155,10 @@ impl Work<'_> {
             })
             .collect();
         let turns: Vec<_> = thread.iter().map(material::Said::turn).collect();
-        let budget = Budget { prompt: config.llm_context / 4 * 3, skills: config.llm_context / 4 };
+        // A quarter is for the answer, and another one for what tools return, where there are any.
+        let quarter = config.llm_context / 4;
+        let most = quarter * if offered.is_empty() { 3 } else { 2 };
+        let budget = Budget { prompt: most.max(prompt::PROMPT_MIN), skills: quarter };
         let team = self.access.row.team_name.as_deref().unwrap_or("a private workspace");
         let Prompt { messages, used, .. } = prompt::compose(team, &self.access.row.title, &as_skills, &turns, budget);
         let given: Vec<GivenSkill> = used.iter().filter_map(|at| skills.get(*at)).map(|one| one.skill.clone()).collect();
@@ -194,8 +197,10 @@ impl Work<'_> {
             self.answering.reset(rounds::text_of(done));
             self.tell();
             let began_at = self.ctx.now();
+            let mut said = rounds::messages(done);
+            prompt::fit_results(&mut said, self.ctx.state.config.llm_context / 4);
             let mut messages = prompt.clone();
-            messages.extend(rounds::messages(done));
+            messages.append(&mut said);
             // The last one has to be an answer.
             let specs: Vec<_> = if done.len() + 1 < ROUNDS { offered.iter().map(|tool| tool.spec.clone()).collect() } else { Vec::new() };
             let mut is_first = !done.is_empty();

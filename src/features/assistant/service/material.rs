@@ -112,11 +112,10 @@ async fn found(ctx: &Ctx, places: &Places, question: &str, kind: Kind) -> AppRes
         sort: Some(search::model::SearchSort::Own),
         ..SearchQuery::default()
     };
-    let page = search::service::search(ctx, query).await?;
+    // Only there: what the asker reads elsewhere takes no place.
+    let Some(page) = search::service::search_in(ctx, places, query).await? else { return Ok(Vec::new()) };
     let best = page.hits.iter().map(|hit| hit.score).fold(0.0, f32::max);
-    let fits = page.hits.iter().filter(|hit| hit.score >= best * WORST);
-    let inside = fits.filter(|hit| hit.volume_id.is_some_and(|id| places.contains(&VolumeId::from(id))));
-    Ok(inside.filter_map(|hit| hit.id.parse().ok()).collect())
+    Ok(page.hits.iter().filter(|hit| hit.score >= best * WORST).filter_map(|hit| hit.id.parse().ok()).collect())
 }
 
 /// The skills for a question: those that are pinned, then the best ones that search finds, without those that were left out.

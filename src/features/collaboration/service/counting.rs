@@ -42,35 +42,49 @@ impl Peaks {
     }
 }
 
+/// Who is here together, counted again and again.
+#[derive(Default)]
+pub struct Together {
+    peaks: Peaks,
+}
+
+impl Together {
+    /// Counts who is here now, and writes the most of a quarter of an hour that is over; at the end that of the one that is not, too.
+    pub async fn look(&mut self, ctx: &Ctx, ends: bool) -> AppResult<()> {
+        let quarter = ctx.now() / QUARTER;
+        let mut events = Vec::new();
+        if ends || quarter != self.peaks.quarter {
+            // Of several nodes one writes what all have counted.
+            events.extend(self.peaks.take().into_iter().filter(|_| ctx.state.cluster.leads()));
+            self.peaks.quarter = quarter;
+        }
+        let counted = async { accounts::service::count_by_team(ctx, &connected(ctx).await?).await };
+        match counted.await {
+            Ok(counts) => self.peaks.note(counts),
+            Err(error) => tracing::warn!(%error, "who is connected could not be counted"),
+        }
+        write(ctx, events).await
+    }
+}
+
 /// Counts until the process is asked to stop, and writes what there is then.
 pub async fn count_together(ctx: &Ctx) {
     if !ctx.state.config.analytics_enabled {
         return;
     }
-    let mut peaks = Peaks::default();
+    let mut together = Together::default();
     let mut counted_at = ctx.now();
     let mut ends = false;
     while !ends {
         ends = ctx.state.shutdown.run_until_cancelled(tokio::time::sleep(LOOK)).await.is_none();
         let now = ctx.now();
-        let mut events = Vec::new();
-        if ends || now / QUARTER != peaks.quarter {
-            // Of several nodes one writes what all have counted.
-            events.extend(peaks.take().into_iter().filter(|_| ctx.state.cluster.leads()));
-            peaks.quarter = now / QUARTER;
-        }
-        let counted = async { accounts::service::count_by_team(ctx, &connected(ctx).await?).await };
-        match counted.await {
-            Ok(counts) => peaks.note(counts),
-            Err(error) => tracing::warn!(%error, "who is connected could not be counted"),
-        }
         if now - counted_at >= clock::MINUTE {
             counted_at = now;
             if let Err(error) = count_coediting(ctx).await {
                 tracing::warn!(%error, "who wrote together is left out of the figures");
             }
         }
-        if let Err(error) = write(ctx, events).await {
+        if let Err(error) = together.look(ctx, ends).await {
             tracing::warn!(%error, "who was here together is left out of the figures");
         }
     }

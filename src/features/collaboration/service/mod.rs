@@ -26,7 +26,7 @@ use std::{
 use tokio::sync::{Notify, OnceCell, mpsc};
 
 pub use access::room_access;
-pub use counting::{count_coediting, count_together};
+pub use counting::{Together, count_coediting, count_together};
 pub use keeper::{keep, remove_old_events};
 pub use report::{rooms_report, totals};
 pub use tokens::{create_ws_token, credential_of_ws_token};

@@ -339,7 +339,7 @@ async fn stay_in_step(ctx: &Ctx) {
                 let (due, still): (Vec<_>, Vec<_>) = young.drain(..).partition(|(_, since)| now.duration_since(*since) >= YOUNG);
                 young = still;
                 compare(ctx, &due.into_iter().map(|(room, _)| room).collect::<Vec<_>>()).await;
-                let every = if ctx.state.cluster.is_cut_off() { COMPARE_UNHEARD } else { COMPARE_EVERY };
+                let every = if ctx.state.cluster.hears_all() { COMPARE_EVERY } else { COMPARE_UNHEARD };
                 if now.duration_since(compared) >= every {
                     compared = now;
                     compare(ctx, &rooms.ids()).await;

@@ -106,7 +106,7 @@ fn refusal(error: &AppError) -> End {
     match error.code {
         ErrorCode::NotFound => NOT_FOUND,
         ErrorCode::Unauthenticated => End::Close(close::SIGN_IN, "sign in first"),
-        ErrorCode::Forbidden => End::Close(close::FORBIDDEN, "this is not shared with you"),
+        ErrorCode::Forbidden | ErrorCode::FactorRequired => End::Close(close::FORBIDDEN, "this is not shared with you"),
         ErrorCode::Conflict => End::Close(close::FORBIDDEN, "this file cannot be edited as text"),
         _ => {
             tracing::warn!(%error, "a document could not be opened");

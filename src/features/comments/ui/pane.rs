@@ -15,6 +15,7 @@ use crate::{
             model::{Anchor, PAGE, PAGE_MAX, Subject, Thread, ThreadPage, ThreadQuery, ThreadState},
             state::{create_thread, read_threads, use_threads},
         },
+        outbox::state::say_waiting,
     },
     ids::ThreadId,
     ui::{EmptyState, ErrorView, Icon, Loading, Transition, plural, toast::ToastsContext, toast_error, use_toasts},
@@ -215,7 +216,8 @@ fn NewThread(threads: Threads, pending: RwSignal<Option<Anchor>>) -> impl IntoVi
         let answer = create_thread(threads.subject, pending.get_untracked(), words);
         leptos::task::spawn_local(async move {
             match answer.await {
-                Ok(()) => {
+                Ok(sent) => {
+                    say_waiting(threads.toasts, sent);
                     text.try_set(String::new());
                     pending.try_set(None);
                     threads.reload();

@@ -6,7 +6,7 @@ use leptos::prelude::*;
 
 use super::{pane::Threads, write::Write};
 use crate::{
-    browser::page,
+    browser::{data::Sent, page},
     error::AppResult,
     features::{
         accounts::model::UserKind,
@@ -14,17 +14,19 @@ use crate::{
             model::{Comment, Thread},
             state::{create_reply, delete_comment, edit_comment, read_thread, set_resolved},
         },
+        outbox::state::say_waiting,
     },
     ids::ThreadId,
     ui::{Avatar, Icon, Time, plural, toast_error},
 };
 
 /// Sends a change and reads again what is shown.
-fn change(threads: Threads, busy: RwSignal<bool>, answer: impl Future<Output = AppResult<()>> + 'static, done: impl FnOnce() + 'static) {
+fn change(threads: Threads, busy: RwSignal<bool>, answer: impl Future<Output = AppResult<Sent>> + 'static, done: impl FnOnce() + 'static) {
     busy.set(true);
     leptos::task::spawn_local(async move {
         match answer.await {
-            Ok(()) => {
+            Ok(sent) => {
+                say_waiting(threads.toasts, sent);
                 done();
                 threads.reload();
             }

@@ -2,14 +2,17 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use llmos_patterns::{PatternId, Patterns, Trace, Weights, generalise};
 
 use super::super::{model::Ground, store};
 use crate::{
-    error::{AppError, AppResult},
+    error::{AppError, AppResult, ErrorCode},
     features::{
         search::{self, service::GoalModel},
         traces,
@@ -26,7 +29,11 @@ const READ: i64 = 1_000;
 pub struct Engine {
     pub patterns: Patterns,
     model: GoalModel,
+    /// Which of all that this process has made.
+    made: u64,
 }
+
+static MADE: AtomicU64 = AtomicU64::new(0);
 
 type Shared = Arc<tokio::sync::Mutex<Option<Engine>>>;
 
@@ -70,15 +77,23 @@ impl Engines {
 }
 
 /// Without a model nothing can be compared by meaning.
-fn no_model() -> AppError {
-    AppError::conflict("Patterns need a model for embeddings. Set EMBEDDING_MODEL_DIR, or EMBEDDING_BACKEND=openai with a key.")
+pub const NO_MODEL: &str = "Patterns need a model for embeddings. Set EMBEDDING_MODEL_DIR, or EMBEDDING_BACKEND=openai with a key.";
+/// There is one, and it did not make vectors.
+const REFUSED: &str =
+    "The model for embeddings did not take the goals of these traces: the log of the server says why. They are tried again soon.";
+
+/// Whether there is no model to group by.
+pub fn is_missing(ctx: &Ctx) -> bool {
+    !search::service::has_model(ctx)
 }
 
 /// Traces with the vectors of their goals; one without a goal has an empty vector.
 pub async fn embedded(ctx: &Ctx, ground: Ground, traces: Vec<Trace>) -> AppResult<(GoalModel, Vec<(Trace, Vec<f32>)>)> {
     let goals: Vec<String> = traces.iter().map(|trace| generalise(&trace.goal)).collect();
     let asked: Vec<String> = goals.iter().filter(|goal| !goal.is_empty()).cloned().collect();
-    let (model, vectors) = search::service::vectors_of_goals(ctx, ground.team(), &asked).await?.ok_or_else(no_model)?;
+    let (model, vectors) = search::service::vectors_of_goals(ctx, ground.team(), &asked)
+        .await?
+        .ok_or_else(|| if is_missing(ctx) { AppError::conflict(NO_MODEL) } else { AppError::new(ErrorCode::Unavailable, REFUSED) })?;
     let by_goal: HashMap<String, Vec<f32>> = asked.into_iter().zip(vectors).collect();
     let vector = |goal: &String| by_goal.get(goal).cloned().unwrap_or_default();
     Ok((model, traces.into_iter().zip(&goals).map(|(trace, goal)| (trace, vector(goal))).collect()))
@@ -95,8 +110,43 @@ pub fn forget(ctx: &Ctx, ground: Ground) {
     tell_nodes(ctx, ground);
 }
 
+/// What is in memory of a place is ahead of what is stored, until that is written too. Dropped before, as by an error, a limit or a stop, it lets go of what is
+/// in memory: that is read again as it is stored.
+pub struct Ahead<'a> {
+    ctx: &'a Ctx,
+    ground: Ground,
+    is_written: bool,
+}
+
+impl<'a> Ahead<'a> {
+    pub fn new(ctx: &'a Ctx, ground: Ground) -> Self {
+        Self { ctx, ground, is_written: false }
+    }
+
+    pub fn written(mut self) {
+        self.is_written = true;
+    }
+}
+
+impl Drop for Ahead<'_> {
+    fn drop(&mut self) {
+        if !self.is_written {
+            forget(self.ctx, self.ground);
+        }
+    }
+}
+
 /// Does something with the patterns of a place, alone.
 pub async fn with<T, F>(ctx: &Ctx, ground: Ground, act: F) -> AppResult<T>
+where
+    T: Send + 'static,
+    F: FnOnce(&mut Patterns) -> T + Send + 'static,
+{
+    with_same(ctx, ground, None, act).await.map(|(answer, _)| answer)
+}
+
+/// The same, and when they were made; only if they are those that were made then. Work that goes on in steps is of no use to others.
+pub async fn with_same<T, F>(ctx: &Ctx, ground: Ground, made: Option<u64>, act: F) -> AppResult<(T, u64)>
 where
     T: Send + 'static,
     F: FnOnce(&mut Patterns) -> T + Send + 'static,
@@ -108,13 +158,14 @@ where
     }
     let (answer, traces) = tokio::task::spawn_blocking(move || {
         let Some(engine) = place.as_mut() else { return (None, 0) };
-        let answer = act(&mut engine.patterns);
-        (Some(answer), engine.patterns.len())
+        let is_same = made.is_none_or(|made| made == engine.made);
+        let answer = is_same.then(|| (act(&mut engine.patterns), engine.made));
+        (answer, engine.patterns.len())
     })
     .await
     .map_err(|error| internal("patterns", &error))?;
     ctx.state.engines.used(ground, traces);
-    answer.ok_or_else(AppError::internal)
+    answer.ok_or_else(|| AppError::new(ErrorCode::Unavailable, "The patterns were read again meanwhile: this begins anew."))
 }
 
 /// Vectors of another model than before cannot be compared with those that are there.
@@ -149,5 +200,5 @@ async fn load(ctx: &Ctx, ground: Ground) -> AppResult<Engine> {
         }
     }
     patterns.reserve(PatternId(store::last_number(pool, ground).await? as u64));
-    Ok(Engine { patterns, model })
+    Ok(Engine { patterns, model, made: MADE.fetch_add(1, Ordering::Relaxed) })
 }

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use super::{
     super::{
         jobs::{ASSIGN, PASS},
-        model::{Ground, PassCause},
-        store::{self, PatternNow, RunNow},
+        model::{Ground, PassCause, PatternEventKind},
+        store::{self, Mark, PatternNow, RunNow},
     },
     COUNTED,
     counting::counted,
@@ -18,7 +18,7 @@ use super::{
     engine, proposing, settings_of, sharing,
 };
 use crate::{
-    error::AppResult,
+    error::{AppError, AppResult},
     features::{
         analytics::service::{UsageKind, record, record_all},
         jobs::{
@@ -37,17 +37,22 @@ use crate::{
 
 /// Traces that are grouped in one go.
 const BATCH: i64 = 128;
+/// Traces that a job groups before those of other places have their turn.
+const TURN: usize = 2_048;
 /// Comparisons of a pass between two looks at whether something else wants the processor.
 const STEP: usize = 200_000;
 /// Traces that a summary looks at, the latest.
 const SUMMED: i64 = 60;
+/// Traces that a pass moves in one transaction.
+const MOVED: usize = 500;
+/// Patterns that are written in one transaction.
+const WRITTEN: i64 = 50;
+/// Patterns that went into one another, one after another.
+const HEIRS: usize = 100;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct AssignPayload {
     pub ground: Ground,
-    /// Patterns that lost a trace.
-    #[serde(default)]
-    pub touched: Vec<u64>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -60,24 +65,28 @@ pub struct PassPayload {
 /// New traces of a place, or some whose outcome changed, in the transaction that wrote them: they are grouped after it.
 pub async fn traces_came(ctx: &Ctx, tx: &mut Tx, ground: Ground, traces: &[TraceId]) -> AppResult<()> {
     store::add_waiting(tx, &ground.id(), traces).await?;
-    queue(ctx, tx, AssignPayload { ground, touched: Vec::new() }).await
+    queue(ctx, tx, ground).await
 }
 
-/// A trace is deleted, in the transaction that does it: its patterns are counted anew. Afterwards what is in memory is to be let go.
+/// A trace is deleted, in the transaction that does it: its patterns are written anew.
 pub async fn trace_leaves(ctx: &Ctx, tx: &mut Tx, ground: Ground, trace: TraceId) -> AppResult<()> {
-    let touched = store::number_of(tx, ground, trace).await?.into_iter().collect();
-    queue(ctx, tx, AssignPayload { ground, touched }).await?;
+    let places = store::mark_of_trace(tx, trace).await?;
     // It may be grouped among those of all teams as well.
-    match store::number_of(tx, Ground::System, trace).await? {
-        Some(number) => queue(ctx, tx, AssignPayload { ground: Ground::System, touched: vec![number] }).await,
-        None => Ok(()),
+    for ground in [ground, Ground::System].into_iter().filter(|ground| places.contains(&ground.id())) {
+        store::add_changed(tx, ground, 1).await?;
+        queue(ctx, tx, ground).await?;
     }
+    Ok(())
 }
 
-async fn queue(ctx: &Ctx, tx: &mut Tx, payload: AssignPayload) -> AppResult<()> {
-    let job = NewJob::new(ASSIGN, &payload)?.in_order_of(format!("evolution {}", payload.ground.id()));
-    // What names patterns says something of its own.
-    enqueue(tx, if payload.touched.is_empty() { job.once() } else { job }, ctx.now()).await
+/// What waits in a place is grouped, and what is marked is written, unless somebody is about to.
+pub async fn queue(ctx: &Ctx, tx: &mut Tx, ground: Ground) -> AppResult<()> {
+    enqueue(tx, NewJob::new(ASSIGN, &AssignPayload { ground })?.in_order_of(key(ground)).once(), ctx.now()).await
+}
+
+/// What is done to the patterns of a place is done one after another.
+pub fn key(ground: Ground) -> String {
+    format!("evolution {}", ground.id())
 }
 
 pub async fn ask_for_pass(ctx: &Ctx, tx: &mut Tx, payload: &PassPayload, job: Option<NewJob>) -> AppResult<()> {
@@ -85,7 +94,7 @@ pub async fn ask_for_pass(ctx: &Ctx, tx: &mut Tx, payload: &PassPayload, job: Op
         Some(job) => job,
         None => NewJob::new(PASS, payload)?,
     };
-    enqueue(tx, job.in_order_of(format!("evolution {}", payload.ground.id())).once(), ctx.now()).await
+    enqueue(tx, job.in_order_of(key(payload.ground)).once(), ctx.now()).await
 }
 
 /// A push brought traces to a place: a pass follows, behind their grouping, unless passes are paused there.
@@ -100,51 +109,59 @@ pub async fn pass_after_push(ctx: &Ctx, ground: Ground) -> AppResult<()> {
     Ok(())
 }
 
-/// Groups what waits; when much is new, a pass follows.
+/// Groups what waits, as much as is one turn; when much is new, a pass follows.
 pub async fn assign(ctx: &Ctx, job: &Job) -> AppResult<Value> {
-    let AssignPayload { ground, touched } = serde_json::from_str(&job.payload)?;
-    let grouped = assign_waiting(ctx, ground, touched).await;
+    let AssignPayload { ground } = serde_json::from_str(&job.payload)?;
+    // What waits stays so until there is one: the page says what is missing.
+    if engine::is_missing(ctx) {
+        return Ok(json!({ "traces": 0, "missing": engine::NO_MODEL }));
+    }
+    let grouped = assign_waiting(ctx, ground, TURN).await;
     engine::tell_nodes(ctx, ground);
     let grouped = grouped?;
     let settings = settings_of(ctx, ground).await?;
-    let changes = engine::with(ctx, ground, |patterns| patterns.changes()).await?;
-    if !settings.paused && changes as i64 >= settings.after {
+    let is_due = !settings.paused && store::changed(ctx.db().read(), ground).await? >= settings.after;
+    let is_more = store::waiting_count(ctx.db().read(), ground).await? > 0;
+    if is_due || is_more {
         let mut tx = ctx.db().write_tx().await?;
-        ask_for_pass(ctx, &mut tx, &PassPayload { ground, cause: PassCause::Traces, asked_by: None }, None).await?;
+        if is_due {
+            ask_for_pass(ctx, &mut tx, &PassPayload { ground, cause: PassCause::Traces, asked_by: None }, None).await?;
+        }
+        if is_more {
+            queue(ctx, &mut tx, ground).await?;
+        }
         tx.commit().await?;
         ctx.state.jobs.notify_one();
     }
     Ok(json!({ "traces": grouped }))
 }
 
-/// Groups what waits; how many traces that were.
-async fn assign_waiting(ctx: &Ctx, ground: Ground, touched: Vec<u64>) -> AppResult<usize> {
+/// Groups what waits, up to about this many traces, and writes what is marked; how many traces that were.
+async fn assign_waiting(ctx: &Ctx, ground: Ground, most: usize) -> AppResult<usize> {
     let mut grouped = 0;
-    let mut touched: BTreeSet<u64> = touched.into_iter().collect();
     let passes_on = match ground {
         Ground::Team(team) => store::shares(ctx.db().read(), team).await?,
         Ground::Own(_) | Ground::System => false,
     };
-    loop {
+    while grouped < most {
         let waiting = store::waiting(ctx.db().read(), ground, BATCH).await?;
         if waiting.is_empty() {
             break;
         }
-        let found = traces::service::to_group(ctx, &waiting.iter().map(String::as_str).collect::<Vec<_>>()).await?;
+        let found = traces::service::to_group(ctx, &waiting.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>()).await?;
         let (model, found) = engine::embedded(ctx, ground, found).await?;
         engine::checked(ctx, ground, &model).await?;
+        let ahead = engine::Ahead::new(ctx, ground);
+        // Another node may have given numbers that are not known here yet.
+        let last = PatternId(store::last_number(ctx.db().read(), ground).await? as u64);
         let assigned = engine::with(ctx, ground, move |patterns| {
+            patterns.reserve(last);
             let mut assigned = Vec::with_capacity(found.len());
             for (trace, vector) in &found {
-                let pattern = match patterns.replace(trace, vector) {
-                    Ok(true) => patterns.pattern_of(&trace.id),
-                    Ok(false) => patterns.insert(trace, vector).ok().map(|assignment| assignment.pattern),
-                    Err(error) => {
-                        tracing::warn!(%error, trace = trace.id, "a trace could not be grouped");
-                        None
-                    }
-                };
-                assigned.extend(pattern.map(|pattern| (trace.id.clone(), pattern.0)));
+                match patterns.put(trace, vector) {
+                    Ok(pattern) => assigned.push((trace.id.clone(), pattern.0)),
+                    Err(error) => tracing::warn!(%error, trace = trace.id, "a trace could not be grouped"),
+                }
             }
             assigned
         })
@@ -152,80 +169,174 @@ async fn assign_waiting(ctx: &Ctx, ground: Ground, touched: Vec<u64>) -> AppResu
         let mut tx = ctx.db().write_tx().await?;
         store::assign(&mut tx, ground, &assigned).await?;
         store::drop_waiting(&mut tx, ground, &waiting).await?;
+        store::add_changed(&mut tx, ground, waiting.len() as i64).await?;
         if passes_on {
-            let ids = waiting.iter().map(|id| parse_id(id)).collect::<AppResult<Vec<TraceId>>>()?;
+            let ids = waiting.iter().map(|(id, _)| parse_id(id)).collect::<AppResult<Vec<TraceId>>>()?;
             traces_came(ctx, &mut tx, Ground::System, &ids).await?;
         }
         tx.commit().await?;
+        ahead.written();
         grouped += waiting.len();
-        touched.extend(assigned.into_iter().map(|(_, number)| number));
     }
-    write(ctx, ground, &touched.into_iter().collect::<Vec<_>>()).await?;
+    write_marked(ctx, ground).await?;
     Ok(grouped)
 }
 
-/// Writes what is known of some patterns now.
-async fn write(ctx: &Ctx, ground: Ground, numbers: &[u64]) -> AppResult<()> {
-    let now = ctx.now();
+/// Writes the rows of patterns that are marked, whoever marked them: what their traces say now. Each mark goes with what is written because of it.
+async fn write_marked(ctx: &Ctx, ground: Ground) -> AppResult<()> {
     let shown = settings_of(ctx, ground).await?.shown_runs;
-    for part in numbers.chunks(50) {
-        let mut written: Vec<(u64, Evidence, Summary, i64)> = Vec::with_capacity(part.len());
-        let asked = part.to_vec();
-        let evidence = engine::with(ctx, ground, move |patterns| {
-            asked.into_iter().map(|number| (number, patterns.evidence(PatternId(number), now))).collect::<Vec<_>>()
+    let mut tries = 0;
+    let mut before = Vec::new();
+    loop {
+        let marks = store::stale(ctx.db().read(), ground, WRITTEN).await?;
+        if marks.is_empty() {
+            return Ok(());
+        }
+        if write(ctx, ground, &marks, shown).await? {
+            tries = 0;
+            continue;
+        }
+        // What was marked again meanwhile, such as by traces that are deleted one after another, is another try's.
+        let now: Vec<(u64, i64)> = marks.iter().map(|mark| (mark.number, mark.marks)).collect();
+        if now != before {
+            (before, tries) = (now, 0);
+        }
+        tries += 1;
+        match tries {
+            1 => let_gone_go(ctx, ground, &marks).await?,
+            // Another node moved some.
+            2 => engine::forget(ctx, ground),
+            _ => {
+                tracing::error!(place = ground.id(), "patterns in memory are not those that are stored, though they were just read");
+                return Err(AppError::internal());
+            }
+        }
+    }
+}
+
+/// Takes traces out of memory that were deleted.
+async fn let_gone_go(ctx: &Ctx, ground: Ground, marks: &[Mark]) -> AppResult<()> {
+    let numbers: Vec<u64> = marks.iter().map(|mark| mark.number).collect();
+    let asked = numbers.clone();
+    let held = engine::with(ctx, ground, move |patterns| {
+        asked.into_iter().flat_map(|number| patterns.traces(PatternId(number)).map(str::to_owned).collect::<Vec<_>>()).collect::<Vec<_>>()
+    })
+    .await?;
+    let stored = store::traces_in(ctx.db().read(), ground, &numbers).await?;
+    engine::with(ctx, ground, move |patterns| {
+        for trace in held.iter().filter(|trace| !stored.contains(*trace)) {
+            patterns.remove(trace);
+        }
+    })
+    .await
+}
+
+/// A pattern as it is now.
+struct Known {
+    number: u64,
+    evidence: Evidence,
+    summary: Summary,
+}
+
+/// Writes some marked patterns. False, and nothing is written: what is in memory of them is not what is stored.
+async fn write(ctx: &Ctx, ground: Ground, marks: &[Mark], shown: i64) -> AppResult<bool> {
+    let now = ctx.now();
+    let asked: Vec<u64> = marks.iter().map(|mark| mark.number).collect();
+    let evidence = engine::with(ctx, ground, move |patterns| {
+        asked.into_iter().filter_map(|number| Some((number, patterns.evidence(PatternId(number), now)?))).collect::<Vec<_>>()
+    })
+    .await?;
+    let mut known: Vec<Known> = Vec::with_capacity(evidence.len());
+    for (number, evidence) in evidence {
+        let traces = match ground {
+            Ground::System => sharing::told(ctx, number as i64, COUNTED, SUMMED as usize).await?,
+            Ground::Own(_) | Ground::Team(_) => {
+                let ids = store::traces_of(ctx.db().read(), &ground.id(), number as i64, SUMMED).await?;
+                traces::service::to_group(ctx, &ids.iter().map(String::as_str).collect::<Vec<_>>()).await?
+            }
+        };
+        let summary = tokio::task::spawn_blocking(move || summary(&traces.iter().collect::<Vec<_>>()))
+            .await
+            .map_err(|error| internal("summary of a pattern", &error))?;
+        known.push(Known { number, evidence, summary });
+    }
+    let texts = known.iter().map(|known| serde_json::to_string(&known.summary)).collect::<Result<Vec<_>, _>>()?;
+    let rows: Vec<PatternNow<'_>> = known
+        .iter()
+        .zip(&texts)
+        .map(|(Known { number, evidence, summary }, text)| PatternNow {
+            number: *number,
+            name: &summary.name,
+            slug: &summary.slug,
+            runs: i64::from(evidence.successes) + i64::from(evidence.failures),
+            successes: i64::from(evidence.successes),
+            people: i64::from(evidence.people),
+            cohesion: evidence.cohesion,
+            confidence: confidence(evidence),
+            last_at: now - evidence.age_ms,
+            summary: text,
         })
-        .await?;
-        for (number, evidence) in evidence {
-            let Some(evidence) = evidence else {
-                let mut tx = ctx.db().write_tx().await?;
-                store::end_pattern(&mut tx, ground, number, None, now).await?;
-                tx.commit().await?;
-                continue;
-            };
-            let traces = match ground {
-                Ground::System => sharing::told(ctx, number as i64, COUNTED, SUMMED as usize).await?,
-                Ground::Own(_) | Ground::Team(_) => {
-                    let ids = store::traces_of(ctx.db().read(), &ground.id(), number as i64, SUMMED).await?;
-                    traces::service::to_group(ctx, &ids.iter().map(String::as_str).collect::<Vec<_>>()).await?
-                }
-            };
-            let last_at = traces.iter().map(|trace| trace.ended_at).max().unwrap_or(now);
-            let summed = tokio::task::spawn_blocking(move || summary(&traces.iter().collect::<Vec<_>>()))
-                .await
-                .map_err(|error| internal("summary of a pattern", &error))?;
-            written.push((number, evidence, summed, last_at));
+        .collect();
+    let numbers: Vec<i64> = marks.iter().map(|mark| mark.number as i64).collect();
+    let mut tx = ctx.db().write_tx().await?;
+    let stored = store::counts(&mut tx, ground, &marks.iter().map(|mark| mark.number).collect::<Vec<_>>()).await?;
+    let held: BTreeMap<u64, i64> = rows.iter().map(|row| (row.number, row.runs)).collect();
+    if stored != held {
+        tx.rollback().await?;
+        return Ok(false);
+    }
+    let before = store::by_numbers(&mut *tx, &ground.id(), &numbers).await?;
+    // Each trace that is like no other founds one: it counts when it has enough runs to be shown.
+    let is_found = |row: &&PatternNow<'_>| row.runs >= shown && before.get(&(row.number as i64)).is_none_or(|before| before.runs < shown);
+    let found: Vec<i64> = rows.iter().filter(is_found).map(|row| row.number as i64).collect();
+    store::write_patterns(&mut tx, ground, &rows, now).await?;
+    if ground == Ground::System {
+        store::count_teams(&mut tx, &numbers).await?;
+    }
+    for mark in marks {
+        follow(&mut tx, ground, mark, stored.contains_key(&mark.number), now).await?;
+    }
+    let found = store::by_numbers(&mut *tx, &ground.id(), &found).await?;
+    record_all(ctx, &mut tx, found.values().map(|row| counted(ground, UsageKind::PatternFound).subject(&row.id)).collect()).await?;
+    store::unmark(&mut tx, ground, marks).await?;
+    tx.commit().await?;
+    Ok(true)
+}
+
+/// Writes down what became of a pattern: where its traces went, and whether it has any left. One without traces hands what people decided to the one that
+/// most of them went to.
+async fn follow(tx: &mut Tx, ground: Ground, mark: &Mark, has_traces: bool, now: i64) -> AppResult<()> {
+    if has_traces && mark.went.is_empty() {
+        return Ok(());
+    }
+    let went: Vec<i64> = mark.went.iter().map(|number| *number as i64).collect();
+    let numbers: Vec<i64> = went.iter().copied().chain([mark.number as i64]).collect();
+    let rows = store::by_numbers(&mut **tx, &ground.id(), &numbers).await?;
+    let Some(own) = rows.get(&(mark.number as i64)) else { return Ok(()) };
+    let into: Vec<String> = went.iter().filter_map(|number| rows.get(number)).map(|row| row.id.clone()).collect();
+    if has_traces {
+        if !into.is_empty() {
+            store::add_event(tx, ground, PatternEventKind::Split, &own.id, &into, now).await?;
+            for other in &into {
+                store::add_event(tx, ground, PatternEventKind::Grew, other, std::slice::from_ref(&own.id), now).await?;
+            }
         }
-        let texts = written.iter().map(|(_, _, summary, _)| serde_json::to_string(summary)).collect::<Result<Vec<_>, _>>()?;
-        let rows: Vec<PatternNow<'_>> = written
-            .iter()
-            .zip(&texts)
-            .map(|((number, evidence, summary, last_at), text)| PatternNow {
-                number: *number,
-                name: &summary.name,
-                slug: &summary.slug,
-                runs: i64::from(evidence.successes) + i64::from(evidence.failures),
-                successes: i64::from(evidence.successes),
-                people: i64::from(evidence.people),
-                cohesion: evidence.cohesion,
-                confidence: confidence(evidence),
-                last_at: *last_at,
-                summary: text,
-            })
-            .collect();
-        let numbers: Vec<i64> = rows.iter().map(|row| row.number as i64).collect();
-        let before = store::by_numbers(ctx.db().read(), &ground.id(), &numbers).await?;
-        // Each trace that is like no other founds one: it counts when it has enough runs to be shown.
-        let is_found =
-            |row: &&PatternNow<'_>| row.runs >= shown && before.get(&(row.number as i64)).is_none_or(|before| before.runs < shown);
-        let found: Vec<i64> = rows.iter().filter(is_found).map(|row| row.number as i64).collect();
-        let mut tx = ctx.db().write_tx().await?;
-        store::write_patterns(&mut tx, ground, &rows, now).await?;
-        if ground == Ground::System {
-            store::count_teams(&mut tx, &part.iter().map(|number| *number as i64).collect::<Vec<_>>()).await?;
+        return Ok(());
+    }
+    let ended = store::end_pattern(tx, ground, mark.number, into.first().map(String::as_str), now).await?;
+    if let Some(heir) = into.first().filter(|_| ended) {
+        store::add_event(tx, ground, PatternEventKind::Merged, &own.id, std::slice::from_ref(heir), now).await?;
+        store::add_event(tx, ground, PatternEventKind::Absorbed, heir, std::slice::from_ref(&own.id), now).await?;
+    }
+    // One that went into this one before may have done so because of a pass that never came to its end.
+    let mut heir = if ended { into.first().cloned() } else { own.into_id.clone() };
+    for _ in 0..HEIRS {
+        let Some(id) = &heir else { return Ok(()) };
+        let Some(row) = store::pattern(&mut **tx, parse_id(id)?).await? else { return Ok(()) };
+        if row.gone_at.is_none() {
+            return store::adopt(tx, &own.id, &row.id, now).await;
         }
-        let found = store::by_numbers(&mut *tx, &ground.id(), &found).await?;
-        record_all(ctx, &mut tx, found.values().map(|row| counted(ground, UsageKind::PatternFound).subject(&row.id)).collect()).await?;
-        tx.commit().await?;
+        heir = row.into_id;
     }
     Ok(())
 }
@@ -283,17 +394,19 @@ fn placed(patterns: &Patterns) -> HashMap<String, u64> {
 
 async fn group_anew(ctx: &Ctx, job: &Job, payload: &PassPayload, log: &mut Log<'_>) -> AppResult<()> {
     let ground = payload.ground;
-    let touched = match ground {
-        Ground::System => sharing::take_part(ctx).await?,
-        Ground::Own(_) | Ground::Team(_) => Vec::new(),
-    };
-    let came = assign_waiting(ctx, ground, touched).await?;
+    if ground == Ground::System {
+        sharing::take_part(ctx).await?;
+    }
+    // What comes meanwhile is for the next one: a place in which more comes all the time has its passes too.
+    let waiting = store::waiting_count(ctx.db().read(), ground).await?;
+    let came = assign_waiting(ctx, ground, usize::try_from(waiting).unwrap_or_default()).await?;
+    let changed = store::changed(ctx.db().read(), ground).await?;
     log.say(format!("{came} new traces joined or founded patterns.")).await?;
-    let (mut pass, before) = engine::with(ctx, ground, |patterns| (patterns.begin_pass(), placed(patterns))).await?;
+    let ((mut pass, before), made) = engine::with_same(ctx, ground, None, |patterns| (patterns.begin_pass(), placed(patterns))).await?;
     log.traces = before.len() as i64;
     loop {
         // The patterns are free between two steps: new traces find their places meanwhile.
-        let (next, is_done) = engine::with(ctx, ground, move |patterns| {
+        let ((next, is_done), _) = engine::with_same(ctx, ground, Some(made), move |patterns| {
             let is_done = pass.step(patterns, STEP);
             (pass, is_done)
         })
@@ -305,7 +418,8 @@ async fn group_anew(ctx: &Ctx, job: &Job, payload: &PassPayload, log: &mut Log<'
         }
         tokio::task::yield_now().await;
     }
-    let (events, after) = engine::with(ctx, ground, move |patterns| {
+    let ahead = engine::Ahead::new(ctx, ground);
+    let ((events, after), _) = engine::with_same(ctx, ground, Some(made), move |patterns| {
         let events = patterns.apply(pass);
         (events, placed(patterns))
     })
@@ -313,18 +427,19 @@ async fn group_anew(ctx: &Ctx, job: &Job, payload: &PassPayload, log: &mut Log<'
     let events = events.map_err(|error| internal("a pass", &error))?;
     let moved: Vec<(String, u64)> =
         after.iter().filter(|(trace, number)| before.get(*trace) != Some(number)).map(|(trace, number)| (trace.clone(), *number)).collect();
-    for part in moved.chunks(500) {
+    for (at, part) in moved.chunks(MOVED).enumerate() {
         let mut tx = ctx.db().write_tx().await?;
+        if at == 0 {
+            store::mark_going(&mut tx, ground, &going(&events)).await?;
+        }
         store::assign(&mut tx, ground, part).await?;
         tx.commit().await?;
     }
-    let alive: BTreeSet<u64> = after.values().copied().collect();
-    let mut touched: BTreeSet<u64> = moved.iter().map(|(_, number)| *number).collect();
-    touched.extend(moved.iter().filter_map(|(trace, _)| before.get(trace)).filter(|number| alive.contains(number)));
-    write(ctx, ground, &touched.into_iter().collect::<Vec<_>>()).await?;
-    note_events(ctx, ground, &events, &before, &alive).await?;
-    log.patterns = alive.len() as i64;
-    log.say(format!("{} traces in {} groups; {} moved.", after.len(), alive.len(), moved.len())).await?;
+    ahead.written();
+    write_marked(ctx, ground).await?;
+    let groups = after.values().collect::<BTreeSet<_>>().len();
+    log.patterns = groups as i64;
+    log.say(format!("{} traces in {groups} groups; {} moved.", after.len(), moved.len())).await?;
     let mut writer = Writer::new();
     log.proposals = proposing::propose(ctx, job, ground, payload.asked_by, &mut writer).await?;
     log.lines.append(&mut writer.notes);
@@ -335,35 +450,16 @@ async fn group_anew(ctx: &Ctx, job: &Job, payload: &PassPayload, log: &mut Log<'
     })
     .await?;
     let mut tx = ctx.db().write_tx().await?;
+    store::pass_done(&mut tx, ground, changed).await?;
     record(ctx, &mut tx, counted(ground, UsageKind::EvolutionPassed).amount(log.proposals)).await?;
     Ok(tx.commit().await?)
 }
 
-/// Writes down what became of patterns: splits and merges, and which have nothing left.
-async fn note_events(ctx: &Ctx, ground: Ground, events: &[Event], before: &HashMap<String, u64>, alive: &BTreeSet<u64>) -> AppResult<()> {
-    let numbers: BTreeSet<i64> = before.values().chain(alive).map(|number| *number as i64).collect();
-    let mut rows: BTreeMap<i64, String> = BTreeMap::new();
-    for part in numbers.into_iter().collect::<Vec<_>>().chunks(500) {
-        rows.extend(store::by_numbers(ctx.db().read(), &ground.id(), part).await?.into_iter().map(|(number, row)| (number, row.id)));
-    }
-    let id = |number: u64| rows.get(&(number as i64)).cloned();
-    let now = ctx.now();
-    let mut tx = ctx.db().write_tx().await?;
-    for event in events {
-        let (kind, from, into) = match event {
-            Event::Split { from, into } => ("split", from.0, into.iter().filter_map(|into| id(into.0)).collect::<Vec<_>>()),
-            Event::Merged { from, into } => ("merged", from.0, id(into.0).into_iter().collect()),
-        };
-        if let Some(pattern) = id(from) {
-            store::add_event(&mut tx, ground, kind, &pattern, &into, now).await?;
-        }
-        if let Event::Merged { from, into } = event {
-            store::end_pattern(&mut tx, ground, from.0, id(into.0).as_deref(), now).await?;
-        }
-    }
-    let gone: BTreeSet<u64> = before.values().copied().filter(|number| !alive.contains(number)).collect();
-    for number in gone {
-        store::end_pattern(&mut tx, ground, number, None, now).await?;
-    }
-    Ok(tx.commit().await?)
+/// Where the traces of patterns go that a pass splits or merges, by number.
+fn going(events: &[Event]) -> BTreeMap<u64, Vec<u64>> {
+    let of = |event: &Event| match event {
+        Event::Split { from, into } => (from.0, into.iter().map(|into| into.0).collect()),
+        Event::Merged { from, into } => (from.0, vec![into.0]),
+    };
+    events.iter().map(of).collect()
 }

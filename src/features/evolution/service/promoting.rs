@@ -150,7 +150,7 @@ pub async fn promote(ctx: &Ctx, id: ProposalId, input: Promote) -> AppResult<Pro
             let new = CreateArtifact { id: Some(copy), volume_id: target.id, kind: Kind::Skill, name: slug, text: Some(text) };
             artifacts::service::create_artifact_as(ctx, new, Origin::Generated).await?;
             let artifacts = vec![CommitItem { id: copy, base_revision_id: None }];
-            artifacts::service::commit(ctx, CreateCommit { id: None, message, artifacts }).await?;
+            artifacts::service::commit(ctx, CreateCommit { id: None, message, artifacts, after_own: false }).await?;
         }
     }
     end(ctx, ground, id, &copy.to_string(), target.id).await?;

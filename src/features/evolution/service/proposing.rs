@@ -1,10 +1,12 @@
 //! What is sure enough becomes a proposal: once for each pattern, and again when it has twice the runs. So does a skill that hurts.
 
-use llmos_patterns::{Origin, Summary};
+use std::collections::HashMap;
+
+use llmos_patterns::{Origin, Summary, improved};
 
 use super::{
     super::{
-        model::{Ground, LISTED, ProposalKind, ProposalState},
+        model::{Ground, ProposalKind, ProposalState},
         store::{self, NewProposal, PatternRow},
     },
     COUNTED,
@@ -20,15 +22,23 @@ use crate::{
     features::{
         accounts,
         analytics::service::{UsageKind, record_all},
+        artifacts::{self, model::merge::merge},
         jobs::{self, Job},
-        traces,
+        search, traces, volumes,
     },
-    ids::{ArtifactId, ProposalId, UserId},
-    server::{clock, context::Ctx},
+    ids::{ArtifactId, ProposalId, RevisionId, UserId},
+    server::{clock, context::Ctx, db::parse_id},
 };
 
 /// Traces of a pattern that a draft names.
 const SOURCES: i64 = 50;
+/// Patterns that are looked at in one go.
+const SLICE: i64 = 500;
+/// Goals of a pattern that are compared with what skills say.
+const LIKE_GOALS: usize = 3;
+/// From this cosine on a skill says what a pattern does. Set with care: whoever reviews it can keep the draft as another skill, and a skill that is there
+/// twice is found only by chance.
+const LIKE: f32 = 0.75;
 
 /// What is to be proposed.
 pub struct Draft {
@@ -38,6 +48,8 @@ pub struct Draft {
     pub text: String,
     /// The skill that is there already.
     pub artifact: Option<ArtifactId>,
+    /// The revision of it that the text was made of.
+    pub base: Option<RevisionId>,
     /// Who wrote the text: a model's name, or the generator.
     pub author: String,
     /// Why a model that was asked did not.
@@ -47,21 +59,11 @@ pub struct Draft {
 /// Drafts skills of what is sure enough, in a pass, and has those retired that hurt; how many proposals that are. Those who may decide on them are told
 /// once of all, but for whoever asked for the pass.
 pub async fn propose(ctx: &Ctx, job: &Job, ground: Ground, asked_by: Option<UserId>, writer: &mut Writer) -> AppResult<i64> {
-    let settings = settings_of(ctx, ground).await?;
-    let pool = ctx.db().read();
-    let mut sure = store::patterns(pool, ground, settings.shown_runs, LISTED).await?;
-    sure.retain(|pattern| pattern.confidence >= settings.proposed);
-    let known = store::proposals_of(pool, &sure.iter().map(|pattern| pattern.id.as_str()).collect::<Vec<_>>()).await?;
     let mut drafts = Vec::new();
-    for pattern in &sure {
-        // What was decided stays so until there is much more to go by.
-        let is_settled = known.iter().filter(|known| known.pattern_id == pattern.id).any(|known| {
-            let is_open = matches!(ProposalState::parse(&known.state), ProposalState::Open | ProposalState::Snoozed);
-            is_open || pattern.runs < known.runs * 2
-        });
-        if !is_settled {
-            jobs::service::progress(ctx, job, 0, 0).await?;
-            drafts.push(skill_of(ctx, ground, pattern, writer).await?);
+    for id in look_at_all(ctx, ground).await? {
+        jobs::service::progress(ctx, job, 0, 0).await?;
+        if let Some(pattern) = store::pattern(ctx.db().read(), parse_id(&id)?).await? {
+            drafts.push(skill_of(ctx, ground, &pattern, writer).await?);
         }
     }
     drafts.extend(retirements(ctx, ground).await?);
@@ -71,6 +73,38 @@ pub async fn propose(ctx: &Ctx, job: &Job, ground: Ground, asked_by: Option<User
     make(&accounts::service::acting_as_evolution(ctx).await?, ground, &drafts, asked_by).await
 }
 
+/// Writes how sure each pattern is today, since age lowers it; those that are sure enough to be proposed and are not settled, the surest first.
+async fn look_at_all(ctx: &Ctx, ground: Ground) -> AppResult<Vec<String>> {
+    let settings = settings_of(ctx, ground).await?;
+    let (pool, now) = (ctx.db().read(), ctx.now());
+    let mut found: Vec<(f64, String)> = Vec::new();
+    let mut after = String::new();
+    loop {
+        let patterns = store::patterns_after(pool, ground, settings.shown_runs, &after, SLICE).await?;
+        let Some(last) = patterns.last() else { break };
+        after.clone_from(&last.id);
+        let sure: Vec<(&str, f64)> = patterns.iter().map(|pattern| (pattern.id.as_str(), pattern.confidence(now))).collect();
+        let mut tx = ctx.db().write_tx().await?;
+        store::write_confidences(&mut tx, &sure).await?;
+        tx.commit().await?;
+        let sure: HashMap<&str, f64> = sure.into_iter().filter(|(_, confidence)| *confidence >= settings.proposed).collect();
+        let known = store::decisions_of(pool, &sure.keys().copied().collect::<Vec<_>>()).await?;
+        for pattern in &patterns {
+            let Some(confidence) = sure.get(pattern.id.as_str()) else { continue };
+            // What was decided stays so until there is much more to go by.
+            let is_settled = known.iter().filter(|(of, ..)| *of == pattern.id).any(|(_, state, runs)| {
+                let is_open = matches!(ProposalState::parse(state), ProposalState::Open | ProposalState::Snoozed);
+                is_open || pattern.runs < runs * 2
+            });
+            if !is_settled {
+                found.push((*confidence, pattern.id.clone()));
+            }
+        }
+    }
+    found.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+    Ok(found.into_iter().map(|(_, id)| id).collect())
+}
+
 /// Drafts one for the caller, unless the pattern has an open one already.
 pub async fn propose_one(ctx: &Ctx, ground: Ground, pattern: &PatternRow, writer: &mut Writer) -> AppResult<()> {
     let draft = skill_of(ctx, ground, pattern, writer).await?;
@@ -78,7 +112,7 @@ pub async fn propose_one(ctx: &Ctx, ground: Ground, pattern: &PatternRow, writer
     Ok(())
 }
 
-/// The skill that a pattern makes.
+/// The skill that a pattern makes, or how it betters the one that is there.
 async fn skill_of(ctx: &Ctx, ground: Ground, pattern: &PatternRow, writer: &mut Writer) -> AppResult<Draft> {
     let summary: Summary = serde_json::from_str(&pattern.summary)?;
     // Runs that already follow a skill show how to better that one. Those of several teams are not named.
@@ -90,13 +124,76 @@ async fn skill_of(ctx: &Ctx, ground: Ground, pattern: &PatternRow, writer: &mut 
             (sources, used)
         }
     };
-    let slug = used.unwrap_or_else(|| pattern.slug.clone());
-    let time = clock::rfc3339(ctx.now());
-    let origin =
-        Origin { slug: &slug, confidence: pattern.confidence, created_at: time.get(..10).unwrap_or_default(), source_traces: &sources };
+    // A built-in skill is not bettered from there: another one comes beside it.
+    let there = if ground == Ground::System { None } else { there(ctx, ground, pattern, used.as_deref(), &summary).await? };
+    let slug = there.as_ref().map(|there| there.slug.clone()).or(used).unwrap_or_else(|| pattern.slug.clone());
+    let now = ctx.now();
+    let time = clock::rfc3339(now);
+    let origin = Origin {
+        slug: &slug,
+        confidence: pattern.confidence(now),
+        created_at: time.get(..10).unwrap_or_default(),
+        source_traces: &sources,
+    };
     let drafted = writer.write(ctx, ground, &summary, &origin).await;
-    let (text, author, note) = (drafted.text, drafted.author, drafted.note);
-    Ok(Draft { pattern: pattern.clone(), kind: ProposalKind::New, slug, text, artifact: None, author, note })
+    let (author, note, pattern) = (drafted.author, drafted.note, pattern.clone());
+    Ok(match there {
+        None => Draft { pattern, kind: ProposalKind::New, slug, text: drafted.text, artifact: None, base: None, author, note },
+        Some(there) => {
+            let text = bettered(&there, &drafted.text);
+            Draft { pattern, kind: ProposalKind::Improves, slug, text, artifact: Some(there.id), base: Some(there.head), author, note }
+        }
+    })
+}
+
+/// A skill that is there already.
+struct There {
+    id: ArtifactId,
+    slug: String,
+    head: RevisionId,
+    text: String,
+    /// What it was accepted with, where it came of a pattern.
+    accepted: Option<String>,
+}
+
+/// The skill that does what a pattern does: the one that it became, the one that most of its runs used, the one of its name, or the one that says the same.
+async fn there(ctx: &Ctx, ground: Ground, pattern: &PatternRow, used: Option<&str>, summary: &Summary) -> AppResult<Option<There>> {
+    let proposals = store::proposals_of(ctx.db().read(), &[&pattern.id]).await?;
+    let accepted = proposals.into_iter().find(|proposal| {
+        ProposalState::parse(&proposal.state) == ProposalState::Accepted && ProposalKind::parse(&proposal.kind) != ProposalKind::Retire
+    });
+    let mut wanted: Vec<ArtifactId> = Vec::new();
+    if let Some(artifact) = accepted.as_ref().and_then(|accepted| accepted.artifact_id.as_deref()) {
+        wanted.push(parse_id(artifact)?);
+    }
+    let slugs: Vec<&str> = used.into_iter().chain([pattern.slug.as_str()]).collect();
+    let by_slug = artifacts::service::skills_of(ctx, &ground.id(), &slugs).await?;
+    wanted.extend(slugs.iter().filter_map(|slug| by_slug.get(*slug)).map(|skill| skill.id));
+    if wanted.is_empty() {
+        let volumes = volumes::service::ids_of_owner(ctx, &ground.id()).await?;
+        let says = format!("{}. {}", summary.name, summary.representatives.iter().take(LIKE_GOALS).cloned().collect::<Vec<_>>().join(". "));
+        let nearest = search::service::nearest_skills(ctx, ground.team(), &volumes, &says).await?;
+        wanted.extend(nearest.into_iter().filter(|(_, cosine)| *cosine >= LIKE).map(|(id, _)| id).take(1));
+    }
+    // What is in the trash has none.
+    let heads = artifacts::service::heads_of(ctx, &wanted).await?;
+    let Some(head) = wanted.iter().find_map(|id| heads.iter().find(|(known, ..)| known == id)) else { return Ok(None) };
+    let (id, _, head) = head;
+    let Some(text) = artifacts::service::texts_of(ctx, &[*id]).await?.remove(id) else { return Ok(None) };
+    let became = accepted.filter(|accepted| accepted.artifact_id.as_deref() == Some(id.to_string().as_str())).map(|accepted| accepted.text);
+    Ok(Some(There { id: *id, slug: head.slug.clone(), head: head.revision, text, accepted: became }))
+}
+
+/// The text of a skill with what its runs show now. Of one that came of the pattern, what was not touched since is written anew, and what people wrote stays;
+/// where both are the same lines, and in a skill that people wrote, it goes into a section of its own.
+fn bettered(there: &There, draft: &str) -> String {
+    if let Some(accepted) = &there.accepted {
+        let merged = merge(accepted, &there.text, draft);
+        if merged.is_clean() {
+            return merged.resolve(&[]);
+        }
+    }
+    improved(&there.text, draft)
 }
 
 /// Writes those of which the pattern has no open one, and tells of them, in one transaction; how many those are.
@@ -105,15 +202,15 @@ async fn make(ctx: &Ctx, ground: Ground, drafts: &[Draft], but: Option<UserId>) 
     let now = ctx.now();
     let mut tx = ctx.db().write_tx().await?;
     let mut made = Vec::with_capacity(drafts.len());
-    for Draft { pattern, kind, slug, text, artifact, author, note } in drafts {
+    for Draft { pattern, kind, slug, text, artifact, base, author, note } in drafts {
         let (id, note) = (ProposalId::generate(), note.as_deref());
-        let new = NewProposal { id, pattern, kind: *kind, slug, text, artifact: *artifact, author, note, now };
+        let new = NewProposal { id, pattern, kind: *kind, slug, text, artifact: *artifact, base: *base, author, note, now };
         if store::propose(&mut tx, &new).await? {
             made.push(new);
         }
     }
     let proposed =
-        |new: &NewProposal<'_>| counted(ground, UsageKind::ProposalMade).subject(new.id).extra(millionths(new.pattern.confidence));
+        |new: &NewProposal<'_>| counted(ground, UsageKind::ProposalMade).subject(new.id).extra(millionths(new.pattern.confidence(now)));
     record_all(ctx, &mut tx, made.iter().map(proposed).collect()).await?;
     audience.proposed(ctx, &mut tx, &made).await?;
     tx.commit().await?;

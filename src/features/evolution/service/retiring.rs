@@ -6,7 +6,7 @@ use llmos_patterns::difference;
 
 use super::{
     super::{
-        model::{Ground, LISTED, ProposalKind, ProposalState},
+        model::{Ground, ProposalKind, ProposalState},
         store::{self, ProposalRow},
     },
     Side,
@@ -51,11 +51,9 @@ pub async fn retirements(ctx: &Ctx, ground: Ground) -> AppResult<Vec<Draft>> {
     let (pool, now) = (ctx.db().read(), ctx.now());
     // The latest of each pattern comes first.
     let mut skills: HashMap<String, (ArtifactId, i64)> = HashMap::new();
-    for accepted in store::accepted(pool, ground, LISTED).await? {
-        if let (Some(artifact), Some(at)) = (&accepted.artifact_id, accepted.decided_at) {
-            let artifact = parse_id(artifact)?;
-            skills.entry(accepted.pattern_id).or_insert((artifact, at));
-        }
+    for (pattern, artifact, at) in store::accepted(pool, ground).await? {
+        let artifact = parse_id(&artifact)?;
+        skills.entry(pattern).or_insert((artifact, at));
     }
     let mut patterns: Vec<&str> = skills.keys().map(String::as_str).collect();
     patterns.sort_unstable();
@@ -77,7 +75,16 @@ pub async fn retirements(ctx: &Ctx, ground: Ground) -> AppResult<Vec<Draft>> {
         let Some(harm) = harm(with, without) else { continue };
         let text = reasons(slug, since, with, without, harm);
         let (author, note) = (GENERATOR.to_owned(), None);
-        drafts.push(Draft { pattern, kind: ProposalKind::Retire, slug: slug.clone(), text, artifact: Some(artifact), author, note });
+        drafts.push(Draft {
+            pattern,
+            kind: ProposalKind::Retire,
+            slug: slug.clone(),
+            text,
+            artifact: Some(artifact),
+            base: None,
+            author,
+            note,
+        });
     }
     Ok(drafts)
 }

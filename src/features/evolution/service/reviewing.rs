@@ -2,11 +2,14 @@
 
 use std::collections::HashSet;
 
+use llmos_patterns::improved;
 use llmos_trust::archive::File;
 
 use super::{
     super::{
-        model::{Decide, EditProposal, Ground, Proposal, ProposalArtifact, ProposalKind, ProposalState, ProposalSummary, TEXT_BYTES},
+        model::{
+            Decide, EditProposal, Ground, Proposal, ProposalArtifact, ProposalKind, ProposalState, ProposalSummary, SkillChoice, TEXT_BYTES,
+        },
         store::{self, Decision, ProposalRow},
     },
     authorise,
@@ -22,7 +25,7 @@ use crate::{
         analytics::service::{Origin, UsageKind, record},
         artifacts::{
             self,
-            model::{CreateArtifact, Kind, SaveDraft},
+            model::{CreateArtifact, Kind, LibraryQuery, SaveDraft, document::Document, merge::merge},
         },
         marketplace::{self, model::Finding},
         volumes::{
@@ -31,13 +34,15 @@ use crate::{
             service::VolumeAccess,
         },
     },
-    ids::{ArtifactId, ProposalId, VolumeId},
+    ids::{ArtifactId, ProposalId, RevisionId, VolumeId},
     server::{clock, context::Ctx, db::parse_id},
 };
 
 /// Days for which a proposal can be put off.
 const SNOOZE_DAYS: std::ops::RangeInclusive<i64> = 1..=365;
 const REASON_CHARS: usize = 500;
+/// Skills of a volume that a text can be put into, as far as one list shows them.
+const CHOICES: u32 = 200;
 
 pub fn summary(row: &ProposalRow) -> AppResult<ProposalSummary> {
     Ok(ProposalSummary {
@@ -91,7 +96,8 @@ pub async fn shown(ctx: &Ctx, row: ProposalRow, ground: Ground) -> AppResult<Pro
     let artifact = match artifact.filter(|named| named.kind == Kind::Skill) {
         Some(named) => {
             let text = String::from_utf8_lossy(&artifacts::service::get_text(ctx, named.id, None).await?).into_owned();
-            Some(ProposalArtifact { id: named.id, name: named.name, text })
+            let built_in = !volumes.iter().any(|volume| volume.id == named.volume);
+            Some(ProposalArtifact { id: named.id, name: named.name, text, built_in })
         }
         None => None,
     };
@@ -104,6 +110,8 @@ pub async fn shown(ctx: &Ctx, row: ProposalRow, ground: Ground) -> AppResult<Pro
     let findings = if is_skill { findings(ctx, &row.slug, &row.text).await? } else { Vec::new() };
     let targets = targets(ctx, &row, ground).await?;
     let retired = retired(ctx, &row).await?;
+    let is_waiting = matches!(summary.state, ProposalState::Open | ProposalState::Snoozed);
+    let skills = if is_skill && is_waiting && ground != Ground::System { choices(ctx, &volumes).await? } else { Vec::new() };
     let decided_by = match &row.decided_by {
         Some(id) => accounts::service::people(ctx, [parse_id(id)?]).await?.into_values().next(),
         None => None,
@@ -116,6 +124,7 @@ pub async fn shown(ctx: &Ctx, row: ProposalRow, ground: Ground) -> AppResult<Pro
         note: row.note,
         targets,
         artifact,
+        skills,
         retired,
         is_blocked: findings.iter().any(|finding| finding.blocks),
         findings,
@@ -123,6 +132,17 @@ pub async fn shown(ctx: &Ctx, row: ProposalRow, ground: Ground) -> AppResult<Pro
         reason: row.reason,
         summary,
     })
+}
+
+/// The skills of these volumes that the caller may put a text into.
+async fn choices(ctx: &Ctx, volumes: &[VolumeAccess]) -> AppResult<Vec<SkillChoice>> {
+    let mut skills = Vec::new();
+    for volume in volumes.iter().filter(|volume| volume.role.allows(Action::Commit)) {
+        let query = LibraryQuery { volume: Some(volume.id), kind: Some(Kind::Skill), limit: Some(CHOICES), ..LibraryQuery::default() };
+        let found = artifacts::service::list_library(ctx, query).await?.items;
+        skills.extend(found.into_iter().map(|skill| SkillChoice { id: skill.id, name: skill.name, volume: volume.name.clone() }));
+    }
+    Ok(skills)
 }
 
 /// The skill that is in the trash because of an accepted proposal, if the caller may read it.
@@ -142,7 +162,7 @@ pub async fn get_proposal(ctx: &Ctx, id: ProposalId) -> AppResult<Proposal> {
     shown(ctx, row, ground).await
 }
 
-/// Another text, as a person wants it.
+/// Another text, as a person wants it. What somebody else saved meanwhile is joined with it, as long as both did not change the same lines.
 pub async fn edit_proposal(ctx: &Ctx, id: ProposalId, input: EditProposal) -> AppResult<Proposal> {
     let (row, ground) = find(ctx, id, Action::Commit).await?;
     if ProposalKind::parse(&row.kind) == ProposalKind::Retire {
@@ -152,8 +172,29 @@ pub async fn edit_proposal(ctx: &Ctx, id: ProposalId, input: EditProposal) -> Ap
     if text.trim().is_empty() || text.len() > TEXT_BYTES {
         return Err(AppError::field("text", format!("A skill has 1 to {} KB of text.", TEXT_BYTES / 1024)));
     }
+    if input.base.as_ref().is_some_and(|base| base.len() > TEXT_BYTES) {
+        return Err(AppError::field("base", format!("A skill has at most {} KB of text.", TEXT_BYTES / 1024)));
+    }
+    // Joined before anybody waits for it: what is saved meanwhile is found by its number.
+    let now = store::proposal(ctx.db().read(), id).await?.ok_or_else(|| AppError::not_found("proposal"))?;
+    let text = match input.base {
+        _ if now.saves == input.saves => text,
+        Some(base) => {
+            let merged = merge(&base.replace("\r\n", "\n"), &text, &now.text);
+            if !merged.is_clean() {
+                return Err(AppError::conflict(
+                    "Somebody else changed the same lines meanwhile. Nothing was saved: compare with their text, then save yours again.",
+                ));
+            }
+            merged.resolve(&[])
+        }
+        None => return Err(AppError::conflict("Somebody else edited this meanwhile. Load it again.")),
+    };
+    if text.len() > TEXT_BYTES {
+        return Err(AppError::field("text", format!("Together with what somebody else wrote it has more than {} KB.", TEXT_BYTES / 1024)));
+    }
     let mut tx = ctx.db().write_tx().await?;
-    if !store::edit(&mut tx, id, &text, input.saves, ctx.now()).await? {
+    if !store::edit(&mut tx, id, &text, now.saves, ctx.now()).await? {
         return Err(AppError::conflict("Somebody else edited this or decided on it meanwhile. Load it again."));
     }
     record(ctx, &mut tx, counted(ground, UsageKind::ProposalEdited).subject(id)).await?;
@@ -190,7 +231,7 @@ pub async fn decide(ctx: &Ctx, id: ProposalId, input: Decide) -> AppResult<Propo
         }
         Decide::Accept { volume_id } => (ProposalState::Accepted, Some(accept(ctx, &row, ground, *volume_id).await?), None),
         Decide::Merge { artifact_id } => {
-            merge(ctx, &row, *artifact_id).await?;
+            put_into(ctx, &row, ground, *artifact_id).await?;
             (ProposalState::Accepted, Some(*artifact_id), None)
         }
         Decide::Ignore { .. } => (ProposalState::Ignored, None, None),
@@ -204,7 +245,10 @@ pub async fn decide(ctx: &Ctx, id: ProposalId, input: Decide) -> AppResult<Propo
     };
     let mut tx = ctx.db().write_tx().await?;
     if !store::decide(&mut tx, &Decision { id, state, artifact, until, reason, by: actor, now }).await? {
-        return Err(AppError::conflict("This proposal was decided on meanwhile. Load it again."));
+        return Err(AppError::conflict(match input {
+            Decide::Reopen => "This proposal is open again already, or its pattern has another open one: decide on that one first.",
+            _ => "This proposal was decided on meanwhile. Load it again.",
+        }));
     }
     let kind = match state {
         ProposalState::Accepted => UsageKind::ProposalAccepted,
@@ -299,19 +343,43 @@ async fn retire(ctx: &Ctx, row: &ProposalRow) -> AppResult<()> {
     }
 }
 
-/// Makes it another text of a skill that is there.
-async fn merge(ctx: &Ctx, row: &ProposalRow, artifact: ArtifactId) -> AppResult<()> {
-    refuse_dangerous(ctx, &row.slug, &row.text).await?;
+/// Puts it into a skill of the place. What people wrote there stays: where the text was made of a revision of this skill, both are joined line by line; any
+/// other skill gets a section of what runs show. What was committed before a crash is in it already.
+async fn put_into(ctx: &Ctx, row: &ProposalRow, ground: Ground, artifact: ArtifactId) -> AppResult<()> {
+    let volumes = volumes_of(ctx, ground).await?;
     let before = artifacts::service::get_artifact(ctx, artifact, None).await?;
+    let is_of_place = volumes.iter().any(|volume| volume.id == before.summary.volume_id);
+    if before.summary.kind != Kind::Skill || before.summary.deleted_at.is_some() || !is_of_place {
+        return Err(AppError::field("artifactId", "Choose a skill of this workspace that is not in the trash."));
+    }
     if before.draft.is_some() {
         return Err(AppError::conflict("This skill has a draft that is not committed: commit or discard it, then merge."));
     }
-    artifacts::service::save_draft(ctx, artifact, SaveDraft { text: row.text.clone(), saves: 0 }).await?;
-    commit(ctx, row, artifact, before.head.map(|head| head.id)).await
+    let (present, head) = (before.text, before.head.map(|head| head.id));
+    let text = match &row.base_id {
+        Some(base) if row.artifact_id.as_deref() == Some(artifact.to_string().as_str()) => {
+            let base = artifacts::service::get_text(ctx, artifact, Some(parse_id(base)?)).await?;
+            let merged = merge(&Document::decode(&base).text, &present, &row.text);
+            if !merged.is_clean() {
+                return Err(AppError::conflict(
+                    "The skill was changed in the same lines since this was drafted. Compare both and edit the text, or keep it as another skill.",
+                ));
+            }
+            merged.resolve(&[])
+        }
+        _ => improved(&present, &row.text),
+    };
+    if text == present {
+        return Ok(());
+    }
+    refuse_dangerous(ctx, &before.summary.slug, &text).await?;
+    artifacts::service::save_draft(ctx, artifact, SaveDraft { text, saves: 0 }).await?;
+    commit(ctx, row, artifact, head).await
 }
 
-async fn commit(ctx: &Ctx, row: &ProposalRow, artifact: ArtifactId, base: Option<crate::ids::RevisionId>) -> AppResult<()> {
+async fn commit(ctx: &Ctx, row: &ProposalRow, artifact: ArtifactId, base: Option<RevisionId>) -> AppResult<()> {
     let item = CommitItem { id: artifact, base_revision_id: base };
-    artifacts::service::commit(ctx, CreateCommit { id: None, message: message(row), artifacts: vec![item] }).await?;
+    let input = CreateCommit { id: None, message: message(row), artifacts: vec![item], after_own: false };
+    artifacts::service::commit(ctx, input).await?;
     Ok(())
 }

@@ -62,10 +62,10 @@ pub async fn follow(ctx: &Ctx, tx: &mut Tx) -> AppResult<()> {
     ask_for_pass(ctx, tx, &payload, None).await
 }
 
-/// Lets the runs of teams go that take part no more, and has those wait that are new; the patterns that lost some. A pass begins with it, so a team that
-/// takes its runs back is out before anything else is done.
-pub async fn take_part(ctx: &Ctx) -> AppResult<Vec<u64>> {
-    let mut touched: BTreeSet<i64> = BTreeSet::new();
+/// Lets the runs of teams go that take part no more, and has those wait that are new. A pass begins with it, so a team that takes its runs back is out before
+/// anything else is done.
+pub async fn take_part(ctx: &Ctx) -> AppResult<()> {
+    let mut is_changed = false;
     loop {
         let gone = store::unshared(ctx.db().read(), BATCH).await?;
         if gone.is_empty() {
@@ -77,10 +77,11 @@ pub async fn take_part(ctx: &Ctx) -> AppResult<Vec<u64>> {
         store::drop_unshared(&mut tx, &ids).await?;
         // What is of one team now is hidden at once, even where the pass does not come to its end.
         store::count_teams(&mut tx, &numbers.iter().copied().collect::<Vec<_>>()).await?;
+        store::mark(&mut tx, Ground::System, &numbers.iter().map(|number| *number as u64).collect()).await?;
         tx.commit().await?;
-        touched.extend(numbers);
+        is_changed = true;
     }
-    if !touched.is_empty() {
+    if is_changed {
         engine::forget(ctx, Ground::System);
     }
     let mut after = String::new();
@@ -93,7 +94,7 @@ pub async fn take_part(ctx: &Ctx) -> AppResult<Vec<u64>> {
         store::add_waiting(&mut tx, &Ground::System.id(), &ids).await?;
         tx.commit().await?;
     }
-    Ok(touched.into_iter().map(|number| number as u64).collect())
+    Ok(())
 }
 
 /// Some runs of a pattern of all teams, the latest of each team in turn.

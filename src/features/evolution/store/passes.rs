@@ -19,7 +19,20 @@ crate::row! {
 
 // ── Passes ──
 
+/// What a pass says that never said how it ended.
+pub const LOST: &str = "It was ended before it was done: the log of the server says why. The next pass does its work.";
+
+/// Passes of a place come one after another: one that is thought to run when the next begins never said how it ended.
 pub async fn begin_run(tx: &mut Tx, id: &str, ground: Ground, cause: &str, asked_by: Option<UserId>, now: i64) -> AppResult<()> {
+    sqlx::query(
+        "UPDATE evolution_runs SET state = 'failed', error = $3, ended_at = $4 WHERE place_id = $1 AND state = 'running' AND id <> $2",
+    )
+    .bind(ground.id())
+    .bind(id)
+    .bind(LOST)
+    .bind(now)
+    .execute(&mut **tx)
+    .await?;
     sqlx::query(
         "INSERT INTO evolution_runs (id, place_id, cause, asked_by, state, started_at) VALUES ($1, $2, $3, $4, 'running', $5) \
          ON CONFLICT (id) DO UPDATE SET state = 'running', log = '[]', error = NULL, ended_at = NULL",

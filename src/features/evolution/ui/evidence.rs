@@ -4,10 +4,10 @@ use leptos::prelude::*;
 
 use super::{
     super::{
-        model::{Effect, GroundQuery, Level, Pattern, Promotion, TeamRuns, Why},
+        model::{Effect, GroundQuery, Level, Pattern, PatternEvent, PatternEventKind, PatternMark, Promotion, TeamRuns, Why},
         state::{draft_proposal, evolution_address},
     },
-    percent,
+    Typing, percent,
     proposal::ProposalPart,
     sure,
 };
@@ -15,8 +15,8 @@ use crate::{
     browser::data::Fetched,
     features::accounts::state::Running,
     features::traces::{
-        model::TraceSummary,
-        state::trace_address,
+        model::{TraceSummary, TracesQuery},
+        state::{trace_address, traces_address},
         ui::{duration_words, outcome_mark},
     },
     ids::PatternId,
@@ -28,15 +28,18 @@ pub fn EvidencePane(
     open: Memo<Option<PatternId>>,
     query: Memo<GroundQuery>,
     pattern: Fetched<Pattern>,
+    typing: Typing,
     changed: Callback<()>,
 ) -> impl IntoView {
     let back = move || evolution_address(&query.get(), None);
-    let view = move |(found, back)| view! { <Detail pattern=found back=back changed=changed/> }.into_any();
+    let view = move |(found, back)| {
+        view! { <Detail pattern=found query=query.get_untracked() typing=typing back=back changed=changed/> }.into_any()
+    };
     view! { <SidePane label="Pattern" open=Signal::derive(move || open.get().is_some()) back=Signal::derive(back) found=pattern view=view/> }
 }
 
 #[component]
-fn Detail(pattern: Pattern, back: String, changed: Callback<()>) -> impl IntoView {
+fn Detail(pattern: Pattern, query: GroundQuery, typing: Typing, back: String, changed: Callback<()>) -> impl IntoView {
     let Pattern {
         summary,
         level,
@@ -49,6 +52,7 @@ fn Detail(pattern: Pattern, back: String, changed: Callback<()>) -> impl IntoVie
         teams,
         latest,
         history,
+        went_into,
         promotions,
         effect,
         proposal_text,
@@ -63,6 +67,12 @@ fn Detail(pattern: Pattern, back: String, changed: Callback<()>) -> impl IntoVie
         });
     };
     let failed = summary.runs - summary.successes;
+    // Of all teams, there is no list that has them all.
+    let all_runs = (level != Level::System && summary.runs > latest.len() as i64).then(|| {
+        let address = traces_address(&TracesQuery { team: query.team, pattern: Some(id), ..TracesQuery::default() }, None);
+        view! { <a class="link" href=address>{format!("All {}", plural(summary.runs, "run", "runs"))}</a> }
+    });
+    let gone = went_into.map(|mark| view! { <p class="hint row gap-4"><Icon name="merge"/>"It has no runs any more: most are in "{pattern_link(&query, mark)}"."</p> });
     let rows = steps
         .iter()
         .enumerate()
@@ -103,6 +113,7 @@ fn Detail(pattern: Pattern, back: String, changed: Callback<()>) -> impl IntoVie
         <FieldError error=running.error/>
         <div class="scroll evo-detail" tabindex="0">
             <div class="evo-evidence">
+                {gone}
                 {effect.map(|effect| view! { <EffectPart effect=effect/> })}
                 <section class="evi"><h2>{format!("Why {}", sure(summary.confidence))}</h2><WhyPart why=why people=summary.people last_at=summary.last_at/></section>
                 <section class="evi">
@@ -135,26 +146,34 @@ fn Detail(pattern: Pattern, back: String, changed: Callback<()>) -> impl IntoVie
                 <section class="evi">
                     <h2>"Latest runs"<span class="f12 t3 push">{format!("{} succeeded, {} failed", count(summary.successes), count(failed))}</span></h2>
                     <ul class="rows">{latest.into_iter().map(run).collect_view()}</ul>
+                    {all_runs}
                 </section>
                 {(!history.is_empty() || !promotions.is_empty())
                     .then(|| {
                         let promoted = promotions.into_iter().map(promotion).collect_view();
-                        let lines = history
-                            .into_iter()
-                            .map(|event| {
-                                let words = match event.kind.as_str() {
-                                    "merged" => "It went into another pattern".to_owned(),
-                                    _ => format!("Some of its runs went to {}", plural(event.others.len() as i64, "other pattern", "other patterns")),
-                                };
-                                view! { <li>{words}" "<Time at=event.at/></li> }
-                            })
-                            .collect_view();
+                        let lines = history.into_iter().map(|event| history_line(&query, event)).collect_view();
                         view! { <section class="evi"><h2>"History"</h2><ul class="hint">{promoted}{lines}</ul></section> }
                     })}
             </div>
-            {proposal_text.map(|proposal| view! { <ProposalPart proposal=proposal changed=changed/> })}
+            {proposal_text.map(|proposal| view! { <ProposalPart proposal=proposal typing=typing changed=changed/> })}
         </div>
     }
+}
+
+fn pattern_link(query: &GroundQuery, mark: PatternMark) -> AnyView {
+    view! { <a class="link" href=evolution_address(query, Some(mark.id))>{mark.name}</a> }.into_any()
+}
+
+/// What became of the pattern in a pass, with the way to the others.
+fn history_line(query: &GroundQuery, event: PatternEvent) -> AnyView {
+    let words = match event.kind {
+        PatternEventKind::Split => "Some of its runs went to ",
+        PatternEventKind::Grew => "Some runs came to it from ",
+        PatternEventKind::Merged => "Most of its runs went to ",
+        PatternEventKind::Absorbed => "It took in ",
+    };
+    let others = event.others.into_iter().enumerate().map(|(at, mark)| (if at > 0 { ", " } else { "" }, pattern_link(query, mark)));
+    view! { <li>{words}{others.collect_view()}" "<Time at=event.at/></li> }.into_any()
 }
 
 #[component]

@@ -1,26 +1,32 @@
 //! The list: patterns with how sure they are, proposals, passes.
 
+use std::collections::HashMap;
+
 use leptos::prelude::*;
 use leptos_router::hooks::{use_params_map, use_query_map};
 
 use super::{
     super::{
         model::{
-            Evolution, GroundQuery, Level, PassSummary, PatternSummary, ProposalKind, ProposalState, ProposalSummary, Settings, Sharing,
-            Standing,
+            Evolution, EvolutionQuery, GroundQuery, LISTED, LISTED_MAX, Level, PassSummary, PatternSummary, ProposalKind, ProposalState,
+            ProposalSummary, Settings, Sharing, Standing,
         },
         state::{begin_pass, evolution_address, ground_query, read_evolution, set_settings, set_sharing, use_evolution, use_pattern},
     },
+    Typing,
     evidence::EvidencePane,
     percent, sure,
 };
 use crate::{
     browser::{page, response},
-    features::accounts::{state::Running, ui::WorkspaceChoice},
+    features::{
+        accounts::{state::Running, ui::WorkspaceChoice},
+        pwa::ui::NeedsNetwork,
+    },
     ids::PatternId,
     ui::{
-        Dialog, EmptyState, ErrorView, FieldError, Icon, Loading, PageTitle, Polled, Time, Transition, count, late, list_keys, plural,
-        toast, use_toasts, utc_time,
+        Again, Dialog, EmptyState, ErrorView, FieldError, Icon, Loading, PageTitle, Polled, Time, Transition, count, late, list_keys,
+        plural, toast, use_toasts, utc_time,
     },
 };
 
@@ -42,6 +48,14 @@ pub fn EvolutionPage() -> impl IntoView {
     let open = Memo::new(move |_| params.read().get("id").and_then(|id| id.parse::<PatternId>().ok()));
     let evolution = use_evolution(query);
     let pattern = use_pattern(open);
+    let again = Callback::new(move |()| {
+        evolution.refetch();
+        pattern.refetch();
+    });
+    let typing = Typing::default();
+    let unsaved = Memo::new(move |_| typing.with(|typing| !typing.is_empty()));
+    // The effect's value: it is dropped when nothing is unsaved any more.
+    Effect::new(move |_| unsaved.get().then(|| page::hold_unsaved(|| ())));
     list_keys(PATTERNS);
     view! {
         <PageTitle text="Evolution"/>
@@ -49,7 +63,7 @@ pub fn EvolutionPage() -> impl IntoView {
             <section class="pane" data-part="main" aria-label="Patterns">
                 <header class="bar">
                     <h1>"Evolution"</h1>
-                    <span class="push row gap-8"><WorkspaceChoice chosen=Signal::derive(move || query.with(|query| query.team)) to=|team| evolution_address(&GroundQuery { team, system: false }, None) all=(Signal::derive(move || query.with(|query| query.system)), evolution_address(&GroundQuery { team: None, system: true }, None))/></span>
+                    <span class="push row gap-8"><Again act=again/><WorkspaceChoice chosen=Signal::derive(move || query.with(|query| query.team)) to=|team| evolution_address(&GroundQuery { team, system: false }, None) all=(Signal::derive(move || query.with(|query| query.system)), evolution_address(&GroundQuery { team: None, system: true }, None))/></span>
                 </header>
                 <Transition fallback=|| view! { <div class="scroll"><Loading/></div> }>
                     {move || {
@@ -57,7 +71,7 @@ pub fn EvolutionPage() -> impl IntoView {
                         evolution
                             .arrived()
                             .map(|arrived| late(move || match arrived.read() {
-                                Ok(first) => view! { <List first=first query=query open=open again=Callback::new(move |()| pattern.refetch())/> }.into_any(),
+                                Ok(first) => view! { <List first=first query=query open=open typing=typing again=Callback::new(move |()| pattern.refetch())/> }.into_any(),
                                 Err(error) => {
                                     response::set_status(error.code.status());
                                     view! { <div class="scroll"><ErrorView error=error/></div> }.into_any()
@@ -66,18 +80,26 @@ pub fn EvolutionPage() -> impl IntoView {
                     }}
                 </Transition>
             </section>
-            <EvidencePane open=open query=query pattern=pattern changed=Callback::new(move |()| { evolution.refetch(); pattern.refetch(); })/>
+            <EvidencePane open=open query=query pattern=pattern typing=typing changed=again/>
         </main>
     }
 }
 
+/// Whether something else changed than what age alone lowers.
+fn differ(shown: &[PatternSummary], now: &[PatternSummary]) -> bool {
+    let same = |(shown, now): (&PatternSummary, &PatternSummary)| *shown == PatternSummary { confidence: shown.confidence, ..now.clone() };
+    shown.len() != now.len() || !shown.iter().zip(now).all(same)
+}
+
 #[component]
-fn List(first: Evolution, query: GroundQuery, open: Memo<Option<PatternId>>, again: Callback<()>) -> impl IntoView {
+fn List(first: Evolution, query: GroundQuery, open: Memo<Option<PatternId>>, typing: Typing, again: Callback<()>) -> impl IntoView {
+    let most = RwSignal::new(None::<i64>);
     let polled = Polled::new(
         first,
-        move || read_evolution(&query),
+        move || read_evolution(&EvolutionQuery { shown: most.get_untracked(), ..query.into() }),
         move |shown: &Evolution, now: &Evolution, _| {
-            if shown.patterns != now.patterns {
+            // Who types is not disturbed: what is open is read again when they have saved.
+            if differ(&shown.patterns, &now.patterns) && typing.with_untracked(HashMap::is_empty) {
                 again.run(());
             }
         },
@@ -102,7 +124,7 @@ fn List(first: Evolution, query: GroundQuery, open: Memo<Option<PatternId>>, aga
     view! {
         <div class="toolbar">
             <span class="tabs" role="tablist" aria-label="What is shown">
-                {tab_of(Tab::Patterns, "Patterns", Signal::derive(move || report.with(|page| page.patterns.len() as i64)), false)}
+                {tab_of(Tab::Patterns, "Patterns", Signal::derive(move || report.with(|page| page.patterns_total)), false)}
                 {tab_of(Tab::Proposals, "Proposals", Signal::derive(move || waiting.get()), true)}
                 {tab_of(Tab::Passes, "Passes", Signal::derive(move || report.with(|page| page.runs.len() as i64)), false)}
             </span>
@@ -115,10 +137,19 @@ fn List(first: Evolution, query: GroundQuery, open: Memo<Option<PatternId>>, aga
                 })}
         </div>
         <FieldError error=running.error/>
+        <NeedsNetwork what="Looking for patterns"/>
         <div class="scroll" tabindex="0">
             {move || match tab.get() {
-                Tab::Patterns => view! { <Patterns report=report query=query open=open level=level/> }.into_any(),
-                Tab::Proposals => view! { <Proposals report=report query=query/> }.into_any(),
+                Tab::Patterns => view! {
+                    <Patterns report=report query=query open=open level=level/>
+                    <More most=most shown=Signal::derive(move || report.with(|page| (page.patterns.len() as i64, page.patterns_total)))/>
+                }
+                    .into_any(),
+                Tab::Proposals => view! {
+                    <Proposals report=report query=query/>
+                    <More most=most shown=Signal::derive(move || report.with(|page| (page.proposals.len() as i64, page.proposals_total)))/>
+                }
+                    .into_any(),
                 Tab::Passes => view! { <Passes report=report/> }.into_any(),
             }}
         </div>
@@ -138,10 +169,28 @@ fn List(first: Evolution, query: GroundQuery, open: Memo<Option<PatternId>>, aga
     }
 }
 
+/// Asks for more of a list than it shows; they come when it is next read.
+#[component]
+fn More(most: RwSignal<Option<i64>>, shown: Signal<(i64, i64)>) -> impl IntoView {
+    let is_more = Memo::new(move |_| shown.with(|(shown, total)| shown < total && *shown < LISTED_MAX));
+    let is_asked = move || shown.with(|(shown, _)| most.get().is_some_and(|most| most > *shown));
+    view! {
+        <Show when=move || is_more.get()>
+            <nav class="pager" aria-label="More">
+                <span>{move || shown.with(|(shown, total)| format!("{} of {}", count(*shown), count(*total)))}</span>
+                <button type="button" class="btn s" class:busy=is_asked on:click=move |_| most.set(Some((shown.get_untracked().0 + LISTED).min(LISTED_MAX)))>"Show more"</button>
+            </nav>
+        </Show>
+    }
+}
+
 #[component]
 fn Patterns(report: RwSignal<Evolution>, query: GroundQuery, open: Memo<Option<PatternId>>, level: Level) -> impl IntoView {
     let empty = move || {
         let (traces, waiting, runs) = report.with(|page| (page.traces, page.waiting, page.settings.shown_runs));
+        if let Some(missing) = report.with(|page| page.missing.clone()).filter(|_| traces > 0) {
+            return view! { <EmptyState icon="alert" title="Traces cannot be grouped" text=missing/> }.into_any();
+        }
         match (traces, waiting) {
             (0, _) if level == Level::System => view! {
                 <EmptyState icon="evolution" title="No team takes part" text="The owner of a team says under Schedule on the team’s page whether its runs take part here."/>
@@ -239,7 +288,12 @@ fn Proposals(report: RwSignal<Evolution>, query: GroundQuery) -> impl IntoView {
                     <span>{proposal.name}</span>
                     <Time at=proposal.created_at/>
                     <span class=state.0>{state.1}</span>
-                    {(proposal.kind == ProposalKind::Retire).then(|| view! { <span class="chip line">"Retires it"</span> })}
+                    {match proposal.kind {
+                        ProposalKind::New => None,
+                        ProposalKind::Improves => Some("Improves it"),
+                        ProposalKind::Retire => Some("Retires it"),
+                    }
+                        .map(|words| view! { <span class="chip line">{words}</span> })}
                 </span>
             </a>
         }

@@ -2,18 +2,22 @@
 
 use leptos::prelude::*;
 
-use super::super::{
-    model::{Decide, EditProposal, Promote, PromotionTarget, Proposal, ProposalKind, ProposalState},
-    state::{decide, edit_proposal, promote},
+use super::{
+    super::{
+        model::{Decide, EditProposal, Promote, PromotionTarget, Proposal, ProposalKind, ProposalState, SkillChoice},
+        state::{decide, edit_proposal, promote, read_proposal},
+    },
+    Typed, Typing,
 };
 use crate::{
     browser::page,
+    error::{AppResult, ErrorCode},
     features::{
         accounts::state::Running,
         artifacts::{model::diff::diff, state::undelete_artifact, ui::unified_table},
         volumes::model::VolumeKind,
     },
-    ids::ProposalId,
+    ids::{ArtifactId, ProposalId},
     ui::{Dialog, FieldError, Icon, Time, plural, toast, use_toasts},
 };
 
@@ -26,31 +30,115 @@ enum Part {
 }
 
 const PROMOTE: &str = "evolution-promote";
+const PUT: &str = "evolution-put";
 /// Days that "Later" puts it off.
 const LATER: i64 = 14;
 
+/// The text of a proposal while somebody edits it. What is typed and not saved is kept by the page.
+#[derive(Clone, Copy)]
+struct Editing {
+    id: ProposalId,
+    typing: Typing,
+    written: RwSignal<String>,
+    /// What it began with, and the count of edits then.
+    base: StoredValue<(String, i64)>,
+    /// What somebody else saved in the same lines meanwhile, with its count of edits.
+    theirs: RwSignal<Option<(String, i64)>>,
+}
+
+impl Editing {
+    fn new(id: ProposalId, typing: Typing, text: String, saves: i64) -> Self {
+        let kept =
+            typing.with_untracked(|typing| typing.get(&id).cloned()).unwrap_or_else(|| Typed { text: text.clone(), base: text, saves });
+        let (written, base) = (RwSignal::new(kept.text), StoredValue::new((kept.base, kept.saves)));
+        Self { id, typing, written, base, theirs: RwSignal::new(None) }
+    }
+
+    fn is_unsaved(self) -> bool {
+        self.typing.with(|typing| typing.contains_key(&self.id))
+    }
+
+    fn typed(self, text: String) {
+        let (base, saves) = self.base.get_value();
+        self.typing.update(|typing| {
+            if text == base {
+                typing.remove(&self.id);
+            } else {
+                typing.insert(self.id, Typed { text: text.clone(), base, saves });
+            }
+        });
+        self.written.set(text);
+    }
+
+    /// Saves what is typed, joined with what somebody else saved; over theirs, if that was looked at.
+    async fn save(self, over: Option<i64>) -> AppResult<()> {
+        let text = self.written.get_untracked();
+        let (base, saves) = self.base.get_value();
+        let input = match over {
+            Some(saves) => EditProposal { text, saves, base: None },
+            None => EditProposal { text, saves, base: Some(base) },
+        };
+        match edit_proposal(self.id, input).await {
+            Ok(()) => {
+                self.forget();
+                Ok(())
+            }
+            Err(error) => {
+                if error.code == ErrorCode::Conflict
+                    && let Ok(now) = read_proposal(self.id).await
+                {
+                    self.theirs.try_set(Some((now.text, now.saves)));
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn forget(self) {
+        self.theirs.try_set(None);
+        self.typing.try_update(|typing| typing.remove(&self.id));
+    }
+}
+
 #[component]
-pub fn ProposalPart(proposal: Proposal, changed: Callback<()>) -> impl IntoView {
-    let Proposal { summary, text, html, saves, author, note, artifact, retired, findings, is_blocked, targets, decided_by, reason } =
+pub fn ProposalPart(proposal: Proposal, typing: Typing, changed: Callback<()>) -> impl IntoView {
+    let Proposal { summary, text, html, saves, author, note, artifact, skills, retired, findings, is_blocked, targets, decided_by, reason } =
         proposal;
     let id = summary.id;
     let is_open = matches!(summary.state, ProposalState::Open | ProposalState::Snoozed);
     let (running, toasts) = (Running::new(), use_toasts());
-    let part = RwSignal::new(Part::Read);
-    let written = RwSignal::new(text.clone());
+    let editing = Editing::new(id, typing, text.clone(), saves);
+    if !is_open {
+        // Somebody else has decided: there is nothing to save it to.
+        editing.forget();
+    }
+    let is_unsaved = Memo::new(move |_| editing.is_unsaved());
+    let part = RwSignal::new(if is_open && is_unsaved.get_untracked() { Part::Edit } else { Part::Read });
+    // What is typed is a part of what is decided on.
     let act = move |decision: Decide, words: &'static str| {
-        running.run(decide(id, decision), move |()| {
+        let is_unsaved = is_unsaved.get_untracked();
+        let decided = async move {
+            if is_unsaved && is_open {
+                editing.save(None).await?;
+            }
+            decide(id, decision).await
+        };
+        running.run(decided, move |()| {
+            page::close_dialog(PUT);
             toast(toasts, words);
             changed.run(());
         });
     };
-    let save = move |_| {
-        running.run(edit_proposal(id, EditProposal { text: written.get_untracked(), saves }), move |()| {
+    let save = move |over: Option<i64>| {
+        running.run(editing.save(over), move |()| {
             toast(toasts, "Saved");
             changed.run(());
         });
     };
     let (found, target) = (findings.len() as i64, artifact.as_ref().map(|artifact| artifact.id));
+    // Nothing is put into a built-in skill: one of its name here stands before it.
+    let (into, built_in) =
+        (artifact.as_ref().filter(|one| !one.built_in).map(|one| one.id), artifact.as_ref().is_some_and(|one| one.built_in));
     let tab = move |this: Part, words: String| {
         view! { <button type="button" role="tab" aria-selected=move || (part.get() == this).to_string() on:click=move |_| part.set(this)>{words}</button> }
     };
@@ -76,7 +164,8 @@ pub fn ProposalPart(proposal: Proposal, changed: Callback<()>) -> impl IntoView 
     } else {
         format!("Written by the model {author}: every step names those of the runs that it is about")
     };
-    let decided = decided_by.map(|person| format!("{} by {}.", state.1, person.name));
+    let decided =
+        decided_by.map(|person| format!("{} by {}.", state.1, person.name)).or_else(|| reason.is_some().then(|| format!("{}.", state.1)));
     view! {
         <section class="evo-draft" aria-label="Proposal">
             <header class="row wrap gap-8">
@@ -99,9 +188,26 @@ pub fn ProposalPart(proposal: Proposal, changed: Callback<()>) -> impl IntoView 
             <div hidden=move || part.get() != Part::Edit>
                 <label class="field">
                     <span class="sr">"Text of the skill"</span>
-                    <textarea class="input code" rows="24" spellcheck="true" prop:value=move || written.get() on:input=move |event| written.set(event_target_value(&event))></textarea>
+                    <textarea class="input code" rows="24" spellcheck="true" prop:value=move || editing.written.get() on:input=move |event| editing.typed(event_target_value(&event))></textarea>
                 </label>
-                <button type="button" class="btn" class:busy=move || running.busy.get() on:click=save><Icon name="disk"/>"Save"</button>
+                <div class="row wrap gap-8">
+                    <button type="button" class="btn" class:busy=move || running.busy.get() on:click=move |_| save(None)><Icon name="disk"/>"Save"</button>
+                    <span class="hint" role="status">{move || is_unsaved.get().then_some("Not saved yet")}</span>
+                </div>
+                {move || editing.theirs.get().map(|(theirs, saves)| {
+                    let take = move |_| {
+                        editing.forget();
+                        changed.run(());
+                    };
+                    view! {
+                        <h3 class="f12">"What somebody else saved, and what you typed"</h3>
+                        <div class="diff-file">{unified_table(diff(&theirs, &editing.written.get_untracked()))}</div>
+                        <div class="row wrap gap-8">
+                            <button type="button" class="btn" class:busy=move || running.busy.get() on:click=move |_| save(Some(saves))>"Save yours over it"</button>
+                            <button type="button" class="btn ghost" on:click=take>"Take theirs"</button>
+                        </div>
+                    }
+                })}
             </div>
             <div hidden=move || part.get() != Part::Compare>
                 {before.map(|before| view! { <div class="diff-file">{unified_table(diff(&before, &text))}</div> })}
@@ -124,7 +230,8 @@ pub fn ProposalPart(proposal: Proposal, changed: Callback<()>) -> impl IntoView 
             {decided.map(|words| view! { <p class="hint">{words}{reason.map(|reason| format!(" {reason}"))}</p> })}
             {if is_open {
                 let blocked = is_blocked.then(|| view! { <p class="hint c-bad">{format!("{} has to be mended before it can be accepted.", plural(found, "finding", "findings"))}</p> });
-                let first = match target {
+                let puts = !skills.is_empty();
+                let first = match into {
                     _ if is_retirement => view! {
                         <button type="button" class="btn danger" class:busy=move || running.busy.get() on:click=move |_| act(Decide::Accept { volume_id: None }, "The skill is in the trash")>
                             <Icon name="trash"/>"Retire the skill"
@@ -150,9 +257,12 @@ pub fn ProposalPart(proposal: Proposal, changed: Callback<()>) -> impl IntoView 
                     {blocked}
                     <footer class="row wrap gap-8">
                         {first}
+                        {puts.then(|| view! { <button type="button" class="btn" disabled=is_blocked on:click=|_| page::open_dialog(PUT)>"Put into another skill"</button> })}
                         <button type="button" class="btn" on:click=move |_| act(Decide::Snooze { days: LATER }, "It comes back in two weeks")>"Later"</button>
                         <button type="button" class="btn ghost" on:click=move |_| act(Decide::Ignore { reason: None }, "Ignored")>"Ignore"</button>
                     </footer>
+                    {built_in.then(|| view! { <p class="hint">"The built-in skill stays as it is. Accepted, this one has its text and what runs show, and stands before it in this workspace."</p> })}
+                    {puts.then(|| view! { <PutDialog skills=skills first=into running=running put=Callback::new(move |artifact_id| act(Decide::Merge { artifact_id }, "The skill has what runs show"))/> })}
                 }
                     .into_any()
             } else if summary.state == ProposalState::Ignored {
@@ -184,6 +294,41 @@ pub fn ProposalPart(proposal: Proposal, changed: Callback<()>) -> impl IntoView 
                     .into_any()
             }}
         </section>
+    }
+}
+
+/// Asks which skill a text is put into.
+#[component]
+fn PutDialog(skills: Vec<SkillChoice>, first: Option<ArtifactId>, running: Running, put: Callback<ArtifactId>) -> impl IntoView {
+    let chosen = RwSignal::new(first.or_else(|| skills.first().map(|skill| skill.id)));
+    let begins = chosen.get_untracked();
+    let option = |skill: SkillChoice| {
+        view! { <option value=skill.id.to_string() selected=begins == Some(skill.id)>{format!("{} ({})", skill.name, skill.volume)}</option> }
+    };
+    let options = skills.into_iter().map(option).collect_view();
+    let send = move |_| {
+        if let Some(id) = chosen.get_untracked() {
+            put.run(id);
+        }
+    };
+    view! {
+        <Dialog id=PUT title="Put it into a skill".to_owned()>
+            <div class="body">
+                <p>"What people wrote there stays. What runs show is joined with it, or stands in a section of its own, and is committed at once."</p>
+                <div class="field">
+                    <label for="put-skill">"Skill"</label>
+                    <span class="select">
+                        <select class="input" id="put-skill" on:change=move |event| chosen.set(event_target_value(&event).parse().ok())>{options}</select>
+                        <Icon name="chev-ud"/>
+                    </span>
+                </div>
+                <FieldError error=running.error/>
+            </div>
+            <footer>
+                <button type="button" class="btn" on:click=|_| page::close_dialog(PUT)>"Cancel"</button>
+                <button type="button" class="btn primary" class:busy=move || running.busy.get() on:click=send>"Put into it"</button>
+            </footer>
+        </Dialog>
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
 
@@ -184,6 +184,17 @@ pub(super) fn write(bare: &Bare, contents: &HashMap<String, Vec<u8>>, blobs: &Bl
     }
 }
 
+/// Whether what is wanted is one commit that is here, and which of those are that the other side has.
+async fn held(folder: &Path, asked: &Asked) -> AppResult<(bool, Vec<Oid>)> {
+    let (wants, haves, path) = (asked.wants.clone(), asked.haves.clone(), folder.to_owned());
+    blocking(move || {
+        let bare = Bare::open(&path)?;
+        let common: Vec<Oid> = haves.into_iter().filter(|have| bare.has(*have)).collect();
+        Ok((wants.iter().all(|want| *want == wants[0] && bare.has(*want)), common))
+    })
+    .await
+}
+
 /// Answers `git-upload-pack`.
 pub async fn upload_pack(ctx: &Ctx, access: &VolumeAccess, body: Bytes) -> AppResult<Body> {
     let asked = match Asked::parse(&body) {
@@ -192,15 +203,15 @@ pub async fn upload_pack(ctx: &Ctx, access: &VolumeAccess, body: Bytes) -> AppRe
     };
     let Some(want) = asked.wants.first().copied() else { return Ok(Body::empty()) };
     let folder = folder_of(ctx, access.id);
-    let (wants, haves, path) = (asked.wants.clone(), asked.haves.clone(), folder.clone());
-    let known = blocking(move || {
-        let bare = Bare::open(&path)?;
-        let common: Vec<Oid> = haves.into_iter().filter(|have| bare.has(*have)).collect();
-        Ok((wants.iter().all(|want| *want == wants[0] && bare.has(*want)), common))
-    });
-    let (known, common) = known.await?;
+    let (known, mut common) = held(&folder, &asked).await?;
     if !known {
-        return Ok(Body::from(serving::refusal("there is no such commit here: fetch once more")));
+        // Another node told of it, whose copy is newer, or this one has none: the same history gives the same commits here.
+        make(ctx, access.id).await?;
+        let (known, now) = held(&folder, &asked).await?;
+        common = now;
+        if !known {
+            return Ok(Body::from(serving::refusal("there is no such commit here: fetch once more")));
+        }
     }
     let head = asked.acknowledge(&common);
     if !asked.done {

@@ -8,9 +8,9 @@ use tokio::sync::watch;
 use super::{
     super::{
         repository::Bare,
-        wire::{Advertised, Fetch, Remote, Shallow},
+        wire::{Advertised, Depth, Fetch, Remote, Shallow},
     },
-    Work, blocking,
+    Work, blocking, is_of_the_moment,
 };
 use crate::{
     error::{AppError, AppResult, ErrorCode},
@@ -56,6 +56,81 @@ impl<'a> Fetching<'a> {
         self.unless_stopped(all, receiver).await
     }
 
+    /// Brings a commit here, and the last one that both sides are known to have: another node may have fetched that, or this one lost it with its disk, as
+    /// after a restore. Without it each change there would count as one of both sides.
+    pub async fn commit_and_base(&self, want: Oid, last: Option<Oid>) -> AppResult<()> {
+        let Some(last) = last else { return self.commit(want, None).await };
+        let was_here = self.has(last).await?;
+        if !was_here {
+            self.by_itself(last).await;
+        }
+        self.commit(want, Some(last)).await?;
+        if was_here {
+            return Ok(());
+        }
+        if !self.has(last).await? {
+            self.whole(want).await?;
+        }
+        if !self.has(last).await? {
+            return Ok(());
+        }
+        // A preview may have brought the commit before, and nothing that leads to it.
+        self.between(last, want).await?;
+        self.files(last).await
+    }
+
+    /// Brings what lies between two commits that are here, unless one is known to lead to the other.
+    async fn between(&self, last: Oid, want: Oid) -> AppResult<()> {
+        let path = self.path.to_owned();
+        let since = blocking(move || {
+            let bare = Bare::open(&path)?;
+            Ok(if bare.distance(last, want).is_some() { None } else { Some(bare.about(last)?.time - SLACK_SECONDS) })
+        })
+        .await?;
+        let Some(since) = since else { return Ok(()) };
+        let (sender, receiver) = watch::channel(0);
+        let fetch = self.fetch(want, Some(last), Depth::Since(since), !self.folder.is_empty(), &sender);
+        match self.unless_stopped(fetch, receiver).await {
+            // Nothing does: the history was rewritten.
+            Err(error) if !is_of_the_moment(&error) => Ok(()),
+            fetched => fetched,
+        }
+    }
+
+    async fn has(&self, commit: Oid) -> AppResult<bool> {
+        let path = self.path.to_owned();
+        blocking(move || Ok(Bare::open(&path)?.has(commit))).await
+    }
+
+    /// Brings one commit without any other, as far as the server gives those that no name leads to.
+    async fn by_itself(&self, commit: Oid) {
+        let (sender, receiver) = watch::channel(0);
+        let fetch = self.fetch(commit, None, Depth::Newest, !self.folder.is_empty(), &sender);
+        // If it was the line that failed, what is fetched next says so.
+        if let Err(error) = self.unless_stopped(fetch, receiver).await {
+            tracing::info!(%error, %commit, "a repository does not give a commit by its id");
+        }
+    }
+
+    /// Brings everything that leads to a commit, without what is in files where the server can do that.
+    ///
+    /// # Errors
+    /// The server does not answer now. What it refuses, or is too much, is not brought and no error.
+    async fn whole(&self, commit: Oid) -> AppResult<()> {
+        if !self.at.can("shallow") {
+            return Ok(());
+        }
+        let (sender, receiver) = watch::channel(0);
+        let fetch = self.fetch(commit, Some(commit), Depth::Whole, true, &sender);
+        match self.unless_stopped(fetch, receiver).await {
+            Err(error) if !is_of_the_moment(&error) => {
+                tracing::info!(%error, %commit, "a repository does not give its history");
+                Ok(())
+            }
+            fetched => fetched,
+        }
+    }
+
     /// Brings the files of a commit that is here.
     pub async fn files(&self, commit: Oid) -> AppResult<()> {
         let (sender, receiver) = watch::channel(0);
@@ -83,31 +158,33 @@ impl<'a> Fetching<'a> {
 
     async fn history(&self, want: Oid, known: Option<Oid>, slack_seconds: i64, received: &watch::Sender<u64>) -> AppResult<()> {
         let path = self.path.to_owned();
-        let (here, shallow, since) = blocking(move || {
+        let (here, since) = blocking(move || {
             let bare = Bare::open(&path)?;
             let known = known.filter(|known| bare.has(*known));
             let since = known.and_then(|known| bare.about(known).ok()).map(|about| about.time - slack_seconds);
-            Ok((bare.has(want), bare.shallow(), known.zip(since)))
+            Ok((bare.has(want), known.zip(since)))
         })
         .await?;
         if here {
             return Ok(());
         }
-        let pack = tempfile::NamedTempFile::new_in(self.path)?.into_temp_path();
-        let asked = Fetch {
-            want,
-            haves: since.iter().map(|(known, _)| *known).collect(),
-            shallow,
-            since: since.map(|(_, since)| since),
-            without_files: !self.folder.is_empty(),
-        };
-        let shallow = match self.remote.fetch(self.at, &asked, &pack, received).await {
+        let without_files = !self.folder.is_empty();
+        let Some((known, since)) = since else { return self.fetch(want, None, Depth::Newest, without_files, received).await };
+        match self.fetch(want, Some(known), Depth::Since(since), without_files, received).await {
             // Nothing is that new, which some servers say by breaking off: the history begins anew.
-            Err(error) if asked.since.is_some() && matches!(error.code, ErrorCode::Conflict | ErrorCode::Unavailable) => {
-                self.remote.fetch(self.at, &Fetch { since: None, ..asked }, &pack, received).await?
+            Err(error) if matches!(error.code, ErrorCode::Conflict | ErrorCode::Unavailable) => {
+                self.fetch(want, Some(known), Depth::Newest, without_files, received).await
             }
-            result => result?,
-        };
+            fetched => fetched,
+        }
+    }
+
+    async fn fetch(&self, want: Oid, have: Option<Oid>, depth: Depth, without_files: bool, received: &watch::Sender<u64>) -> AppResult<()> {
+        let path = self.path.to_owned();
+        let shallow = blocking(move || Ok(Bare::open(&path)?.shallow())).await?;
+        let pack = tempfile::NamedTempFile::new_in(self.path)?.into_temp_path();
+        let asked = Fetch { want, haves: have.into_iter().collect(), shallow, depth, without_files };
+        let shallow = self.remote.fetch(self.at, &asked, &pack, received).await?;
         let path = self.path.to_owned();
         blocking(move || {
             let bare = Bare::open(&path)?;

@@ -1,23 +1,23 @@
 //! Linking a volume, and what is shown of it.
 
-use std::collections::{BTreeMap, btree_map::Entry};
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
 use super::{
     super::{
         jobs::{PULL, PUSH, SyncPayload},
-        model::{Conflict, GitLink, LinkState, LinkVolume, Place, PullReport, StartSync, SyncProgress, same_repository},
+        model::{Conflict, GitLink, LinkState, LinkVolume, Place, PullReport, StartSync, SyncProgress, last_part, same_repository},
         store::{self, LinkRow, NewLink},
         wire::{Remote, Service},
     },
     cloning::forget_clone,
-    no_branch, purpose, repository_of,
+    no_branch, outcomes, purpose, repository_of,
     telling::is_of,
     token_of,
 };
 use crate::{
     error::{AppError, AppResult},
     features::{
-        accounts::Action,
+        accounts::{self, Action},
         analytics::service::{Event, UsageKind, Workspace, record},
         artifacts,
         jobs::{self, model::JobStatus, service::NewJob},
@@ -25,7 +25,10 @@ use crate::{
         webhooks,
     },
     ids::{JobId, TeamId, UserId, VolumeId},
-    server::{context::Ctx, db::Tx},
+    server::{
+        context::Ctx,
+        db::{Tx, parse_id},
+    },
 };
 
 /// The source of commits that came from a repository: they are not pushed to it.
@@ -56,6 +59,7 @@ async fn shown(ctx: &Ctx, volume: VolumeId, row: LinkRow, working: Option<(i64, 
         volume_id: volume,
         linked_by: row.linked_by()?,
         has_token: row.token.is_some(),
+        by_app: row.app != 0,
         host_key: row.host_key,
         push: row.push != 0,
         state,
@@ -90,8 +94,13 @@ pub async fn link_volume(ctx: &Ctx, volume: VolumeId, input: LinkVolume) -> AppR
         (None, Some(sealed)) => ctx.state.vault.open(&purpose(volume), sealed),
         (None, None) => None,
     };
+    let app = match &token {
+        None => app_token(ctx, &place.url, input.push).await?,
+        Some(_) => None,
+    };
+    let by_app = app.is_some();
     // Whoever links it anew takes the host as it shows itself now.
-    let remote = Remote::new(&ctx.state.config.git, &place.url, token.clone(), None)?;
+    let remote = Remote::new(&ctx.state.config.git, &place.url, token.clone().or(app), None)?;
     let at = remote.advertised(Service::UploadPack).await?;
     let branch = match place.branch.or_else(|| at.default_branch().map(str::to_owned)) {
         Some(branch) if at.branch(&branch).is_some() || at.is_empty() => branch,
@@ -108,7 +117,9 @@ pub async fn link_volume(ctx: &Ctx, volume: VolumeId, input: LinkVolume) -> AppR
         token: token.map(|token| ctx.state.vault.seal(&purpose(volume), &token)),
         host_key: remote.host_key(),
         push: input.push,
+        app: by_app,
         by: actor,
+        look_at: outcomes::next_look(now),
         now,
         elsewhere,
     };
@@ -123,6 +134,20 @@ pub async fn link_volume(ctx: &Ctx, volume: VolumeId, input: LinkVolume) -> AppR
     tx.commit().await?;
     ctx.state.jobs.notify_one();
     get_link(ctx, volume).await?.ok_or_else(|| AppError::not_found("link"))
+}
+
+/// A token of this server's GitHub App for a repository that is linked without one; none where there is no app, or it is not installed there. The app sees
+/// whatever it is installed for, so whoever links by it has to be somebody whom GitHub lets in as well, or runs this server.
+async fn app_token(ctx: &Ctx, address: &str, write: bool) -> AppResult<Option<String>> {
+    let config = &ctx.state.config;
+    let Some(repository) = name_at_github(&config.github_url, address) else { return Ok(None) };
+    let tokens = &ctx.state.github_tokens;
+    let Some(token) = tokens.if_installed(config, &repository).await? else { return Ok(None) };
+    if ctx.actor()?.administrator {
+        return Ok(Some(token));
+    }
+    let Some(account) = accounts::service::github_account(ctx).await? else { return Ok(None) };
+    Ok(tokens.lets(config, &repository, account, write).await?.then_some(token))
 }
 
 /// The volume and the repository stay as they are, and go their own ways.
@@ -163,9 +188,14 @@ fn job(kind: &'static str, volume: VolumeId) -> AppResult<NewJob> {
     Ok(NewJob::new(kind, &SyncPayload { volume })?.in_order_of(volume))
 }
 
-/// Unless one waits already: that one will see what this one would.
+/// Unless one waits already: that one will see what this one would. If that is for another try, it begins now, with all its tries.
 async fn enqueue(tx: &mut Tx, kind: &'static str, volume: VolumeId, now: i64) -> AppResult<()> {
-    jobs::service::enqueue(tx, job(kind, volume)?.once(), now).await
+    jobs::service::enqueue(tx, job(kind, volume)?.once().afresh(), now).await
+}
+
+/// A volume that is linked is to be brought in step: pulled, or pushed, which pulls before it.
+pub(super) async fn sync_soon(tx: &mut Tx, volume: VolumeId, push: bool, now: i64) -> AppResult<()> {
+    enqueue(tx, if push { PUSH } else { PULL }, volume, now).await
 }
 
 /// A volume that is linked is to be pulled, such as after a push to its repository: in the caller's transaction. Call `ctx.state.jobs.notify_one()`
@@ -174,11 +204,23 @@ pub async fn pull_soon(tx: &mut Tx, volume: VolumeId, now: i64) -> AppResult<()>
     enqueue(tx, PULL, volume, now).await
 }
 
-/// The volumes that are linked to a repository, however its address is written, and to this branch of it: for whoever is told that something was
-/// pushed there.
+/// The links to a repository, however its address is written.
+async fn links_at(ctx: &Ctx, address: &str) -> AppResult<Vec<LinkRow>> {
+    let pool = ctx.db().read();
+    let mut found = Vec::new();
+    for (volume, url) in store::links_with(pool, &last_part(address)).await? {
+        if same_repository(&url, address)
+            && let Some(link) = store::link(pool, parse_id(&volume)?).await?
+        {
+            found.push(link);
+        }
+    }
+    Ok(found)
+}
+
+/// The volumes that are linked to a repository and to this branch of it: for whoever is told that something was pushed there.
 pub async fn volumes_linked_to(ctx: &Ctx, address: &str, branch: &str) -> AppResult<Vec<VolumeId>> {
-    let links = store::links(ctx.db().read()).await?;
-    links.iter().filter(|link| link.branch == branch && same_repository(&link.url, address)).map(LinkRow::volume).collect()
+    links_at(ctx, address).await?.iter().filter(|link| link.branch == branch).map(LinkRow::volume).collect()
 }
 
 /// A volume that is linked to a repository.
@@ -224,6 +266,12 @@ pub struct LinkedRepository {
     pub links: Vec<LinkedVolume>,
 }
 
+/// The repositories at GitHub that volumes are linked to, as `owner/name`.
+pub async fn linked_at_github(ctx: &Ctx) -> AppResult<BTreeSet<String>> {
+    let links = store::links(ctx.db().read()).await?;
+    Ok(links.iter().filter_map(|link| name_at_github(&ctx.state.config.github_url, &link.url)).collect())
+}
+
 /// What is linked at GitHub, for the server's own work.
 pub async fn repositories_at_github(ctx: &Ctx) -> AppResult<Vec<LinkedRepository>> {
     let mut found: BTreeMap<String, LinkedRepository> = BTreeMap::new();
@@ -231,7 +279,7 @@ pub async fn repositories_at_github(ctx: &Ctx) -> AppResult<Vec<LinkedRepository
         let Some(name) = name_at_github(&ctx.state.config.github_url, &link.url) else { continue };
         let volume = link.volume()?;
         // One that does not open any more is no token.
-        let token = token_of(ctx, volume, &link).ok().flatten();
+        let token = token_of(ctx, volume, &link).await.ok().flatten();
         let history_at = link.history_at;
         let links = vec![LinkedVolume::of(ctx, link).await?];
         match found.entry(name) {
@@ -251,7 +299,7 @@ pub async fn repositories_at_github(ctx: &Ctx) -> AppResult<Vec<LinkedRepository
 }
 
 /// `owner/name` of an address at GitHub.
-fn name_at_github(github: &str, address: &str) -> Option<String> {
+pub(super) fn name_at_github(github: &str, address: &str) -> Option<String> {
     if !is_of(github, address) {
         return None;
     }
@@ -272,10 +320,8 @@ pub async fn note_history(tx: &mut Tx, links: &[LinkedVolume], at: i64) -> AppRe
 /// Every volume that is linked to a repository, whatever the branch: nobody else is told of what happens there.
 pub async fn links_to(ctx: &Ctx, address: &str) -> AppResult<Vec<LinkedVolume>> {
     let mut found = Vec::new();
-    for link in store::links(ctx.db().read()).await? {
-        if same_repository(&link.url, address) {
-            found.push(LinkedVolume::of(ctx, link).await?);
-        }
+    for link in links_at(ctx, address).await? {
+        found.push(LinkedVolume::of(ctx, link).await?);
     }
     Ok(found)
 }
@@ -303,7 +349,8 @@ async fn start(ctx: &Ctx, kind: &'static str, volume: VolumeId, input: StartSync
     let id = JobId::chosen(input.id, now)?;
     if !jobs::service::exists(ctx, id).await? {
         let mut tx = ctx.db().write_tx().await?;
-        jobs::service::enqueue(&mut tx, job(kind, volume)?.asked_by(ctx.actor()?.id(), id), now).await?;
+        // One that waits for another try is before it.
+        jobs::service::enqueue(&mut tx, job(kind, volume)?.asked_by(ctx.actor()?.id(), id).afresh(), now).await?;
         tx.commit().await?;
         ctx.state.jobs.notify_one();
     }

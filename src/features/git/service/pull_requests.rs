@@ -100,13 +100,25 @@ pub async fn counted(ctx: &Ctx, links: &[LinkedVolume], news: &PullNews<'_>) -> 
     Ok(events)
 }
 
-/// Keeps what an event says, in the caller's transaction. False: something newer is known, or the same.
-pub async fn follow_pull_request(ctx: &Ctx, tx: &mut Tx, volume: VolumeId, news: &PullNews<'_>) -> AppResult<bool> {
-    if let Some(known) = store::get(&mut **tx, volume, news.repository, news.number).await?
-        && (news.at, news.delivery) <= (known.event_at, known.delivery.as_str())
-    {
-        return Ok(false);
-    }
+/// What was known of a pull request when an event told of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Before {
+    /// Nothing: this is the first that is heard of it.
+    Nothing,
+    /// Something older, or what the same delivery said: that is acted on once more where somebody replays it.
+    Older,
+    /// Something newer: what the event says is not kept.
+    Newer,
+}
+
+/// Keeps what an event says, in the caller's transaction.
+pub async fn follow_pull_request(ctx: &Ctx, tx: &mut Tx, volume: VolumeId, news: &PullNews<'_>) -> AppResult<Before> {
+    let known = store::get(&mut **tx, volume, news.repository, news.number).await?;
+    let before = match &known {
+        None => Before::Nothing,
+        Some(known) if (news.at, news.delivery) < (known.event_at, known.delivery.as_str()) => return Ok(Before::Newer),
+        Some(_) => Before::Older,
+    };
     let pull = Pull {
         volume,
         repository: news.repository,
@@ -122,7 +134,7 @@ pub async fn follow_pull_request(ctx: &Ctx, tx: &mut Tx, volume: VolumeId, news:
         now: ctx.now(),
     };
     store::put(tx, &pull).await?;
-    Ok(true)
+    Ok(before)
 }
 
 /// It goes to another branch than the volume's now.
@@ -130,11 +142,13 @@ pub async fn retarget(tx: &mut Tx, volume: VolumeId, repository: &str, number: i
     store::remove(tx, Which { volume, repository, number }).await
 }
 
-/// Keeps a review, with the pull request where that is not known yet. The same review again changes nothing.
-pub async fn follow_review(ctx: &Ctx, tx: &mut Tx, volume: VolumeId, news: &PullNews<'_>, review: &ReviewNews<'_>) -> AppResult<()> {
-    if store::get(&mut **tx, volume, news.repository, news.number).await?.is_none() {
+/// Keeps a review, with the pull request where that is not known yet; whether it was not. The same review again changes nothing.
+pub async fn follow_review(ctx: &Ctx, tx: &mut Tx, volume: VolumeId, news: &PullNews<'_>, review: &ReviewNews<'_>) -> AppResult<bool> {
+    let unknown = store::get(&mut **tx, volume, news.repository, news.number).await?.is_none();
+    if unknown {
         follow_pull_request(ctx, tx, volume, news).await?;
     }
     let which = Which { volume, repository: news.repository, number: news.number };
-    store::put_review(tx, which, review.id, review.reviewer, review.state, review.at).await
+    store::put_review(tx, which, review.id, review.reviewer, review.state, review.at).await?;
+    Ok(unknown)
 }

@@ -6,8 +6,7 @@ use tokio::sync::mpsc;
 
 use super::{
     super::{
-        jobs::SyncPayload,
-        model::{PullReport, REPORT_LINES, pulled_message},
+        model::{PullReport, REPORT_LINES, brought_words, pulled_message},
         repository::Bare,
         store::{self, Synced},
         wire::{Advertised, Service},
@@ -15,13 +14,15 @@ use super::{
     Work, begin, blocking,
     comparing::{Act, Base, Comparison, Incoming, Left, Slice},
     fetching::Fetching,
-    links::SOURCE,
-    no_branch, runs,
+    linked,
+    links::{self, SOURCE},
+    no_branch,
+    outcomes::{self, News},
+    runs,
 };
 use crate::{
     error::{AppError, AppResult, ErrorCode},
     features::{
-        accounts::{self, Action},
         analytics::service::{Event, UsageKind, record},
         artifacts::{
             self,
@@ -29,37 +30,65 @@ use crate::{
             service::{Alongside, Staging},
         },
         jobs::{self, Job},
-        notifications::{
-            self,
-            model::{NotificationKind, SubjectKind},
-            service::NewNotification,
-        },
+        notifications::model::NotificationKind,
         volumes::{
             self,
             archive::Skipped,
             model::{ImportItem, ImportOutcome},
             service::Appended,
         },
-        webhooks,
+        webhooks::{self, service::AwaitedPush},
     },
-    ids::{ArtifactId, CommitId},
+    ids::{ArtifactId, CommitId, VolumeId},
     server::{context::Ctx, db::Tx, error::internal},
-    ui::plural,
 };
 
 /// Somebody may commit the same artifacts meanwhile; then everything is compared once more.
 const TRIES: usize = 3;
 
 /// Brings a volume up to its repository. None: there was nothing new.
-pub async fn pull(ctx: &Ctx, job: &Job, payload: &SyncPayload) -> AppResult<Option<PullReport>> {
-    let work = begin(ctx, payload.volume).await?;
-    let pushes = webhooks::service::pushes_awaiting(ctx, payload.volume).await?;
-    let at = work.remote.advertised(Service::UploadPack).await?;
-    let report = pull_in(&work, &at, job).await?;
-    // What comes with the link itself nobody pushed.
-    let announced = last_of(&work).is_some() && report.as_ref().is_some_and(|report| report.commit_id.is_some());
-    webhooks::service::pushes_pulled(ctx, payload.volume, &pushes, announced).await?;
+pub async fn pull(ctx: &Ctx, job: &Job, volume: VolumeId) -> AppResult<Option<PullReport>> {
+    let link = linked(ctx, volume).await?;
+    let result = match begin(ctx, link.clone()).await {
+        // What failed may be the push, which alone says that it is over.
+        Ok(mut work) => {
+            work.then_pushes = link.push != 0 && link.failures > 0;
+            pull_then(&work, job).await
+        }
+        Err(error) => Err(error),
+    };
+    outcomes::note(ctx, job, &link, result).await
+}
+
+async fn pull_then(work: &Work, job: &Job) -> AppResult<Option<PullReport>> {
+    let (_, report) = pull_new(work, job).await?;
+    if work.then_pushes {
+        let mut tx = work.ctx.db().write_tx().await?;
+        links::sync_soon(&mut tx, work.access.id, true, work.ctx.now()).await?;
+        tx.commit().await?;
+        work.ctx.state.jobs.notify_one();
+    }
     Ok(report)
+}
+
+/// Asks what the branch is at, and brings the volume up to it. The pushes that waited for that have come then.
+pub(super) async fn pull_new(work: &Work, job: &Job) -> AppResult<(Advertised, Option<PullReport>)> {
+    let (ctx, access) = (&work.ctx, &work.access);
+    let pushes = webhooks::service::pushes_awaiting(ctx, access.id).await?;
+    let at = work.remote.advertised(Service::UploadPack).await?;
+    let report = pull_in(work, &at, &pushes, job).await?;
+    // What comes with the link itself nobody pushed.
+    let announced = last_of(work).is_some() && report.as_ref().is_some_and(|report| report.commit_id.is_some());
+    let words = report.as_ref().map_or_else(|| "it has that already.".to_owned(), brought_words);
+    webhooks::service::pushes_pulled(ctx, access.id, &pushes, announced, &format!("{}: {words}", access.name)).await?;
+    outcomes::catch_up(ctx, &work.link, job).await?;
+    Ok((at, report))
+}
+
+/// Who made these pushes, by their id at GitHub, if it was one.
+fn pusher(pushes: &[AwaitedPush]) -> Option<i64> {
+    let sender = pushes.first()?.sender?;
+    pushes.iter().all(|push| push.sender == Some(sender)).then_some(sender)
 }
 
 /// The head of the linked branch; none when the repository is empty.
@@ -76,12 +105,12 @@ pub(super) fn last_of(work: &Work) -> Option<Oid> {
     work.link.last_sha.as_deref().and_then(|sha| Oid::from_str(sha).ok())
 }
 
-pub(super) async fn pull_in(work: &Work, at: &Advertised, job: &Job) -> AppResult<Option<PullReport>> {
+async fn pull_in(work: &Work, at: &Advertised, pushes: &[AwaitedPush], job: &Job) -> AppResult<Option<PullReport>> {
     let (ctx, volume) = (&work.ctx, work.access.id);
     let last = last_of(work);
     let Some(head) = head_of(work, at)? else {
         let notice = Some("The repository is empty: it begins with the first push.");
-        finish(work, None, work.link.last_commit()?, notice, &[], None).await?;
+        finish(work, None, work.link.last_commit()?, notice, &[], None, None).await?;
         return Ok(None);
     };
     let fetching = Fetching::of(work, at, Some((&work.ctx, job)));
@@ -89,10 +118,13 @@ pub(super) async fn pull_in(work: &Work, at: &Advertised, job: &Job) -> AppResul
         // What was fetched is a copy that may have been deleted.
         fetching.commit(head, last).await?;
         let conflicts = work.link.conflicts()?;
-        finish(work, Some(head), work.link.last_commit()?, work.link.notice.as_deref(), &conflicts, None).await?;
+        finish(work, Some(head), work.link.last_commit()?, work.link.notice.as_deref(), &conflicts, None, None).await?;
+        if job.attempts > 1 {
+            follow_again(work).await?;
+        }
         return Ok(None);
     }
-    fetching.commit(head, last).await?;
+    fetching.commit_and_base(head, last).await?;
     let path = work.repository.clone();
     let (base, distance, about) = blocking(move || {
         let bare = Bare::open(&path)?;
@@ -113,51 +145,40 @@ pub(super) async fn pull_in(work: &Work, at: &Advertised, job: &Job) -> AppResul
         )),
     };
     let mut tx = ctx.db().write_tx().await?;
-    store::set_behind(&mut tx, volume, distance.unwrap_or(1) as i64).await?;
+    store::set_behind(&mut tx, work.link.leads(), distance.unwrap_or(1) as i64).await?;
     tx.commit().await?;
 
     // Before the link says that both sides have this: what is not taken by then is taken by the next try.
     let runs = runs::take_runs(work, head, base).await?;
-    let incoming = Pulling { head, base, notice: notice.as_deref(), runs: &runs };
+    let subject = about.message.lines().next().unwrap_or_default();
+    let incoming = Pulling { head, base, notice: notice.as_deref(), runs: &runs, pushes, subject };
     let message = pulled_message(&about.message, &about.author, &head.to_string(), distance);
     let mut tried = 0;
-    let report = loop {
+    loop {
         // What a process before this one only staged is taken back; what it published the link has.
         artifacts::service::unstage_all(ctx, volume).await?;
         tried += 1;
-        match take_in(work, job, &incoming, CommitId::generate(), &message).await {
-            Err(error) if error.code == ErrorCode::Conflict && tried < TRIES => {
-                tracing::info!(%error, %volume, "the volume changed during a pull: once more");
-            }
-            result => break result?,
+        let taken = take_in(work, job, &incoming, CommitId::generate(), &message).await;
+        let overtaken = taken.as_ref().err().filter(|error| error.code == ErrorCode::Conflict && tried < TRIES);
+        let Some(error) = overtaken else { return taken.map(Some) };
+        if !outcomes::still_leads(ctx, &work.link).await? {
+            return taken.map(Some);
         }
-    };
-    // What came with the link itself nobody pushed. What is pulled is pulled, whoever hears of it.
-    if last.is_some()
-        && let Err(error) = tell_team(work, &report, &about.message).await
-    {
-        tracing::warn!(%error, %volume, "a team was not told of a push");
+        tracing::info!(%error, %volume, "the volume changed during a pull: once more");
     }
-    Ok(Some(report))
 }
 
-/// Tells everybody who reads the volume what came with a push: once for each commit that was made of it.
-async fn tell_team(work: &Work, report: &PullReport, message: &str) -> AppResult<()> {
-    let (volume, Some(commit)) = (work.access.id, report.commit_id) else { return Ok(()) };
-    let changed = report.created + report.updated + report.renamed + report.deleted + report.merged + report.conflicts;
-    let merge = match report.conflicts {
-        0 => String::new(),
-        conflicts => format!(" {} to be merged.", plural(conflicts, "artifact waits", "artifacts wait")),
-    };
-    let subject = message.lines().next().unwrap_or_default();
-    let text = format!("{subject}: {} changed.{merge}", plural(changed, "artifact", "artifacts"));
-    let ctx = &accounts::service::acting_at_github(&work.ctx, work.access.team, None).await?;
-    let people = volumes::service::who_may(ctx, volume, Action::Read).await?;
-    let new = NewNotification::new(NotificationKind::Push, (SubjectKind::Volume, volume), &work.access.name, &text)
-        .source(format!("pulled {commit}"));
-    notifications::service::send(ctx, &people, &NewNotification { team: work.access.team, ..new }).await
+/// A process before this one may have died between its commit and the drafts that were to follow it.
+async fn follow_again(work: &Work) -> AppResult<()> {
+    let Some(report) = work.link.report.as_deref().map(serde_json::from_str::<PullReport>).transpose()? else { return Ok(()) };
+    let ids: Vec<ArtifactId> = report.items.iter().filter_map(|item| item.artifact_id).collect();
+    artifacts::service::follow_with_drafts(&work.ctx, &ids).await
 }
 
+/// How far both sides are, where no commit of the volume says it.
+///
+/// # Errors
+/// A conflict: the volume was linked to another place meanwhile.
 pub(super) async fn finish(
     work: &Work,
     head: Option<Oid>,
@@ -165,14 +186,34 @@ pub(super) async fn finish(
     notice: Option<&str>,
     conflicts: &[ArtifactId],
     report: Option<&PullReport>,
+    news: Option<&News>,
 ) -> AppResult<()> {
-    let (ctx, volume) = (&work.ctx, work.access.id);
+    let now = work.ctx.now();
     let sha = head.map(|head| head.to_string());
     let report = report.map(serde_json::to_string).transpose()?;
-    let synced = Synced { volume, sha: sha.as_deref(), commit, notice, conflicts, report: report.as_deref(), now: ctx.now() };
-    let mut tx = ctx.db().write_tx().await?;
-    store::set_synced(&mut tx, &synced).await?;
-    Ok(tx.commit().await?)
+    let synced = Synced {
+        leads: work.link.leads(),
+        sha: sha.as_deref(),
+        commit,
+        notice,
+        conflicts,
+        report: report.as_deref(),
+        well: !work.then_pushes,
+        look_at: outcomes::next_look(now),
+        now,
+    };
+    let mut tx = work.ctx.db().write_tx().await?;
+    if !store::set_synced(&mut tx, &synced).await? {
+        return Err(outcomes::moved());
+    }
+    if let Some(news) = news {
+        news.write(&mut tx, format!("rewritten {} {}", work.access.id, sha.as_deref().unwrap_or_default())).await?;
+    }
+    tx.commit().await?;
+    if let Some(news) = news {
+        news.tell().await;
+    }
+    Ok(())
 }
 
 /// What is pulled.
@@ -182,15 +223,25 @@ struct Pulling<'a> {
     notice: Option<&'a str>,
     /// How many runs came with it, and what could not be read of them.
     runs: &'a (usize, Vec<Skipped>),
+    /// Those that it was pushed with, as far as deliveries told of them.
+    pushes: &'a [AwaitedPush],
+    /// The first line of what the commit at the head says.
+    subject: &'a str,
 }
 
-/// What the link says once the commit of a pull is there. It is one transaction with the commit: a pull that was killed between the two would take what it
-/// brought itself for a change of the volume's own, and the next change there for a conflict.
+/// What is so once the commit of a pull is there: what the link says, who is told, and what stands with the deliveries. It is one transaction with the
+/// commit: a pull that was killed between the two would take what it brought itself for a change of the volume's own, and the next change there for a
+/// conflict; and nobody would hear of the push, since there would be nothing new any more.
 struct InStep<'a> {
     synced: Synced<'a>,
     /// The volume that was compared; none while something in it was never pushed.
     compared: Option<Option<String>>,
     commit: CommitId,
+    volume: VolumeId,
+    news: &'a [News],
+    pushes: &'a [AwaitedPush],
+    /// What came of them.
+    words: &'a str,
 }
 
 impl Alongside for InStep<'_> {
@@ -198,7 +249,14 @@ impl Alongside for InStep<'_> {
         // What somebody committed meanwhile still has to be pushed.
         let in_step = self.compared.as_ref().is_some_and(|head| head.as_deref() == parent);
         let commit = if in_step { Some(self.commit) } else { self.synced.commit };
-        store::set_synced(tx, &Synced { commit, ..self.synced }).await
+        if !store::set_synced(tx, &Synced { commit, ..self.synced }).await? {
+            return Err(outcomes::moved());
+        }
+        for (place, news) in self.news.iter().enumerate() {
+            let source = if place == 0 { format!("pulled {}", self.commit) } else { format!("pulled {} {place}", self.commit) };
+            news.write(tx, source).await?;
+        }
+        webhooks::service::note_pull(tx, self.volume, self.pushes, self.words, false, self.synced.now).await
     }
 }
 
@@ -258,31 +316,60 @@ async fn take_in(work: &Work, job: &Job, pulling: &Pulling<'_>, commit: CommitId
     unmerged.extend(conflicts);
     unmerged.sort_unstable();
     unmerged.dedup();
-    if !changes.is_empty() {
-        report.commit_id = Some(commit);
-        let (sha, text) = (head.to_string(), serde_json::to_string(&report)?);
-        let synced = Synced {
-            volume,
-            sha: Some(&sha),
-            commit: last,
-            notice: pulling.notice,
-            conflicts: &unmerged,
-            report: Some(&text),
-            now: ctx.now(),
-        };
-        let in_step = InStep { synced, compared: pushed.then(|| newest.map(|id| id.to_string())), commit };
-        let event = Event::new(UsageKind::GitPulled).subject(commit).amount(changes.len() as i64);
-        let author = ctx.actor()?.id();
-        let appended = Appended { id: commit, volume, author, message, source: SOURCE, changes, now: ctx.now() };
-        artifacts::service::publish_import(ctx, appended, event, &in_step).await?;
-        artifacts::service::follow_with_drafts(ctx, &touched).await?;
-    } else {
+    // Of a history that was rewritten those hear who look after the volume.
+    let rewritten = match pulling.notice {
+        Some(notice) => Some(News::of(ctx, &work.access, NotificationKind::Sync, None, notice.to_owned()).await?),
+        None => None,
+    };
+    if changes.is_empty() {
         let mut tx = ctx.db().write_tx().await?;
         record(ctx, &mut tx, Event::new(UsageKind::GitPulled).workspace(work.access.workspace).volume(volume)).await?;
         tx.commit().await?;
         // What was never pushed still has to be; otherwise the repository has everything up to here.
         let in_step = if pushed { newest } else { last };
-        finish(work, Some(head), in_step, pulling.notice, &unmerged, Some(&report)).await?;
+        finish(work, Some(head), in_step, pulling.notice, &unmerged, Some(&report), rewritten.as_ref()).await?;
+        return Ok(report);
+    }
+    report.commit_id = Some(commit);
+    let (sha, text, now) = (head.to_string(), serde_json::to_string(&report)?, ctx.now());
+    let synced = Synced {
+        leads: work.link.leads(),
+        sha: Some(&sha),
+        commit: last,
+        notice: pulling.notice,
+        conflicts: &unmerged,
+        report: Some(&text),
+        well: !work.then_pushes,
+        look_at: outcomes::next_look(now),
+        now,
+    };
+    let words = brought_words(&report);
+    let mut news = Vec::new();
+    // What comes with the link itself nobody pushed.
+    if last_of(work).is_some() {
+        let text = format!("{}: {words}", pulling.subject);
+        news.push(News::of(ctx, &work.access, NotificationKind::Push, pusher(pulling.pushes), text).await?);
+    }
+    news.extend(rewritten);
+    let in_step = InStep {
+        synced,
+        compared: pushed.then(|| newest.map(|id| id.to_string())),
+        commit,
+        volume,
+        news: &news,
+        pushes: pulling.pushes,
+        words: &format!("{}: {words}", work.access.name),
+    };
+    let event = Event::new(UsageKind::GitPulled).subject(commit).amount(changes.len() as i64);
+    let author = ctx.actor()?.id();
+    let appended = Appended { id: commit, volume, author, message, source: SOURCE, changes, now };
+    artifacts::service::publish_import(ctx, appended, event, &in_step).await?;
+    for news in &news {
+        news.tell().await;
+    }
+    // What is pulled is pulled: drafts that did not follow wait in the merge view.
+    if let Err(error) = artifacts::service::follow_with_drafts(ctx, &touched).await {
+        tracing::warn!(%error, %volume, "drafts did not follow what was pulled");
     }
     Ok(report)
 }

@@ -10,16 +10,16 @@ use git2::{ObjectType, Oid};
 
 use super::{
     super::{
-        jobs::SyncPayload,
         model::PushReport,
         repository::{Author, Bare, Edit, fault},
-        store,
         wire::Service,
     },
     Work, begin, blocking,
     cloning::{files_of, write},
+    linked,
     links::SOURCE,
-    pulling::{finish, head_of, pull_in},
+    outcomes,
+    pulling::{finish, head_of, pull_new},
 };
 use crate::{
     error::{AppError, AppResult, ErrorCode},
@@ -33,7 +33,7 @@ use crate::{
         jobs::Job,
         volumes::{self, model::Commit},
     },
-    ids::{ArtifactId, CommitId, UserId},
+    ids::{ArtifactId, CommitId, UserId, VolumeId},
     server::{blobs::Blobs, context::Ctx},
 };
 
@@ -42,23 +42,41 @@ const TRIES: usize = 4;
 const SLICE: i64 = 500;
 
 /// Brings the repository up to its volume.
-pub async fn push(ctx: &Ctx, job: &Job, payload: &SyncPayload) -> AppResult<PushReport> {
-    let mut work = begin(ctx, payload.volume).await?;
+pub async fn push(ctx: &Ctx, job: &Job, volume: VolumeId) -> AppResult<PushReport> {
+    let link = linked(ctx, volume).await?;
+    let result = match begin(ctx, link.clone()).await {
+        Ok(mut work) => {
+            work.then_pushes = true;
+            push_new(work, job).await
+        }
+        Err(error) => Err(error),
+    };
+    outcomes::note(ctx, job, &link, result).await
+}
+
+async fn push_new(mut work: Work, job: &Job) -> AppResult<PushReport> {
+    let volume = work.access.id;
     let mut report = PushReport::default();
     for _ in 0..TRIES {
-        let at = work.remote.advertised(Service::UploadPack).await?;
-        if let Some(pulled) = pull_in(&work, &at, job).await? {
-            report.pulled = Some(pulled);
+        let (at, pulled) = pull_new(&work, job).await?;
+        if pulled.is_some() {
+            report.pulled = pulled;
         }
-        work.link =
-            store::link(ctx.db().read(), payload.volume).await?.ok_or_else(|| AppError::conflict("This volume is not linked any more."))?;
+        let link = linked(&work.ctx, volume).await?;
+        if link.leads() != work.link.leads() {
+            return Err(outcomes::moved());
+        }
+        work.link = link;
         let head = head_of(&work, &at)?;
         report.sha = head.map(|head| head.to_string());
-        let line = volumes::service::line_since(&work.ctx, payload.volume, work.link.last_commit()?).await?;
-        let Some(last) = line.last().map(|commit| commit.id) else { return Ok(report) };
+        let line = volumes::service::line_since(&work.ctx, volume, work.link.last_commit()?).await?;
+        let Some(last) = line.last().map(|commit| commit.id) else {
+            in_step(&mut work, head, None).await?;
+            return Ok(report);
+        };
         let made = make(&work, head, &line).await?;
         let Some(new) = made.last().copied() else {
-            in_step(&work, head, last).await?;
+            in_step(&mut work, head, Some(last)).await?;
             return Ok(report);
         };
         let at = work.remote.advertised(Service::ReceivePack).await?;
@@ -67,9 +85,9 @@ pub async fn push(ctx: &Ctx, job: &Job, payload: &SyncPayload) -> AppResult<Push
         }
         let (path, commits) = (work.repository.clone(), made.clone());
         let pack = blocking(move || Bare::open(&path)?.pack_of(&commits)).await?;
-        match work.remote.push(&at, &work.link.branch, head.unwrap_or(Oid::ZERO_SHA1), new, pack).await {
+        match work.remote.push(&at, &work.link.branch, head.unwrap_or(Oid::ZERO_SHA1), new, &pack).await {
             Ok(()) => {
-                in_step(&work, Some(new), last).await?;
+                in_step(&mut work, Some(new), Some(last)).await?;
                 report.commits = made.len() as i64;
                 report.sha = Some(new.to_string());
                 return Ok(report);
@@ -80,7 +98,7 @@ pub async fn push(ctx: &Ctx, job: &Job, payload: &SyncPayload) -> AppResult<Push
                     // Nobody was faster: it is not taken.
                     return Err(error);
                 }
-                tracing::info!(%error, volume = %payload.volume, "somebody pushed in between: once more");
+                tracing::info!(%error, %volume, "somebody pushed in between: once more");
             }
             Err(error) => return Err(error),
         }
@@ -88,9 +106,11 @@ pub async fn push(ctx: &Ctx, job: &Job, payload: &SyncPayload) -> AppResult<Push
     Err(AppError::new(ErrorCode::Unavailable, "Somebody else pushed each time in between. It is tried again."))
 }
 
-/// The repository has everything of the volume up to a commit.
-async fn in_step(work: &Work, head: Option<Oid>, last: CommitId) -> AppResult<()> {
-    finish(work, head, Some(last), work.link.notice.as_deref(), &work.link.conflicts()?, None).await
+/// The repository has everything of the volume up to a commit, or up to the one that is known of it.
+async fn in_step(work: &mut Work, head: Option<Oid>, last: Option<CommitId>) -> AppResult<()> {
+    work.then_pushes = false;
+    let last = last.or(work.link.last_commit()?);
+    finish(work, head, last, work.link.notice.as_deref(), &work.link.conflicts()?, None, None).await
 }
 
 /// The commits that the repository lacks, the oldest first; each is stored here, and no name leads to it yet.

@@ -14,8 +14,7 @@ use super::{
             pull_requests::{self, PullRow, Which},
         },
     },
-    previewing::is_of_the_moment,
-    token_of,
+    is_of_the_moment, token_of,
 };
 use crate::{
     error::{AppError, AppResult},
@@ -77,7 +76,7 @@ pub async fn tell_github(ctx: &Ctx, job: &Job) -> AppResult<Value> {
     if !is_of(&ctx.state.config.github_url, &link.url) {
         return Ok(Value::Null);
     }
-    let Some(token) = token_of(ctx, which.volume, &link)? else { return Ok(Value::Null) };
+    let Some(token) = token_of(ctx, which.volume, &link).await? else { return Ok(Value::Null) };
     let api = Api::new(&ctx.state.config, token)?;
     let result = tell(ctx, &api, &row, &sha, which.volume).await;
     let now = ctx.now();

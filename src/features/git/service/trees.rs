@@ -13,6 +13,7 @@ use super::{
     Work, begin, blocking,
     comparing::{Version, beyond_limits, tops, versions},
     fetching::Fetching,
+    linked,
 };
 use crate::{
     error::{AppError, AppResult},
@@ -47,7 +48,7 @@ pub async fn changed_by(work: &Work, at: &Advertised, number: i64, head_sha: &st
         .ok_or_else(|| AppError::conflict(format!("The repository does not show the commit of #{number}: it may be gone by now.")))?;
     let branch = super::pulling::head_of(work, at)?.ok_or_else(|| AppError::conflict("The branch has no commit yet."))?;
     let fetching = Fetching::of(work, at, None);
-    fetching.commit(branch, super::pulling::last_of(work)).await?;
+    fetching.commit_and_base(branch, super::pulling::last_of(work)).await?;
     fetching.commit_back(head, Some(branch), BACK_SECONDS).await?;
     let path = work.repository.clone();
     let base = blocking(move || Ok(Bare::open(&path)?.merge_base(branch, head).unwrap_or(branch))).await?;
@@ -120,7 +121,7 @@ pub struct AtTag {
 /// The artifact of this name in the tree of a tag, with the link's token. To be called by a job in the order of the volume, as pulls are: they share
 /// what was fetched.
 pub async fn artifacts_at(ctx: &Ctx, volume: VolumeId, tag: &str, kind: Kind, slug: &str) -> AppResult<AtTag> {
-    let work = begin(ctx, volume).await?;
+    let work = begin(ctx, linked(ctx, volume).await?).await?;
     let at = work.remote.advertised(Service::UploadPack).await?;
     let named = at
         .reference(&format!("refs/tags/{tag}"))

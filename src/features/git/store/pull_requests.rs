@@ -69,6 +69,13 @@ pub async fn list(pool: &AnyPool, volume: VolumeId, limit: i64) -> AppResult<Vec
     sql.fetch_all(pool).await
 }
 
+/// The numbers of a volume's open ones that nothing was seen of, each with its repository.
+pub async fn without_preview(pool: &AnyPool, volume: VolumeId) -> AppResult<Vec<(String, i64)>> {
+    let mut sql = Sql::new("SELECT repository, number FROM pull_requests WHERE state = 'open' AND problem IS NOT NULL AND volume_id = ");
+    sql.bind(volume.to_string()).push(" ORDER BY repository, number");
+    sql.fetch_all(pool).await
+}
+
 crate::row! {
     struct ReviewRow { repository: String, number: i64, review_id: i64, reviewer: String, state: String, submitted_at: i64 }
 }

@@ -151,11 +151,23 @@ pub struct Fetch {
     pub haves: Vec<Oid>,
     /// Those of them whose parents are not.
     pub shallow: Vec<Oid>,
-    /// Commits from this time on, in seconds; without: only the newest.
-    pub since: Option<i64>,
+    pub depth: Depth,
     /// Without what is in files: [`Remote::fetch_files`] gets that of some.
     pub without_files: bool,
 }
+
+/// How far back commits come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// Only the newest.
+    Newest,
+    /// Those from this time on, in seconds.
+    Since(i64),
+    Whole,
+}
+
+/// What stands for all there is, as `git fetch --unshallow` says it.
+const WHOLE: u32 = i32::MAX as u32;
 
 impl Remote {
     /// `credential` is a token, or the private key of SSH; `host_key` what the host has to show then, if that is known.
@@ -188,10 +200,15 @@ impl Remote {
         parse_advertised(&bytes, url).ok_or_else(|| self.host.nonsense())
     }
 
-    async fn ask(&self, at: &Advertised, service: Service, body: Vec<u8>) -> AppResult<Incoming<'_>> {
+    /// `pack`: a file that is sent behind the body.
+    async fn ask(&self, at: &Advertised, service: Service, body: Vec<u8>, pack: Option<&Path>) -> AppResult<Incoming<'_>> {
+        let pack = match pack {
+            Some(path) => Some(tokio::fs::File::open(path).await?),
+            None => None,
+        };
         let source = match &self.way {
-            Way::Http(http) => Source::Http(http.post(&at.url, service, body).await?),
-            Way::Ssh(ssh) => Source::Ssh(Box::new(ssh.ask(service, body).await?)),
+            Way::Http(http) => Source::Http(http.post(&at.url, service, body, pack).await?),
+            Way::Ssh(ssh) => Source::Ssh(Box::new(ssh.ask(service, body, pack).await?)),
         };
         Ok(Incoming { remote: self, source, buffer: Vec::new(), at: 0, read: 0 })
     }
@@ -207,9 +224,10 @@ impl Remote {
         }
         let deepens = at.can("shallow");
         if deepens {
-            match fetch.since.filter(|_| at.can("deepen-since")) {
-                Some(since) => line(&mut body, format!("deepen-since {since}\n")),
-                None => line(&mut body, "deepen 1\n"),
+            match fetch.depth {
+                Depth::Since(since) if at.can("deepen-since") => line(&mut body, format!("deepen-since {since}\n")),
+                Depth::Newest | Depth::Since(_) => line(&mut body, "deepen 1\n"),
+                Depth::Whole => line(&mut body, format!("deepen {WHOLE}\n")),
             }
         }
         if filters {
@@ -220,7 +238,7 @@ impl Remote {
             line(&mut body, format!("have {id}\n"));
         }
         line(&mut body, "done\n");
-        let mut incoming = self.ask(at, Service::UploadPack, body).await?;
+        let mut incoming = self.ask(at, Service::UploadPack, body, None).await?;
         let mut shallow = Shallow::default();
         if deepens {
             loop {
@@ -254,18 +272,23 @@ impl Remote {
             }
             flush(&mut body);
             line(&mut body, "done\n");
-            self.ask(at, Service::UploadPack, body).await?.pack(at, &place()?, received).await?;
+            self.ask(at, Service::UploadPack, body, None).await?.pack(at, &place()?, received).await?;
         }
         Ok(())
     }
 
-    /// Moves a branch from `old` to `new`, which `pack` has what is lacking for. A conflict: somebody moved it in between, or it may not be moved.
-    pub async fn push(&self, at: &Advertised, branch: &str, old: Oid, new: Oid, pack: Vec<u8>) -> AppResult<()> {
-        let mut body = Vec::with_capacity(pack.len() + 256);
+    /// Moves a branch from `old` to `new`, which the file `pack` has what is lacking for.
+    ///
+    /// # Errors
+    /// A conflict: somebody moved it in between, or it may not be moved. The pack is larger than what is fetched either.
+    pub async fn push(&self, at: &Advertised, branch: &str, old: Oid, new: Oid, pack: &Path) -> AppResult<()> {
+        if tokio::fs::metadata(pack).await?.len() > PACK_BYTES {
+            return Err(AppError::too_large(format!("What is to be pushed is over {} MB.", PACK_BYTES / 1024 / 1024)));
+        }
+        let mut body = Vec::new();
         line(&mut body, format!("{old} {new} refs/heads/{branch}\0report-status {OURS}\n"));
         flush(&mut body);
-        body.extend_from_slice(&pack);
-        let mut incoming = self.ask(at, Service::ReceivePack, body).await?;
+        let mut incoming = self.ask(at, Service::ReceivePack, body, Some(pack)).await?;
         let (mut unpacked, mut moved, mut length) = (false, false, 0);
         while let Some(payload) = incoming.line().await? {
             length += payload.len();

@@ -1,8 +1,11 @@
 //! Git over HTTP: each exchange is a request.
 
-use std::time::Duration;
+use std::{future, io, time::Duration};
 
-use reqwest::{RequestBuilder, Response, StatusCode, Url};
+use bytes::{Bytes, BytesMut};
+use futures::{Stream, StreamExt as _, stream};
+use reqwest::{Body, RequestBuilder, Response, StatusCode, Url};
+use tokio::{fs::File, io::AsyncReadExt as _};
 
 use super::{
     client::{Host, Service},
@@ -20,19 +23,27 @@ use crate::{
 pub const ADVERTISED_BYTES: usize = 32 * 1024 * 1024;
 const ADVERTISED_TIME: Duration = Duration::from_secs(60);
 pub const PACK_TIME: Duration = Duration::from_secs(20 * 60);
+/// Of a pack that is sent.
+const PIECE: usize = 64 * 1024;
 const NOBODY: &str = "x-access-token";
 
 pub struct Http {
+    rules: GitRules,
     client: reqwest::Client,
     url: Url,
     host: Host,
     token: Option<String>,
 }
 
+/// A client that sends so many bytes with each request.
+fn client(rules: &GitRules, bytes: u64) -> AppResult<reqwest::Client> {
+    rules.client(bytes).map_err(|error| internal("client for Git", &error))
+}
+
 impl Http {
     pub fn new(rules: &GitRules, url: Url, host: Host, token: Option<String>) -> AppResult<Self> {
-        let client = rules.client().map_err(|error| internal("client for Git", &error))?;
-        Ok(Self { client, url, host, token })
+        let client = client(rules, 0)?;
+        Ok(Self { rules: rules.clone(), client, url, host, token })
     }
 
     fn authorised(&self, request: RequestBuilder, url: &Url) -> RequestBuilder {
@@ -107,15 +118,33 @@ impl Http {
         Ok(bytes)
     }
 
-    /// The answer to a request, whose body is still to be read.
-    pub async fn post(&self, base: &Url, service: Service, body: Vec<u8>) -> AppResult<Response> {
+    /// The answer to a request, whose body is still to be read; `pack` is sent behind what the request says, piece by piece.
+    pub async fn post(&self, base: &Url, service: Service, body: Vec<u8>, pack: Option<File>) -> AppResult<Response> {
         let base = base.as_str().trim_end_matches('/');
         let url = Url::parse(&format!("{base}/{}", service.name())).map_err(|_| self.host.nonsense())?;
-        let request = self.client.post(url.clone()).timeout(PACK_TIME);
+        let length = match &pack {
+            Some(pack) => body.len() as u64 + pack.metadata().await?.len(),
+            None => 0,
+        };
+        let own = pack.as_ref().map(|_| client(&self.rules, length)).transpose()?;
+        let request = own.as_ref().unwrap_or(&self.client).post(url.clone()).timeout(PACK_TIME);
         let request = request.header("content-type", format!("application/x-{}-request", service.name()));
         let request = request.header("accept", format!("application/x-{}-result", service.name()));
-        self.send(self.authorised(request, &url).body(body)).await
+        let request = self.authorised(request, &url);
+        let Some(pack) = pack else { return self.send(request.body(body)).await };
+        // Not every server takes a body whose length it is not told.
+        self.send(request.header("content-length", length).body(Body::wrap_stream(pieces(body, pack)))).await
     }
+}
+
+/// Some bytes, and what is in a file.
+fn pieces(bytes: Vec<u8>, file: File) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
+    let rest = stream::try_unfold(file, |mut file| async move {
+        let mut piece = BytesMut::with_capacity(PIECE);
+        let read = file.read_buf(&mut piece).await?;
+        Ok::<_, io::Error>((read > 0).then(|| (piece.freeze(), file)))
+    });
+    stream::once(future::ready(Ok(Bytes::from(bytes)))).chain(rest)
 }
 
 /// Over HTTP a line with the name of the service comes first.
@@ -141,5 +170,16 @@ mod tests {
         assert_eq!(without_heading(&bytes, Service::UploadPack), Some(&b"rest"[..]));
         assert_eq!(without_heading(&bytes, Service::ReceivePack), None);
         assert_eq!(without_heading(b"<html>", Service::UploadPack), None);
+    }
+
+    #[tokio::test]
+    async fn a_pack_follows_what_is_asked_piece_by_piece() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let pack: Vec<u8> = (0..3 * PIECE + 7).map(|number| (number % 251) as u8).collect();
+        std::fs::write(file.path(), &pack).expect("written");
+        let sent: Vec<Bytes> =
+            pieces(b"ask".to_vec(), File::open(file.path()).await.expect("opens")).map(|piece| piece.expect("read")).collect().await;
+        assert!(sent.iter().all(|piece| piece.len() <= PIECE), "no more than that is in memory at once");
+        assert_eq!(sent.concat(), [b"ask".as_slice(), &pack].concat());
     }
 }

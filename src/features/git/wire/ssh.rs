@@ -14,7 +14,10 @@ use russh::{
     client::{self, Handle, Msg},
     keys::{HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKeyOrCertificate, decode_secret_key},
 };
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::{
+    fs::File,
+    time::{Instant, timeout, timeout_at},
+};
 
 use super::{
     client::{Host, Service, said},
@@ -128,10 +131,14 @@ impl Ssh {
         Ok((begins, self.url.clone()))
     }
 
-    /// What a service answers to a request.
-    pub async fn ask(&self, service: Service, body: Vec<u8>) -> AppResult<Running> {
+    /// What a service answers to a request, behind which a pack may be sent.
+    pub async fn ask(&self, service: Service, body: Vec<u8>, pack: Option<File>) -> AppResult<Running> {
         let (running, _) = self.run(service).await?;
         running.channel.data_bytes(body).await.map_err(|_| self.host.broken_off())?;
+        if let Some(pack) = pack {
+            let sent = timeout_at(running.until, running.channel.data(pack)).await;
+            sent.map_err(|_| self.host.unreachable(true))?.map_err(|_| self.host.broken_off())?;
+        }
         Ok(running)
     }
 }

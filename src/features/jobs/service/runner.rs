@@ -39,7 +39,7 @@ pub struct Kind {
 pub type Outcome = AppResult<serde_json::Value>;
 pub type Run = fn(Ctx, Job) -> Pin<Box<dyn Future<Output = Outcome> + Send>>;
 
-/// For how long a job belongs to its runner without a sign of life.
+/// For how long a job belongs to its runner without a sign of life, in milliseconds of the database's clock.
 const LEASE_MS: i64 = 15 * clock::SECOND;
 const RENEW: Duration = Duration::from_secs(4);
 /// Without a wake-up the queue is looked at this often: for retries, and for what other nodes queue.
@@ -167,11 +167,11 @@ impl Runner {
 
     async fn renew(&mut self) {
         let renewed = async {
-            let now = self.ctx.now();
+            let (now, engine) = (self.ctx.now(), self.ctx.db().engine());
             let ids: Vec<String> = self.running.values().map(|running| running.job.id.clone()).collect();
             let mut tx = self.ctx.db().write_tx().await?;
-            let held = if ids.is_empty() { Vec::new() } else { store::renew(&mut tx, &ids, now + LEASE_MS).await? };
-            let lost = store::release_expired(&mut tx, now).await?;
+            let held = if ids.is_empty() { Vec::new() } else { store::renew(&mut tx, engine, &ids, now, LEASE_MS).await? };
+            let lost = store::release_expired(&mut tx, engine, now).await?;
             tx.commit().await?;
             if lost > 0 {
                 tracing::warn!(lost, "jobs whose runner is gone begin again");

@@ -22,7 +22,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
 }
 
 /// The catalogue: one page, narrowed and in order, with the counts that stand beside it.
-#[utoipa::path(get, path = "/marketplace/listings", tag = "marketplace", params(BrowseQuery), responses((status = 200, body = BrowsePage), (status = "4XX", body = AppError)))]
+#[utoipa::path(get, path = "/marketplace/listings", tag = "marketplace", security(()), params(BrowseQuery), responses((status = 200, body = BrowsePage), (status = "4XX", body = AppError)))]
 async fn browse(ctx: Ctx, Query(query): Query<BrowseQuery>) -> AppResult<Json<BrowsePage>> {
     service::browse(&ctx, query).await.map(Json)
 }
@@ -34,7 +34,7 @@ struct Version {
 }
 
 /// One item with all that its page shows. A name that it had before will do.
-#[utoipa::path(get, path = "/marketplace/listings/{item}", tag = "marketplace", params(("item" = String, Path, description = "Slug or id"), Version), responses((status = 200, body = ItemDetail), (status = "4XX", body = AppError)))]
+#[utoipa::path(get, path = "/marketplace/listings/{item}", tag = "marketplace", security(()), params(("item" = String, Path, description = "Slug or id"), Version), responses((status = 200, body = ItemDetail), (status = "4XX", body = AppError)))]
 async fn get_item(ctx: Ctx, Path(item): Path<String>, Query(query): Query<Version>) -> AppResult<Json<ItemDetail>> {
     service::item(&ctx, &item, query.version).await.map(Json)
 }

@@ -23,13 +23,13 @@ pub fn routes() -> OpenApiRouter<AppState> {
 }
 
 /// Who this registry is, and the newest signed head of its log.
-#[utoipa::path(get, path = "/log", tag = "marketplace", responses((status = 200, body = service::RegistryInfo), (status = "4XX", body = AppError)))]
+#[utoipa::path(get, path = "/log", tag = "marketplace", security(()), responses((status = 200, body = service::RegistryInfo), (status = "4XX", body = AppError)))]
 async fn get_registry(ctx: Ctx) -> AppResult<Json<service::RegistryInfo>> {
     service::registry(&ctx).await.map(Json)
 }
 
 /// The newest signed head as a signed note (C2SP tlog-checkpoint).
-#[utoipa::path(get, path = "/log/checkpoint", tag = "marketplace", responses((status = 200, content_type = "text/plain", body = String), (status = "4XX", body = AppError)))]
+#[utoipa::path(get, path = "/log/checkpoint", tag = "marketplace", security(()), responses((status = 200, content_type = "text/plain", body = String), (status = "4XX", body = AppError)))]
 async fn get_checkpoint(ctx: Ctx) -> AppResult<String> {
     service::checkpoint(&ctx).await
 }
@@ -51,7 +51,7 @@ struct LogEntry {
 }
 
 /// Entries in their order.
-#[utoipa::path(get, path = "/log/entries", tag = "marketplace", params(From), responses((status = 200, body = [LogEntry]), (status = "4XX", body = AppError)))]
+#[utoipa::path(get, path = "/log/entries", tag = "marketplace", security(()), params(From), responses((status = 200, body = [LogEntry]), (status = "4XX", body = AppError)))]
 async fn list_entries(ctx: Ctx, Query(query): Query<From>) -> AppResult<Json<Vec<LogEntry>>> {
     let entries = service::entries(&ctx, query.from, query.limit).await?;
     let entries = entries.into_iter().map(|(index, envelope)| Ok(LogEntry { index, envelope: serde_json::to_value(envelope)? }));
@@ -59,7 +59,7 @@ async fn list_entries(ctx: Ctx, Query(query): Query<From>) -> AppResult<Json<Vec
 }
 
 /// One entry, with the proof that it is in the log (RFC 6962).
-#[utoipa::path(get, path = "/log/entries/{index}", tag = "marketplace", params(("index" = i64, Path)), responses((status = 200, body = Object), (status = "4XX", body = AppError)))]
+#[utoipa::path(get, path = "/log/entries/{index}", tag = "marketplace", security(()), params(("index" = i64, Path)), responses((status = 200, body = Object), (status = "4XX", body = AppError)))]
 async fn get_entry(ctx: Ctx, Path(index): Path<i64>) -> AppResult<Json<serde_json::Value>> {
     Ok(Json(serde_json::to_value(service::entry(&ctx, index).await?)?))
 }
@@ -71,7 +71,7 @@ struct Between {
 }
 
 /// The proof that the log only grew between two of its sizes: hashes in hexadecimal digits.
-#[utoipa::path(get, path = "/log/consistency", tag = "marketplace", params(Between), responses((status = 200, body = [String]), (status = "4XX", body = AppError)))]
+#[utoipa::path(get, path = "/log/consistency", tag = "marketplace", security(()), params(Between), responses((status = 200, body = [String]), (status = "4XX", body = AppError)))]
 async fn get_consistency(ctx: Ctx, Query(query): Query<Between>) -> AppResult<Json<Vec<String>>> {
     let hashes = service::consistency(&ctx, query.old, query.new).await?;
     Ok(Json(hashes.iter().map(|hash| crate::server::secrets::hex(hash)).collect()))

@@ -59,7 +59,7 @@ async fn enable_copy(ctx: Ctx, Path((id, slug)): Path<(VolumeId, String)>, Json(
 }
 
 /// What happened in the marketplace, the newest first.
-#[utoipa::path(get, path = "/marketplace/events", tag = "marketplace", params(EventsQuery), responses((status = 200, body = EventsPage), (status = "4XX", body = AppError)))]
+#[utoipa::path(get, path = "/marketplace/events", tag = "marketplace", security(()), params(EventsQuery), responses((status = 200, body = EventsPage), (status = "4XX", body = AppError)))]
 async fn list_events(ctx: Ctx, Query(query): Query<EventsQuery>) -> AppResult<Json<EventsPage>> {
     service::events(&ctx, query).await.map(Json)
 }

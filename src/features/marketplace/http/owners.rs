@@ -64,7 +64,7 @@ async fn delete_listing(ctx: Ctx, Path(item): Path<String>) -> AppResult<StatusC
 }
 
 /// Whose a listing is.
-#[utoipa::path(get, path = "/marketplace/listings/{item}/owners", tag = "marketplace", params(("item" = String, Path, description = "Slug or id")), responses((status = 200, body = ListingOwners), (status = "4XX", body = AppError)))]
+#[utoipa::path(get, path = "/marketplace/listings/{item}/owners", tag = "marketplace", security(()), params(("item" = String, Path, description = "Slug or id")), responses((status = 200, body = ListingOwners), (status = "4XX", body = AppError)))]
 async fn list_owners(ctx: Ctx, Path(item): Path<String>) -> AppResult<Json<ListingOwners>> {
     service::listing_owners(&ctx, &item).await.map(Json)
 }

@@ -115,7 +115,7 @@ async fn withdraw_release(ctx: Ctx, Path(id): Path<ReleaseId>, Json(input): Json
 }
 
 /// The canonical archive of a release: a tar whose SHA-256 is its digest.
-#[utoipa::path(get, path = "/marketplace/submissions/{release_id}/archive", tag = "marketplace", params(("release_id" = ReleaseId, Path)), responses((status = 200, content_type = "application/x-tar", body = Vec<u8>), (status = "4XX", body = AppError)))]
+#[utoipa::path(get, path = "/marketplace/submissions/{release_id}/archive", tag = "marketplace", security(()), params(("release_id" = ReleaseId, Path)), responses((status = 200, content_type = "application/x-tar", body = Vec<u8>), (status = "4XX", body = AppError)))]
 async fn get_archive(ctx: Ctx, Path(id): Path<ReleaseId>) -> AppResult<impl IntoResponse> {
     let (name, bytes) = service::archive_of(&ctx, id).await?;
     let name = format!("attachment; filename=\"{name}\"");
@@ -123,7 +123,7 @@ async fn get_archive(ctx: Ctx, Path(id): Path<ReleaseId>) -> AppResult<impl Into
 }
 
 /// What proves a public release: its signed statement, its place in the log, and the log's signed head.
-#[utoipa::path(get, path = "/marketplace/submissions/{release_id}/bundle", tag = "marketplace", params(("release_id" = ReleaseId, Path)), responses((status = 200, content_type = "application/json", body = String), (status = "4XX", body = AppError)))]
+#[utoipa::path(get, path = "/marketplace/submissions/{release_id}/bundle", tag = "marketplace", security(()), params(("release_id" = ReleaseId, Path)), responses((status = 200, content_type = "application/json", body = String), (status = "4XX", body = AppError)))]
 async fn get_bundle(ctx: Ctx, Path(id): Path<ReleaseId>) -> AppResult<impl IntoResponse> {
     let bytes = service::bundle_of(&ctx, id).await?;
     Ok(([(header::CONTENT_TYPE, "application/json")], bytes))

@@ -27,14 +27,13 @@ use crate::{
 };
 
 pub fn routes() -> OpenApiRouter<AppState> {
-    let upload = OpenApiRouter::new()
-        .routes(routes!(add_screenshot, arrange_screenshots))
-        .layer(DefaultBodyLimit::max(SCREENSHOT_BYTES + pictures::ENVELOPE));
+    let upload = OpenApiRouter::new().routes(routes!(add_screenshot)).layer(DefaultBodyLimit::max(SCREENSHOT_BYTES + pictures::ENVELOPE));
     OpenApiRouter::new()
         .routes(routes!(list_reviews))
         .routes(routes!(reply_to_review))
         .routes(routes!(hide_review, show_review))
         .merge(upload)
+        .routes(routes!(arrange_screenshots))
         .routes(routes!(delete_screenshot))
         .routes(routes!(get_screenshot))
         .routes(routes!(similar_items))
@@ -44,7 +43,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
 }
 
 /// The reviews of an item: the newest first, or by rating. What a moderator hid only moderators see.
-#[utoipa::path(get, path = "/marketplace/listings/{item}/reviews", tag = "marketplace", params(("item" = String, Path, description = "Slug or id"), ReviewQuery), responses((status = 200, body = ReviewPage), (status = "4XX", body = AppError)))]
+#[utoipa::path(get, path = "/marketplace/listings/{item}/reviews", tag = "marketplace", security(()), params(("item" = String, Path, description = "Slug or id"), ReviewQuery), responses((status = 200, body = ReviewPage), (status = "4XX", body = AppError)))]
 async fn list_reviews(ctx: Ctx, Path(item): Path<String>, Query(query): Query<ReviewQuery>) -> AppResult<Json<ReviewPage>> {
     service::reviews(&ctx, &item, query).await.map(Json)
 }
@@ -106,20 +105,20 @@ async fn delete_screenshot(ctx: Ctx, Path((item, id)): Path<(String, ScreenshotI
 }
 
 /// A picture of an item. Another picture has another id, so it never changes.
-#[utoipa::path(get, path = "/marketplace/screenshots/{screenshot_id}", tag = "marketplace", params(("screenshot_id" = ScreenshotId, Path)), responses((status = 200, body = Vec<u8>, content_type = "image/png"), (status = "4XX", body = AppError)))]
+#[utoipa::path(get, path = "/marketplace/screenshots/{screenshot_id}", tag = "marketplace", security(()), params(("screenshot_id" = ScreenshotId, Path)), responses((status = 200, body = Vec<u8>, content_type = "image/png"), (status = "4XX", body = AppError)))]
 async fn get_screenshot(ctx: Ctx, Path(id): Path<ScreenshotId>) -> AppResult<impl IntoResponse> {
     let (media_type, bytes) = service::screenshot(&ctx, id).await?;
     Ok(([(header::CONTENT_TYPE, media_type), (header::CACHE_CONTROL, "private, max-age=31536000, immutable")], bytes))
 }
 
 /// What is like an item, the most alike first.
-#[utoipa::path(get, path = "/marketplace/listings/{item}/similar", tag = "marketplace", params(("item" = String, Path, description = "Slug or id")), responses((status = 200, body = [ListingCard]), (status = "4XX", body = AppError)))]
+#[utoipa::path(get, path = "/marketplace/listings/{item}/similar", tag = "marketplace", security(()), params(("item" = String, Path, description = "Slug or id")), responses((status = 200, body = [ListingCard]), (status = "4XX", body = AppError)))]
 async fn similar_items(ctx: Ctx, Path(item): Path<String>) -> AppResult<Json<Vec<ListingCard>>> {
     service::similar(&ctx, &item).await.map(Json)
 }
 
 /// One file of a release. Text and common pictures are shown, everything else is saved.
-#[utoipa::path(get, path = "/marketplace/releases/{release_id}/files/{*path}", tag = "marketplace", params(("release_id" = ReleaseId, Path), ("path" = String, Path)), responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"), (status = "4XX", body = AppError)))]
+#[utoipa::path(get, path = "/marketplace/releases/{release_id}/files/{*path}", tag = "marketplace", security(()), params(("release_id" = ReleaseId, Path), ("path" = String, Path)), responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"), (status = "4XX", body = AppError)))]
 async fn get_release_file(ctx: Ctx, Path((id, path)): Path<(ReleaseId, String)>) -> AppResult<Response> {
     let file = service::release_file(&ctx, id, &path).await?;
     let mut answer = HeaderMap::new();

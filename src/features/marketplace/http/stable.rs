@@ -54,13 +54,13 @@ async fn listed(ctx: &Ctx, path: &str, query: BrowseQuery) -> AppResult<impl Int
 }
 
 /// Items, narrowed and in order.
-#[utoipa::path(get, path = "/browse", tag = "marketplace", params(BrowseQuery), responses((status = 200, body = [Item]), (status = "4XX", body = AppError)))]
+#[utoipa::path(get, path = "/browse", tag = "marketplace", security(()), params(BrowseQuery), responses((status = 200, body = [Item]), (status = "4XX", body = AppError)))]
 async fn browse(ctx: Ctx, Query(query): Query<BrowseQuery>) -> AppResult<impl IntoResponse> {
     listed(&ctx, "/api/marketplace/browse", query).await
 }
 
 /// Items by words and by meaning.
-#[utoipa::path(get, path = "/search", tag = "marketplace", params(BrowseQuery), responses((status = 200, body = [Item]), (status = "4XX", body = AppError)))]
+#[utoipa::path(get, path = "/search", tag = "marketplace", security(()), params(BrowseQuery), responses((status = 200, body = [Item]), (status = "4XX", body = AppError)))]
 async fn search(ctx: Ctx, Query(query): Query<BrowseQuery>) -> AppResult<impl IntoResponse> {
     if query.q.as_deref().is_none_or(|words| words.trim().is_empty()) {
         return Err(AppError::field("q", "Say what you look for."));
@@ -69,13 +69,13 @@ async fn search(ctx: Ctx, Query(query): Query<BrowseQuery>) -> AppResult<impl In
 }
 
 /// How many items there are of each value.
-#[utoipa::path(get, path = "/facets", tag = "marketplace", params(BrowseQuery), responses((status = 200, body = MarketFacets), (status = "4XX", body = AppError)))]
+#[utoipa::path(get, path = "/facets", tag = "marketplace", security(()), params(BrowseQuery), responses((status = 200, body = MarketFacets), (status = "4XX", body = AppError)))]
 async fn facets(ctx: Ctx, Query(query): Query<BrowseQuery>) -> AppResult<Json<MarketFacets>> {
     Ok(Json(service::browse(&ctx, BrowseQuery { limit: Some(1), ..query }).await?.facets))
 }
 
 /// One item with its text.
-#[utoipa::path(get, path = "/items/{item}", tag = "marketplace", params(("item" = String, Path, description = "Slug or id")), responses((status = 200, body = Item), (status = "4XX", body = AppError)))]
+#[utoipa::path(get, path = "/items/{item}", tag = "marketplace", security(()), params(("item" = String, Path, description = "Slug or id")), responses((status = 200, body = Item), (status = "4XX", body = AppError)))]
 async fn get_item(ctx: Ctx, Path(item): Path<String>) -> AppResult<Json<Item>> {
     service::item_for_programs(&ctx, &item).await.map(Json)
 }
@@ -87,7 +87,7 @@ async fn rate(ctx: Ctx, Path(item): Path<String>, Json(input): Json<Rate>) -> Ap
 }
 
 /// The figures of the whole catalogue.
-#[utoipa::path(get, path = "/stats", tag = "marketplace", responses((status = 200, body = MarketStats), (status = "4XX", body = AppError)))]
+#[utoipa::path(get, path = "/stats", tag = "marketplace", security(()), responses((status = 200, body = MarketStats), (status = "4XX", body = AppError)))]
 async fn stats(ctx: Ctx) -> AppResult<Json<MarketStats>> {
     service::stats(&ctx).await.map(Json)
 }

@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
+    sync::{
+        Arc, PoisonError, RwLock, RwLockReadGuard,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use super::{
@@ -34,9 +37,16 @@ struct Inner {
     /// The newest change that is taken in, and when trends were counted. Held by the one who follows.
     following: tokio::sync::Mutex<(i64, i64)>,
     tops: Tops,
+    /// It was read once, or that was tried.
+    warm: AtomicBool,
 }
 
 impl Catalogue {
+    /// Whether a page that asks for it does not have to wait until all of it is read.
+    pub fn is_warm(&self) -> bool {
+        self.0.warm.load(Ordering::Relaxed)
+    }
+
     pub fn read(&self) -> RwLockReadGuard<'_, Shelf> {
         self.0.shelf.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -99,6 +109,7 @@ pub async fn load_catalogue(ctx: &Ctx) {
     if let Err(error) = ctx.state.market.follow(ctx).await {
         tracing::warn!(%error, "the catalogue is read at the first question");
     }
+    ctx.state.market.0.warm.store(true, Ordering::Relaxed);
 }
 
 fn entry(row: ShelfRow) -> AppResult<Entry> {

@@ -17,7 +17,10 @@ use crate::{
         },
         search::{model::values, state::toggled},
     },
-    ui::{EmptyState, ErrorView, Icon, KindMark, Loading, PageTitle, Time, Transition, count, drop_down, kept_fields, list_keys, plural},
+    ui::{
+        Again, EmptyState, ErrorView, Icon, KindMark, Loading, PageTitle, Time, Transition, count, drop_down, kept_fields, list_keys,
+        plural,
+    },
 };
 
 /// The id of the field of words.
@@ -63,6 +66,7 @@ pub fn CataloguePage() -> impl IntoView {
                 <header class="bar">
                     <h1 class="sr">"Marketplace"</h1>
                     <SearchField query=query/>
+                    <Again act=Callback::new(move |()| listings.refetch())/>
                     <span class="wide-only tabs-here"><Places here=CATALOGUE/></span>
                 </header>
                 <div class="toolbar phone-only"><Places here=CATALOGUE/></div>

@@ -8,6 +8,8 @@ use super::{MailMode, Spot, SubjectKind};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum KindGroup {
+    /// How one signs in.
+    Account,
     Conversations,
     Teams,
     Publishing,
@@ -22,7 +24,8 @@ pub enum KindGroup {
 }
 
 impl KindGroup {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
+        Self::Account,
         Self::Conversations,
         Self::Teams,
         Self::Publishing,
@@ -35,6 +38,7 @@ impl KindGroup {
 
     pub fn words(self) -> &'static str {
         match self {
+            Self::Account => "Your account",
             Self::Conversations => "Conversations",
             Self::Teams => "Teams",
             Self::Publishing => "What you publish",
@@ -82,6 +86,8 @@ macro_rules! kinds {
 }
 
 kinds! {
+    /// Something changed about how one signs in, or one signed in on a new device.
+    Security: "security", Account, "How you sign in changes, or a new device signs in", "has news about signing in", Once;
     /// Somebody named one in a message or a comment.
     Mention: "mention", Conversations, "Somebody names you", "named you", Once;
     /// Somebody wrote in a thread that one takes part in, about one's message, or to one's review.
@@ -104,8 +110,10 @@ kinds! {
     Updated: "updated", Installed, "Updates were installed by themselves", "set this volume to update by itself", Digest;
     /// A push to a linked repository changed a volume.
     Push: "push", Repositories, "A push changed a volume", "pushed to the repository", Digest;
-    /// A pull request to a linked repository was opened, or taken up again.
-    PullRequest: "pullrequest", Repositories, "A pull request is opened", "has a pull request", Once;
+    /// A volume could not be brought in step with its repository, or the history there was rewritten.
+    Sync: "sync", Repositories, "A volume and its repository are out of step", "is out of step with a volume", Once;
+    /// A pull request to a linked repository was opened, taken up again, reviewed, or closed without being merged.
+    PullRequest: "pullrequest", Repositories, "A pull request is opened, reviewed or closed", "has a pull request", Once;
     /// An issue of a linked repository became a task, or was taken up again or closed.
     Issue: "issue", Repositories, "An issue becomes a task", "has an issue", Digest;
     /// A release at GitHub is prepared for the marketplace: it waits for one's signature.

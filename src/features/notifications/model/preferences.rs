@@ -104,6 +104,60 @@ impl TeamLevel {
     }
 }
 
+/// How one kind is told that comes from one team.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum TeamKindLevel {
+    /// As the kind and the team say.
+    #[default]
+    Usual,
+    /// By mail and to devices.
+    Once,
+    /// By mail, with everything else.
+    Digest,
+    Never,
+}
+
+impl TeamKindLevel {
+    pub const ALL: [Self; 4] = [Self::Usual, Self::Once, Self::Digest, Self::Never];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Usual => "usual",
+            Self::Once => "once",
+            Self::Digest => "digest",
+            Self::Never => "never",
+        }
+    }
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Usual => "As usual",
+            Self::Once => "At once",
+            Self::Digest => "In the digest",
+            Self::Never => "Never",
+        }
+    }
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|level| level.as_str() == text)
+    }
+    /// What it makes of a kind; none: what is usual counts.
+    pub fn choice(self, kind: NotificationKind) -> Option<KindChoice> {
+        match self {
+            Self::Usual => None,
+            Self::Once => Some(KindChoice { kind, mail: MailMode::Once, push: true }),
+            Self::Digest => Some(KindChoice { kind, mail: MailMode::Digest, push: false }),
+            Self::Never => Some(KindChoice { kind, mail: MailMode::Off, push: false }),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TeamKindChoice {
+    pub kind: NotificationKind,
+    pub level: TeamKindLevel,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TeamChoice {
@@ -111,6 +165,9 @@ pub struct TeamChoice {
     #[serde(default)]
     pub name: String,
     pub level: TeamLevel,
+    /// Kinds that are told another way when they come from this team; they outweigh its level. Those that are not named stay as they are when it is changed.
+    #[serde(default)]
+    pub kinds: Vec<TeamKindChoice>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -220,6 +277,8 @@ pub struct SettingsForm {
     pub push: Vec<String>,
     /// `team:level`
     pub teams: Vec<String>,
+    /// `team:kind:level`
+    pub team_kinds: Vec<String>,
     pub mailed: Option<String>,
     pub digest: String,
     pub digest_hour: Option<i64>,
@@ -238,9 +297,16 @@ impl SettingsForm {
             let chosen = self.mail.iter().filter_map(|text| text.split_once(':')).find(|(kind, _)| *kind == choice.kind.as_str());
             choice.mail = chosen.and_then(|(_, mode)| MailMode::parse(mode)).unwrap_or(choice.mail);
         }
+        let kinds_of = |team: &str| {
+            let of = self.team_kinds.iter().filter_map(|text| text.strip_prefix(team)?.strip_prefix(':')?.split_once(':'));
+            let read = |(kind, level): (&str, &str)| {
+                Some(TeamKindChoice { kind: NotificationKind::named(kind)?, level: TeamKindLevel::parse(level)? })
+            };
+            of.filter_map(read).collect()
+        };
         let teams = self.teams.iter().filter_map(|text| {
             let (team, level) = text.split_once(':')?;
-            Some(TeamChoice { team: team.parse().ok()?, name: String::new(), level: TeamLevel::parse(level)? })
+            Some(TeamChoice { team: team.parse().ok()?, name: String::new(), level: TeamLevel::parse(level)?, kinds: kinds_of(team) })
         });
         let time = |field: &str, text: &str| {
             read_time_of_day(text).ok_or_else(|| AppError::field(field, "Give a time of the day, such as 22:00."))
@@ -362,6 +428,7 @@ mod tests {
             mail: vec!["mention:digest".to_owned(), "reply:nonsense".to_owned()],
             push: vec!["reply".to_owned()],
             teams: vec![format!("{team}:nothing"), "x:nothing".to_owned()],
+            team_kinds: vec![format!("{team}:push:once"), format!("{team}:push:x"), "x:push:once".to_owned()],
             quiet: Some("on".to_owned()),
             quiet_from: "22:00".to_owned(),
             quiet_to: "07:00".to_owned(),
@@ -370,7 +437,8 @@ mod tests {
         let changes = form.clone().changes(&before).expect("a form");
         let told = |at: usize| (changes.kinds[at].mail, changes.kinds[at].push);
         assert_eq!([told(0), told(1)], [(MailMode::Digest, false), (MailMode::Once, true)]);
-        assert_eq!(changes.teams, [TeamChoice { team, name: String::new(), level: TeamLevel::Nothing }]);
+        let pushes = TeamKindChoice { kind: NotificationKind::Push, level: TeamKindLevel::Once };
+        assert_eq!(changes.teams, [TeamChoice { team, name: String::new(), level: TeamLevel::Nothing, kinds: vec![pushes] }]);
         assert_eq!((changes.mail, changes.quiet), (Some(false), Some(QuietHours { from: 1_320, to: 420 })));
         let alike = SettingsForm { quiet_to: "22:00".to_owned(), ..form.clone() };
         assert!(alike.changes(&before).is_err_and(|error| error.fields.contains_key("quietTo")));

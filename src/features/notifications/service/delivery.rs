@@ -392,7 +392,7 @@ async fn send_push(ctx: &Ctx, device: &DeviceRow, batch: &Batch) -> Result<(), F
     let ids = batch.rows.iter().map(|row| row.notification_id.clone()).collect();
     // All of a batch is about one subject.
     let Some(topic) = topics.first() else { return Ok(()) };
-    ctx.state.push.send(device, &PushMessage::of(topic, ids), urgent, ctx.now()).await
+    ctx.state.push.send(device, &PushMessage::of(batch.user, topic, ids), urgent, ctx.now()).await
 }
 
 #[cfg(test)]

@@ -134,12 +134,32 @@ fn unwritable(error: lettre::error::Error) -> Failure {
 /// What the server says, or that it is not there.
 fn failure(error: &lettre::transport::smtp::Error) -> Failure {
     let said = chain(error);
-    match error.status().map(u16::from) {
-        // About this mail or its address. Others, such as refused credentials, are the operator's to mend, and mail waits for that.
-        Some(550..=554) => Failure::Never { sentence: format!("The mail server refused it: {said}.") },
-        // Full mailboxes, greylisting.
-        Some(450..=452) => Failure::Later { sentence: format!("The mail server put it off: {said}."), after: None },
-        _ => Failure::Down { sentence: format!("The mail server cannot be used: {said}.") },
+    match verdict(error.status().map(u16::from)) {
+        Verdict::Never => Failure::Never { sentence: format!("The mail server refused it: {said}.") },
+        Verdict::Later => Failure::Later { sentence: format!("The mail server put it off: {said}."), after: None },
+        Verdict::Down => Failure::Down { sentence: format!("The mail server cannot be used: {said}.") },
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Never,
+    /// This one waits; others go on.
+    Later,
+    /// All wait.
+    Down,
+}
+
+/// What a code of an answer is about (RFC 5321, 4.2.3; RFC 7504 for 556).
+fn verdict(code: Option<u16>) -> Verdict {
+    match code {
+        // This mail or its address.
+        Some(550..=554 | 556) => Verdict::Never,
+        // Full mailboxes and greylisting; parameters that the server does not take, which are the address's as well as the sender's: nobody else has to wait
+        // for them, and nothing is lost where it is the operator who mends that.
+        Some(450..=452 | 455 | 501 | 555) => Verdict::Later,
+        // Such as refused credentials: the operator's to mend, and mail waits for that.
+        _ => Verdict::Down,
     }
 }
 
@@ -245,6 +265,20 @@ mod tests {
             unsubscribe: "https://harbor.example/unsubscribe?t=abc".to_owned(),
         };
         String::from_utf8(mailer.message(&mail).expect("a mail").formatted()).expect("UTF-8").replace("=\r\n", "")
+    }
+
+    #[test]
+    fn what_is_about_one_address_keeps_no_others_waiting() {
+        for (codes, expected) in [
+            (&[550, 551, 553, 554, 556][..], Verdict::Never),
+            (&[450, 451, 452, 501, 555], Verdict::Later),
+            (&[421, 454, 500, 521, 530, 535], Verdict::Down),
+        ] {
+            for code in codes {
+                assert_eq!(verdict(Some(*code)), expected, "{code}");
+            }
+        }
+        assert_eq!(verdict(None), Verdict::Down, "it is not there");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::{
     super::{
         model::{
             AddPushDevice, ChangePreferences, Channel, DEVICES_MAX, KindChoice, KindGroup, NotificationKind, Preferences, PushDevice,
-            SendTest, TeamChoice, TeamLevel,
+            SendTest, TeamChoice, TeamKindChoice, TeamLevel,
         },
         store::{
             deliveries,
@@ -61,7 +61,16 @@ pub async fn preferences(ctx: &Ctx) -> AppResult<Preferences> {
     let me = accounts::service::me(ctx).await?;
     let recipient = recipient(&mut *ctx.db().read().acquire().await?, actor.id()).await?;
     let kinds = NotificationKind::ALL.iter().copied().filter(|kind| moderates || kind.group() != KindGroup::Moderators);
-    let teams = me.teams.into_iter().map(|team| TeamChoice { team: team.id, level: recipient.level(Some(team.id)), name: team.name });
+    let kinds_of = |team: TeamId| {
+        let own = |kind: &NotificationKind| Some(TeamKindChoice { kind: *kind, level: *recipient.team_kinds.get(&(team, *kind))? });
+        NotificationKind::ALL.iter().filter_map(own).collect()
+    };
+    let teams = me.teams.into_iter().map(|team| TeamChoice {
+        team: team.id,
+        level: recipient.level(Some(team.id)),
+        name: team.name,
+        kinds: kinds_of(team.id),
+    });
     let settings = &recipient.settings;
     Ok(Preferences {
         mail: settings.mail,
@@ -89,6 +98,8 @@ pub async fn change_preferences(ctx: &Ctx, input: ChangePreferences) -> AppResul
     // The last one counts.
     let kinds: BTreeMap<NotificationKind, KindChoice> = input.kinds.into_iter().map(|choice| (choice.kind, choice)).collect();
     let kinds: Vec<KindChoice> = kinds.into_values().collect();
+    let team_kinds: Vec<(TeamId, TeamKindChoice)> =
+        input.teams.iter().flat_map(|choice| choice.kinds.iter().map(|kind| (choice.team, *kind))).collect();
     let teams: BTreeMap<TeamId, TeamLevel> = input.teams.into_iter().map(|choice| (choice.team, choice.level)).collect();
     if !teams.is_empty() {
         let own = accounts::service::me(ctx).await?.teams;
@@ -110,6 +121,7 @@ pub async fn change_preferences(ctx: &Ctx, input: ChangePreferences) -> AppResul
     store::set_settings(&mut tx, user, &settings, now).await?;
     store::set_choices(&mut tx, user, &kinds, now).await?;
     store::set_teams(&mut tx, user, &teams, now).await?;
+    store::set_team_kinds(&mut tx, user, &team_kinds, now).await?;
     deliveries::look_again(&mut tx, user, now).await?;
     delivery::wake(&mut tx, now).await?;
     record(ctx, &mut tx, Event::new(UsageKind::NotificationPreferencesChanged).subject(user)).await?;
@@ -231,6 +243,7 @@ pub async fn run_test(ctx: &Ctx, job: &Job) -> AppResult<Value> {
                 return Err(AppError::invalid("No device takes messages yet: turn it on for one first."));
             }
             let message = PushMessage {
+                account: user,
                 title: "Test".to_owned(),
                 body: "Messages reach this device.".to_owned(),
                 url: "/settings/notifications".to_owned(),

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     features::notifications::store::preferences::DeviceRow,
+    ids::UserId,
     server::{clock, config::Config, error::chain, outgoing::PushRules},
 };
 
@@ -32,6 +33,8 @@ pub struct PushSender {
 /// What the service worker shows (`web/sw`).
 #[derive(Serialize)]
 pub struct PushMessage {
+    /// Whom it tells: whoever is signed in on the device when it is answered may be somebody else.
+    pub account: UserId,
     pub title: String,
     pub body: String,
     /// Below the server's own address.
@@ -107,7 +110,7 @@ fn topic(tag: &str) -> String {
 }
 
 impl PushMessage {
-    pub fn of(topic: &Topic, ids: Vec<String>) -> Self {
+    pub fn of(account: UserId, topic: &Topic, ids: Vec<String>) -> Self {
         let (title, body) = match topic.items.as_slice() {
             [one] if one.excerpt.is_empty() => (one.line.clone(), topic.title.clone()),
             [one] => (one.line.clone(), format!("{}: {}", topic.title, one.excerpt)),
@@ -117,7 +120,7 @@ impl PushMessage {
             [.., newest] => newest.path.clone(),
             [] => "/notifications".to_owned(),
         };
-        Self { title, body, url, tag: topic.tag.clone(), ids }
+        Self { account, title, body, url, tag: topic.tag.clone(), ids }
     }
 
     /// As JSON that fits into one message: words are shortened first, then only the beginning of the list is marked as read.
@@ -127,13 +130,20 @@ impl PushMessage {
         let cut = |text: &str| text.chars().take(WORDS).collect::<String>();
         let (title, body) = (cut(&self.title), cut(&self.body));
         let ids = self.ids[..self.ids.len().min(IDS)].to_vec();
-        let short = Self { title, body, url: self.url.clone(), tag: self.tag.clone(), ids };
+        let account = self.account;
+        let short = Self { account, title, body, url: self.url.clone(), tag: self.tag.clone(), ids };
         let bytes = serde_json::to_vec(&short).unwrap_or_default();
         if bytes.len() <= PLAIN_MAX {
             return bytes;
         }
-        let least =
-            Self { title: short.title, body: String::new(), url: "/notifications".to_owned(), tag: topic(&self.tag), ids: Vec::new() };
+        let least = Self {
+            account,
+            title: short.title,
+            body: String::new(),
+            url: "/notifications".to_owned(),
+            tag: topic(&self.tag),
+            ids: Vec::new(),
+        };
         serde_json::to_vec(&least).unwrap_or_default()
     }
 }
@@ -148,15 +158,16 @@ mod tests {
 
     #[test]
     fn a_message_fits_whatever_it_is_about() {
-        let long = "💡".repeat(3_000);
+        let (long, account) = ("💡".repeat(3_000), UserId::generate());
         let rows: Vec<_> = (0..2_000).map(|_| row(NotificationKind::Mention, &"7".repeat(5_000), &long, &long)).collect();
         let ids = rows.iter().map(|row| row.notification_id.clone()).collect();
-        let message = PushMessage::of(&topics(&rows)[0], ids);
+        let message = PushMessage::of(account, &topics(&rows)[0], ids);
         assert!(message.fitting().len() <= PLAIN_MAX);
         let one = row(NotificationKind::Mention, "7", "Api review", "look here");
-        let message = PushMessage::of(&topics(std::slice::from_ref(&one))[0], vec![one.notification_id.clone()]);
+        let message = PushMessage::of(account, &topics(std::slice::from_ref(&one))[0], vec![one.notification_id.clone()]);
         let read: serde_json::Value = serde_json::from_slice(&message.fitting()).expect("JSON");
         assert_eq!((&read["title"], &read["body"]), (&"Maya Chen named you".into(), &"Api review: look here".into()));
+        assert_eq!(read["account"], account.to_string());
         assert_eq!((&read["url"], &read["ids"][0]), (&"/sessions/7?entry=4".into(), &one.notification_id.into()));
     }
 

@@ -28,10 +28,8 @@ pub fn verdict(
     happened: i64,
     gather: i64,
 ) -> Verdict {
-    if !recipient.level(team).lets(kind) {
-        return Verdict::Never;
-    }
-    let (choice, settings) = (recipient.choice(kind), &recipient.settings);
+    let Some(choice) = recipient.told(kind, team) else { return Verdict::Never };
+    let settings = &recipient.settings;
     let zone = zone_of(recipient.zone());
     let loud = |at| settings.quiet.map_or(at, |quiet| after_quiet(at, quiet, &zone));
     match channel {
@@ -110,7 +108,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::features::notifications::model::{KindChoice, TeamLevel};
+    use crate::features::notifications::model::{KindChoice, TeamKindLevel, TeamLevel};
 
     fn at(text: &str) -> i64 {
         text.parse::<Timestamp>().expect("a time").as_millisecond()
@@ -175,7 +173,16 @@ mod tests {
         assert_eq!(told(&recipient, Channel::Push, NotificationKind::Mention), Verdict::Never);
         recipient.teams.insert(team, TeamLevel::Mentions);
         assert_eq!(told(&recipient, Channel::Mail, NotificationKind::Reply), Verdict::Never);
+        // One kind of one team outweighs both.
+        recipient.team_kinds.insert((team, NotificationKind::Push), TeamKindLevel::Once);
+        for channel in [Channel::Mail, Channel::Push] {
+            assert_eq!(told(&recipient, channel, NotificationKind::Push), soon);
+            let elsewhere = verdict(&recipient, channel, NotificationKind::Push, Some(TeamId::generate()), noon, 1_000);
+            assert_ne!(elsewhere, soon, "another team is as usual");
+        }
         recipient.teams.insert(team, TeamLevel::Usual);
+        recipient.team_kinds.insert((team, NotificationKind::Push), TeamKindLevel::Never);
+        assert_eq!(told(&recipient, Channel::Mail, NotificationKind::Push), Verdict::Never);
         assert_eq!(told(&recipient, Channel::Mail, NotificationKind::Reply), soon);
         recipient.settings.mail = false;
         assert_eq!(told(&recipient, Channel::Mail, NotificationKind::Reply), Verdict::Never);

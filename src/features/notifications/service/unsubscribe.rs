@@ -160,6 +160,14 @@ async fn change(
         settings.mail = event == RESUBSCRIBED;
         store::set_settings(&mut tx, link.user, &settings, now).await?;
     } else {
+        if event == UNSUBSCRIBED {
+            // What a single team has mailed all the same would come on.
+            let kinds = match &link.scope {
+                MailScope::Kinds(kinds) => Some(kinds.as_slice()),
+                MailScope::All | MailScope::Digest => None,
+            };
+            store::end_mail_of_teams(&mut tx, link.user, kinds).await?;
+        }
         store::set_choices(&mut tx, link.user, &choose(&recipient, kinds), now).await?;
     }
     deliveries::look_again(&mut tx, link.user, now).await?;

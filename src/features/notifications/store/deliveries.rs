@@ -67,7 +67,8 @@ pub async fn waiting(pool: &AnyPool, channel: Channel, users: &[UserId], now: i6
         "SELECT d.notification_id, d.target, d.user_id, d.batch, d.attempts, n.kind, n.subject_kind, n.subject_id, n.team_id, n.title, n.excerpt, \
          n.data, n.read_at, n.created_at, u.name AS actor_name, \
          CASE WHEN n.team_id IS NULL OR EXISTS (SELECT 1 FROM memberships m JOIN teams t ON t.id = m.team_id \
-         WHERE m.team_id = n.team_id AND m.user_id = n.user_id AND t.deleted_at IS NULL) THEN 1 ELSE 0 END AS visible \
+         WHERE m.team_id = n.team_id AND m.user_id = n.user_id AND t.deleted_at IS NULL \
+     AND (t.requires_factor = 0 OR EXISTS (SELECT 1 FROM factors f WHERE f.user_id = m.user_id))) THEN 1 ELSE 0 END AS visible \
          FROM notification_deliveries d JOIN notifications n ON n.id = d.notification_id JOIN users u ON u.id = n.actor_id WHERE d.channel = ",
     );
     sql.bind(channel.as_str()).push(" AND d.user_id IN ").bind_list(users);

@@ -1,11 +1,11 @@
-//! `notification_settings`, `notification_choices`, `notification_teams` and `push_devices`.
+//! `notification_settings`, `notification_choices`, `notification_teams`, `notification_team_kinds` and `push_devices`.
 
 use std::collections::HashMap;
 
 use sqlx::{AnyConnection, AnyPool};
 
 use super::{
-    super::model::{DigestPace, KindChoice, MailMode, NotificationKind, QuietHours, TeamLevel},
+    super::model::{DigestPace, KindChoice, MailMode, NotificationKind, QuietHours, TeamKindChoice, TeamKindLevel, TeamLevel},
     CHUNK,
 };
 use crate::{
@@ -24,6 +24,7 @@ crate::row! {
 
 crate::row! { struct ChoiceRow { user_id: String, kind: String, mail: String, push: i64 } }
 crate::row! { struct TeamRow { user_id: String, team_id: String, level: String } }
+crate::row! { struct TeamKindRow { user_id: String, team_id: String, kind: String, level: String } }
 
 crate::row! {
     #[derive(Clone, Debug)]
@@ -62,6 +63,8 @@ pub struct Recipient {
     /// Where they are not the defaults.
     pub choices: HashMap<NotificationKind, KindChoice>,
     pub teams: HashMap<TeamId, TeamLevel>,
+    /// Kinds of single teams that are told another way.
+    pub team_kinds: HashMap<(TeamId, NotificationKind), TeamKindLevel>,
     pub devices: i64,
 }
 
@@ -71,6 +74,11 @@ impl Recipient {
     }
     pub fn level(&self, team: Option<TeamId>) -> TeamLevel {
         team.and_then(|team| self.teams.get(&team).copied()).unwrap_or_default()
+    }
+    /// How a kind is told that comes from a team; none: not at all.
+    pub fn told(&self, kind: NotificationKind, team: Option<TeamId>) -> Option<KindChoice> {
+        let own = team.and_then(|team| self.team_kinds.get(&(team, kind))).and_then(|level| level.choice(kind));
+        own.or_else(|| self.level(team).lets(kind).then(|| self.choice(kind)))
     }
     pub fn zone(&self) -> &str {
         self.settings.time_zone.as_deref().unwrap_or(&self.account_zone)
@@ -102,6 +110,7 @@ pub async fn recipients(connection: &mut AnyConnection, users: &[UserId]) -> App
             settings,
             choices: HashMap::new(),
             teams: HashMap::new(),
+            team_kinds: HashMap::new(),
             devices: row.devices,
         };
         found.insert(parse_id(&row.id)?, recipient);
@@ -125,9 +134,17 @@ pub async fn add_choices(connection: &mut AnyConnection, recipients: &mut HashMa
     }
     let mut sql = Sql::new("SELECT user_id, team_id, level FROM notification_teams WHERE user_id IN ");
     sql.bind_list(recipients.keys());
-    for row in sql.fetch_all::<TeamRow>(connection).await? {
+    for row in sql.fetch_all::<TeamRow>(&mut *connection).await? {
         if let Some(recipient) = recipients.get_mut(&parse_id(&row.user_id)?) {
             recipient.teams.insert(parse_id(&row.team_id)?, TeamLevel::parse(&row.level).unwrap_or_default());
+        }
+    }
+    let mut sql = Sql::new("SELECT user_id, team_id, kind, level FROM notification_team_kinds WHERE user_id IN ");
+    sql.bind_list(recipients.keys());
+    for row in sql.fetch_all::<TeamKindRow>(connection).await? {
+        let (Some(kind), Some(level)) = (NotificationKind::named(&row.kind), TeamKindLevel::parse(&row.level)) else { continue };
+        if let Some(recipient) = recipients.get_mut(&parse_id(&row.user_id)?) {
+            recipient.team_kinds.insert((parse_id(&row.team_id)?, kind), level);
         }
     }
     Ok(())
@@ -187,6 +204,37 @@ pub async fn set_teams(tx: &mut Tx, user: UserId, teams: &[(TeamId, TeamLevel)],
         sql.push(" ON CONFLICT (user_id, team_id) DO UPDATE SET level = excluded.level, updated_at = excluded.updated_at");
         sql.execute(&mut **tx).await?;
     }
+    Ok(())
+}
+
+/// How kinds of single teams are told; one that is as usual has no row.
+pub async fn set_team_kinds(tx: &mut Tx, user: UserId, choices: &[(TeamId, TeamKindChoice)], now: i64) -> AppResult<()> {
+    for (team, TeamKindChoice { kind, level }) in choices {
+        let sql = match level {
+            TeamKindLevel::Usual => "DELETE FROM notification_team_kinds WHERE user_id = $1 AND team_id = $2 AND kind = $3",
+            _ => {
+                "INSERT INTO notification_team_kinds (user_id, team_id, kind, level, updated_at) VALUES ($1, $2, $3, $4, $5) \
+                 ON CONFLICT (user_id, team_id, kind) DO UPDATE SET level = excluded.level, updated_at = excluded.updated_at"
+            }
+        };
+        let mut query = sqlx::query(sql).bind(user.to_string()).bind(team.to_string()).bind(kind.as_str());
+        if *level != TeamKindLevel::Usual {
+            query = query.bind(level.as_str()).bind(now);
+        }
+        query.execute(&mut **tx).await?;
+    }
+    Ok(())
+}
+
+/// Kinds that single teams have mailed are told as usual again: all of these kinds, or (none) all that are in the digest.
+pub async fn end_mail_of_teams(tx: &mut Tx, user: UserId, kinds: Option<&[NotificationKind]>) -> AppResult<()> {
+    let mut sql = Sql::new("DELETE FROM notification_team_kinds WHERE user_id = ");
+    sql.bind(user.to_string());
+    match kinds {
+        Some(kinds) => sql.push(" AND level IN ('once', 'digest') AND kind IN ").bind_list(kinds.iter().map(|kind| kind.as_str())),
+        None => sql.push(" AND level = 'digest'"),
+    };
+    sql.execute(&mut **tx).await?;
     Ok(())
 }
 
@@ -257,6 +305,7 @@ pub async fn delete_all_of(tx: &mut Tx, user: UserId) -> AppResult<()> {
         "DELETE FROM notification_settings WHERE user_id = $1",
         "DELETE FROM notification_choices WHERE user_id = $1",
         "DELETE FROM notification_teams WHERE user_id = $1",
+        "DELETE FROM notification_team_kinds WHERE user_id = $1",
         "DELETE FROM push_devices WHERE user_id = $1",
     ] {
         sqlx::query(sql).bind(user.to_string()).execute(&mut **tx).await?;

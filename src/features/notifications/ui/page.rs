@@ -15,6 +15,7 @@ use crate::{
             model::{Notification, NotificationGroup, NotificationPage, NotificationQuery, SubjectKind},
             state::{accept_invitation, mark_all_read, mark_read, mark_subject_read, use_notification_page, use_notifications},
         },
+        outbox::state::say_waiting,
         volumes::state::use_volumes,
     },
     ids::InvitationId,
@@ -80,7 +81,10 @@ fn ReadAll(page: NotificationPage, reload: Callback<()>) -> impl IntoView {
         let answer = mark_all_read(newest);
         leptos::task::spawn_local(async move {
             match answer.await {
-                Ok(()) => drop(reload.try_run(())),
+                Ok(sent) => {
+                    say_waiting(toasts, sent);
+                    reload.try_run(());
+                }
                 Err(error) => toast_error(toasts, &error),
             }
         });
@@ -114,6 +118,7 @@ fn Group(group: NotificationGroup, reload: Callback<()>) -> impl IntoView {
         SubjectKind::Tasks => "list",
         SubjectKind::Evolution | SubjectKind::OwnEvolution | SubjectKind::AllEvolution => "evolution",
         SubjectKind::Alert | SubjectKind::Week => "analytics",
+        SubjectKind::Security => "lock",
     };
     let more = group.count - group.items.len() as i64;
     let (title, unread, id) = (group.title.clone(), group.unread, group.subject_id.clone());
@@ -127,7 +132,10 @@ fn Group(group: NotificationGroup, reload: Callback<()>) -> impl IntoView {
         let answer = mark_subject_read(id.clone());
         leptos::task::spawn_local(async move {
             match answer.await {
-                Ok(()) => drop(reload.try_run(())),
+                Ok(sent) => {
+                    say_waiting(toasts, sent);
+                    reload.try_run(());
+                }
                 Err(error) => toast_error(toasts, &error),
             }
         });

@@ -12,7 +12,10 @@ use crate::{
         },
         notifications::{
             api::SaveNotifications,
-            model::{DigestPace, KindChoice, KindGroup, MailMode, Preferences, QuietHours, TeamChoice, TeamLevel, time_of_day},
+            model::{
+                DigestPace, KindChoice, KindGroup, MailMode, NotificationKind, Preferences, QuietHours, TeamChoice, TeamKindLevel,
+                TeamLevel, time_of_day,
+            },
             state::NotificationSettingsData,
         },
     },
@@ -143,6 +146,7 @@ fn Teams(teams: Vec<TeamChoice>) -> impl IntoView {
                     <Icon name="chev-d"/>
                 </span>
             </div>
+            <TeamKinds choice=choice/>
         }
     };
     view! {
@@ -150,6 +154,37 @@ fn Teams(teams: Vec<TeamChoice>) -> impl IntoView {
             <legend>"From your teams"</legend>
             {teams.into_iter().map(row).collect_view()}
         </fieldset>
+    }
+}
+
+/// What of a team's repositories is told another way: the kinds whose number differs most from team to team.
+#[component]
+fn TeamKinds(choice: TeamChoice) -> impl IntoView {
+    let TeamChoice { team, name, kinds, .. } = choice;
+    let chosen = !kinds.is_empty();
+    let row = |kind: NotificationKind| {
+        let here = kinds.iter().find(|choice| choice.kind == kind).map_or(TeamKindLevel::Usual, |choice| choice.level);
+        let words = kind.words();
+        let options = TeamKindLevel::ALL.map(|level| {
+            let value = format!("{team}:{}:{}", kind.as_str(), level.as_str());
+            view! { <option value=value selected=level == here>{level.words()}</option> }
+        });
+        view! {
+            <div>
+                <span>{words}</span>
+                <span class="select">
+                    <select class="input s" name="form[team_kinds][]" aria-label=format!("{name}: {words}")>{options.into_iter().collect_view()}</select>
+                    <Icon name="chev-d"/>
+                </span>
+            </div>
+        }
+    };
+    let rows: Vec<_> = NotificationKind::ALL.iter().copied().filter(|kind| kind.group() == KindGroup::Repositories).map(row).collect();
+    view! {
+        <details class="told" open=chosen>
+            <summary>{format!("Repositories of {name}, another way")}</summary>
+            {rows}
+        </details>
     }
 }
 

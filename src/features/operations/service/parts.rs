@@ -26,7 +26,7 @@ const ASKED: Duration = Duration::from_secs(2);
 
 /// All of them; of the database that is away, nothing that is in it.
 pub async fn all(ctx: &Ctx) -> Vec<Component> {
-    let mut parts = vec![process(ctx), disk(ctx), index(ctx), model(ctx), backups(ctx)];
+    let mut parts = vec![process(ctx), disk(ctx), index(ctx), catalogue(ctx), model(ctx), backups(ctx)];
     parts.extend(certificate(ctx));
     parts.extend(nodes(ctx));
     let database = database(ctx).await;
@@ -68,7 +68,14 @@ fn nodes(ctx: &Ctx) -> Option<Component> {
         return None;
     }
     let count = cluster.nodes().len();
+    let alone: Vec<String> =
+        cluster.nodes().into_iter().filter(|node| node.alone && node.id != cluster.id()).map(|node| node.name).collect();
     Some(match cluster.is_cut_off() {
+        false if !alone.is_empty() => degraded(
+            NAME,
+            format!("NATS is not reached from {}: what is done there comes a second later", alone.join(", ")),
+            "Mend the way from there to NATS.",
+        ),
         false => ready(NAME, if count == 1 { "It is the only one".to_owned() } else { format!("{count} serve together") }),
         true => degraded(
             NAME,
@@ -118,10 +125,28 @@ async fn migrations(ctx: &Ctx) -> Component {
 }
 
 fn index(ctx: &Ctx) -> Component {
+    const NAME: &str = "index";
     let search = search::service::status(ctx);
     match search.waiting {
-        0 => ready("index", format!("{} documents", search.documents)),
-        waiting => ready("index", format!("{} documents, {waiting} wait for their vectors", search.documents)),
+        _ if !ctx.state.search.is_warm() => warming(ctx, NAME),
+        0 => ready(NAME, format!("{} documents", search.documents)),
+        waiting => ready(NAME, format!("{} documents, {waiting} wait for their vectors", search.documents)),
+    }
+}
+
+/// What the marketplace's pages filter and sort by.
+fn catalogue(ctx: &Ctx) -> Component {
+    const NAME: &str = "catalogue";
+    if ctx.state.market.is_warm() { ready(NAME, "It is in memory") } else { warming(ctx, NAME) }
+}
+
+/// What is read after a start, and whoever asks for it waits meanwhile: as long as other nodes have it, requests are better there.
+fn warming(ctx: &Ctx, name: &str) -> Component {
+    const TODO: &str = "Nothing: it takes some seconds after a start.";
+    let says = "It is being read: the first who ask for it wait";
+    match ctx.state.cluster.nodes().len() {
+        0 | 1 => degraded(name, says, TODO),
+        _ => down(name, says, TODO),
     }
 }
 

@@ -34,6 +34,8 @@ pub struct Waiting {
     others: VecDeque<Source>,
     /// What the service refused: it is tried again after a while.
     refused: VecDeque<Source>,
+    /// What is built in, while nobody has needed the model.
+    built_in: VecDeque<Source>,
     /// Taken, and not done yet.
     at_work: usize,
 }
@@ -45,6 +47,11 @@ impl Waiting {
 
     pub fn len(&self) -> usize {
         self.first.len() + self.others.len() + self.refused.len() + self.at_work
+    }
+
+    /// How many there are that nothing holds up.
+    pub fn due(&self, backend: &Backend) -> usize {
+        self.len() + if backend.sleeps() { 0 } else { self.built_in.len() }
     }
 
     /// The next documents, and whether it is about their first passages.
@@ -77,22 +84,28 @@ pub enum Step {
     Failed,
 }
 
-/// Until the process ends: the model, then the vectors of whatever comes into the index.
+/// Until the process ends: whether there is a model, then the vectors of whatever comes into the index. What is built in does not wake the model of
+/// this machine: it waits until something that somebody wrote or asked does. Its vectors are kept, so that this is so once for an installation.
 pub async fn embed_all(ctx: &Ctx) {
     let search = &ctx.state.search;
-    let Some(backend) = ctx.state.search_model.load().await else { return };
+    let Some(backend) = ctx.state.search_model.look().await else { return };
     if search.set_model(&backend.identity(), backend.dimension()).await {
         super::make(ctx).await;
     }
     near::begin(ctx, &backend).await;
     while !ctx.state.shutdown.is_cancelled() {
+        if !backend.sleeps() {
+            search.waiting(|waiting| waiting.first.append(&mut waiting.built_in));
+        }
         match step(ctx, search, &backend).await {
             Step::Done => {}
             Step::Idle => tokio::select! {
                 () = ctx.state.shutdown.cancelled() => return,
                 () = search.came() => {}
+                () = backend.woken() => {}
                 () = tokio::time::sleep(REFUSED_AGAIN) => search.waiting(|waiting| waiting.first.append(&mut waiting.refused)),
             },
+            Step::Failed if ctx.state.search_model.backend().is_none() => return,
             Step::Failed => {
                 let pause = backend.paused().unwrap_or(PAUSE);
                 ctx.state.shutdown.run_until_cancelled(tokio::time::sleep(pause)).await;
@@ -105,13 +118,14 @@ pub async fn embed_all(ctx: &Ctx) {
 pub async fn step(ctx: &Ctx, search: &SearchIndex, backend: &Backend) -> Step {
     let Some((sources, is_first)) = search.waiting(|waiting| waiting.next()) else { return Step::Idle };
     match embed(ctx, search, backend, &sources, is_first).await {
-        Ok(refused) => {
+        Ok(Left { refused, built_in }) => {
             search.waiting(|waiting| {
                 waiting.at_work = 0;
                 if is_first {
-                    waiting.others.extend(sources.iter().filter(|source| !refused.contains(source)));
+                    waiting.others.extend(sources.iter().filter(|source| !refused.contains(source) && !built_in.contains(source)));
                 }
                 waiting.refused.extend(refused);
+                waiting.built_in.extend(built_in);
             });
             Step::Done
         }
@@ -126,17 +140,29 @@ pub async fn step(ctx: &Ctx, search: &SearchIndex, backend: &Backend) -> Step {
     }
 }
 
-/// Gives what the service refuses for as long as nobody mends its key.
-async fn embed(ctx: &Ctx, search: &SearchIndex, backend: &Backend, sources: &[Source], is_first: bool) -> AppResult<BTreeSet<Source>> {
-    let mut refused = BTreeSet::new();
+/// What has no vectors after a step.
+#[derive(Default)]
+struct Left {
+    /// The service refuses it for as long as nobody mends its key.
+    refused: BTreeSet<Source>,
+    /// It would have woken the model.
+    built_in: BTreeSet<Source>,
+}
+
+async fn embed(ctx: &Ctx, search: &SearchIndex, backend: &Backend, sources: &[Source], is_first: bool) -> AppResult<Left> {
+    let mut left = Left::default();
     let model = backend.identity();
     let documents = read(ctx, sources).await?;
     let texts = tokio::task::spawn_blocking(move || texts_of(&documents, is_first)).await.map_err(|error| internal("passages", &error))?;
     let shas: Vec<String> = texts.iter().map(|text| text.sha.clone()).collect();
     let known = store::vectors(ctx.db().read(), &model, &shas).await?;
-    let (old, new): (Vec<Text>, Vec<Text>) = texts.into_iter().partition(|text| known.contains_key(&text.sha));
+    let (old, mut new): (Vec<Text>, Vec<Text>) = texts.into_iter().partition(|text| known.contains_key(&text.sha));
     let found: Vec<(&Text, &[f32])> = old.iter().filter_map(|text| Some((text, known.get(&text.sha)?.as_slice()))).collect();
     set_all(ctx, search, &model, &found).await;
+    if backend.sleeps() {
+        let built_in = scope_of(volumes::service::system_volume());
+        left.built_in.extend(new.extract_if(.., |text| text.scope == built_in).map(|text| text.source));
+    }
     let keys = keys_of_scopes(ctx, backend).await?;
     // One request is paid for by one key.
     let mut by_key: BTreeMap<Option<&str>, VecDeque<Text>> = BTreeMap::new();
@@ -152,7 +178,7 @@ async fn embed(ctx: &Ctx, search: &SearchIndex, backend: &Backend, sources: &[So
                 // Their words are found all the same.
                 Err(failure) if !failure.may_pass() => {
                     tracing::warn!(%failure, passages = texts.len() + batch.len(), "passages have no vectors yet");
-                    refused.extend(batch.iter().chain(&texts).map(|text| text.source));
+                    left.refused.extend(batch.iter().chain(&texts).map(|text| text.source));
                     break;
                 }
                 Err(failure) => return Err(internal("embedding", &failure)),
@@ -165,7 +191,7 @@ async fn embed(ctx: &Ctx, search: &SearchIndex, backend: &Backend, sources: &[So
             set_all(ctx, search, &model, &made).await;
         }
     }
-    Ok(refused)
+    Ok(left)
 }
 
 /// The vectors of a text's passages, from what is kept or new; none where a service refuses. What is new is kept.
@@ -180,6 +206,18 @@ pub async fn vectors_of(ctx: &Ctx, backend: &Backend, taken: Taken) -> AppResult
     let wanted: Vec<(&str, &str)> = texts.iter().map(|text| (text.sha.as_str(), text.masked.as_str())).collect();
     let Some(known) = kept_or_new(ctx, backend, &wanted, None).await? else { return Ok(None) };
     Ok(Some(texts.iter().filter_map(|text| known.get(&text.sha).cloned()).collect()))
+}
+
+/// The vector of one text as those of documents are, from what is kept or new; none without a model, or where a service refuses. A team's own key pays for it,
+/// where it has one.
+pub async fn vector_of_text(ctx: &Ctx, team: Option<TeamId>, text: &str) -> AppResult<Option<Vec<f32>>> {
+    let Some(backend) = ctx.state.search_model.settled().await else { return Ok(None) };
+    let masked = mask(text).into_owned();
+    let sha = name_of(&masked);
+    let keys = backend.team_keys(ctx).await?;
+    let key = team.and_then(|team| keys.get(&team)).map(String::as_str);
+    let known = kept_or_new(ctx, &backend, &[(sha.as_str(), masked.as_str())], key).await?;
+    Ok(known.and_then(|mut known| known.remove(&sha)))
 }
 
 /// What makes the vectors of goals.

@@ -7,7 +7,7 @@ use std::{
     collections::{HashMap, HashSet},
     sync::{
         Arc, Mutex, PoisonError, RwLock, RwLockReadGuard,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -98,6 +98,8 @@ struct Inner {
     came: Notify,
     /// Counts what changed, for who keeps a copy.
     changes: AtomicU64,
+    /// It was made once, or that was tried.
+    warm: AtomicBool,
 }
 
 impl Default for SearchIndex {
@@ -109,6 +111,15 @@ impl Default for SearchIndex {
 impl SearchIndex {
     pub fn read(&self) -> RwLockReadGuard<'_, Index> {
         self.0.index.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a question does not have to wait until all of it is made.
+    pub fn is_warm(&self) -> bool {
+        self.0.warm.load(Ordering::Relaxed)
+    }
+
+    pub fn note_warm(&self) {
+        self.0.warm.store(true, Ordering::Relaxed);
     }
 
     /// What has no vectors yet.
@@ -158,6 +169,7 @@ impl SearchIndex {
             waiting: Mutex::new(waiting),
             came: Notify::new(),
             changes: AtomicU64::new(0),
+            warm: AtomicBool::new(false),
         }))
     }
 

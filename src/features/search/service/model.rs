@@ -1,5 +1,5 @@
-//! What turns texts into vectors: a model of this machine, read in the background at start, or OpenAI's. Where there is none, or while it does not
-//! answer, search goes by words.
+//! What turns texts into vectors: a model of this machine, which is looked at when the server starts and read when it is first needed, or OpenAI's.
+//! Where there is none, or while it does not answer, search goes by words.
 
 use std::{
     collections::HashMap,
@@ -10,9 +10,10 @@ use std::{
 
 use llmos_patterns::GOAL_ADAPTER;
 use llmos_search::{
-    embed::{EmbedError, Embedder, ModelFiles},
+    embed::{EmbedError, Embedder, Identity, ModelFiles},
     mask,
 };
+use tokio::sync::{Notify, OnceCell, Semaphore};
 
 use super::openai::{self, Failure, OpenAi, Urgency};
 use crate::{
@@ -29,8 +30,10 @@ use crate::{
 
 /// Questions whose vectors are kept.
 const QUESTIONS: u64 = 10_000;
-/// Between two looks at a model that is being read, which takes a third of a second.
+/// Between two looks at whether there is a model, which takes a third of a second to find out.
 const LOADING: Duration = Duration::from_millis(50);
+/// The one large file of a model.
+const WEIGHTS: &str = "model.safetensors";
 /// Texts embedded in one go on this machine: some 50 ms of one core.
 const TEXTS: usize = 8;
 
@@ -46,8 +49,73 @@ pub enum Semantic {
 /// Where vectors come from.
 #[derive(Clone)]
 pub enum Backend {
-    Local(Arc<Embedder>),
+    Local(Arc<Local>),
     OpenAi(Arc<OpenAi>),
+}
+
+/// A model of this machine: what it is, and, from when it is first needed, the model itself, which takes some hundred megabytes.
+pub struct Local {
+    folder: PathBuf,
+    identity: Identity,
+    /// None: it cannot be read, and the log says why.
+    embedder: OnceCell<Option<Arc<Embedder>>>,
+    woken: Notify,
+}
+
+impl Local {
+    /// Looks at a folder, as Hugging Face lays one out, and keeps nothing of it in memory. Blocks.
+    fn look(folder: &Path) -> Result<Self, String> {
+        let weights = folder.join(WEIGHTS);
+        let file = std::fs::File::open(&weights).map_err(|error| format!("{}: {error}", weights.display()))?;
+        let (config, pooling) = (part(folder, "config.json")?, part(folder, "1_Pooling/config.json").ok());
+        // Without it the model could not be read.
+        part(folder, "tokenizer.json")?;
+        let identity = Identity::of(&name_of_folder(folder), &config, pooling.as_deref(), file);
+        let identity = identity.map_err(|error| format!("{}: {error}", folder.display()))?;
+        Ok(Self { folder: folder.to_owned(), identity, embedder: OnceCell::new(), woken: Notify::new() })
+    }
+
+    /// One that is read already.
+    fn read(folder: PathBuf, embedder: Embedder) -> Self {
+        let identity = embedder.identity().clone();
+        Self { folder, identity, embedder: OnceCell::new_with(Some(Some(Arc::new(embedder)))), woken: Notify::new() }
+    }
+
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Whether nobody has needed it yet.
+    fn sleeps(&self) -> bool {
+        !self.embedder.initialized()
+    }
+
+    fn is_unreadable(&self) -> bool {
+        matches!(self.embedder.get(), Some(None))
+    }
+
+    /// The model itself; the first one who asks waits until it is read.
+    async fn embedder(&self) -> Option<Arc<Embedder>> {
+        let first = || async {
+            let folder = self.folder.clone();
+            let loaded = tokio::task::spawn_blocking(move || read(&folder, Embedder::load)).await;
+            match loaded.unwrap_or_else(|error| Err(error.to_string())) {
+                Ok(embedder) if *embedder.identity() == self.identity => {
+                    self.woken.notify_one();
+                    Some(Arc::new(embedder))
+                }
+                Ok(_) => {
+                    tracing::warn!("search goes by words alone: the files of the model are others than when the server started");
+                    None
+                }
+                Err(why) => {
+                    tracing::warn!(%why, "search goes by words alone: the model cannot be read");
+                    None
+                }
+            }
+        };
+        self.embedder.get_or_init(first).await.clone()
+    }
 }
 
 /// What the vectors are for.
@@ -62,14 +130,14 @@ impl Backend {
     /// Only vectors of one identity may be compared.
     pub fn identity(&self) -> String {
         match self {
-            Self::Local(embedder) => embedder.identity().to_string(),
+            Self::Local(model) => model.identity.to_string(),
             Self::OpenAi(service) => service.identity(),
         }
     }
 
     pub fn dimension(&self) -> usize {
         match self {
-            Self::Local(embedder) => embedder.identity().dimension,
+            Self::Local(model) => model.identity.dimension,
             Self::OpenAi(_) => openai::DIMENSION,
         }
     }
@@ -85,13 +153,30 @@ impl Backend {
     /// The vectors of masked texts, in their order.
     pub async fn embed(&self, wanted: Wanted<'_>) -> Result<Vec<Vec<f32>>, Failure> {
         match self {
-            Self::Local(embedder) => {
-                let (embedder, texts) = (embedder.clone(), wanted.texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>());
+            Self::Local(model) => {
+                let Some(embedder) = model.embedder().await else { return Err(Failure::Nonsense("its model cannot be read")) };
+                let texts = wanted.texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
                 tokio::task::spawn_blocking(move || embedder.embed(&texts.iter().map(String::as_str).collect::<Vec<_>>()))
                     .await
                     .map_err(|_| Failure::Nonsense("embedding ended early"))
             }
             Self::OpenAi(service) => service.embed(wanted.texts, wanted.key, wanted.urgency).await,
+        }
+    }
+
+    /// Whether it has not been needed yet, and would take memory from then on.
+    pub fn sleeps(&self) -> bool {
+        match self {
+            Self::Local(model) => model.sleeps(),
+            Self::OpenAi(_) => false,
+        }
+    }
+
+    /// Until it is needed for the first time, by whomever; never for a service.
+    pub async fn woken(&self) {
+        match self {
+            Self::Local(model) => model.woken.notified().await,
+            Self::OpenAi(_) => std::future::pending().await,
         }
     }
 
@@ -117,10 +202,10 @@ pub struct Model {
     state: RwLock<Semantic>,
     source: Source,
     /// The model of this machine with the adapter of goals, read when the first goal comes; none where the adapter is not for it.
-    for_goals: tokio::sync::OnceCell<Option<Arc<Embedder>>>,
+    for_goals: OnceCell<Option<Arc<Local>>>,
     questions: moka::sync::Cache<String, Arc<Vec<f32>>>,
     /// One question at a time for each core; the others wait their turn.
-    turns: tokio::sync::Semaphore,
+    turns: Semaphore,
 }
 
 enum Source {
@@ -139,14 +224,17 @@ impl Model {
         Self {
             state: RwLock::new(Semantic::Loading),
             source,
-            for_goals: tokio::sync::OnceCell::new(),
+            for_goals: OnceCell::new(),
             questions: moka::sync::Cache::new(QUESTIONS),
-            turns: tokio::sync::Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)),
+            turns: Semaphore::new(std::thread::available_parallelism().map_or(1, usize::from)),
         }
     }
 
     pub fn state(&self) -> Semantic {
-        self.state.read().unwrap_or_else(PoisonError::into_inner).clone()
+        match self.state.read().unwrap_or_else(PoisonError::into_inner).clone() {
+            Semantic::Ready(Backend::Local(model)) if model.is_unreadable() => Semantic::Missing,
+            state => state,
+        }
     }
 
     pub fn backend(&self) -> Option<Backend> {
@@ -164,16 +252,15 @@ impl Model {
         }
     }
 
-    /// Reads the model of a directory, as Hugging Face lays it out; a service is there at once.
-    pub async fn load(&self) -> Option<Backend> {
+    /// Looks whether there is a model; a service is there at once.
+    pub async fn look(&self) -> Option<Backend> {
         let state = match &self.source {
             Source::OpenAi(service) => Semantic::Ready(Backend::OpenAi(service.clone())),
             Source::Folder(folder) => {
                 let folder = folder.clone();
-                let loaded =
-                    tokio::task::spawn_blocking(move || read(&folder, Embedder::load)).await.unwrap_or_else(|error| Err(error.to_string()));
-                match loaded {
-                    Ok(embedder) => Semantic::Ready(Backend::Local(Arc::new(embedder))),
+                let looked = tokio::task::spawn_blocking(move || Local::look(&folder)).await;
+                match looked.unwrap_or_else(|error| Err(error.to_string())) {
+                    Ok(model) => Semantic::Ready(Backend::Local(Arc::new(model))),
                     Err(why) => {
                         tracing::warn!(%why, "search goes by words alone: set EMBEDDING_MODEL_DIR to the directory of a model");
                         Semantic::Missing
@@ -188,6 +275,13 @@ impl Model {
         self.backend()
     }
 
+    /// Has the model read, if there is one and nobody has needed it yet: for what is asked by meaning and embeds nothing itself.
+    pub async fn wake(&self) {
+        if let Some(Backend::Local(model)) = self.settled().await {
+            model.embedder().await;
+        }
+    }
+
     /// The backend, once it is known whether there is one.
     pub async fn settled(&self) -> Option<Backend> {
         while matches!(self.state(), Semantic::Loading) {
@@ -198,15 +292,16 @@ impl Model {
 
     /// What embeds goals of runs, and whether that is with the adapter, which only the model has on which it was learnt; none without a model.
     pub async fn for_goals(&self) -> AppResult<Option<(Backend, bool)>> {
-        let (backend, folder) = match (self.settled().await, &self.source) {
-            (Some(Backend::Local(embedder)), Source::Folder(folder)) => (embedder, folder.clone()),
-            (other, _) => return Ok(other.map(|backend| (backend, false))),
+        let model = match self.settled().await {
+            Some(Backend::Local(model)) => model,
+            other => return Ok(other.map(|backend| (backend, false))),
         };
-        let base = backend.clone();
+        let Some(base) = model.embedder().await else { return Ok(None) };
+        let folder = model.folder.clone();
         let adapt = || async {
             tokio::task::spawn_blocking(move || {
                 read(&folder, |files| match base.adapted(files, GOAL_ADAPTER) {
-                    Ok(adapted) => Ok(Some(Arc::new(adapted))),
+                    Ok(adapted) => Ok(Some(Arc::new(Local::read(folder.clone(), adapted)))),
                     Err(EmbedError::Adapter(why)) => {
                         tracing::info!(%why, "goals of runs are embedded with the model as it is: the adapter of goals is not for it");
                         Ok(None)
@@ -225,7 +320,7 @@ impl Model {
         let adapted = self.for_goals.get_or_try_init(adapt).await?;
         Ok(Some(match adapted {
             Some(adapted) => (Backend::Local(adapted.clone()), true),
-            None => (Backend::Local(backend), false),
+            None => (Backend::Local(model), false),
         }))
     }
 
@@ -264,12 +359,20 @@ async fn key_for_question(ctx: &Ctx, backend: &Backend) -> AppResult<Option<Stri
     accounts::service::first_team_key(ctx, &teams, KeyProvider::OpenAi).await
 }
 
+/// A file of a model.
+fn part(folder: &Path, name: &str) -> Result<Vec<u8>, String> {
+    std::fs::read(folder.join(name)).map_err(|error| format!("{}: {error}", folder.join(name).display()))
+}
+
+fn name_of_folder(folder: &Path) -> String {
+    folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
 /// Makes something of the files of a model.
 fn read<T>(folder: &Path, make: impl FnOnce(&ModelFiles<'_>) -> Result<T, EmbedError>) -> Result<T, String> {
-    let file = |name: &str| std::fs::read(folder.join(name)).map_err(|error| format!("{}: {error}", folder.join(name).display()));
-    let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let (config, weights, tokenizer) = (file("config.json")?, file("model.safetensors")?, file("tokenizer.json")?);
-    let pooling = file("1_Pooling/config.json").ok();
+    let name = name_of_folder(folder);
+    let (config, weights, tokenizer) = (part(folder, "config.json")?, part(folder, WEIGHTS)?, part(folder, "tokenizer.json")?);
+    let pooling = part(folder, "1_Pooling/config.json").ok();
     let files = ModelFiles { name: &name, config: &config, weights: &weights, tokenizer: &tokenizer, pooling: pooling.as_deref() };
     make(&files).map_err(|error| format!("{}: {error}", folder.display()))
 }

@@ -117,14 +117,17 @@ pub async fn ask(ctx: &Ctx, query: &mut Query) {
     if !is_large {
         return;
     }
-    let scopes: Vec<String> = query.filter.scopes.iter().map(|scope| place_of(*scope)).collect();
-    match store::near(ctx.db().read(), &ctx.state.search.model(), &scopes, &text_of(vector), PASSAGES).await {
-        Ok(sources) => {
-            let ids = sources.iter().filter_map(|source| Some(Id(source.parse::<uuid::Uuid>().ok()?.as_u128())));
-            query.near = Some(ids.collect());
-        }
+    match documents(ctx, &query.filter.scopes, vector).await {
+        Ok(ids) => query.near = Some(ids),
         Err(error) => tracing::warn!(%error, "pgvector did not answer: nearest vectors are found in memory"),
     }
+}
+
+/// The documents with the passages nearest to a vector, among those in these scopes, as the database says. In no order: scores are made in memory.
+pub async fn documents(ctx: &Ctx, scopes: &[Scope], vector: &[f32]) -> AppResult<Vec<Id>> {
+    let scopes: Vec<String> = scopes.iter().map(|scope| place_of(*scope)).collect();
+    let sources = store::near(ctx.db().read(), &ctx.state.search.model(), &scopes, &text_of(vector), PASSAGES).await?;
+    Ok(sources.iter().filter_map(|source| Some(Id(source.parse::<uuid::Uuid>().ok()?.as_u128()))).collect())
 }
 
 /// Until the process is asked to stop: what is no longer in the index goes from the table.

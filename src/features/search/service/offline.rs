@@ -116,24 +116,24 @@ pub async fn model_file(ctx: &Ctx, name: &str) -> AppResult<PathBuf> {
 }
 
 async fn model(ctx: &Ctx) -> AppResult<Option<ManifestModel>> {
-    let (Some(Backend::Local(embedder)), Some(weights)) = (ctx.state.search_model.backend(), small_weights(ctx).await?) else {
+    let (Some(Backend::Local(model)), Some(weights)) = (ctx.state.search_model.backend(), small_weights(ctx).await?) else {
         return Ok(None);
     };
     let mut bytes = std::fs::metadata(&weights).map_or(0, |file| file.len());
     for name in ["config", "tokenizer"] {
         bytes += std::fs::metadata(model_file(ctx, name).await?).map_or(0, |file| file.len());
     }
-    let identity = embedder.identity();
+    let identity = model.identity();
     Ok(Some(ManifestModel { identity: identity.to_string(), name: identity.name.clone(), bytes }))
 }
 
 /// The weights in a quarter of their size, which load as the same model to the bit. Made when they are first asked for.
 async fn small_weights(ctx: &Ctx) -> AppResult<Option<PathBuf>> {
-    let (Some(Backend::Local(embedder)), Some(folder)) = (ctx.state.search_model.backend(), ctx.state.search_model.folder()) else {
+    let (Some(Backend::Local(model)), Some(folder)) = (ctx.state.search_model.backend(), ctx.state.search_model.folder()) else {
         return Ok(None);
     };
     let derived = ctx.state.config.data_dir.join("derived");
-    let (source, path) = (folder.join("model.safetensors"), derived.join(format!("model-{}.safetensors", embedder.identity().sha256)));
+    let (source, path) = (folder.join("model.safetensors"), derived.join(format!("model-{}.safetensors", model.identity().sha256)));
     if path.is_file() {
         return Ok(Some(path));
     }

@@ -16,6 +16,7 @@ use super::{
 use crate::{
     browser::page,
     features::{
+        accounts::state::use_session,
         artifacts::model::{Kind, category_words},
         volumes::state::use_volumes,
     },
@@ -97,6 +98,7 @@ pub fn SearchPageView() -> impl IntoView {
 /// The question; what is typed is searched after a short pause.
 #[component]
 fn SearchField(query: Memo<SearchQuery>) -> impl IntoView {
+    let session = use_session();
     let navigate = use_navigate();
     let go = Callback::new(move |text: String| {
         let next = SearchQuery { q: Some(text.trim().to_owned()).filter(|text| !text.is_empty()), offset: None, ..query.get_untracked() };
@@ -116,7 +118,7 @@ fn SearchField(query: Memo<SearchQuery>) -> impl IntoView {
         event.prevent_default();
         typed.update_value(|typed| *typed += 1);
         if let Some(text) = page::input_value("search-q") {
-            remember_search(&text);
+            remember_search(session.account_untracked().map(|me| me.person.id), &text);
             go.run(text);
         }
     };
@@ -182,7 +184,7 @@ fn Hits(page: SearchPage, query: SearchQuery) -> impl IntoView {
     let before = (offset > 0).then(|| at(offset.saturating_sub(LIMIT_DEFAULT as usize)));
     let after = (next < page.total).then(|| at(next));
     view! {
-        <ol class="hits" start=(offset + 1).to_string()>{page.hits.into_iter().zip(offset + 1..).map(|(hit, position)| view! { <HitRow hit=hit position=position query=page.query/> }).collect_view()}</ol>
+        <ol class="hits" start=(offset + 1).to_string()>{page.hits.into_iter().zip(offset + 1..).map(|(hit, position)| view! { <HitRow hit=hit position=position answer=(page.query, query.team)/> }).collect_view()}</ol>
         <nav class="pager" aria-label="Pages">
             <span>{format!("{} to {} of {}", count(offset as i64 + 1), count(next as i64), count(page.total as i64))}</span>
             {before.map(|address| view! { <a class="btn s" href=address><Icon name="chev-l"/>"Before"</a> })}
@@ -192,14 +194,14 @@ fn Hits(page: SearchPage, query: SearchQuery) -> impl IntoView {
 }
 
 #[component]
-fn HitRow(hit: SearchHit, position: usize, query: Option<Uuid>) -> impl IntoView {
+fn HitRow(hit: SearchHit, position: usize, answer: (Option<Uuid>, Option<Uuid>)) -> impl IntoView {
     let address = hit_address(&hit);
     let id = hit.id.clone();
     let score = format!("{:.2}", hit.score);
     view! {
         <li class="hit">
             <FoundMark found=hit.kind/>
-            <a class="t cover" href=address on:click=move |_| tell_opened(query, position, &id)><span class="trunc">{marked(hit.name_pieces)}</span></a>
+            <a class="t cover" href=address on:click=move |_| tell_opened(answer, position, &id)><span class="trunc">{marked(hit.name_pieces)}</span></a>
             <span class="score" title="From 0 to 1, among these results">
                 <span class="meter" style=format!("--v:{score};--mc:var(--text-2)") aria-hidden="true"><i></i></span>
                 {score.clone()}

@@ -18,6 +18,7 @@ use crate::{
             model::{CommitSession, SessionStatus, file::FILE_BYTES},
             store::{self, NewEntry, NewRecord, RecordRow},
         },
+        traces,
         volumes::{
             self,
             model::{Change, Commit, CommitItem, CommittedRecord, CreateCommit, VolumeKind},
@@ -25,7 +26,7 @@ use crate::{
         },
     },
     ids::{CommitId, EntryId, SessionId, VolumeId},
-    server::{context::Ctx, db::parse_id},
+    server::{context::Ctx, db::parse_id, idempotency},
 };
 
 /// Where a session's record is in a volume.
@@ -48,7 +49,7 @@ pub async fn commit_session(ctx: &Ctx, session: SessionId, input: CommitSession)
     let before = store::current_record(ctx.db().read(), volume.id, &path).await?;
     let change = if before.is_some() { Change::Updated } else { Change::Created };
     let items = named.iter().map(|named| CommitItem { id: named.id, base_revision_id: named.head }).collect();
-    let wish = CreateCommit { id: input.id, message: input.message, artifacts: items };
+    let wish = CreateCommit { id: input.id, message: input.message, artifacts: items, after_own: false };
     let beside = Beside { volume: volume.id, path: path.clone(), sha: sha.clone(), change };
     // The volume is locked from here on, so nobody else saves a record into it.
     let mut begun = artifacts::begin_commit(ctx, wish, Some(beside)).await?;
@@ -86,9 +87,12 @@ pub async fn commit_session(ctx: &Ctx, session: SessionId, input: CommitSession)
     };
     store::insert_entries(tx, &[entry]).await?;
     store::set_committed(tx, session, now).await?;
+    traces::service::session_committed(tx, session, commit.id).await?;
     store::mark_read(tx, session, actor, number, now).await?;
     let committed = Event::new(UsageKind::SessionCommitted).team(access.team).volume(volume.id).subject(session).amount(named.len() as i64);
     record(ctx, tx, committed).await?;
+    // A commit of talk alone has no revisions that would keep it from happening twice.
+    idempotency::settle(ctx, tx, &commit).await?;
     begun.finish(ctx).await?;
     announce_entry(ctx, session, number);
     announce(ctx, session, RoomEvent::Commit { volume_type: volume.kind.as_str().to_owned(), commit_sha: commit.sha.clone() });

@@ -11,6 +11,7 @@ use crate::{
         accounts::model::{Person, UserKind},
         artifacts::ui::artifact_address,
         assistant::ui::{Uses, Watch},
+        outbox::state::say_waiting,
         sessions::{
             model::{Attachment, Entry, EntryKind, SessionArtifact, length_problem},
             state::{delete_message, edit_message},
@@ -289,7 +290,10 @@ pub fn delete_asked(context: EntryContext) {
     let answer = delete_message(context.timeline.session, entry.id);
     leptos::task::spawn_local(async move {
         match answer.await {
-            Ok(()) => context.timeline.refresh(entry.number),
+            Ok(sent) => {
+                say_waiting(toasts, sent);
+                context.timeline.refresh(entry.number);
+            }
             Err(error) => toast_error(toasts, &error),
         }
     });
@@ -313,7 +317,8 @@ fn EditMessage(context: EntryContext, id: EntryId, number: i64) -> impl IntoView
         let answer = edit_message(context.timeline.session, id, text);
         leptos::task::spawn_local(async move {
             match answer.await {
-                Ok(()) => {
+                Ok(sent) => {
+                    say_waiting(toasts, sent);
                     context.end_editing();
                     context.timeline.refresh(number);
                 }

@@ -5,9 +5,10 @@ use leptos_router::{NavigateOptions, hooks::use_navigate};
 
 use super::pointers::want_pointers;
 use crate::{
-    browser::{page, share::share},
+    browser::{data::Sent, page, share::share},
     error::AppError,
     features::{
+        outbox::state::say_waiting,
         pwa::pins::{KeepOffline, Whole},
         sessions::{
             model::{SessionDetail, SessionStatus, UpdateSession},
@@ -30,14 +31,18 @@ pub fn SessionMenu(detail: RwSignal<SessionDetail>, reload: Callback<()>, pointi
         let answer = archive_session(id, on);
         leptos::task::spawn_local(async move {
             match answer.await {
-                Ok(()) => {
+                Ok(Sent::Waiting) => say_waiting(toasts, Sent::Waiting),
+                Ok(Sent::Done) => {
                     reload.try_run(());
                     if on {
                         toast_undo(toasts, "Archived", move || {
                             let answer = archive_session(id, false);
                             leptos::task::spawn_local(async move {
                                 match answer.await {
-                                    Ok(()) => drop(reload.try_run(())),
+                                    Ok(sent) => {
+                                        say_waiting(toasts, sent);
+                                        reload.try_run(());
+                                    }
                                     Err(error) => toast_error(toasts, &error),
                                 }
                             });
@@ -155,6 +160,7 @@ pub fn copy_link(detail: RwSignal<SessionDetail>) {
 
 #[component]
 fn RenameDialog(detail: RwSignal<SessionDetail>, reload: Callback<()>, title: RwSignal<String>, goal: RwSignal<String>) -> impl IntoView {
+    let toasts = use_toasts();
     let id = detail.with_untracked(|detail| detail.summary.id);
     let error = RwSignal::new(None::<AppError>);
     let save = move || {
@@ -163,9 +169,10 @@ fn RenameDialog(detail: RwSignal<SessionDetail>, reload: Callback<()>, title: Rw
         let answer = update_session(id, change);
         leptos::task::spawn_local(async move {
             match answer.await {
-                Ok(()) => {
+                Ok(sent) => {
                     error.try_set(None);
                     page::close_dialog(RENAME);
+                    say_waiting(toasts, sent);
                     reload.try_run(());
                 }
                 Err(failed) => {

@@ -17,7 +17,7 @@ use super::{
     timeline::{Timeline, TimelineView},
 };
 use crate::{
-    browser::{self, page, storage},
+    browser::{self, data::Sent, page, storage},
     error::{AppError, ErrorCode},
     features::{
         accounts::state::use_session,
@@ -30,7 +30,7 @@ use crate::{
         },
         comments::{model::Subject, ui::CommentsPane},
         outbox::{
-            state::{UNSENT, use_outbox},
+            state::{UNSENT, say_waiting, use_outbox},
             ui::SyncState,
         },
         pwa::ui::NeedsNetwork,
@@ -355,9 +355,12 @@ fn Standing(detail: RwSignal<SessionDetail>, gone: RwSignal<Option<AppError>>, r
     let take_back = move |deleted: bool| {
         let id = detail.with_untracked(|detail| detail.summary.id);
         leptos::task::spawn_local(async move {
-            let answer = if deleted { undelete_session(id).await } else { archive_session(id, false).await };
+            let answer = if deleted { undelete_session(id).await.map(|()| Sent::Done) } else { archive_session(id, false).await };
             match answer {
-                Ok(()) => drop(reload.try_run(())),
+                Ok(sent) => {
+                    say_waiting(toasts, sent);
+                    reload.try_run(());
+                }
                 Err(error) => toast_error(toasts, &error),
             }
         });

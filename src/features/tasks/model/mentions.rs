@@ -57,6 +57,27 @@ impl Mentions {
         self.names.is_empty() && self.paths.is_empty()
     }
 
+    /// Where the main file of an artifact may be that is meant by a path, so that not all have to be looked at. In small letters, once those of ASCII and once
+    /// all of them, as databases differ in what they make small.
+    pub fn main_files(&self, folder: &str) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        let mut add = |path: String| {
+            found.insert(path.to_ascii_lowercase());
+            found.insert(path.to_lowercase());
+        };
+        for said in &self.paths {
+            let mut place = in_volume(said, folder);
+            add(place.to_owned());
+            loop {
+                add(format!("{place}/skill.md"));
+                add(format!("{place}/tool.md"));
+                let Some((up, _)) = place.rsplit_once('/') else { break };
+                place = up;
+            }
+        }
+        found
+    }
+
     /// Whether an artifact is meant: `path` is that of its main file in the volume, which is `folder` of the repository.
     pub fn mean(&self, path: &str, slug: &str, folder: &str) -> bool {
         if self.names.contains(slug) {
@@ -65,11 +86,16 @@ impl Mentions {
         // All that is in the folder of a skill belongs to it; a single file stands for itself.
         let own = path.rsplit_once('/').filter(|(_, file)| matches!(file.to_ascii_uppercase().as_str(), "SKILL.MD" | "TOOL.MD"));
         self.paths.iter().any(|said| {
-            let said = said.strip_prefix(folder).and_then(|rest| rest.strip_prefix('/')).filter(|_| !folder.is_empty()).unwrap_or(said);
+            let said = in_volume(said, folder);
             let inside = |own: &str| said == own || said.strip_prefix(own).is_some_and(|rest| rest.starts_with('/'));
             said == path || own.is_some_and(|(own, _)| inside(own))
         })
     }
+}
+
+/// A path of the repository as the volume has it that is `folder` of it.
+fn in_volume<'a>(said: &'a str, folder: &str) -> &'a str {
+    said.strip_prefix(folder).and_then(|rest| rest.strip_prefix('/')).filter(|_| !folder.is_empty()).unwrap_or(said)
 }
 
 /// A path of the repository, also out of an address that shows one of its files.
@@ -108,6 +134,11 @@ mod tests {
         assert!(!found.mean("skills/pdf-2/SKILL.md", "pdf-2", "docs"));
         assert!(!found.mean("agents/other.md", "other", "docs"), "a single file's folder is no artifact");
         assert!(mentions("see skills/pdf").mean("skills/pdf/SKILL.md", "x", ""));
+        // Whatever is meant is among what is looked at.
+        let looked_at = mentions("docs/skills/Pdf/scripts/run.sh agents/Übung.md").main_files("docs");
+        for path in ["skills/pdf/skill.md", "skills/pdf/tool.md", "agents/übung.md", "agents/Übung.md"] {
+            assert!(looked_at.contains(path), "{path}: {looked_at:?}");
+        }
     }
 
     #[test]

@@ -11,8 +11,10 @@ use super::{
     state_mark,
 };
 use crate::{
-    browser::data::Fetched,
-    browser::{page, response},
+    browser::{
+        data::{Fetched, Sent},
+        page, response,
+    },
     error::AppResult,
     features::{
         accounts::{
@@ -23,11 +25,12 @@ use crate::{
             model::RoomType,
             state::{Room, use_collaboration},
         },
+        outbox::state::{say_sent, say_waiting},
     },
     ids::{TaskId, TeamId},
     ui::{
-        Avatar, Dialog, EmptyState, ErrorView, Field, FieldError, Icon, KindMark, Loading, SelectField, Time, Transition, count, drop_down,
-        kept_fields, late, list_keys, plural, toast, toast_error, use_toasts,
+        Again, Avatar, Dialog, EmptyState, ErrorView, Field, FieldError, Icon, KindMark, Loading, SelectField, Time, Transition, count,
+        drop_down, kept_fields, late, list_keys, plural, toast_error, use_toasts,
     },
 };
 
@@ -71,9 +74,12 @@ pub fn Tasks(team: Team, tasks: Fetched<TaskPage>, members: Fetched<Vec<Member>>
             <header>
                 <h2>"Tasks"</h2>
                 <p>"What the team has to do. Issues of a repository that a volume of the team is linked to stand here by themselves."</p>
-                {here
-                    .may_write
-                    .then(|| view! { <button type="button" class="btn primary" on:click=move |_| here.open(None)><Icon name="plus"/>"New task"</button> })}
+                <span class="row gap-4">
+                    <Again act=Callback::new(move |()| again())/>
+                    {here
+                        .may_write
+                        .then(|| view! { <button type="button" class="btn primary" on:click=move |_| here.open(None)><Icon name="plus"/>"New task"</button> })}
+                </span>
             </header>
             <Filters team=team.id query=query members=members/>
             <Transition fallback=|| view! { <Loading rows=4/> }>
@@ -270,7 +276,8 @@ fn Toggle(here: Here, id: TaskId, state: TaskState, title: String) -> impl IntoV
         let answer = update_task(here.team, id, UpdateTask { state: Some(next), ..UpdateTask::default() });
         leptos::task::spawn_local(async move {
             match answer.await {
-                Ok(()) => {
+                Ok(sent) => {
+                    say_waiting(toasts, sent);
                     here.news.try_update(|news| *news += 1);
                 }
                 Err(error) => toast_error(toasts, &error),
@@ -310,11 +317,11 @@ fn TaskDialog(here: Here, members: Fetched<Vec<Member>>) -> impl IntoView {
         let who = assignee.get_untracked().parse().ok();
         let chosen = here.chosen.get_untracked();
         let is_new = chosen.is_none();
-        let answer: std::pin::Pin<Box<dyn Future<Output = AppResult<()>>>> = match chosen {
+        let answer: std::pin::Pin<Box<dyn Future<Output = AppResult<Sent>>>> = match chosen {
             None => {
-                let new =
-                    CreateTask { id: Some(TaskId::generate()), title: title.get_untracked(), assignee_id: who, ..CreateTask::default() };
-                Box::pin(create_task(here.team, new))
+                let id = TaskId::generate();
+                let new = CreateTask { id: Some(id), title: title.get_untracked(), assignee_id: who, ..CreateTask::default() };
+                Box::pin(create_task(here.team, id, new))
             }
             Some(task) => {
                 let change =
@@ -322,9 +329,9 @@ fn TaskDialog(here: Here, members: Fetched<Vec<Member>>) -> impl IntoView {
                 Box::pin(update_task(here.team, task.id, change))
             }
         };
-        running.run(answer, move |()| {
+        running.run(answer, move |sent| {
             page::close_dialog(DIALOG);
-            toast(toasts, if is_new { "Task made" } else { "Saved" });
+            say_sent(toasts, sent, if is_new { "Task made" } else { "Saved" });
             title.try_set(String::new());
             here.news.try_update(|news| *news += 1);
         });

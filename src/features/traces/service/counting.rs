@@ -4,7 +4,10 @@ use std::collections::{BTreeSet, HashMap};
 
 use llmos_traces::{Outcome, Trace};
 
-use super::super::store::{NewTrace, Place};
+use super::super::{
+    model::{self, TraceOutcome},
+    store::Place,
+};
 use crate::{
     error::AppResult,
     features::{
@@ -15,7 +18,7 @@ use crate::{
         },
         marketplace,
     },
-    ids::ArtifactId,
+    ids::{ArtifactId, TraceId, UserId},
     server::{context::Ctx, db::Tx},
 };
 
@@ -36,21 +39,36 @@ pub async fn skills(ctx: &Ctx, place: Place, traces: impl Iterator<Item = &Trace
     if slugs.is_empty() { Ok(Skills::new()) } else { artifacts::skills_of(ctx, &place.id(), &slugs.into_iter().collect::<Vec<_>>()).await }
 }
 
-/// As [`super::judged`] has it, of a trace that is not written yet.
+/// Of a trace that is not written yet.
 fn is_success(trace: &Trace) -> bool {
     let ends_in_error = trace.steps.last().is_some_and(|step| step.outcome == Outcome::Error);
-    trace.success.unwrap_or(!ends_in_error && trace.rating.is_none_or(|rating| rating >= 3))
+    model::is_success(TraceOutcome::of(trace.success), trace.rating.map(i64::from), ends_in_error)
 }
 
-/// Counts traces that are new, and each skill that they used.
-pub async fn record_taken(ctx: &Ctx, tx: &mut Tx, place: Place, new: &[NewTrace<'_>], skills: &Skills) -> AppResult<()> {
+/// A trace that is counted.
+pub struct Counted<'a> {
+    pub id: TraceId,
+    pub trace: &'a Trace,
+    /// Whose it is, where that is not whoever asks.
+    pub by: Option<UserId>,
+}
+
+/// Counts traces, and each skill that they used.
+pub async fn record_taken(ctx: &Ctx, tx: &mut Tx, place: Place, new: &[Counted<'_>], skills: &Skills) -> AppResult<()> {
     let mut events = Vec::new();
-    for NewTrace { id, trace, .. } in new {
+    for Counted { id, trace, by } in new {
+        let event = |kind: UsageKind| {
+            let event = counted(place, kind);
+            match by {
+                Some(by) => event.by(*by),
+                None => event,
+            }
+        };
         let success = i64::from(is_success(trace));
         let took = (trace.ended_at - trace.started_at).max(0);
-        events.push(counted(place, UsageKind::TraceTaken).subject(id).amount(success).extra(took));
+        events.push(event(UsageKind::TraceTaken).subject(id).amount(success).extra(took));
         for slug in trace.skills_used.iter().collect::<BTreeSet<_>>() {
-            let used = counted(place, UsageKind::SkillUsed).amount(success);
+            let used = event(UsageKind::SkillUsed).amount(success);
             events.push(match skills.get(slug) {
                 Some(skill) => used.subject(skill.id).volume(skill.volume).artifact(Kind::Skill, &skill.category),
                 None => used.subject(slug).artifact(Kind::Skill, ""),

@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use llmos_traces::{Outcome, Step};
+
 use super::{
     super::{
-        model::{TraceOutcome, TraceSummary},
+        model::{self, TraceOutcome, TraceSummary},
         store::{self, Label, Place, TraceRow},
     },
     summary,
@@ -12,13 +14,16 @@ use super::{
 };
 use crate::{error::AppResult, features::evolution::model::Ground, ids::UserId, server::context::Ctx};
 
-/// Whether a run counts as a success. Where nobody tells, one does that did not end in an error and that nobody rated badly.
+/// Runs whose steps are read at once.
+const READ: usize = 200;
+
+/// Whether a run that is kept counts as a success.
 fn is_success(row: &TraceRow, ends_in_error: bool) -> bool {
-    match TraceOutcome::parse(&row.outcome) {
-        Some(TraceOutcome::Succeeded) => true,
-        Some(TraceOutcome::Failed) => false,
-        Some(TraceOutcome::Unknown) | None => !ends_in_error && row.rating.is_none_or(|rating| rating >= 3),
-    }
+    model::is_success(TraceOutcome::parse(&row.outcome).unwrap_or(TraceOutcome::Unknown), row.rating, ends_in_error)
+}
+
+fn ends_in_error(steps: &[Step]) -> bool {
+    steps.last().is_some_and(|step| step.outcome == Outcome::Error)
 }
 
 /// These traces as they are grouped, in any order; what is gone is left out.
@@ -28,9 +33,8 @@ pub async fn to_group(ctx: &Ctx, ids: &[&str]) -> AppResult<Vec<llmos_patterns::
     let mut steps: HashMap<String, Vec<u8>> = store::steps(pool, ids).await?.into_iter().collect();
     rows.into_iter()
         .map(|row| {
-            let steps: Vec<llmos_traces::Step> = steps.remove(&row.id).map(|packed| unpack(&packed)).transpose()?.unwrap_or_default();
-            let ends_in_error = steps.last().is_some_and(|step| step.outcome == llmos_traces::Outcome::Error);
-            let success = is_success(&row, ends_in_error);
+            let steps: Vec<Step> = steps.remove(&row.id).map(|packed| unpack(&packed)).transpose()?.unwrap_or_default();
+            let success = is_success(&row, ends_in_error(&steps));
             let steps = steps.into_iter().map(|step| llmos_patterns::Step {
                 name: step.name,
                 kind: step.kind,
@@ -55,13 +59,19 @@ pub struct Judged {
 
 pub async fn judged(ctx: &Ctx, ids: &[String]) -> AppResult<Vec<Judged>> {
     let rows = store::by_ids(ctx.db().read(), &ids.iter().map(String::as_str).collect::<Vec<_>>()).await?;
+    // How a run ended is only looked at where it tells: few are of unknown outcome and had something fail.
+    let is_open = |row: &&TraceRow| row.failed_steps > 0 && is_success(row, false) != is_success(row, true);
+    let open: Vec<&str> = rows.iter().filter(is_open).map(|row| row.id.as_str()).collect();
+    let mut ended: HashMap<String, bool> = HashMap::with_capacity(open.len());
+    for part in open.chunks(READ) {
+        for (id, packed) in store::steps(ctx.db().read(), part).await? {
+            ended.insert(id, ends_in_error(&unpack::<Vec<Step>>(&packed)?));
+        }
+    }
     let judged = |row: TraceRow| {
         let skills = serde_json::from_str(&row.skills)?;
-        Ok(Judged {
-            skills,
-            is_success: is_success(&row, row.failed_steps > 0 && row.failed_steps == row.steps),
-            started_at: row.started_at,
-        })
+        let is_success = is_success(&row, ended.get(&row.id).copied().unwrap_or(false));
+        Ok(Judged { skills, is_success, started_at: row.started_at })
     };
     rows.into_iter().map(judged).collect()
 }

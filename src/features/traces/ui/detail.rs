@@ -16,6 +16,7 @@ use crate::{
     features::{
         accounts::state::Running,
         evolution::{model::GroundQuery, state::evolution_address},
+        outbox::state::say_sent,
     },
     ids::TraceId,
     ui::{Avatar, Dialog, FieldError, Icon, SidePane, Time, count, toast, use_toasts},
@@ -38,6 +39,8 @@ fn Detail(trace: Trace, back: String, again: Fetched<Trace>, changed: Callback<(
     let id = summary.id;
     let goal = if summary.goal.is_empty() { "No goal told".to_owned() } else { summary.goal.clone() };
     let skills = summary.skills.clone();
+    let of_place = TracesQuery { team: summary.team_id, ..TracesQuery::default() };
+    let others = |query: TracesQuery| view! { <a class="link f12" href=traces_address(&query, None)>"All its traces"</a> };
     let reload = Callback::new(move |()| {
         again.refetch();
         changed.run(());
@@ -69,11 +72,21 @@ fn Detail(trace: Trace, back: String, again: Fetched<Trace>, changed: Callback<(
                     {pattern
                         .map(|pattern| {
                             let address = evolution_address(&GroundQuery { team: summary.team_id, system: false }, Some(pattern.id));
-                            view! { <dt>"Pattern"</dt><dd><a class="link" href=address>{pattern.name}</a></dd> }
+                            let all = others(TracesQuery { pattern: Some(pattern.id), ..of_place.clone() });
+                            view! { <dt>"Pattern"</dt><dd class="row wrap gap-8"><a class="link" href=address>{pattern.name}</a>{all}</dd> }
                         })}
-                    {session.map(|session| view! { <dt>"Session"</dt><dd><a class="link" href=format!("/sessions/{}", session.id)>{session.title}</a></dd> })}
-                    {conversation.map(|name| view! { <dt>"Conversation"</dt><dd><code class="wrap-any">{name}</code></dd> })}
-                    {commit_id.map(|id| view! { <dt>"Commit"</dt><dd><a class="link" href=format!("/commits/{id}")>{id.to_string()}</a></dd> })}
+                    {session.map(|session| {
+                        let all = others(TracesQuery { session: Some(session.id), ..of_place.clone() });
+                        view! { <dt>"Session"</dt><dd class="row wrap gap-8"><a class="link" href=format!("/sessions/{}", session.id)>{session.title}</a>{all}</dd> }
+                    })}
+                    {conversation.map(|name| {
+                        let all = others(TracesQuery { conversation: Some(name.clone()), ..of_place.clone() });
+                        view! { <dt>"Conversation"</dt><dd class="row wrap gap-8"><code class="wrap-any">{name}</code>{all}</dd> }
+                    })}
+                    {commit_id.map(|id| {
+                        let all = others(TracesQuery { commit: Some(id), ..of_place.clone() });
+                        view! { <dt>"Commit"</dt><dd class="row wrap gap-8"><a class="link" href=format!("/commits/{id}")>{id.to_string()}</a>{all}</dd> }
+                    })}
                     {(!skills.is_empty())
                         .then(|| {
                             let links = skills
@@ -114,8 +127,8 @@ fn Judgement(summary: TraceSummary, can_rate: bool, reload: Callback<()>) -> imp
     let (running, toasts) = (Running::new(), use_toasts());
     let id = summary.id;
     let say = move |input: RateTrace, words: &'static str| {
-        running.run(rate_trace(id, input), move |()| {
-            toast(toasts, words);
+        running.run(rate_trace(id, input), move |sent| {
+            say_sent(toasts, sent, words);
             reload.run(());
         });
     };

@@ -8,8 +8,8 @@ use leptos_router::{
 
 use super::{
     super::{
-        model::{TraceLabels, TraceOutcome, TracePage, TraceSource, TraceSummary, TracesQuery},
-        state::{TRACES, traces_address, traces_query, use_trace, use_traces},
+        model::{CENTS_FROM, TOKENS_FROM, TOOK_FROM, TraceLabels, TraceOutcome, TracePage, TraceSource, TraceSummary, TracesQuery},
+        state::{TRACES, day_of, traces_address, traces_query, use_trace, use_traces},
     },
     cost_words,
     detail::TracePane,
@@ -20,7 +20,8 @@ use crate::{
     features::accounts::ui::WorkspaceChoice,
     ids::TraceId,
     ui::{
-        Avatar, EmptyState, ErrorView, Icon, Loading, PageTitle, Time, Transition, count, drop_down, kept_fields, late, list_keys, plural,
+        Again, Avatar, EmptyState, ErrorView, Icon, Loading, PageTitle, Time, Transition, count, drop_down, kept_fields, late, list_keys,
+        plural,
     },
 };
 
@@ -41,7 +42,7 @@ pub fn TracesPage() -> impl IntoView {
             <section class="pane" data-part="main" aria-label="Traces">
                 <header class="bar">
                     <h1>"Traces"</h1>
-                    <span class="push"><WorkspaceChoice chosen=Signal::derive(move || query.with(|query| query.team)) to=|team| traces_address(&TracesQuery { team, ..TracesQuery::default() }, None)/></span>
+                    <span class="push row gap-4"><Again act=Callback::new(move |()| traces.refetch())/><WorkspaceChoice chosen=Signal::derive(move || query.with(|query| query.team)) to=|team| traces_address(&TracesQuery { team, ..TracesQuery::default() }, None)/></span>
                 </header>
                 <div class="scroll" tabindex="0">
                     <Transition fallback=|| view! { <Loading/> }>
@@ -76,7 +77,7 @@ fn List(page: TracePage, query: TracesQuery, open: Memo<Option<TraceId>>) -> imp
     if total == 0 {
         return view! {
             <EmptyState icon="list" title="No trace yet" text="A trace is the record of one run of an agent. Send them to /api/v1/traces, point an OpenTelemetry exporter here, or import files with the command line.">
-                <a class="btn" href="/api/docs" rel="external">"How to send them"</a>
+                <a class="btn" href="/help/traces" rel="external">"How to send them"</a>
             </EmptyState>
         }
         .into_any();
@@ -199,6 +200,71 @@ fn Filters(labels: TraceLabels, query: TracesQuery) -> impl IntoView {
         let shown = query.min_rating.map_or_else(|| "any".to_owned(), |least| format!("{least} or better"));
         drop_down("Rated", shown, query.min_rating.is_some(), entries)
     };
+    // A number from which on: what is chosen, and how choosing changes the query.
+    let from = |label: &'static str, thresholds: [(i64, &'static str); 4], chosen: Option<i64>, set: fn(&mut TracesQuery, Option<i64>)| {
+        let mut entries = vec![(to(&|query| set(query, None)), "any".to_owned(), None, chosen.is_none())];
+        for (least, words) in thresholds {
+            entries.push((to(&|query| set(query, Some(least))), format!("{words} or more"), None, chosen == Some(least)));
+        }
+        let shown =
+            thresholds.iter().find(|(least, _)| chosen == Some(*least)).map_or("any".to_owned(), |(_, words)| format!("{words} or more"));
+        drop_down(label, shown, chosen.is_some(), entries)
+    };
+    let named_of = |thresholds: [i64; 4], words: [&'static str; 4]| {
+        let mut named = [(0, ""); 4];
+        named.iter_mut().zip(thresholds.into_iter().zip(words)).for_each(|(slot, one)| *slot = one);
+        named
+    };
+    let numbers = view! {
+        {from("Took", named_of(TOOK_FROM, ["10 s", "1 min", "10 min", "1 h"]), query.min_took_ms, |query, least| query.min_took_ms = least)}
+        {from("Tokens", named_of(TOKENS_FROM, ["1,000", "10,000", "100,000", "1,000,000"]), query.min_tokens, |query, least| query.min_tokens = least)}
+        {from("Cost", named_of(CENTS_FROM, ["$0.01", "$0.10", "$1", "$10"]), query.min_cost_cents, |query, least| query.min_cost_cents = least)}
+    };
+    let steps = {
+        let (any, failed) = (to(&|query| query.failed_steps = false), to(&|query| query.failed_steps = true));
+        let entries = vec![(any, "any".to_owned(), None, !query.failed_steps), (failed, "one failed".to_owned(), None, query.failed_steps)];
+        drop_down("Steps", if query.failed_steps { "one failed" } else { "any" }.to_owned(), query.failed_steps, entries)
+    };
+    // What one gets to from elsewhere: it is taken out here.
+    let only = [
+        (query.pattern.is_some(), "Of one pattern", to(&|query| query.pattern = None)),
+        (query.session.is_some(), "Of one session", to(&|query| query.session = None)),
+        (query.conversation.is_some(), "Of one conversation", to(&|query| query.conversation = None)),
+        (query.commit.is_some(), "Of one commit", to(&|query| query.commit = None)),
+    ];
+    let only = only
+        .into_iter()
+        .filter(|(is_asked, ..)| *is_asked)
+        .map(|(_, words, without)| {
+            let label = format!("{words}: show all");
+            view! { <a class="chip line on" href=without aria-label=label>{words}<Icon name="x"/></a> }
+        })
+        .collect_view();
+    let when = {
+        let (since, until) = (query.since.map(|at| day_of(at, false)), query.until.map(|at| day_of(at, true)));
+        let shown = match (&since, &until) {
+            (None, None) => "any time".to_owned(),
+            (Some(since), None) => format!("from {since}"),
+            (None, Some(until)) => format!("to {until}"),
+            (Some(since), Some(until)) => format!("{since} to {until}"),
+        };
+        let class = if since.is_some() || until.is_some() { "chip line on" } else { "chip line" };
+        let fields = kept_fields(&query, &["since", "until", "before"]);
+        view! {
+            <details class="drop">
+                <summary class=class><span class="trunc">{format!("Began: {shown}")}</span><Icon name="chev-d"/></summary>
+                <div class="pop trace-when">
+                    <Form method="GET" action=TRACES>
+                        {fields}
+                        <div class="field"><label for="traces-since">"First day"</label><input class="input" type="date" id="traces-since" name="since" value=since/></div>
+                        <div class="field"><label for="traces-until">"Last day"</label><input class="input" type="date" id="traces-until" name="until" value=until/></div>
+                        <p class="hint">"Days of UTC."</p>
+                        <button class="btn s">"Show"</button>
+                    </Form>
+                </div>
+            </details>
+        }
+    };
     let fields = kept_fields(&query, &["q", "before"]);
     let words = query.q.clone().unwrap_or_default();
     view! {
@@ -218,6 +284,10 @@ fn Filters(labels: TraceLabels, query: TracesQuery) -> impl IntoView {
             {named("Model", labels.models, query.model.clone(), |query, name| query.model = name)}
             {sources}
             {ratings}
+            {numbers}
+            {steps}
+            {when}
+            {only}
         </div>
     }
 }

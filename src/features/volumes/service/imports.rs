@@ -25,6 +25,9 @@ use crate::{
     server::context::Ctx,
 };
 
+/// What an upload may consist of.
+const UPLOADED: [&str; 3] = [ARCHIVE_FILE, BUNDLE_FILE, MANIFEST_FILE];
+
 /// Imports a zip that is still on its way. The client may choose the job's id, and say what was packed into the zip.
 pub async fn start_import_of_archive(
     ctx: &Ctx,
@@ -107,8 +110,9 @@ async fn queue(ctx: &Ctx, access: &VolumeAccess, staging: Staging, label: String
     staging.sync().await?;
     let label = label.chars().filter(|c| !c.is_control()).take(80).collect();
     let payload = ImportPayload { volume: access.id, commit: CommitId::generate(), author: actor, label };
+    let is_shared = staging.share(ctx).await?;
     let mut tx = ctx.db().write_tx().await?;
-    let job = NewJob::new(IMPORT, &payload)?.asked_by(actor, staging.job).in_order_of(access.id).here(ctx);
+    let job = NewJob::new(IMPORT, &payload)?.asked_by(actor, staging.job).in_order_of(access.id).here_unless(is_shared, ctx);
     jobs::service::enqueue(&mut tx, job, ctx.now()).await?;
     record(ctx, &mut tx, Event::new(UsageKind::VolumeImportStarted).team(access.team).volume(access.id).subject(staging.job)).await?;
     tx.commit().await?;
@@ -155,6 +159,18 @@ impl Staging {
         Ok(())
     }
 
+    /// Leaves a copy where all nodes find it, if they share an object store; whether any of them can then do the job, also when this one is lost.
+    pub async fn share(&self, ctx: &Ctx) -> AppResult<bool> {
+        let mut is_shared = false;
+        for name in UPLOADED {
+            let path = self.folder.join(name);
+            if path.exists() {
+                is_shared = ctx.state.blobs.share_upload(&format!("{}/{name}", self.job), &path).await?;
+            }
+        }
+        Ok(is_shared)
+    }
+
     /// The job that will remove it.
     pub fn keep(mut self) -> JobId {
         self.kept = true;
@@ -166,6 +182,36 @@ impl Drop for Staging {
     fn drop(&mut self) {
         if !self.kept {
             let _ = std::fs::remove_dir_all(&self.folder);
+        }
+    }
+}
+
+/// Brings an upload here that another node took in, if it is not here and nodes share an object store.
+pub async fn bring_upload(ctx: &Ctx, job: &str) -> AppResult<()> {
+    let folder = staging_folder(ctx, job);
+    if folder.exists() {
+        return Ok(());
+    }
+    let half = folder.with_extension("half");
+    drop(tokio::fs::remove_dir_all(&half).await);
+    tokio::fs::create_dir_all(&half).await?;
+    let mut is_there = false;
+    for name in UPLOADED {
+        is_there |= ctx.state.blobs.bring_upload(&format!("{job}/{name}"), &half.join(name)).await?;
+    }
+    if is_there {
+        return Ok(tokio::fs::rename(&half, &folder).await?);
+    }
+    Ok(tokio::fs::remove_dir(&half).await?)
+}
+
+/// The job has ended: its upload goes, here and where all nodes find it.
+pub async fn forget_upload(ctx: &Ctx, job: &str) {
+    drop(tokio::fs::remove_dir_all(staging_folder(ctx, job)).await);
+    for name in UPLOADED {
+        // One that stays is removed with others that nobody took.
+        if let Err(error) = ctx.state.blobs.forget_upload(&format!("{job}/{name}")).await {
+            tracing::debug!(%error, job, "the copy of an upload stays for now");
         }
     }
 }

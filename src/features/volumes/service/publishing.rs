@@ -93,6 +93,11 @@ pub async fn ids_of_team(ctx: &Ctx, team: TeamId) -> AppResult<Vec<VolumeId>> {
     store::ids_of_team(ctx.db().read(), team).await?.iter().map(|id| parse_id(id)).collect()
 }
 
+/// The volumes of an account or a team with this id, and the built-in one, for background work that is theirs.
+pub async fn ids_of_owner(ctx: &Ctx, owner: &str) -> AppResult<Vec<VolumeId>> {
+    store::ids_of_owner(ctx.db().read(), owner).await?.iter().map(|id| parse_id(id)).collect()
+}
+
 /// Every claimed volume with its commit.
 pub async fn claimed(ctx: &Ctx) -> AppResult<Vec<(String, String)>> {
     store::claimed(ctx.db().read()).await

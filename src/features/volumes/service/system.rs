@@ -21,7 +21,11 @@ use crate::{
         },
     },
     ids::{ArtifactId, CommitId, UserId, VolumeId},
-    server::{context::Ctx, db::parse_id, secrets},
+    server::{
+        context::Ctx,
+        db::{Task, parse_id},
+        secrets,
+    },
 };
 
 #[derive(RustEmbed)]
@@ -30,14 +34,20 @@ struct Embedded;
 
 /// The account that the commits of the built-in volume are by: an agent without a way to sign in.
 pub const SYSTEM_USER: &str = "00000000-0000-7000-8000-000000000001";
-const SYSTEM_VOLUME: &str = "00000000-0000-7000-8000-000000000002";
+const SYSTEM_VOLUME: u128 = 0x0000_0000_0000_7000_8000_0000_0000_0002;
 const NAME: &str = "Built-in";
+
+/// The id of the built-in volume, the same everywhere.
+pub fn system_volume() -> VolumeId {
+    VolumeId::from_bits(SYSTEM_VOLUME)
+}
 
 /// Brings the built-in volume in line with the binary; a commit says what changed, and nothing is written when nothing did.
 pub async fn install_system_volume(ctx: &Ctx) -> AppResult<()> {
     let user: UserId = parse_id(SYSTEM_USER)?;
-    let volume: VolumeId = parse_id(SYSTEM_VOLUME)?;
-    // A start before this one may have ended half-way.
+    let volume = system_volume();
+    // What another node installs or promotes now is not what a start before this one has left half-way.
+    let _alone = ctx.db().alone(Task::SystemVolume).await?;
     artifacts::unstage_all(ctx, volume).await?;
     let known = match store::system(ctx.db().read()).await? {
         Some(_) => artifacts::volume_places(ctx, volume).await?,
@@ -73,7 +83,8 @@ pub async fn install_system_volume(ctx: &Ctx) -> AppResult<()> {
 /// # Errors
 /// Somebody else committed there at the same time.
 pub async fn add_to_system(ctx: &Ctx, id: ArtifactId, slug: &str, text: String, message: &str) -> AppResult<()> {
-    let (volume, author): (VolumeId, UserId) = (parse_id(SYSTEM_VOLUME)?, ctx.actor()?.id());
+    let (volume, author) = (system_volume(), ctx.actor()?.id());
+    let _alone = ctx.db().alone(Task::SystemVolume).await?;
     let known = artifacts::volume_places(ctx, volume).await?;
     let is_taken = |slug: &str| {
         known.contains_key(&Kind::Skill.main_path(slug)) || known.values().any(|known| known.kind == Kind::Skill && known.slug == slug)

@@ -15,7 +15,7 @@ use crate::{
     error::{AppError, AppResult},
     features::{
         accounts::{self, Action},
-        analytics::service::{Event, UsageKind, record},
+        analytics::service::{Event, UsageKind, Workspace, record},
         artifacts, search,
     },
     ids::{TeamId, UserId, VolumeId},
@@ -121,9 +121,11 @@ pub async fn is_publishing(snapshot: &mut AnyConnection, team: TeamId) -> AppRes
 }
 
 /// Shows the volumes of a team that came with its archive, in the transaction that shows the team.
-pub async fn reveal_team_volumes(tx: &mut Tx, team: TeamId, now: i64) -> AppResult<()> {
+pub async fn reveal_team_volumes(ctx: &Ctx, tx: &mut Tx, team: TeamId) -> AppResult<()> {
     for id in store::reveal_of(tx, VolumeKind::Team, &team.to_string()).await? {
-        search::jobs::enqueue_index(tx, parse_id(&id)?, now).await?;
+        let id = parse_id(&id)?;
+        search::jobs::enqueue_index(tx, id, ctx.now()).await?;
+        artifacts::service::record_volume(ctx, tx, UsageKind::ArtifactEntered, Workspace::Team(team), id).await?;
     }
     Ok(())
 }
@@ -163,6 +165,7 @@ pub async fn delete_volume(ctx: &Ctx, id: VolumeId) -> AppResult<()> {
         return Err(AppError::conflict("This is the only volume of yours, and every account has one: make another first."));
     }
     store::delete(&mut tx, id, now).await?;
+    artifacts::service::record_volume(ctx, &mut tx, UsageKind::ArtifactLeft, access.workspace, id).await?;
     record(
         ctx,
         &mut tx,

@@ -12,8 +12,12 @@ use crate::{
     error::AppError,
     features::{
         accounts::model::Action,
-        git::ui::RepositoryCard,
-        pwa::pins::{KeepOffline, Whole},
+        collaboration::state::use_collaboration,
+        git::ui::{RepositoryCard, room_of},
+        pwa::{
+            pins::{KeepOffline, Whole},
+            ui::NeedsNetwork,
+        },
         volumes::{
             model::{Commit, CommitPage, Volume, VolumeKind},
             state::{delete_volume, rename_volume, use_commits, use_volumes},
@@ -57,6 +61,15 @@ fn VolumeView(volume: Volume) -> impl IntoView {
     let query = use_query_map();
     let before = Memo::new(move |_| query.with(|query| query.get("before").and_then(|id| id.parse::<CommitId>().ok())));
     let commits = use_commits(id, before);
+    // A list further back stays as it is.
+    let news = move || {
+        if before.try_get_untracked() == Some(None) {
+            commits.refetch();
+        }
+    };
+    let live = use_collaboration(Signal::stored(room_of(&volume)));
+    live.on_commit(move |_| news());
+    live.on_resync(news);
     let total = volume.skills + volume.tools + volume.agents;
     let may = volume.role.allows(Action::Commit) && volume.kind != VolumeKind::System;
     let about = match volume.kind {
@@ -86,6 +99,7 @@ fn VolumeView(volume: Volume) -> impl IntoView {
                         <VolumeMenu volume=volume.clone()/>
                     </span>
                 </header>
+                <NeedsNetwork what="Exporting"/>
                 <div class="scroll">
                     <div class="page volume-page">
                         <p class="t2">

@@ -52,6 +52,9 @@ pub struct Delivery {
     pub state: DeliveryState,
     /// Sentences: what was done because of it.
     pub done: Vec<String>,
+    /// What came of that since: of each pull, preview and release that it asked for.
+    #[serde(default)]
+    pub outcomes: Vec<DeliveryOutcome>,
     /// One sentence, when it failed, or failed last.
     pub error: Option<String>,
     /// How often it came again; nothing was done twice.
@@ -60,6 +63,24 @@ pub struct Delivery {
     pub took: Option<i64>,
     pub received_at: i64,
     pub updated_at: i64,
+}
+
+/// What came of something that a delivery asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DeliveryOutcome {
+    pub sentence: String,
+    pub failed: bool,
+}
+
+impl Delivery {
+    /// How it ended, with what came of it since.
+    pub fn ended(&self) -> DeliveryState {
+        match self.state {
+            DeliveryState::Done if self.outcomes.iter().any(|outcome| outcome.failed) => DeliveryState::Failed,
+            state => state,
+        }
+    }
 }
 
 /// A delivery with all that came.

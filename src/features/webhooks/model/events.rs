@@ -109,6 +109,8 @@ pub struct Push {
     pub forced: bool,
     #[serde(default, deserialize_with = "or_default")]
     pub pusher: Signature,
+    #[serde(default, deserialize_with = "or_default")]
+    pub sender: Account,
     #[serde(default)]
     pub head_commit: Option<Commit>,
     /// 2,048 at most, so that what changed is found by comparing trees.

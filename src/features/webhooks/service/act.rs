@@ -34,7 +34,6 @@ use crate::{
             service::NewJob,
         },
     },
-    ids::VolumeId,
     server::{
         clock,
         context::Ctx,
@@ -132,25 +131,10 @@ async fn pull(ctx: &Ctx, push: &Push, heard: &Heard<'_>) -> AppResult<Done> {
     for volume in &volumes {
         git::service::pull_soon(&mut tx, *volume, now).await?;
     }
-    store::await_pulls(&mut tx, heard.delivery, &volumes).await?;
+    store::await_pulls(&mut tx, heard.delivery, &volumes, push.sender.github()).await?;
     tx.commit().await?;
     ctx.state.jobs.notify_one();
     Ok(Done::one(format!("{}.", plural(volumes.len() as i64, "volume is pulled", "volumes are pulled"))))
-}
-
-/// The pushes that a pull of a volume which begins now will bring: asked before the branch is, so that none is counted that came too late for it.
-pub async fn pushes_awaiting(ctx: &Ctx, volume: VolumeId) -> AppResult<Vec<String>> {
-    store::awaiting(ctx.db().read(), volume).await
-}
-
-/// That pull has ended. `announced`: the rooms of the volume were told of what it brought; how long that took is kept with the pushes.
-pub async fn pushes_pulled(ctx: &Ctx, volume: VolumeId, deliveries: &[String], announced: bool) -> AppResult<()> {
-    if deliveries.is_empty() {
-        return Ok(());
-    }
-    let mut tx = ctx.db().write_tx().await?;
-    store::end_pulls(&mut tx, volume, deliveries, announced.then(|| ctx.now())).await?;
-    Ok(tx.commit().await?)
 }
 
 fn job(repository: &str) -> AppResult<NewJob> {

@@ -39,8 +39,18 @@ pub async fn list_deliveries(ctx: &Ctx, query: DeliveriesQuery) -> AppResult<Del
     let mut rows = store::list(ctx.db().read(), &query, query.since.map(first_at), limit + 1).await?;
     let more = rows.len() as i64 > limit;
     rows.truncate(limit as usize);
-    let deliveries = rows.into_iter().map(store::DeliveryRow::read).collect::<AppResult<Vec<Delivery>>>()?;
+    let mut deliveries = rows.into_iter().map(store::DeliveryRow::read).collect::<AppResult<Vec<Delivery>>>()?;
+    add_outcomes(ctx, &mut deliveries).await?;
     Ok(DeliveryPage { next: deliveries.last().filter(|_| more).map(|delivery| delivery.id), deliveries })
+}
+
+async fn add_outcomes(ctx: &Ctx, deliveries: &mut [Delivery]) -> AppResult<()> {
+    let ids: Vec<DeliveryId> = deliveries.iter().map(|delivery| delivery.id).collect();
+    let mut outcomes = store::outcomes(ctx.db().read(), &ids).await?;
+    for delivery in deliveries {
+        delivery.outcomes = outcomes.remove(&delivery.id).unwrap_or_default();
+    }
+    Ok(())
 }
 
 pub async fn get_delivery(ctx: &Ctx, id: DeliveryId) -> AppResult<DeliveryDetail> {
@@ -50,8 +60,10 @@ pub async fn get_delivery(ctx: &Ctx, id: DeliveryId) -> AppResult<DeliveryDetail
         return Err(AppError::not_found("delivery"));
     };
     let payload = String::from_utf8_lossy(&unpack(&rest.data)?).into_owned();
+    let mut delivery = delivery.read()?;
+    add_outcomes(ctx, std::slice::from_mut(&mut delivery)).await?;
     Ok(DeliveryDetail {
-        delivery: delivery.read()?,
+        delivery,
         headers: serde_json::from_str(&rest.headers)?,
         address: rest.address,
         listed: rest.listed.map(|listed| listed != 0),

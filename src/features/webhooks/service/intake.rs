@@ -29,9 +29,14 @@ use crate::{
     server::{context::Ctx, state::AppState},
 };
 
-/// Bodies that are read or wait to be stored hold so much memory together; others wait until there is room.
-const ROOM_KIB: usize = 128 * 1024;
+/// Bodies that are read or wait to be stored hold so much memory together, others wait until there is room: their beginnings, and what large ones have
+/// behind it. Only what has come is held of a beginning, so that nobody takes room by saying how much will come.
+const BEGINNINGS_KIB: usize = 32 * 1024;
+const LARGE_KIB: usize = 96 * 1024;
+const BEGINNING: usize = 1024 * 1024;
 const ROOM_WAIT: Duration = Duration::from_secs(3);
+/// For a whole body; GitHub itself gives up after ten seconds.
+pub const BODY_TIME: Duration = Duration::from_secs(15);
 /// Deliveries that wait at most: two seconds of the most that is ever expected.
 const WAITING_MAX: usize = 4_096;
 /// One transaction: it holds the writer for some milliseconds.
@@ -42,13 +47,56 @@ const RETRY_AFTER_SECONDS: u32 = 5;
 /// What waits to be stored.
 pub struct Intake {
     queue: Mutex<Queue>,
-    room: Arc<Semaphore>,
+    beginnings: Arc<Semaphore>,
+    large: Arc<Semaphore>,
 }
 
 impl Default for Intake {
     fn default() -> Self {
-        Self { queue: Mutex::default(), room: Arc::new(Semaphore::new(ROOM_KIB)) }
+        let room = |kib| Arc::new(Semaphore::new(kib));
+        Self { queue: Mutex::default(), beginnings: room(BEGINNINGS_KIB), large: room(LARGE_KIB) }
     }
+}
+
+/// The memory that one body holds.
+struct Room {
+    /// How long the body says it is.
+    length: usize,
+    came: usize,
+    beginning: Option<OwnedSemaphorePermit>,
+    rest: Option<OwnedSemaphorePermit>,
+}
+
+impl Room {
+    fn of(length: usize) -> Self {
+        Self { length, came: 0, beginning: None, rest: None }
+    }
+
+    /// So many bytes more have come. What is large proves it by its beginning, and has room for all of the rest then: several that grew side by side would
+    /// wait for each other.
+    async fn grow(&mut self, intake: &Intake, bytes: usize) -> AppResult<()> {
+        let kib = |bytes: usize| bytes.min(BEGINNING).div_ceil(1024);
+        let before = kib(self.came);
+        self.came += bytes;
+        take(&intake.beginnings, kib(self.came) - before, &mut self.beginning).await?;
+        if self.came > BEGINNING && self.rest.is_none() {
+            take(&intake.large, self.length.max(self.came).saturating_sub(BEGINNING).div_ceil(1024), &mut self.rest).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn take(room: &Arc<Semaphore>, kib: usize, held: &mut Option<OwnedSemaphorePermit>) -> AppResult<()> {
+    if kib == 0 {
+        return Ok(());
+    }
+    let kib = u32::try_from(kib).unwrap_or(u32::MAX);
+    let Ok(Ok(permit)) = tokio::time::timeout(ROOM_WAIT, room.clone().acquire_many_owned(kib)).await else { return Err(busy()) };
+    match held {
+        Some(held) => held.merge(permit),
+        None => *held = Some(permit),
+    }
+    Ok(())
 }
 
 #[derive(Default)]
@@ -61,7 +109,7 @@ struct Queue {
 struct Item {
     new: New,
     answer: oneshot::Sender<AppResult<bool>>,
-    _room: OwnedSemaphorePermit,
+    _room: Room,
 }
 
 impl Intake {
@@ -79,7 +127,17 @@ pub struct Arrival {
     headers: BTreeMap<&'static str, String>,
     listed: Option<bool>,
     received_at: i64,
-    room: OwnedSemaphorePermit,
+    room: Room,
+}
+
+impl Arrival {
+    /// So many bytes of its body have come.
+    ///
+    /// # Errors
+    /// There is no room for them now.
+    pub async fn hold(&mut self, ctx: &Ctx, bytes: usize) -> AppResult<()> {
+        self.room.grow(&ctx.state.intake, bytes).await
+    }
 }
 
 /// What GitHub is answered.
@@ -119,9 +177,6 @@ pub async fn admit(ctx: &Ctx, headers: &HeaderMap) -> AppResult<Arrival> {
     if length > PAYLOAD_MAX {
         return Err(too_large());
     }
-    let room = u32::try_from(length / 1024 + 1).unwrap_or(u32::MAX);
-    let room = tokio::time::timeout(ROOM_WAIT, ctx.state.intake.room.clone().acquire_many_owned(room)).await;
-    let Ok(Ok(room)) = room else { return Err(busy()) };
     Ok(Arrival {
         event: event.to_owned(),
         guid,
@@ -130,8 +185,16 @@ pub async fn admit(ctx: &Ctx, headers: &HeaderMap) -> AppResult<Arrival> {
         headers: KEPT_HEADERS.iter().filter_map(|name| Some((*name, text(name)?.chars().take(300).collect()))).collect(),
         listed,
         received_at,
-        room,
+        room: Room::of(length),
     })
+}
+
+/// The body did not come in its time.
+pub fn too_slow() -> AppError {
+    AppError::new(
+        ErrorCode::Unavailable,
+        format!("The body took longer than {} s. Nothing was kept of it; send it again.", BODY_TIME.as_secs()),
+    )
 }
 
 pub fn too_large() -> AppError {
@@ -193,7 +256,7 @@ pub fn unpack(data: &[u8]) -> AppResult<Vec<u8>> {
 }
 
 /// Whether it was here already.
-async fn store_with_others(state: &AppState, new: New, room: OwnedSemaphorePermit) -> AppResult<bool> {
+async fn store_with_others(state: &AppState, new: New, room: Room) -> AppResult<bool> {
     let (answer, answered) = oneshot::channel();
     {
         let mut queue = state.intake.queue();

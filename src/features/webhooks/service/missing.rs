@@ -1,7 +1,7 @@
 //! Looking for what GitHub sent and is not here, and asking for it again: it keeps deliveries for three days, and does not send one a second
 //! time by itself.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use reqwest::{Method, Response, StatusCode, header};
 use serde::{Deserialize, de::DeserializeOwned};
@@ -15,6 +15,7 @@ use crate::{
     error::{AppError, AppResult, ErrorCode},
     features::{
         accounts::service::require_administrator,
+        git,
         jobs::service::{NewJob, enqueue},
     },
     server::{clock, context::Ctx, github::Api},
@@ -31,7 +32,7 @@ const YOUNG_MS: i64 = 2 * clock::MINUTE;
 const LOOK_AGAIN_MS: i64 = 5 * clock::MINUTE;
 /// One that was sent so often and is still not here is refused for a reason.
 const SENT_MAX: i64 = 5;
-const HIDDEN: &str = "GitHub does not show the webhooks of this repository to GITHUB_TOKEN: it needs the right to read and write them.";
+const HIDDEN: &str = "GitHub does not show the webhooks of this repository to GITHUB_TOKEN, or to this server's app: it needs the right to read and write them.";
 const ASKED_MAX: usize = 200;
 const PAGES_MAX: usize = 200;
 
@@ -56,18 +57,25 @@ struct Sent {
     delivered_at: String,
 }
 
+/// Whether there is anything that GitHub can be asked with.
+fn may_ask(ctx: &Ctx) -> bool {
+    ctx.state.config.github_token.is_some() || ctx.state.config.github_app.is_some()
+}
+
 /// Asks for a check now.
 pub async fn ask_to_check(ctx: &Ctx) -> AppResult<()> {
     require_administrator(ctx)?;
-    if ctx.state.config.github_token.is_none() {
-        return Err(AppError::invalid("Set GITHUB_TOKEN, so that this server can ask GitHub what it has sent."));
+    if !may_ask(ctx) {
+        return Err(AppError::invalid(
+            "Set GITHUB_TOKEN, or GITHUB_APP_ID and GITHUB_APP_KEY, so that this server can ask GitHub what it has sent.",
+        ));
     }
     check_soon(ctx).await
 }
 
 /// At start.
 pub async fn check_at_start(ctx: &Ctx) -> AppResult<()> {
-    if ctx.state.config.github_token.is_some() { check_soon(ctx).await } else { Ok(()) }
+    if may_ask(ctx) { check_soon(ctx).await } else { Ok(()) }
 }
 
 async fn check_soon(ctx: &Ctx) -> AppResult<()> {
@@ -79,24 +87,55 @@ async fn check_soon(ctx: &Ctx) -> AppResult<()> {
     Ok(())
 }
 
-/// The job: looks at every repository that is configured or has a secret of its own.
-pub async fn check_missing(ctx: &Ctx) -> AppResult<Value> {
+/// The repositories whose deliveries are looked for, each with whether it is known to have a webhook to here: those that are configured, have a secret of
+/// their own, or sent something. One that a volume is only linked to may do without.
+async fn repositories(ctx: &Ctx) -> AppResult<BTreeMap<String, bool>> {
+    let pool = ctx.db().read();
+    let mut all = BTreeMap::new();
+    for name in git::service::linked_at_github(ctx).await? {
+        let sends = store::any_of(pool, &name).await?;
+        all.insert(name, sends);
+    }
+    all.extend(ctx.state.config.webhook_repositories.iter().filter_map(|name| Some((repository_name(name)?, true))));
+    all.extend(secrets::list(pool).await?.into_iter().map(|secret| (secret.repository, true)));
+    Ok(all)
+}
+
+/// What a repository's webhooks are asked with: the server's own token, or else its app's.
+async fn api_for(ctx: &Ctx, repository: &str) -> AppResult<Option<Api>> {
     let config = &ctx.state.config;
-    let Some(token) = &config.github_token else { return Ok(json!({ "token": false })) };
-    let api = Api::new(config, token.clone())?;
-    let mut repositories: Vec<String> = config.webhook_repositories.iter().filter_map(|name| repository_name(name)).collect();
-    repositories.extend(secrets::list(ctx.db().read()).await?.into_iter().map(|secret| secret.repository));
-    repositories.sort();
-    repositories.dedup();
+    let token = match &config.github_token {
+        Some(token) => Some(token.clone()),
+        None => ctx.state.github_tokens.if_installed(config, repository).await?,
+    };
+    token.map(|token| Api::new(config, token)).transpose()
+}
+
+/// The job: looks at every repository that deliveries come from. One that cannot be asked keeps no other one waiting.
+pub async fn check_missing(ctx: &Ctx) -> AppResult<Value> {
+    if !may_ask(ctx) {
+        return Ok(json!({ "token": false }));
+    }
+    let repositories = repositories(ctx).await?;
     let began = ctx.now();
-    let mut asked_again = 0;
-    for repository in &repositories {
+    let (mut looked_at, mut asked_again) = (0, 0);
+    for (repository, sends) in &repositories {
         let mut check =
             MissingCheck { repository: repository.clone(), sent: 0, missing: 0, asked_again: 0, error: None, updated_at: ctx.now() };
-        if let Err(error) = look(ctx, &api, &mut check).await {
+        let looked = async {
+            let api = api_for(ctx, repository).await?.ok_or_else(|| AppError::invalid(HIDDEN))?;
+            look(ctx, &api, &mut check).await
+        };
+        if let Err(error) = looked.await {
+            // No webhook of ours was seen there: it may have none, and its links are looked at each hour.
+            if !sends && check.sent == 0 && !matches!(error.code, ErrorCode::Unavailable | ErrorCode::Internal) {
+                tracing::debug!(%error, repository, "a linked repository sends no deliveries, as far as can be seen");
+                continue;
+            }
             tracing::info!(%error, repository, "it could not be found out which deliveries are missing");
             check.error = Some(error.message);
         }
+        looked_at += 1;
         asked_again += check.asked_again;
         let mut tx = ctx.db().write_tx().await?;
         checks::note_check(&mut tx, &check).await?;
@@ -109,7 +148,7 @@ pub async fn check_missing(ctx: &Ctx) -> AppResult<Value> {
         enqueue(&mut tx, NewJob::new(CHECK, &Value::Null)?.at(now + LOOK_AGAIN_MS).once(), now).await?;
     }
     tx.commit().await?;
-    Ok(json!({ "repositories": repositories.len(), "askedAgain": asked_again }))
+    Ok(json!({ "repositories": looked_at, "askedAgain": asked_again }))
 }
 
 async fn look(ctx: &Ctx, api: &Api, check: &mut MissingCheck) -> AppResult<()> {
@@ -119,7 +158,7 @@ async fn look(ctx: &Ctx, api: &Api, check: &mut MissingCheck) -> AppResult<()> {
     let ours = format!("{site}/webhook/github");
     let hooks_path = format!("/repos/{}/hooks", check.repository);
     let mut hooks = Vec::new();
-    pages(api, &format!("{hooks_path}?per_page=100"), HIDDEN, |page: Vec<Hook>| {
+    let all = pages(api, &format!("{hooks_path}?per_page=100"), HIDDEN, |page: Vec<Hook>| {
         hooks.extend(page.into_iter().filter(|hook| hook.active && hook.config.url.trim_end_matches('/') == ours));
         true
     })
@@ -127,12 +166,13 @@ async fn look(ctx: &Ctx, api: &Api, check: &mut MissingCheck) -> AppResult<()> {
     if hooks.is_empty() {
         return Err(AppError::invalid(format!("The repository has no active webhook to {ours}.")));
     }
+    let mut problem = (!all).then(not_all);
     for hook in hooks {
         let now = ctx.now();
         // The newest comes first: of each delivery the last attempt, and how often it was sent.
         let mut sent: HashMap<String, (i64, i64)> = HashMap::new();
         let deliveries_path = format!("{hooks_path}/{}/deliveries", hook.id);
-        pages(api, &format!("{deliveries_path}?per_page=100"), HIDDEN, |page: Vec<Sent>| {
+        let all = pages(api, &format!("{deliveries_path}?per_page=100"), HIDDEN, |page: Vec<Sent>| {
             let mut goes_on = true;
             for one in page {
                 let at = one.delivered_at.parse::<jiff::Timestamp>().map_or(now, jiff::Timestamp::as_millisecond);
@@ -156,19 +196,39 @@ async fn look(ctx: &Ctx, api: &Api, check: &mut MissingCheck) -> AppResult<()> {
         // In the order in which they were sent.
         let mut missing: Vec<i64> = sent.into_values().filter(|(_, times)| *times < SENT_MAX).map(|(id, _)| id).collect();
         missing.sort_unstable();
+        if !all {
+            problem = Some(not_all());
+        }
         for id in missing.into_iter().take(ASKED_MAX) {
-            ask(api, Method::POST, &format!("{}{deliveries_path}/{id}/attempts", api.base), HIDDEN).await?;
-            check.asked_again += 1;
+            let url = format!("{}{deliveries_path}/{id}/attempts", api.base);
+            match api.ask(Method::POST, &url, None).await? {
+                Ok(_) => check.asked_again += 1,
+                // Of one that GitHub has no more, or does not send, the others are asked for all the same.
+                Err(status) => {
+                    tracing::info!(status = status.as_u16(), id, repository = check.repository, "GitHub does not send a delivery again");
+                    problem = Some(AppError::invalid(format!("GitHub did not send every missing delivery again ({}).", status.as_u16())));
+                }
+            }
         }
     }
-    Ok(())
+    problem.map_or(Ok(()), Err)
 }
 
-/// Reads page after page, until there is none or `take` has enough. `hidden` is said where GitHub shows it to nobody with this token.
-pub(super) async fn pages<T: DeserializeOwned>(api: &Api, path: &str, hidden: &str, mut take: impl FnMut(Vec<T>) -> bool) -> AppResult<()> {
+fn not_all() -> AppError {
+    AppError::invalid("GitHub has more deliveries of three days than are read of them: some that are missing may not be known.")
+}
+
+/// Reads page after page, until there is none or `take` has enough; false if there are more than are read. `hidden` is said where GitHub shows it to nobody
+/// with this token.
+pub(super) async fn pages<T: DeserializeOwned>(
+    api: &Api,
+    path: &str,
+    hidden: &str,
+    mut take: impl FnMut(Vec<T>) -> bool,
+) -> AppResult<bool> {
     let mut next = Some(format!("{}{path}", api.base));
     for _ in 0..PAGES_MAX {
-        let Some(url) = next else { return Ok(()) };
+        let Some(url) = next else { return Ok(true) };
         let response = ask(api, Method::GET, &url, hidden).await?;
         // Nowhere else: the token goes along.
         next = response
@@ -178,10 +238,10 @@ pub(super) async fn pages<T: DeserializeOwned>(api: &Api, path: &str, hidden: &s
             .filter(|url| url.starts_with(&format!("{}/", api.base)));
         let page = response.json().await.map_err(|error| unexpected(&error))?;
         if !take(page) {
-            return Ok(());
+            return Ok(true);
         }
     }
-    Ok(())
+    Ok(next.is_none())
 }
 
 /// Asks; what GitHub refuses is said in a sentence.

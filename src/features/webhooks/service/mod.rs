@@ -6,16 +6,18 @@ mod history;
 mod intake;
 mod missing;
 mod networks;
+mod outcomes;
 mod secrets;
 mod signature;
 
-pub use act::{DELIVER, Done, RELEASE, deliver, pushes_awaiting, pushes_pulled, take_release};
+pub use act::{DELIVER, Done, RELEASE, deliver, take_release};
 pub use admin::{export_fixture, get_delivery, list_deliveries, open, replay, report};
 pub use history::{HISTORY, count_history, count_history_soon};
-pub use intake::{Intake, Received, admit, receive, too_large};
+pub use intake::{Arrival, BODY_TIME, Intake, Received, admit, receive, too_large, too_slow};
 pub use missing::{CHECK, ask_to_check, check_missing};
 pub use networks::{NETWORKS, Networks, refresh_networks};
-pub use secrets::{list_secrets, remove_secret, set_secret};
+pub use outcomes::{AwaitedPush, made_good, note_outcome, note_pull, pushes_awaiting, pushes_pulled};
+pub use secrets::{list_secrets, remove_secret, set_secret, unreadable_secrets};
 pub use signature::sign;
 
 use crate::{error::AppResult, server::context::Ctx};

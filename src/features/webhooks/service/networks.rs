@@ -16,7 +16,7 @@ use super::{
 use crate::{
     error::{AppError, AppResult, ErrorCode},
     features::jobs::service::{NewJob, enqueue},
-    server::{clock, cluster::Notice, context::Ctx},
+    server::{clock, cluster::Notice, context::Ctx, db::Tx},
 };
 
 /// The job that asks GitHub for them.
@@ -104,13 +104,20 @@ async fn is_wanted(ctx: &Ctx) -> AppResult<bool> {
 
 /// At start: they are fetched, if they never were.
 pub async fn refresh_if_unknown(ctx: &Ctx) -> AppResult<()> {
-    if !is_wanted(ctx).await? || !store::all(ctx.db().read()).await?.is_empty() {
+    if !is_wanted(ctx).await? {
         return Ok(());
     }
-    let now = ctx.now();
     let mut tx = ctx.db().write_tx().await?;
-    enqueue(&mut tx, NewJob::new(NETWORKS, &Value::Null)?.once(), now).await?;
+    refresh_soon(ctx, &mut tx).await?;
     Ok(tx.commit().await?)
+}
+
+/// The same in the transaction from which on deliveries are taken. Call `ctx.state.jobs.notify_one()` then.
+pub async fn refresh_soon(ctx: &Ctx, tx: &mut Tx) -> AppResult<()> {
+    if ctx.state.config.webhook_allow_list == AllowList::Off || !store::all(ctx.db().read()).await?.is_empty() {
+        return Ok(());
+    }
+    enqueue(tx, NewJob::new(NETWORKS, &Value::Null)?.once(), ctx.now()).await
 }
 
 #[derive(Deserialize)]

@@ -7,13 +7,20 @@ use super::{
         model::{SetWebhookSecret, WebhookSecret, read_heading, repository_name},
         store::secrets as store,
     },
+    networks,
     signature::is_signed_with,
 };
 use crate::{
     error::{AppError, AppResult, ErrorCode},
     features::accounts::service::{Audit, note, require_administrator},
     // Two parts are the old and the new one, while a secret is changed.
-    server::{clock, config::parts, context::Ctx, db::Tx},
+    server::{
+        clock,
+        config::parts,
+        context::Ctx,
+        db::{Db, Tx},
+        secrets::Vault,
+    },
 };
 
 const SECRET_MAX: usize = 1_000;
@@ -78,6 +85,12 @@ pub async fn secret_of(ctx: &Ctx, repository: &str) -> AppResult<Option<String>>
     Ok(secret)
 }
 
+/// How many secrets cannot be opened with this server key: for whoever runs the server, which need not be running.
+pub async fn unreadable_secrets(db: &Db, vault: &Vault) -> AppResult<usize> {
+    let secrets = store::all(db.read()).await?.into_iter();
+    Ok(secrets.filter(|(repository, sealed)| vault.open(&purpose(repository), sealed).is_none()).count())
+}
+
 fn named(text: &str) -> AppResult<String> {
     repository_name(text).ok_or_else(|| AppError::field("repository", "Name the repository as owner/name."))
 }
@@ -99,7 +112,11 @@ pub async fn set_secret(ctx: &Ctx, repository: &str, wish: SetWebhookSecret) -> 
     let mut tx = ctx.db().write_tx().await?;
     store::put(&mut tx, &repository, &sealed, ctx.now()).await?;
     note_change(ctx, &mut tx, "webhook_secret.set", &repository).await?;
-    Ok(tx.commit().await?)
+    // With the first secret deliveries are taken, from addresses that nobody asked for before.
+    networks::refresh_soon(ctx, &mut tx).await?;
+    tx.commit().await?;
+    ctx.state.jobs.notify_one();
+    Ok(())
 }
 
 pub async fn remove_secret(ctx: &Ctx, repository: &str) -> AppResult<()> {

@@ -1,8 +1,10 @@
 //! Deliveries and their payloads.
 
+use std::collections::HashMap;
+
 use sqlx::AnyPool;
 
-use super::super::model::{DeliveriesQuery, Delivery, DeliveryState};
+use super::super::model::{DeliveriesQuery, Delivery, DeliveryOutcome, DeliveryState};
 use crate::{
     error::AppResult,
     ids::{DeliveryId, VolumeId},
@@ -191,6 +193,7 @@ impl DeliveryRow {
             // What no version of ours wrote can only be looked at.
             state: DeliveryState::parse(&self.state).unwrap_or(DeliveryState::Failed),
             done: serde_json::from_str(&self.done)?,
+            outcomes: Vec::new(),
             error: self.error,
             repeats: self.repeats,
             took: self.took,
@@ -207,8 +210,18 @@ pub async fn list(pool: &AnyPool, query: &DeliveriesQuery, since: Option<Deliver
     if let Some(before) = query.before {
         sql.push(" AND id < ").bind(before.to_string());
     }
-    if let Some(state) = query.state {
-        sql.push(" AND state = ").bind(state.as_str());
+    match query.state {
+        // Also where it was acted on, and what it asked for did not go well.
+        Some(DeliveryState::Failed) => {
+            sql.push(" AND (state = 'failed' OR id IN (SELECT delivery_id FROM delivery_outcomes WHERE failed = 1))");
+        }
+        Some(state) => {
+            sql.push(" AND state = ").bind(state.as_str());
+            if state == DeliveryState::Done {
+                sql.push(" AND id NOT IN (SELECT delivery_id FROM delivery_outcomes WHERE failed = 1)");
+            }
+        }
+        None => {}
     }
     if let Some(event) = &query.event {
         sql.push(" AND event = ").bind(event.clone());
@@ -251,7 +264,9 @@ pub async fn counts(pool: &AnyPool, since: DeliveryId) -> AppResult<Counts> {
         "SELECT (SELECT COUNT(*) FROM deliveries WHERE id >= $1) AS day,
            (SELECT COUNT(*) FROM deliveries WHERE id >= $1 AND listed = 0) AS outside,
            (SELECT COUNT(*) FROM deliveries WHERE state = 'received') AS waiting,
-           (SELECT COUNT(*) FROM deliveries WHERE state = 'failed') AS failed",
+           (SELECT COUNT(*) FROM deliveries WHERE state = 'failed')
+             + (SELECT COUNT(DISTINCT o.delivery_id) FROM delivery_outcomes o JOIN deliveries d ON d.id = o.delivery_id
+                WHERE o.failed = 1 AND d.state <> 'failed') AS failed",
     )
     .bind(since.to_string())
     .fetch_one(pool)
@@ -268,20 +283,29 @@ pub async fn announced(pool: &AnyPool, since: DeliveryId) -> AppResult<(i64, Opt
     Ok((count, sql.fetch_all::<(i64,)>(pool).await?.pop().map(|(announced,)| announced)))
 }
 
-/// A push waits for the pulls of these volumes.
-pub async fn await_pulls(tx: &mut Tx, delivery: &str, volumes: &[VolumeId]) -> AppResult<()> {
-    let mut sql = Sql::new("INSERT INTO delivery_pulls (delivery_id, volume_id) VALUES ");
+/// A push waits for the pulls of these volumes. `sender`: who pushed, by their id at GitHub.
+pub async fn await_pulls(tx: &mut Tx, delivery: &str, volumes: &[VolumeId], sender: Option<i64>) -> AppResult<()> {
+    let mut sql = Sql::new("INSERT INTO delivery_pulls (delivery_id, volume_id, sender) VALUES ");
     sql.rows(volumes, |row, volume| {
-        row.bind(delivery.to_owned()).bind(volume.to_string());
+        row.bind(delivery.to_owned()).bind(volume.to_string()).bind(sender);
     });
     sql.push(" ON CONFLICT (volume_id, delivery_id) DO NOTHING");
     sql.execute(&mut **tx).await?;
     Ok(())
 }
 
+crate::row! {
+    /// A push that waits for a pull, and who pushed, by their id at GitHub.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct AwaitedPush { pub delivery_id: String, pub sender: Option<i64> }
+}
+
 /// The pushes that wait for a pull of a volume.
-pub async fn awaiting(pool: &AnyPool, volume: VolumeId) -> AppResult<Vec<String>> {
-    Ok(sqlx::query_scalar("SELECT delivery_id FROM delivery_pulls WHERE volume_id = $1").bind(volume.to_string()).fetch_all(pool).await?)
+pub async fn awaiting(pool: &AnyPool, volume: VolumeId) -> AppResult<Vec<AwaitedPush>> {
+    Ok(sqlx::query_as("SELECT delivery_id, sender FROM delivery_pulls WHERE volume_id = $1 ORDER BY delivery_id")
+        .bind(volume.to_string())
+        .fetch_all(pool)
+        .await?)
 }
 
 /// These wait no longer for a pull of a volume. `announced`: when its rooms were told; of several volumes the last counts.
@@ -318,4 +342,70 @@ pub async fn remove_before(tx: &mut Tx, first: DeliveryId, limit: i64) -> AppRes
     let mut sql = Sql::new("DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries WHERE id < ");
     sql.bind(first.to_string()).push(" AND state <> 'received' ORDER BY id LIMIT ").number(limit).push(")");
     Ok(sql.execute(&mut **tx).await?.rows_affected())
+}
+
+/// What came of a delivery: the last word about each thing that it asked for. Of deliveries that are gone nothing is kept.
+pub async fn put_outcome(tx: &mut Tx, delivery: &str, about: &str, sentence: &str, failed: bool, now: i64) -> AppResult<()> {
+    sqlx::query(
+        "INSERT INTO delivery_outcomes (delivery_id, about, sentence, failed, updated_at)
+         SELECT id, $2, $3, $4, $5 FROM deliveries WHERE id = $1
+         ON CONFLICT (delivery_id, about) DO UPDATE SET sentence = excluded.sentence, failed = excluded.failed, updated_at = excluded.updated_at",
+    )
+    .bind(delivery)
+    .bind(about)
+    .bind(sentence)
+    .bind(flag(failed))
+    .bind(now)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// What an earlier delivery asked for about the same issue or pull request, and did not get, has been done since.
+pub async fn outcomes_made_good(tx: &mut Tx, about: &str, repository: &str, number: &str, now: i64) -> AppResult<()> {
+    sqlx::query(
+        "UPDATE delivery_outcomes SET failed = 0, updated_at = $4 WHERE about = $1 AND failed = 1
+         AND delivery_id IN (SELECT id FROM deliveries WHERE repository = $2 AND about = $3)",
+    )
+    .bind(about)
+    .bind(repository)
+    .bind(number)
+    .bind(now)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Whether it is known already that something which a delivery asked for went well.
+pub async fn has_outcome(tx: &mut Tx, delivery: &str, about: &str) -> AppResult<bool> {
+    let found: Option<i64> =
+        sqlx::query_scalar("SELECT failed FROM delivery_outcomes WHERE delivery_id = $1 AND about = $2 AND failed = 0")
+            .bind(delivery)
+            .bind(about)
+            .fetch_optional(&mut **tx)
+            .await?;
+    Ok(found.is_some())
+}
+
+crate::row! { struct OutcomeRow { delivery_id: String, sentence: String, failed: i64 } }
+
+/// What came of these deliveries, by their ids.
+pub async fn outcomes(pool: &AnyPool, ids: &[DeliveryId]) -> AppResult<HashMap<DeliveryId, Vec<DeliveryOutcome>>> {
+    let mut found: HashMap<DeliveryId, Vec<DeliveryOutcome>> = HashMap::new();
+    if ids.is_empty() {
+        return Ok(found);
+    }
+    let mut sql = Sql::new("SELECT delivery_id, sentence, failed FROM delivery_outcomes WHERE delivery_id IN ");
+    sql.bind_list(ids).push(" ORDER BY delivery_id, about");
+    for row in sql.fetch_all::<OutcomeRow>(pool).await? {
+        found.entry(parse_id(&row.delivery_id)?).or_default().push(DeliveryOutcome { sentence: row.sentence, failed: row.failed != 0 });
+    }
+    Ok(found)
+}
+
+/// Whether any delivery of a repository is kept.
+pub async fn any_of(pool: &AnyPool, repository: &str) -> AppResult<bool> {
+    let mut sql = Sql::new("SELECT id FROM deliveries WHERE repository = ");
+    sql.bind(repository.to_owned()).push(" LIMIT 1");
+    Ok(!sql.fetch_all::<(String,)>(pool).await?.is_empty())
 }

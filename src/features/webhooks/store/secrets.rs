@@ -27,6 +27,11 @@ pub async fn get(pool: &AnyPool, repository: &str) -> AppResult<Option<Vec<u8>>>
     Ok(sqlx::query_scalar("SELECT sealed FROM webhook_secrets WHERE repository = $1").bind(repository).fetch_optional(pool).await?)
 }
 
+/// Each repository and its sealed secret.
+pub async fn all(pool: &AnyPool) -> AppResult<Vec<(String, Vec<u8>)>> {
+    Ok(sqlx::query_as("SELECT repository, sealed FROM webhook_secrets ORDER BY repository").fetch_all(pool).await?)
+}
+
 pub async fn any(pool: &AnyPool) -> AppResult<bool> {
     let any: i64 = sqlx::query_scalar("SELECT CASE WHEN EXISTS (SELECT 1 FROM webhook_secrets) THEN 1 ELSE 0 END").fetch_one(pool).await?;
     Ok(any != 0)

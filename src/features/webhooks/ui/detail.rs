@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::{
     super::{
-        model::{DeliveriesQuery, DeliveryDetail, DeliveryState},
+        model::{DeliveriesQuery, DeliveryDetail, DeliveryOutcome, DeliveryState},
         state::{deliveries_address, fixture_address, replay},
     },
     state_icon, words_of,
@@ -29,7 +29,12 @@ pub fn DeliveryPane(open: Memo<Option<DeliveryId>>, query: Memo<DeliveriesQuery>
 #[component]
 fn Detail(detail: DeliveryDetail, back: String, again: Fetched<DeliveryDetail>) -> impl IntoView {
     let DeliveryDetail { delivery, headers, address, listed, signed_by, size, attempts, payload, payload_is_json } = detail;
-    let (id, state) = (delivery.id, delivery.state);
+    let (id, state, ended) = (delivery.id, delivery.state, delivery.ended());
+    let outcome = |outcome: DeliveryOutcome| {
+        let icon = if outcome.failed { "fail" } else { "check" };
+        view! { <li class:c-bad=outcome.failed><Icon name=icon/><span>{outcome.sentence}</span></li> }
+    };
+    let outcomes = delivery.outcomes.into_iter().map(outcome).collect_view();
     let (running, toasts) = (Running::new(), use_toasts());
     let begin = move |_| {
         running.run(replay(id), move |()| {
@@ -47,7 +52,7 @@ fn Detail(detail: DeliveryDetail, back: String, again: Fetched<DeliveryDetail>) 
         Some(false) => " not in GitHub’s list",
         None => "",
     };
-    let result = match state {
+    let result = match ended {
         DeliveryState::Done => delivery.took.map_or_else(|| "Done".to_owned(), |took| format!("{took} ms")),
         state => words_of(state).to_owned(),
     };
@@ -66,11 +71,12 @@ fn Detail(detail: DeliveryDetail, back: String, again: Fetched<DeliveryDetail>) 
         <div class="scroll" tabindex="0">
             <FieldError error=running.error/>
             <section class="deliv-part">
-                <h2>"What was done"<span class="push chip line">{state_icon(state)}{result}</span></h2>
+                <h2>"What was done"<span class="push chip line">{state_icon(ended)}{result}</span></h2>
                 <ul class="effects">
                     <li><Icon name="check"/><span>"Signature matched"<small>{signed_by}</small></span></li>
                     <li><Icon name="check"/><span>"Stored before it was answered"<small><Time at=delivery.received_at/></small></span></li>
                     {done.into_iter().map(effect).collect_view()}
+                    {outcomes}
                     {(state == DeliveryState::Ignored).then(|| view! { <li><Icon name="dashed"/><span>{why}</span></li> })}
                     {(state == DeliveryState::Received).then(|| view! { <li><Icon name="half"/><span>"It waits for its turn"</span></li> })}
                     {delivery

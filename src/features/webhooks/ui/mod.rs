@@ -17,7 +17,10 @@ use crate::{
     browser::response,
     features::accounts::state::Running,
     ids::DeliveryId,
-    ui::{EmptyState, ErrorView, FieldError, Icon, Loading, PageTitle, Polled, Time, Transition, count, late, plural, toast, use_toasts},
+    ui::{
+        Again, EmptyState, ErrorView, FieldError, Icon, Loading, PageTitle, Polled, Time, Transition, count, late, plural, toast,
+        use_toasts,
+    },
 };
 use detail::DeliveryPane;
 use secrets::SecretsButton;
@@ -52,6 +55,10 @@ pub fn DeliveriesPage() -> impl IntoView {
             delivery.refetch();
         }
     });
+    let again = Callback::new(move |()| {
+        deliveries.refetch();
+        report.refetch();
+    });
     view! {
         <PageTitle text="Deliveries"/>
         <main class="main panes p-deliv" id="main" tabindex="-1" data-show=move || if open.get().is_some() { "side" } else { "main" }>
@@ -59,7 +66,7 @@ pub fn DeliveriesPage() -> impl IntoView {
                 <header class="bar">
                     <h1>"Deliveries"</h1>
                     <span class="count wide-only">"GitHub webhooks"</span>
-                    <span class="push row gap-4"><SecretsButton changed=Callback::new(move |()| report.refetch())/><CheckButton/></span>
+                    <span class="push row gap-4"><Again act=again/><SecretsButton changed=Callback::new(move |()| report.refetch())/><CheckButton/></span>
                 </header>
                 <Transition>
                     {move || report.arrived().map(|report| late(move || report.read().ok().map(|report| view! { <Strip report=report/> })))}
@@ -264,7 +271,7 @@ fn DeliveryRow(
     let address = query.with_value(|query| deliveries_address(query, Some(id)));
     let (event, about, repository, received) = delivery
         .with_untracked(|delivery| (delivery.event.clone(), about_words(delivery), delivery.repository.clone(), delivery.received_at));
-    let state = Memo::new(move |_| delivery.with(|delivery| delivery.state));
+    let state = Memo::new(move |_| delivery.with(Delivery::ended));
     view! {
         <tr aria-selected=move || (open.get() == Some(id)).then_some("true")>
             <td class="shrink" data-l="Result">{move || state_icon(state.get())}</td>
@@ -291,7 +298,10 @@ fn result_words(delivery: &Delivery) -> String {
         },
         DeliveryState::Ignored if delivery.done.is_empty() => "Stored, not acted on".to_owned(),
         DeliveryState::Ignored => delivery.done.join(" "),
-        DeliveryState::Done => delivery.done.join(" "),
+        DeliveryState::Done => {
+            let outcomes = delivery.outcomes.iter().map(|outcome| outcome.sentence.as_str());
+            delivery.done.iter().map(String::as_str).chain(outcomes).collect::<Vec<_>>().join(" ")
+        }
     };
     match delivery.repeats {
         0 => words,
@@ -321,7 +331,7 @@ fn state_icon(state: DeliveryState) -> impl IntoView {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::model::DeliveryOutcome, *};
 
     #[test]
     fn a_line_says_what_became_of_it() {
@@ -334,6 +344,7 @@ mod tests {
             about: "#7".to_owned(),
             state: DeliveryState::Done,
             done: vec!["Task made.".to_owned(), "Two people told.".to_owned()],
+            outcomes: Vec::new(),
             error: None,
             repeats: 0,
             took: None,
@@ -341,6 +352,8 @@ mod tests {
             updated_at: 0,
         };
         assert_eq!((about_words(&delivery).as_str(), result_words(&delivery).as_str()), ("opened #7", "Task made. Two people told."));
+        delivery.outcomes = vec![DeliveryOutcome { sentence: "Playbook: nothing answered.".to_owned(), failed: true }];
+        assert_eq!((delivery.ended(), result_words(&delivery).ends_with("Playbook: nothing answered.")), (DeliveryState::Failed, true));
         delivery.repeats = 2;
         assert!(result_words(&delivery).ends_with("Delivered again 2 times, nothing done twice"));
         (delivery.state, delivery.error, delivery.repeats) = (DeliveryState::Received, Some("No answer.".to_owned()), 0);

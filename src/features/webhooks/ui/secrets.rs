@@ -10,10 +10,11 @@ use crate::{
     browser::page,
     error::AppError,
     features::accounts::state::Running,
-    ui::{Dialog, EmptyState, ErrorView, Field, FieldError, Icon, Time, Transition, toast, use_toasts},
+    ui::{ConfirmDialog, Dialog, EmptyState, ErrorView, Field, FieldError, Icon, Time, Transition, toast, use_toasts},
 };
 
 const SECRETS: &str = "webhook-secrets";
+const REMOVE: &str = "webhook-secret-remove";
 
 /// A button, and the dialog that it opens.
 #[component]
@@ -45,7 +46,14 @@ pub fn SecretsButton(
             news();
         });
     };
-    let remove = Callback::new(move |name: String| {
+    // It cannot be shown again, so whoever removes it is asked first.
+    let leaving = RwSignal::new(String::new());
+    let ask = Callback::new(move |name: String| {
+        leaving.set(name);
+        page::open_dialog(REMOVE);
+    });
+    let remove = Callback::new(move |()| {
+        let name = leaving.get_untracked();
         running.run(remove_secret(&name), move |()| {
             toast(toasts, format!("The secret of {name} is gone"));
             news();
@@ -73,7 +81,7 @@ pub fn SecretsButton(
                                     Ok(secrets) if secrets.is_empty() => {
                                         view! { <EmptyState icon="key" title="None yet" text="No repository has a secret of its own."/> }.into_any()
                                     }
-                                    Ok(secrets) => view! { <Known secrets=secrets remove=remove/> }.into_any(),
+                                    Ok(secrets) => view! { <Known secrets=secrets remove=ask/> }.into_any(),
                                     Err(error) => view! { <ErrorView error=error/> }.into_any(),
                                 })
                         }}
@@ -95,6 +103,13 @@ pub fn SecretsButton(
                 <footer><button type="submit" class="btn primary" disabled=move || running.busy.get()>"Set the secret"</button></footer>
             </form>
         </Dialog>
+        <ConfirmDialog
+            id=REMOVE
+            title=Signal::derive(move || format!("Remove the secret of {}?", leaving.get()))
+            text="Its deliveries are verified with the server's own secret then, or refused. The secret cannot be shown again: to undo this, set it anew here and at GitHub."
+            confirm="Remove the secret"
+            act=remove
+        />
     }
 }
 

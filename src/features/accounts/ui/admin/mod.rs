@@ -9,6 +9,7 @@ use leptos_router::hooks::use_query_map;
 
 use super::{
     audit::AuditTable,
+    confirm::ConfirmIdentity,
     frame::{Part, PartBar, PartsPane, part_words, use_part},
     invitations::Invitations,
     parts::shown,
@@ -17,7 +18,7 @@ use crate::{
     browser::response,
     error::AppError,
     features::{
-        accounts::state::{AdminData, use_session},
+        accounts::state::{AdminData, provide_confirmation, use_session},
         collaboration::ui::RoomsView,
         jobs::ui::JobsView,
         operations::ui::HealthView,
@@ -65,6 +66,7 @@ pub fn AdminPage() -> impl IntoView {
 
 #[component]
 fn AdminFrame(part: Memo<String>, show: Memo<&'static str>, data: AdminData) -> impl IntoView {
+    let confirmation = provide_confirmation();
     let title = Signal::derive(move || part.with(|part| part_words(&PARTS, part)).to_owned());
     let query = use_query_map();
     view! {
@@ -120,6 +122,7 @@ fn AdminFrame(part: Memo<String>, show: Memo<&'static str>, data: AdminData) -> 
                     </div>
                 </div>
             </section>
+            <ConfirmIdentity confirmation=confirmation/>
         </main>
     }
 }

@@ -7,8 +7,11 @@ use crate::{
     browser::{data, page},
     features::accounts::{
         model::{AdminUser, SecretLink, UpdateUser, UserKind, UserPage},
-        state::{AdminData, use_session},
-        ui::parts::{Secret, day, shown},
+        state::{AdminData, Confirmation, use_session},
+        ui::{
+            confirm::refused,
+            parts::{Secret, day, shown},
+        },
     },
     ids::UserId,
     ui::{Avatar, ConfirmDialog, Dialog, EmptyState, Icon, Time, toast, toast_error, use_toasts},
@@ -16,6 +19,7 @@ use crate::{
 
 const DEACTIVATE: &str = "deactivate-user";
 const LINK: &str = "password-link";
+const FACTORS: &str = "remove-factors";
 
 #[component]
 pub fn Users(data: AdminData) -> impl IntoView {
@@ -51,6 +55,7 @@ pub fn Users(data: AdminData) -> impl IntoView {
             }}
         </section>
         <DeactivateQuestion chosen=chosen data=data/>
+        <FactorsQuestion chosen=chosen data=data/>
         <LinkDialog link=link/>
     }
 }
@@ -144,6 +149,7 @@ fn UserMenu(
     let (administrator, moderator, deactivated) = (user.administrator, user.moderator, user.deactivated);
     let update = move |wish: UpdateUser, done: &'static str| update_user(id, wish, done, toasts, data);
     let name = user.person.name.clone();
+    let confirmation = use_context::<Confirmation>();
     let make_link = move |_| {
         let name = name.clone();
         let asked = data::post::<SecretLink>(format!("/admin/users/{id}/password-link"), &());
@@ -153,9 +159,29 @@ fn UserMenu(
                     link.set(Some((name, made)));
                     page::open_dialog(LINK);
                 }
+                Err(error) => refused(confirmation, toasts, &error),
+            }
+        });
+    };
+    let second_factor = user.second_factor;
+    let signed_out = format!("{} is signed out everywhere", user.person.name);
+    let sign_out = move |_| {
+        let signed_out = signed_out.clone();
+        let asked = data::post::<serde_json::Value>(format!("/admin/users/{id}/sign-out"), &());
+        leptos::task::spawn_local(async move {
+            match asked.await {
+                Ok(_) => {
+                    toast(toasts, signed_out);
+                    data.users.refetch();
+                }
                 Err(error) => toast_error(toasts, &error),
             }
         });
+    };
+    let of_factors = user.clone();
+    let ask_factors = move |_| {
+        chosen.set(Some(of_factors.clone()));
+        page::open_dialog(FACTORS);
     };
     let label = format!("More acts on {}", user.person.name);
     let ask = user.clone();
@@ -167,6 +193,16 @@ fn UserMenu(
                     .then(|| {
                         view! {
                             <button type="button" popovertarget=menu.clone() popovertargetaction="hide" on:click=make_link><Icon name="key"/>"Password link"</button>
+                            <button type="button" popovertarget=menu.clone() popovertargetaction="hide" on:click=sign_out><Icon name="globe"/>"Sign out everywhere"</button>
+                            {second_factor
+                                .then(|| {
+                                    view! {
+                                        <button type="button" popovertarget=menu.clone() popovertargetaction="hide" on:click=ask_factors>
+                                            <Icon name="lock"/>
+                                            "Remove second factors"
+                                        </button>
+                                    }
+                                })}
                             <button
                                 type="button"
                                 popovertarget=menu.clone()
@@ -259,6 +295,36 @@ fn DeactivateQuestion(chosen: RwSignal<Option<AdminUser>>, data: AdminData) -> i
             text="It is signed out everywhere and its tokens stop working. Its work and its memberships stay; it can be activated again.".to_owned()
             confirm="Deactivate account".to_owned()
             act=deactivate
+        />
+    }
+}
+
+/// Somebody has lost their factors.
+#[component]
+fn FactorsQuestion(chosen: RwSignal<Option<AdminUser>>, data: AdminData) -> impl IntoView {
+    let toasts = use_toasts();
+    let confirmation = use_context::<Confirmation>();
+    let name = move || chosen.with(|user| user.as_ref().map(|user| user.person.name.clone()).unwrap_or_default());
+    let remove = move |()| {
+        let Some(user) = chosen.get_untracked() else { return };
+        let change = data::send::<serde_json::Value>("DELETE", format!("/admin/users/{}/factors", user.person.id), &());
+        leptos::task::spawn_local(async move {
+            match change.await {
+                Ok(_) => {
+                    toast(toasts, format!("{} has no second factor any more", user.person.name));
+                    data.users.refetch();
+                }
+                Err(error) => refused(confirmation, toasts, &error),
+            }
+        });
+    };
+    view! {
+        <ConfirmDialog
+            id=FACTORS
+            title=Signal::derive(move || format!("Remove the second factors of {}?", name()))
+            text="Make sure by voice or in person that it is they who ask. A password alone signs in then, and every browser of theirs is signed out.".to_owned()
+            confirm="Remove them".to_owned()
+            act=remove
         />
     }
 }

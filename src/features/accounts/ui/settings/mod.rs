@@ -1,6 +1,7 @@
 //! One's own account: profile, security, notifications, tokens, keys, teams, data.
 
 mod account_data;
+mod factors;
 mod profile;
 mod security;
 mod teams;
@@ -8,17 +9,23 @@ mod tokens;
 
 use leptos::prelude::*;
 
-use super::frame::{Part, PartBar, PartsPane, part_words, use_part};
+use super::{
+    confirm::ConfirmIdentity,
+    frame::{Part, PartBar, PartsPane, part_words, use_part},
+};
 use crate::{
     browser::{editor, offline, outbox, page, push, pwa, response},
     error::AppError,
     features::{
-        accounts::state::{SettingsData, use_session},
+        accounts::state::{SettingsData, provide_confirmation, use_session},
         marketplace::{state::use_keys, ui::PublisherKeys},
         notifications::{state::use_notification_settings, ui::NotificationSettings},
         outbox::ui::Unsent,
-        pwa::{pins::KeptWhole, ui::AppSettings},
-        search::ui::OfflineSearch,
+        pwa::{
+            pins::{KeptSeen, KeptWhole},
+            ui::AppSettings,
+        },
+        search::{state::forget_searches, ui::OfflineSearch},
     },
     ui::{ErrorView, Icon, Loading, PageTitle, Suspense, Transition, late},
 };
@@ -45,6 +52,7 @@ const PARTS: [Part; 10] = [
 pub fn SettingsPage() -> impl IntoView {
     let session = use_session();
     let (part, show) = use_part("profile");
+    let confirmation = provide_confirmation();
     let data = SettingsData::new(part);
     let keys = use_keys(Memo::new(move |_| part.with(|part| part == "keys")));
     let told = use_notification_settings(Memo::new(move |_| part.with(|part| part == "notifications")));
@@ -85,7 +93,7 @@ pub fn SettingsPage() -> impl IntoView {
                                         (Ok(me), "keys") => view! { <PublisherKeys account=me.person.id keys=keys/> }.into_any(),
                                         (Ok(me), "teams") => late(|| view! { <Teams me=me/> }).into_any(),
                                         (Ok(_), "app") => late(|| view! { <AppSettings/> }).into_any(),
-                                        (Ok(me), "offline") => late(move || view! { <KeptWhole/><OfflineSearch account=me.person.id/> }).into_any(),
+                                        (Ok(me), "offline") => late(move || view! { <KeptWhole/><KeptSeen/><OfflineSearch account=me.person.id/> }).into_any(),
                                         (Ok(_), "unsent") => late(|| view! { <Unsent/> }).into_any(),
                                         (Ok(me), "data") => late(|| view! { <AccountData me=me/> }).into_any(),
                                         (Ok(_), _) => {
@@ -98,6 +106,7 @@ pub fn SettingsPage() -> impl IntoView {
                     </div>
                 </div>
             </section>
+            <ConfirmIdentity confirmation=confirmation/>
         </main>
     }
 }
@@ -108,6 +117,7 @@ async fn leave() {
     offline::forget().await;
     push::forget().await;
     pwa::forget().await;
+    forget_searches();
     outbox::leave().await;
     page::go("/login");
 }

@@ -1,8 +1,8 @@
-//! Password, signed-in browsers, signing out.
+//! Password, accounts elsewhere, signed-in browsers, signing out.
 
 use leptos::prelude::*;
 
-use super::leave;
+use super::{factors::Factors, leave};
 use crate::{
     browser::{data, page},
     features::{
@@ -21,12 +21,15 @@ use crate::{
 };
 
 const EVERYWHERE: &str = "sign-out-everywhere";
+const OTHERS: &str = "sign-out-others";
 
 #[component]
 pub fn Security(me: Me, data: SettingsData) -> impl IntoView {
     view! {
         <Password me=me.clone()/>
-        <GitHub me=me/>
+        <Factors data=data/>
+        <GitHub me=me.clone()/>
+        <Issuer me=me/>
         <SignIns data=data/>
     }
 }
@@ -119,6 +122,59 @@ fn GitHub(me: Me) -> impl IntoView {
     }
 }
 
+/// The way in through the issuer of OpenID Connect: where one is set up.
+#[component]
+fn Issuer(me: Me) -> impl IntoView {
+    let session = use_session();
+    let toasts = use_toasts();
+    let running = Running::new();
+    let linked = me.oidc_linked;
+    let unlink = move |_| {
+        running.run(data::send::<serde_json::Value>("DELETE", "/me/oidc", &()), move |_| {
+            toast(toasts, "It is no longer linked");
+            session.me.refetch();
+        });
+    };
+    let name = move || session.instance.get().and_then(|instance| instance.ok()?.oidc);
+    view! {
+        <Suspense>
+            {move || {
+                name()
+                    .map(|name| {
+                        view! {
+                            <section class="set">
+                                <header>
+                                    <h2>{name.clone()}</h2>
+                                    <p>
+                                        {if linked {
+                                            format!("Your account of {name} signs you in.")
+                                        } else {
+                                            format!("Link your account of {name} to sign in with it.")
+                                        }}
+                                    </p>
+                                </header>
+                                <FormError error=running.error beside=&[]/>
+                                <footer class="row">
+                                    {if linked {
+                                        view! { <button type="button" class="btn" on:click=unlink>"Unlink it"</button> }.into_any()
+                                    } else {
+                                        view! {
+                                            <a class="btn" rel="external" href="/auth/oidc?next=%2Fsettings%2Fsecurity">
+                                                <crate::ui::Icon name="key"/>
+                                                "Link it"
+                                            </a>
+                                        }
+                                            .into_any()
+                                    }}
+                                </footer>
+                            </section>
+                        }
+                    })
+            }}
+        </Suspense>
+    }
+}
+
 #[component]
 fn SignIns(data: SettingsData) -> impl IntoView {
     let toasts = use_toasts();
@@ -133,6 +189,13 @@ fn SignIns(data: SettingsData) -> impl IntoView {
     let leaving = Callback::new(move |()| {
         action.dispatch(SignOut {});
     });
+    let running = Running::new();
+    let others = move |()| {
+        running.run(data::post::<serde_json::Value>("/me/sign-out-others", &()), move |_| {
+            toast(toasts, "The other browsers are signed out");
+            data.sign_ins.refetch();
+        });
+    };
     let everywhere = move |()| {
         let change = data::post::<serde_json::Value>("/me/sign-out-everywhere", &());
         leptos::task::spawn_local(async move {
@@ -148,12 +211,13 @@ fn SignIns(data: SettingsData) -> impl IntoView {
                 <h2>"Where you are signed in"</h2>
                 <p>"End what you do not recognise, then change the password."</p>
             </header>
+            <FormError error=running.error beside=&[]/>
             {move || {
                 shown(
                     data.sign_ins.get(),
                     move |list| {
                         view! {
-                            <ul class="rows">{list.into_iter().map(|sign_in| view! { <SignInRow sign_in=sign_in data=data/> }).collect_view()}</ul>
+                            <ul class="rows">{list.into_iter().map(|sign_in| view! { <SignInRow sign_in=sign_in data=data running=running/> }).collect_view()}</ul>
                         }
                             .into_any()
                     },
@@ -171,9 +235,17 @@ fn SignIns(data: SettingsData) -> impl IntoView {
                 >
                     <Submit busy=action.pending() words="Sign out" running="Signing out" look=""/>
                 </ActionForm>
+                <button type="button" class="btn" on:click=move |_| page::open_dialog(OTHERS)>"Sign out the others"</button>
                 <button type="button" class="btn danger" on:click=move |_| page::open_dialog(EVERYWHERE)>"Sign out everywhere"</button>
             </footer>
             <LeavingDialog act=leaving/>
+            <ConfirmDialog
+                id=OTHERS
+                title="Sign out the other browsers?".to_owned()
+                text="Every browser but this one is signed out at once. API tokens keep working.".to_owned()
+                confirm="Sign out the others".to_owned()
+                act=others
+            />
             <ConfirmDialog
                 id=EVERYWHERE
                 title="Sign out everywhere?".to_owned()
@@ -186,20 +258,14 @@ fn SignIns(data: SettingsData) -> impl IntoView {
 }
 
 #[component]
-fn SignInRow(sign_in: SignIn, data: SettingsData) -> impl IntoView {
+fn SignInRow(sign_in: SignIn, data: SettingsData, running: Running) -> impl IntoView {
     let toasts = use_toasts();
     let device = sign_in.device.clone();
     let end = move |_| {
         let device = device.clone();
-        let change = data::send::<serde_json::Value>("DELETE", format!("/me/sign-ins/{}", sign_in.id), &());
-        leptos::task::spawn_local(async move {
-            match change.await {
-                Ok(_) => {
-                    toast(toasts, format!("{device} is signed out"));
-                    data.sign_ins.refetch();
-                }
-                Err(error) => toast_error(toasts, &error),
-            }
+        running.run(data::send::<serde_json::Value>("DELETE", format!("/me/sign-ins/{}", sign_in.id), &()), move |_| {
+            toast(toasts, format!("{device} is signed out"));
+            data.sign_ins.refetch();
         });
     };
     view! {

@@ -71,6 +71,7 @@ fn TeamRow(team: MyTeam, leaving: RwSignal<Option<MyTeam>>) -> impl IntoView {
                 <small>{role_words(team.role)}</small>
             </div>
             <span class="tail">
+                {team.locked.then(|| view! { <a class="chip warn" href="/settings/security">"Needs a second factor"</a> })}
                 {team.demo.then(|| view! { <span class="chip line">"Demo"</span> })}
                 <button
                     type="button"

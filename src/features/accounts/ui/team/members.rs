@@ -6,8 +6,11 @@ use crate::{
     browser::{data, page},
     features::accounts::{
         model::{Action, ChangeRole, Me, Member, Role, Team, TransferOwnership, UserKind},
-        state::{TeamData, use_session},
-        ui::parts::{day, role_options, role_words, shown},
+        state::{Confirmation, TeamData, use_session},
+        ui::{
+            confirm::refused,
+            parts::{day, role_options, role_words, shown},
+        },
     },
     ui::{Avatar, ConfirmDialog, Icon, toast, toast_error, use_toasts},
 };
@@ -73,6 +76,7 @@ pub fn Members(team: Team, data: TeamData) -> impl IntoView {
 fn MemberRow(team: Team, member: Member, me: Option<Me>, chosen: RwSignal<Option<Member>>, data: TeamData) -> impl IntoView {
     let own = me.is_some_and(|me| me.person.id == member.person.id);
     let agent = member.person.kind == UserKind::Agent;
+    let locked = team.requires_factor && member.second_factor == Some(false);
     let governed = team.role.governs(member.role) && !own;
     let menu = format!("member-{}", member.person.id);
     let may_transfer = team.role.allows(Action::OwnTeam) && !own && !agent;
@@ -95,6 +99,7 @@ fn MemberRow(team: Team, member: Member, me: Option<Me>, chosen: RwSignal<Option
                             {name.clone()}
                             {own.then(|| view! { " " <span class="chip line">"You"</span> })}
                             {agent.then(|| view! { " " <span class="chip info">"Agent"</span> })}
+                            {locked.then(|| view! { " " <span class="chip warn">"No second factor"</span> })}
                         </b>
                         <small>{member.email.clone()}</small>
                     </div>
@@ -205,6 +210,7 @@ fn Questions(team_id: crate::ids::TeamId, chosen: RwSignal<Option<Member>>, data
             }
         });
     };
+    let confirmation = use_context::<Confirmation>();
     let transfer = move |()| {
         let Some(member) = chosen.get_untracked() else { return };
         let change = data::post::<serde_json::Value>(format!("/teams/{team_id}/transfer"), &TransferOwnership { to: member.person.id });
@@ -216,7 +222,7 @@ fn Questions(team_id: crate::ids::TeamId, chosen: RwSignal<Option<Member>>, data
                     data.team.refetch();
                     data.members.refetch();
                 }
-                Err(error) => toast_error(toasts, &error),
+                Err(error) => refused(confirmation, toasts, &error),
             }
         });
     };

@@ -9,6 +9,7 @@ use leptos_router::hooks::{use_params_map, use_query_map};
 
 use super::{
     audit::AuditTable,
+    confirm::ConfirmIdentity,
     demo::DemoBanner,
     frame::{Part, PartBar, PartsPane, part_words, use_part},
     invitations::Invitations,
@@ -20,7 +21,7 @@ use crate::{
     features::{
         accounts::{
             model::{Action, Role, Team},
-            state::TeamData,
+            state::{TeamData, provide_confirmation},
         },
         tasks::ui::Tasks,
     },
@@ -65,6 +66,7 @@ pub fn TeamPage() -> impl IntoView {
 
 #[component]
 fn TeamFrame(team: Team, part: Memo<String>, show: Memo<&'static str>, data: TeamData) -> impl IntoView {
+    let confirmation = provide_confirmation();
     let parts = parts_for(team.role);
     let base = format!("/teams/{}", team.id);
     let known = parts.clone();
@@ -120,6 +122,7 @@ fn TeamFrame(team: Team, part: Memo<String>, show: Memo<&'static str>, data: Tea
                     </div>
                 </div>
             </section>
+            <ConfirmIdentity confirmation=confirmation/>
         </main>
     }
 }

@@ -26,7 +26,7 @@ pub fn TeamSettings(team: Team, data: TeamData) -> impl IntoView {
     let owner = team.role.allows(Action::OwnTeam);
     view! {
         {if team.role.allows(Action::ManageTeam) {
-            view! { <Rename team=team.clone() data=data/> <Keys team=team.id data=data/> }.into_any()
+            view! { <Rename team=team.clone() data=data/> <SecondFactor team=team.clone() data=data/> <Keys team=team.id data=data/> }.into_any()
         } else {
             view! { <Facts team=team.clone()/> }.into_any()
         }}
@@ -62,7 +62,7 @@ fn Rename(team: Team, data: TeamData) -> impl IntoView {
     let name = RwSignal::new(team.name.clone());
     let save = move |event: leptos::ev::SubmitEvent| {
         event.prevent_default();
-        let wish = UpdateTeam { name: name.get_untracked() };
+        let wish = UpdateTeam { name: Some(name.get_untracked()), requires_factor: None };
         running.run(data::send::<serde_json::Value>("PATCH", format!("/teams/{}", team.id), &wish), move |_| {
             toast(toasts, "Saved");
             session.me.refetch();
@@ -77,6 +77,40 @@ fn Rename(team: Team, data: TeamData) -> impl IntoView {
                 <Field id="rename-team" name="name" label="Name of the team" value=name required=true error=running.error/>
                 <footer class="row"><Submit busy=running.busy words="Save" running="Saving"/></footer>
             </form>
+        </section>
+    }
+}
+
+/// Whether members must have a second factor.
+#[component]
+fn SecondFactor(team: Team, data: TeamData) -> impl IntoView {
+    let session = use_session();
+    let toasts = use_toasts();
+    let running = Running::new();
+    let required = team.requires_factor;
+    let turn = move |_| {
+        let wish = UpdateTeam { name: None, requires_factor: Some(!required) };
+        running.run(data::send::<serde_json::Value>("PATCH", format!("/teams/{}", team.id), &wish), move |_| {
+            toast(toasts, "Saved");
+            session.me.refetch();
+            data.team.refetch();
+        });
+    };
+    let text = if required {
+        "Members without one see nothing of the team until they have added it."
+    } else {
+        "A password alone is enough to get in. Where it is required, members without a second factor see nothing of the team until they have added one."
+    };
+    view! {
+        <section class="set">
+            <header>
+                <h2>"Second factor"</h2>
+                <p>{text}</p>
+                <button type="button" class="btn" aria-disabled=move || running.busy.get().then_some("true") on:click=turn>
+                    {if required { "No longer require it" } else { "Require it" }}
+                </button>
+            </header>
+            <FormError error=running.error beside=&[]/>
         </section>
     }
 }

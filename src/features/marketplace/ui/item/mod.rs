@@ -25,6 +25,7 @@ use crate::{
             model::{ItemDetail, ReleaseState},
             state::{CATALOGUE, item_address, manage_address, publish_address, use_item, version_address},
         },
+        pwa::ui::NeedsNetwork,
     },
     ui::{Icon, KindMark, Loading, PageError, PageTitle, Time, Transition, count, late, plural},
 };
@@ -116,6 +117,7 @@ fn Item(
                             })}
                     </span>
                 </header>
+                <NeedsNetwork what="Installing"/>
                 <div class="scroll" tabindex="0">
                     {item.standing.is_away().then(|| view! { <Away item=item.clone() reload=reload/> })}
                     <Banners item=item.clone()/>

@@ -24,6 +24,7 @@ use crate::{
                 publish::{Lines, Refused},
             },
         },
+        pwa::ui::NeedsNetwork,
         volumes::{model::Volume, state::use_volumes},
     },
     ids::VolumeId,
@@ -78,6 +79,7 @@ pub fn InstalledPage() -> impl IntoView {
                     <span class="push"><VolumeChoice volume=volume/></span>
                 </header>
                 <div class="toolbar"><Places here=INSTALLED/></div>
+                <NeedsNetwork what="Installing"/>
                 <div class="scroll" tabindex="0">
                     <Transition fallback=|| view! { <Loading/> }>
                         {move || {

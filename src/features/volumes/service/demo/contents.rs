@@ -132,7 +132,8 @@ async fn set(ctx: &Ctx, id: ArtifactId, key: &str, value: &str) -> AppResult<()>
 
 async fn commit(ctx: &Ctx, id: ArtifactId, message: &str) -> AppResult<()> {
     let base_revision_id = artifacts::get_artifact(ctx, id, None).await?.summary.head_revision_id;
-    let input = CreateCommit { id: None, message: message.to_owned(), artifacts: vec![CommitItem { id, base_revision_id }] };
+    let input =
+        CreateCommit { id: None, message: message.to_owned(), artifacts: vec![CommitItem { id, base_revision_id }], after_own: false };
     artifacts::commit(ctx, input).await.map(drop)
 }
 

@@ -178,10 +178,11 @@ async fn mentioned(ctx: &Ctx, text: &str, links: &[&LinkedVolume]) -> AppResult<
     if mentions.is_empty() {
         return Ok(found);
     }
+    let names: Vec<String> = mentions.names.iter().cloned().collect();
     for link in links {
-        let places = artifacts::service::volume_places(ctx, link.volume).await?;
-        let mean = places.into_iter().filter(|(path, known)| known.head.is_some() && mentions.mean(path, &known.slug, &link.folder));
-        found.extend(mean.map(|(_, known)| known.id));
+        let paths: Vec<String> = mentions.main_files(&link.folder).into_iter().collect();
+        let places = artifacts::service::named_or_at(ctx, link.volume, &names, &paths).await?;
+        found.extend(places.into_iter().filter(|(_, slug, path)| mentions.mean(path, slug, &link.folder)).map(|(id, ..)| id));
     }
     found.sort_unstable();
     found.dedup();

@@ -4,16 +4,27 @@ use super::{Done, Heard, none_linked};
 use crate::{
     error::AppResult,
     features::{
+        accounts::{self, Action},
         analytics::service::record_once,
         git::{
             self,
             model::PullState,
-            service::{Asked, LinkedVolume, PullNews, ReviewNews},
+            service::{Asked, Before, LinkedVolume, PullNews, ReviewNews},
+        },
+        notifications::{
+            self,
+            model::{NotificationKind, SubjectKind},
+            service::NewNotification,
         },
         tasks::model::one_line,
-        webhooks::model::{PullRequest, PullRequestEvent, PullRequestReviewEvent, Repository},
+        volumes,
+        webhooks::{
+            model::{PullRequest, PullRequestEvent, PullRequestReviewEvent, Repository},
+            store::deliveries,
+        },
     },
-    server::{clock, context::Ctx},
+    ids::UserId,
+    server::{clock, context::Ctx, db::Tx},
     ui::plural,
 };
 
@@ -61,52 +72,65 @@ pub async fn follow(ctx: &Ctx, event: &PullRequestEvent, heard: &Heard<'_>) -> A
     let news = news(pull, &repository, &title, heard);
     let is_new = matches!(event.action.as_str(), "opened" | "reopened" | "ready_for_review");
     let looks = is_new || matches!(event.action.as_str(), "synchronize" | "edited");
-    let now = ctx.now();
-    let (mut previews, mut pulls, mut newer) = (0, 0, 0);
+    let (sender, now) = (event.sender.github(), ctx.now());
+    let (mut previews, mut pulls, mut kept) = (0, 0, Vec::new());
     let counted = git::service::counted(ctx, &links, &news).await?;
+    let closed = news.state == PullState::Closed && event.action == "closed";
+    let told = match closed {
+        true => told_of(ctx, &links, sender, news.author_id).await?,
+        false => Vec::new(),
+    };
     let mut tx = ctx.db().write_tx().await?;
     for link in &others {
         git::service::retarget(&mut tx, link.volume, &repository, pull.number).await?;
     }
     for link in &links {
-        if !git::service::follow_pull_request(ctx, &mut tx, link.volume, &news).await? {
+        let before = git::service::follow_pull_request(ctx, &mut tx, link.volume, &news).await?;
+        if before == Before::Newer {
             continue;
         }
-        newer += 1;
+        kept.push(link.volume);
         match news.state {
             PullState::Merged if event.action == "closed" => {
                 git::service::pull_soon(&mut tx, link.volume, now).await?;
+                deliveries::await_pulls(&mut tx, heard.delivery, &[link.volume], sender).await?;
                 pulls += 1;
             }
-            PullState::Open if looks => {
-                let asked = Asked {
-                    volume: link.volume,
-                    repository: repository.clone(),
-                    number: pull.number,
-                    told: is_new.then(|| (event.action.clone(), news.at)),
-                    sender: event.sender.github(),
-                };
-                git::service::preview_soon(&mut tx, &asked, now).await?;
+            // One that was opened before the volume was linked may be heard of first by a label or a review.
+            PullState::Open if looks || before == Before::Nothing => {
+                let told = is_new.then(|| (event.action.clone(), news.at));
+                preview(&mut tx, link, &news, told, sender, now).await?;
                 previews += 1;
             }
             _ => {}
         }
     }
+    for told in told.iter().filter(|told| kept.contains(&told.link.volume)) {
+        let text = format!("closed #{} {} without merging it", pull.number, news.title);
+        let source = format!("pull request {repository}#{} closed {} in {}", pull.number, news.at, told.link.volume);
+        told.write(&mut tx, &text, source).await?;
+    }
     record_once(ctx, &mut tx, counted).await?;
     tx.commit().await?;
     ctx.state.jobs.notify_one();
+    for link in &links {
+        git::service::announce(ctx, link.team, link.linked_by);
+    }
+    for told in &told {
+        told.tell().await;
+    }
     let mut done = Done::default();
     if links.is_empty() {
         return Ok(Done::nothing(format!("No volume is linked to its branch “{}”.", pull.base.reference)));
     }
     done.acted = true;
-    if newer == 0 {
+    if kept.is_empty() {
         done.sentences.push(format!("Nothing newer than what is known of #{}.", pull.number));
     } else {
-        done.sentences.push(format!("#{} is kept with {}.", pull.number, plural(newer, "volume", "volumes")));
+        done.sentences.push(format!("#{} is kept with {}.", pull.number, plural(kept.len() as i64, "volume", "volumes")));
     }
     if previews > 0 {
-        done.sentences.push(format!("{} of what it would change.", plural(previews, "preview is made", "previews are made")));
+        done.sentences.push(preview_words(previews));
     }
     if pulls > 0 {
         done.sentences.push(format!("{}.", plural(pulls, "volume is pulled", "volumes are pulled")));
@@ -132,15 +156,97 @@ pub async fn review(ctx: &Ctx, event: &PullRequestReviewEvent, heard: &Heard<'_>
     let news = news(&event.pull_request, &repository, &title, heard);
     let review =
         ReviewNews { id: event.review.id, reviewer: &event.review.user.login, state: &state, at: heard.at(&event.review.submitted_at) };
-    let mut tx = ctx.db().write_tx().await?;
-    for link in &links {
-        git::service::follow_review(ctx, &mut tx, link.volume, &news, &review).await?;
-    }
-    tx.commit().await?;
     let words = match state.as_str() {
         "approved" => "approves",
         "changes_requested" => "wants changes in",
         _ => "no longer decides about",
     };
-    Ok(Done::one(format!("{} {words} #{}.", event.review.user.login, event.pull_request.number)))
+    let (sender, now) = (event.sender.github(), ctx.now());
+    let told = told_of(ctx, &links, sender, news.author_id).await?;
+    let mut previews = 0;
+    let mut tx = ctx.db().write_tx().await?;
+    for link in &links {
+        let unknown = git::service::follow_review(ctx, &mut tx, link.volume, &news, &review).await?;
+        if unknown && news.state == PullState::Open {
+            preview(&mut tx, link, &news, None, sender, now).await?;
+            previews += 1;
+        }
+    }
+    for told in &told {
+        let text = format!("{} {words} #{} {}", review.reviewer, news.number, news.title);
+        let source = format!("review {repository}#{} {} {state} in {}", news.number, review.id, told.link.volume);
+        told.write(&mut tx, &text, source).await?;
+    }
+    tx.commit().await?;
+    ctx.state.jobs.notify_one();
+    for link in &links {
+        git::service::announce(ctx, link.team, link.linked_by);
+    }
+    for told in &told {
+        told.tell().await;
+    }
+    let mut done = Done::one(format!("{} {words} #{}.", event.review.user.login, event.pull_request.number));
+    if previews > 0 {
+        done.sentences.push(preview_words(previews));
+    }
+    Ok(done)
+}
+
+/// Has a preview made, in the caller's transaction. `told`: what happened, and when, if somebody is to hear of it.
+async fn preview(
+    tx: &mut Tx,
+    link: &LinkedVolume,
+    news: &PullNews<'_>,
+    told: Option<(String, i64)>,
+    sender: Option<i64>,
+    now: i64,
+) -> AppResult<()> {
+    let asked = Asked {
+        volume: link.volume,
+        repository: news.repository.to_owned(),
+        number: news.number,
+        told,
+        sender,
+        delivery: news.delivery.to_owned(),
+    };
+    git::service::preview_soon(tx, &asked, now).await
+}
+
+fn preview_words(previews: i64) -> String {
+    format!("{} of what it would change.", plural(previews, "preview is made", "previews are made"))
+}
+
+/// Who hears of what becomes of a pull request to a volume: those who look after it, and its author, if they are a member.
+struct Told<'a> {
+    /// In whose name: who did it is told nothing.
+    acting: Ctx,
+    to: Vec<UserId>,
+    link: &'a LinkedVolume,
+}
+
+async fn told_of<'a>(ctx: &Ctx, links: &'a [LinkedVolume], sender: Option<i64>, author: i64) -> AppResult<Vec<Told<'a>>> {
+    let mut all = Vec::with_capacity(links.len());
+    for link in links {
+        let acting = accounts::service::acting_at_github(ctx, link.team, sender).await?;
+        let mut to = volumes::service::who_may(ctx, link.volume, Action::ManageVolumes).await?;
+        let author = match link.team {
+            Some(team) if author != 0 => accounts::service::member_at_github(ctx, team, author).await?,
+            _ => None,
+        };
+        to.extend(author.map(|person| person.id).filter(|id| !to.contains(id)));
+        all.push(Told { acting, to, link });
+    }
+    Ok(all)
+}
+
+impl Told<'_> {
+    async fn write(&self, tx: &mut Tx, text: &str, source: String) -> AppResult<()> {
+        let new = NewNotification::new(NotificationKind::PullRequest, (SubjectKind::Volume, self.link.volume), &self.link.name, text)
+            .source(source);
+        notifications::service::notify(&self.acting, tx, &self.to, &NewNotification { team: self.link.team, ..new }).await
+    }
+
+    async fn tell(&self) {
+        notifications::service::tell(&self.acting, &self.to).await;
+    }
 }

@@ -5,13 +5,17 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Done, Heard, none_linked};
+use super::{super::outcomes, Done, Heard, none_linked};
 use crate::{
     error::{AppError, AppResult, ErrorCode},
     features::{
         accounts::{self, Action, Scope, model::Scopes},
         git::{self, service::LinkedVolume},
-        jobs::{self, Job, model::ATTEMPTS, service::NewJob},
+        jobs::{
+            self, Job,
+            model::{ATTEMPTS, backoff_ms},
+            service::NewJob,
+        },
         marketplace::{
             self,
             service::{FromGit, ListedAt, Taken},
@@ -25,7 +29,10 @@ use crate::{
         webhooks::model::{ReleaseEvent, read_tag, version_of},
     },
     ids::{ListingId, UserId, VolumeId},
-    server::context::{Ctx, Via},
+    server::{
+        clock,
+        context::{Ctx, Via},
+    },
     ui::plural,
 };
 
@@ -50,6 +57,26 @@ struct Payload {
     tag: String,
     version: String,
     changelog: String,
+    /// The delivery that it stands with how that went; empty: none.
+    #[serde(default)]
+    delivery: String,
+    /// How often a job gave it up because the repository was out of reach.
+    #[serde(default)]
+    given_up: i64,
+    /// It waits for its next try, outside of the order of its volume, whose pulls go on meanwhile.
+    #[serde(default)]
+    waits: bool,
+}
+
+impl Payload {
+    fn about(&self) -> String {
+        about(self.listing)
+    }
+}
+
+/// What of a delivery is about this listing.
+fn about(listing: ListingId) -> String {
+    format!("release {listing}")
 }
 
 /// Queues a submission for each listing that a published release is of.
@@ -72,6 +99,21 @@ pub async fn publish(ctx: &Ctx, event: &ReleaseEvent, heard: &Heard<'_>) -> AppR
     let slugs = || listings.iter().map(|listing| listing.slug.as_str()).collect::<Vec<_>>().join(", ");
     if named.is_empty() {
         let name = tag.name.unwrap_or_default();
+        let problem = format!(
+            "The tag “{}” names “{name}”, which is none of what comes from {repository}: {}. Tag it with one of these names, such as {}-v1.0.0.",
+            release.tag_name,
+            slugs(),
+            listings[0].slug
+        );
+        // Whoever publishes several of them hears of it once.
+        let mut heard: Vec<UserId> = Vec::new();
+        for listing in &listings {
+            let Some((_, _, mut publishers)) = maker_of(ctx, listing, &links).await? else { continue };
+            publishers.retain(|user| !heard.contains(user));
+            let source = format!("release {repository} {} of {}", release.tag_name, listing.id);
+            tell_problem(ctx, &publishers, listing.id, &listing.name, &problem, source).await?;
+            heard.extend(publishers);
+        }
         return Ok(Done::nothing(format!("Its tag names “{name}”, which is none of what comes from this repository: {}.", slugs())));
     }
     let problem = match (tag.name, named.as_slice()) {
@@ -87,6 +129,7 @@ pub async fn publish(ctx: &Ctx, event: &ReleaseEvent, heard: &Heard<'_>) -> AppR
     let mut done = Done { acted: true, ..Done::default() };
     for listing in named {
         let Some((link, maker, publishers)) = maker_of(ctx, listing, &links).await? else {
+            tell_maintainers(ctx, listing, &links, &repository).await?;
             done.sentences.push(format!("{}: none of its publishers works in a volume that is linked to this repository.", listing.slug));
             continue;
         };
@@ -109,6 +152,9 @@ pub async fn publish(ctx: &Ctx, event: &ReleaseEvent, heard: &Heard<'_>) -> AppR
                     tag: release.tag_name.clone(),
                     version: version.clone(),
                     changelog: notes(&release.body, &release.html_url),
+                    delivery: heard.delivery.to_owned(),
+                    given_up: 0,
+                    waits: false,
                 };
                 let mut tx = ctx.db().write_tx().await?;
                 // What is fetched goes where pulls of the volume fetch to.
@@ -153,21 +199,81 @@ async fn tell_problem(ctx: &Ctx, to: &[UserId], listing: ListingId, name: &str, 
     notifications::service::send(acting, to, &new).await
 }
 
+/// Tells those who look after the linked volumes of a listing that says it comes from their repository and is nobody's who works there. Once for each
+/// listing: whether that is right a person has to know, and somebody who only says so is not to be heard with each release.
+async fn tell_maintainers(ctx: &Ctx, listing: &ListedAt, links: &[LinkedVolume], repository: &str) -> AppResult<()> {
+    let text = format!(
+        "Releases of “{}” at {repository} are not taken over: nobody who publishes it works in this volume. Have one of you made its co-owner, or report it.",
+        listing.slug
+    );
+    for link in links {
+        let acting = accounts::service::acting_at_github(ctx, link.team, None).await?;
+        let people = volumes::service::who_may(ctx, link.volume, Action::ManageVolumes).await?;
+        let new = NewNotification::new(NotificationKind::Release, (SubjectKind::Volume, link.volume), &link.name, &text)
+            .source(format!("release of {} in {}", listing.id, link.volume));
+        notifications::service::send(&acting, &people, &NewNotification { team: link.team, ..new }).await?;
+    }
+    Ok(())
+}
+
+/// How long a release is tried whose repository is out of reach: with pauses of up to an hour that is a day.
+const GIVEN_UP_MAX: i64 = 28;
+const FIRST_PAUSE_MS: i64 = clock::MINUTE;
+const LONGEST_PAUSE_MS: i64 = clock::HOUR;
+
+/// It is tried again later, by another job.
+async fn try_later(ctx: &Ctx, payload: Payload, error: &AppError) -> AppResult<Value> {
+    let (now, given_up) = (ctx.now(), payload.given_up + 1);
+    let at = now + backoff_ms(FIRST_PAUSE_MS, LONGEST_PAUSE_MS, given_up, 1.0);
+    let mut tx = ctx.db().write_tx().await?;
+    let sentence = format!("{} {}: {}", payload.slug, payload.version, error.message);
+    outcomes::note_outcome(&mut tx, &payload.delivery, &payload.about(), &sentence, true, now).await?;
+    jobs::service::enqueue(&mut tx, NewJob::new(RELEASE, &Payload { given_up, waits: true, ..payload })?.at(at), now).await?;
+    tx.commit().await?;
+    Ok(json!({ "later": error.message }))
+}
+
+/// Its turn among the jobs of its volume.
+async fn take_its_turn(ctx: &Ctx, payload: Payload) -> AppResult<Value> {
+    let (volume, now) = (payload.volume, ctx.now());
+    let mut tx = ctx.db().write_tx().await?;
+    jobs::service::enqueue(&mut tx, NewJob::new(RELEASE, &Payload { waits: false, ..payload })?.in_order_of(volume), now).await?;
+    tx.commit().await?;
+    ctx.state.jobs.notify_one();
+    Ok(json!({ "waits": volume }))
+}
+
 /// The job: submits what the tag has, and asks its maker for the signature; or says what was wrong and what to do.
 pub async fn take_release(ctx: &Ctx, job: &Job) -> AppResult<Value> {
     let payload: Payload = serde_json::from_str(&job.payload)?;
-    match take(ctx, &payload).await {
-        Ok(Taken::Known(id)) => Ok(json!({ "known": id })),
-        Ok(Taken::Submitted(id)) => Ok(json!({ "submitted": id })),
-        Err(error) if matches!(error.code, ErrorCode::Unavailable | ErrorCode::Internal) && job.attempts < ATTEMPTS => Err(error),
+    if payload.waits {
+        return take_its_turn(ctx, payload).await;
+    }
+    let taken = match take(ctx, &payload).await {
+        Err(error) if is_of_the_moment(&error) && job.attempts < ATTEMPTS => return Err(error),
+        Err(error) if is_of_the_moment(&error) && payload.given_up < GIVEN_UP_MAX => return try_later(ctx, payload, &error).await,
+        taken => taken,
+    };
+    let (sentence, report) = match &taken {
+        Ok(Taken::Known(id)) => (" is there already.".to_owned(), json!({ "known": id })),
+        Ok(Taken::Submitted(id)) => (" waits for its signature.".to_owned(), json!({ "submitted": id })),
         Err(error) => {
-            let problem = format!("Version {} ({}): {}", payload.version, payload.tag, sentences(&error));
+            let problem = format!("Version {} ({}): {}", payload.version, payload.tag, sentences(error));
             // What was wrong with other files under the same tag is told again: the job is another one, and so may the reason be.
             let source = format!("release {} {} of {}: {}", payload.repository, payload.tag, payload.listing, error.message);
             tell_problem(ctx, &payload.publishers, payload.listing, &payload.name, &problem, source).await?;
-            Ok(json!({ "problem": problem }))
+            (format!(": {}", sentences(error)), json!({ "problem": problem }))
         }
-    }
+    };
+    let sentence = format!("{} {}{sentence}", payload.slug, payload.version);
+    let mut tx = ctx.db().write_tx().await?;
+    outcomes::note_outcome(&mut tx, &payload.delivery, &payload.about(), &sentence, taken.is_err(), ctx.now()).await?;
+    tx.commit().await?;
+    Ok(report)
+}
+
+fn is_of_the_moment(error: &AppError) -> bool {
+    matches!(error.code, ErrorCode::Unavailable | ErrorCode::Internal)
 }
 
 /// All that is wrong, once each.
