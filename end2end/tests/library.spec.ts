@@ -98,6 +98,21 @@ test("what is typed into the filter before the script is there is what is filter
   await expect(page.locator(".lib > li > a")).toHaveCount(1);
 });
 
+test("a link that is pressed while the code of its page is still on its way opens", async ({ page, team }) => {
+  await three(page.context().request, team.volumeId);
+  let [arrive, comes] = [() => {}, () => {}];
+  const code = new Promise<void>((resolve) => { arrive = resolve; });
+  const begun = new Promise<void>((resolve) => { comes = resolve; });
+  // All but what is loaded first; a front that is in one piece has nothing else, and stands then.
+  await page.route(/\/pkg\/(?!llmos\.)[^/]+\.wasm$/, async (route) => { comes(); await code; await route.continue().catch(() => {}); });
+  await page.goto(`/artifacts?volume=${team.volumeId}`, { waitUntil: "domcontentloaded" });
+  await Promise.race([begun, ready(page)]);
+  await page.getByRole("link", { name: NAMES[1] }).click();
+  arrive();
+  await expect(page.getByRole("heading", { level: 1, name: NAMES[1] }).first()).toBeVisible();
+  await ready(page);
+});
+
 test("many at once: tag, commit, move and delete, with a way back", async ({ page, team }) => {
   test.slow();
   const request = page.context().request;

@@ -19,10 +19,12 @@ use crate::browser::{
 /// What is typed or chosen before the script is here is said once more when it is: the script has not heard it, and its empty field would take the
 /// place of what stands there. And a form that only the script can send (it names neither a method nor where to) is held when it is sent before
 /// that, and sent again then: the browser would otherwise load the page anew, and what was asked for would not happen.
+/// A link that is pressed until then is the browser's own to follow: the script would go to a page whose code it has not yet, from one that it does not know yet.
 const HOLD: &str = "(()=>{const root=document.documentElement,typed=new Map;let held;\
     const early=()=>!root.hasAttribute('data-ready'),\
     note=field=>'value'in field&&field.type!=='file'&&!(field instanceof HTMLButtonElement)&&typed.set(field,[field.value,field.checked]);\
     addEventListener('input',event=>early()&&note(event.target),true);\
+    addEventListener('click',event=>early()&&event.target.closest('a[href]')&&event.stopImmediatePropagation(),true);\
     addEventListener('submit',event=>{const form=event.target;\
     if(!early()||form.hasAttribute('action')||form.hasAttribute('method'))return;\
     event.preventDefault();held=[form,event.submitter];[...form.elements].forEach(note)},true);\
