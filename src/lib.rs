@@ -21,6 +21,10 @@ pub fn hydrate() {
     wasm_bindgen_futures::spawn_local(async {
         // The code of the page that is shown comes first (browser/lazy.rs).
         leptos::mount::hydrate_from_async(leptos::tachys::dom::body(), app::App).await.forget();
+        // Its effects run, and then the timers that they set (the keys of pages, `ui::page_keys`).
+        for _ in 0..2 {
+            browser::page::pause(0).await;
+        }
         // Tests, people with a screen reader and a form that was sent early (ui/document.rs) learn from it that the page answers now.
         browser::page::set_root_attribute("data-ready", "");
     });

@@ -24,7 +24,7 @@ use crate::features::{
     collaboration::service::{Rooms, documents::Documents},
     evolution::service::Engines,
     git::service::Clones,
-    marketplace::service::{Catalogue, Registry, scanner_rules},
+    marketplace::service::{Catalogue, Registry, ServerRules, scanner_rules},
     notifications::service::{Mailer, PushSender},
     search::{
         self,
@@ -52,7 +52,7 @@ pub struct Inner {
     /// What the catalogue filters and sorts by, in memory.
     pub market: Catalogue,
     /// What is looked for in what is published.
-    pub rules: Arc<llmos_scanner::Rules>,
+    pub rules: Arc<ServerRules>,
     /// Who this registry is, and what it signs with.
     pub registry: Registry,
     /// Seals what others gave us to say again.

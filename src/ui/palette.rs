@@ -174,7 +174,7 @@ pub fn Palette() -> impl IntoView {
         }
     });
     // It was asked for, or it would not be here.
-    Effect::new(|_| page::open_dialog("palette"));
+    opens_itself("palette");
     view! {
         <dialog class="palette pop" id="palette" aria-label="Search or go to">
                 <div class="q">
@@ -249,10 +249,15 @@ pub fn Palette() -> impl IntoView {
     }
 }
 
+/// What was asked for before its code was here opens as soon as it stands in the document: what waited for the code puts it there after effects have run.
+fn opens_itself(id: &'static str) {
+    Effect::new(move |_| page::before_paint(move || page::open_dialog(id)));
+}
+
 /// `?`: what the keys do, and whether single keys do anything.
 #[component]
 pub fn ShortcutsDialog() -> impl IntoView {
-    Effect::new(|_| page::open_dialog("shortcuts"));
+    opens_itself("shortcuts");
     view! {
         <super::Dialog id="shortcuts" title="Keyboard shortcuts".to_owned() size="l">
             <div class="body"><div class="keys">

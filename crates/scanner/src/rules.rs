@@ -213,17 +213,12 @@ impl Rules {
     /// Reads rules from (file name, text). Where an id comes again, the later file's keys replace the earlier one's, so that
     /// `id = "pipe-to-shell"` with `enabled = false` is enough to switch a rule off.
     pub fn parse<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, Error> {
-        let mut hash = Sha256::new();
-        hash.update(ENGINE);
+        let files: Vec<_> = files.into_iter().collect();
         let mut tables: BTreeMap<String, (String, toml::Table)> = BTreeMap::new();
         let mut fragments: BTreeMap<String, String> = BTreeMap::new();
         let mut addresses: BTreeMap<String, Vec<String>> = BTreeMap::new();
         let mut written_contexts: BTreeMap<String, (String, Vec<String>)> = BTreeMap::new();
-        for (file, text) in files {
-            for part in [file, text] {
-                hash.update((part.len() as u64).to_le_bytes());
-                hash.update(part);
-            }
+        for &(file, text) in &files {
             let syntax = |reason: String| Error::Syntax { file: file.to_owned(), reason };
             let table: toml::Table = text.parse().map_err(|error: toml::de::Error| syntax(error.message().to_owned()))?;
             let Some(id) = table.get("id") else {
@@ -292,9 +287,20 @@ impl Rules {
         }
         let contexts = written_contexts.iter().map(|(name, (file, patterns))| compile(patterns, &fragments, file, name));
         let contexts = contexts.collect::<Result<Vec<_>, _>>()?;
-        let version = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let version = Self::version_of(files);
         let prefilter = Prefilter::new(rules.iter().flat_map(|rule| &rule.patterns).map(Regex::as_str));
         Ok(Self { rules, contexts, prefilter, version })
+    }
+
+    /// The [`version`](Self::version) that rules of these files would have, without reading them.
+    pub fn version_of<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+        let mut hash = Sha256::new();
+        hash.update(ENGINE);
+        for part in files.into_iter().flat_map(|(file, text)| [file, text]) {
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part);
+        }
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// Changes with every change of a rule: SHA-256 over all files, in hex. What was scanned with another version is to be scanned again.

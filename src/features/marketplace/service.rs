@@ -38,7 +38,7 @@ pub use archive::{archive_of, each_blob};
 pub use archived::{InstalledName, PublishedName, adopt_installation, names_of_team};
 pub use browse::{browse, cards, items, stats};
 pub use catalogue::{Catalogue, load_catalogue};
-pub use checks::{findings_in, rules as scanner_rules};
+pub use checks::{ServerRules, findings_in, rules as scanner_rules};
 pub use deletion::{delete_listing, delete_submission};
 pub use export::own_marketplace;
 pub use figures::similar;

@@ -1,8 +1,8 @@
 //! What is looked for before a person sees a release: the rules of this server over all of its files.
 
-use std::path::Path;
+use std::{path::Path, sync::LazyLock};
 
-use llmos_scanner::{Release, Rules, scan};
+use llmos_scanner::{Error, Release, Rules, scan};
 use llmos_trust::archive::File;
 
 use super::{
@@ -15,7 +15,7 @@ use super::{
     publishing::Report,
 };
 use crate::{
-    error::AppResult,
+    error::{AppError, AppResult},
     server::{context::Ctx, error::internal},
 };
 
@@ -32,11 +32,36 @@ pub struct Looked<'a> {
     pub owner: Option<(&'static str, &'a str)>,
 }
 
+/// The rules of this server. To compile them takes longer than all else at its start, and many a server never looks at a release: those that come with the
+/// program, of which tests know that they are right, wait until they are needed. An operator's are compiled at once, so that what is wrong is said at the start.
+pub enum ServerRules {
+    BuiltIn(LazyLock<Result<Rules, Error>>),
+    Own(Rules),
+}
+
+impl ServerRules {
+    /// [`Rules::version`], without compiling any.
+    pub fn version(&self) -> String {
+        match self {
+            Self::BuiltIn(_) => Rules::version_of(Rules::builtin_files()),
+            Self::Own(rules) => rules.version().to_owned(),
+        }
+    }
+
+    /// The first time it takes a moment: not for a thread that answers requests.
+    fn compiled(&self) -> AppResult<&Rules> {
+        match self {
+            Self::BuiltIn(rules) => rules.as_ref().map_err(|error| internal("built-in rules", error)),
+            Self::Own(rules) => Ok(rules),
+        }
+    }
+}
+
 /// The rules that come with the program, and those of a folder: one that has the id of a built-in one changes it.
 ///
 /// # Errors
 /// A sentence that names the file and what is wrong with it.
-pub fn rules(folder: &Path) -> Result<Rules, String> {
+pub fn rules(folder: &Path) -> Result<ServerRules, String> {
     let mut own: Vec<(String, String)> = Vec::new();
     match std::fs::read_dir(folder) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
@@ -52,10 +77,13 @@ pub fn rules(folder: &Path) -> Result<Rules, String> {
             }
         }
     }
+    if own.is_empty() {
+        return Ok(ServerRules::BuiltIn(LazyLock::new(Rules::builtin)));
+    }
     own.sort();
     let mut files: Vec<(&str, &str)> = Rules::builtin_files().collect();
     files.extend(own.iter().map(|(name, text)| (name.as_str(), text.as_str())));
-    Rules::parse(files).map_err(|error| format!("The rules in {} cannot be used: {error}", folder.display()))
+    Rules::parse(files).map(ServerRules::Own).map_err(|error| format!("The rules in {} cannot be used: {error}", folder.display()))
 }
 
 fn declared(capabilities: &Capabilities) -> llmos_scanner::Capabilities {
@@ -102,10 +130,10 @@ pub async fn look(ctx: &Ctx, looked: Looked<'_>, files: Vec<File>) -> AppResult<
             files: &files,
             popular: &popular,
         };
-        let report = scan(&rules, &release);
-        (report, llmos_scanner::Capabilities::seen_in(&files))
+        let report = scan(rules.compiled()?, &release);
+        Ok::<_, AppError>((report, llmos_scanner::Capabilities::seen_in(&files)))
     });
-    let (report, seen) = scanned.await.map_err(|error| internal("scan", &error))?;
+    let (report, seen) = scanned.await.map_err(|error| internal("scan", &error))??;
     let seen = Capabilities { hosts: seen.hosts, paths: seen.paths, commands: seen.commands, env: seen.env, tools: seen.tools };
     let mut findings = infected;
     for found in report.findings {

@@ -167,7 +167,7 @@ async fn near_copy(ctx: &Ctx, listing: &ListingRow, row: &ReleaseRow, content: &
 
 /// At start: scans again what other rules looked at last.
 pub async fn rescan_if_rules_changed(ctx: &Ctx) -> AppResult<()> {
-    let rules = ctx.state.rules.version().to_owned();
+    let rules = ctx.state.rules.version();
     if store::releases_by_other_rules(ctx.db().read(), &rules, "", 1).await?.is_empty() {
         return Ok(());
     }
@@ -181,7 +181,7 @@ pub async fn rescan_if_rules_changed(ctx: &Ctx) -> AppResult<()> {
 /// Scans everything that is out or in review by the rules of now. What only newer rules hold back in something public is flagged for moderators:
 /// nothing disappears by itself.
 pub async fn rescan(ctx: &Ctx) -> AppResult<Value> {
-    let rules = ctx.state.rules.version().to_owned();
+    let rules = ctx.state.rules.version();
     let (mut after, mut scanned, mut flagged) = (String::new(), 0, 0);
     loop {
         let rows = store::releases_by_other_rules(ctx.db().read(), &rules, &after, SLICE).await?;
