@@ -461,16 +461,16 @@ app_test!(items_know_what_is_like_them_where_they_are_and_how_often_they_are_tak
 });
 
 app_test!(licences_are_offered_and_looked_at, |app| {
-    let visitor = app.visitor();
-    let (status, all) = visitor.get("/marketplace/licences").await;
+    let maya = app.sign_up_first().await;
+    let (status, all) = maya.get("/marketplace/licences").await;
     assert_eq!(status, 200);
     assert!(all.as_array().is_some_and(|all| all.len() > 300 && all.contains(&json!("MIT"))), "{all}");
-    let check = async |expression: &str| visitor.get(&format!("/marketplace/licences/check?expression={expression}")).await.1;
+    let check = async |expression: &str| maya.get(&format!("/marketplace/licences/check?expression={expression}")).await.1;
     assert_eq!(check("MIT%20OR%20Apache-2.0").await["valid"], true);
     let close = check("apache2").await;
     assert_eq!((&close["valid"], &close["meant"]), (&json!(false), &json!("Apache-2.0")), "{close}");
     assert_eq!(check("as%20we%20say").await["valid"], false);
-    assert_eq!(visitor.get(&format!("/marketplace/licences/check?expression={}", "x".repeat(500))).await.0, 400);
+    assert_eq!(maya.get(&format!("/marketplace/licences/check?expression={}", "x".repeat(500))).await.0, 400);
 });
 
 app_test!(ones_own_part_of_the_marketplace_is_exported, |app| {
