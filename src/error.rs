@@ -145,8 +145,7 @@ impl FromServerFnError for AppError {
             ServerFnErrorErr::Request(_) => AppError::offline(),
             ServerFnErrorErr::Args(_) | ServerFnErrorErr::MissingArg(_) | ServerFnErrorErr::Deserialization(_) => {
                 let error = AppError::invalid("The form could not be read. Load the page again and fill it in once more.");
-                #[cfg(feature = "ssr")]
-                crate::server::forms::refuse(&error);
+                crate::browser::response::refuse(&error);
                 error
             }
             _ => AppError::internal(),

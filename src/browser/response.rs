@@ -27,6 +27,15 @@ pub fn moved(address: &str) {
 #[cfg(not(feature = "ssr"))]
 pub fn moved(_: &str) {}
 
+/// Gives the answer to a form that could not be read the status of its error.
+#[cfg(feature = "ssr")]
+pub fn refuse(error: &crate::error::AppError) {
+    crate::server::forms::refuse(error);
+}
+
+#[cfg(not(feature = "ssr"))]
+pub fn refuse(_: &crate::error::AppError) {}
+
 /// What was typed into the form of `action`, when the server refused it and leads back to its page without a script.
 #[cfg(feature = "ssr")]
 pub fn typed(action: &str) -> std::collections::BTreeMap<String, String> {
