@@ -249,9 +249,10 @@ pub fn Palette() -> impl IntoView {
     }
 }
 
-/// What was asked for before its code was here opens as soon as it stands in the document: what waited for the code puts it there after effects have run.
+/// What was asked for before its code was here opens as soon as it stands in the document. Not by an effect: where the code had to be loaded, that of the list of keys
+/// does not run.
 fn opens_itself(id: &'static str) {
-    Effect::new(move |_| page::before_paint(move || page::open_dialog(id)));
+    page::before_paint(move || page::open_dialog(id));
 }
 
 /// `?`: what the keys do, and whether single keys do anything.
