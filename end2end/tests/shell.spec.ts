@@ -49,6 +49,8 @@ test("single keys go places, are listed under ?, do nothing in a field and can b
     await page.keyboard.press("a");
     await page.waitForURL("**/artifacts", { timeout: 2_000 });
   }).toPass();
+  // The address says so before the page stands, whose code may have to be loaded.
+  await expect(page.locator("[data-filter]")).toBeVisible();
   await page.keyboard.press("/");
   await expect(page.locator("[data-filter]")).toBeFocused();
   await page.keyboard.type("gh?");
