@@ -200,6 +200,21 @@ app_test!(a_job_waits_once_and_comes_once, |app| {
     assert_eq!(count(app, "queued").await, 2);
 });
 
+// What counts on a job that waits was missed by it, when it was taken before that was committed: nobody came after it.
+app_test!(a_job_that_waits_is_not_begun_before_what_counts_on_it_is_written, |app| {
+    let same = || job(WIDE, json!({ "name": "same" })).in_order_of("x").once();
+    queue(app, vec![same()]).await;
+    let mut tx = app.state.db.write_tx().await.expect("a transaction");
+    jobs::enqueue(&mut tx, same(), llmos_lite::server::clock::now_ms()).await.expect("queued");
+    let runner = start(app);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(names(&BEGUN, app), [""; 0]);
+    tx.commit().await.expect("committed");
+    until(app, "done", 1).await;
+    assert_eq!(names(&ENDED, app), ["same"]);
+    runner.abort();
+});
+
 // However often the runner is gone in the middle of its work: every job comes to its end, and those of a key in their order.
 app_test!(no_job_is_lost_however_often_the_runner_is_gone, |app| {
     let many = (0..120).map(|number| {

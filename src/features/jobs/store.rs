@@ -8,7 +8,7 @@ use crate::{
     ids::JobId,
     server::{
         clock,
-        db::{Engine, Sql, Tx, parse_id},
+        db::{Engine, Sql, Target as _, Tx, parse_id},
     },
 };
 
@@ -76,17 +76,20 @@ pub async fn insert(tx: &mut Tx, new: &New<'_>, now: i64) -> AppResult<()> {
     .await
 }
 
-/// Unless one of its kind and key waits already: that one will see what this one would.
+/// Unless one of its kind and key waits already: that one will see what this one would. On PostgreSQL it is kept from being taken until the caller's
+/// transaction ends, or it could run before what is written there is to be seen, and nobody would come after it.
 pub async fn insert_once(tx: &mut Tx, new: &New<'_>, now: i64) -> AppResult<()> {
-    write(
-        tx,
+    let connection = &mut **tx;
+    let sql = if connection.is_sqlite() {
         "INSERT INTO jobs (id, kind, state, payload, owner_id, key, priority, run_at, created_at, updated_at, home)
          SELECT $1, $2, 'queued', $3, $4, $5, $6, $7, $8, $8, $9
-         WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE state = 'queued' AND kind = $2 AND key = $5)",
-        new,
-        now,
-    )
-    .await
+         WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE state = 'queued' AND kind = $2 AND key = $5)"
+    } else {
+        "INSERT INTO jobs (id, kind, state, payload, owner_id, key, priority, run_at, created_at, updated_at, home)
+         SELECT $1, $2, 'queued', $3, $4, $5, $6, $7, $8, $8, $9
+         WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE state = 'queued' AND kind = $2 AND key = $5 FOR KEY SHARE)"
+    };
+    write(tx, sql, new, now).await
 }
 
 /// What stands before it, of its key, and waits for another try begins when the new one would, as if it had never been begun. Only what failed does: of what
