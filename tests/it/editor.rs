@@ -127,9 +127,11 @@ impl Editor {
         self.until(|editor| editor.text().contains(contains)).await;
     }
 
-    /// Whether the server has said that all of it is on disk: what was inserted, and what was deleted.
+    /// Whether the server has said that all of what was written here is on disk: what was inserted, and what was deleted. What came from others is said to be
+    /// with the next thing that is stored.
     pub fn is_saved(&self) -> bool {
-        self.on_disk >= self.sent && self.saved.as_ref().is_some_and(|saved| covers(saved, &self.vector()))
+        let own = self.doc.client_id();
+        self.on_disk >= self.sent && self.saved.as_ref().is_some_and(|saved| saved.get(&own) >= self.vector().get(&own))
     }
 
     pub async fn until_saved(&mut self) {

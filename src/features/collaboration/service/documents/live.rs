@@ -423,11 +423,13 @@ impl Live {
         let mut state = self.state();
         state.under_way = state.under_way.saturating_sub(1);
         state.rows += batch.updates.len();
-        state.saved.clone_from(&batch.vector);
         if state.is_on_disk() {
+            // What other nodes stored may have come since the batch was taken.
+            state.saved = state.replica.state_vector();
             state.tell_saved(|_| true);
             return;
         }
+        state.saved.clone_from(&batch.vector);
         for (id, member) in state.members.iter().filter(|(_, member)| member.acks) {
             member.outbox.push(messages::saved(&batch.vector, batch.sent.get(id).copied().unwrap_or_default()));
         }

@@ -316,3 +316,34 @@ fn nodes_converge_whatever_is_lost_between_them() {
         world.heal();
     });
 }
+
+// The batch's own vector was told, which knows nothing of what came while it was stored.
+#[test]
+fn what_came_from_another_node_while_a_batch_was_stored_is_said_to_be_on_disk() {
+    let mut world = World::new(1);
+    for at in 0..2 {
+        world.connect(at, at);
+    }
+    while (0..2).any(|editor| world.hear(editor)) {}
+    for (at, text) in ["one", "two"].into_iter().enumerate() {
+        let changed = world.editors[at].replica.write(text).expect("another text");
+        send(&world.nodes[at].live, at as u64 + 1, &changed.v1, &world.editors[at].replica);
+    }
+    let batch = world.nodes[0].live.take_batch().expect("there is something");
+    world.store(1);
+    world.catch_up(0);
+    world.editors[0].outbox.take();
+    let live = &world.nodes[0].live;
+    live.note_saved(&batch);
+    let told = world.editors[0].outbox.take();
+    let saved = told.iter().rev().find_map(|message| match Message::decode_v1(message) {
+        Ok(Message::Custom(100, vector)) => StateVector::decode_v1(&vector).ok(),
+        _ => None,
+    });
+    let all: Vec<&[u8]> = [world.database.first.as_slice()]
+        .into_iter()
+        .chain(world.database.updates.iter().map(Vec::as_slice))
+        .chain(batch.updates.iter().map(|update| update.data.as_slice()))
+        .collect();
+    assert_eq!(saved, Some(vector_of(&Replica::load(all).expect("it loads"))));
+}
