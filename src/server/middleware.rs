@@ -2,7 +2,7 @@
 //! origins, authentication; then how often its caller may ask ([`super::rates`]).
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     net::SocketAddr,
     pin::Pin,
     sync::{
@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// The routes that anybody may ask, by method and path as the router has it.
-pub type Open = HashSet<(Method, String)>;
+pub type Open = HashMap<Method, HashSet<String>>;
 
 /// Longer than any answer takes.
 const TIME_LIMIT: Duration = Duration::from_secs(60);
@@ -306,9 +306,9 @@ pub fn origin_is_ours(state: &AppState, headers: &HeaderMap) -> bool {
 pub async fn signed_in(State(open): State<Arc<Open>>, request: Request, next: Next) -> Response {
     let known = request.extensions().get::<Ctx>().is_some_and(|ctx| ctx.actor.is_some());
     // A HEAD is a GET without its body.
-    let method = if request.method() == Method::HEAD { Method::GET } else { request.method().clone() };
-    let path = request.extensions().get::<MatchedPath>();
-    if known || path.is_some_and(|path| open.contains(&(method, path.as_str().to_owned()))) {
+    let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
+    let is_open = |path: &MatchedPath| open.get(method).is_some_and(|paths| paths.contains(path.as_str()));
+    if known || request.extensions().get::<MatchedPath>().is_some_and(is_open) {
         next.run(request).await
     } else {
         AppError::unauthenticated().into_response()

@@ -69,7 +69,7 @@ fn open_to_all(description: &utoipa::openapi::OpenApi) -> middleware::Open {
         ];
         for (method, operation) in operations {
             if operation.as_ref().and_then(|operation| operation.security.as_ref()).is_some_and(|asked| asked.contains(&optional)) {
-                open.insert((method, path.clone()));
+                open.entry(method).or_default().insert(path.clone());
             }
         }
     }
