@@ -299,7 +299,7 @@ app_test!(each_figure_is_that_of_the_events, |app| {
     assert_eq!(tom.post("/admin/analytics/rebuild", Value::Null).await.0, 403);
     let job = format!("/jobs/{}", text(&job["id"]));
     let mut ended = Value::Null;
-    for _ in 0..600 {
+    for _ in 0..2_400 {
         ended = maya.get(&job).await.1;
         if ended["state"] == "done" || ended["state"] == "failed" {
             break;

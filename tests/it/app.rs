@@ -125,6 +125,11 @@ pub fn on(engine: Engine, test: impl AsyncFnOnce(Option<PostgresDatabase>)) {
     });
 }
 
+/// Without the certificates of the machine: nothing here speaks TLS, and to read them takes longer than most requests.
+fn plain_http() -> reqwest::ClientBuilder {
+    reqwest::Client::builder().tls_certs_only([]).redirect(reqwest::redirect::Policy::none())
+}
+
 /// A running server.
 pub struct TestApp {
     pub state: AppState,
@@ -172,9 +177,8 @@ impl TestApp {
 
     /// A browser that nobody has signed in with; it keeps cookies and follows no redirects.
     pub fn visitor(&self) -> Client {
-        let http = reqwest::Client::builder()
+        let http = plain_http()
             .cookie_store(true)
-            .redirect(reqwest::redirect::Policy::none())
             .user_agent("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")
             .build()
             .expect("a client");
@@ -183,8 +187,7 @@ impl TestApp {
 
     /// A program with an API token.
     pub fn program(&self, token: &str) -> Client {
-        let http =
-            reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).user_agent("curl/8.9.1").build().expect("a client");
+        let http = plain_http().user_agent("curl/8.9.1").build().expect("a client");
         Client { http, url: self.url.clone(), token: Some(token.to_owned()), id: String::new() }
     }
 
@@ -359,7 +362,8 @@ impl PostgresDatabase {
         }
         sqlx::query("SELECT pg_advisory_unlock($1)").bind(TEMPLATE_LOCK).execute(&mut connection).await.expect("the lock");
         let name = format!("test_{}", uuid::Uuid::now_v7().simple());
-        execute(&mut connection, format!("CREATE DATABASE {name} TEMPLATE {template}")).await;
+        // Copied as files: half the time of copying them through the log, which nobody reads.
+        execute(&mut connection, format!("CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")).await;
         connection.close().await.expect("closes");
         Self { server: server.to_owned(), name }
     }

@@ -16,6 +16,9 @@ use rusqlite::Connection;
 use sha2::Digest as _;
 use tempfile::TempDir;
 
+/// Between two commits of who writes all the time: in memory they would come faster than a build without optimisation reads them.
+const FLUSH: Duration = Duration::from_millis(1);
+
 struct Data {
     folder: TempDir,
 }
@@ -89,6 +92,7 @@ async fn a_backup_under_load_has_everything_acknowledged_before_it() {
         move || {
             while !stop.load(Ordering::Relaxed) {
                 last.store(add(&connection, &"words ".repeat(200)), Ordering::Release);
+                std::thread::sleep(FLUSH);
             }
         }
     });
@@ -193,6 +197,7 @@ async fn what_others_write_while_the_log_is_folded_is_not_lost() {
         move || {
             while !stop.load(Ordering::Relaxed) {
                 add(&writing.lock().expect("not poisoned"), &"w".repeat(5_000));
+                std::thread::sleep(FLUSH);
             }
         }
     });
