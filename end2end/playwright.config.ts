@@ -1,20 +1,7 @@
 import { defineConfig, devices } from "@playwright/test";
+import { headless as launchOptions } from "./browser.js";
 
 const address = process.env.LLMOS_E2E_ADDR ?? "127.0.0.1:3177";
-
-// The system's browser; Playwright brings none of its own. The switches keep it from calling home.
-const launchOptions = {
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  args: [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-  ],
-};
 
 export default defineConfig({
   testDir: "tests",

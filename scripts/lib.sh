@@ -10,6 +10,8 @@ export EMBEDDING_MODEL_DIR="${EMBEDDING_MODEL_DIR:-$MODEL_CACHE}"
 # What somebody set for all their projects would part our builds from .cargo/config.toml, and what is built from where it is looked for.
 unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_TARGET_DIR CARGO_BUILD_TARGET_DIR
 mkdir -p "$CACHE/bin" "$CARGO_BIN"
+# Binaryen's npm package: wasm-opt, and the same as a library.
+BINARYEN=130.0.0
 cd "$ROOT"
 
 STEP_TIMES=""
@@ -95,10 +97,23 @@ build_front() {
     flags+=" -Zunstable-options -Cpanic=immediate-abort"
     std=(CARGO_UNSTABLE_BUILD_STD=std,panic_abort CARGO_UNSTABLE_BUILD_STD_FEATURES=optimize_for_size)
   fi
-  env RUSTC_BOOTSTRAP=1 ${std[@]+"${std[@]}"} CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS="$flags" \
+  # cargo-leptos can do both of what follows it as well: one file after another, and every time.
+  local site=${LEPTOS_SITE_ROOT:-target/site} nothing=$CACHE/nothing
+  mkdir -p "$nothing"
+  ln -sf "$(type -P true)" "$nothing/wasm-opt"
+  env PATH="$nothing:$PATH" RUSTC_BOOTSTRAP=1 ${std[@]+"${std[@]}"} CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS="$flags" \
     cargo leptos build --release --split --lib-features hydrate,split --frontend-only || return
-  # cargo-leptos can do it as well, one file after another and every time.
-  node scripts/precompress.mjs "${LEPTOS_SITE_ROOT:-target/site}" "$CACHE/precompressed"
+  node scripts/optimise.mjs "$site/pkg" "$CACHE/binaryen-$BINARYEN/node_modules/binaryen/index.js" || return
+  node scripts/precompress.mjs "$site" "$CACHE/precompressed"
+}
+
+# memory_folder: where files that nothing outlives cost no disk: a folder in memory on a machine that has plenty, else the system's own.
+# It goes by what there is, not by what is free: whoever stops what was started there has to find it.
+memory_folder() {
+  local size memory
+  size=$(df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 {print $2}') || true
+  memory=$(awk '/^MemTotal/ {print $2}' /proc/meminfo 2>/dev/null) || true
+  if [ "${size:-0}" -ge $((8 << 20)) ] && [ "${memory:-0}" -ge $((15 << 20)) ]; then echo /dev/shm; else echo /tmp; fi
 }
 
 # browser: the path of an installed Chromium or Chrome.
@@ -108,4 +123,10 @@ browser() {
     [ -n "$candidate" ] && command -v "$candidate" 2>/dev/null && return 0
   done
   return 1
+}
+
+# headless: the path of Chromium without a window, for the browser tests: the same engine without what draws a window, so that pages stand sooner. Else that of
+# the whole browser.
+headless() {
+  if [ -z "${CHROMIUM:-}" ] && have chromium-headless-shell; then command -v chromium-headless-shell; else browser; fi
 }

@@ -1,5 +1,6 @@
 // The app as it is put on a device and as systems use it: offered, installed, opened with text and files, woken, renewed beside a second window.
 import type { Page } from "@playwright/test";
+import { whole } from "../browser.js";
 import { alone, expected, offlineReady, somebodyElse, warm } from "../fixtures/app.js";
 import { another, api, createArtifact, createTeam, expect, joinTeam, keepsChanges, ready, signIn, test } from "../fixtures/index.js";
 
@@ -12,6 +13,8 @@ const ask = <T>(page: Page, what: unknown): Promise<T> =>
     const { ask } = (await import(imports["llmos/pwa"]!)) as { ask(text: string): Promise<string> };
     return JSON.parse(await ask(JSON.stringify(what)));
   }, what) as Promise<T>;
+
+test.use({ launchOptions: whole });
 
 test("it is offered to who came back on a third day, and the browser is asked once", async ({ page, account }) => {
   void account;

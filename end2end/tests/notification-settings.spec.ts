@@ -1,5 +1,8 @@
 // How one is told, set by keyboard; and what a browser that may not show messages says.
 import { another, api, beginSession, checkAccessible, createTeam, expect, joinTeam, ready, test } from "../fixtures/index.js";
+import { whole } from "../browser.js";
+
+test.use({ launchOptions: whole });
 
 type Preferences = { kinds: { kind: string; push: boolean }[]; teams: { team: string; level: string }[]; quiet?: { from: number; to: number }; timeZone?: string };
 

@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { chromium, type APIRequestContext, type Browser, type Page } from "@playwright/test";
+import { whole } from "../browser.js";
 import { alone, coldStart, expected as whenGone, goOffline, offlineReady, sameElsewhere, warm } from "../fixtures/app.js";
 import { becomePublisher, install, publish, unique } from "../fixtures/market.js";
 import { ADMIN, another, api, append, beginSession, checkAccessible, createArtifact, createTeam, editor, expect, joinTeam, keepsChanges, ready, test, watch } from "../fixtures/index.js";
@@ -325,11 +326,10 @@ test("what was kept outlives the browser itself", async () => {
   test.setTimeout(180_000);
   const server = await Server.start({});
   const profile = mkdtempSync(path.join(tmpdir(), "llmos-profile-"));
-  const { executablePath, args = [] } = test.info().project.use.launchOptions ?? {};
   let [process, browser] = [undefined as ChildProcess | undefined, undefined as Browser | undefined];
   const begin = async () => {
     const port = await freePort();
-    process = spawn(executablePath!, [...args, "--headless=new", `--remote-debugging-port=${port}`, `--user-data-dir=${profile}`, "about:blank"], { stdio: "ignore" });
+    process = spawn(whole.executablePath, [...whole.args, "--headless=new", `--remote-debugging-port=${port}`, `--user-data-dir=${profile}`, "about:blank"], { stdio: "ignore" });
     await expect.poll(() => fetch(`http://127.0.0.1:${port}/json/version`).then((answer) => answer.ok, () => false), { timeout: 30_000 }).toBe(true);
     browser = await chromium.connectOverCDP(`http://127.0.0.1:${port}`);
     return browser.contexts()[0]!;

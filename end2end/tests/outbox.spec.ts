@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { chromium, type Page } from "@playwright/test";
+import { whole } from "../browser.js";
 import { ADMIN, another, api, beginSession, checkAccessible, createArtifact, createTeam, expect, joinTeam, keepsChanges, ready, test } from "../fixtures/index.js";
 import { Server } from "../fixtures/server.js";
 
@@ -168,8 +169,7 @@ test("the worker sends what waits while no page of ours is open", async () => {
   test.setTimeout(180_000);
   const server = await Server.start({});
   const profile = mkdtempSync(path.join(tmpdir(), "llmos-profile-"));
-  const { executablePath, args } = test.info().project.use.launchOptions ?? {};
-  const context = await chromium.launchPersistentContext(profile, { executablePath, args, baseURL: `http://${server.address}`, serviceWorkers: "allow" });
+  const context = await chromium.launchPersistentContext(profile, { ...whole, baseURL: `http://${server.address}`, serviceWorkers: "allow" });
   try {
     await api(context.request, "POST", "/sign-up", ADMIN);
     const session = await beginSession(context.request, await createTeam(context.request, "Harbor Platform"), "Nobody there");

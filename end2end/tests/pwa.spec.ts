@@ -3,6 +3,9 @@ import path from "node:path";
 import type { Page } from "@playwright/test";
 import { alone, expected, offlineReady } from "../fixtures/app.js";
 import { ADMIN, api, beginSession, checkAccessible, createArtifact, createTeam, expect, ready, test, watch } from "../fixtures/index.js";
+import { whole } from "../browser.js";
+
+test.use({ launchOptions: whole });
 
 test.use({ serviceWorkers: "allow" });
 
