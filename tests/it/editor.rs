@@ -127,9 +127,13 @@ impl Editor {
         self.until(|editor| editor.text().contains(contains)).await;
     }
 
-    /// Whether the server has said that all of what was written here is on disk: what was inserted, and what was deleted. What came from others is said to be
-    /// with the next thing that is stored.
+    /// Whether the server has said that all of it is on disk: what was inserted, and what was deleted.
     pub fn is_saved(&self) -> bool {
+        self.on_disk >= self.sent && self.saved.as_ref().is_some_and(|saved| covers(saved, &self.vector()))
+    }
+
+    /// Whether it has said so of what was written here: what another node stored is said to be with the next thing that this one stores.
+    pub fn is_own_saved(&self) -> bool {
         let own = self.doc.client_id();
         self.on_disk >= self.sent && self.saved.as_ref().is_some_and(|saved| saved.get(&own) >= self.vector().get(&own))
     }

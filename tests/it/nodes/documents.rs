@@ -39,8 +39,8 @@ fn two_at_different_nodes_write_one_text_and_it_is_stored_once() {
         }
         first.until_text("19b").await;
         second.until_text("19a").await;
-        first.until_saved().await;
-        second.until_saved().await;
+        first.until(Editor::is_own_saved).await;
+        second.until(Editor::is_own_saved).await;
         first.until(|editor| editor.text().matches('b').count() == 20).await;
         second.until(|editor| editor.text().matches("a").count() == first.text().matches("a").count()).await;
         assert_eq!(first.text(), second.text());
