@@ -1,12 +1,10 @@
 // How one is told, set by keyboard; and what a browser that may not show messages says.
-import { another, api, beginSession, checkAccessible, createTeam, expect, joinTeam, ready, test } from "../fixtures/index.js";
 import { whole } from "../browser.js";
-
-test.use({ launchOptions: whole });
+import { another, api, beginSession, checkAccessible, createTeam, expect, joinTeam, ready, test } from "../fixtures/index.js";
 
 type Preferences = { kinds: { kind: string; push: boolean }[]; teams: { team: string; level: string }[]; quiet?: { from: number; to: number }; timeZone?: string };
 
-test.use({ serviceWorkers: "allow" });
+test.use({ launchOptions: whole, serviceWorkers: "allow" });
 
 test("what one is told is chosen by keyboard and is there after a reload @phone", async ({ page, account }) => {
   void account;

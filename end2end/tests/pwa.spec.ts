@@ -1,13 +1,11 @@
 // The app without a network: installable, started cold with the server gone, private to whoever is signed in, renewed without interrupting, recalled.
 import path from "node:path";
 import type { Page } from "@playwright/test";
+import { whole } from "../browser.js";
 import { alone, expected, offlineReady } from "../fixtures/app.js";
 import { ADMIN, api, beginSession, checkAccessible, createArtifact, createTeam, expect, ready, test, watch } from "../fixtures/index.js";
-import { whole } from "../browser.js";
 
-test.use({ launchOptions: whole });
-
-test.use({ serviceWorkers: "allow" });
+test.use({ launchOptions: whole, serviceWorkers: "allow" });
 
 /** Who signs out is taken to another document: where one goes while it is asked, the next asking finds out. */
 const caches = (page: Page) => page.evaluate(() => globalThis.caches.keys()).catch(() => ["llmos-state-unknown"]);
