@@ -76,13 +76,53 @@ locked_version() { awk -v c="$1" '$1=="name" && $3=="\""c"\"" {getline; gsub(/"/
 # std_source: whether this toolchain has the source of the standard library (scripts/toolchain sees to it).
 std_source() { [ -e "$(rustc --print sysroot)/lib/rustlib/src/rust/library/Cargo.lock" ]; }
 
+# fingerprint COMMAND MADE PATHSPEC...: names what COMMAND makes of the files that Git knows or would take there, and of those below MADE, which it would not: other
+# steps made them. By this compiler, on such a machine. Fails where there is no Git.
+fingerprint() {
+  local command=$1 made=$2 wrapper=${RUSTC_WORKSPACE_WRAPPER:-} files file; shift 2
+  files=$(
+    { git ls-files -z --cached --others --exclude-standard -- "$@" && { [ -z "$made" ] || find $made -type f -print0; }; } | LC_ALL=C sort -zu |
+      while IFS= read -r -d '' file; do [ ! -f "$file" ] || printf '%s\n' "$file"; done
+  ) || return 1
+  {
+    printf '%s\n' "$command" "${wrapper##*/}" "${CLIPPY_ARGS:-}" "$files"
+    rustc -vV; uname -sm; if std_source; then echo "from the source of std"; fi
+    git hash-object --stdin-paths <<<"$files"
+  } | git hash-object --stdin
+}
+
+# kept FOLDER COMMAND MADE PATHSPEC...: what COMMAND makes in FOLDER. Where it was made before of the same files, in any checkout, it is taken from there: the browser's half
+# takes a quarter of an hour of one core, and most changes leave it as it is.
+kept() {
+  local folder=$1 print place=""; shift
+  if print=$(fingerprint "$@"); then
+    place=$CACHE/kept/$print
+    if [ -d "$place" ]; then
+      echo "it was made before of the same files"
+      rm -rf "$folder"; mkdir -p "$(dirname "$folder")"
+      cp -Rp "$place" "$folder" || return
+      touch "$place"; return
+    fi
+  fi
+  "$1" || return
+  # What changed meanwhile may be in it or not.
+  if [ -n "$place" ] && [ "$(fingerprint "$@")" = "$print" ]; then
+    mkdir -p "$CACHE/kept"
+    # Whole or not there.
+    { rm -rf "$place.$$" && cp -Rp "$folder" "$place.$$" && { [ -d "$place" ] || mv "$place.$$" "$place"; }; } || rm -rf "$place.$$"
+    # What nobody wanted for weeks.
+    find "$CACHE/kept" -mindepth 1 -maxdepth 1 -mtime +21 -exec rm -rf {} +
+  fi
+}
+
 # search_worker: the search engine for a worker of the browser, into target/search-worker; web/build.mjs bundles it from there.
-search_worker() {
+search_worker() { kept target/search-worker make_search_worker '' crates Cargo.toml Cargo.lock .cargo scripts/lib.sh; }
+make_search_worker() {
   local name=llmos_search_worker out=target/search-worker built=target/wasm32-unknown-unknown/worker/llmos_search_worker.wasm
   env -u RUSTC_WORKSPACE_WRAPPER -u CLIPPY_ARGS CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS="-Ctarget-feature=+simd128" \
-    cargo build -p llmos-search-worker --profile worker --target wasm32-unknown-unknown
+    cargo build -p llmos-search-worker --profile worker --target wasm32-unknown-unknown || return
   if [ "$out/$name.js" -nt "$built" ]; then return; fi
-  wasm-bindgen --target web --out-dir "$out" "$built"
+  wasm-bindgen --target web --out-dir "$out" "$built" || return
   wasm-opt -O3 --enable-simd --enable-bulk-memory --enable-nontrapping-float-to-int --enable-sign-ext --enable-mutable-globals \
     --enable-reference-types --enable-multivalue -o "$out/${name}_bg.wasm" "$out/${name}_bg.wasm"
 }
@@ -91,7 +131,9 @@ search_worker() {
 # place in the source: those texts, and what writes them, are a sixteenth of the first load (docs/decisions/first-load.md). For that the
 # standard library is compiled along. None of it is stable yet, hence RUSTC_BOOTSTRAP; where the source is missing, all else works.
 # LEPTOS_SITE_ROOT says where it goes, if not to target/site.
-build_front() {
+build_front() { kept "${LEPTOS_SITE_ROOT:-target/site}" make_front 'public/vendor public/icons' \
+  . ':!benches' ':!deploy' ':!docs' ':!end2end' ':!fuzz' ':!scripts/bench' ':!scripts/test' ':!tests' ':(exclude,top,glob)*.md'; }
+make_front() {
   local flags="--cfg=erase_components -Zlocation-detail=none" std=()
   if std_source; then
     flags+=" -Zunstable-options -Cpanic=immediate-abort"
