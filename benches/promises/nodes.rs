@@ -185,8 +185,9 @@ impl Back {
         while let Ok(Ok(_)) = reader.next().await {}
         drop(writer);
         for attempt in 0..TRIES {
-            let bound = (FIRST_PAUSE * 2_f64.powi(attempt)).min(LONGEST_PAUSE);
-            tokio::time::sleep(Duration::from_secs_f64((bound * fastrand::f64()).max(FIRST_PAUSE))).await;
+            let least = FIRST_PAUSE / 2.0;
+            let span = (FIRST_PAUSE * 2_f64.powi(attempt)).min(LONGEST_PAUSE - least);
+            tokio::time::sleep(Duration::from_secs_f64(least + span * fastrand::f64())).await;
             let address = &self.elsewhere[(number + attempt as usize) % self.elsewhere.len()];
             if let Ok((reader, writer, _)) = self.enter(address, number, Some(seen)).await {
                 return Ok((began.elapsed().as_secs_f64() * 1_000.0, reader, writer));

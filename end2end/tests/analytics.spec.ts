@@ -119,6 +119,12 @@ test("every number leads to what it was made of", async ({ page, team }) => {
   await test.step("what is there now is a list of the library", async () => {
     const there = lines.find((line) => line.name === "There now")!;
     expect(there.href).toBe(`/artifacts?team=${team.id}`);
+    await page.goto(there.href);
+    await ready(page);
+    await expect(page.locator(".lib > li")).toHaveCount(Number(there.number));
+    // The filter is seen, and a press drops it.
+    await page.getByRole("link", { name: `Drop the team ${team.name}` }).click();
+    await expect(page).toHaveURL(/\/artifacts$/);
   });
 });
 
@@ -202,6 +208,52 @@ test("a chart is as wide as its box, and a table where nothing can be drawn", as
   await chart(page, "activity").scrollIntoViewIfNeeded();
   await expect(chart(page, "activity")).toHaveAttribute("data-view", "table");
   await expect(chart(page, "activity").locator("tbody tr").first().getByRole("cell").first()).toHaveText(String(SESSIONS));
+});
+
+test("a browser that draws no pictures shows its charts, and says so where one is asked for", async ({ page, team }) => {
+  test.setTimeout(120_000);
+  await work(page.context().request, team);
+  await page.addInitScript(() => {
+    HTMLCanvasElement.prototype.getContext = () => null;
+  });
+  await page.goto(address(team));
+  await ready(page);
+  for (const id of ["activity", "heat", "calendar"]) await drawn(page, id);
+  await chart(page, "activity").locator("summary[aria-label^=Save]").click();
+  await chart(page, "activity").getByRole("button", { name: "PNG" }).click();
+  await expect(page.locator(".toasts")).toContainText("This browser could not draw the picture. Save the numbers as CSV, or use another browser.");
+});
+
+test.describe("where the day begins before it does in UTC", () => {
+  test.use({ timezoneId: "Asia/Kathmandu" });
+
+  test("what happened near midnight stands on the reader's day", async ({ page, team }) => {
+    test.setTimeout(120_000);
+    const request = page.context().request;
+    // Browsers know the zone by its older name, too.
+    const days = /Days in Asia\/Kath?mandu\./;
+    // Midnight is at 18:15 UTC there: one session a little before, two a little after.
+    const day = Math.floor(Date.now() / DAY) * DAY - 3 * DAY;
+    const midnight = day + 18.25 * 3_600_000;
+    for (const at of [midnight - 60_000, midnight + 60_000, midnight + 120_000]) {
+      await api(request, "POST", "/sessions", { id: idOf(at), title: `At ${at}`, teamId: team.id });
+    }
+    const counted = async () =>
+      (await api<{ sessions: { created: { now?: number } } }>(request, "GET", `/analytics?range=7d&zone=Asia/Kathmandu&team=${team.id}`)).sessions.created.now;
+    await expect.poll(counted, { timeout: 60_000 }).toBe(3);
+    await page.goto(address(team));
+    await ready(page);
+    await expect(page.getByText(days)).toBeVisible();
+    // From now on the server knows the zone, and its first page has the right days.
+    await page.reload();
+    await ready(page);
+    await expect(page.getByText(days)).toBeVisible();
+    await drawn(page, "activity");
+    await chart(page, "activity").getByRole("button", { name: "Show the table" }).click();
+    const sessions = (at: number) => chart(page, "activity").locator("tbody tr", { hasText: dayName(at) }).getByRole("cell").first();
+    await expect(sessions(day)).toHaveText("1");
+    await expect(sessions(day + DAY)).toHaveText("2");
+  });
 });
 
 test("a page without numbers shows the first of them by itself", async ({ page, admin }) => {

@@ -57,12 +57,47 @@ test("what one is told is chosen by keyboard and is there after a reload @phone"
   expect(preferences.timeZone).toBe(zone);
 });
 
+/** What a push service gave a browser. */
+const DEVICE = { endpoint: "https://push.example/a", p256dh: "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4", auth: "BTBZMqHH6r4Tts7J_aSIgg" };
+
+test("this browser is turned on, stands in the list, and is off when it is removed there", async ({ page, account }) => {
+  void account;
+  // A browser without a screen knows no push service: this is what the browser itself would do.
+  await page.addInitScript((device) => {
+    const bytes = (text: string) => Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (letter) => letter.charCodeAt(0)).buffer;
+    let made: object | null = null;
+    Object.defineProperty(Notification, "permission", { get: () => (made ? "granted" : "default") });
+    Notification.requestPermission = async () => "granted";
+    Object.assign(PushManager.prototype, {
+      getSubscription: async () => made,
+      async subscribe({ userVisibleOnly, applicationServerKey }: { userVisibleOnly: boolean; applicationServerKey: string }) {
+        sessionStorage.setItem("subscribed", JSON.stringify({ userVisibleOnly, applicationServerKey }));
+        const getKey = (name: "p256dh" | "auth") => bytes(device[name]);
+        return (made = { endpoint: device.endpoint, options: { applicationServerKey: bytes(applicationServerKey) }, getKey, unsubscribe: async () => ((made = null), true) });
+      },
+    });
+  }, DEVICE);
+  await page.goto("/settings/notifications");
+  await ready(page);
+  await page.getByRole("button", { name: "Turn on" }).click();
+  await expect(page.getByRole("button", { name: "Turn on" })).toHaveCount(0);
+  const devices = await api<{ name: string }[]>(page.context().request, "GET", "/notifications/devices");
+  expect(devices).toHaveLength(1);
+  // The server's key, by which the push service knows it: a point of 65 bytes.
+  const asked = JSON.parse((await page.evaluate(() => sessionStorage.getItem("subscribed")))!) as { userVisibleOnly: boolean; applicationServerKey: string };
+  expect(asked.userVisibleOnly).toBe(true);
+  expect(asked.applicationServerKey).toMatch(/^B[\w-]{86}$/);
+  await checkAccessible(page);
+  await page.getByRole("button", { name: /^Remove / }).click();
+  await expect(page.getByText("No device yet")).toBeVisible();
+  await expect(page.getByRole("button", { name: "Turn on" })).toBeVisible();
+});
+
 test("devices are listed, and one that is gone is removed", async ({ page, account }) => {
   void account;
   const request = page.context().request;
   // A browser without a screen subscribes to no push service: here is one that somebody else's did.
-  const device = { endpoint: "https://push.example/a", p256dh: "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4", auth: "BTBZMqHH6r4Tts7J_aSIgg" };
-  await api(request, "POST", "/notifications/devices", { ...device, name: "Old phone" });
+  await api(request, "POST", "/notifications/devices", { ...DEVICE, name: "Old phone" });
   await page.goto("/settings/notifications");
   await ready(page);
   await expect(page.getByText("Old phone")).toBeVisible();

@@ -87,6 +87,8 @@ test("a worker of an older version, and caches that it left, give way", async ({
     await next.goto("/artifacts");
     await ready(next);
     await expect(next.getByRole("heading", { name: "Library" })).toBeVisible();
+    expect(await next.evaluate(async () => Boolean((await navigator.serviceWorker.getRegistration("/"))?.waiting))).toBe(false);
+    await expect(next.getByRole("button", { name: "New version: load it" })).toHaveCount(0);
     expected(problems);
   }, problems);
 });

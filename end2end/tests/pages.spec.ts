@@ -98,7 +98,7 @@ test("the administration stands on its own @phone", async ({ page, browser, prob
   const theirs = await context.newPage();
   watch(theirs, problems);
   await useTheme(theirs, baseURL!);
-  for (const part of ["users", "teams", "invitations", "settings", "audit"]) await stands(theirs, `/admin/${part}`);
+  for (const part of ["users", "teams", "invitations", "settings", "health", "rooms", "jobs", "audit"]) await stands(theirs, `/admin/${part}`);
   await stands(theirs, "/deliveries");
   await context.close();
 });

@@ -189,6 +189,31 @@ test("what another app shares becomes the text of an artifact", async ({ page, a
   await expect(page.locator(".cm-content")).toContainText("Read the tests first.");
 });
 
+test("what is shared while nobody is signed in is there after the sign-in", async ({ page, account }) => {
+  await page.goto("/settings/security");
+  await offlineReady(page);
+  await ready(page);
+  await page.getByRole("button", { name: "Sign out", exact: true }).click();
+  await page.waitForURL(/\/login/);
+  await page.evaluate(() => {
+    const form = Object.assign(document.createElement("form"), { method: "post", action: "/share", enctype: "multipart/form-data" });
+    form.append(Object.assign(document.createElement("input"), { name: "text", value: "Read the tests first." }));
+    document.body.append(form);
+    form.submit();
+  });
+  await page.waitForURL(/\/login\?next=/);
+  await page.getByLabel("E-mail").fill(account.email);
+  await page.getByLabel("Password", { exact: true }).fill(account.password);
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
+  await page.waitForURL(/\/artifacts\/new\?shared=/);
+  await ready(page);
+  await expect(page.getByText("21 characters from another app")).toBeVisible();
+  // What is not there says so.
+  await page.goto("/artifacts/new?shared=00000000-0000-4000-8000-000000000000");
+  await ready(page);
+  await expect(page.getByText("What was shared is not on this device any more")).toBeVisible();
+});
+
 test("a link of our own protocol opens its page", async ({ page, account }) => {
   void account;
   await page.goto("/open?link=web%2Bllmos%3Asessions");

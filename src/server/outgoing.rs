@@ -71,7 +71,8 @@ pub fn client(private: bool, allowed: impl Fn(&Url) -> bool + Send + Sync + 'sta
         if attempt.previous().len() > REDIRECTS || !allowed(attempt.url()) { attempt.error(Elsewhere) } else { attempt.follow() }
     });
     let client = Client::builder().redirect(policy).connect_timeout(CONNECT);
-    if private { client } else { client.dns_resolver(Arc::new(Public)) }
+    // A proxy of the environment (HTTPS_PROXY and the like) would resolve names in our place, and the guard would never see where they lead.
+    if private { client } else { client.no_proxy().dns_resolver(Arc::new(Public)) }
 }
 
 /// Why a redirect is not followed.
@@ -225,7 +226,7 @@ mod tests {
         assert!(GitRules::default().connect("localhost", port).await.is_err_and(inside));
         let own = GitRules { private: true, ..GitRules::default() };
         assert!(own.connect("localhost", port).await.is_ok());
-        let client = client(false, |_| true).no_proxy().build().expect("a client");
+        let client = client(false, |_| true).build().expect("a client");
         let error = client.get(format!("http://localhost:{port}/")).send().await.expect_err("refused");
         assert!(why(&error).ends_with(&Inside.to_string()), "{}", why(&error));
     }
@@ -242,13 +243,24 @@ mod tests {
             std::future::ready(axum::response::Redirect::temporary(&format!("http://localhost:{}/inside", address.port())))
         });
         tokio::spawn(async move { axum::serve(listener, router).await });
-        let client = client(false, |_| true).no_proxy().build().expect("a client");
+        let client = client(false, |_| true).build().expect("a client");
         let error = client.get(format!("http://{address}/")).send().await.expect_err("refused");
         assert!(why(&error).ends_with(&Inside.to_string()), "{}", why(&error));
         assert_eq!(asked.load(std::sync::atomic::Ordering::SeqCst), 1, "the second address was never asked");
         // The rules of Git say so before they connect.
         let rules = GitRules::default();
         assert!(rules.check(&url(&format!("https://localhost:{}/inside", address.port()))).is_err());
+    }
+
+    /// What a client goes through is in its description: a proxy of the environment as well, whether one is set at the moment or not.
+    #[test]
+    fn no_proxy_stands_between_the_guard_and_where_a_name_leads() {
+        let through = |client: Result<Client, reqwest::Error>| format!("{:?}", client.expect("a client")).contains("proxies");
+        assert!(through(Client::builder().build()), "a proxy would be seen");
+        assert!(!through(client(false, |_| true).build()));
+        assert!(!through(GitRules::default().client(0)));
+        assert!(!through(PushRules::default().client()));
+        assert!(!through(OidcRules::default().client()));
     }
 
     #[test]

@@ -19,7 +19,10 @@ use llmos_analytics::{
     zones::Zone,
 };
 use llmos_lite::{
-    features::analytics::service::{Noted, insert_many, roll_up},
+    features::{
+        analytics::service::{Noted, insert_many, roll_up},
+        artifacts::model::CATEGORIES,
+    },
     server::{
         clock,
         context::Ctx,
@@ -29,7 +32,7 @@ use llmos_lite::{
 use serde_json::{Value, json};
 
 use crate::{
-    app::{Client, TestApp, text},
+    app::{Client, PASSWORD, TestApp, text},
     sessions::{begin, say},
     volumes::{commit, create, save, volume},
 };
@@ -132,6 +135,10 @@ pub async fn same(db: &Db, client: &Client, question: &Question) {
         }
         filter.artifact_kind =
             query.kind.as_deref().map_or(0, |kind| ["", "skill", "tool", "agent"].iter().position(|name| *name == kind).unwrap_or(0) as u8);
+        filter.category = query.category.as_deref().map_or(0, |category| {
+            let at = CATEGORIES.iter().position(|(known, _)| *known == category);
+            at.expect("a category that there is") as u8 + 1
+        });
         let mut mine = Vec::new();
         for id in &question.mine {
             mine.push(key(db, id).await);
@@ -280,6 +287,7 @@ app_test!(each_figure_is_that_of_the_events, |app| {
         Query { person: Some(tom.id.clone()), ..query(Span::Quarter, "Europe/Berlin") },
         Query { volume: Some(own.clone()), ..query(Span::Quarter, "Europe/Berlin") },
         Query { kind: Some("skill".to_owned()), ..query(Span::Quarter, "America/St_Johns") },
+        Query { category: Some("data-analysis".to_owned()), ..query(Span::Quarter, "Asia/Kathmandu") },
     ] {
         same(db, &maya, &Question { query, mine: all.clone(), operations: true }).await;
     }
@@ -291,12 +299,18 @@ app_test!(each_figure_is_that_of_the_events, |app| {
     write(app, &year(clock::now_ms() - 20 * clock::DAY, &spaces, &people, std::slice::from_ref(&own), 500)).await;
     same(db, &maya, &Question { query: query.clone(), mine: vec![team.clone()], operations: true }).await;
 
-    // Made anew, the numbers are the same; a person who is gone still counts.
+    // A person who is gone still counts.
+    assert_eq!(tom.post("/admin/analytics/rebuild", Value::Null).await.0, 403);
+    let (status, answer) = tom.json(reqwest::Method::DELETE, "/me", json!({ "password": PASSWORD })).await;
+    assert_eq!(status, 204, "{answer}");
+    same(db, &maya, &Question { query: query.clone(), mine: vec![team.clone()], operations: true }).await;
+    same(db, &maya, &Question { query: Query { team: None, ..query.clone() }, mine: all, operations: true }).await;
+
+    // Made anew, the numbers are the same.
     let path = "/analytics?range=90d&compare=true&zone=Europe/Berlin";
     let (_, before) = maya.get(path).await;
     let (status, job) = maya.post("/admin/analytics/rebuild", Value::Null).await;
     assert_eq!(status, 202, "{job}");
-    assert_eq!(tom.post("/admin/analytics/rebuild", Value::Null).await.0, 403);
     let job = format!("/jobs/{}", text(&job["id"]));
     let mut ended = Value::Null;
     for _ in 0..2_400 {

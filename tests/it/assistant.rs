@@ -212,6 +212,24 @@ app_test_beside!(Model, a_message_that_is_there_can_be_asked_about, |app, model|
     assert_eq!(model.requests().len(), 1);
 });
 
+app_test_beside!(Model, what_an_agent_asks_in_a_private_session_stays_private, |app, _model| {
+    let maya = app.sign_up_first().await;
+    let team = maya.team("Harbor").await;
+    let (_, agent) = maya.post(&format!("/teams/{team}/agents"), json!({ "name": "Scribe", "role": "member" })).await;
+    let tokens = format!("/teams/{team}/agents/{}/tokens", text(&agent["person"]["id"]));
+    let (_, token) = maya.post(&tokens, json!({ "name": "run", "scopes": ["read", "write"], "expiresInDays": 7 })).await;
+    let scribe = app.program(&text(&token["secret"]));
+    let session = begin(&scribe, None, "Own").await;
+    say(&scribe, &session, "@assistant what now?").await;
+    let answer = answers(&scribe, &session).await.pop().expect("an answer");
+    let trace = format!("/traces/{}", text(&answer["answered"]["traceId"]));
+    let (status, own) = scribe.get(&trace).await;
+    assert_eq!((status, own.get("teamId")), (200, None), "{own}");
+    assert_eq!(maya.get(&trace).await.0, 404);
+    let (_, of_team) = maya.get(&format!("/traces?team={team}")).await;
+    assert_eq!(of_team["items"], json!([]), "{of_team}");
+});
+
 app_test_beside!(Model, the_key_of_a_team_comes_first, |app, model| {
     let (maya, _, _, team) = people(app).await;
     let key = maya.request(Method::PUT, &format!("/api/v1/teams/{team}/keys/openai")).json(&json!({ "key": "sk-of-the-team" }));

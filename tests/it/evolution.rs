@@ -438,6 +438,24 @@ app_test!(a_pattern_that_is_not_shown_is_not_named_by_its_traces, |config| { wit
     assert_eq!((status, trace.get("pattern")), (200, None), "of one person alone: {trace}");
 });
 
+app_test!(whoever_sends_runs_with_their_name_and_without_is_one_person, |config| { with_model(config) }, |app| {
+    if model().is_none() {
+        return;
+    }
+    let maya = app.sign_up_first().await;
+    let team = maya.team("Harbor").await;
+    soon(&maya, &team).await;
+    let names = [json!("maya chen"), json!("Maya@Harbor.internal"), Value::Null];
+    let mut all = runs(0, 9, None);
+    all.iter_mut().enumerate().for_each(|(at, run)| run["user"] = names[at % 3].clone());
+    bring(&maya, &team, &all).await;
+    let page = until(&maya, &team, grouped).await;
+    assert_eq!(page["patterns"], json!([]), "a team needs two: {page}");
+    // Somebody else did the same.
+    bring(&maya, &team, &runs(9, 2, None)).await;
+    until(&maya, &team, |page| page["waiting"] == 0 && page["patterns"].as_array().is_some_and(|all| !all.is_empty())).await;
+});
+
 app_test!(schedules_are_set_by_maintainers, |app| {
     let maya = app.sign_up_first().await;
     let team = maya.team("Harbor").await;

@@ -8,7 +8,7 @@ use std::{
 use axum::{
     body::Bytes,
     extract::{Request, State},
-    http::StatusCode,
+    http::{Method, StatusCode},
     response::{IntoResponse as _, Response},
 };
 use llmos_lite::{
@@ -296,33 +296,58 @@ pub async fn looked(maya: &Client, volume: &str, sha: &str) -> Value {
 struct Stand {
     asked: Arc<Mutex<Vec<(String, Value)>>>,
     answers: Arc<Mutex<Vec<(&'static str, u16)>>>,
+    taken: Arc<Mutex<Vec<(String, Value)>>>,
 }
 
 impl Stand {
-    fn start(&self) -> String {
+    /// Is GitHub to a server, as the servers of Git on this machine are.
+    fn start(&self, config: &mut Config) {
         async fn answer(State(stand): State<Stand>, request: Request) -> Response {
             let (parts, body) = request.into_parts();
+            // Such as the addresses of GitHub, which are asked for without a token.
+            if !parts.uri.path().starts_with("/repos/") {
+                return StatusCode::NOT_FOUND.into_response();
+            }
             let path = format!("{} {}", parts.method, parts.uri.path());
             let body: Bytes = axum::body::to_bytes(body, usize::MAX).await.expect("a body");
             assert_eq!(parts.headers["authorization"], "Bearer ghs_token");
             assert!(parts.headers.contains_key("user-agent") && parts.headers["accept"] == "application/vnd.github+json");
-            stand.asked.lock().expect("not poisoned").push((path.clone(), serde_json::from_slice(&body).unwrap_or_default()));
+            let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+            stand.asked.lock().expect("not poisoned").push((path.clone(), body.clone()));
             let answers = stand.answers.lock().expect("not poisoned").clone();
-            match answers.iter().find(|(part, _)| path.contains(part)).map(|(_, status)| *status) {
+            let status = answers.iter().find(|(part, _)| path.contains(part)).map(|(_, status)| *status);
+            match status {
                 Some(429) => (StatusCode::FORBIDDEN, [("x-ratelimit-remaining", "0"), ("retry-after", "600")], "{}").into_response(),
                 Some(status) => StatusCode::from_u16(status).expect("a status").into_response(),
-                None => (StatusCode::CREATED, axum::Json(json!({ "id": 99 }))).into_response(),
+                None if parts.method == Method::GET => axum::Json(stand.found(parts.uri.path())).into_response(),
+                None => {
+                    stand.taken.lock().expect("not poisoned").push((path, body));
+                    (StatusCode::CREATED, axum::Json(json!({ "id": 99 }))).into_response()
+                }
             }
         }
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         listener.set_nonblocking(true).expect("non-blocking");
-        let address = format!("http://{}", listener.local_addr().expect("an address"));
+        with_github(config);
+        config.github_api_url = format!("http://{}", listener.local_addr().expect("an address"));
+        config.github_url = "http://127.0.0.1".to_owned();
         let router = axum::Router::new().fallback(answer).with_state(self.clone());
         tokio::spawn(async move {
             let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
             axum::serve(listener, router).await
         });
-        address
+    }
+
+    /// What it took before, of the kind that a path ends with.
+    fn found(&self, path: &str) -> Value {
+        let kind = path.rsplit('/').next().unwrap_or_default();
+        let taken = self.taken.lock().expect("not poisoned");
+        let mut found: Vec<Value> =
+            taken.iter().filter(|(path, _)| path.starts_with("POST") && path.ends_with(kind)).map(|(_, body)| body.clone()).collect();
+        for one in &mut found {
+            one["id"] = json!(99);
+        }
+        if kind == "check-runs" { json!({ "total_count": found.len(), "check_runs": found }) } else { json!(found) }
     }
 
     fn answer(&self, answers: &[(&'static str, u16)]) {
@@ -404,6 +429,17 @@ app_test!(pull_requests_are_looked_at_reviewed_and_merged, |config| { with_githu
         done(&maya, "pull_request_review", &payload).await;
         assert_eq!(pull_of(&maya, &volume).await["review"], status, "{payload}");
     }
+    // What came late is news to nobody; five are shown.
+    assert_eq!(
+        told(&maya, "pullrequest").await,
+        [
+            "tom no longer decides about #1 Better lamps",
+            "ana no longer decides about #1 Better lamps",
+            "ana approves #1 Better lamps",
+            "tom approves #1 Better lamps",
+            "ana wants changes in #1 Better lamps",
+        ]
+    );
     let comment = review(&server, "submitted", 5, "ana", "commented", 25, &newer);
     until(&maya, &send(&maya, "pull_request_review", &comment).await, "ignored").await;
 
@@ -436,35 +472,47 @@ app_test!(pull_requests_are_looked_at_reviewed_and_merged, |config| { with_githu
     assert_eq!(pull_of(&maya, &volume).await, Value::Null);
 });
 
-app_test!(what_was_seen_is_told_to_github_as_its_token_may, |config| { with_github(config) }, |app| {
-    let server = GitServer::start().await;
+/// A linked volume with a pull request that was looked at: who looks after it, the volume, and the commit.
+async fn proposed(app: &TestApp, server: &GitServer) -> (Client, String, String) {
     server.write("skills/lamps/SKILL.md", skill("lamps", "Trim the wicks.\n"));
     server.commit("First");
-    let (maya, volume, _) = linked(app, &server).await;
+    let (maya, volume, _) = linked(app, server).await;
     let work = server.work();
     git(&work, &["checkout", "-q", "-b", "lamps"]);
     server.write("skills/lamps/SKILL.md", skill("lamps", "Trim them daily.\n"));
     git(&work, &["commit", "-qam", "Better lamps"]);
     git(&work, &["push", "-q", "origin", "HEAD:refs/pull/1/head"]);
     let head = server.head();
-    done(&maya, "pull_request", &pull_request(&server, "opened", 10, &head, json!({}))).await;
+    done(&maya, "pull_request", &pull_request(server, "opened", 10, &head, json!({}))).await;
     looked(&maya, &volume, &head).await;
+    (maya, volume, head)
+}
 
-    // The same database, with a stand-in as GitHub.
-    let stand = Stand::default();
+/// The same database, with a stand-in as GitHub.
+async fn beside(app: &TestApp, stand: &Stand) -> Ctx {
     let mut config = app.state.config.clone();
-    config.github_api_url = stand.start();
-    config.github_url = "http://127.0.0.1".to_owned();
+    stand.start(&mut config);
     config.site_url = Some("https://llmos.harbor.example".to_owned());
-    let state = AppState::open(config).await.expect("opens");
-    let ctx = Ctx::internal(state.clone(), None);
-    let job = Job {
+    Ctx::internal(AppState::open(config).await.expect("opens"), None)
+}
+
+/// The job that tells it, begun so many times.
+fn telling(volume: &str, attempts: i64) -> Job {
+    Job {
         id: guid(),
         kind: "git.tell".to_owned(),
         payload: json!({ "volume": volume, "repository": "team/playbook", "number": 1 }).to_string(),
         owner_id: String::new(),
-        attempts: 1,
-    };
+        attempts,
+    }
+}
+
+app_test!(what_was_seen_is_told_to_github_as_its_token_may, |config| { with_github(config) }, |app| {
+    let server = GitServer::start().await;
+    let (maya, volume, head) = proposed(app, &server).await;
+    let stand = Stand::default();
+    let ctx = beside(app, &stand).await;
+    let job = telling(&volume, 1);
     let again = async || sql(app, "UPDATE pull_requests SET checked_sha = NULL", &[]).await;
 
     // Faults of the moment are tried again, then told to the runner; a limit that lasts is waited for by another job.
@@ -505,7 +553,64 @@ app_test!(what_was_seen_is_told_to_github_as_its_token_may, |config| { with_gith
     stand.answer(&[("check-runs", 403), ("statuses", 403), ("comments", 403)]);
     tell_github(&ctx, &job).await.expect("told");
     assert!(text(&pull_of(&maya, &volume).await["checked"]).contains("give it one of these rights"));
-    state.db.close().await;
+
+    // The link's token is for the link's repository, whatever name came with an event.
+    sql(app, "UPDATE pull_requests SET repository = 'other/name', checked_sha = NULL", &[]).await;
+    stand.answer(&[]);
+    let other = Job { payload: job.payload.replace("team/playbook", "other/name"), ..telling(&volume, 1) };
+    tell_github(&ctx, &other).await.expect("told");
+    assert_eq!(stand.paths(), ["POST /repos/team/playbook/check-runs"]);
+    ctx.state.db.close().await;
+});
+
+app_test!(what_github_took_before_a_kill_is_not_told_twice, |config| { with_github(config) }, |app| {
+    let server = GitServer::start().await;
+    let (maya, volume, head) = proposed(app, &server).await;
+    let stand = Stand::default();
+    let ctx = beside(app, &stand).await;
+    // GitHub has it, and nothing here says so.
+    let killed = async || sql(app, "UPDATE pull_requests SET checked_sha = NULL, checked = NULL, comment_id = NULL", &[]).await;
+    tell_github(&ctx, &telling(&volume, 1)).await.expect("told");
+    killed().await;
+    tell_github(&ctx, &telling(&volume, 2)).await.expect("found");
+    let asked = ["POST /repos/team/playbook/check-runs".to_owned(), format!("GET /repos/team/playbook/commits/{head}/check-runs")];
+    assert_eq!(stand.paths(), asked);
+    assert_eq!(pull_of(&maya, &volume).await["checked"], "A check run says so at GitHub.");
+
+    // A comment is found, and changed.
+    killed().await;
+    stand.answer(&[("check-runs", 403), ("statuses", 403)]);
+    tell_github(&ctx, &telling(&volume, 1)).await.expect("told");
+    killed().await;
+    tell_github(&ctx, &telling(&volume, 2)).await.expect("found");
+    let comments: Vec<String> =
+        stand.paths().into_iter().filter(|path| path.ends_with("comments") || path.ends_with("comments/99")).collect();
+    assert_eq!(
+        comments,
+        [
+            "POST /repos/team/playbook/issues/1/comments",
+            "GET /repos/team/playbook/issues/1/comments",
+            "PATCH /repos/team/playbook/issues/comments/99",
+        ]
+    );
+    assert_eq!(pull_of(&maya, &volume).await["checked"], "A comment says so at GitHub.");
+    ctx.state.db.close().await;
+});
+
+app_test_beside!(Stand, an_opened_pull_request_ends_in_a_check_run, |app, stand| {
+    let server = GitServer::start().await;
+    let (maya, volume, head) = proposed(app, &server).await;
+    for _ in 0..1_500 {
+        if pull_of(&maya, &volume).await["checked"].is_string() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(pull_of(&maya, &volume).await["checked"], "A check run says so at GitHub.");
+    let taken = stand.taken.lock().expect("not poisoned").clone();
+    let [(path, run)] = &taken[..] else { panic!("one thing is told: {taken:?}") };
+    assert_eq!((path.as_str(), &run["head_sha"]), ("POST /repos/team/playbook/check-runs", &json!(head)), "{run}");
+    assert!(text(&run["output"]["title"]).contains("1 artifact would change: lamps."), "{run}");
 });
 
 pub fn release(server: &GitServer, tag: &str, more: Value) -> Value {

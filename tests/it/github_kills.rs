@@ -353,9 +353,17 @@ async fn told_once(ines: &Client, volume: &str) {
             None => break,
         }
     }
-    let (status, page) = ines.get("/notifications?limit=100").await;
-    assert_eq!(status, 200, "{page}");
-    let groups = page["items"].as_array().expect("groups");
+    let mut groups = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let (status, page) = ines.get(&format!("/notifications?limit=100{cursor}")).await;
+        assert_eq!(status, 200, "{page}");
+        groups.extend(page["items"].as_array().expect("groups").clone());
+        match page["nextCursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
     let about = groups.iter().find(|group| group["subject"] == "volume" && group["subjectId"] == volume).cloned().unwrap_or_default();
     assert_eq!(about["count"].as_u64().unwrap_or(0), pulled as u64 - 1, "{about}");
 }

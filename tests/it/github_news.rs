@@ -115,7 +115,9 @@ app_test!(reviews_and_closed_pull_requests_are_told_of, |config| { with_github(c
     done(&maya, "pull_request_review", &of(1, 1, "changes_requested", 20)).await;
     done(&maya, "pull_request_review", &of(1, 1, "changes_requested", 20)).await;
     done(&maya, "pull_request_review", &of(1, 2, "approved", 21)).await;
-    done(&maya, "pull_request_review", &of(583_231, 1, "dismissed", 22)).await;
+    done(&maya, "pull_request_review", &of(583_231, 2, "dismissed", 22)).await;
+    // Of each the latest counts: that an older one is dismissed is news to nobody.
+    done(&maya, "pull_request_review", &of(1, 1, "dismissed", 23)).await;
     let all = ["ana no longer decides about #1 Better lamps", "ana approves #1 Better lamps", "ana wants changes in #1 Better lamps"];
     assert_eq!(told(&maya, "pullrequest").await, all);
     assert_eq!(told(&tom, "pullrequest").await, all[1..]);

@@ -322,6 +322,26 @@ app_test!(administrators_see_the_queue_and_begin_failed_jobs_again, |app| {
     assert_eq!(maya.get("/admin/jobs?state=nonsense").await.0, 400);
 });
 
+app_test!(what_a_job_was_to_do_is_not_lost_with_the_processes_that_ended, |app| {
+    queue(app, vec![job(WIDE, json!({ "name": "often" }))]).await;
+    let change = async |sql: &'static str| {
+        sqlx::query(sql).execute(app.state.db.read()).await.expect("stored");
+    };
+    change("UPDATE jobs SET state = 'running', attempts = 6, leased_until = 1 WHERE kind LIKE 'test.%'").await;
+    let runner = start(app);
+    until(app, "queued", 1).await;
+    let waits: i64 =
+        sqlx::query_scalar("SELECT run_at FROM jobs WHERE kind LIKE 'test.%'").fetch_one(app.state.db.read()).await.expect("read");
+    assert!(waits > llmos_lite::server::clock::now_ms() + 2_000, "not at once: it may be what ended them");
+    change("UPDATE jobs SET run_at = 0 WHERE kind LIKE 'test.%'").await;
+    until(app, "done", 1).await;
+    change("UPDATE jobs SET state = 'running', attempts = 100, leased_until = 1 WHERE kind LIKE 'test.%'").await;
+    until(app, "queued", 1).await;
+    change("UPDATE jobs SET run_at = 0 WHERE kind LIKE 'test.%'").await;
+    until(app, "failed", 1).await;
+    runner.abort();
+});
+
 // Alone in its process: the clock is everybody's. SQLite has one process, whose clock is the only one.
 #[test]
 fn a_node_whose_clock_is_ahead_takes_nobodys_jobs() {

@@ -1,6 +1,7 @@
 //! How an operator meets the server: settings, health, metrics, the doctor, and what a version does with the database of another.
 
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -123,6 +124,25 @@ fn sample(text: &str, name: &str) -> f64 {
     line.unwrap_or_else(|| panic!("{name} in {text}")).rsplit(' ').next().and_then(|value| value.parse().ok()).expect("a number")
 }
 
+const DASHBOARD: &str = include_str!("../../deploy/grafana.json");
+
+/// The names of what is measured, as they stand in a text.
+fn measurements(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).filter(|word| word.starts_with("llmos_") || word.starts_with("process_"))
+}
+
+/// Whoever is woken looks there first.
+#[test]
+fn what_is_worth_an_alarm_has_a_panel() {
+    let alarms = include_str!("../../docs/operations.md").split("Worth an alarm:").nth(1).and_then(|rest| rest.split("\n\n").next());
+    let alarms: Vec<&str> = measurements(alarms.expect("the alarms")).collect();
+    assert!(alarms.len() >= 6, "{alarms:?}");
+    for name in alarms.into_iter().chain(["llmos_nodes", "llmos_certificate_failures"]) {
+        let asked = measurements(DASHBOARD).any(|asked| asked.strip_suffix("_bucket").unwrap_or(asked) == name);
+        assert!(asked, "{name} has no panel");
+    }
+}
+
 app_test!(the_server_says_how_it_is, |app| {
     let maya = app.sign_up_first().await;
     let ready = app.visitor();
@@ -188,15 +208,13 @@ app_test!(metrics_are_counted_and_guarded, |config| { config.metrics_token = Som
     }
 
     // The dashboard asks for what there is.
-    let dashboard = include_str!("../../deploy/grafana.json");
-    let asked = dashboard
-        .split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
-        .filter(|word| word.starts_with("llmos_") || word.starts_with("process_"));
-    for name in asked {
+    let known = include_str!("../../src/server/metrics.rs");
+    for name in measurements(DASHBOARD) {
         let there = text.lines().any(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' '])));
-        // A file is SQLite's alone, a queue that was never used is none, and here no backups are made.
-        let absent = ["llmos_database_size_bytes", "llmos_jobs", "llmos_job_wait_seconds"];
-        assert!(there || absent.contains(&name) || name.starts_with("llmos_backup_"), "{name} in {text}");
+        // A file is SQLite's alone, a queue that was never used is none; here no backups are made, no other node lives, and there is no certificate.
+        let absent = ["llmos_database_size_bytes", "llmos_jobs", "llmos_job_wait_seconds"].contains(&name)
+            || ["llmos_backup_", "llmos_nodes", "llmos_certificate_"].iter().any(|begins| name.starts_with(begins));
+        assert!(there || (absent && known.contains(&format!("\"{name}\""))), "{name} in {text}");
     }
 
     // Who comes through a proxy of this machine comes from elsewhere.
@@ -207,6 +225,58 @@ app_test!(metrics_are_counted_and_guarded, |config| { config.metrics_token = Som
     let right = metrics(app, |request| request.header("x-forwarded-for", "203.0.113.9").bearer_auth("a token for Prometheus")).await;
     assert_eq!(right.status, 200);
 });
+
+/// What `llmos doctor` looks at, as its code names it.
+fn topics() -> BTreeSet<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/server/doctor");
+    let mut topics = BTreeSet::new();
+    for file in std::fs::read_dir(folder).expect("the doctor").flatten() {
+        let code = std::fs::read_to_string(file.path()).expect("readable");
+        for begins in ["const TOPIC: &str =", "Finding::good(", "Finding::note(", "Finding::wrong("] {
+            let named = code.split(begins).skip(1).filter_map(|rest| rest.trim_start().strip_prefix('"')?.split('"').next());
+            topics.extend(named.map(str::to_owned));
+        }
+    }
+    topics
+}
+
+#[test]
+fn every_topic_of_the_doctor_leads_to_a_section_of_troubleshooting() {
+    let page = include_str!("../../docs/troubleshooting.md");
+    let anchor = |heading: &str| {
+        let kept = heading.to_lowercase().replace(' ', "-");
+        kept.chars().filter(|c| c.is_alphanumeric() || *c == '-').collect::<String>()
+    };
+    let sections: BTreeSet<String> = page.lines().filter_map(|line| line.strip_prefix("## ")).map(anchor).collect();
+    // The first table, before the first section.
+    let begins = page.split("\n## ").next().expect("a beginning");
+    let topics = topics();
+    assert!(topics.len() > 15, "{topics:?}");
+    for topic in topics {
+        let row = begins.lines().find(|line| line.starts_with('|') && line.contains(&format!("*{topic}*")));
+        let row = row.unwrap_or_else(|| panic!("*{topic}* stands nowhere in the first table"));
+        let mut leads = row.split("(#").skip(1).filter_map(|rest| rest.split(')').next()).peekable();
+        assert!(leads.peek().is_some() && leads.all(|lead| sections.contains(lead)), "{row}");
+    }
+    for own in ["files", "backups", "restore-drill"] {
+        assert!(sections.contains(own), "{own}");
+    }
+}
+
+/// A file of tests, or one of the tests in it.
+#[test]
+fn what_breaks_is_tried_by_tests_that_are_there() {
+    let section = include_str!("../../docs/operations.md").split("## When something breaks").nth(1).expect("the section");
+    let rows = section.split("\n**Drill").next().into_iter().flat_map(str::lines).filter(|line| line.starts_with("| "));
+    let columns: Vec<&str> = rows.filter_map(|row| row.trim_end_matches(" |").rsplit(" | ").next()).collect();
+    assert!(columns.len() > 10, "{columns:?}");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
+    for name in columns.iter().flat_map(|column| column.split('`').skip(1).step_by(2)) {
+        let (module, test) = name.rsplit_once("::").unwrap_or((name, ""));
+        let file = std::fs::read_to_string(folder.join(format!("{}.rs", module.replace("::", "/"))));
+        assert!(file.is_ok_and(|code| code.contains(test)), "{name}");
+    }
+}
 
 app_test!(help_is_of_the_version_that_runs, |app| {
     let visitor = app.visitor();

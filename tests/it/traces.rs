@@ -161,6 +161,64 @@ app_test!(spans_that_come_at_once_are_all_kept_and_without_secrets, |app| {
     assert!(kept.contains("tool-11") && !kept.contains("hunter2"), "{kept}");
 });
 
+app_test!(one_trace_that_comes_several_times_at_once_is_taken_once, |app| {
+    let maya = app.sign_up_first().await;
+    let team = maya.team("Harbor").await;
+    let path = format!("/traces?team={team}");
+    let body = json!([run("one", "Value Acme", "2026-10-01T10:00:00Z")]).to_string();
+    let all = (0..12).map(|_| {
+        let (client, path, body) = (maya.at(app), path.clone(), body.clone());
+        async move { send(&client, &path, "application/json", body).await }
+    });
+    let (mut accepted, mut known) = (0, 0);
+    for (status, taken) in futures::future::join_all(all).await {
+        assert_eq!(status, 200, "{taken}");
+        accepted += taken["accepted"].as_u64().unwrap_or_default();
+        known += taken["known"].as_u64().unwrap_or_default();
+    }
+    assert_eq!((accepted, known), (1, 11));
+});
+
+app_test!(times_in_the_future_are_put_in_order_and_a_notice_says_so, |app| {
+    let maya = app.sign_up_first().await;
+    let mut ends = run("ends", "Value Acme", "2026-10-01T10:00:00Z");
+    ends["ended_at"] = json!("2100-01-01T00:00:00Z");
+    let mut begins = run("begins", "Value Globex", "2100-01-01T00:00:00Z");
+    begins["ended_at"] = json!("2100-01-01T00:05:00Z");
+    let body = json!([run("fine", "Value Hooli", "2026-10-01T10:00:00Z"), ends, begins]).to_string();
+    let (status, taken) = send(&maya, "/traces", "application/json", body).await;
+    assert_eq!((status, &taken["accepted"]), (200, &json!(3)), "{taken}");
+    let now = llmos_lite::server::clock::now_ms();
+    for one in list(&maya, "").await {
+        let (_, trace) = maya.get(&format!("/traces/{}", text(&one["id"]))).await;
+        let (began, ended) = (trace["startedAt"].as_i64().expect("a time"), trace["endedAt"].as_i64().expect("a time"));
+        assert!(began <= ended && ended <= now, "{trace}");
+        assert_eq!(trace["notices"].to_string().contains("clock"), trace["sourceId"] != "fine", "{trace}");
+    }
+});
+
+app_test!(what_an_agent_sends_without_a_team_goes_to_its_only_one, |app| {
+    let maya = app.sign_up_first().await;
+    let team = maya.team("Harbor").await;
+    let (_, agent) = maya.post(&format!("/teams/{team}/agents"), json!({ "name": "Scribe", "role": "member" })).await;
+    let tokens = format!("/teams/{team}/agents/{}/tokens", text(&agent["person"]["id"]));
+    let (_, token) = maya.post(&tokens, json!({ "name": "run", "scopes": ["read", "write"], "expiresInDays": 7 })).await;
+    let scribe = app.program(&text(&token["secret"]));
+    let body = run("one", "Value Acme", "2026-10-01T10:00:00Z").to_string();
+    assert_eq!(send(&scribe, "/traces", "application/json", body).await.0, 200);
+    assert_eq!(list(&maya, &format!("team={team}")).await.len(), 1);
+});
+
+app_test!(a_skill_with_a_strange_name_is_searched_for_as_it_is_written, |app| {
+    let maya = app.sign_up_first().await;
+    let mut strange = run("one", "Value Acme", "2026-10-01T10:00:00Z");
+    strange["skills_used"] = json!(["dcf&kind=tool#x"]);
+    assert_eq!(send(&maya, "/traces", "application/json", strange.to_string()).await.0, 200);
+    let id = text(&list(&maya, "").await[0]["id"]);
+    let page = maya.answer(maya.request(Method::GET, &format!("/traces/{id}"))).await;
+    assert!(page.text.contains("/search?q=dcf%26kind%3Dtool%23x"), "{}", page.text);
+});
+
 app_test!(what_a_person_said_of_a_run_stays_when_more_of_it_comes, |app| {
     let maya = app.sign_up_first().await;
     let team = maya.team("Harbor").await;

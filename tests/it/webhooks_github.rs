@@ -122,6 +122,23 @@ async fn asked_stand(app: &TestApp, stand: &Stand, repositories: &[&str]) -> Ctx
     Ctx::internal(state, None)
 }
 
+/// Links a volume as it would be, without asking a server that is not there.
+async fn put_link(app: &TestApp, volume: &str, by: &str, url: &str, branch: &str) {
+    let mut tx = app.state.db.write_tx().await.expect("a transaction");
+    sqlx::query(
+        "INSERT INTO git_links (volume_id, url, branch, folder, push, linked_by, created_at, updated_at, look_at) \
+         VALUES ($1, $2, $3, '', 0, $4, 1, 1, 4000000000000)",
+    )
+    .bind(volume.to_owned())
+    .bind(url.to_owned())
+    .bind(branch.to_owned())
+    .bind(by.to_owned())
+    .execute(&mut *tx)
+    .await
+    .expect("inserts");
+    tx.commit().await.expect("committed");
+}
+
 app_test!(what_github_sent_and_is_not_here_is_asked_for_again, |config| { with_secret(config) }, |app| {
     let stand = Stand::default();
     let ctx = asked_stand(app, &stand, &["Harbor/Skills", "harbor/gone"]).await;
@@ -175,18 +192,7 @@ app_test!(a_linked_repository_is_looked_after_and_one_refusal_keeps_nothing_else
     let volumes = [crate::marketplace::team_volume(&maya, &team).await, text(&second["id"])];
     assert_ne!(volumes[0], volumes[1]);
     for (volume, name) in volumes.iter().zip(["skills", "gone"]) {
-        let mut tx = app.state.db.write_tx().await.expect("a transaction");
-        sqlx::query(
-            "INSERT INTO git_links (volume_id, url, branch, folder, push, linked_by, created_at, updated_at, look_at) \
-             VALUES ($1, $2, 'main', '', 0, $3, 1, 1, 4000000000000)",
-        )
-        .bind(volume.clone())
-        .bind(format!("https://github.com/harbor/{name}"))
-        .bind(maya.id.clone())
-        .execute(&mut *tx)
-        .await
-        .expect("inserts");
-        tx.commit().await.expect("committed");
+        put_link(app, volume, &maya.id, &format!("https://github.com/harbor/{name}"), "main").await;
     }
     let lost: Vec<String> = (0..3).map(|_| guid()).collect();
     let at = json!(jiff_text(ctx.now() - 2 * 3_600_000));
@@ -397,20 +403,9 @@ app_test!(recorded_payloads_of_a_linked_repository_are_acted_on, |config| { with
     let maya = app.sign_up_first().await;
     let team = maya.team("Harbor").await;
     let volume = crate::marketplace::team_volume(&maya, &team).await;
-    // Linked as it would be, without asking a server that is not there.
-    let mut tx = app.state.db.write_tx().await.expect("a transaction");
-    sqlx::query(
-        "INSERT INTO git_links (volume_id, url, branch, folder, push, linked_by, created_at, updated_at, look_at) \
-         VALUES ($1, 'https://github.com/Codertocat/Hello-World', 'master', '', 0, $2, 1, 1, 4000000000000)",
-    )
-    .bind(volume.clone())
-    .bind(maya.id.clone())
-    .execute(&mut *tx)
-    .await
-    .expect("inserts");
-    tx.commit().await.expect("committed");
+    put_link(app, &volume, &maya.id, "https://github.com/Codertocat/Hello-World", "master").await;
     let ours = |payload: &Value| payload["repository"]["full_name"] == "Codertocat/Hello-World";
-    let acts = ["issues", "pull_request", "pull_request_review", "release"];
+    let acts = ["issues", "pull_request", "pull_request_review", "push", "release"];
     let mut sent: Vec<&(String, Value)> =
         payloads.iter().filter(|(event, payload)| acts.contains(&event.as_str()) && ours(payload)).collect();
     assert!(sent.len() > 30, "{}", sent.len());
@@ -428,7 +423,12 @@ app_test!(recorded_payloads_of_a_linked_repository_are_acted_on, |config| { with
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        let quiet = event == "release" && payload["action"] != "published";
+        // A tag that is pushed changes no branch.
+        let quiet = match event.as_str() {
+            "release" => payload["action"] != "published",
+            "push" => text(&payload["ref"]).starts_with("refs/tags/"),
+            _ => false,
+        };
         let says = found["done"].as_array().is_some_and(|done| !done.is_empty());
         assert!(found["error"].is_null() && (says || quiet), "{event} {}: {found}", payload["action"]);
         told.push_str(&found["done"].to_string());
@@ -439,10 +439,67 @@ app_test!(recorded_payloads_of_a_linked_repository_are_acted_on, |config| { with
         "The task of issue #1 was removed with it.",
         "Nothing newer than what is known of issue #1.",
         "is kept with 1 volume.",
+        "1 volume is pulled.",
         "comes from this repository",
     ] {
         assert!(told.contains(part), "{part}: {told}");
     }
     let (_, pulls) = maya.get(&format!("/volumes/{volume}/git/pull-requests")).await;
     assert!(pulls.as_array().is_some_and(|pulls| !pulls.is_empty()), "{pulls}");
+});
+
+app_test!(the_secret_of_one_repository_does_nothing_to_another, |config| { with_secret(config) }, |app| {
+    let maya = app.sign_up_first().await;
+    let team = maya.team("Harbor").await;
+    let volume = crate::marketplace::team_volume(&maya, &team).await;
+    put_link(app, &volume, &maya.id, "https://github.com/harbor/skills", "main").await;
+    let (other, own) = ("what only the other one knows", "what only this one knows");
+    for (name, secret) in [("other", other), ("skills", own)] {
+        let path = format!("/webhooks/secrets/harbor/{name}");
+        assert_eq!(maya.json(reqwest::Method::PUT, &path, json!({ "secret": secret })).await.0, 204);
+    }
+    let github = app.visitor();
+    let events = |full_name: &str, clone_url: &str| {
+        let issue = json!({ "number": 7, "title": "The lamps smoke", "state": "open" });
+        let pull = json!({ "number": 1, "title": "Better lamps", "state": "open", "base": { "ref": "main" } });
+        let mut events = [
+            ("issues", json!({ "action": "opened", "issue": issue })),
+            ("pull_request", json!({ "action": "opened", "pull_request": pull })),
+            ("push", push(full_name, 1)),
+        ];
+        for (_, payload) in &mut events {
+            payload["repository"] = json!({ "full_name": full_name, "clone_url": clone_url });
+        }
+        events
+    };
+    for address in ["https://github.com/harbor/skills.git", "https://GitHub.com/Harbor/Skills", "git@github.com:harbor/skills.git"] {
+        for (event, payload) in events("Harbor/Other", address) {
+            let answer = send_as(&github, &guid(), event, &payload, other).await;
+            assert_eq!(answer.status, 403, "{event} {address}: {}", answer.text);
+            assert!(text(&answer.json()["message"]).contains("secret of harbor/other is for its own deliveries only"), "{}", answer.text);
+        }
+    }
+    // Without an address nothing is found to act on.
+    for (event, payload) in events("Harbor/Other", "") {
+        let id = guid();
+        assert_eq!(send_as(&github, &id, event, &payload, other).await.status, 202);
+        until(&maya, &id, "ignored").await;
+    }
+    let pulls = format!("/volumes/{volume}/git/pull-requests");
+    assert_eq!(crate::tasks::list(&maya, &team, "state=all").await.len(), 0);
+    assert_eq!(maya.get(&pulls).await.1, json!([]));
+    let jobs: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM jobs WHERE kind IN ('git.pull', 'git.preview')")
+        .fetch_one(app.state.db.read())
+        .await
+        .expect("a number");
+    assert_eq!(jobs, 0);
+
+    // Its own secret does all of it.
+    for (event, payload) in events("Harbor/Skills", "https://github.com/harbor/skills.git") {
+        let id = guid();
+        assert_eq!(send_as(&github, &id, event, &payload, own).await.status, 202);
+        until(&maya, &id, "done").await;
+    }
+    assert_eq!(crate::tasks::list(&maya, &team, "state=all").await.len(), 1);
+    assert_eq!(maya.get(&pulls).await.1[0]["number"], 1);
 });

@@ -35,6 +35,15 @@ async function addressed(path: string, base: string): Promise<string> {
   return `${base}${path}&token=${encodeURIComponent(token)}`;
 }
 
+/**
+ * Milliseconds before one comes back: half of the first pause, and a random part of a span that doubles with each attempt, so that those who were cut off
+ * together do not come back together. `random` is 0..1; `src/features/collaboration/link.rs` does the same.
+ */
+export function pause(attempts: number, random: number): number {
+  const least = FIRST_PAUSE / 2;
+  return least + Math.min(FIRST_PAUSE * 2 ** Math.min(attempts, 16), LONGEST_PAUSE - least) * random;
+}
+
 export type Link = "connecting" | "live" | "reconnecting" | "offline";
 
 /** What the connection tells; each is told when it changes. */
@@ -250,10 +259,8 @@ export class Connection {
       this.heard.ended(code);
       return;
     }
-    // Full jitter: those who were cut off together do not come back together.
-    const bound = Math.min(FIRST_PAUSE * 2 ** Math.min(this.attempts, 16), LONGEST_PAUSE);
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.again(), Math.max(bound * Math.random(), FIRST_PAUSE));
+    this.timer = setTimeout(() => this.again(), pause(this.attempts, Math.random()));
     this.show();
   }
 

@@ -133,10 +133,17 @@ export async function start(account: string, answers: string[], told: (what: str
   if (navigator.onLine) tellWorker(active, { act: "warm", saving: navigator.connection?.saveData ?? false });
 }
 
+/** How old what the page shows is, as it was told last. */
+let age = "";
+
 function hear(data: Tells): void {
-  if ("lost" in data) leaveTeam(data.stale);
-  else if ("sync" in data) tell("sync", data.sync);
-  else tell("age", data.keptAt === null ? "" : asOf(data.keptAt, Date.now()));
+  if ("lost" in data) return leaveTeam(data.stale);
+  if ("sync" in data) return tell("sync", data.sync);
+  const now = data.keptAt === null ? "" : asOf(data.keptAt, Date.now());
+  // A worker that the browser started anew tells every page.
+  if (now === age) return;
+  age = now;
+  tell("age", age);
 }
 
 /** Pages of a team that one is not in any more are not to stand there. What is unsent of it is in the outbox; who is writing is not interrupted. */

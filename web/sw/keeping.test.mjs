@@ -21,7 +21,7 @@ globalThis.caches = {
   match: async (url, { cacheName }) => stored.get(cacheName)?.get(url)?.clone(),
 };
 const { belongsTo, drop, empty, find, keep, moment, put, seen, unsee, whose } = await import("./keeping");
-const { ASSETS, PICTURES, READS } = await import("./names");
+const { ASSETS, PICTURES, READS, SHARED } = await import("./names");
 
 const answer = (text) => new Response(text, { headers: { "content-type": "application/json" } });
 const shown = async (url) => (await find(READS, url))?.text();
@@ -97,4 +97,13 @@ test("a full disk makes room: pictures and the rest of the build go first", asyn
   await put(`${READS}maya`, "/more", answer("more"));
   assert.equal(await shown("/more"), undefined);
   Object.assign(caches, { open });
+});
+
+test("what was shared before one signed in is there after it, and not for the next one", async () => {
+  await belongsTo("-", moment());
+  await put(SHARED, "/shared/1", answer("a link"));
+  await belongsTo("maya", moment());
+  assert.ok(stored.get(SHARED)?.has("/shared/1"));
+  await belongsTo("tomas", moment());
+  assert.ok(!stored.has(SHARED));
 });

@@ -3,7 +3,7 @@ import { openDB } from "idb";
 import { CacheExpiration } from "workbox-expiration";
 
 import { kept } from "./answers";
-import { ASSETS, isPersonal, KEPT_AT, KEPT_BYTES, PICTURES, PINS, READS, SEARCH, type Seen, STATE, TEXTS } from "./names";
+import { ASSETS, isPersonal, KEPT_AT, KEPT_BYTES, PICTURES, PINS, READS, SEARCH, type Seen, SHARED, STATE, TEXTS } from "./names";
 
 /** Answers of one account, and how long they are kept. A phone has other things to keep. */
 const LIMITS = { [READS]: { maxEntries: 2_000, maxAgeSeconds: 30 * 86_400 }, [PICTURES]: { maxEntries: 300, maxAgeSeconds: 30 * 86_400 } };
@@ -29,18 +29,20 @@ export async function belongsTo(now: string | null, began: number): Promise<void
   const next = now === NOBODY ? "" : now;
   const before = await whose();
   if (before === next) return;
-  await empty(next);
+  // What somebody shared before they signed in is theirs.
+  await empty(next, !before);
   if (before) await Promise.all([forgetDatabases([...TEXTS, ...SEARCH]), takeDown()]);
   if (!next) return;
   account = next;
   await (await caches.open(STATE)).put(WHOSE, new Response(next));
 }
 
-/** Empties the caches of all accounts, or of all but one. */
-export async function empty(but = ""): Promise<void> {
+/** Empties the caches of all accounts, or of all but one. `shared`: but for what other apps shared and nobody took yet. */
+export async function empty(but = "", shared = false): Promise<void> {
   emptied += 1;
   account = "";
-  const names = (await caches.keys()).filter((name) => isPersonal(name) && !(but && [READS, PICTURES, PINS].some((kind) => name === kind + but)));
+  const stays = (name: string) => (but !== "" && [READS, PICTURES, PINS].some((kind) => name === kind + but)) || (shared && name === SHARED);
+  const names = (await caches.keys()).filter((name) => isPersonal(name) && !stays(name));
   limits.clear();
   await Promise.all(names.map((name) => caches.delete(name)));
   await forgetTimes(but).catch(() => undefined);

@@ -282,15 +282,39 @@ export async function find(address: string): Promise<Response | undefined> {
   if (kept || !here) return kept;
   const url = new URL(address);
   const [, , , what, id, part] = url.pathname.split("/");
-  const answer = (of: unknown, at: string | null) =>
-    of === undefined ? undefined : new Response(JSON.stringify(of), { headers: { "content-type": "application/json", [KEPT_AT]: at ?? "" } });
-  const made = async (kind: Whole, of: string, make: (found: Rows | Said) => unknown) => {
-    const stored = await here.match(place(kind, of, "/list"));
-    const found = await list(here, kind, of);
-    return found && answer(make(found), stored?.headers.get(KEPT_AT) ?? null);
-  };
-  if (what === "sessions" && id && part === "entries") return made("session", id, (found) => entriesPage((found as Said).entries, url.searchParams));
-  const volume = what === "artifacts" && !url.searchParams.has("team") ? url.searchParams.get("volume") : null;
-  if (!volume || (id && id !== "facets") || part) return undefined;
-  return made("volume", volume, (found) => (id ? facets : libraryPage)((found as Rows).items, url.searchParams));
+  if (what === "sessions" && id && part === "entries") {
+    const stored = await here.match(place("session", id, "/list"));
+    const found = await list(here, "session", id);
+    return found && made(entriesPage((found as Said).entries, url.searchParams), Number(stored?.headers.get(KEPT_AT)));
+  }
+  const volume = url.searchParams.get("volume");
+  return volume ? rows(here, url, [volume]) : undefined;
 }
+
+/** The library without a choice of a volume, where it was never opened: what is here as a whole of any. */
+export async function findSome(address: string): Promise<Response | undefined> {
+  const url = new URL(address);
+  if (url.searchParams.has("volume") || !(await some())) return undefined;
+  const here = await cache();
+  const volumes = (await pins()).filter((pin) => pin.kind === "volume").map((pin) => pin.id);
+  return here && rows(here, url, volumes);
+}
+
+/** A list of the library over these volumes, or its facets; as old as the oldest of them. */
+async function rows(here: Cache, url: URL, volumes: string[]): Promise<Response | undefined> {
+  const [, , , what, id, part] = url.pathname.split("/");
+  if (what !== "artifacts" || url.searchParams.has("team") || (id && id !== "facets") || part) return undefined;
+  const items: Summary[] = [];
+  let oldest = Infinity;
+  for (const volume of volumes) {
+    const stored = await here.match(place("volume", volume, "/list"));
+    const found = await list(here, "volume", volume);
+    if (!found) continue;
+    items.push(...(found as Rows).items);
+    oldest = Math.min(oldest, Number(stored?.headers.get(KEPT_AT)));
+  }
+  return oldest === Infinity ? undefined : made((id ? facets : libraryPage)(items, url.searchParams), oldest);
+}
+
+const made = (of: unknown, at: number) =>
+  of === undefined ? undefined : new Response(JSON.stringify(of), { headers: { "content-type": "application/json", [KEPT_AT]: String(at) } });

@@ -1,7 +1,8 @@
 // Push messages: shown when they come, one for each subject, and what they are about is opened or answered. Subscriptions belong to the worker's address, not to
 // its version.
 import { badge, UNREAD } from "./badge";
-import { ACCOUNT } from "./names";
+import { put, whose } from "./keeping";
+import { ACCOUNT, KEPT_AT, SHARED } from "./names";
 import { grouped, type Message, ours, sessionOf, type Shown } from "./messages";
 
 declare const self: ServiceWorkerGlobalScope;
@@ -25,7 +26,8 @@ async function show(message: Partial<Message>): Promise<void> {
   const before = message.tag ? (await self.registration.getNotifications({ tag: message.tag }))[0] : undefined;
   const { title, body, shown } = grouped(message, before?.data as Shown | undefined, self.location.origin);
   const actions: Action[] = [{ action: "open", title: "Open" }];
-  if (sessionOf(shown.url)) actions.push({ action: "reply", title: "Reply", type: "text", placeholder: "Write to the session" });
+  // Where no reply is sent it is written on the page.
+  if (sends && sessionOf(shown.url)) actions.push({ action: "reply", title: "Reply", type: "text", placeholder: "Write to the session" });
   const options: NotificationOptions & { renotify?: boolean; actions?: Action[] } = {
     body,
     tag: message.tag || undefined,
@@ -61,6 +63,16 @@ async function markRead(account: string, ids: string[]): Promise<void> {
   await fetch("/api/v1/notifications/read", { method: "POST", headers, body: JSON.stringify({ ids }) }).catch(() => undefined);
 }
 
+/** A reply that was not sent is there on the page of the same account, by the id that this gives (`shared` of `pwa/index.ts`). */
+async function handOver(account: string, text: string): Promise<string> {
+  if (!account || account !== (await whose())) return "";
+  const id = self.crypto.randomUUID();
+  const draft = new Response(JSON.stringify({ name: "", text }));
+  draft.headers.set(KEPT_AT, String(Date.now()));
+  await put(SHARED, `/shared/${id}`, draft);
+  return id;
+}
+
 /** In a window that is there already, or in a new one; of the installed app, where it is installed. */
 async function open(url: string): Promise<void> {
   const windows = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
@@ -85,8 +97,10 @@ self.addEventListener("notificationclick", (event) => {
   const text = (event as NotificationEvent & { reply?: string }).reply?.trim();
   const reply = async () => {
     if (session && text && sends && (await sends(account, session, text).then(() => true, () => false))) return;
-    // A system whose messages take no text, or a device that keeps none: it is written on the page.
-    await open(session ? `${address}${address.includes("?") ? "&" : "?"}reply` : address);
+    if (!session) return open(address);
+    // A system whose messages take no text, or a device that keeps none: it is written on the page. What was typed is there already.
+    const handed = text ? `=${await handOver(account, text)}` : "";
+    await open(`${address}${address.includes("?") ? "&" : "?"}reply${handed}`);
   };
   event.waitUntil(Promise.all([reply(), markRead(account, ids ?? [])]));
 });

@@ -66,6 +66,15 @@ async function asks(path, answers) {
   return { text, keptAt: found.headers.get(KEPT_AT) };
 }
 
+test("a page that was told of something old by a worker that was stopped learns from the next one that it is not any more", async () => {
+  await belongsTo("maya", moment());
+  server.set("/api/v1/volumes", { text: "one" });
+  await asks("/api/v1/volumes");
+  assert.deepEqual(told, [{ keptAt: null }]);
+  await asks("/api/v1/volumes");
+  assert.equal(told.length, 1);
+});
+
 test("the server first, and what was kept where it is out of reach, with its age", async () => {
   await belongsTo("maya", moment());
   server.set("/api/v1/volumes", { text: "one" });

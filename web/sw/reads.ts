@@ -14,17 +14,17 @@ const API = "/api/v1";
 /** Who one is, with one's teams. */
 const ME = `${API}/me`;
 
-/** How old what a page shows is: the oldest that it was given since the server last answered it. By the page's id. */
-const shown = new Map<string, number>();
+/** How old what a page shows is: the oldest that it was given since the server last answered it; null: it is as the server says. By the page's id. */
+const shown = new Map<string, number | null>();
 
 export const standing = (page: string) => shown.get(page) ?? null;
 
 async function tell(page: string, keptAt: number | null): Promise<void> {
-  const before = standing(page);
-  const now = keptAt === null || before === null ? keptAt : Math.min(before, keptAt);
+  const before = shown.get(page);
+  const now = keptAt === null || before == null ? keptAt : Math.min(before, keptAt);
+  // A page that this worker does not know is told in any case: the browser may have stopped the worker that told it something older.
   if (now === before) return;
-  if (now === null) shown.delete(page);
-  else shown.set(page, now);
+  shown.set(page, now);
   const message: Tells = { keptAt: now };
   (await self.clients.get(page))?.postMessage(message);
 }
@@ -104,6 +104,7 @@ async function hasLostTeam(url: string, now: Response): Promise<boolean> {
 async function here(url: string): Promise<Response | undefined> {
   const [seen, pinned] = await Promise.all([find(READS, url), pins.find(url).catch(() => undefined)]);
   const at = (answer: Response) => Number(answer.headers.get(KEPT_AT));
+  if (!seen && !pinned) return pins.findSome(url);
   return seen && pinned ? (at(pinned) > at(seen) ? pinned : seen) : (seen ?? pinned);
 }
 

@@ -612,7 +612,7 @@ pub struct Rows {
     /// What the next page is asked for with; none on the last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
-    /// Raw events are kept from this time on (UTC ms): older numbers have no rows any more.
+    /// Raw events are kept from this time on (UTC ms): older numbers have no rows any more. 0: none was removed yet.
     pub kept_from: i64,
 }
 

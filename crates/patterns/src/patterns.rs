@@ -81,8 +81,6 @@ pub struct Patterns {
     slots: BTreeMap<String, u32>,
     groups: BTreeMap<PatternId, Group>,
     next: u64,
-    /// Traces that came or went since the last pass.
-    changes: usize,
 }
 
 impl Patterns {
@@ -155,7 +153,6 @@ impl Patterns {
             counts,
             pattern: PatternId(0),
         }));
-        self.changes += 1;
         Ok(Some(slot))
     }
 
@@ -168,8 +165,6 @@ impl Patterns {
         if let Some(slot) = self.admit(trace, vector)? {
             self.reserve(pattern);
             self.join(slot, pattern);
-            // Nothing new: no pass is due for it.
-            self.changes = self.changes.saturating_sub(1);
         }
         Ok(())
     }
@@ -191,8 +186,6 @@ impl Patterns {
         };
         self.remove(&trace.id);
         let Some(slot) = self.admit(trace, vector)? else { return Ok(old.pattern) };
-        // It changed once.
-        self.changes = self.changes.saturating_sub(1);
         let is_as_before = self.entry(slot).is_some_and(|new| new.vector == old.vector && new.counts == old.counts);
         let found = if is_as_before { Some(old.pattern) } else { self.nearest(slot) };
         let id = match found {
@@ -210,7 +203,6 @@ impl Patterns {
         let entry = self.entries.get_mut(slot as usize)?.take()?;
         let own = self.cluster_of(&entry);
         self.vocabulary.remove(&entry.counts);
-        self.changes += 1;
         if let Some(group) = self.groups.get_mut(&entry.pattern) {
             group.members.retain(|member| *member != slot);
             group.cluster.subtract(&own);
@@ -252,18 +244,6 @@ impl Patterns {
             people: entries.iter().map(|entry| entry.user).collect::<BTreeSet<_>>().len() as u32,
             age_ms: now.saturating_sub(last).max(0),
         })
-    }
-
-    /// Traces that came, went or changed since the last pass.
-    #[must_use]
-    pub fn changes(&self) -> usize {
-        self.changes
-    }
-
-    /// Whether so much has changed since the last pass (a tenth of the traces, and sixteen) that another is worth its time.
-    #[must_use]
-    pub fn is_pass_due(&self) -> bool {
-        self.changes >= 16 + self.len() / 10
     }
 
     /// Begins to group all traces anew. The result depends on the traces alone up to 4,000 of them; beyond, on the present patterns too.
@@ -314,7 +294,6 @@ impl Patterns {
             self.groups.insert(id, Group { cluster, members });
         }
         let late: Vec<u32> = self.slots.values().copied().filter(|slot| !is_placed[*slot as usize]).collect();
-        self.changes = late.len();
         for slot in late {
             self.place(slot);
         }

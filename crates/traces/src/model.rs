@@ -105,7 +105,7 @@ pub enum Notice {
     StepsLeftOut,
     /// A step was its own ancestor, or named a parent that is not there.
     Parents,
-    /// Something ended before it began, or began before the run did.
+    /// Something ended before it began, or began before the run did; or it was later than when it came in.
     Clock,
     /// Something that looks like a secret was masked.
     Masked,

@@ -19,6 +19,7 @@ use crate::{
     error::AppResult,
     features::{
         accounts::state::use_session,
+        artifacts::model::Whose,
         collaboration::{
             model::RoomType,
             state::{Room, use_collaboration},
@@ -176,18 +177,25 @@ pub fn analytics_address(query: &Query, behind: Option<&Behind>) -> String {
     joined(ANALYTICS, &fields)
 }
 
-/// The library as far as it knows the filters of a question, with one more: what is counted as there now.
+/// The list of the library that has what a question counts as there now, with one more filter. Empty where one person is looked at: the library does not
+/// know who made what.
 pub fn library_address(query: &Query, more: Option<(&str, &str)>) -> String {
-    let set = |name: &str, value: &Option<String>| value.as_ref().map(|value| (name.to_owned(), value.clone()));
-    // It has no filter for one's own.
-    let team = query.team.clone().filter(|team| team != PERSONAL);
-    let filters = [set("team", &team), set("volume", &query.volume), set("kind", &query.kind), set("category", &query.category)];
-    let mut fields: Vec<(String, String)> = filters.into_iter().flatten().collect();
-    if let Some((name, value)) = more {
-        fields.retain(|(known, _)| known != name);
-        fields.push((name.to_owned(), value.to_owned()));
+    if query.person.is_some() {
+        return String::new();
     }
-    joined("/artifacts", &fields)
+    let workspaces = match query.team.as_deref() {
+        None => ("whose", Whose::Ours.as_str()),
+        Some(PERSONAL) => ("whose", Whose::Personal.as_str()),
+        Some(team) => ("team", team),
+    };
+    let filters = [("volume", &query.volume), ("kind", &query.kind), ("category", &query.category)];
+    let set = filters.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?)));
+    let mut fields: Vec<(&str, &str)> = std::iter::once(workspaces).chain(set).collect();
+    if let Some(more) = more {
+        fields.retain(|(known, _)| *known != more.0);
+        fields.push(more);
+    }
+    joined("/artifacts", &fields.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect::<Vec<_>>())
 }
 
 fn joined(path: &str, fields: &[(String, String)]) -> String {
@@ -428,12 +436,14 @@ mod tests {
 
     #[test]
     fn what_is_there_now_is_a_list_of_the_library() {
-        let page =
-            Query { team: Some("t1".to_owned()), kind: Some("tool".to_owned()), person: Some("ines".to_owned()), ..Query::default() };
+        let page = Query { team: Some("t1".to_owned()), kind: Some("tool".to_owned()), ..Query::default() };
         assert_eq!(library_address(&page, None), "/artifacts?team=t1&kind=tool");
         assert_eq!(library_address(&page, Some(("kind", "skill"))), "/artifacts?team=t1&kind=skill");
+        assert_eq!(library_address(&Query::default(), None), "/artifacts?whose=ours");
         let own = Query { team: Some(PERSONAL.to_owned()), ..Query::default() };
-        assert_eq!(library_address(&own, None), "/artifacts");
+        assert_eq!(library_address(&own, None), "/artifacts?whose=personal");
+        // What one person made is no list of the library.
+        assert_eq!(library_address(&Query { person: Some("ines".to_owned()), ..page }, None), "");
     }
 
     #[test]

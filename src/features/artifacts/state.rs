@@ -8,7 +8,7 @@ use leptos_router::params::ParamsMap;
 use super::model::{
     ArtifactDetail, ArtifactDiff, ArtifactSummary, Bulk, BulkReport, CreateArtifact, Facets, Fork, FrontmatterValue, HistoryPage, Home,
     Kind, LibraryPage, LibraryQuery, MergeView, PAGE_MAX, Preview, Previewed, RestoreRevision, SaveMerge, SetFrontmatter, Sort, ToVolume,
-    View, slug::slugify,
+    View, Whose, slug::slugify,
 };
 use crate::{
     browser::{
@@ -50,6 +50,7 @@ pub fn library_query(params: &ParamsMap) -> LibraryQuery {
     LibraryQuery {
         volume: text("volume").and_then(|id| id.parse().ok()),
         team: text("team").and_then(|id| id.parse().ok()),
+        whose: text("whose").and_then(|whose| Whose::ALL.into_iter().find(|known| known.as_str() == whose)),
         kind: text("kind").and_then(|kind| kind.parse::<Kind>().ok()),
         category: text("category"),
         tag: text("tag"),
@@ -66,6 +67,7 @@ pub fn library_fields(query: &LibraryQuery) -> Vec<(&'static str, String)> {
     let fields = [
         ("volume", query.volume.map(|id| id.to_string())),
         ("team", query.team.map(|id| id.to_string())),
+        ("whose", query.whose.map(|whose| whose.as_str().to_owned())),
         ("kind", query.kind.map(|kind| kind.to_string())),
         ("category", query.category.clone()),
         ("tag", query.tag.clone()),
@@ -91,12 +93,13 @@ pub fn use_library(query: Memo<LibraryQuery>) -> Fetched<LibraryPage> {
     data::fetch(move || Some(query.with(|query| data::with_query("/artifacts", query))))
 }
 
-/// What there is to choose from: of the volume, kind and view of `query`, whatever else it asks for.
+/// What there is to choose from: of the volumes, kind and view of `query`, whatever else it asks for.
 pub fn use_facets(query: Memo<LibraryQuery>) -> Fetched<Facets> {
     data::fetch(move || {
         let scope = query.with(|query| LibraryQuery {
             volume: query.volume,
             team: query.team,
+            whose: query.whose,
             kind: query.kind,
             view: query.view,
             ..LibraryQuery::default()
@@ -337,10 +340,18 @@ mod tests {
         assert_eq!(library_address(&LibraryQuery::default()), "/artifacts");
         let mut params = ParamsMap::new();
         for (name, value) in
-            [("q", " a&b "), ("kind", "agent"), ("view", "drafts"), ("sort", "what"), ("volume", "no id"), ("foreign", "x")]
+            [("q", " a&b "), ("kind", "agent"), ("view", "drafts"), ("sort", "what"), ("volume", "no id"), ("whose", "x"), ("foreign", "x")]
         {
             params.insert(name, value.to_owned());
         }
         assert_eq!(library_address(&library_query(&params)), "/artifacts?kind=agent&q=a%26b&view=drafts");
+        for whose in Whose::ALL {
+            let query = LibraryQuery { whose: Some(whose), ..LibraryQuery::default() };
+            let address = library_address(&query);
+            let (_, value) = address.split_once("whose=").expect("it is in the address");
+            let mut params = ParamsMap::new();
+            params.insert("whose", value.to_owned());
+            assert_eq!(library_query(&params), query);
+        }
     }
 }

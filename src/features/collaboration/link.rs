@@ -139,10 +139,12 @@ impl Pulse {
     }
 }
 
-/// Full jitter: anything up to a bound that doubles with each attempt, so that those who were cut off together do not come back together.
+/// Half of the first pause, so that a server that fails at once is not hammered, and a random part of a span that doubles with each attempt, so that
+/// those who were cut off together do not come back together.
 fn pause(attempts: u32, chance: f64) -> i64 {
-    let bound = (FIRST_PAUSE * 2_f64.powi(attempts.min(16) as i32)).min(LONGEST_PAUSE);
-    (bound * chance).max(FIRST_PAUSE) as i64
+    let least = FIRST_PAUSE / 2.0;
+    let span = (FIRST_PAUSE * 2_f64.powi(attempts.min(16) as i32)).min(LONGEST_PAUSE - least);
+    (least + span * chance) as i64
 }
 
 #[cfg(test)]
@@ -159,11 +161,22 @@ mod tests {
 
     #[test]
     fn pauses_grow_to_half_a_minute_and_are_spread() {
-        assert_eq!(pause(0, 1.0), 500);
-        assert_eq!(pause(3, 1.0), 4_000);
-        assert_eq!(pause(3, 0.5), 2_000);
+        assert_eq!(pause(0, 0.5), 500);
+        assert_eq!(pause(0, 1.0), 750);
+        assert_eq!(pause(3, 0.5), 2_250);
+        assert_eq!(pause(3, 1.0), 4_250);
         assert_eq!(pause(60, 1.0), 30_000);
-        assert_eq!(pause(60, 0.0), 500);
+        for attempts in [0, 1, 3, 60] {
+            assert_eq!(pause(attempts, 0.0), 250, "nobody comes back sooner");
+        }
+    }
+
+    #[test]
+    fn those_who_were_cut_off_together_are_apart_from_the_first_try_on() {
+        for attempts in [0, 1, 3, 60] {
+            let pauses: Vec<i64> = (0..=10).map(|tenth| pause(attempts, f64::from(tenth) / 10.0)).collect();
+            assert!(pauses.windows(2).all(|two| two[1] > two[0] + 40), "{pauses:?}");
+        }
     }
 
     #[test]
@@ -189,7 +202,7 @@ mod tests {
         pulse.lost(1006, 38_002, 1.0);
         assert_eq!(pulse.link(), Link::Reconnecting);
         assert_eq!(pulse.tick(38_003), Act::Nothing);
-        assert_eq!(pulse.tick(38_502), Act::Connect);
+        assert_eq!(pulse.tick(38_752), Act::Connect);
     }
 
     #[test]

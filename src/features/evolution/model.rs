@@ -137,7 +137,7 @@ pub struct Settings {
     pub cron: String,
     /// An IANA time zone.
     pub zone: String,
-    /// New traces after which a pass is made at once.
+    /// New traces after which a pass is made at once; where there are many, a tenth of them.
     pub after: i64,
     /// Runs from which a pattern is shown at all.
     pub shown_runs: i64,
@@ -170,6 +170,12 @@ pub enum Standing {
 }
 
 impl Settings {
+    /// Whether so many traces came, went or changed since the last pass, which looked at `known` of them, that another one is worth its time: it takes longer
+    /// the more there are.
+    pub fn is_pass_due(&self, changed: i64, known: i64) -> bool {
+        !self.paused && changed >= self.after.max(known / 10)
+    }
+
     /// None: too few runs to be shown.
     pub fn standing(&self, runs: i64, confidence: f64) -> Option<Standing> {
         (runs >= self.shown_runs).then_some(match confidence {
@@ -658,6 +664,15 @@ mod tests {
         for kind in [PatternEventKind::Split, PatternEventKind::Grew, PatternEventKind::Merged, PatternEventKind::Absorbed] {
             assert_eq!(PatternEventKind::parse(kind.as_str()), kind);
         }
+    }
+
+    #[test]
+    fn a_pass_of_many_traces_waits_for_a_tenth_of_them() {
+        let mut settings = Settings::of(Level::Team);
+        assert!(!settings.is_pass_due(19, 0) && settings.is_pass_due(20, 0) && settings.is_pass_due(20, 209));
+        assert!(!settings.is_pass_due(9_999, 100_000) && settings.is_pass_due(10_000, 100_000));
+        settings.paused = true;
+        assert!(!settings.is_pass_due(10_000, 100));
     }
 
     #[test]

@@ -22,7 +22,9 @@ pub use links::{
 };
 pub use outcomes::{announce, look_at_due};
 pub use previewing::{Asked, preview, preview_soon};
-pub use pull_requests::{Before, PullNews, ReviewNews, counted, follow_pull_request, follow_review, list_pull_requests, retarget};
+pub use pull_requests::{
+    Before, PullNews, ReviewKept, ReviewNews, counted, follow_pull_request, follow_review, list_pull_requests, retarget,
+};
 pub use pulling::pull;
 pub use pushing::push;
 pub use telling::tell_github;

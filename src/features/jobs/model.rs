@@ -51,8 +51,12 @@ pub struct JobStatus {
     pub updated_at: i64,
 }
 
-/// How many times a job is begun at most: a fault of the moment, a crash or a time-out begins it again.
+/// How many times a job is tried at most: a fault of the moment or a time-out begins it again.
 pub const ATTEMPTS: i64 = 5;
+/// How many times it is begun at most where its process ends meanwhile. That is rarely its fault, and what it has to do would be lost.
+pub const BEGUN: i64 = 100;
+/// For so long it waits then, for each time that it was begun, from [`ATTEMPTS`] on; in milliseconds.
+pub const SET_BACK_MS: i64 = 2_000;
 /// How many jobs a report lists.
 pub const LISTED: i64 = 100;
 

@@ -2,7 +2,7 @@
 
 use sqlx::AnyPool;
 
-use super::model::{JobReport, JobState, JobStatus, JobsQuery, LISTED, QueueReport, ScheduleReport};
+use super::model::{ATTEMPTS, JobReport, JobState, JobStatus, JobsQuery, LISTED, QueueReport, SET_BACK_MS, ScheduleReport};
 use crate::{
     error::AppResult,
     ids::JobId,
@@ -170,19 +170,31 @@ pub async fn is_due(pool: &AnyPool, now: i64) -> AppResult<bool> {
     Ok(due != 0)
 }
 
+/// Those that run are queued again. One that was begun often waits, a little longer each time: should it be what ends the process, the server has some time for
+/// others between.
+fn set_back(now: i64) -> Sql {
+    let mut sql = Sql::new("UPDATE jobs SET state = 'queued', leased_until = NULL, run_at = CASE WHEN attempts < ");
+    sql.number(ATTEMPTS)
+        .push(" THEN run_at ELSE attempts * ")
+        .number(SET_BACK_MS)
+        .push(" + ")
+        .bind(now)
+        .push(" END, updated_at = ")
+        .bind(now);
+    sql.push(" WHERE state = 'running'");
+    sql
+}
+
 /// Jobs whose runner gave no sign of life are queued again. Leases are given and end by one clock for all nodes ([`Sql::now`]).
 pub async fn release_expired(tx: &mut Tx, engine: Engine, now: i64) -> AppResult<u64> {
-    let mut sql = Sql::new("UPDATE jobs SET state = 'queued', leased_until = NULL, updated_at = ");
-    sql.bind(now).push(" WHERE state = 'running' AND leased_until < ").now(engine, now);
+    let mut sql = set_back(now);
+    sql.push(" AND leased_until < ").now(engine, now);
     Ok(sql.execute(&mut **tx).await?.rows_affected())
 }
 
 /// Jobs that a process before this one left running: their leases end now.
 pub async fn release_all(tx: &mut Tx, now: i64) -> AppResult<()> {
-    sqlx::query("UPDATE jobs SET state = 'queued', leased_until = NULL, updated_at = $1 WHERE state = 'running'")
-        .bind(now)
-        .execute(&mut **tx)
-        .await?;
+    set_back(now).execute(&mut **tx).await?;
     Ok(())
 }
 

@@ -83,7 +83,7 @@ async fn send_traces(ctx: Ctx, Query(query): Query<SendTraces>, headers: HeaderM
         if headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding.as_bytes() != b"identity") {
             return Err(AppError::new(ErrorCode::UnsupportedMediaType, "A stream is read as it is: send it without Content-Encoding."));
         }
-        let arrival = Arrival::authorised(&ctx, query.team, TraceSource::Api).await?;
+        let arrival = Arrival::sent(&ctx, query.team, TraceSource::Api).await?;
         let mut reader = native::Reader::default();
         let mut stream = body.into_data_stream();
         let mut batch = Vec::new();
@@ -106,7 +106,7 @@ async fn send_traces(ctx: Ctx, Query(query): Query<SendTraces>, headers: HeaderM
     }
     let name = query.name.unwrap_or_default();
     // Before anything of it is read.
-    let mut arrival = Arrival::authorised(&ctx, query.team, TraceSource::Api).await?;
+    let mut arrival = Arrival::sent(&ctx, query.team, TraceSource::Api).await?;
     let bytes = whole(&headers, body).await?;
     let unknown = || {
         AppError::invalid(
@@ -144,7 +144,7 @@ async fn send_spans(ctx: Ctx, Query(query): Query<SendTraces>, headers: HeaderMa
         return AppError::new(ErrorCode::UnsupportedMediaType, "Send spans as application/x-protobuf or application/json.").into_response();
     };
     let received = async {
-        let arrival = Arrival::authorised(&ctx, query.team, TraceSource::Otlp).await?;
+        let arrival = Arrival::sent(&ctx, query.team, TraceSource::Otlp).await?;
         let bytes = whole(&headers, body).await?;
         let mut read = otlp::read(&bytes, encoding).map_err(|fault| AppError::invalid(fault.to_string()))?;
         let runs = std::mem::take(&mut read.runs);

@@ -394,7 +394,7 @@ pub fn notice_words(notice: Notice) -> &'static str {
         Notice::Cut => "Long texts were cut.",
         Notice::StepsLeftOut => "There were more steps than are kept: the middle was left out.",
         Notice::Parents => "Some steps named a parent that is not there, or themselves: they stand on their own.",
-        Notice::Clock => "Some times ran backwards and were put in order.",
+        Notice::Clock => "Some times ran backwards or lay in the future, and were put in order.",
         Notice::Masked => "What looked like a secret was masked.",
         Notice::Suspicious => "A text in it reads like an instruction to an agent. It is shown as data and never followed.",
     }

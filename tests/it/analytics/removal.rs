@@ -1,6 +1,9 @@
 //! Old events go, beside whatever else is made of them, and a clock that is wrong takes nothing along.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use llmos_analytics::{Day, Kind};
 use llmos_lite::{
@@ -9,7 +12,7 @@ use llmos_lite::{
 };
 use serde_json::{Value, json};
 
-use super::{bare, count, events, write, year};
+use super::{bare, count, events, kept::sessions, write, year};
 use crate::app::{Client, TestApp, text};
 
 /// That the server ran so many days ago: the clock is believed.
@@ -110,6 +113,30 @@ app_test!(a_clock_that_is_ahead_removes_nothing, |app| {
     let ctx = Ctx::internal(app.state.clone(), None);
     let seen = llmos_lite::features::analytics::service::check_alerts(&ctx).await.expect("they are looked at");
     assert_eq!(seen, json!({ "checked": 1, "told": 1, "failed": 0 }));
+});
+
+app_test!(days_that_are_forgotten_while_they_are_read_are_not_left_out, |app| {
+    let maya = app.sign_up_first().await;
+    let team = maya.team("Harbor").await;
+    write(app, &sessions(&team, &maya.id, 12, |_| 2)).await;
+    let asked = AtomicBool::new(false);
+    let forget = async {
+        while !asked.load(Ordering::Relaxed) {
+            execute(app, "DELETE FROM usage_days WHERE workspace <> 0").await;
+            tokio::task::yield_now().await;
+        }
+    };
+    let ask = async {
+        let mut told = Vec::new();
+        for zone in ["UTC", "Asia/Kathmandu"].into_iter().cycle().take(8) {
+            let (status, data) = maya.get(&format!("/analytics?range=30d&zone={zone}&team={team}")).await;
+            told.push((status, data["sessions"]["created"]["now"].as_f64()));
+        }
+        asked.store(true, Ordering::Relaxed);
+        told
+    };
+    let ((), told) = tokio::join!(forget, ask);
+    assert!(told.iter().all(|one| *one == (200, Some(24.0))), "{told:?}");
 });
 
 app_test!(days_of_zones_that_nobody_looks_from_any_more_go, |app| {

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use llmos_analytics::{Day, Kind};
-use llmos_lite::{features::analytics::service::Noted, server::clock};
+use llmos_analytics::{Day, Kind, model::Query};
+use llmos_lite::{
+    features::analytics::{service::Noted, state::library_address},
+    server::clock,
+};
 use serde_json::Value;
 
 use super::{count, work, write, year};
@@ -229,6 +232,72 @@ app_test!(who_looked_at_a_listing_is_known_to_those_who_share_a_team_with_them, 
     assert_eq!(number(&all["marketplace"]["mine"]["views"]), 2.0);
     let (_, one) = maya.get(&format!("/analytics?range=7d&team={team}&person={}", ines.id)).await;
     assert_eq!((number(&one["marketplace"]["mine"]["views"]), &one["marketplace"]["mostInstalled"]), (0.0, &Value::Array(Vec::new())));
+});
+
+app_test!(a_number_of_what_is_there_is_the_total_of_the_list_that_it_leads_to, |app| {
+    let maya = app.sign_up_first().await;
+    let (team, other) = (maya.team("Harbor").await, maya.team("Quay").await);
+    let (_, volumes) = maya.get("/volumes").await;
+    let of_team = |team: &str| {
+        let found = volumes.as_array().expect("a list").iter().find(|volume| volume["team"] == team);
+        text(&found.unwrap_or_else(|| panic!("a volume of {team} in {volumes}"))["id"])
+    };
+    let (own, shared, quay) = (volume(&maya, "user").await, of_team(&team), of_team(&other));
+    for (volume, kind, name) in [
+        (&own, "skill", "Tide"),
+        (&own, "agent", "Pilot"),
+        (&shared, "skill", "Lamp"),
+        (&shared, "skill", "Rope"),
+        (&shared, "tool", "Winch"),
+        (&quay, "skill", "Sail"),
+    ] {
+        let wish = serde_json::json!({ "volumeId": volume, "kind": kind, "name": name });
+        let (status, made) = maya.post("/artifacts", wish).await;
+        assert_eq!(status, 201, "{made}");
+    }
+    count(app).await;
+    let total = async |address: &str| {
+        let (status, list) = maya.get(address).await;
+        assert_eq!(status, 200, "{address}: {list}");
+        list["total"].as_u64().expect("a number")
+    };
+    let team_of = |team: &str| Query { team: Some(team.to_owned()), ..Query::default() };
+    for query in [
+        Query::default(),
+        team_of("personal"),
+        team_of(&team),
+        team_of(&other),
+        Query { kind: Some("skill".to_owned()), ..Query::default() },
+        Query { kind: Some("tool".to_owned()), ..team_of(&team) },
+        Query { volume: Some(shared.clone()), ..Query::default() },
+        // A volume of another team: nothing is counted, and nothing is listed.
+        Query { volume: Some(quay.clone()), ..team_of(&team) },
+    ] {
+        let pairs: Vec<String> = query.pairs().iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let (status, data) = maya.get(&format!("/analytics?{}", pairs.join("&"))).await;
+        assert_eq!(status, 200, "{data}");
+        let address = library_address(&query, None);
+        assert_eq!(data["artifacts"]["total"], total(&address).await, "{address}");
+        for (filter, lines) in [("kind", "byKind"), ("volume", "byVolume")] {
+            for line in data["artifacts"][lines].as_array().expect("lines") {
+                let address = library_address(&query, Some((filter, &text(&line["id"]))));
+                assert_eq!(line["count"], total(&address).await, "{address}");
+            }
+        }
+    }
+    // What is built in is in the whole library, and in no number.
+    let all = total("/artifacts").await;
+    assert!(all > total(&library_address(&Query::default(), None)).await, "{all}");
+    assert_eq!(maya.get("/artifacts?whose=theirs").await.0, 400);
+    // The filters offer the same.
+    let (_, facets) = maya.get("/artifacts/facets?whose=ours").await;
+    let (_, whole) = maya.get("/artifacts/facets").await;
+    assert_ne!(facets["categories"], whole["categories"]);
+    // The page says what is left out, and how to have all.
+    let page = maya.answer(maya.request(reqwest::Method::GET, "/artifacts?whose=ours")).await;
+    assert!(page.text.contains("Drop the filter Without built-ins"), "{}", page.text);
+    let page = maya.answer(maya.request(reqwest::Method::GET, &format!("/artifacts?team={team}"))).await;
+    assert!(page.text.contains("Drop the team Harbor"), "{}", page.text);
 });
 
 app_test!(what_is_there_now_follows_what_moves_and_what_goes_with_its_volume, |app| {

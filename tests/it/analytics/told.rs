@@ -147,3 +147,20 @@ app_test_beside!(MailServer, the_week_comes_by_mail_to_who_chose_it, |app, serve
     assert!(mails[0].text.contains("14 sessions") && mails[0].header("List-Unsubscribe-Post") == "List-Unsubscribe=One-Click", "{mails:?}");
     assert_eq!((unread(&maya).await, unread(&tom).await), (1, 0));
 });
+
+app_test_beside!(MailServer, nobody_is_told_a_week_twice_wherever_they_are, |app, _server| {
+    let maya = app.sign_up_first().await;
+    let team = maya.team("Harbor").await;
+    let tom = app.join(&maya, &team, "member", "tom@x.example").await;
+    write(app, &sessions(&team, &tom.id, 16, |_| 2)).await;
+    // The first of all, and nearly the last: between them it is another day for most of each day.
+    for (client, zone) in [(&maya, "Pacific/Kiritimati"), (&tom, "Pacific/Pago_Pago")] {
+        assert_eq!(client.patch("/me", json!({ "timeZone": zone })).await.0, 200);
+        let choice = json!({ "kinds": [{ "kind": "weekly", "mail": "once", "push": false }] });
+        assert_eq!(client.patch("/notifications/preferences", choice).await.0, 200);
+    }
+    let ctx = Ctx::internal(app.state.clone(), None);
+    assert_eq!(send_weekly(&ctx).await.expect("they are sent"), json!({ "sent": 2, "failed": 0 }));
+    assert_eq!(send_weekly(&ctx).await.expect("once"), json!({ "sent": 0, "failed": 0 }), "what it says it sent, it sent");
+    assert_eq!((unread(&maya).await, unread(&tom).await), (1, 1));
+});

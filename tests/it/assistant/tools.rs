@@ -52,6 +52,14 @@ impl Place {
     async fn answer(&self) -> Value {
         answers(&self.maya, &self.session).await.pop().expect("an answer")
     }
+
+    /// The trace of an answer, and how its steps ended.
+    async fn traced(&self, answer: &Value) -> (Value, Vec<String>) {
+        let (status, trace) = self.maya.get(&format!("/traces/{}", text(&answer["answered"]["traceId"]))).await;
+        assert_eq!(status, 200, "{trace}");
+        let outcomes = trace["timeline"].as_array().expect("steps").iter().map(|step| text(&step["outcome"])).collect();
+        (trace, outcomes)
+    }
 }
 
 app_test_beside!(Model, a_tool_runs_only_after_somebody_allows_it_and_where_they_are, |app, model| {
@@ -85,12 +93,30 @@ app_test_beside!(Model, what_is_denied_or_fails_is_told_to_the_model, |app, _mod
     let (run, call) = place.wanted("add these").await;
     let (status, work) = place.decide(&place.maya, &run, &call, "deny").await;
     assert_eq!((status, work), (200, Value::Null));
-    assert!(text(&place.answer().await["text"]).contains("A person denied this call."));
+    let answer = place.answer().await;
+    assert!(text(&answer["text"]).contains("A person denied this call."));
+    assert_eq!(place.traced(&answer).await.1, ["ok", "skipped", "ok"]);
     let (run, call) = place.wanted("add those").await;
     assert_eq!(place.decide(&place.maya, &run, &call, "once").await.0, 200);
     let result = place.path(&run, &call, "result");
     assert_eq!(place.maya.post(&result, json!({ "error": "TypeError: a is not a number" })).await.0, 204);
-    assert!(text(&place.answer().await["text"]).contains("TypeError: a is not a number"));
+    let answer = place.answer().await;
+    assert!(text(&answer["text"]).contains("TypeError: a is not a number"));
+    assert_eq!(place.traced(&answer).await.1, ["ok", "error", "ok"]);
+});
+
+app_test_beside!(Model, an_answer_that_is_stopped_while_it_asks_for_a_tool_has_no_failed_step, |app, _model| {
+    let place = place(app).await;
+    for is_allowed in [false, true] {
+        let (run, call) = place.wanted("add these").await;
+        if is_allowed {
+            assert_eq!(place.decide(&place.maya, &run, &call, "once").await.0, 200);
+        }
+        let stop = format!("/sessions/{}/assistant/runs/{run}/stop", place.session);
+        assert_eq!(place.maya.post(&stop, json!({})).await.0, 204);
+        let (trace, outcomes) = place.traced(&place.answer().await).await;
+        assert_eq!((&outcomes[..], &trace["failedSteps"]), (&["ok".to_owned(), "skipped".to_owned()][..], &json!(0)), "{trace}");
+    }
 });
 
 app_test_beside!(Model, allowed_in_a_session_holds_for_one_person_and_one_text, |app, _model| {

@@ -160,3 +160,48 @@ app_test!(one_that_was_ignored_does_not_come_beside_another_one, |config| { with
     let (status, refused) = decide(&maya, &proposal, json!({ "decision": "reopen" })).await;
     assert!(status == 409 && text(&refused["message"]).contains("another open one"), "{refused} {page}");
 });
+
+app_test!(of_two_who_accept_at_once_one_commits_the_skill, |config| { with_model(config) }, |app| {
+    if model().is_none() {
+        return;
+    }
+    let (maya, team, skill, proposal) = harbor(app, None).await;
+    let tom = app.join(&maya, &team, "member", "tom@x.y").await;
+    let merge = json!({ "decision": "merge", "artifactId": skill });
+    let (first, second) = tokio::join!(decide(&maya, &proposal, merge.clone()), decide(&tom, &proposal, merge));
+    let mut found = [first.0, second.0];
+    found.sort_unstable();
+    assert_eq!(found, [200, 409], "{} {}", first.1, second.1);
+    assert_eq!(maya.get(&proposal).await.1["state"], "accepted");
+    let (_, history) = maya.get(&format!("/artifacts/{skill}/history")).await;
+    assert_eq!(history["revisions"].as_array().map(Vec::len), Some(2), "by hand, and once of the proposal: {history}");
+});
+
+app_test!(a_skill_agrees_with_whoever_decided_first, |config| { with_model(config) }, |app| {
+    if model().is_none() {
+        return;
+    }
+    let (maya, team, _, proposal) = harbor(app, None).await;
+    let tom = app.join(&maya, &team, "member", "tom@x.y").await;
+    let ines = app.join(&maya, &team, "member", "ines@x.y").await;
+    let draft = text(&maya.get(&proposal).await.1["text"]);
+    let edit = json!({ "text": format!("{draft}\nAsk for the growth rate.\n"), "saves": 0 });
+    let (accepted, ignored, edited) = tokio::join!(
+        decide(&maya, &proposal, json!({ "decision": "accept" })),
+        decide(&tom, &proposal, json!({ "decision": "ignore" })),
+        ines.patch(&proposal, edit),
+    );
+    let (_, shown) = maya.get(&proposal).await;
+    // One that was edited while somebody read it is not accepted: they read it again.
+    assert!(accepted.0 != 200 || ignored.0 != 200, "{accepted:?} {ignored:?}");
+    assert_eq!(shown["state"] == "accepted", accepted.0 == 200, "{shown} {accepted:?}");
+    assert_eq!(shown["state"] == "ignored", ignored.0 == 200, "{shown} {ignored:?}");
+    assert_eq!(text(&shown["text"]).contains("growth rate"), edited.0 == 200, "{shown} {edited:?}");
+    // The skill has the id of its proposal.
+    let id = proposal.rsplit('/').next().unwrap_or_default();
+    let (status, skill) = maya.get(&format!("/artifacts/{id}")).await;
+    assert_eq!(status, if accepted.0 == 200 { 200 } else { 404 }, "{skill}");
+    if accepted.0 == 200 {
+        assert_eq!(text(&skill["text"]), text(&shown["text"]));
+    }
+});

@@ -113,6 +113,62 @@ app_test!(what_came_before_a_restart_counts_for_the_next_pass, |config| { with_m
     assert_eq!(page["runs"][0]["cause"], "traces", "16 and 4 are 20: {page}");
 });
 
+app_test!(new_traces_of_a_large_place_wait_for_a_tenth_of_them, |config| { with_model(config) }, |app| {
+    if model().is_none() {
+        return;
+    }
+    let maya = app.sign_up_first().await;
+    let team = maya.team("Harbor").await;
+    soon(&maya, &team).await;
+    bring(&maya, &team, &runs(0, 8, None)).await;
+    until(&maya, &team, grouped).await;
+    // As if the pass had looked at many.
+    execute(app, "UPDATE evolution_runs SET traces = 250 WHERE place_id = $1", &team).await;
+    bring(&maya, &team, &runs(8, 6, None)).await;
+    until(&maya, &team, |page| page["waiting"] == 0).await;
+    for _ in 0..600 {
+        let open = sqlx::query_scalar(
+            "SELECT COUNT(*) FROM jobs WHERE kind IN ('evolution.assign', 'evolution.pass') AND state IN ('queued', 'running')",
+        );
+        let open: i64 = open.fetch_one(app.state.db.read()).await.expect("a count");
+        if open == 0 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    let page = evolution(&maya, &team).await;
+    assert_eq!(page["runs"].as_array().map(Vec::len), Some(1), "12 are more than 10, and less than 25: {page}");
+    bring(&maya, &team, &runs(14, 8, None)).await;
+    until(&maya, &team, |page| page["runs"].as_array().map(Vec::len) == Some(2) && grouped(page)).await;
+});
+
+app_test!(what_was_being_accepted_when_the_server_died_is_open_again, |config| { with_model(config) }, |app| {
+    if model().is_none() {
+        return;
+    }
+    let maya = app.sign_up_first().await;
+    let team = maya.team("Harbor").await;
+    soon(&maya, &team).await;
+    bring(&maya, &team, &runs(0, 20, None)).await;
+    let page = until(&maya, &team, grouped).await;
+    let id = text(&page["proposals"][0]["id"]);
+    let proposal = format!("/evolution/proposals/{id}");
+    let decision = format!("{proposal}/decision");
+    let ctx = Ctx::internal(app.state.clone(), None);
+    // Somebody is about to commit it: nobody else decides, or edits it.
+    execute(app, "UPDATE proposals SET state = 'accepted', until = 9000000000000 WHERE id = $1", &id).await;
+    service::begin_due(&ctx).await.expect("looks");
+    for other in ["accept", "ignore", "reopen"] {
+        assert_eq!(maya.post(&decision, json!({ "decision": other })).await.0, 409, "{other}");
+    }
+    assert_eq!(maya.patch(&proposal, json!({ "text": "late", "saves": 0 })).await.0, 409);
+    execute(app, "UPDATE proposals SET until = 1 WHERE id = $1", &id).await;
+    service::begin_due(&ctx).await.expect("wakes it");
+    assert_eq!(maya.get(&proposal).await.1["state"], "open");
+    let (status, accepted) = maya.post(&decision, json!({ "decision": "accept" })).await;
+    assert_eq!((status, &accepted["state"]), (200, &json!("accepted")), "{accepted}");
+});
+
 app_test!(without_a_model_the_page_says_what_is_missing, |app| {
     let maya = app.sign_up_first().await;
     let team = maya.team("Harbor").await;

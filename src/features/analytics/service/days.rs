@@ -23,8 +23,8 @@ use crate::{
 const REMEMBERED: u64 = 64 * 1024 * 1024;
 /// Days that are made and written at once.
 const AT_ONCE: usize = 4;
-/// Quarters change while days are made of them: so often it is tried again.
-const TRIES: usize = 3;
+/// Quarters change while days are made of them, and days that are ready are forgotten then: so often it is looked for days that last.
+const TRIES: usize = 2;
 
 /// Cells of one day as they are looked at. A day that is made anew has another version.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -85,9 +85,11 @@ async fn part(
     let name: Arc<str> = zone.name().into();
     let key = |day: Day, version: i64, part: Part| DayKey { generation, workspace, zone: name.clone(), day, version, filter, part };
     let remembered = &ctx.state.usage.days.0;
+    let lacking_in = |found: &BTreeMap<Day, Arc<Cells>>| wanted.iter().copied().filter(|day| !found.contains_key(day)).collect::<Vec<_>>();
+    let sized = |made: Made| narrowed(made.cube, &filter, Part::Cube).into_iter().find(|(size, _)| *size == part).map(|(_, cells)| cells);
     let mut found: BTreeMap<Day, Arc<Cells>> = BTreeMap::new();
-    for attempt in 0..TRIES {
-        let lacking: Vec<Day> = wanted.iter().copied().filter(|day| !found.contains_key(day)).collect();
+    for _ in 0..TRIES {
+        let lacking = lacking_in(&found);
         let (Some(first), Some(last)) = (lacking.first(), lacking.last()) else { break };
         let span = (i64::from(first.0), i64::from(last.0));
         let ready: BTreeMap<i64, i64> =
@@ -125,14 +127,12 @@ async fn part(
                 }
             }
         }
-        for (day, made) in make(ctx, generation, workspace, zone, unmade).await? {
-            // In the last round what was made is good enough, even if it could not be kept.
-            if attempt + 1 == TRIES || made.kept {
-                let sizes = narrowed(made.cube, &filter, Part::Cube);
-                found.extend(sizes.into_iter().filter(|(size, _)| *size == part).map(|(_, cells)| (day, cells)));
-            }
-        }
+        let made = make(ctx, generation, workspace, zone, unmade).await?;
+        found.extend(made.into_iter().filter(|(_, made)| made.kept).filter_map(|(day, made)| Some((day, sized(made)?))));
     }
+    // Then what is made is good enough, even if it cannot be kept: no day is left out.
+    let made = make(ctx, generation, workspace, zone, lacking_in(&found)).await?;
+    found.extend(made.into_iter().filter_map(|(day, made)| Some((day, sized(made)?))));
     Ok(found)
 }
 

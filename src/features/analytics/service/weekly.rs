@@ -1,6 +1,9 @@
 //! The numbers of the week that ended, for those who chose to get them by mail or on a device: a notification of its own kind, with all that belongs to one.
 
+use std::collections::BTreeSet;
+
 use llmos_analytics::{
+    Day,
     model::{Dashboard, Figure, Query, Span, Trend},
     zones::Zone,
 };
@@ -18,7 +21,7 @@ use crate::{
         },
     },
     ids::UserId,
-    server::{context::Ctx, error::internal},
+    server::{clock, context::Ctx, error::internal},
 };
 
 /// Sends each of them the week that ended in their zone, once. One that cannot be made holds no other up.
@@ -28,31 +31,40 @@ pub async fn send_weekly(ctx: &Ctx) -> AppResult<Value> {
     }
     roll_up(ctx).await?;
     let utc = Zone::named(None).map_err(|fault| internal("UTC", &fault))?;
-    // Weeks end within a day of each other. Who has this one already is not asked for again; of those at the edge, their own Monday decides.
-    let monday = utc.day_of(ctx.now()).monday().plus(-7);
     let (mut sent, mut failed) = (0, 0);
-    for user in notifications::service::chosen_by(ctx, NotificationKind::Weekly, &source(monday)).await? {
-        match send(ctx, user).await {
-            Ok(done) => sent += i64::from(done),
-            Err(error) => {
-                failed += 1;
-                tracing::warn!(%error, %user, "the numbers of a week were not sent");
+    for monday in ended(&utc, ctx.now()) {
+        // Who has this one already is not asked for again.
+        for user in notifications::service::chosen_by(ctx, NotificationKind::Weekly, &source(monday)).await? {
+            match send(ctx, user, monday).await {
+                Ok(done) => sent += i64::from(done),
+                Err(error) => {
+                    failed += 1;
+                    tracing::warn!(%error, %user, "the numbers of a week were not sent");
+                }
             }
         }
     }
     Ok(json!({ "sent": sent, "failed": failed }))
 }
 
-fn source(monday: llmos_analytics::Day) -> String {
+/// The Mondays of the weeks that ended last somewhere: two while it is Monday in one part of the world and Sunday in another, which is 12 hours behind UTC
+/// to 14 hours before it.
+fn ended(utc: &Zone, now: i64) -> BTreeSet<Day> {
+    [-12, 14].into_iter().map(|hours| utc.day_of(now + hours * clock::HOUR).monday().plus(-7)).collect()
+}
+
+fn source(monday: Day) -> String {
     format!("weekly:{monday}")
 }
 
-/// False: nothing was counted in that week, or it was told already.
-async fn send(ctx: &Ctx, user: UserId) -> AppResult<bool> {
+/// False: another week is the last one in their zone, or nothing was counted in it.
+async fn send(ctx: &Ctx, user: UserId, monday: Day) -> AppResult<bool> {
     let Some(owner) = in_name_of(ctx, &user.to_string()).await? else { return Ok(false) };
     let zone = accounts::service::me(&owner).await?.time_zone;
     let today = Zone::named(Some(zone.as_str())).map_err(|fault| internal("the zone of an account", &fault))?.day_of(ctx.now());
-    let monday = today.monday().plus(-7);
+    if today.monday().plus(-7) != monday {
+        return Ok(false);
+    }
     let week =
         Query { range: Span::Custom, from: Some(monday), to: Some(monday.plus(6)), zone: Some(zone), compare: true, ..Query::default() };
     let data = dashboard(&owner, &week).await?;
@@ -93,6 +105,19 @@ fn part(name: &str, figure: Figure) -> String {
 mod tests {
     use super::*;
     use crate::features::notifications::model::EXCERPT;
+
+    #[test]
+    fn each_week_that_ended_somewhere_is_looked_at() {
+        let utc = Zone::named(None).expect("UTC");
+        // 1970-01-05 is a Monday.
+        let monday = Day(4);
+        let at = |hours: i64| ended(&utc, 4 * clock::DAY + hours * clock::HOUR).into_iter().collect::<Vec<_>>();
+        assert_eq!(at(50), [monday.plus(-7)], "on Wednesday");
+        for edge in [-13, -1, 0, 11] {
+            assert_eq!(at(edge), [monday.plus(-14), monday.plus(-7)], "{edge} hours after it began in UTC");
+        }
+        assert_eq!((at(-15), at(13)), (vec![monday.plus(-14)], vec![monday.plus(-7)]));
+    }
 
     #[test]
     fn a_week_is_one_line() {

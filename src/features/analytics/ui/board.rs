@@ -223,6 +223,8 @@ fn Distribution(data: RwSignal<Dashboard>, query: Query) -> impl IntoView {
 fn MostUsed(data: RwSignal<Dashboard>, query: Query) -> impl IntoView {
     let query = StoredValue::new(query);
     let saved = Signal::derive(move || data.with(most_used));
+    let all = query.with_value(|query| library_address(query, Some(("kind", "skill"))));
+    let all = (leads() && !all.is_empty()).then_some(all);
     let rows = Memo::new(move |_| {
         data.with(|data| {
             let row = |skill: &Ranked| RankedBar {
@@ -238,7 +240,7 @@ fn MostUsed(data: RwSignal<Dashboard>, query: Query) -> impl IntoView {
         <section class="card" aria-labelledby="ana-skills">
             <header class="card-head">
                 <h2 id="ana-skills">"Most used skills"</h2>
-                <span class="push">{leads().then(|| view! { <a class="link f12" href=query.with_value(|query| library_address(query, Some(("kind", "skill"))))>{move || data.with(|data| format!("All {}", number_words(data.skills.total as f64, 0)))}</a> })}</span>
+                <span class="push">{all.map(|address| view! { <a class="link f12" href=address>{move || data.with(|data| format!("All {}", number_words(data.skills.total as f64, 0)))}</a> })}</span>
                 <SaveMenu id="skills" title="Most used skills".to_owned() data=saved/>
             </header>
             <div class="card-body">

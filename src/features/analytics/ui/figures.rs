@@ -86,7 +86,7 @@ pub enum Lead {
     Rows(Measure),
     /// Its rows on other days: the first and the last.
     Days(Measure, fn(&Dashboard) -> (Day, Day)),
-    /// A page that lists it.
+    /// A page that lists it; empty where none does.
     Page(fn(&Query) -> String),
 }
 
@@ -133,7 +133,7 @@ impl Line {
         let (figure, unit, better, lead) = (self.figure, self.unit, self.better, self.lead);
         let figure = Memo::new(move |_| data.with(figure));
         let number = move || figure.get().now.map_or_else(|| "–".to_owned(), |now| unit.words(now));
-        let number = if leads() {
+        let number = if leads() && !data.with_untracked(|data| lead.href(query, data)).is_empty() {
             let query = query.clone();
             let href = move || data.with(|data| lead.href(&query, data));
             view! { <a class="link" href=href>{number}</a> }.into_any()

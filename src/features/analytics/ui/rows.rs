@@ -41,6 +41,12 @@ fn title(behind: &Behind) -> String {
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
+/// From when on there are rows; none as long as all events are there.
+fn kept_words(kept_from: i64) -> Option<String> {
+    let day = utc_time(kept_from).get(..10).unwrap_or_default().to_owned();
+    (kept_from > 0).then(|| format!("Single events are kept from {day} on; numbers of earlier days have no rows any more."))
+}
+
 #[component]
 fn List(rows: Rows, back: String, file: Option<String>, query: Query, behind: Behind) -> impl IntoView {
     let days = behind.from.zip(behind.to).map(|(from, to)| range_words(llmos_analytics::model::Range { from, to }));
@@ -50,15 +56,13 @@ fn List(rows: Rows, back: String, file: Option<String>, query: Query, behind: Be
     });
     let first = behind.cursor.is_some().then(|| analytics_address(&query, Some(&Behind { cursor: None, ..behind.clone() })));
     let older = rows.next.clone().map(|next| analytics_address(&query, Some(&Behind { cursor: Some(next), ..behind.clone() })));
-    let kept = format!(
-        "Single events are kept from {} on; numbers of earlier days have no rows any more.",
-        utc_time(rows.kept_from).get(..10).unwrap_or_default()
-    );
+    let kept = kept_words(rows.kept_from);
     let body = if rows.rows.is_empty() {
-        view! { <EmptyState icon="list" title="No rows" text=kept.clone()/> }.into_any()
+        let text = kept.unwrap_or_else(|| "Nothing of these days is behind this number.".to_owned());
+        view! { <EmptyState icon="list" title="No rows" text=text/> }.into_any()
     } else {
         let list = rows.rows.into_iter().map(row_view).collect_view();
-        view! { <ul class="rows pad-x ana-rows">{list}</ul> <p class="hint pad">{kept}</p> }.into_any()
+        view! { <ul class="rows pad-x ana-rows">{list}</ul> {kept.map(|words| view! { <p class="hint pad">{words}</p> })} }.into_any()
     };
     view! {
         <header class="bar">
@@ -104,5 +108,17 @@ fn row_view(row: Row) -> impl IntoView {
             <span class="tx">{title}<small>{told}</small></span>
             <span class="tail"><Time at=row.at/></span>
         </li>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn from_when_on_events_are_kept_is_said_once_some_are_gone() {
+        assert_eq!(kept_words(0), None);
+        let words = kept_words(1_772_323_200_000).expect("a sentence");
+        assert!(words.starts_with("Single events are kept from 2026-03-01 on;"), "{words}");
     }
 }

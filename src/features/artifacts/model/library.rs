@@ -110,6 +110,34 @@ impl View {
     }
 }
 
+/// Whose artifacts a list has, where it is narrowed to more than one volume and no team.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Whose {
+    /// One's own and those of all one's teams: no built-in ones. Figures count these.
+    Ours,
+    /// One's own.
+    Personal,
+}
+
+impl Whose {
+    pub const ALL: [Whose; 2] = [Whose::Ours, Whose::Personal];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Whose::Ours => "ours",
+            Whose::Personal => "personal",
+        }
+    }
+    /// Whether volumes of this kind are among them.
+    pub fn has(self, volume: VolumeKind) -> bool {
+        match self {
+            Whose::Ours => volume != VolumeKind::System,
+            Whose::Personal => volume == VolumeKind::User,
+        }
+    }
+}
+
 /// The library's filters; the page's URL has the same names.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema, utoipa::IntoParams)]
 #[serde(rename_all = "camelCase", default)]
@@ -119,6 +147,9 @@ pub struct LibraryQuery {
     /// Everything of one team.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub team: Option<TeamId>,
+    /// Everything of all workspaces that one is in, or of one's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub whose: Option<Whose>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<Kind>,
     #[serde(skip_serializing_if = "Option::is_none")]

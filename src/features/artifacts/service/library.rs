@@ -26,29 +26,27 @@ use crate::{
 const QUERY_CHARS: usize = 200;
 const TAGS_SHOWN: usize = 40;
 
-/// The volumes that a query looks into.
+/// The volumes that one sees, and those of them that a query looks into: those that pass each of its filters.
 async fn scope(ctx: &Ctx, query: &LibraryQuery) -> AppResult<(Vec<VolumeAccess>, Vec<VolumeAccess>)> {
     if query.q.as_ref().is_some_and(|q| q.chars().count() > QUERY_CHARS) {
         return Err(AppError::field("q", format!("A filter has at most {QUERY_CHARS} characters.")));
     }
     let visible = volumes::service::visible(ctx).await?;
-    let searched = match (query.volume, query.team) {
-        (Some(id), _) => {
-            if !visible.iter().any(|volume| volume.id == id) {
-                // The right refusal: unknown, or not shared.
-                volumes::service::authorise(ctx, id, Action::Read).await?;
-            }
-            visible.iter().filter(|volume| volume.id == id).cloned().collect()
-        }
-        (None, Some(team)) => {
-            let found: Vec<_> = visible.iter().filter(|volume| volume.team == Some(team)).cloned().collect();
-            if found.is_empty() {
-                return Err(AppError::not_found("team"));
-            }
-            found
-        }
-        (None, None) => visible.clone(),
+    if let Some(id) = query.volume
+        && !visible.iter().any(|volume| volume.id == id)
+    {
+        // The right refusal: unknown, or not shared.
+        volumes::service::authorise(ctx, id, Action::Read).await?;
+    }
+    if query.team.is_some() && !visible.iter().any(|volume| volume.team == query.team) {
+        return Err(AppError::not_found("team"));
+    }
+    let is_searched = |volume: &&VolumeAccess| {
+        query.volume.is_none_or(|id| volume.id == id)
+            && query.team.is_none_or(|team| volume.team == Some(team))
+            && query.whose.is_none_or(|whose| whose.has(volume.kind))
     };
+    let searched = visible.iter().filter(is_searched).cloned().collect();
     Ok((visible, searched))
 }
 

@@ -20,8 +20,9 @@ use super::{
 use crate::{
     browser::{data::Fetched, page},
     features::{
+        accounts::state::use_session,
         artifacts::{
-            model::{CATEGORIES, Facets, Kind, LibraryPage as Page, LibraryQuery, Sort, View, category_words},
+            model::{CATEGORIES, Facets, Kind, LibraryPage as Page, LibraryQuery, Sort, View, Whose, category_words},
             state::{ListContext, artifacts_begun_here, library_address, library_fields, library_query, use_facets, use_library, use_list},
         },
         outbox::state::use_outbox,
@@ -165,7 +166,11 @@ fn LibraryList(
     // Where nothing can be pointed at, the boxes wait for this.
     let selecting = RwSignal::new(false);
     let trash = Memo::new(move |_| query.with(|query| query.view == View::Trash));
-    let place = move || query.with(|query| query.volume).map(|id| volumes.name_of(id)).filter(|name| !name.is_empty());
+    let place = move || {
+        let (volume, narrowed) = query.with(|query| (query.volume, query.team.is_some() || query.whose.is_some()));
+        let name = volume.map(|id| volumes.name_of(id)).filter(|name| !name.is_empty());
+        name.unwrap_or_else(|| if narrowed { "Some volumes" } else { "All volumes" }.to_owned())
+    };
     let new_address = move || {
         query.with(|query| {
             let fields = LibraryQuery { volume: query.volume, kind: query.kind, ..LibraryQuery::default() };
@@ -183,7 +188,7 @@ fn LibraryList(
                 <span class="count trunc">
                     <Transition>{move || list.arrived().map(|page| late(|| page.read().ok().and_then(|page| page.total).map(count)))}</Transition>
                 </span>
-                <span class="chip line wide-only"><Transition>{move || place().unwrap_or_else(|| "All volumes".to_owned())}</Transition></span>
+                <span class="chip line wide-only"><Transition>{place}</Transition></span>
                 <span class="push row gap-4">
                     <Again act=refresh/>
                     <a class="btn ghost icon-only" href=import_address aria-label="Import a folder or a zip" title="Import a folder or a zip"><Icon name="upload"/></a>
@@ -362,10 +367,32 @@ fn Filters(query: Memo<LibraryQuery>, facets: Fetched<Facets>, selecting: RwSign
             Sort::ALL.into_iter().map(|sort| (with(&|query| query.sort = sort), words(sort).to_owned(), None, sort == chosen)).collect();
         drop_down("Sort", words(chosen).to_owned(), false, entries)
     };
+    // What is set and has no list to choose from here: numbers and other pages lead to it.
+    let set = |icon: &'static str, words: String, label: String, without: String| {
+        view! { <a class="chip line on" href=without aria-label=label><Icon name=icon/>{words}<Icon name="x"/></a> }
+    };
+    let session = use_session();
+    let team = move || {
+        query.with(|query| query.team).map(|id| {
+            let known = session.account().and_then(|me| me.teams.into_iter().find(|team| team.id == id));
+            let name = known.map_or_else(|| "One team".to_owned(), |team| team.name);
+            let label = format!("Drop the team {name}");
+            set("users", name, label, with(&|query| query.team = None))
+        })
+    };
+    let whose = move || {
+        query.with(|query| query.whose).map(|whose| {
+            let (icon, words) = match whose {
+                Whose::Ours => ("users", "Without built-ins"),
+                Whose::Personal => ("user", "Personal"),
+            };
+            set(icon, words.to_owned(), format!("Drop the filter {words}"), with(&|query| query.whose = None))
+        })
+    };
     let tag = move || {
         query.with(|query| query.tag.clone()).map(|tag| {
             let label = format!("Drop the tag {tag}");
-            view! { <a class="chip line on" href=with(&|query| query.tag = None) aria-label=label><Icon name="tag"/>{tag}<Icon name="x"/></a> }
+            set("tag", tag, label, with(&|query| query.tag = None))
         })
     };
     view! {
@@ -373,6 +400,8 @@ fn Filters(query: Memo<LibraryQuery>, facets: Fetched<Facets>, selecting: RwSign
             {kinds}
             <Transition>{categories}</Transition>
             {sorts}
+            <Transition>{team}</Transition>
+            {whose}
             {tag}
             <button
                 type="button"

@@ -111,8 +111,8 @@ pub fn LibraryNav(query: Memo<LibraryQuery>, facets: Fetched<Facets>, show: RwSi
 fn leaf(query: Memo<LibraryQuery>, target: LibraryQuery, depth: u8, icon: &'static str, words: String, number: Option<i64>) -> AnyView {
     let address = library_address(&target);
     let current = move || {
-        let here = query
-            .with(|query| (query.volume, query.kind, query.view, &query.tag) == (target.volume, target.kind, target.view, &target.tag));
+        let filters = |query: &LibraryQuery| (query.volume, query.team, query.whose, query.kind, query.view);
+        let here = query.with(|query| filters(query) == filters(&target) && query.tag == target.tag);
         here.then_some("true")
     };
     view! {

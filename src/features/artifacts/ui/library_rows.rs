@@ -158,8 +158,8 @@ fn Row(artifact: ArtifactSummary, open: Memo<Option<ArtifactId>>, chosen: Chosen
 
 #[component]
 fn NothingHere(query: LibraryQuery) -> impl IntoView {
-    let narrowed = query.q.is_some() || query.tag.is_some() || query.category.is_some() || query.kind.is_some();
-    let dropped = LibraryQuery { q: None, tag: None, category: None, kind: None, cursor: None, ..query.clone() };
+    let dropped = LibraryQuery { team: None, whose: None, q: None, tag: None, category: None, kind: None, cursor: None, ..query.clone() };
+    let narrowed = LibraryQuery { cursor: None, ..query.clone() } != dropped;
     let import = query.volume.map_or_else(|| "/import".to_owned(), |id| format!("/import?volume={id}"));
     if narrowed {
         let title =

@@ -9,7 +9,7 @@ use leptos_router::{
 use super::parts::artifact_address;
 use crate::{
     browser::{data::Sent, pwa},
-    error::AppError,
+    error::{AppError, ErrorCode},
     features::{
         artifacts::{
             model::{CreateArtifact, Kind, slug::slugify, template::template},
@@ -48,7 +48,13 @@ pub fn NewArtifactPage() -> impl IntoView {
     Effect::new(move |_| {
         let Some(id) = shared.clone() else { return };
         leptos::task::spawn_local(async move {
-            if let Some(draft) = pwa::shared(&id).await {
+            let draft = pwa::shared(&id).await;
+            // It was taken out of a message to this address, and is not here: the disk was full, or a day is over.
+            if draft.is_none() && !id.is_empty() {
+                let words = "What was shared is not on this device any more, or had no room there. Free some space, and share it again.";
+                toast_error(toasts, &AppError::new(ErrorCode::NotFound, words));
+            }
+            if let Some(draft) = draft {
                 if !draft.left.is_empty() {
                     let left = draft.left.join(", ");
                     toast_error(

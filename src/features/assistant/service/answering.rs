@@ -403,13 +403,12 @@ impl Work<'_> {
                 ..Step::default()
             });
             for call in &round.calls {
-                let is_done = call.state == CallState::Done;
                 steps.push(Step {
                     name: call.slug.clone(),
                     kind: StepKind::Tool,
                     input: Value::Object(call.inputs.clone()).to_string(),
                     output: call.result.outputs.clone().or_else(|| call.result.error.clone()).unwrap_or_default(),
-                    outcome: if is_done { Outcome::Ok } else { Outcome::Error },
+                    outcome: call_outcome(call.state),
                     offset_ms: if call.began_at > 0 { offset(call.began_at) } else { None },
                     duration_ms: call.took_ms.unsigned_abs(),
                     ..Step::default()
@@ -438,6 +437,15 @@ impl Work<'_> {
         let arrival = Arrival::authorised(self.ctx, self.access.team, TraceSource::Assistant).await?;
         let arrival = Arrival { session: Some(self.access.id), ..arrival };
         traces::service::keep(self.ctx, &arrival, trace).await.map(Some)
+    }
+}
+
+/// What nobody allowed, and what was still open when somebody stopped the answer, did not fail.
+fn call_outcome(state: CallState) -> Outcome {
+    match state {
+        CallState::Done => Outcome::Ok,
+        CallState::Failed => Outcome::Error,
+        CallState::Asked | CallState::Running | CallState::Denied => Outcome::Skipped,
     }
 }
 

@@ -120,7 +120,8 @@ pub async fn assign(ctx: &Ctx, job: &Job) -> AppResult<Value> {
     engine::tell_nodes(ctx, ground);
     let grouped = grouped?;
     let settings = settings_of(ctx, ground).await?;
-    let is_due = !settings.paused && store::changed(ctx.db().read(), ground).await? >= settings.after;
+    let changed = store::changed(ctx.db().read(), ground).await?;
+    let is_due = settings.is_pass_due(changed, store::traces_of_last_pass(ctx.db().read(), ground).await?);
     let is_more = store::waiting_count(ctx.db().read(), ground).await? > 0;
     if is_due || is_more {
         let mut tx = ctx.db().write_tx().await?;

@@ -41,6 +41,9 @@ use crate::{
 /// Days for which a proposal can be put off.
 const SNOOZE_DAYS: std::ops::RangeInclusive<i64> = 1..=365;
 const REASON_CHARS: usize = 500;
+/// For so long whoever accepts a proposal holds it: a commit takes much less. What was held when the server died is open again afterwards.
+const HELD_MS: i64 = 5 * clock::MINUTE;
+const DECIDED: &str = "Somebody else edited this proposal or decided on it meanwhile. Load it again.";
 /// Skills of a volume that a text can be put into, as far as one list shows them.
 const CHOICES: u32 = 200;
 
@@ -202,13 +205,13 @@ pub async fn edit_proposal(ctx: &Ctx, id: ProposalId, input: EditProposal) -> Ap
     get_proposal(ctx, id).await
 }
 
-/// Decides on a proposal. Whoever is first does.
+/// Decides on a proposal. Whoever is first does: what is accepted is held while its skill is committed, so nobody edits it or decides otherwise meanwhile.
 pub async fn decide(ctx: &Ctx, id: ProposalId, input: Decide) -> AppResult<Proposal> {
     let (row, ground) = find(ctx, id, Action::Commit).await?;
-    let (actor, now) = (ctx.actor()?.id(), ctx.now());
+    let now = ctx.now();
     let is_waiting = matches!(ProposalState::parse(&row.state), ProposalState::Open | ProposalState::Snoozed);
     if !is_waiting && !matches!(input, Decide::Reopen) {
-        return Err(AppError::conflict("This proposal was decided on meanwhile. Load it again."));
+        return Err(AppError::conflict(DECIDED));
     }
     let reason = match &input {
         Decide::Ignore { reason } => reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty()),
@@ -217,40 +220,97 @@ pub async fn decide(ctx: &Ctx, id: ProposalId, input: Decide) -> AppResult<Propo
     if reason.is_some_and(|reason| reason.chars().count() > REASON_CHARS) {
         return Err(AppError::field("reason", format!("A reason has at most {REASON_CHARS} characters.")));
     }
-    let is_retirement = ProposalKind::parse(&row.kind) == ProposalKind::Retire;
-    let (state, artifact, until) = match &input {
-        Decide::Accept { .. } if is_retirement => {
-            retire(ctx, &row).await?;
-            (ProposalState::Accepted, None, None)
-        }
-        Decide::Merge { .. } if is_retirement => {
+    let (state, until) = match &input {
+        Decide::Merge { .. } if is_retirement(&row) => {
             return Err(AppError::invalid("What retires a skill is put into none: accept it or ignore it."));
         }
         Decide::Merge { .. } if ground == Ground::System => {
             return Err(AppError::invalid("A built-in skill is not changed from here: accept it as another one, or ignore it."));
         }
-        Decide::Accept { volume_id } => (ProposalState::Accepted, Some(accept(ctx, &row, ground, *volume_id).await?), None),
-        Decide::Merge { artifact_id } => {
-            put_into(ctx, &row, ground, *artifact_id).await?;
-            (ProposalState::Accepted, Some(*artifact_id), None)
-        }
-        Decide::Ignore { .. } => (ProposalState::Ignored, None, None),
-        Decide::Snooze { days } if SNOOZE_DAYS.contains(days) => (ProposalState::Snoozed, None, Some(now + days * clock::DAY)),
+        Decide::Accept { .. } | Decide::Merge { .. } => (ProposalState::Accepted, None),
+        Decide::Ignore { .. } => (ProposalState::Ignored, None),
+        Decide::Snooze { days } if SNOOZE_DAYS.contains(days) => (ProposalState::Snoozed, Some(now + days * clock::DAY)),
         Decide::Snooze { .. } => return Err(AppError::field("days", "A proposal is put off for 1 to 365 days.")),
-        Decide::Reopen => (ProposalState::Open, None, None),
+        Decide::Reopen => (ProposalState::Open, None),
     };
-    let audience = match state {
-        ProposalState::Accepted => Some(Audience::running(ctx, ground, &row).await?),
-        _ => None,
-    };
+    let decision = Decision { id, state, artifact: None, until, reason, by: ctx.actor()?.id(), held: None, now };
+    match state {
+        ProposalState::Accepted => carry_out(ctx, &row, ground, &input, decision).await?,
+        ProposalState::Open | ProposalState::Snoozed | ProposalState::Ignored => {
+            write_down(ctx, &row, ground, &input, &decision, None).await?;
+        }
+    }
+    get_proposal(ctx, id).await
+}
+
+fn is_retirement(row: &ProposalRow) -> bool {
+    ProposalKind::parse(&row.kind) == ProposalKind::Retire
+}
+
+/// Commits what is accepted, while it is held. Where that fails, the proposal is open again.
+async fn carry_out(ctx: &Ctx, row: &ProposalRow, ground: Ground, input: &Decide, decision: Decision<'_>) -> AppResult<()> {
+    let audience = Audience::running(ctx, ground, row).await?;
+    let (id, held) = (decision.id, ctx.now() + HELD_MS);
     let mut tx = ctx.db().write_tx().await?;
-    if !store::decide(&mut tx, &Decision { id, state, artifact, until, reason, by: actor, now }).await? {
+    if !store::hold(&mut tx, id, row.saves, held, ctx.now()).await? {
+        return Err(AppError::conflict(DECIDED));
+    }
+    tx.commit().await?;
+    let done = async {
+        let artifact = committed(ctx, row, ground, input).await?;
+        let decision = Decision { artifact, held: Some(held), ..decision };
+        write_down(ctx, row, ground, input, &decision, Some(&audience)).await
+    };
+    if let Err(error) = done.await {
+        if let Err(later) = let_go(ctx, id, held).await {
+            tracing::error!(error = %later, proposal = %id, "a proposal could not be let go: it is open again in some minutes");
+        }
+        return Err(error);
+    }
+    audience.tell(ctx).await;
+    Ok(())
+}
+
+async fn let_go(ctx: &Ctx, id: ProposalId, held: i64) -> AppResult<()> {
+    let mut tx = ctx.db().write_tx().await?;
+    store::let_go(&mut tx, id, held, ctx.now()).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Does what was accepted; the skill that came of it.
+async fn committed(ctx: &Ctx, row: &ProposalRow, ground: Ground, input: &Decide) -> AppResult<Option<ArtifactId>> {
+    Ok(match input {
+        Decide::Accept { .. } if is_retirement(row) => {
+            retire(ctx, row).await?;
+            None
+        }
+        Decide::Accept { volume_id } => Some(accept(ctx, row, ground, *volume_id).await?),
+        Decide::Merge { artifact_id } => {
+            put_into(ctx, row, ground, *artifact_id).await?;
+            Some(*artifact_id)
+        }
+        Decide::Ignore { .. } | Decide::Snooze { .. } | Decide::Reopen => None,
+    })
+}
+
+/// Writes what was decided, and counts it; whose runs led to it is told in the same transaction.
+async fn write_down(
+    ctx: &Ctx,
+    row: &ProposalRow,
+    ground: Ground,
+    input: &Decide,
+    decision: &Decision<'_>,
+    audience: Option<&Audience>,
+) -> AppResult<()> {
+    let (id, artifact, now) = (decision.id, decision.artifact, decision.now);
+    let mut tx = ctx.db().write_tx().await?;
+    if !store::decide(&mut tx, decision).await? {
         return Err(AppError::conflict(match input {
             Decide::Reopen => "This proposal is open again already, or its pattern has another open one: decide on that one first.",
-            _ => "This proposal was decided on meanwhile. Load it again.",
+            _ => DECIDED,
         }));
     }
-    let kind = match state {
+    let kind = match decision.state {
         ProposalState::Accepted => UsageKind::ProposalAccepted,
         ProposalState::Ignored => UsageKind::ProposalRejected,
         ProposalState::Open | ProposalState::Snoozed => UsageKind::ProposalDecided,
@@ -258,17 +318,13 @@ pub async fn decide(ctx: &Ctx, id: ProposalId, input: Decide) -> AppResult<Propo
     let first = if artifact.is_some() { store::first_run(&mut tx, &row.pattern_id).await? } else { None };
     let decided = counted(ground, kind).subject(id).amount(first.map_or(0, |first| (now - first).max(0))).extra(millionths(row.confidence));
     record(ctx, &mut tx, decided).await?;
-    if let (Decide::Accept { .. }, Some(skill)) = (&input, artifact) {
-        record(ctx, &mut tx, counted(ground, UsageKind::SkillGenerated).subject(skill).artifact(Kind::Skill, &category_of(&row))).await?;
+    if let (Decide::Accept { .. }, Some(skill)) = (input, artifact) {
+        record(ctx, &mut tx, counted(ground, UsageKind::SkillGenerated).subject(skill).artifact(Kind::Skill, &category_of(row))).await?;
     }
-    if let Some(audience) = &audience {
-        audience.accepted(ctx, &mut tx, &row).await?;
+    if let Some(audience) = audience {
+        audience.accepted(ctx, &mut tx, row).await?;
     }
-    tx.commit().await?;
-    if let Some(audience) = &audience {
-        audience.tell(ctx).await;
-    }
-    get_proposal(ctx, id).await
+    Ok(tx.commit().await?)
 }
 
 /// What the marketplace's rules find in the text of a skill.
@@ -320,6 +376,11 @@ async fn accept(ctx: &Ctx, row: &ProposalRow, ground: Ground, volume: Option<Vol
     };
     let created = artifacts::service::create_artifact_as(ctx, new, Origin::Generated).await?;
     if created.head.is_none() {
+        // It was begun before, and edited since.
+        if created.text != row.text {
+            let saves = created.draft.map(|draft| draft.saves).unwrap_or_default();
+            artifacts::service::save_draft(ctx, created.summary.id, SaveDraft { text: row.text.clone(), saves }).await?;
+        }
         commit(ctx, row, created.summary.id, None).await?;
     }
     Ok(id.same_as())

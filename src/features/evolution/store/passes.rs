@@ -82,3 +82,10 @@ pub async fn runs(pool: &AnyPool, ground: Ground, limit: i64) -> AppResult<Vec<P
     sql.bind(ground.id()).push(" ORDER BY id DESC LIMIT ").number(limit);
     sql.fetch_all(pool).await
 }
+
+/// How many traces the last pass looked at that came to its end; 0 without one.
+pub async fn traces_of_last_pass(pool: &AnyPool, ground: Ground) -> AppResult<i64> {
+    let mut sql = Sql::new("SELECT traces FROM evolution_runs WHERE state = 'done' AND place_id = ");
+    sql.bind(ground.id()).push(" ORDER BY id DESC LIMIT 1");
+    Ok(sql.fetch_all::<(i64,)>(pool).await?.first().map_or(0, |(traces,)| *traces))
+}

@@ -142,13 +142,28 @@ pub async fn retarget(tx: &mut Tx, volume: VolumeId, repository: &str, number: i
     store::remove(tx, Which { volume, repository, number }).await
 }
 
-/// Keeps a review, with the pull request where that is not known yet; whether it was not. The same review again changes nothing.
-pub async fn follow_review(ctx: &Ctx, tx: &mut Tx, volume: VolumeId, news: &PullNews<'_>, review: &ReviewNews<'_>) -> AppResult<bool> {
-    let unknown = store::get(&mut **tx, volume, news.repository, news.number).await?.is_none();
-    if unknown {
+/// What became of a review.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReviewKept {
+    /// Of a pull request that was not known before.
+    pub of_unknown: bool,
+    /// It is what its reviewer says now; not so where a later one is known, or that it was dismissed.
+    pub counts: bool,
+}
+
+/// Keeps a review, with the pull request where that is not known yet. The same review again changes nothing.
+pub async fn follow_review(
+    ctx: &Ctx,
+    tx: &mut Tx,
+    volume: VolumeId,
+    news: &PullNews<'_>,
+    review: &ReviewNews<'_>,
+) -> AppResult<ReviewKept> {
+    let of_unknown = store::get(&mut **tx, volume, news.repository, news.number).await?.is_none();
+    if of_unknown {
         follow_pull_request(ctx, tx, volume, news).await?;
     }
     let which = Which { volume, repository: news.repository, number: news.number };
-    store::put_review(tx, which, review.id, review.reviewer, review.state, review.at).await?;
-    Ok(unknown)
+    let counts = store::put_review(tx, which, review.id, review.reviewer, review.state, review.at).await?;
+    Ok(ReviewKept { of_unknown, counts })
 }

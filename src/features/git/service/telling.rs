@@ -14,7 +14,7 @@ use super::{
             pull_requests::{self, PullRow, Which},
         },
     },
-    is_of_the_moment, token_of,
+    is_of_the_moment, name_at_github, token_of,
 };
 use crate::{
     error::{AppError, AppResult},
@@ -73,12 +73,12 @@ pub async fn tell_github(ctx: &Ctx, job: &Job) -> AppResult<Value> {
     let Some(row) = pull_requests::get(pool, which.volume, which.repository, which.number).await? else { return Ok(Value::Null) };
     let Some(sha) = row.looked_sha.clone().filter(|sha| row.checked_sha.as_deref() != Some(sha)) else { return Ok(Value::Null) };
     let Some(link) = store::link(pool, which.volume).await? else { return Ok(Value::Null) };
-    if !is_of(&ctx.state.config.github_url, &link.url) {
-        return Ok(Value::Null);
-    }
+    // That of the link, which its token is for, whatever name came with the event.
+    let Some(repository) = name_at_github(&ctx.state.config.github_url, &link.url) else { return Ok(Value::Null) };
     let Some(token) = token_of(ctx, which.volume, &link).await? else { return Ok(Value::Null) };
     let api = Api::new(&ctx.state.config, token)?;
-    let result = tell(ctx, &api, &row, &sha, which.volume).await;
+    let at = format!("{}/repos/{repository}", api.base);
+    let result = tell(ctx, &api, &at, which.volume, &Seen { row: &row, sha: &sha, again: job.attempts > 1 }).await;
     let now = ctx.now();
     let mut tx = ctx.db().write_tx().await?;
     let report = match &result {
@@ -111,19 +111,30 @@ pub(super) fn is_of(github: &str, address: &str) -> bool {
     host(address).is_some_and(|there| Some(there) == host(github))
 }
 
-async fn tell(ctx: &Ctx, api: &Api, row: &PullRow, sha: &str, volume: VolumeId) -> AppResult<Told> {
+/// What was seen, in which commit.
+struct Seen<'a> {
+    row: &'a PullRow,
+    sha: &'a str,
+    /// It was begun before, and may have been told: what GitHub took is noted only afterwards.
+    again: bool,
+}
+
+/// `at`: the repository in the API.
+async fn tell(ctx: &Ctx, api: &Api, at: &str, volume: VolumeId, seen: &Seen<'_>) -> AppResult<Told> {
+    let Seen { row, sha, again } = *seen;
     let (changes, findings) = (row.changes()?, row.findings()?);
     let holds = findings.iter().any(|finding| finding.blocks);
     let words = preview_words(&changes, &findings);
     let text = in_full(&changes, &findings);
     let address = ctx.state.config.site_url.as_ref().map(|site| format!("{site}/volumes/{volume}"));
-    let at = format!("{}/repos/{}", api.base, row.repository);
 
+    let ours = format!("{volume} {sha}");
     let run = json!({
         "name": NAME, "head_sha": sha, "status": "completed", "conclusion": if holds { "failure" } else { "success" },
-        "external_id": format!("{volume} {sha}"), "details_url": address, "output": { "title": words, "summary": text },
+        "external_id": ours, "details_url": address, "output": { "title": words, "summary": text },
     });
-    if refused(api.ask(Method::POST, &format!("{at}/check-runs"), Some(&run)).await?)?.is_some() {
+    let known = again && find_run(api, at, sha, &ours).await?;
+    if known || refused(api.ask(Method::POST, &format!("{at}/check-runs"), Some(&run)).await?)?.is_some() {
         return Ok(Told::one("A check run says so at GitHub."));
     }
     let description: String = words.chars().take(DESCRIPTION_CHARS).collect();
@@ -133,9 +144,14 @@ async fn tell(ctx: &Ctx, api: &Api, row: &PullRow, sha: &str, volume: VolumeId) 
     if refused(api.ask(Method::POST, &format!("{at}/statuses/{sha}"), Some(&status)).await?)?.is_some() {
         return Ok(Told::one("A commit status says so at GitHub."));
     }
-    let comment = json!({ "body": format!("**{NAME}**, commit {}: {words}\n\n{text}", sha.get(..7).unwrap_or(sha)) });
+    let mark = format!("<!-- {NAME} {volume} -->");
+    let comment = json!({ "body": format!("{mark}\n**{NAME}**, commit {}: {words}\n\n{text}", sha.get(..7).unwrap_or(sha)) });
+    let known = match row.comment_id {
+        None if again => find_comment(api, at, row, &mark).await?,
+        known => known,
+    };
     // The one that is there is changed, so that a pull request has one.
-    if let Some(id) = row.comment_id
+    if let Some(id) = known
         && refused(api.ask(Method::PATCH, &format!("{at}/issues/comments/{id}"), Some(&comment)).await?)?.is_some()
     {
         return Ok(Told { how: "A comment says so at GitHub.".to_owned(), comment: Some(id) });
@@ -145,6 +161,24 @@ async fn tell(ctx: &Ctx, api: &Api, row: &PullRow, sha: &str, volume: VolumeId) 
         return Ok(Told { how: "A comment says so at GitHub.".to_owned(), comment: made["id"].as_i64() });
     }
     Ok(Told::one("GitHub lets the token of the link write neither checks nor statuses nor comments: give it one of these rights."))
+}
+
+/// Whether a commit has this check run.
+async fn find_run(api: &Api, at: &str, sha: &str, ours: &str) -> AppResult<bool> {
+    let address = format!("{at}/commits/{sha}/check-runs?check_name={NAME}&filter=all&per_page=100");
+    let Some(response) = refused(api.ask(Method::GET, &address, None).await?)? else { return Ok(false) };
+    let found: Value = response.json().await.unwrap_or_default();
+    Ok(found["check_runs"].as_array().is_some_and(|runs| runs.iter().any(|run| run["external_id"] == ours)))
+}
+
+/// The comment with this mark. Ours comes soon after the pull request is heard of, so that one page has it.
+async fn find_comment(api: &Api, at: &str, row: &PullRow, mark: &str) -> AppResult<Option<i64>> {
+    let since = clock::rfc3339(row.created_at - clock::HOUR);
+    let address = format!("{at}/issues/{}/comments?since={since}&per_page=100", row.number);
+    let Some(response) = refused(api.ask(Method::GET, &address, None).await?)? else { return Ok(None) };
+    let found: Value = response.json().await.unwrap_or_default();
+    let ours = |comment: &&Value| comment["body"].as_str().is_some_and(|body| body.starts_with(mark));
+    Ok(found.as_array().and_then(|all| all.iter().find(ours)).and_then(|comment| comment["id"].as_i64()))
 }
 
 /// The answer; none where this token may not do that, so that the next way is tried.

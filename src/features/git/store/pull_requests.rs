@@ -218,8 +218,8 @@ pub async fn remove_all(tx: &mut Tx, volume: &str) -> AppResult<()> {
     Ok(())
 }
 
-/// A review; one that was dismissed stays so, whatever comes late.
-pub async fn put_review(tx: &mut Tx, which: Which<'_>, review: i64, reviewer: &str, state: &str, submitted_at: i64) -> AppResult<()> {
+/// A review; one that was dismissed stays so, whatever comes late. Whether it is the one of its reviewer that counts now, in this state.
+pub async fn put_review(tx: &mut Tx, which: Which<'_>, review: i64, reviewer: &str, state: &str, submitted_at: i64) -> AppResult<bool> {
     sqlx::query(
         "INSERT INTO pull_request_reviews (volume_id, repository, number, review_id, reviewer, state, submitted_at) VALUES ($1, $2, $3, $4, $5, $6, $7) \
          ON CONFLICT (volume_id, repository, number, review_id) DO UPDATE SET \
@@ -234,5 +234,10 @@ pub async fn put_review(tx: &mut Tx, which: Which<'_>, review: i64, reviewer: &s
     .bind(submitted_at)
     .execute(&mut **tx)
     .await?;
-    Ok(())
+    let mut sql = Sql::new("SELECT review_id, state FROM pull_request_reviews WHERE volume_id = ");
+    sql.bind(which.volume.to_string()).push(" AND repository = ").bind(which.repository.to_owned());
+    sql.push(" AND number = ").bind(which.number).push(" AND reviewer = ").bind(reviewer.to_owned());
+    sql.push(" ORDER BY submitted_at DESC, review_id DESC LIMIT 1");
+    let latest: Option<(i64, String)> = sql.fetch_all(&mut **tx).await?.pop();
+    Ok(latest.is_some_and(|(id, kept)| id == review && kept == state))
 }

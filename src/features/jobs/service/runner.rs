@@ -15,7 +15,7 @@ use tokio::task::{AbortHandle, Id, JoinSet};
 
 use super::{
     super::{
-        model::{ATTEMPTS, JobState, pause_ms},
+        model::{ATTEMPTS, BEGUN, JobState, pause_ms},
         store::{self, Job},
     },
     schedule::{self, Schedule},
@@ -152,10 +152,10 @@ impl Runner {
     fn begin(&mut self, job: Job, kind: &'static Kind) {
         let work = (self.run)(self.ctx.clone(), job.clone());
         // One that never ended is not begun for ever.
-        let spent = job.attempts > ATTEMPTS;
+        let spent = job.attempts > BEGUN;
         let task = self.tasks.spawn(async move {
             if spent {
-                return Err(AppError::new(ErrorCode::Conflict, format!("This was begun {ATTEMPTS} times and never ended.")));
+                return Err(AppError::new(ErrorCode::Conflict, format!("This was begun {BEGUN} times and never ended.")));
             }
             tokio::time::timeout(kind.limit, work).await.unwrap_or_else(|_| {
                 let minutes = kind.limit.as_secs().div_ceil(60);

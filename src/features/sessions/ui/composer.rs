@@ -10,7 +10,7 @@ use super::{
     timeline::Timeline,
 };
 use crate::{
-    browser::{json, outbox::ItemState, page, scroll, storage, upload::Picked},
+    browser::{json, outbox::ItemState, page, pwa, scroll, storage, upload::Picked},
     error::{AppError, ErrorCode},
     features::{
         collaboration::{state::Collaboration, ui::LinkState},
@@ -258,10 +258,20 @@ pub fn Composer(outbox: Outbox, live: Collaboration, account: String, text: RwSi
     });
     // A message of the system's was answered where that takes no text (`web/sw/push.ts`).
     let query = use_query_map();
+    let replied = StoredValue::new(format!("replied:{account}"));
     Effect::new(move |_| {
-        if query.with(|query| query.get("reply").is_some()) {
-            page::focus(FIELD);
+        let Some(reply) = query.with(|query| query.get("reply")) else { return };
+        page::focus(FIELD);
+        // What was typed there and could not be sent, once: the page may be loaded again.
+        if reply.is_empty() || replied.with_value(|key| storage::kept(key)).as_ref() == Some(&reply) {
+            return;
         }
+        replied.with_value(|key| storage::keep(key, &reply));
+        leptos::task::spawn_local(async move {
+            if let Some(draft) = pwa::shared(&reply).await {
+                text.try_update(|text| *text = if text.is_empty() { draft.text } else { format!("{text}\n\n{}", draft.text) });
+            }
+        });
     });
     Effect::new(move |_| {
         text.with(|text| draft_key.with_value(|key| storage::keep(key, text)));

@@ -12,7 +12,15 @@ use super::{
     summary,
     taking::unpack,
 };
-use crate::{error::AppResult, features::evolution::model::Ground, ids::UserId, server::context::Ctx};
+use crate::{
+    error::AppResult,
+    features::{
+        accounts::{self, model::Person},
+        evolution::model::Ground,
+    },
+    ids::UserId,
+    server::context::Ctx,
+};
 
 /// Runs whose steps are read at once.
 const READ: usize = 200;
@@ -26,11 +34,19 @@ fn ends_in_error(steps: &[Step]) -> bool {
     steps.last().is_some_and(|step| step.outcome == Outcome::Error)
 }
 
+/// Whether a source names the very account that brought the run in: whoever sends some runs with a name and others without is one person.
+fn is_account(named: &str, account: &Person, address: Option<&str>) -> bool {
+    let named = named.trim().to_lowercase();
+    named == account.name.to_lowercase() || address.is_some_and(|address| named == address.to_lowercase())
+}
+
 /// These traces as they are grouped, in any order; what is gone is left out.
 pub async fn to_group(ctx: &Ctx, ids: &[&str]) -> AppResult<Vec<llmos_patterns::Trace>> {
     let pool = ctx.db().read();
     let rows = store::by_ids(pool, ids).await?;
     let mut steps: HashMap<String, Vec<u8>> = store::steps(pool, ids).await?.into_iter().collect();
+    let named = rows.iter().filter(|row| row.person.is_some()).map(|row| Ok(row.by()?.id)).collect::<AppResult<Vec<UserId>>>()?;
+    let addresses = accounts::service::mail_addresses(ctx, named).await?;
     rows.into_iter()
         .map(|row| {
             let steps: Vec<Step> = steps.remove(&row.id).map(|packed| unpack(&packed)).transpose()?.unwrap_or_default();
@@ -41,9 +57,10 @@ pub async fn to_group(ctx: &Ctx, ids: &[&str]) -> AppResult<Vec<llmos_patterns::
                 input: step.input,
                 outcome: step.outcome,
             });
+            let by = row.by()?;
             let user = match row.person {
-                Some(person) => person,
-                None => row.by()?.id.to_string(),
+                Some(person) if !is_account(&person, &by, addresses.get(&by.id).map(String::as_str)) => person,
+                _ => by.id.to_string(),
             };
             Ok(llmos_patterns::Trace { id: row.id, user, goal: row.goal, steps: steps.collect(), success, ended_at: row.ended_at })
         })

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use llmos_traces::{Step, Trace, otlp::Run};
+use llmos_traces::{Notice, Step, Trace, otlp::Run};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
@@ -71,8 +71,14 @@ pub struct Arrival {
 }
 
 impl Arrival {
-    /// Whether the caller may bring traces into a team, or without one, keep them for itself. An agent that is in one team brings them there.
+    /// Whether the caller may bring traces into a team, or without one, keep them for itself.
     pub async fn authorised(ctx: &Ctx, team: Option<TeamId>, source: TraceSource) -> AppResult<Self> {
+        let (place, _) = authorise(ctx, team, Action::Converse).await?;
+        Ok(Self { place, source, session: None })
+    }
+
+    /// The same of a request, which an agent sends without a team: it brings traces into the only one that it is in.
+    pub async fn sent(ctx: &Ctx, team: Option<TeamId>, source: TraceSource) -> AppResult<Self> {
         let team = match team {
             Some(team) => Some(team),
             None if ctx.actor()?.person.kind == UserKind::Agent => match accounts::service::roles_of(ctx).await?[..] {
@@ -81,20 +87,24 @@ impl Arrival {
             },
             None => None,
         };
-        let (place, _) = authorise(ctx, team, Action::Converse).await?;
-        Ok(Self { place, source, session: None })
+        Self::authorised(ctx, team, source).await
     }
 }
 
-/// Puts a trace in order before anything is kept of it. One without an id is known by what it says, one without a time began when it came.
+/// Puts a trace in order before anything is kept of it. One without an id is known by what it says, one without a time began when it came. Nothing began or
+/// ended later than now.
 fn clean(trace: &mut Trace, now: i64) -> AppResult<()> {
     if trace.id.is_empty() {
         trace.id = format!("sha256:{}", secrets::sha256(&serde_json::to_vec(trace)?));
     }
+    if trace.started_at > now || trace.ended_at > now {
+        trace.notices.push(Notice::Clock);
+    }
     if trace.started_at <= 0 || trace.started_at > now {
-        let took = (trace.ended_at - trace.started_at).clamp(0, clock::DAY);
+        let took = trace.ended_at.saturating_sub(trace.started_at).clamp(0, clock::DAY);
         (trace.started_at, trace.ended_at) = (now - took, now);
     }
+    trace.ended_at = trace.ended_at.min(now);
     trace.tidy(llmos_search::mask, llmos_patterns::suspicious);
     Ok(())
 }
@@ -104,15 +114,25 @@ pub async fn take(ctx: &Ctx, arrival: &Arrival, mut traces: Vec<Trace>, taken: &
     let now = ctx.now();
     traces.iter_mut().try_for_each(|trace| clean(trace, now))?;
     for part in traces.chunks(BATCH) {
-        let skills = counting::skills(ctx, arrival.place, part.iter()).await?;
-        let mut tx = ctx.db().write_tx().await?;
-        let ids = write(ctx, &mut tx, arrival, part, &skills).await?;
-        tx.commit().await?;
+        let accepted = match take_part(ctx, arrival, part).await {
+            // Another request brought one of them at the same moment: now it is known.
+            Err(error) if error.code == ErrorCode::Conflict => take_part(ctx, arrival, part).await?,
+            accepted => accepted?,
+        };
         ctx.state.jobs.notify_one();
-        taken.accepted += ids.len();
-        taken.known += part.len() - ids.len();
+        taken.accepted += accepted;
+        taken.known += part.len() - accepted;
     }
     Ok(())
+}
+
+/// Keeps those of a part that are new; how many these are.
+async fn take_part(ctx: &Ctx, arrival: &Arrival, part: &[Trace]) -> AppResult<usize> {
+    let skills = counting::skills(ctx, arrival.place, part.iter()).await?;
+    let mut tx = ctx.db().write_tx().await?;
+    let ids = write(ctx, &mut tx, arrival, part, &skills).await?;
+    tx.commit().await?;
+    Ok(ids.len())
 }
 
 /// Keeps one trace of our own, and says where it is.

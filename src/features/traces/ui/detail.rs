@@ -12,7 +12,10 @@ use super::{
     cost_words, duration_words, outcome_mark,
 };
 use crate::{
-    browser::{data::Fetched, page},
+    browser::{
+        data::{Fetched, encode},
+        page,
+    },
     features::{
         accounts::state::Running,
         evolution::{model::GroundQuery, state::evolution_address},
@@ -91,7 +94,7 @@ fn Detail(trace: Trace, back: String, again: Fetched<Trace>, changed: Callback<(
                         .then(|| {
                             let links = skills
                                 .into_iter()
-                                .map(|skill| view! { <a class="chip line" href=format!("/search?q={skill}")>{skill.clone()}</a> })
+                                .map(|skill| view! { <a class="chip line" href=format!("/search?q={}", encode(&skill))>{skill.clone()}</a> })
                                 .collect_view();
                             view! { <dt>"Skills"</dt><dd class="row wrap gap-4">{links}</dd> }
                         })}

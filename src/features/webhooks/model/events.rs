@@ -302,6 +302,8 @@ pub struct Heading {
     pub action: String,
     /// In lower case; empty where it is about none.
     pub repository: String,
+    /// Where that is cloned from, by which the links to it are found; empty where it does not say.
+    pub clone_url: String,
     pub about: String,
 }
 
@@ -325,6 +327,8 @@ struct RawHeading<'a> {
 struct RawRepository<'a> {
     #[serde(borrow, default)]
     full_name: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    clone_url: Option<Cow<'a, str>>,
 }
 
 #[derive(Deserialize)]
@@ -353,6 +357,7 @@ pub fn read_heading(event: &str, payload: &[u8]) -> Result<Heading, String> {
     Ok(Heading::of(
         raw.action.as_deref(),
         raw.repository.as_ref().and_then(|repository| repository.full_name.as_deref()),
+        raw.repository.as_ref().and_then(|repository| repository.clone_url.as_deref()),
         number(raw.pull_request).or_else(|| number(raw.issue)),
         raw.release.as_ref().and_then(|release| release.tag_name.as_deref()).or(raw.reference.as_deref()),
     ))
@@ -366,17 +371,19 @@ fn odd_heading(event: &str, payload: &[u8]) -> Result<Heading, String> {
     Ok(Heading::of(
         text("/action"),
         text("/repository/full_name"),
+        text("/repository/clone_url"),
         number("/pull_request/number").or_else(|| number("/issue/number")),
         text("/release/tag_name").or_else(|| text("/ref")),
     ))
 }
 
 impl Heading {
-    fn of(action: Option<&str>, repository: Option<&str>, number: Option<i64>, name: Option<&str>) -> Self {
+    fn of(action: Option<&str>, repository: Option<&str>, clone_url: Option<&str>, number: Option<i64>, name: Option<&str>) -> Self {
         let short = |name: &str| line(name.strip_prefix("refs/heads/").or_else(|| name.strip_prefix("refs/tags/")).unwrap_or(name));
         Self {
             action: action.map(line).unwrap_or_default(),
             repository: repository.and_then(repository_name).unwrap_or_default(),
+            clone_url: clone_url.unwrap_or_default().to_owned(),
             about: number.map(|number| format!("#{number}")).or_else(|| name.map(short)).unwrap_or_default(),
         }
     }
@@ -426,6 +433,7 @@ mod tests {
             action: action.to_owned(),
             repository: repository.to_owned(),
             about: about.to_owned(),
+            ..Heading::default()
         };
         let harbor = json!({ "full_name": "Harbor/Skills" });
         assert_eq!(heading(json!({ "ref": "refs/heads/a/b", "repository": harbor })), of("", "harbor/skills", "a/b"));
@@ -436,6 +444,10 @@ mod tests {
         assert_eq!(heading(json!({ "action": "published", "release": { "tag_name": "v1\u{0}" } })), of("published", "", "v1"));
         assert_eq!(heading(json!({ "repository": { "full_name": "no name" } })), of("", "", ""));
         assert_eq!(heading(json!({ "action": 7, "ref": "main", "repository": harbor })), of("", "harbor/skills", "main"));
+        let elsewhere = json!({ "full_name": "Harbor/Skills", "clone_url": "https://x.example/a.git" });
+        for payload in [json!({ "repository": elsewhere }), json!({ "action": 7, "repository": elsewhere })] {
+            assert_eq!(heading(payload).clone_url, "https://x.example/a.git");
+        }
         assert_eq!(heading(json!([1])), Heading::default());
         assert_eq!(heading(json!({ "action": null, "repository": null, "release": null })), Heading::default());
     }

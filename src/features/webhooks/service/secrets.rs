@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::{
     super::{
-        model::{SetWebhookSecret, WebhookSecret, read_heading, repository_name},
+        model::{Heading, SetWebhookSecret, WebhookSecret, read_heading, repository_name},
         store::secrets as store,
     },
     networks,
@@ -12,7 +12,10 @@ use super::{
 };
 use crate::{
     error::{AppError, AppResult, ErrorCode},
-    features::accounts::service::{Audit, note, require_administrator},
+    features::{
+        accounts::service::{Audit, note, require_administrator},
+        git::model::same_repository,
+    },
     // Two parts are the old and the new one, while a secret is changed.
     server::{
         clock,
@@ -60,16 +63,31 @@ pub async fn signer(ctx: &Ctx, body: &[u8], payload: &[u8], signature: &[u8; 32]
     if let Some(at) = all.iter().position(|secret| is_signed_with(secret, body, signature)) {
         return Ok(format!("Secret {} of {}", at + 1, all.len()));
     }
-    let repository = read_heading("", payload).map(|heading| heading.repository).unwrap_or_default();
-    if let Some(own) = secret_of(ctx, &repository).await?
+    let heading = read_heading("", payload).unwrap_or_default();
+    if let Some(own) = secret_of(ctx, &heading.repository).await?
         && parts(&own).any(|secret| is_signed_with(secret, body, signature))
     {
-        return Ok(format!("Secret of {repository}"));
+        require_its_own(ctx, &heading)?;
+        return Ok(format!("Secret of {}", heading.repository));
     }
     Err(AppError::new(
         ErrorCode::Unauthenticated,
         "The signature is not of this payload: the webhook's secret at GitHub and the one here differ, or the payload was changed on its way.",
     ))
+}
+
+/// The secret is found by the name of the repository, and what is acted on by its address: whoever knows one repository's secret could name that one, and
+/// give the address of another.
+fn require_its_own(ctx: &Ctx, heading: &Heading) -> AppResult<()> {
+    let Heading { repository, clone_url, .. } = heading;
+    let own = format!("{}/{repository}", ctx.state.config.github_url);
+    // Without an address nothing is found to act on.
+    if clone_url.is_empty() || same_repository(clone_url, &own) {
+        return Ok(());
+    }
+    Err(AppError::forbidden(format!(
+        "The secret of {repository} is for its own deliveries only: this one gives another address of the repository than {own}."
+    )))
 }
 
 /// The repository's own secrets, as they were given.

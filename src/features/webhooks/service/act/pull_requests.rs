@@ -138,7 +138,7 @@ pub async fn follow(ctx: &Ctx, event: &PullRequestEvent, heard: &Heard<'_>) -> A
     Ok(done)
 }
 
-/// Keeps a review: of each reviewer the latest counts.
+/// Keeps a review: of each reviewer the latest counts. One that does not, or no longer, is news to nobody.
 pub async fn review(ctx: &Ctx, event: &PullRequestReviewEvent, heard: &Heard<'_>) -> AppResult<Done> {
     let Some(repository) = heard.repository(&event.repository) else { return Ok(Done::default()) };
     let (links, others) = linked(ctx, &event.repository, &event.pull_request).await?;
@@ -163,16 +163,19 @@ pub async fn review(ctx: &Ctx, event: &PullRequestReviewEvent, heard: &Heard<'_>
     };
     let (sender, now) = (event.sender.github(), ctx.now());
     let told = told_of(ctx, &links, sender, news.author_id).await?;
-    let mut previews = 0;
+    let (mut previews, mut counting) = (0, Vec::new());
     let mut tx = ctx.db().write_tx().await?;
     for link in &links {
-        let unknown = git::service::follow_review(ctx, &mut tx, link.volume, &news, &review).await?;
-        if unknown && news.state == PullState::Open {
+        let kept = git::service::follow_review(ctx, &mut tx, link.volume, &news, &review).await?;
+        if kept.counts {
+            counting.push(link.volume);
+        }
+        if kept.of_unknown && news.state == PullState::Open {
             preview(&mut tx, link, &news, None, sender, now).await?;
             previews += 1;
         }
     }
-    for told in &told {
+    for told in told.iter().filter(|told| counting.contains(&told.link.volume)) {
         let text = format!("{} {words} #{} {}", review.reviewer, news.number, news.title);
         let source = format!("review {repository}#{} {} {state} in {}", news.number, review.id, told.link.volume);
         told.write(&mut tx, &text, source).await?;
@@ -185,7 +188,10 @@ pub async fn review(ctx: &Ctx, event: &PullRequestReviewEvent, heard: &Heard<'_>
     for told in &told {
         told.tell().await;
     }
-    let mut done = Done::one(format!("{} {words} #{}.", event.review.user.login, event.pull_request.number));
+    let mut done = Done::one(match counting.is_empty() {
+        true => format!("Nothing newer than what is known of #{}.", news.number),
+        false => format!("{} {words} #{}.", review.reviewer, news.number),
+    });
     if previews > 0 {
         done.sentences.push(preview_words(previews));
     }
