@@ -72,6 +72,17 @@ test("messages about one session are one, lead to it, and are answered from wher
     await expect.poll(async () => (await shown()).length).toBe(1);
     await press(worker, "reply");
     await expect(page.getByLabel("Message", { exact: true })).toBeFocused({ timeout: 30_000 });
+
+    // Where it cannot be kept, what was typed stands on the page.
+    await worker.evaluate(() => {
+      IDBFactory.prototype.open = () => {
+        throw new DOMException("no room", "UnknownError");
+      };
+    });
+    await deliver("One way to review: and again", crypto.randomUUID());
+    await expect.poll(async () => (await shown()).length).toBe(1);
+    await press(worker, "reply", "Typed in the message");
+    await expect(page.getByLabel("Message", { exact: true })).toHaveValue("Typed in the message", { timeout: 30_000 });
     expected(problems);
   }, problems);
 });
