@@ -242,6 +242,8 @@ app_test!(without_any_secret_everything_is_refused, |app| {
     let (_, secrets) = maya.get("/webhooks/secrets").await;
     assert_eq!((secrets.as_array().map(Vec::len), &secrets[0]["repository"]), (Some(1), &json!("harbor/skills")));
     assert!(!secrets.to_string().contains("first"));
+    let sealed: Vec<u8> = sqlx::query_scalar("SELECT sealed FROM webhook_secrets").fetch_one(app.state.db.read()).await.expect("a row");
+    assert!(!sealed.windows(5).any(|part| part == b"first"));
     assert_eq!(maya.delete("/webhooks/secrets/harbor/skills").await.0, 204);
     assert_eq!(maya.delete("/webhooks/secrets/harbor/skills").await.0, 404);
     assert_eq!(send_as(&github, &guid(), "push", &push("harbor/skills", 1), one).await.status, 503);

@@ -29,6 +29,10 @@ app_test!(what_cannot_be_linked_says_why, |config| { allow_private(config) }, |a
     server.behave(Mood::Broken);
     let (status, _, message) = put(json!({ "url": server.url })).await;
     assert!(status == 503 && message.contains("502"), "{message}");
+    // Nobody listens there.
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("an address");
+    let (status, _, message) = put(json!({ "url": format!("http://{closed}/a.git") })).await;
+    assert!(status == 503 && message.contains("cannot be reached"), "{message}");
     server.behave(Mood::Fine);
     server.ask_for("secret-1");
     let (status, fields, _) = put(json!({ "url": server.url })).await;
@@ -37,6 +41,10 @@ app_test!(what_cannot_be_linked_says_why, |config| { allow_private(config) }, |a
     assert!(status == 400 && fields["token"].is_string() && !message.contains("wrong"), "{message}");
     assert_eq!(maya.get(&format!("/volumes/{volume}/git")).await.1, json!(null));
     assert_eq!(maya.post(&format!("/volumes/{volume}/git/pull"), json!({})).await.0, 409);
+    // What is right is kept, and nobody reads it out of the database.
+    link(&maya, &volume, json!({ "url": server.url, "token": "secret-1" })).await;
+    let sealed: Vec<u8> = sqlx::query_scalar("SELECT token FROM git_links").fetch_one(app.state.db.read()).await.expect("a row");
+    assert!(!sealed.windows(8).any(|part| part == b"secret-1"));
 });
 
 app_test!(nobody_is_asked_inside_of_a_network, |app| {
