@@ -144,6 +144,13 @@ export async function put(name: string, url: string, answer: Response): Promise<
   }
 }
 
+/** Puts aside what a page is to begin with (`shared` of `pwa/index.ts`); the id that its address gets. */
+export async function setAside(draft: object): Promise<string> {
+  const id = crypto.randomUUID();
+  await put(SHARED, `/shared/${id}`, new Response(JSON.stringify(draft), { headers: { [KEPT_AT]: String(Date.now()) } }));
+  return id;
+}
+
 async function makeRoom(): Promise<void> {
   const names = (await caches.keys()).filter((name) => name.startsWith(PICTURES) || name === ASSETS);
   await Promise.all(names.map((name) => caches.delete(name)));

@@ -2,8 +2,8 @@
 import { matchPrecache } from "workbox-precaching";
 
 import { isGateway, withNonce } from "./answers";
-import { belongsTo, moment, put } from "./keeping";
-import { ACCOUNT, isText, KEPT_AT, SHARED } from "./names";
+import { belongsTo, moment, setAside } from "./keeping";
+import { ACCOUNT, isText } from "./names";
 import { after } from "./reads";
 import { draftOf, opened } from "./routes";
 
@@ -44,9 +44,6 @@ export async function share(request: Request): Promise<Response> {
   const files = form.getAll("files").filter((file) => file instanceof File) as File[];
   const read = await Promise.all(files.filter(isText).map(async (file) => ({ name: file.name, text: await file.text() })));
   const left = files.filter((file) => !isText(file)).map((file) => file.name);
-  const id = crypto.randomUUID();
-  const draft = new Response(JSON.stringify({ ...draftOf(text("title"), text("text"), text("url"), read), left }));
-  draft.headers.set(KEPT_AT, String(Date.now()));
-  await put(SHARED, `/shared/${id}`, draft);
+  const id = await setAside({ ...draftOf(text("title"), text("text"), text("url"), read), left });
   return Response.redirect(`/artifacts/new?shared=${id}`, 303);
 }

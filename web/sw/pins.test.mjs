@@ -98,11 +98,12 @@ test("a volume is here as a whole, and is compared with what changed", async () 
   assert.equal((await shown("/api/v1/artifacts?volume=v&view=all&sort=updated&q=ropes")).total, 65);
   assert.equal((await shown("/api/v1/artifacts/facets?volume=v&view=all&sort=updated")).categories.length, 2);
   assert.equal(await shown("/api/v1/artifacts?view=all&sort=updated"), undefined);
+  assert.equal(await shown("/api/v1/artifacts?volume=v&whose=personal"), undefined);
   // The library was never opened: then it has what is here.
   const some = async (path) => (await pins.findSome(HERE + path))?.json();
   assert.equal((await some("/api/v1/artifacts?view=all&sort=updated&q=ropes")).total, 65);
   assert.equal((await some("/api/v1/artifacts/facets?view=all&sort=updated")).categories.length, 2);
-  for (const other of ["/api/v1/artifacts?team=t", "/api/v1/artifacts?volume=w", "/api/v1/artifacts?view=trash", "/api/v1/artifacts/id-0007/text", "/api/v1/sessions"]) assert.equal(await some(other), undefined, other);
+  for (const other of ["/api/v1/artifacts?team=t", "/api/v1/artifacts?whose=personal", "/api/v1/artifacts?volume=w", "/api/v1/artifacts?view=trash", "/api/v1/artifacts/id-0007/text", "/api/v1/sessions"]) assert.equal(await some(other), undefined, other);
   assert.equal((await pins.find(`${HERE}/api/v1/artifacts?volume=v&view=all&sort=updated`)).headers.get(KEPT_AT), String(one.at));
 
   asked = [];

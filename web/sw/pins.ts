@@ -288,13 +288,17 @@ export async function find(address: string): Promise<Response | undefined> {
     return found && made(entriesPage((found as Said).entries, url.searchParams), Number(stored?.headers.get(KEPT_AT)));
   }
   const volume = url.searchParams.get("volume");
-  return volume ? rows(here, url, [volume]) : undefined;
+  return volume && isLibrary(url) ? rows(here, url, [volume]) : undefined;
 }
+
+/** Whether it is a list of the library, or its facets. Which volumes are a team's or one's own is not known here. */
+const isLibrary = ({ pathname, searchParams }: URL) =>
+  [`${API}/artifacts`, `${API}/artifacts/facets`].includes(pathname) && !searchParams.has("team") && !searchParams.has("whose");
 
 /** The library without a choice of a volume, where it was never opened: what is here as a whole of any. */
 export async function findSome(address: string): Promise<Response | undefined> {
   const url = new URL(address);
-  if (url.searchParams.has("volume") || !(await some())) return undefined;
+  if (!isLibrary(url) || url.searchParams.has("volume") || !(await some())) return undefined;
   const here = await cache();
   const volumes = (await pins()).filter((pin) => pin.kind === "volume").map((pin) => pin.id);
   return here && rows(here, url, volumes);
@@ -302,8 +306,6 @@ export async function findSome(address: string): Promise<Response | undefined> {
 
 /** A list of the library over these volumes, or its facets; as old as the oldest of them. */
 async function rows(here: Cache, url: URL, volumes: string[]): Promise<Response | undefined> {
-  const [, , , what, id, part] = url.pathname.split("/");
-  if (what !== "artifacts" || url.searchParams.has("team") || (id && id !== "facets") || part) return undefined;
   const items: Summary[] = [];
   let oldest = Infinity;
   for (const volume of volumes) {
@@ -313,7 +315,7 @@ async function rows(here: Cache, url: URL, volumes: string[]): Promise<Response 
     items.push(...(found as Rows).items);
     oldest = Math.min(oldest, Number(stored?.headers.get(KEPT_AT)));
   }
-  return oldest === Infinity ? undefined : made((id ? facets : libraryPage)(items, url.searchParams), oldest);
+  return oldest === Infinity ? undefined : made((url.pathname.endsWith("/facets") ? facets : libraryPage)(items, url.searchParams), oldest);
 }
 
 const made = (of: unknown, at: number) =>

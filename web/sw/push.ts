@@ -1,8 +1,8 @@
 // Push messages: shown when they come, one for each subject, and what they are about is opened or answered. Subscriptions belong to the worker's address, not to
 // its version.
 import { badge, UNREAD } from "./badge";
-import { put, whose } from "./keeping";
-import { ACCOUNT, KEPT_AT, SHARED } from "./names";
+import { setAside, whose } from "./keeping";
+import { ACCOUNT } from "./names";
 import { grouped, type Message, ours, sessionOf, type Shown } from "./messages";
 
 declare const self: ServiceWorkerGlobalScope;
@@ -63,16 +63,6 @@ async function markRead(account: string, ids: string[]): Promise<void> {
   await fetch("/api/v1/notifications/read", { method: "POST", headers, body: JSON.stringify({ ids }) }).catch(() => undefined);
 }
 
-/** A reply that was not sent is there on the page of the same account, by the id that this gives (`shared` of `pwa/index.ts`). */
-async function handOver(account: string, text: string): Promise<string> {
-  if (!account || account !== (await whose())) return "";
-  const id = self.crypto.randomUUID();
-  const draft = new Response(JSON.stringify({ name: "", text }));
-  draft.headers.set(KEPT_AT, String(Date.now()));
-  await put(SHARED, `/shared/${id}`, draft);
-  return id;
-}
-
 /** In a window that is there already, or in a new one; of the installed app, where it is installed. */
 async function open(url: string): Promise<void> {
   const windows = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
@@ -98,8 +88,8 @@ self.addEventListener("notificationclick", (event) => {
   const reply = async () => {
     if (session && text && sends && (await sends(account, session, text).then(() => true, () => false))) return;
     if (!session) return open(address);
-    // A system whose messages take no text, or a device that keeps none: it is written on the page. What was typed is there already.
-    const handed = text ? `=${await handOver(account, text)}` : "";
+    // A system whose messages take no text, or a device that keeps none: it is written on the page. What was typed is there already, for the same account.
+    const handed = text && account && account === (await whose()) ? `=${await setAside({ name: "", text })}` : "";
     await open(`${address}${address.includes("?") ? "&" : "?"}reply${handed}`);
   };
   event.waitUntil(Promise.all([reply(), markRead(account, ids ?? [])]));
