@@ -1,12 +1,14 @@
-//! Three nodes on one machine, with PostgreSQL and NATS: how soon the others have what happens at one, what that costs, and how soon the people of
-//! a killed one are back. That nothing acknowledged is lost then is what `tests/it/nodes/kills.rs` looks at, a hundred times over in `scripts/bench`.
+//! Three nodes on one machine, with PostgreSQL and NATS: how soon the others have what happens at one, what that costs, how soon they refuse a token
+//! that was revoked there, and how soon the people of a killed one are back. That nothing acknowledged is lost then is what `tests/it/nodes/kills.rs` looks at, a hundred times over in `scripts/bench`.
 
 use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
 
+use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::{
     Figure, Result,
@@ -16,6 +18,7 @@ use crate::{
     others::Dialect,
     percentile,
     rooms::{self, Talk},
+    server::Server,
     socket::{Reader, Writer},
 };
 
@@ -24,6 +27,10 @@ const MEMBERS: usize = 30;
 /// Events that each of the ten at the first node tells a second; the goal is for the first of these.
 const RATES: [f64; 4] = [2.0, 10.0, 20.0, 40.0];
 const EDITORS: usize = 20;
+/// Tokens that are revoked. Both others refuse each once, and refuse to look at more than a hundred tokens that do not work.
+const REVOKED: usize = 40;
+/// Between two requests with a token that is being revoked.
+const PAUSE: Duration = Duration::from_millis(2);
 /// At the node that is killed, so many to a room.
 const CLIENTS: usize = 1_000;
 const ROOM: usize = 50;
@@ -71,6 +78,9 @@ pub async fn run() -> Result<Vec<Figure>> {
     );
     figures.push(Figure::at_most("key to the editors at other nodes, p95", 25.0, percentile(&mut typed.latencies, 0.95), "ms"));
     figures.push(Figure::at_most("… to said to be on disk, p95", 50.0, percentile(&mut typed.saved, 0.95), "ms"));
+    let (mut refused, mut closed) = revoked(&nodes, &place.sessions[0]).await?;
+    figures.push(Figure::at_most("token revoked at one node to refused at the others, p99", 1_000.0, percentile(&mut refused, 0.99), "ms"));
+    figures.push(Figure::at_most("… to its sockets closed there, p99", 1_000.0, percentile(&mut closed, 0.99), "ms"));
     nodes.remove().await?;
 
     let Some(nodes) = Nodes::start().await? else { return Ok(figures) };
@@ -80,6 +90,51 @@ pub async fn run() -> Result<Vec<Figure>> {
     nodes.remove().await?;
     figures.push(killed().await?);
     Ok(figures)
+}
+
+/// Milliseconds from asking the first node to revoke a token until another one refuses it, and until that has closed a socket that was opened with it.
+async fn revoked(nodes: &Nodes, room: &str) -> Result<(Vec<f64>, Vec<f64>)> {
+    let (mut refused, mut closed) = (Vec::new(), Vec::new());
+    for _ in 0..REVOKED {
+        let new = json!({ "name": "bench", "scopes": ["read", "write"] });
+        let made = nodes.first().api("POST", "/me/tokens", Some(new)).await?;
+        let (id, token) = (made["token"]["id"].as_str().ok_or("no token")?, made["secret"].as_str().ok_or("no secret")?);
+        let mut sockets = Vec::new();
+        for node in nodes.servers.iter().skip(1) {
+            // From here on the node believes in it without asking the database.
+            let (reader, writer, _) = Dialect::Ours.enter(&node.address, room, token, None, None).await?;
+            sockets.push((node, reader, writer));
+        }
+        let path = format!("/me/tokens/{id}");
+        let began = Instant::now();
+        let both = |(node, reader, writer)| async move { tokio::try_join!(refuses(node, token, began), closes(reader, writer, began)) };
+        let heard = try_join_all(sockets.into_iter().map(both));
+        let (_, heard) = tokio::try_join!(nodes.first().api("DELETE", &path, None), heard)?;
+        for (at_once, later) in heard {
+            refused.push(at_once);
+            closed.push(later);
+        }
+    }
+    Ok((refused, closed))
+}
+
+/// Milliseconds until a node refuses a token that works until then.
+async fn refuses(node: &Server, token: &str, began: Instant) -> Result<f64> {
+    loop {
+        let answer = node.client.get(node.url("/api/v1/me")).bearer_auth(token).send().await?;
+        match answer.status().as_u16() {
+            200 => tokio::time::sleep(PAUSE).await,
+            401 => return Ok(began.elapsed().as_secs_f64() * 1_000.0),
+            other => return Err(format!("a token that was revoked was answered {other}").into()),
+        }
+    }
+}
+
+/// Milliseconds until the node has closed a connection.
+async fn closes(mut reader: Reader, writer: Writer, began: Instant) -> Result<f64> {
+    while let Ok(Ok(_)) = reader.next().await {}
+    drop(writer);
+    Ok(began.elapsed().as_secs_f64() * 1_000.0)
 }
 
 /// One of three nodes is killed, with everybody at it.

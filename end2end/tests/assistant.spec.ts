@@ -4,6 +4,7 @@ import { createServer, type Server as HttpServer, type ServerResponse } from "no
 import type { AddressInfo } from "node:net";
 import type { Browser } from "@playwright/test";
 import { ADMIN, PASSWORD, api, beginSession, checkAccessible, createArtifact, createTeam, expect, ready, test, watch } from "../fixtures/index.js";
+import { byMeaning } from "../fixtures/search.js";
 import { Server } from "../fixtures/server.js";
 
 type Message = { role: string; content: string | null };
@@ -93,6 +94,8 @@ test("the assistant answers in front of everybody, with a skill and a tool that 
     const code = "function main({ metres, nights }) { return { total: metres * nights }; }";
     const rate = `---\nname: harbor-rate\ndescription: What a berth costs.\ninputs:\n  - name: metres\n    type: number\n  - name: nights\n    type: number\n---\n\n\`\`\`js\n${code}\n\`\`\`\n`;
     await createArtifact(request, team.volumeId, "harbor-rate", rate, "tool");
+    // The first question of a new server reads the model of its search, which then embeds all that there is.
+    await byMeaning(request);
     const { id } = await beginSession(request, team, "Pool outage");
     const { url } = await api<{ url: string }>(request, "POST", `/teams/${team.id}/invitations`, { role: "member", maxUses: 1, expiresInDays: 1 });
     const invitation = url.split("/").pop();
@@ -132,7 +135,11 @@ test("the assistant answers in front of everybody, with a skill and a tool that 
       await expect(answers().getByText("1,280 tokens")).toBeVisible();
     });
 
-    await test.step("a skill is left out, and comes back", async () => {
+    await test.step("a skill is pinned or left out, and comes back", async () => {
+      await answers().getByRole("button", { name: "Always use Connection pool runbook in this session" }).click();
+      await expect(ines.locator(".choices", { hasText: "Always uses" })).toBeVisible();
+      await ines.getByRole("button", { name: "Let the assistant choose about Connection pool runbook again" }).click();
+      await expect(maya.locator(".choices")).toHaveCount(0);
       await answers().getByRole("button", { name: "Leave Connection pool runbook out in this session" }).click();
       await expect(ines.locator(".choices", { hasText: "Never uses" })).toBeVisible();
       await ines.getByRole("button", { name: "Let the assistant choose about Connection pool runbook again" }).click();

@@ -1,5 +1,11 @@
 // From runs to a used skill: traces are brought in, become patterns, one is proposed, accepted, and counted against.
+import { execFile } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { promisify } from "node:util";
 import { api, checkAccessible, expect, ready, test } from "../fixtures/index.js";
+import { BINARY } from "../fixtures/server.js";
 
 const PEOPLE = ["kenji", "ines", "tomas"];
 const NAMES = ["Acme", "Globex", "Initech", "Umbra", "Hooli", "Stark", "Wayne", "Wonka"];
@@ -66,10 +72,27 @@ test("runs become a pattern, a proposal and a used skill @phone", async ({ page,
     await expect(pattern).toBeVisible({ timeout: 60_000 });
     await expect(pattern.getByText("Proposal")).toBeVisible({ timeout: 60_000 });
     await checkAccessible(page);
+    await page.getByRole("button", { name: "Run now" }).click();
+    await page.getByRole("tab", { name: /^Passes/ }).click();
+    const pass = page.locator(".pass", { hasText: "Asked for by Ines Lindqvist" });
+    await expect(pass.getByText("Done")).toBeAttached({ timeout: 60_000 });
+    await expect(pass).toContainText(/20 traces in \d+ groups?/);
+    await expect(pass).toContainText("Nothing new is sure enough to be proposed.");
+    await page.getByRole("tab", { name: /^Patterns/ }).click();
     await pattern.click();
     await expect(page.getByRole("heading", { name: /^Why 0\.8/ })).toBeVisible();
     await expect(page.locator(".evo-steps li").first()).toContainText("read_reports");
     await checkAccessible(page);
+  });
+
+  await test.step("it is put off, ignored and opened again", async () => {
+    const proposal = page.getByRole("region", { name: "Proposal" });
+    await proposal.getByRole("button", { name: "Later" }).click();
+    await expect(proposal.getByText(/^Later by Ines/)).toBeVisible();
+    await proposal.getByRole("button", { name: "Ignore" }).click();
+    await expect(proposal.getByText(/^Ignored by Ines/)).toBeVisible();
+    await proposal.getByRole("button", { name: "Open again" }).click();
+    await expect(proposal.getByRole("button", { name: "Ignore" })).toBeVisible();
   });
 
   await test.step("it is edited and accepted", async () => {
@@ -84,10 +107,17 @@ test("runs become a pattern, a proposal and a used skill @phone", async ({ page,
 
   await test.step("runs that use it are counted against it", async () => {
     const page1 = await api<{ proposals: { slug: string }[] }>(request, "GET", `/evolution?team=${team.id}`);
-    await send(runs(4, 100, [page1.proposals[0].slug], () => new Date().toISOString()));
-    await expect(page.getByRole("heading", { name: "What the skill does" })).toBeVisible();
-    await expect(page.locator(".evi", { hasText: "With it" })).toContainText("100 % of 4 runs", { timeout: 60_000 });
-    await page.getByRole("link", { name: "Open the skill" }).click();
+    await send(runs(24, 100, [page1.proposals[0].slug], () => new Date().toISOString()));
+    const effect = page.locator(".evi", { has: page.getByRole("heading", { name: "What the skill does" }) });
+    await expect(effect).toContainText(/With it\s*100 % of 24 runs/, { timeout: 60_000 });
+    await expect(effect).toContainText(/Before it was accepted\s*100 % of 20 runs/);
+  });
+
+  await test.step("twice the runs better the skill, and what would change is compared", async () => {
+    const proposal = page.getByRole("region", { name: "Proposal" });
+    await proposal.getByRole("tab", { name: "Compare" }).click({ timeout: 60_000 });
+    await expect(proposal.locator(".diff-file")).toBeVisible();
+    await page.locator(".evi", { has: page.getByRole("heading", { name: "What the skill does" }) }).getByRole("link").click();
     await page.waitForURL(/\/artifacts\//);
     await expect(page.getByText("Ask for the terminal growth rate first.")).toBeVisible();
   });
@@ -167,7 +197,7 @@ function asSpans(of: ReturnType<typeof run>, at: number) {
   return { resourceSpans: [{ scopeSpans: [{ spans: [...tools, root] }] }] };
 }
 
-test("several hundred runs of near tasks, in every form, become patterns; one becomes a skill that is found and whose pattern moves", async ({ page, team }) => {
+test("several hundred runs of near tasks, in every form, become patterns; one becomes a skill that is found and whose pattern moves", async ({ page, team, baseURL }) => {
   test.setTimeout(300_000);
   const request = page.context().request;
   const send = async (path: string, type: string, data: string) => {
@@ -175,16 +205,26 @@ test("several hundred runs of near tasks, in every form, become patterns; one be
     expect(answer.status()).toBe(200);
   };
   type Patterns = { waiting: number; runs: { state: string }[]; patterns: { id: string; name: string; runs: number; confidence: number }[]; proposals: { id: string; patternId: string; slug: string }[] };
-  const evolution = () => api<Patterns>(request, "GET", `/evolution?team=${team.id}`);
+  const evolution = () => api<Patterns>(request, "GET", `/evolution?team=${team.id}&all=true`);
   const all = TASKS.flatMap((task) => Array.from({ length: 52 }, (_, at) => run(task, at)));
   const parts = all.reduce<(typeof all)[]>((parts, one, at) => (parts[at % 4].push(one), parts), [[], [], [], []]);
 
-  await test.step("they are brought in: as an array, as a stream, as markdown, as spans", async () => {
-    await send("/traces", "application/json", JSON.stringify(parts[0]));
-    await send("/traces", "application/x-ndjson", parts[1].map((one) => JSON.stringify(one)).join("\n"));
-    await send("/traces", "application/json", JSON.stringify(parts[2].slice(8)));
-    for (const one of parts[2].slice(0, 8)) await send("/traces", "text/markdown", asMarkdown(one));
-    await send("/traces", "application/json", JSON.stringify(parts[3].slice(8)));
+  await test.step("a folder of them is imported: arrays, lines and markdown; an exporter sends spans", async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), "llmos-traces-"));
+    const write = (name: string, text: string) => writeFileSync(path.join(folder, name), text);
+    try {
+      write("first.json", JSON.stringify(parts[0]));
+      write("second.ndjson", parts[1].map((one) => JSON.stringify(one)).join("\n"));
+      write("third.json", JSON.stringify([...parts[2].slice(8), ...parts[3].slice(8)]));
+      for (const one of parts[2].slice(0, 8)) write(`${one.id}.md`, asMarkdown(one));
+      const { secret } = await api<{ secret: string }>(request, "POST", "/me/tokens", { name: "Import", scopes: ["read", "write"], expiresInDays: 1 });
+      const { stdout } = await promisify(execFile)(BINARY, ["traces", "import", folder, "--team", team.id, "--server", baseURL!], {
+        env: { ...process.env, DATA_DIR: path.join(folder, "none"), LLMOS_TOKEN: secret },
+      });
+      expect(stdout.trim()).toBe(`${all.length - 8} accepted, 0 known, 0 refused`);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
     for (const [at, one] of parts[3].slice(0, 8).entries()) await send("/otlp/v1/traces", "application/json", JSON.stringify(asSpans(one, at)));
   });
 

@@ -1,4 +1,5 @@
 // A volume in step with a repository: linked, pushed to, edited here, and told of in the open browsers of the team.
+import { randomUUID } from "node:crypto";
 import { ADMIN, api, checkAccessible, createTeam, expect, joinTeam, openAccount, ready, test, watch, write } from "../fixtures/index.js";
 import { approveAndSign, becomePublisher, publish } from "../fixtures/market.js";
 import { Repository, deliver } from "../fixtures/repository.js";
@@ -10,7 +11,8 @@ const TEXT = (line: string) => `---\nname: harbor-lights\ndescription: When the 
 test("what is pushed is here at once, what is committed here is in the repository, and what is released there is in the marketplace", async ({ browser, problems }) => {
   test.slow();
   const repository = await Repository.start();
-  const settings = { GITHUB_WEBHOOK_SECRET: SECRET, WEBHOOK_ALLOW_LIST: "off", GIT_PRIVATE: "true", MARKETPLACE_CHECK_LINKS: "false" };
+  const github = { GITHUB_API_URL: repository.api, GITHUB_TOKEN: "ghp_token", WEBHOOK_URL: Repository.hook, WEBHOOK_REPOSITORIES: "harbor/skills" };
+  const settings = { GITHUB_WEBHOOK_SECRET: SECRET, WEBHOOK_ALLOW_LIST: "off", GIT_PRIVATE: "true", MARKETPLACE_CHECK_LINKS: "false", ...github };
   const server = await Server.start(settings);
   const author = await browser.newContext({ baseURL: `http://${server.address}` });
   const context = await browser.newContext({ baseURL: `http://${server.address}` });
@@ -31,6 +33,8 @@ test("what is pushed is here at once, what is committed here is in the repositor
     repository.commit("Add the lights");
     await api(context.request, "POST", "/sign-up", ADMIN);
     const team = await createTeam(context.request, "Harbor Platform");
+    await openAccount(author.request, context.request, "Ines Lindqvist");
+    await joinTeam(context.request, author.request, team, "maintainer");
 
     // Linked on the volume's page.
     const page = await context.newPage();
@@ -50,18 +54,23 @@ test("what is pushed is here at once, what is committed here is in the repositor
     await expect(card.getByText("Both sides have the same.")).toBeVisible();
     await expect(card.getByText(/git clone .*\/git\/harbor-platform\//)).toBeVisible();
 
-    // A push is told of where somebody has the library open, and found.
+    // A push is told of where somebody of the team has the library open, and found.
     const library = await context.newPage();
-    watch(library, problems);
-    await library.goto(`/artifacts?volume=${team.volumeId}`);
-    await ready(library);
-    await expect(library.getByText("harbor-lights").first()).toBeVisible();
+    const hers = await author.newPage();
+    for (const one of [library, hers]) {
+      watch(one, problems);
+      await one.goto(`/artifacts?volume=${team.volumeId}`);
+      await ready(one);
+      await expect(one.getByText("harbor-lights").first()).toBeVisible();
+    }
     repository.write("skills/tide-table/SKILL.md", "---\nname: tide-table\ndescription: When ships may come in.\n---\n\nSlack water, mostly.\n");
     repository.write("skills/harbor-lights/SKILL.md", TEXT("Lit at nightfall."));
     const sha = repository.commit("Say when ships may come in");
     expect(await deliver(server.address, "another secret altogether", "push", pushed(sha))).toBe(401);
-    expect(await deliver(server.address, SECRET, "push", pushed(sha))).toBe(202);
-    await expect(library.getByText("tide-table").first()).toBeVisible();
+    const arrived = randomUUID();
+    expect(await deliver(server.address, SECRET, "push", pushed(sha), arrived)).toBe(202);
+    for (const one of [library, hers]) await expect(one.getByText("tide-table").first()).toBeVisible();
+    await hers.close();
     await expect
       .poll(async () => (await api<{ total: number }>(context.request, "GET", "/search?q=%22slack%20water%22&kind=skill")).total)
       .toBe(1);
@@ -79,9 +88,13 @@ test("what is pushed is here at once, what is committed here is in the repositor
     await expect.poll(() => repository.log()[0], { timeout: 30_000 }).toContain(ADMIN.name);
     expect(repository.shown("skills/harbor-lights/SKILL.md")).toBe(TEXT("Lit at nightfall, out at dawn."));
 
-    // The delivery stands where administrators look.
+    // The delivery stands where administrators look, and nothing that GitHub sent is missing.
+    repository.sent.push(arrived);
+    await api(context.request, "POST", "/webhooks/check");
+    await expect.poll(async () => (await api<{ checks: { sent: number }[] }>(context.request, "GET", "/webhooks/report")).checks[0]?.sent).toBe(1);
     await page.goto("/deliveries?event=push");
     await ready(page);
+    await expect(page.locator(".strip > div", { hasText: "Missing, 3 days" }).locator("dd")).toHaveText("0");
     await expect(page.getByRole("cell", { name: "harbor/skills" }).first()).toBeVisible();
     await page.getByRole("button", { name: "Secrets" }).click();
     const secrets = page.getByRole("dialog", { name: "Webhook secrets" });
@@ -93,7 +106,10 @@ test("what is pushed is here at once, what is committed here is in the repositor
     await secrets.getByRole("button", { name: "Set the secret" }).click();
     await expect(secrets.getByRole("button", { name: "Remove the secret of harbor/skills" })).toBeVisible();
     await checkAccessible(page);
-    expect(await deliver(server.address, "a secret of its own", "push", pushed(sha))).toBe(202);
+    // It counts for the repository that has this address at GitHub, and for no other one.
+    const own = { ...pushed(sha), repository: { id: 1, full_name: "harbor/skills", clone_url: "https://github.com/harbor/skills.git" } };
+    expect(await deliver(server.address, "a secret of its own", "push", own)).toBe(202);
+    expect(await deliver(server.address, "a secret of its own", "push", pushed(sha))).toBe(403);
     // It cannot be shown again, so one is asked first, and may think better of it.
     const sure = page.getByRole("alertdialog", { name: "Remove the secret of harbor/skills?" });
     await secrets.getByRole("button", { name: "Remove the secret of harbor/skills" }).click();
@@ -103,11 +119,9 @@ test("what is pushed is here at once, what is committed here is in the repositor
     await secrets.getByRole("button", { name: "Remove the secret of harbor/skills" }).click();
     await sure.getByRole("button", { name: "Remove the secret" }).click();
     await expect(secrets.getByText("None yet")).toBeVisible();
-    expect(await deliver(server.address, "a secret of its own", "push", pushed(sha))).toBe(401);
+    expect(await deliver(server.address, "a secret of its own", "push", own)).toBe(401);
 
     // A colleague has published it; a release at GitHub is its next version, once she has signed it.
-    await openAccount(author.request, context.request, "Ines Lindqvist");
-    await joinTeam(context.request, author.request, team, "maintainer");
     const ines = await becomePublisher(author.request);
     const source = { team: team.id, repository: repository.url.replace("http:", "https:") };
     await publish(ines, context.request, { slug: "harbor-lights", name: "Harbor lights", version: "1.0.0", ...source });

@@ -47,6 +47,14 @@ test("an artifact opens beside the list, which stays as it is", async ({ page, t
   await expect(list).toBeHidden();
   await item.getByRole("link", { name: "Back to the library" }).click();
   await expect(list).toBeVisible();
+
+  // Another row arrives before them, without a press that takes the focus along: it stays with its row.
+  const box = list.getByLabel(`Select ${NAMES[0]}`);
+  await box.focus();
+  await createArtifact(page.context().request, team.volumeId, "Dock rota");
+  await list.getByRole("button", { name: "Read again" }).dispatchEvent("click");
+  await expect(rows.first()).toContainText("Dock rota");
+  await expect(box).toBeFocused();
 });
 
 test("a row that is pressed while the filter moves the list under it opens", async ({ page, team }) => {
@@ -68,7 +76,7 @@ test("a row that is pressed while the filter moves the list under it opens", asy
     await page.mouse.move(box.x + 60, box.y + 12);
     await page.mouse.down();
   };
-  // The list has another length, and its rows are new, when the button comes up again.
+  // The list has another length, and the row stands elsewhere, when the button comes up again.
   await press();
   answer();
   await expect(rows).toHaveCount(1);

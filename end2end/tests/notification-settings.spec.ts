@@ -1,10 +1,11 @@
 // How one is told, set by keyboard; and what a browser that may not show messages says.
 import { whole } from "../browser.js";
+import { offlineReady } from "../fixtures/app.js";
 import { another, api, beginSession, checkAccessible, createTeam, expect, joinTeam, ready, test } from "../fixtures/index.js";
 
 type Preferences = { kinds: { kind: string; push: boolean }[]; teams: { team: string; level: string }[]; quiet?: { from: number; to: number }; timeZone?: string };
 
-test.use({ launchOptions: whole, serviceWorkers: "allow" });
+test.use({ launchOptions: whole });
 
 test("what one is told is chosen by keyboard and is there after a reload @phone", async ({ page, account }) => {
   void account;
@@ -60,37 +61,82 @@ test("what one is told is chosen by keyboard and is there after a reload @phone"
 /** What a push service gave a browser. */
 const DEVICE = { endpoint: "https://push.example/a", p256dh: "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4", auth: "BTBZMqHH6r4Tts7J_aSIgg" };
 
-test("this browser is turned on, stands in the list, and is off when it is removed there", async ({ page, account }) => {
-  void account;
-  // A browser without a screen knows no push service: this is what the browser itself would do.
-  await page.addInitScript((device) => {
-    const bytes = (text: string) => Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (letter) => letter.charCodeAt(0)).buffer;
-    let made: object | null = null;
-    Object.defineProperty(Notification, "permission", { get: () => (made ? "granted" : "default") });
-    Notification.requestPermission = async () => "granted";
-    Object.assign(PushManager.prototype, {
-      getSubscription: async () => made,
-      async subscribe({ userVisibleOnly, applicationServerKey }: { userVisibleOnly: boolean; applicationServerKey: string }) {
-        sessionStorage.setItem("subscribed", JSON.stringify({ userVisibleOnly, applicationServerKey }));
-        const getKey = (name: "p256dh" | "auth") => bytes(device[name]);
-        return (made = { endpoint: device.endpoint, options: { applicationServerKey: bytes(applicationServerKey) }, getKey, unsubscribe: async () => ((made = null), true) });
-      },
+test.describe("with the worker", () => {
+  test.use({ serviceWorkers: "allow" });
+
+  test("this browser is turned on, stands in the list, and is off when it is removed there", async ({ page, account }) => {
+    void account;
+    // A browser without a screen knows no push service: this is what the browser itself would do.
+    await page.addInitScript((device) => {
+      const bytes = (text: string) => Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (letter) => letter.charCodeAt(0)).buffer;
+      let made: object | null = null;
+      Object.defineProperty(Notification, "permission", { get: () => (made ? "granted" : "default") });
+      Notification.requestPermission = async () => "granted";
+      Object.assign(PushManager.prototype, {
+        getSubscription: async () => made,
+        async subscribe({ userVisibleOnly, applicationServerKey }: { userVisibleOnly: boolean; applicationServerKey: string }) {
+          sessionStorage.setItem("subscribed", JSON.stringify({ userVisibleOnly, applicationServerKey }));
+          const getKey = (name: "p256dh" | "auth") => bytes(device[name]);
+          return (made = { endpoint: device.endpoint, options: { applicationServerKey: bytes(applicationServerKey) }, getKey, unsubscribe: async () => ((made = null), true) });
+        },
+      });
+    }, DEVICE);
+    await page.goto("/settings/notifications");
+    await ready(page);
+    // It is the worker that subscribes, and the first visit's has all files of its build to fetch.
+    await offlineReady(page);
+    await page.getByRole("button", { name: "Turn on" }).click();
+    await expect(page.getByRole("button", { name: "Turn on" })).toHaveCount(0);
+    const devices = await api<{ name: string }[]>(page.context().request, "GET", "/notifications/devices");
+    expect(devices).toHaveLength(1);
+    // The server's key, by which the push service knows it: a point of 65 bytes.
+    const asked = JSON.parse((await page.evaluate(() => sessionStorage.getItem("subscribed")))!) as { userVisibleOnly: boolean; applicationServerKey: string };
+    expect(asked.userVisibleOnly).toBe(true);
+    expect(asked.applicationServerKey).toMatch(/^B[\w-]{86}$/);
+    await checkAccessible(page);
+    await page.getByRole("button", { name: /^Remove / }).click();
+    await expect(page.getByText("No device yet")).toBeVisible();
+    await expect(page.getByRole("button", { name: "Turn on" })).toBeVisible();
+  });
+
+  test("the service worker shows what comes, and is never an old one", async ({ page, account }) => {
+    void account;
+    const worker = await page.context().request.get("/sw.js");
+    expect(worker.headers()["cache-control"]).toBe("no-store");
+    expect(worker.headers()["content-type"]).toContain("javascript");
+    await page.goto("/settings/notifications");
+    await page.evaluate(async () => {
+      await navigator.serviceWorker.register("/sw.js");
+      await navigator.serviceWorker.ready;
     });
-  }, DEVICE);
-  await page.goto("/settings/notifications");
-  await ready(page);
-  await page.getByRole("button", { name: "Turn on" }).click();
-  await expect(page.getByRole("button", { name: "Turn on" })).toHaveCount(0);
-  const devices = await api<{ name: string }[]>(page.context().request, "GET", "/notifications/devices");
-  expect(devices).toHaveLength(1);
-  // The server's key, by which the push service knows it: a point of 65 bytes.
-  const asked = JSON.parse((await page.evaluate(() => sessionStorage.getItem("subscribed")))!) as { userVisibleOnly: boolean; applicationServerKey: string };
-  expect(asked.userVisibleOnly).toBe(true);
-  expect(asked.applicationServerKey).toMatch(/^B[\w-]{86}$/);
-  await checkAccessible(page);
-  await page.getByRole("button", { name: /^Remove / }).click();
-  await expect(page.getByText("No device yet")).toBeVisible();
-  await expect(page.getByRole("button", { name: "Turn on" })).toBeVisible();
+  });
+
+  test("what is read anywhere is no longer shown on any page's device", async ({ page, admin, browser, team }) => {
+    const request = page.context().request;
+    const second = await another(browser, admin, "Tomas Rey");
+    await joinTeam(request, second.context.request, team, "member");
+    const session = await beginSession(request, team, "Night watch");
+    // A browser without a screen shows nothing: here is what another would say it shows.
+    await page.addInitScript((shown) => {
+      const dismissed: string[] = [];
+      Object.assign(globalThis, { dismissed });
+      ServiceWorkerRegistration.prototype.getNotifications = () =>
+        Promise.resolve(shown.map((tag) => ({ tag, close: () => dismissed.push(tag) }) as unknown as Notification));
+    }, [`session-${session.id}`, "session-of-something-else"]);
+    await page.goto("/");
+    await ready(page);
+    await page.evaluate(async () => {
+      await navigator.serviceWorker.register("/sw.js");
+      await navigator.serviceWorker.ready;
+    });
+    await api(second.context.request, "POST", `/sessions/${session.id}/messages`, { text: "@InesLindqvist, the lamp is out." });
+    await expect(page.locator(".rail .bell")).toHaveAccessibleName("Notifications, 1 unread");
+    // Read on another device.
+    await api(request, "PUT", `/sessions/${session.id}/read`, { number: 1 });
+    await expect(page.locator(".rail .bell")).toHaveAccessibleName("Notifications");
+    await expect.poll(() => page.evaluate(() => (globalThis as unknown as { dismissed: string[] }).dismissed)).toEqual([`session-${session.id}`]);
+    await second.context.close();
+  });
 });
 
 test("devices are listed, and one that is gone is removed", async ({ page, account }) => {
@@ -113,45 +159,6 @@ test("what cannot take messages says why", async ({ page, account }) => {
   await ready(page);
   await expect(page.getByText("You have told this browser not to show messages")).toBeVisible();
   await expect(page.getByRole("button", { name: "Turn on" })).toHaveCount(0);
-});
-
-test("the service worker shows what comes, and is never an old one", async ({ page, account }) => {
-  void account;
-  const worker = await page.context().request.get("/sw.js");
-  expect(worker.headers()["cache-control"]).toBe("no-store");
-  expect(worker.headers()["content-type"]).toContain("javascript");
-  await page.goto("/settings/notifications");
-  await page.evaluate(async () => {
-    await navigator.serviceWorker.register("/sw.js");
-    await navigator.serviceWorker.ready;
-  });
-});
-
-test("what is read anywhere is no longer shown on any page's device", async ({ page, admin, browser, team }) => {
-  const request = page.context().request;
-  const second = await another(browser, admin, "Tomas Rey");
-  await joinTeam(request, second.context.request, team, "member");
-  const session = await beginSession(request, team, "Night watch");
-  // A browser without a screen shows nothing: here is what another would say it shows.
-  await page.addInitScript((shown) => {
-    const dismissed: string[] = [];
-    Object.assign(globalThis, { dismissed });
-    ServiceWorkerRegistration.prototype.getNotifications = () =>
-      Promise.resolve(shown.map((tag) => ({ tag, close: () => dismissed.push(tag) }) as unknown as Notification));
-  }, [`session-${session.id}`, "session-of-something-else"]);
-  await page.goto("/");
-  await ready(page);
-  await page.evaluate(async () => {
-    await navigator.serviceWorker.register("/sw.js");
-    await navigator.serviceWorker.ready;
-  });
-  await api(second.context.request, "POST", `/sessions/${session.id}/messages`, { text: "@InesLindqvist, the lamp is out." });
-  await expect(page.locator(".rail .bell")).toHaveAccessibleName("Notifications, 1 unread");
-  // Read on another device.
-  await api(request, "PUT", `/sessions/${session.id}/read`, { number: 1 });
-  await expect(page.locator(".rail .bell")).toHaveAccessibleName("Notifications");
-  await expect.poll(() => page.evaluate(() => (globalThis as unknown as { dismissed: string[] }).dismissed)).toEqual([`session-${session.id}`]);
-  await second.context.close();
 });
 
 test("the choices work without JavaScript @noscript", async ({ page, account }) => {

@@ -4,10 +4,14 @@ import { ADMIN, api, append, beginSession, createArtifact, createTeam, editor, e
 
 type Entries = { items: { text?: string; createdAt: number }[] };
 const texts = (list: Entries) => list.items.map((entry) => entry.text).filter(Boolean);
+/** In the page, before its own scripts: the person wants to save data. */
+const savesData = () => void Object.defineProperty(Navigator.prototype, "connection", { get: () => ({ saveData: true }) });
 
 test("a full disk: what was wanted as a whole says that not all of it is here, and nothing else breaks", async ({ problems }) => {
   test.setTimeout(180_000);
   await alone(async (page, server, context) => {
+    // Nothing of the build is fetched ahead: it would be thrown away for what is opened meanwhile, and the volume have its room.
+    await page.addInitScript(savesData);
     const team = await createTeam(context.request, "Harbor Platform");
     await importFiles(context.request, team.volumeId, Array.from({ length: 200 }, (_, number) => skillFile(`beacon-${number}`, `How a lamp is kept. ${"Polish it. ".repeat(2_000)}`)));
     const session = await beginSession(context.request, team, "No room");
@@ -216,7 +220,7 @@ test("the server dies while it is written: the text stands there, and arrives", 
 test("who saves data gets what is opened, and nothing ahead of it", async ({ problems }) => {
   test.setTimeout(120_000);
   await alone(async (page) => {
-    await page.addInitScript(() => Object.defineProperty(Navigator.prototype, "connection", { get: () => ({ saveData: true }) }));
+    await page.addInitScript(savesData);
     await page.goto("/");
     await ready(page);
     await offlineReady(page);

@@ -283,6 +283,7 @@ test("analytics shows the last figures with their age", async ({ problems }) => 
     const cold = await coldStart(context, "/analytics", problems);
     await expect(cold.locator(".app-status")).toContainText(/As of \d\d:\d\d/);
     await expect(cold.locator("#main")).toContainText("Sessions");
+    await expect(cold.getByText("These are the last numbers that this device has: the server cannot be reached.")).toContainText(/As of \d\d:\d\d/);
     expect((await cold.locator("#main").innerText()).split("\n").slice(0, 3)).toEqual(shown.split("\n").slice(0, 3));
     expected(problems);
   }, problems);

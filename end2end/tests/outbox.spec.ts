@@ -56,11 +56,23 @@ test("a session that is begun offline, and what is said in it, arrive once and i
   await checkAccessible(page);
   await page.getByRole("button", { name: /Discard: .*Two/ }).click();
   await expect(page.locator(".rows.unsent > li")).toHaveCount(3);
+  await page.getByRole("button", { name: /Edit: .*One/ }).click();
+  await page.getByLabel("What is sent").fill("One, put right");
+  await page.getByRole("button", { name: "Save and send" }).click();
+  await expect(page.getByLabel("What is sent")).toHaveCount(0);
+  // What needs the server says so, and this does not.
+  const needs = page.getByText("Changing this needs the server, which cannot be reached now.");
+  await expect(needs).toHaveCount(0);
+  const parts = page.getByRole("navigation", { name: "Settings", exact: true });
+  await parts.getByRole("link", { name: "Security" }).click();
+  await expect(needs).toBeVisible();
+  await parts.getByRole("link", { name: "Unsent changes" }).click();
+  await expect(page.locator(".rows.unsent > li")).toHaveCount(3);
 
   await page.context().setOffline(false);
   await expect(page.getByText("Everything is sent")).toBeVisible({ timeout: 30_000 });
   await expect(status(page)).toBeEmpty();
-  expect(await texts(page, session)).toEqual(["One", "Three"]);
+  expect(await texts(page, session)).toEqual(["One, put right", "Three"]);
   expected(problems);
 });
 
@@ -132,6 +144,9 @@ test("a commit that others were faster with leads to the merge", async ({ page, 
   await expect(status(page)).toContainText("1 to look at", { timeout: 30_000 });
   await status(page).getByRole("link").click();
   await expect(page.getByRole("link", { name: "Merge" })).toHaveAttribute("href", `/artifacts/${skill.id}?tab=merge`);
+  await page.getByRole("link", { name: "Merge" }).click();
+  await expect(page.getByTitle("The server did not take it")).toContainText("not sent");
+  await page.goBack();
   await page.getByRole("button", { name: /Discard/ }).click();
   expected(problems);
 });
@@ -140,8 +155,18 @@ test("signing out with unsent changes is asked about, and they are there at the 
   const session = await beginSession(page.context().request, team, "Signing out");
   await page.goto(`/sessions/${session.id}`);
   await ready(page);
+  const messages = `**/api/v1/sessions/${session.id}/messages`;
+  // The server says that nobody is signed in: nothing goes by itself any more, until somebody wants it.
+  await page.route(messages, (route) => route.fulfill({ status: 401, headers: { "x-llmos-account": "-" }, json: { code: "unauthenticated", message: "Sign in to go on." } }));
+  await say(page, "Sent when I say so");
+  await status(page).getByRole("link").click();
+  await expect(page.getByText("Sign in to go on.")).toBeVisible();
+  await page.unroute(messages);
+  await page.getByRole("button", { name: "Send now" }).click();
+  await expect(page.getByText("Everything is sent")).toBeVisible();
+  await page.goBack();
   // The server takes no message for a while.
-  await page.route(`**/api/v1/sessions/${session.id}/messages`, (route) => route.abort());
+  await page.route(messages, (route) => route.abort());
   await say(page, "Later, then");
   await expect(status(page)).toContainText("1 change waiting");
   await page.goto("/settings/security");
@@ -156,12 +181,12 @@ test("signing out with unsent changes is asked about, and they are there at the 
   // The page is made anew when it knows that nobody is signed in.
   await page.waitForLoadState("networkidle");
   await ready(page);
-  await page.unroute(`**/api/v1/sessions/${session.id}/messages`);
+  await page.unroute(messages);
   await page.getByLabel("E-mail").fill(account.email);
   await page.getByLabel("Password", { exact: true }).fill(account.password);
   await page.getByRole("button", { name: "Sign in", exact: true }).click();
   await expect(page.locator(".status")).toBeVisible();
-  await expect.poll(() => texts(page, session.id), { timeout: 30_000 }).toEqual(["Later, then"]);
+  await expect.poll(() => texts(page, session.id), { timeout: 30_000 }).toEqual(["Sent when I say so", "Later, then"]);
   expected(problems);
 });
 

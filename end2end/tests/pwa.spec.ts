@@ -85,6 +85,14 @@ test("it starts cold while the server is gone, reads what was seen, and says how
     await cold.goto(`/artifacts/${skill.id}`);
     await ready(cold);
     await expect(cold.locator(".app-status")).toBeEmpty();
+
+    // Forgotten on request, but for what each page needs.
+    await cold.goto("/settings/offline");
+    await ready(cold);
+    await expect(cold.getByText(/^[1-9]\d* answers, .*the oldest as of/)).toBeVisible();
+    await cold.getByRole("button", { name: "Forget what was opened" }).click();
+    await expect.poll(() => paths(cold)).not.toContain(`/artifacts/${skill.id}`);
+    expect(await paths(cold)).toContain("/me");
     expected(problems);
   }, problems);
 });

@@ -1,6 +1,7 @@
 //! What the running server reads, and what it makes of it; [`source`] says where from. A value that cannot be used stops the start with one
 //! sentence.
 
+mod groups;
 pub mod proxies;
 pub mod source;
 pub mod tls;
@@ -10,7 +11,7 @@ use std::{
     fmt,
     net::SocketAddr,
     num::{NonZeroU32, NonZeroUsize},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
@@ -18,6 +19,7 @@ use std::{
 use serde::Deserialize;
 
 use self::{
+    groups::{backups_from, oidc_from, rates_from, s3_from},
     proxies::Proxies,
     source::{Flags, Setting, Source},
     tls::Tls,
@@ -26,15 +28,14 @@ use self::{
     },
 };
 use super::{
-    backups::{self, Backups},
+    backups::Backups,
     github_app::GitHubApp,
     outgoing::{GitRules, OidcRules, PushRules},
     rates::RateSettings,
     telemetry,
 };
 use crate::features::{
-    accounts::model::KeyProvider, collaboration::service::limits::SocketLimits, jobs::service::Schedule, search::service::MODEL_HOME,
-    webhooks::model::AllowList,
+    accounts::model::KeyProvider, collaboration::service::limits::SocketLimits, search::service::MODEL_HOME, webhooks::model::AllowList,
 };
 
 const EMBEDDED: &str = include_str!("../../Leptos.toml");
@@ -58,8 +59,6 @@ const BLOB_CACHE_MB: u64 = 1_024;
 const RAW_MONTHS: NonZeroU32 = NonZeroU32::new(13).unwrap();
 /// More than any person waits for; what comes then is told to come again, before everything gets slow.
 const REQUESTS_AT_ONCE: NonZeroUsize = NonZeroUsize::new(1_024).unwrap();
-const OIDC_NAME: &str = "Single sign-on";
-const OIDC_SCOPES: &str = "openid profile email";
 
 /// The configuration of one process. `Debug` leaves secrets out.
 #[derive(Clone)]
@@ -95,6 +94,8 @@ pub struct Config {
     pub webhook_secrets: Vec<String>,
     /// A listener of its own for GitHub's deliveries, beside the first one.
     pub webhook_addr: Option<SocketAddr>,
+    /// The address that webhooks at GitHub have, where it is not `site_url`'s; see [`webhook_address`](Self::webhook_address).
+    pub webhook_url: Option<String>,
     pub webhook_allow_list: AllowList,
     /// Those whose deliveries are looked for at GitHub, beside those that have a secret of their own.
     pub webhook_repositories: Vec<String>,
@@ -418,6 +419,7 @@ impl Config {
             github_app,
             webhook_secrets: listed(source.get("GITHUB_WEBHOOK_SECRET")?),
             webhook_addr: source.parse("WEBHOOK_ADDR", "an address such as 127.0.0.1:3002")?,
+            webhook_url: source.get("WEBHOOK_URL")?.map(|url| web_address("WEBHOOK_URL", url)).transpose()?,
             webhook_allow_list,
             webhook_repositories: listed(source.get("WEBHOOK_REPOSITORIES")?),
             trusted_proxies,
@@ -492,6 +494,11 @@ impl Config {
         let scheme = if self.tls.is_some() { "https" } else { "http" };
         self.site_url.clone().unwrap_or_else(|| format!("{scheme}://{}", self.addr))
     }
+
+    /// The address by which a webhook at GitHub is known as this server's; none: it is not known.
+    pub fn webhook_address(&self) -> Option<String> {
+        self.webhook_url.clone().or_else(|| self.site_url.as_ref().map(|site| format!("{site}/webhook/github")))
+    }
 }
 
 /// The parts of `a, b`.
@@ -499,246 +506,5 @@ pub fn parts(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim).filter(|part| !part.is_empty())
 }
 
-fn rates_from(source: &Source<'_>) -> Result<RateSettings, ConfigError> {
-    const WHAT: &str = "a number of requests each minute, or 0 for no limit";
-    let usual = RateSettings::default();
-    Ok(RateSettings {
-        user: source.parse_or("RATE_USER", WHAT, usual.user)?,
-        token: source.parse_or("RATE_PROGRAM", WHAT, usual.token)?,
-        address: source.parse_or("RATE_ADDRESS", WHAT, usual.address)?,
-        route: source.parse_or("RATE_ROUTE", WHAT, usual.route)?,
-        costly: source.parse_or("RATE_COSTLY", WHAT, usual.costly)?,
-        search: source.parse_or("SEARCH_RATE", "a number of queries above 0", usual.search)?,
-        domain: source.parse_or("SIGN_UP_PER_DOMAIN", "a number of accounts above 0", usual.domain)?,
-    })
-}
-
-fn oidc_from(source: &Source<'_>) -> Result<Option<Oidc>, ConfigError> {
-    let (issuer, client_id, client_secret) = (source.get("OIDC_ISSUER")?, source.get("OIDC_CLIENT_ID")?, source.get("OIDC_CLIENT_SECRET")?);
-    let name = source.get_or("OIDC_NAME", OIDC_NAME)?;
-    let scopes = source.get_or("OIDC_SCOPES", OIDC_SCOPES)?;
-    let rules = OidcRules { private: source.parse_or("OIDC_PRIVATE", "true or false", false)?, ..OidcRules::default() };
-    let (Some(issuer), Some(client_id), Some(client_secret)) = (&issuer, &client_id, &client_secret) else {
-        return if issuer.is_none() && client_id.is_none() && client_secret.is_none() {
-            Ok(None)
-        } else {
-            Err(ConfigError::new("OIDC_ISSUER", "it, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET go together"))
-        };
-    };
-    let url = reqwest::Url::parse(issuer).map_err(|_| ConfigError::new("OIDC_ISSUER", format!("“{issuer}” is not an address")))?;
-    rules.check(&url).map_err(|why| ConfigError::new("OIDC_ISSUER", why))?;
-    if !scopes.split_whitespace().any(|scope| scope == "openid") {
-        return Err(ConfigError::new("OIDC_SCOPES", "“openid” is missing, without which nobody is told who signed in"));
-    }
-    Ok(Some(Oidc {
-        issuer: issuer.clone(),
-        client_id: client_id.clone(),
-        client_secret: client_secret.clone(),
-        name,
-        scopes: scopes.split_whitespace().collect::<Vec<_>>().join(" "),
-        rules,
-    }))
-}
-
-fn backups_from(source: &Source<'_>, data_dir: &Path) -> Result<Option<Backups>, ConfigError> {
-    const SCHEDULE: &str = "30 1 * * *";
-    const KEEP: usize = 14;
-    let schedule = source.get_or("BACKUP_SCHEDULE", SCHEDULE)?;
-    if Schedule::next(&schedule, "UTC", 0).is_none() {
-        return Err(ConfigError::new("BACKUP_SCHEDULE", format!("“{schedule}” is not a cron expression such as {SCHEDULE}")));
-    }
-    let keep = source.parse_or("BACKUP_KEEP", "a number of backups above 0", KEEP)?.max(1);
-    let log = source.parse_or("BACKUP_LOG", "true or false", true)?;
-    let Some(url) = source.get("BACKUP_URL")?.map(|url| place("BACKUP_URL", url)).transpose()? else { return Ok(None) };
-    if backups::is_inside(&url, data_dir) {
-        let problem = format!("“{url}” is inside of DATA_DIR and would be lost with it: name another place");
-        return Err(ConfigError::new("BACKUP_URL", problem));
-    }
-    Ok(Some(Backups { url, schedule, keep, log }))
-}
-
-/// What is asked for most of what AWS' programs read in their environment; the rest is taken from there as it is.
-fn s3_from(source: &Source<'_>) -> Result<Vec<(String, String)>, ConfigError> {
-    let plain: Option<bool> = source.parse("AWS_ALLOW_HTTP", "true or false")?;
-    let found = [
-        ("AWS_ACCESS_KEY_ID", source.get("AWS_ACCESS_KEY_ID")?),
-        ("AWS_SECRET_ACCESS_KEY", source.get("AWS_SECRET_ACCESS_KEY")?),
-        ("AWS_SESSION_TOKEN", source.get("AWS_SESSION_TOKEN")?),
-        ("AWS_REGION", source.get("AWS_REGION")?),
-        ("AWS_ENDPOINT", source.get("AWS_ENDPOINT")?),
-        ("AWS_ALLOW_HTTP", plain.map(|allowed| allowed.to_string())),
-    ];
-    Ok(found.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect())
-}
-
 #[cfg(test)]
-mod tests {
-    use super::{source::HIDDEN, *};
-
-    #[test]
-    fn defaults_are_complete() {
-        let config = Config::from_sources(&|_| None, "").expect("the embedded file is valid");
-        assert_eq!(config.addr.to_string(), "127.0.0.1:3000");
-        assert!(config.database_url.starts_with("sqlite:"));
-        assert!(!config.secure());
-    }
-
-    #[test]
-    fn environment_wins_over_the_file() {
-        let file = "[app]\ndata-dir = \"/srv/file\"\nsite-url = \"https://file.example/\"";
-        let config = Config::from_sources(&|name| (name == "DATA_DIR").then(|| "/srv/env".to_owned()), file).expect("valid");
-        assert_eq!(config.data_dir, PathBuf::from("/srv/env"));
-        assert_eq!(config.site_url.as_deref(), Some("https://file.example"));
-        assert!(config.secure());
-    }
-
-    #[test]
-    fn the_address_of_the_sockets_is_one_and_nothing_else() {
-        let read = |name: &'static str, url: &'static str| {
-            Config::from_sources(&move |asked| (asked == name).then(|| url.to_owned()), "").map(|config| config.ws_url)
-        };
-        assert_eq!(read("SITE_URL", "https://x.example").ok(), Some(None));
-        for name in ["WS_URL", "NEXT_PUBLIC_WS_URL"] {
-            assert_eq!(read(name, "wss://live.example/").ok().flatten().as_deref(), Some("wss://live.example"));
-        }
-        assert_eq!(read("WS_URL", "ws://127.0.0.1:3001/live").ok().flatten().as_deref(), Some("ws://127.0.0.1:3001/live"));
-        for wrong in [
-            "live.example",
-            "https://live.example",
-            "wss://",
-            "wss://x; script-src *",
-            "wss://*",
-            "wss://a@b",
-            "wss://a?b",
-            "wss://a,wss://b",
-        ] {
-            assert!(read("WS_URL", wrong).is_err_and(|error| error.to_string().contains("WS_URL")), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn mail_goes_encrypted_unless_somebody_says_otherwise() {
-        let read = |url: &str| smtp_url(url).map_err(|error| error.to_string());
-        assert_eq!(read("smtps://u:p@mail.example").as_deref(), Ok("smtps://u:p@mail.example"));
-        assert_eq!(read("smtp://u:p@mail.example:587").as_deref(), Ok("smtp://u:p@mail.example:587?tls=required"));
-        assert_eq!(read("smtp://mail.example").as_deref(), Ok("smtp://mail.example?tls=opportunistic"));
-        assert_eq!(read("smtp://u:p@localhost:25").as_deref(), Ok("smtp://u:p@localhost:25?tls=opportunistic"));
-        assert_eq!(read("smtp://10.0.0.1:25?tls=none").as_deref(), Ok("smtp://10.0.0.1:25"));
-        for wrong in ["mail.example", "http://mail.example", "smtp://mail.example?tls=maybe", "smtps://mail.example?tls=none"] {
-            assert!(read(wrong).is_err_and(|error| error.starts_with("SMTP_URL")), "{wrong}");
-        }
-        let alone = Config::from_sources(&|name| (name == "SMTP_URL").then(|| "smtp://mail.example".to_owned()), "");
-        assert!(alone.is_err_and(|error| error.to_string().contains("SMTP_FROM")));
-        let subject = Config::from_sources(&|name| (name == "VAPID_SUBJECT").then(|| "me".to_owned()), "");
-        assert!(subject.is_err_and(|error| error.to_string().contains("VAPID_SUBJECT")));
-    }
-
-    #[test]
-    fn an_app_of_githubs_has_an_id_and_a_key() {
-        let read = |values: Vec<(&'static str, &'static str)>| {
-            let found = move |asked: &str| values.iter().find(|(name, _)| *name == asked).map(|(_, value)| (*value).to_owned());
-            Config::from_sources(&found, "").map(|config| config.github_app.is_some()).map_err(|error| error.to_string())
-        };
-        assert_eq!(read(Vec::new()), Ok(false));
-        assert!(read(vec![("GITHUB_APP_ID", "1")]).is_err_and(|error| error.contains("go together")));
-        assert!(read(vec![("GITHUB_APP_ID", "1"), ("GITHUB_APP_KEY", "x")]).is_err_and(|error| error.starts_with("GITHUB_APP_KEY")));
-    }
-
-    #[test]
-    fn several_nodes_need_postgresql_and_one_key() {
-        let read = |values: Vec<(&'static str, &'static str)>| {
-            let found = move |asked: &str| values.iter().find(|(name, _)| *name == asked).map(|(_, value)| (*value).to_owned());
-            Config::from_sources(&found, "").map(|config| config.nats_url).map_err(|error| error.to_string())
-        };
-        let several = ("NATS_URL", "nats://a:pw@one:4222, tls://two");
-        let (postgres, key) = (("DATABASE_URL", "postgres://db/llmos"), ("SECRET_KEY", "the same at all nodes of this test"));
-        assert_eq!(read(Vec::new()), Ok(None));
-        assert_eq!(read(vec![several, postgres, key]), Ok(Some(several.1.to_owned())));
-        assert!(read(vec![several, key]).is_err_and(|error| error.contains("PostgreSQL")));
-        assert!(read(vec![several, postgres]).is_err_and(|error| error.contains("SECRET_KEY")));
-        for wrong in ["one:4222", "http://one", "nats://a,"] {
-            assert!(read(vec![("NATS_URL", wrong), postgres, key]).is_err_and(|error| error.contains("NATS_URL")), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn limits_of_requests_are_read_and_may_be_none() {
-        let read = |value: &'static str| Config::from_sources(&move |name| (name == "RATE_USER").then(|| value.to_owned()), "");
-        assert_eq!(read("12").map(|config| config.rates.user).ok(), Some(12));
-        assert_eq!(read("0").map(|config| config.rates.user).ok(), Some(0));
-        assert!(read("many").is_err_and(|error| error.to_string().contains("RATE_USER")));
-        let usual = Config::from_sources(&|_| None, "").expect("valid");
-        assert_eq!((usual.rates, usual.requests_at_once), (RateSettings::default(), 1_024));
-        assert!(Config::from_sources(&|name| (name == "REQUESTS_AT_ONCE").then(|| "0".to_owned()), "").is_err());
-        // What is shown of settings hides secrets by their names; none of these is one.
-        let shown = usual.settings.iter().filter(|setting| setting.name.starts_with("RATE_"));
-        assert_eq!(shown.filter(|setting| setting.shown.as_deref() != Some(HIDDEN)).count(), 5);
-    }
-
-    #[test]
-    fn an_issuer_is_named_whole_and_asked_over_https() {
-        let read = |values: Vec<(&'static str, &'static str)>| {
-            let found = move |asked: &str| values.iter().find(|(name, _)| *name == asked).map(|(_, value)| (*value).to_owned());
-            Config::from_sources(&found, "")
-                .map(|config| config.oidc.map(|oidc| (oidc.issuer, oidc.scopes)))
-                .map_err(|error| error.to_string())
-        };
-        let (id, secret) = (("OIDC_CLIENT_ID", "llmos"), ("OIDC_CLIENT_SECRET", "s"));
-        let issuer = ("OIDC_ISSUER", "https://id.example/realms/a");
-        assert_eq!(read(Vec::new()), Ok(None));
-        let whole = read(vec![issuer, id, secret]).expect("valid").expect("an issuer");
-        assert_eq!(whole, (issuer.1.to_owned(), "openid profile email".to_owned()));
-        assert!(read(vec![issuer, id]).is_err_and(|error| error.contains("OIDC_CLIENT_SECRET")));
-        for wrong in ["http://id.example", "id.example", "https://10.0.0.1", "https://localhost"] {
-            assert!(read(vec![("OIDC_ISSUER", wrong), id, secret]).is_err_and(|error| error.contains("OIDC_ISSUER")), "{wrong}");
-        }
-        let inside = ("OIDC_ISSUER", "http://10.0.0.1:8080");
-        assert!(read(vec![inside, id, secret, ("OIDC_PRIVATE", "true")]).is_ok());
-        assert!(read(vec![issuer, id, secret, ("OIDC_SCOPES", "email")]).is_err_and(|error| error.contains("OIDC_SCOPES")));
-    }
-
-    #[test]
-    fn a_value_that_cannot_be_used_is_named() {
-        const KEY: &str = "AGE-SECRET-KEY-1 and something else";
-        let cases: [&[(&str, &str)]; 16] = [
-            &[("ANALYTICS_ENABLED", "perhaps")],
-            &[("SECRET_KEY", "short")],
-            &[("GITHUB_URL", "github.example")],
-            &[("GITHUB_API_URL", "ftp://github.example")],
-            &[("OPENAI_BASE_URL", "http://")],
-            &[("BLOB_URL", "gs://bucket/files")],
-            &[("BLOB_URL", "s3://")],
-            &[("BACKUP_URL", "ftp://elsewhere/backups")],
-            &[("BACKUP_URL", "file://elsewhere/backups")],
-            &[("BACKUP_URL", "data/backups")],
-            &[("BACKUP_KEY", KEY)],
-            &[("BACKUP_KEY", KEY), ("BACKUP_PASSPHRASE", "correct horse battery")],
-            &[("RUST_LOG", "info,sqlx=quiet")],
-            &[("OTEL_RESOURCE_ATTRIBUTES", "team=harbor,production")],
-            &[("OTEL_EXPORTER_OTLP_ENDPOINT", "collector")],
-            &[("AWS_ALLOW_HTTP", "perhaps")],
-        ];
-        for case in cases {
-            let found = |asked: &str| case.iter().find(|(name, _)| *name == asked).map(|(_, value)| (*value).to_owned());
-            let error = Config::from_sources(&found, "").err().map(|error| error.to_string()).unwrap_or_default();
-            assert!(error.starts_with(case[0].0) && !error.contains('\n'), "{case:?}: {error}");
-            assert!(!error.contains("AGE-SECRET-KEY-1 and"), "{error}");
-        }
-    }
-
-    #[test]
-    fn what_other_programs_name_can_be_set_as_everything_else() {
-        let config = Config::from_sources(
-            &|name| (name == "AWS_REGION").then(|| "eu-central-1".to_owned()),
-            "[app]\nrust-log = \"debug\"\naws-endpoint = \"https://s3.example\"\notel-service-name = \"harbor\"\notel-resource-attributes = \"team=a%20b\"",
-        );
-        let config = config.expect("valid");
-        assert_eq!((config.log_filter.as_str(), config.otel_service_name.as_deref()), ("debug", Some("harbor")));
-        assert_eq!(config.otel_attributes, [("team".to_owned(), "a b".to_owned())]);
-        assert_eq!(
-            config.s3,
-            [("AWS_REGION", "eu-central-1"), ("AWS_ENDPOINT", "https://s3.example")]
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        );
-    }
-}
+mod tests;

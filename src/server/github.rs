@@ -38,11 +38,25 @@ impl Api {
         Ok(Self { client, token, base })
     }
 
-    /// Asks, and waits where GitHub says so or has a fault of the moment. The status, where it refuses.
+    /// Asks, and waits where GitHub says so or has a fault of the moment. The status, where it refuses. It may be sent more than once: what must not be there
+    /// twice is for [`make`](Self::make).
     ///
     /// # Errors
     /// It does not answer now, or has had enough requests: then with the seconds to wait.
     pub async fn ask(&self, method: Method, url: &str, body: Option<&Value>) -> AppResult<Result<Response, StatusCode>> {
+        self.send(method, url, body, true).await
+    }
+
+    /// Has GitHub make something, as [`ask`](Self::ask) does; but it is sent again only where it cannot have been made: GitHub said to wait, or was not
+    /// reached at all.
+    ///
+    /// # Errors
+    /// The same; also where it is not known whether it was made, which the caller has to find out before the next try.
+    pub async fn make(&self, url: &str, body: &Value) -> AppResult<Result<Response, StatusCode>> {
+        self.send(Method::POST, url, Some(body), false).await
+    }
+
+    async fn send(&self, method: Method, url: &str, body: Option<&Value>, repeatable: bool) -> AppResult<Result<Response, StatusCode>> {
         let mut attempt = 1;
         loop {
             let mut request = self.client.request(method.clone(), url).bearer_auth(&self.token);
@@ -52,6 +66,8 @@ impl Api {
             }
             let wait = match request.send().await {
                 Ok(response) if response.status().is_success() => return Ok(Ok(response)),
+                // A gateway that gave up may have passed it on.
+                Ok(response) if !repeatable && response.status().is_server_error() => return Err(silent()),
                 Ok(response) => match wait_of(&response, attempt) {
                     Some(wait) if wait > LONGEST_WAIT => {
                         let error = AppError::new(ErrorCode::Unavailable, "GitHub's API has had enough requests of this token for now.");
@@ -62,16 +78,23 @@ impl Api {
                 },
                 Err(error) => {
                     tracing::info!(error = %chain(&error), "GitHub's API");
+                    if !repeatable && !error.is_connect() {
+                        return Err(silent());
+                    }
                     Duration::from_secs(u64::from(attempt))
                 }
             };
             if attempt == TRIES {
-                return Err(AppError::new(ErrorCode::Unavailable, "GitHub's API does not answer now."));
+                return Err(silent());
             }
             attempt += 1;
             tokio::time::sleep(wait).await;
         }
     }
+}
+
+fn silent() -> AppError {
+    AppError::new(ErrorCode::Unavailable, "GitHub's API does not answer now.")
 }
 
 /// How long to wait before the next try; none where there is no use in one.

@@ -2,6 +2,7 @@
 
 mod kept;
 mod kills;
+mod page;
 mod removal;
 mod rows;
 mod told;

@@ -3,6 +3,7 @@
 mod decisions;
 mod derived;
 mod drafts;
+mod kills;
 mod promotion;
 mod quality;
 mod schedules;
@@ -80,8 +81,9 @@ fn lately(at: usize) -> String {
     llmos_lite::server::clock::rfc3339(now.duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64))
 }
 
+/// The page of a team, with patterns that are not sure enough to be listed.
 async fn evolution(client: &Client, team: &str) -> Value {
-    let (status, page) = client.get(&format!("/evolution?team={team}")).await;
+    let (status, page) = client.get(&format!("/evolution?team={team}&all=true")).await;
     assert_eq!(status, 200, "{page}");
     page
 }
@@ -132,6 +134,26 @@ async fn bring(client: &Client, team: &str, runs: &[Value]) {
     assert_eq!((status, &taken["accepted"]), (200, &json!(runs.len())), "{taken}");
 }
 
+/// Of two patterns one is sure enough to be listed; the other one is shown to who asks for all, or once less is enough.
+async fn listed_from_the_confidence_that_is_set(maya: &Client, team: &str, sure: &str) {
+    let path = format!("/evolution?team={team}");
+    let (_, listed) = maya.get(&path).await;
+    assert_eq!((&listed["patterns"][0]["id"], listed["patterns"].as_array().map(Vec::len)), (&json!(sure), Some(1)), "{listed}");
+    assert_eq!((&listed["patternsTotal"], &listed["patternsUnlisted"]), (&json!(1), &json!(1)), "{listed}");
+    let all = evolution(maya, team).await;
+    assert_eq!((&all["patterns"][1]["standing"], &all["patternsTotal"]), (&json!("shown"), &json!(2)), "{all}");
+    let shown = maya.answer(maya.request(reqwest::Method::GET, &path)).await;
+    assert!(shown.text.contains("1 less sure than 0.70"), "{}", shown.text);
+    let before = listed["settings"].clone();
+    let mut less = before.clone();
+    less["listed"] = json!(0.3);
+    for (settings, count) in [(less, 2), (before, 1)] {
+        assert_eq!(maya.json(reqwest::Method::PUT, &format!("/evolution/settings?team={team}"), settings).await.0, 200);
+        let (_, page) = maya.get(&path).await;
+        assert_eq!(page["patterns"].as_array().map(Vec::len), Some(count), "{page}");
+    }
+}
+
 app_test!(runs_become_patterns_a_proposal_and_a_used_skill, |config| { with_model(config) }, |app| {
     if model().is_none() {
         return;
@@ -151,6 +173,7 @@ app_test!(runs_become_patterns_a_proposal_and_a_used_skill, |config| { with_mode
     assert!(patterns[0]["confidence"].as_f64() > patterns[1]["confidence"].as_f64());
     assert_eq!((&patterns[0]["people"], &patterns[0]["standing"]), (&json!(3), &json!("proposed")), "{page}");
     let id = text(&patterns[0]["id"]);
+    listed_from_the_confidence_that_is_set(&maya, &team, &id).await;
     let (_, pattern) = maya.get(&format!("/evolution/patterns/{id}")).await;
     let steps: Vec<&str> = pattern["steps"].as_array().expect("steps").iter().filter_map(|step| step["name"].as_str()).collect();
     assert_eq!(steps, ["read_reports", "project_cash", "discount", "write_page"], "{pattern}");
@@ -230,7 +253,9 @@ app_test!(runs_become_patterns_a_proposal_and_a_used_skill, |config| { with_mode
     })
     .await;
     let (_, pattern) = maya.get(&format!("/evolution/patterns/{id}")).await;
-    assert_eq!((&pattern["effect"]["with"], &pattern["effect"]["without"]), (&json!([6, 6]), &json!([20, 20])), "{pattern}");
+    let effect = &pattern["effect"];
+    assert_eq!((&effect["with"], &effect["without"]), (&json!([6, 6]), &json!([20, 20])), "{pattern}");
+    assert_eq!((&effect["before"], &effect["after"], &effect["change"][0]), (&json!([20, 20]), &json!([6, 6]), &json!(0.0)), "{pattern}");
 
     // All of them are a list of traces, narrowed like any other.
     let (status, all) = maya.get(&format!("/traces?team={team}&pattern={id}&limit=200")).await;

@@ -137,6 +137,14 @@ app_test!(issues_become_tasks_and_are_followed, |config| { with_github(config) }
     let closing = send(&maya, "issues", &closed).await;
     assert_eq!(until(&maya, &closing, "done").await["done"], json!(["The task of issue #7 is closed."]));
     assert_eq!((tasks(&maya, &team, "").await.len(), tasks(&maya, &team, "state=closed").await.len()), (0, 1));
+    // What tells of it leads to its task, whatever became of that, and of no other team's.
+    let notices = notifications::list(&maya).await;
+    assert_eq!(notices.iter().find(|one| one["kind"] == "issue").expect("told")["spot"], json!({ "taskId": id }), "{notices:?}");
+    let one = format!("task={id}");
+    assert_eq!(titles(&tasks(&maya, &team, &one).await), ["The lamps and bell-care"]);
+    assert!(tasks(&other, &elsewhere, &one).await.is_empty());
+    let page = maya.answer(maya.request(reqwest::Method::GET, &format!("/teams/{team}/tasks?{one}"))).await;
+    assert!(page.text.contains("team/playbook#7"), "{}", page.text);
     // What is older or comes again changes nothing.
     let before = notifications::unread(&maya).await;
     let late = done(&maya, "issues", &opened).await;
@@ -318,6 +326,11 @@ impl Stand {
             let status = answers.iter().find(|(part, _)| path.contains(part)).map(|(_, status)| *status);
             match status {
                 Some(429) => (StatusCode::FORBIDDEN, [("x-ratelimit-remaining", "0"), ("retry-after", "600")], "{}").into_response(),
+                // A gateway that gives up while what is behind it does as it was asked.
+                Some(502) => {
+                    stand.taken.lock().expect("not poisoned").push((path, body));
+                    StatusCode::BAD_GATEWAY.into_response()
+                }
                 Some(status) => StatusCode::from_u16(status).expect("a status").into_response(),
                 None if parts.method == Method::GET => axum::Json(stand.found(parts.uri.path())).into_response(),
                 None => {
@@ -515,10 +528,7 @@ app_test!(what_was_seen_is_told_to_github_as_its_token_may, |config| { with_gith
     let job = telling(&volume, 1);
     let again = async || sql(app, "UPDATE pull_requests SET checked_sha = NULL", &[]).await;
 
-    // Faults of the moment are tried again, then told to the runner; a limit that lasts is waited for by another job.
-    stand.answer(&[("check-runs", 502)]);
-    assert_eq!(tell_github(&ctx, &job).await.expect_err("broken").code.status(), 503);
-    assert_eq!(stand.paths().len(), 3);
+    // A limit that lasts is waited for by another job.
     stand.answer(&[("check-runs", 429)]);
     let later = tell_github(&ctx, &job).await.expect("waits");
     assert!(text(&later["later"]).contains("enough requests") && stand.paths().len() == 1, "{later}");
@@ -568,12 +578,32 @@ app_test!(what_github_took_before_a_kill_is_not_told_twice, |config| { with_gith
     let (maya, volume, head) = proposed(app, &server).await;
     let stand = Stand::default();
     let ctx = beside(app, &stand).await;
+    let taken = || stand.taken.lock().expect("not poisoned").len();
+    // Whether it was taken is not known: the runner tries it again, and looks first.
+    stand.answer(&[("POST /repos/team/playbook/check-runs", 502)]);
+    assert_eq!(tell_github(&ctx, &telling(&volume, 1)).await.expect_err("broken").code.status(), 503);
+    assert_eq!((stand.paths().len(), taken()), (1, 1), "it is not sent again at once");
+    // A limit that lasts comes in between: the job that waits for it looks as well.
+    let found = format!("GET /repos/team/playbook/commits/{head}/check-runs");
+    stand.answer(&[("check-runs", 429)]);
+    tell_github(&ctx, &telling(&volume, 2)).await.expect("waits");
+    let waits: String = sqlx::query_scalar("SELECT payload FROM jobs WHERE kind = 'git.tell' AND run_at > created_at AND state = 'queued'")
+        .fetch_one(app.state.db.read())
+        .await
+        .expect("a job");
+    stand.answer(&[]);
+    tell_github(&ctx, &Job { payload: waits, ..telling(&volume, 1) }).await.expect("found");
+    assert_eq!((stand.paths(), taken()), (vec![found.clone()], 1));
+
     // GitHub has it, and nothing here says so.
     let killed = async || sql(app, "UPDATE pull_requests SET checked_sha = NULL, checked = NULL, comment_id = NULL", &[]).await;
+    killed().await;
+    stand.answer(&[]);
+    stand.taken.lock().expect("not poisoned").clear();
     tell_github(&ctx, &telling(&volume, 1)).await.expect("told");
     killed().await;
     tell_github(&ctx, &telling(&volume, 2)).await.expect("found");
-    let asked = ["POST /repos/team/playbook/check-runs".to_owned(), format!("GET /repos/team/playbook/commits/{head}/check-runs")];
+    let asked = ["POST /repos/team/playbook/check-runs".to_owned(), found];
     assert_eq!(stand.paths(), asked);
     assert_eq!(pull_of(&maya, &volume).await["checked"], "A check run says so at GitHub.");
 

@@ -26,6 +26,12 @@ app_test!(a_page_reads_an_answer_once_and_brings_it_once, |app| {
     let answer = maya.answer(maya.request(Method::GET, &format!("/artifacts/{artifact}"))).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
     assert_eq!(answer.text.matches(r#"\"revisions\":["#).count(), 1, "{}", answer.text);
+    // The commits of a volume came several times, and its link to a repository: the browser took the first one, and the page was made of the last one.
+    let (_, volumes) = maya.get("/volumes").await;
+    let volume = volumes[0]["id"].as_str().expect("a volume");
+    let answer = maya.answer(maya.request(Method::GET, &format!("/volumes/{volume}"))).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    assert_eq!(answer.text.matches(r#"\"commits\":["#).count(), 1, "{}", answer.text);
 });
 
 app_test!(pages_look_for_the_sockets_where_they_came_from, |app| {

@@ -17,7 +17,11 @@ fn quoted(text: &str) -> impl Iterator<Item = &str> {
 
 #[test]
 fn the_configuration_is_listed_whole() {
-    let sources = [include_str!("../../src/server/config.rs"), include_str!("../../src/server/config/tls.rs")];
+    let sources = [
+        include_str!("../../src/server/config.rs"),
+        include_str!("../../src/server/config/groups.rs"),
+        include_str!("../../src/server/config/tls.rs"),
+    ];
     let read: BTreeSet<&str> = [".get(\"", ".get_or(\"", ".parse(\"", ".parse_or(\""]
         .into_iter()
         .flat_map(|call| sources.iter().flat_map(move |source| source.split(call).skip(1)).filter_map(|rest| rest.split_once('"')))

@@ -183,8 +183,8 @@ async fn harbor(app: &TestApp, maya: &Client) -> (String, String) {
     run(app, "INSERT INTO pattern_traces (place_id, trace_id, number) VALUES ($1, $2, 1)", &[&team, trace]).await;
     run(
         app,
-        "INSERT INTO proposals (id, place_id, level, pattern_id, kind, state, slug, text, artifact_id, confidence, runs, author, created_at, updated_at) \
-         VALUES ($1, $2, 'team', $3, 'improves', 'open', 'valuing', '# Valuing', $4, 0.5, 1, 'generator', 1, 1)",
+        "INSERT INTO proposals (id, place_id, level, pattern_id, kind, state, slug, text, drafted, artifact_id, confidence, runs, author, created_at, updated_at) \
+         VALUES ($1, $2, 'team', $3, 'improves', 'open', 'valuing', '# Valuing', '# Value', $4, 0.5, 1, 'generator', 1, 1)",
         &[proposal, &team, pattern, &tide],
     )
     .await;

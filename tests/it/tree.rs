@@ -5,17 +5,18 @@ use std::{
     path::{Path, PathBuf},
 };
 
-fn sources() -> Vec<(PathBuf, String)> {
-    fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
-        for entry in fs::read_dir(folder).expect("the source folder is readable").flatten() {
-            let path = entry.path();
-            if path.is_dir() {
-                walk(&path, found);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                found.push(path);
-            }
+fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("the source folder is readable").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            walk(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
         }
     }
+}
+
+fn sources() -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut found = Vec::new();
     walk(&root, &mut found);
@@ -48,6 +49,25 @@ fn sql_is_only_in_stores_and_the_server_core() {
         }
         assert!(!text.contains("sqlx::query"), "{} has SQL: it belongs into the feature's store", path.display());
     }
+}
+
+/// The lint that denies it is on in every crate of the workspace; these files alone lift it, each with its reasons.
+#[test]
+fn unsafe_code_is_only_where_vectors_are_computed() {
+    const MAY: [&str; 3] = ["crates/search/src/codes.rs", "crates/search/src/embed/kernel.rs", "crates/search/src/vectors.rs"];
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let crates = fs::read_dir(root.join("crates")).expect("readable").flatten().map(|entry| entry.path());
+    for package in crates.chain([root.to_path_buf()]) {
+        let manifest = fs::read_to_string(package.join("Cargo.toml")).expect("a manifest");
+        assert!(manifest.contains("[lints]\nworkspace = true"), "{}", package.display());
+        assert!(package != root || manifest.contains("[workspace.lints.rust]\nunsafe_code = \"deny\""));
+    }
+    let mut files = Vec::new();
+    walk(&root.join("src"), &mut files);
+    walk(&root.join("crates"), &mut files);
+    files.retain(|path| fs::read_to_string(path).is_ok_and(|text| text.contains("unsafe_code")));
+    files.sort();
+    assert_eq!(files, MAY.map(|path| root.join(path)));
 }
 
 /// Which feature writes a table. Others may join it to read, and ask that feature's service to write.

@@ -559,10 +559,20 @@ process_test!(acknowledged_deliveries_survive_kill_9, |disk| {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_listener_of_its_own_takes_deliveries_and_nothing_else() {
     let data = tempfile::TempDir::new().expect("a folder");
-    let address = free_address();
-    let environment = [("GITHUB_WEBHOOK_SECRET", SECRET), ("WEBHOOK_ADDR", address.as_str()), ("WEBHOOK_ALLOW_LIST", "off")];
-    let process = Process::start_with(data.path(), &[], &environment).await;
+    let (address, log) = (free_address(), data.path().join("log"));
+    let environment = [("WEBHOOK_ADDR", address.as_str()), ("WEBHOOK_ALLOW_LIST", "off"), ("RUST_LOG", "warn")];
+    let process = Process::start_logging(data.path(), &log, &environment).await;
     let http = reqwest::Client::new();
+    // While there is no secret, whoever looks after the server reads why everything is refused, and not with each delivery.
+    for _ in 0..3 {
+        assert_eq!(post_to(&format!("http://{address}"), &http, &guid(), "harbor/skills").await, Some(503));
+    }
+    let logged = std::fs::read_to_string(&log).expect("a log");
+    assert_eq!(logged.matches("there is no secret to verify them with; set GITHUB_WEBHOOK_SECRET").count(), 1, "{logged}");
+    let maya = browser();
+    first_account(&process, &maya).await;
+    let set = process.call(&maya, Method::PUT, "/webhooks/secrets/harbor/skills", json!({ "secret": SECRET })).await;
+    assert_eq!(set.map(|(status, _)| status), Some(204));
     assert_eq!(post_to(&format!("http://{address}"), &http, &guid(), "harbor/skills").await, Some(202));
     assert_eq!(post(&process, &http, &guid(), "harbor/skills").await, Some(202));
     for path in ["/", "/api/v1/instance", "/login"] {

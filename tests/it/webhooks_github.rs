@@ -22,7 +22,7 @@ use llmos_lite::{
         model::{AllowList, Event, read_event},
         service::{admit, check_missing, refresh_networks},
     },
-    server::{context::Ctx, state::AppState},
+    server::{config::Config, context::Ctx, state::AppState},
 };
 use serde_json::{Value, json};
 
@@ -215,7 +215,17 @@ app_test!(a_linked_repository_is_looked_after_and_one_refusal_keeps_nothing_else
     check_missing(&ctx).await.expect("checked");
     let (_, report) = maya.get("/webhooks/report").await;
     assert!(text(&report["checks"][0]["error"]).contains("does not show"), "{report}");
-    ctx.state.db.close().await;
+
+    // Where GitHub sends to another address, such as a relay's, the webhook that has it is this server's, and no other one.
+    assert!(stand.asked("/hooks/1/deliveries").is_empty());
+    let before = stand.asked("/hooks/2/deliveries").len();
+    let config = Config { webhook_url: Some("https://elsewhere.example/webhook/github".to_owned()), ..ctx.state.config.clone() };
+    let relayed = Ctx::internal(AppState::open(config).await.expect("opens"), None);
+    check_missing(&relayed).await.expect("checked");
+    assert_eq!((stand.asked("/hooks/1/deliveries").len(), stand.asked("/hooks/2/deliveries").len()), (1, before));
+    for ctx in [ctx, relayed] {
+        ctx.state.db.close().await;
+    }
 });
 
 app_test!(
@@ -502,4 +512,13 @@ app_test!(the_secret_of_one_repository_does_nothing_to_another, |config| { with_
     }
     assert_eq!(crate::tasks::list(&maya, &team, "state=all").await.len(), 1);
     assert_eq!(maya.get(&pulls).await.1[0]["number"], 1);
+
+    // What was verified when it came can be replayed without the secret; sent again, it is refused.
+    assert_eq!(maya.delete("/webhooks/secrets/harbor/skills").await.0, 204);
+    let kept = list(&maya, "event=issues&repository=harbor/skills").await.remove(0);
+    assert_eq!(maya.post(&format!("/webhooks/deliveries/{}/replay", text(&kept["id"])), json!({})).await.0, 202);
+    let id = text(&kept["guid"]);
+    assert_eq!(until(&maya, &id, "done").await["done"], json!(["Nothing newer than what is known of issue #7."]));
+    let (event, payload) = &events("Harbor/Skills", "https://github.com/harbor/skills.git")[0];
+    assert_eq!(send_as(&github, &id, event, payload, own).await.status, 401);
 });

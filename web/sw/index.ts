@@ -5,7 +5,7 @@ import { createPartialResponse } from "workbox-range-requests";
 import { registerRoute } from "workbox-routing";
 
 import { badge, UNREAD } from "./badge";
-import { belongsTo, empty, moment, put, seen, takeDown, unsee } from "./keeping";
+import { belongsTo, empty, moment, put, seen, store, takeDown, unsee } from "./keeping";
 import { ACCOUNT, ASSETS, type Entry, isPersonal, REFRESH, type Tells, type Told } from "./names";
 import { SYNC } from "../outbox/browser";
 import { replay, write } from "./outbox";
@@ -42,10 +42,10 @@ async function asset(request: Request, path: string): Promise<Response> {
   }
 }
 
-/** Fetches a file, which the browser compares with its SHA-256, and keeps it. */
-async function take({ url, integrity }: Entry): Promise<Response> {
+/** Fetches a file, which the browser compares with its SHA-256, and has it kept. */
+async function take({ url, integrity }: Entry, keep = put): Promise<Response> {
   const answer = await fetch(url, { integrity, credentials: "same-origin" });
-  if (answer.status === 200 && !answer.redirected) await put(ASSETS, url, answer.clone());
+  if (answer.status === 200 && !answer.redirected) await keep(ASSETS, url, answer.clone());
   return answer;
 }
 
@@ -88,9 +88,11 @@ async function sweep(): Promise<void> {
 async function warm(): Promise<void> {
   await sweep();
   for (const entry of files.values()) {
+    // A newer worker takes over when this one has nothing left to do, and has other files.
+    if (self.registration.waiting) return;
     if (entry.when !== "soon" || (await caches.match(entry.url, { cacheName: ASSETS, ignoreVary: true }))) continue;
-    // No network, no room, or another build: the next start tries again.
-    const taken = await take(entry).catch(() => undefined);
+    // No network, no room, or another build: the next start tries again. What was opened does not make room for what was not.
+    const taken = await take(entry, store).catch(() => undefined);
     if (!taken) return;
   }
 }

@@ -20,7 +20,7 @@ globalThis.caches = {
   },
   match: async (url, { cacheName }) => stored.get(cacheName)?.get(url)?.clone(),
 };
-const { belongsTo, drop, empty, find, keep, moment, put, seen, unsee, whose } = await import("./keeping");
+const { belongsTo, drop, empty, find, keep, moment, put, seen, store, unsee, whose } = await import("./keeping");
 const { ASSETS, PICTURES, READS, SHARED } = await import("./names");
 
 const answer = (text) => new Response(text, { headers: { "content-type": "application/json" } });
@@ -89,6 +89,9 @@ test("a full disk makes room: pictures and the rest of the build go first", asyn
     const room = () => !stored.has(`${PICTURES}maya`) && !stored.has(ASSETS);
     return { ...cache, put: async (url, answer) => (room() ? cache.put(url, answer) : Promise.reject(new DOMException("", "QuotaExceededError"))) };
   };
+  // What nobody opened yet is not worth that.
+  await assert.rejects(store(ASSETS, "/b", answer("another file")), { name: "QuotaExceededError" });
+  assert.ok(stored.has(`${PICTURES}maya`) && stored.has(ASSETS));
   await put(`${READS}maya`, "/r", answer("read"));
   assert.equal(await shown("/r"), "read");
   assert.ok(!stored.has(`${PICTURES}maya`) && !stored.has(ASSETS));

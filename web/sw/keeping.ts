@@ -133,14 +133,18 @@ export async function keep(kind: typeof READS | typeof PICTURES, of: string, url
   }
 }
 
+/** Puts an answer where it belongs; rejects where there is no room. */
+export const store = async (name: string, url: string, answer: Response): Promise<void> => (await caches.open(name)).put(url, answer);
+
+/** The same for what somebody needs now: a full disk makes room for it, and else keeps less. */
 export async function put(name: string, url: string, answer: Response): Promise<void> {
   const again = answer.clone();
   try {
-    await (await caches.open(name)).put(url, answer);
+    await store(name, url, answer);
   } catch {
     // No room: pictures and the parts of pages that were not opened lately are the first to go.
     await makeRoom();
-    await (await caches.open(name)).put(url, again).catch(() => undefined);
+    await store(name, url, again).catch(() => undefined);
   }
 }
 

@@ -43,8 +43,13 @@ const unwanted = new Set<string>();
 /** What could not even be noted, because there is no room at all, and whose it is: they want it still, and hear why it is not here. */
 const unnoted = new Map<string, { pin: Pin; of: string | undefined }>();
 let turn: Promise<unknown> = Promise.resolve();
+/** A list, and since when it is here, in UTC milliseconds by the server's clock. */
+interface Listed {
+  at: number;
+  list: Rows | Said;
+}
 /** The lists that were read last: a thousand rows are half a megabyte of JSON. */
-const read = new Map<string, { at: number; list: Rows | Said }>();
+const read = new Map<string, Listed>();
 
 async function cache(): Promise<Cache | undefined> {
   const of = await whose();
@@ -90,8 +95,8 @@ export async function unpin(kind: Whole, id: string): Promise<void> {
   unnoted.delete(place(kind, id));
   const needed = new Set<string>();
   for (const other of await pins())
-    if (other.kind !== kind || other.id !== id) for (const one of Object.keys((await list(here, other.kind, other.id))?.sizes ?? {})) needed.add(one);
-  const own = Object.keys((await list(here, kind, id))?.sizes ?? {}).filter((one) => !needed.has(one));
+    if (other.kind !== kind || other.id !== id) for (const one of Object.keys((await listed(here, other.kind, other.id))?.list.sizes ?? {})) needed.add(one);
+  const own = Object.keys((await listed(here, kind, id))?.list.sizes ?? {}).filter((one) => !needed.has(one));
   await Promise.all(own.map((one) => here.delete(`${API}/artifacts/${one}`)));
   for (const path of [place(kind, id), place(kind, id, "/list"), `${API}/volumes/${id}/commits`, `${API}/sessions/${id}`, `${API}/sessions/${id}/assistant`]) await here.delete(path);
   read.delete(place(kind, id));
@@ -191,14 +196,15 @@ class Asking {
   }
 }
 
-async function list(here: Cache, kind: Whole, id: string): Promise<Rows | Said | undefined> {
+async function listed(here: Cache, kind: Whole, id: string): Promise<Listed | undefined> {
   const key = place(kind, id);
   const stored = await here.match(place(kind, id, "/list"));
-  const at = Number(stored?.headers.get(KEPT_AT));
+  if (!stored) return undefined;
+  const at = Number(stored.headers.get(KEPT_AT));
   const known = read.get(key);
-  if (!stored || known?.at === at) return stored && known?.list;
-  const found = (await stored.json()) as Rows | Said;
-  read.set(key, { at, list: found });
+  if (known?.at === at) return known;
+  const found = { at, list: (await stored.json()) as Rows | Said };
+  read.set(key, found);
   return found;
 }
 
@@ -214,7 +220,7 @@ async function volume(here: Cache, ask: Asking, id: string): Promise<Record<stri
     wanted.push(...page.items);
     cursor = page.next;
   }
-  const before = ((await list(here, "volume", id)) as Rows | undefined) ?? { items: [], sizes: {} };
+  const before = ((await listed(here, "volume", id))?.list as Rows | undefined) ?? { items: [], sizes: {} };
   const known = new Map(before.items.map((one) => [one.id, one]));
   const sizes = { ...before.sizes };
   for (const { id: one } of before.items.filter((one) => !wanted.some(({ id }) => id === one.id))) {
@@ -253,7 +259,7 @@ async function details(here: Cache, ask: Asking, ids: string[], sizes: Record<st
 
 async function session(here: Cache, ask: Asking, id: string): Promise<Record<string, number>> {
   const detail = await (await ask.get(`/sessions/${id}`)).text();
-  const before = (await list(here, "session", id)) as Said | undefined;
+  const before = (await listed(here, "session", id))?.list as Said | undefined;
   const fresh = before && ask.at - before.whole < DAY ? before : undefined;
   // The newest may have been changed; older ones are looked at again once a day.
   const entries = fresh?.entries.slice(0, -ROWS) ?? [];
@@ -283,9 +289,8 @@ export async function find(address: string): Promise<Response | undefined> {
   const url = new URL(address);
   const [, , , what, id, part] = url.pathname.split("/");
   if (what === "sessions" && id && part === "entries") {
-    const stored = await here.match(place("session", id, "/list"));
-    const found = await list(here, "session", id);
-    return found && made(entriesPage((found as Said).entries, url.searchParams), Number(stored?.headers.get(KEPT_AT)));
+    const found = await listed(here, "session", id);
+    return found && made(entriesPage((found.list as Said).entries, url.searchParams), found.at);
   }
   const volume = url.searchParams.get("volume");
   return volume && isLibrary(url) ? rows(here, url, [volume]) : undefined;
@@ -309,11 +314,10 @@ async function rows(here: Cache, url: URL, volumes: string[]): Promise<Response 
   const items: Summary[] = [];
   let oldest = Infinity;
   for (const volume of volumes) {
-    const stored = await here.match(place("volume", volume, "/list"));
-    const found = await list(here, "volume", volume);
+    const found = await listed(here, "volume", volume);
     if (!found) continue;
-    items.push(...(found as Rows).items);
-    oldest = Math.min(oldest, Number(stored?.headers.get(KEPT_AT)));
+    items.push(...(found.list as Rows).items);
+    oldest = Math.min(oldest, found.at);
   }
   return oldest === Infinity ? undefined : made((url.pathname.endsWith("/facets") ? facets : libraryPage)(items, url.searchParams), oldest);
 }

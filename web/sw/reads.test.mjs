@@ -23,7 +23,8 @@ globalThis.caches = {
 };
 const told = [];
 const page = { id: "here", postMessage: (message) => told.push(message) };
-globalThis.self = Object.assign(globalThis, { location: new URL(HERE), clients: { matchAll: async () => [page], get: async () => page } });
+let open = [page];
+globalThis.self = Object.assign(globalThis, { location: new URL(HERE), clients: { matchAll: async () => open, get: async () => page } });
 
 /** What the server does with each path: a text, an error, or nothing for ever. */
 const server = new Map();
@@ -43,13 +44,13 @@ const timers = globalThis.setTimeout;
 globalThis.setTimeout = (act, after, ...more) => (after === 8_000 ? void (late = act) : timers(act, after, ...more));
 
 const { belongsTo, moment } = await import("./keeping");
-const { picture, read } = await import("./reads");
+const { picture, read, standing } = await import("./reads");
 const { KEPT_AT } = await import("./names");
 
 /** Asks as a page does; gives the answer, and what waits for all that goes on behind it, which may be more by then. */
-function asking(path, answers = read) {
+function asking(path, answers = read, clientId = "here") {
   const behind = [];
-  const event = { request: { url: HERE + path, clone: () => event.request }, clientId: "here", waitUntil: (work) => behind.push(work) };
+  const event = { request: { url: HERE + path, clone: () => event.request }, clientId, waitUntil: (work) => behind.push(work) };
   const answer = answers(event);
   const done = async () => {
     await answer.catch(() => undefined);
@@ -123,4 +124,15 @@ test("a picture is here at once, and the server's is for the next time", async (
   assert.equal((await asks(path, picture)).text, "new");
   server.delete(path);
   assert.equal((await asks(path, picture)).text, "new");
+});
+
+test("a page that was closed is forgotten when another one comes", async () => {
+  server.set("/api/v1/volumes", { text: "one" });
+  await asks("/api/v1/volumes");
+  server.delete("/api/v1/volumes");
+  for (const [id, of] of [["first", Date.parse("Sun, 29 Nov 2026 09:12:00 GMT")], ["second", null]]) {
+    open = [page, { id }];
+    await asking("/api/v1/volumes", read, id).done();
+    assert.equal(standing("first"), of);
+  }
 });

@@ -27,6 +27,13 @@ async function tell(page: string, keptAt: number | null): Promise<void> {
   shown.set(page, now);
   const message: Tells = { keptAt: now };
   (await self.clients.get(page))?.postMessage(message);
+  if (before === undefined) await forgetClosed();
+}
+
+/** Pages that were closed are forgotten when another one comes: a worker may run for as long as any page is open. */
+async function forgetClosed(): Promise<void> {
+  const open = new Set((await self.clients.matchAll({ type: "all" })).map(({ id }) => id));
+  for (const page of shown.keys()) if (!open.has(page)) shown.delete(page);
 }
 
 export const after = (milliseconds: number) => new Promise<undefined>((done) => setTimeout(() => done(undefined), milliseconds));

@@ -75,6 +75,7 @@ pub const ARCHIVED: &[Table] = &[
             ("created_at", Is::Number),
             ("updated_at", Is::Number),
             ("note", Is::MayPlain),
+            ("drafted", Is::MayPlain),
         ],
         // Which revision the text was made of counts only where people go on with it.
         left_out: &["base_id"],

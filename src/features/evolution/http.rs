@@ -30,7 +30,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(promote))
 }
 
-/// Patterns, proposals and passes of a team, of all teams that allow it (for administrators), or of the caller's own traces.
+/// Patterns that are sure enough to be listed, proposals and passes of a team, of all teams that allow it (for administrators), or of the caller's own traces.
 #[utoipa::path(get, path = "/evolution", tag = "evolution", params(EvolutionQuery), responses((status = 200, body = Evolution), (status = "4XX", body = AppError)))]
 async fn get_evolution(ctx: Ctx, Query(query): Query<EvolutionQuery>) -> AppResult<Json<Evolution>> {
     service::get_evolution(&ctx, query).await.map(Json)

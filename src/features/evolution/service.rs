@@ -2,6 +2,7 @@
 
 mod counting;
 mod drafting;
+mod effects;
 mod engine;
 mod grouping;
 mod promoting;
@@ -13,7 +14,7 @@ mod telling;
 
 use std::collections::{HashMap, HashSet};
 
-use llmos_patterns::{Evidence, PitfallKind, Summary, confidence, difference, wilson_lower};
+use llmos_patterns::{Evidence, PitfallKind, Summary, confidence, wilson_lower};
 
 pub use engine::Engines;
 pub use grouping::{assign, pass, pass_after_push, trace_leaves, traces_came};
@@ -24,7 +25,7 @@ pub use sharing::set_sharing;
 use super::{
     jobs::PASS,
     model::{
-        Begun, Effect, Evolution, EvolutionQuery, Ground, GroundQuery, LISTED, LISTED_MAX, PassCause, PassSummary, Pattern, PatternEvent,
+        Begun, Evolution, EvolutionQuery, Ground, GroundQuery, LISTED, LISTED_MAX, PassCause, PassSummary, Pattern, PatternEvent,
         PatternEventKind, PatternMark, PatternStep, PatternSummary, PatternWay, ProposalKind, ProposalMark, ProposalState, RUNS_SHOWN,
         SYSTEM, Settings, Standing, Why,
     },
@@ -35,7 +36,6 @@ use crate::{
     features::{
         accounts::{self, Action, Scope},
         analytics::service::{UsageKind, record},
-        artifacts,
         jobs::{
             self,
             service::{NewJob, Schedule},
@@ -50,6 +50,7 @@ use crate::{
 };
 use counting::counted;
 use drafting::Writer;
+use effects::effect;
 use grouping::{PassPayload, ask_for_pass};
 
 /// Places that are looked at in one go.
@@ -116,7 +117,8 @@ pub async fn get_evolution(ctx: &Ctx, query: EvolutionQuery) -> AppResult<Evolut
     let (pool, now, limit) = (ctx.db().read(), ctx.now(), query.shown.unwrap_or(LISTED).clamp(1, LISTED_MAX));
     let place = store::place(pool, ground).await?;
     let settings = place.as_ref().map_or_else(|| Settings::of(ground.level()), |row| row.settings());
-    let rows = store::patterns(pool, ground, settings.shown_runs, limit).await?;
+    let sure = if query.all { 0.0 } else { settings.listed };
+    let rows = store::patterns(pool, ground, settings.shown_runs, sure, limit).await?;
     let marks = marks(ctx, &rows).await?;
     let mut patterns = rows.iter().filter_map(|row| summary(row, &settings, &marks, now).transpose()).collect::<AppResult<Vec<_>>>()?;
     // They come in the order of the last pass; age has gone on since.
@@ -153,11 +155,14 @@ pub async fn get_evolution(ctx: &Ctx, query: EvolutionQuery) -> AppResult<Evolut
         Ground::System => sharing::total(ctx).await?,
         Ground::Own(_) | Ground::Team(_) => traces::service::total(ctx, ground).await?,
     };
+    let shown = store::patterns_count(pool, ground, settings.shown_runs, 0.0).await?;
+    let listed = store::patterns_count(pool, ground, settings.shown_runs, settings.listed).await?;
     Ok(Evolution {
         level: ground.level(),
         patterns,
         proposals: proposals.iter().map(reviewing::summary).collect::<AppResult<_>>()?,
-        patterns_total: store::patterns_count(pool, ground, settings.shown_runs).await?,
+        patterns_total: if query.all { shown } else { listed },
+        patterns_unlisted: shown - listed,
         proposals_total: store::proposals_count(pool, ground).await?,
         runs,
         next_at: place.and_then(|row| row.next_at).filter(|_| !settings.paused),
@@ -370,30 +375,6 @@ fn why(row: &PatternRow, now: i64) -> Why {
         people: alone(1.0, row.people.max(1) as u32, 0),
         recent: alone(1.0, u32::MAX, now - row.last_at),
     }
-}
-
-/// What the accepted skill does to the runs of its pattern.
-async fn effect(ctx: &Ctx, row: &PatternRow, accepted: &ProposalRow) -> AppResult<Option<Effect>> {
-    let (Some(artifact), Some(since)) = (&accepted.artifact_id, accepted.decided_at) else { return Ok(None) };
-    let Some(named) = artifacts::service::named(ctx, &[parse_id(artifact)?]).await?.into_values().next() else { return Ok(None) };
-    let (with, without) = sides(ctx, row, &named.slug, since).await?;
-    Ok(Some(Effect { artifact_id: named.id, name: named.name, with, without, difference: difference(with, without) }))
-}
-
-/// Runs, and how many of them succeeded.
-type Side = (i64, i64);
-
-/// The runs of a pattern that began after this time and used the skill, and all others of it.
-async fn sides(ctx: &Ctx, row: &PatternRow, slug: &str, since: i64) -> AppResult<(Side, Side)> {
-    let ids = store::traces_of(ctx.db().read(), &row.place_id, row.number, COUNTED).await?;
-    let (mut with, mut without) = ((0, 0), (0, 0));
-    for judged in traces::service::judged(ctx, &ids).await? {
-        let uses = judged.started_at >= since && judged.skills.iter().any(|skill| skill == slug);
-        let side = if uses { &mut with } else { &mut without };
-        side.0 += 1;
-        side.1 += i64::from(judged.is_success);
-    }
-    Ok((with, without))
 }
 
 /// Groups all traces of a place anew, now.

@@ -16,12 +16,13 @@ use crate::{
 pub const EVOLUTION: &str = "/evolution";
 
 /// What the address asks for.
-pub fn ground_query(params: &ParamsMap) -> GroundQuery {
-    GroundQuery { team: params.get("team").and_then(|id| id.parse().ok()), system: params.get("system").is_some_and(|is| is == "true") }
+pub fn evolution_query(params: &ParamsMap) -> EvolutionQuery {
+    let is = |name: &str| params.get(name).is_some_and(|is| is == "true");
+    EvolutionQuery { team: params.get("team").and_then(|id| id.parse().ok()), system: is("system"), all: is("all"), shown: None }
 }
 
 /// The page, with one of its patterns open.
-pub fn evolution_address(query: &GroundQuery, open: Option<PatternId>) -> String {
+pub fn evolution_address(query: &EvolutionQuery, open: Option<PatternId>) -> String {
     let path = open.map_or_else(|| EVOLUTION.to_owned(), |id| format!("{EVOLUTION}/{id}"));
     data::with_query(&path, query)
 }
@@ -30,8 +31,8 @@ fn list_path(query: &EvolutionQuery) -> String {
     data::with_query(EVOLUTION, query)
 }
 
-pub fn use_evolution(query: Memo<GroundQuery>) -> Fetched<Evolution> {
-    data::fetch(move || Some(list_path(&query.get().into())))
+pub fn use_evolution(query: Memo<EvolutionQuery>) -> Fetched<Evolution> {
+    data::fetch(move || Some(list_path(&query.get())))
 }
 
 pub fn read_evolution(query: &EvolutionQuery) -> impl Future<Output = AppResult<Evolution>> + Send + use<> {

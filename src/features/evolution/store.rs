@@ -1,25 +1,30 @@
-//! The only SQL on patterns and proposals; that on promotions, passes, what is to be written and the level of all teams is beside it.
+//! The only SQL on patterns and proposals; that on decisions, traces that are grouped, promotions, passes, what is to be written and the level of all teams is
+//! beside it.
 
+mod decisions;
+mod grouped;
 mod passes;
 mod promotions;
 mod sharing;
 mod stale;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use llmos_patterns::{Evidence, confidence};
 
 use sqlx::AnyPool;
 
+pub use decisions::{Decision, decide, hold, let_go, wake};
+pub use grouped::{add_waiting, assign, assigned, drop_waiting, traces_before, traces_of, waiting, waiting_count};
 pub use passes::{LOST, RunNow, begin_run, note_run, runs, traces_of_last_pass};
 pub use promotions::{NewPromotion, PromotionRow, begin_promotion, end_promotion, promotions_of_pattern, promotions_of_proposal};
 pub use sharing::{count_teams, drop_unshared, not_taken, set_shares, shares, sharing, sharing_teams_of, traces_by_team, unshared};
 pub use stale::{Mark, counts, mark, mark_going, mark_odd, mark_of_trace, mark_shared_of, stale, traces_in, unfinished, unmark};
 
-use super::model::{Ground, Level, PatternEventKind, ProposalKind, ProposalState, Settings};
+use super::model::{Ground, Level, PatternEventKind, ProposalKind, Settings};
 use crate::{
     error::AppResult,
-    ids::{ArtifactId, PatternId, ProposalId, RevisionId, TraceId, UserId},
+    ids::{ArtifactId, PatternId, ProposalId, RevisionId, TraceId},
     server::db::{Sql, Target, Tx, flag},
 };
 
@@ -57,6 +62,8 @@ crate::row! {
         pub id: String, pub place_id: String, pub pattern_id: String, pub kind: String, pub state: String, pub slug: String, pub text: String,
         pub artifact_id: Option<String>, pub confidence: f64, pub runs: i64, pub author: String, pub note: Option<String>, pub saves: i64, pub reason: Option<String>,
         pub base_id: Option<String>, pub decided_by: Option<String>, pub decided_at: Option<i64>, pub created_at: i64, pub name: String,
+        /// What was drafted of the runs, before people edited it; their text, where that is not known.
+        pub drafted: String,
     }
 }
 
@@ -93,9 +100,9 @@ macro_rules! select_proposals {
         )
     };
 }
-const PROPOSAL: &str = select_proposals!("o.text");
+const PROPOSAL: &str = select_proposals!("o.text, COALESCE(o.drafted, o.text) AS drafted");
 /// A list does without the texts.
-const LISTED_PROPOSAL: &str = select_proposals!("'' AS text");
+const LISTED_PROPOSAL: &str = select_proposals!("'' AS text, '' AS drafted");
 const PLACE: &str =
     "SELECT place_id, level, paused, cron, zone, after_new, shown_runs, listed, proposed, next_at FROM evolution_places WHERE ";
 
@@ -187,107 +194,6 @@ pub async fn pass_done(tx: &mut Tx, ground: Ground, changed: i64) -> AppResult<(
     Ok(())
 }
 
-// ── Traces that wait ──
-
-pub async fn add_waiting(tx: &mut Tx, place: &str, traces: &[TraceId]) -> AppResult<()> {
-    for part in traces.chunks(ROWS) {
-        let mut sql = Sql::new("INSERT INTO evolution_waiting (place_id, trace_id) VALUES ");
-        sql.rows(part, |row, id| {
-            row.bind(place.to_owned()).bind(id.to_string());
-        });
-        sql.push(" ON CONFLICT (place_id, trace_id) DO UPDATE SET marks = evolution_waiting.marks + 1");
-        sql.execute(&mut **tx).await?;
-    }
-    Ok(())
-}
-
-/// Traces that wait, each with how often it was marked.
-pub async fn waiting(pool: &AnyPool, ground: Ground, limit: i64) -> AppResult<Vec<(String, i64)>> {
-    let mut sql = Sql::new("SELECT trace_id, marks FROM evolution_waiting WHERE place_id = ");
-    sql.bind(ground.id()).push(" ORDER BY trace_id LIMIT ").number(limit);
-    sql.fetch_all(pool).await
-}
-
-pub async fn waiting_count(pool: &AnyPool, ground: Ground) -> AppResult<i64> {
-    let mut sql = Sql::new("SELECT COUNT(*) FROM evolution_waiting WHERE place_id = ");
-    sql.bind(ground.id());
-    Ok(sql.fetch_all::<(i64,)>(pool).await?.first().map_or(0, |(count,)| *count))
-}
-
-/// Traces and their patterns' numbers are written. The patterns that they leave and come to are marked.
-pub async fn assign(tx: &mut Tx, ground: Ground, assigned: &[(String, u64)]) -> AppResult<()> {
-    let mut numbers: BTreeSet<u64> = assigned.iter().map(|(_, number)| *number).collect();
-    for part in assigned.chunks(ROWS) {
-        let mut sql = Sql::new("SELECT DISTINCT number FROM pattern_traces WHERE place_id = ");
-        sql.bind(ground.id()).push(" AND trace_id IN ").bind_list(part.iter().map(|(trace, _)| trace));
-        numbers.extend(sql.fetch_all::<(i64,)>(&mut **tx).await?.into_iter().map(|(number,)| number as u64));
-        let mut sql = Sql::new("INSERT INTO pattern_traces (place_id, trace_id, number) ");
-        // A trace may have been deleted meanwhile.
-        sql.push("SELECT v.place_id, v.trace_id, v.number FROM (SELECT ");
-        for (at, (trace, number)) in part.iter().enumerate() {
-            if at == 0 {
-                sql.bind(ground.id())
-                    .push(" AS place_id, ")
-                    .bind(trace.clone())
-                    .push(" AS trace_id, CAST(")
-                    .bind(*number as i64)
-                    .push(" AS BIGINT) AS number");
-            } else {
-                sql.push(" UNION ALL SELECT ")
-                    .bind(ground.id())
-                    .push(", ")
-                    .bind(trace.clone())
-                    .push(", CAST(")
-                    .bind(*number as i64)
-                    .push(" AS BIGINT)");
-            }
-        }
-        sql.push(") v WHERE EXISTS (SELECT 1 FROM traces t WHERE t.id = v.trace_id) ON CONFLICT (place_id, trace_id) DO UPDATE SET number = excluded.number");
-        sql.execute(&mut **tx).await?;
-    }
-    mark(tx, ground, &numbers).await
-}
-
-/// Traces do not wait any more, but for those that were marked again since they were read. Nor do those that cannot be grouped.
-pub async fn drop_waiting(tx: &mut Tx, ground: Ground, traces: &[(String, i64)]) -> AppResult<()> {
-    for part in traces.chunks(ROWS) {
-        let mut sql = Sql::new("DELETE FROM evolution_waiting WHERE place_id = ");
-        sql.bind(ground.id()).push(" AND (");
-        for (at, (trace, marks)) in part.iter().enumerate() {
-            sql.push(if at == 0 { "(trace_id = " } else { " OR (trace_id = " })
-                .bind(trace.clone())
-                .push(" AND marks = ")
-                .bind(*marks)
-                .push(")");
-        }
-        sql.push(")");
-        sql.execute(&mut **tx).await?;
-    }
-    Ok(())
-}
-
-/// What is grouped, by trace, after this one.
-pub async fn assigned(pool: &AnyPool, ground: Ground, after: &str, limit: i64) -> AppResult<Vec<(String, i64)>> {
-    let mut sql = Sql::new("SELECT trace_id, number FROM pattern_traces WHERE place_id = ");
-    sql.bind(ground.id()).push(" AND trace_id > ").bind(after.to_owned()).push(" ORDER BY trace_id LIMIT ").number(limit);
-    sql.fetch_all(pool).await
-}
-
-/// Traces of a pattern that are earlier than this one, the latest first.
-pub async fn traces_before(pool: &AnyPool, place: &str, number: i64, before: &str, limit: i64) -> AppResult<Vec<String>> {
-    let mut sql = Sql::new("SELECT trace_id FROM pattern_traces WHERE place_id = ");
-    sql.bind(place.to_owned()).push(" AND number = ").bind(number).push(" AND trace_id < ").bind(before.to_owned());
-    sql.push(" ORDER BY trace_id DESC LIMIT ").number(limit);
-    Ok(sql.fetch_all::<(String,)>(pool).await?.into_iter().map(|(id,)| id).collect())
-}
-
-/// Traces of a pattern, the latest first.
-pub async fn traces_of(pool: &AnyPool, place: &str, number: i64, limit: i64) -> AppResult<Vec<String>> {
-    let mut sql = Sql::new("SELECT trace_id FROM pattern_traces WHERE place_id = ");
-    sql.bind(place.to_owned()).push(" AND number = ").bind(number).push(" ORDER BY trace_id DESC LIMIT ").number(limit);
-    Ok(sql.fetch_all::<(String,)>(pool).await?.into_iter().map(|(id,)| id).collect())
-}
-
 // ── Patterns ──
 
 /// The highest number that was given in a place.
@@ -366,20 +272,21 @@ pub async fn adopt(tx: &mut Tx, from: &str, into: &str, now: i64) -> AppResult<(
     Ok(())
 }
 
-/// Those that enough people, and teams, have in common, the surest first; `runs` of one are at least so many.
-pub async fn patterns(pool: &AnyPool, ground: Ground, runs: i64, limit: i64) -> AppResult<Vec<PatternRow>> {
+/// Those that enough people, and teams, have in common, the surest first; `runs` of one are at least so many. They were at least so sure when they were
+/// written last: what age took since counts with the next pass, for the list and its length alike.
+pub async fn patterns(pool: &AnyPool, ground: Ground, runs: i64, sure: f64, limit: i64) -> AppResult<Vec<PatternRow>> {
     let (people, teams) = (ground.level().least_people(), ground.level().least_teams());
     let mut sql = Sql::new(PATTERN);
     sql.push("gone_at IS NULL AND place_id = ").bind(ground.id()).push(" AND runs >= ").bind(runs);
-    sql.push(" AND people >= ").bind(people).push(" AND teams >= ").bind(teams);
+    sql.push(" AND people >= ").bind(people).push(" AND teams >= ").bind(teams).push(" AND confidence >= ").bind(sure);
     sql.push(" ORDER BY confidence DESC, runs DESC, id LIMIT ").number(limit);
     sql.fetch_all(pool).await
 }
 
 /// How many those are.
-pub async fn patterns_count(pool: &AnyPool, ground: Ground, runs: i64) -> AppResult<i64> {
+pub async fn patterns_count(pool: &AnyPool, ground: Ground, runs: i64, sure: f64) -> AppResult<i64> {
     let mut sql = Sql::new("SELECT COUNT(*) FROM patterns WHERE gone_at IS NULL AND place_id = ");
-    sql.bind(ground.id()).push(" AND runs >= ").bind(runs);
+    sql.bind(ground.id()).push(" AND runs >= ").bind(runs).push(" AND confidence >= ").bind(sure);
     sql.push(" AND people >= ").bind(ground.level().least_people()).push(" AND teams >= ").bind(ground.level().least_teams());
     Ok(sql.fetch_all::<(i64,)>(pool).await?.first().map_or(0, |(count,)| *count))
 }
@@ -485,6 +392,8 @@ pub struct NewProposal<'a> {
     pub kind: ProposalKind,
     pub slug: &'a str,
     pub text: &'a str,
+    /// What was drafted of the runs.
+    pub drafted: Option<&'a str>,
     pub artifact: Option<ArtifactId>,
     /// The revision of it that the text was made of.
     pub base: Option<RevisionId>,
@@ -496,8 +405,8 @@ pub struct NewProposal<'a> {
 /// False where the pattern has an open one of that kind.
 pub async fn propose(tx: &mut Tx, new: &NewProposal<'_>) -> AppResult<bool> {
     let written = sqlx::query(
-        "INSERT INTO proposals (id, place_id, level, pattern_id, kind, state, slug, text, artifact_id, confidence, runs, author, note, created_at, updated_at, base_id) \
-         VALUES ($1, $2, $3, $4, $5, 'open', $6, $7, $8, $9, $10, $11, $12, $13, $13, $14) ON CONFLICT (pattern_id, kind) WHERE state IN ('open', 'snoozed') DO NOTHING",
+        "INSERT INTO proposals (id, place_id, level, pattern_id, kind, state, slug, text, artifact_id, confidence, runs, author, note, created_at, updated_at, base_id, drafted) \
+         VALUES ($1, $2, $3, $4, $5, 'open', $6, $7, $8, $9, $10, $11, $12, $13, $13, $14, $15) ON CONFLICT (pattern_id, kind) WHERE state IN ('open', 'snoozed') DO NOTHING",
     )
     .bind(new.id.to_string())
     .bind(&new.pattern.place_id)
@@ -513,6 +422,7 @@ pub async fn propose(tx: &mut Tx, new: &NewProposal<'_>) -> AppResult<bool> {
     .bind(new.note)
     .bind(new.now)
     .bind(new.base.map(|id| id.to_string()))
+    .bind(new.drafted)
     .execute(&mut **tx)
     .await?;
     Ok(written.rows_affected() > 0)
@@ -607,82 +517,6 @@ pub async fn edit(tx: &mut Tx, id: ProposalId, text: &str, saves: i64, now: i64)
     .execute(&mut **tx)
     .await?;
     Ok(written.rows_affected() > 0)
-}
-
-/// Whoever accepts a proposal holds it until then, while the skill is committed: for all others it is decided on, as long as it has the text that they read.
-/// False where it is not.
-pub async fn hold(tx: &mut Tx, id: ProposalId, saves: i64, until: i64, now: i64) -> AppResult<bool> {
-    let held = sqlx::query(
-        "UPDATE proposals SET state = 'accepted', until = $3, updated_at = $4 WHERE id = $1 AND saves = $2 AND state IN ('open', 'snoozed')",
-    )
-    .bind(id.to_string())
-    .bind(saves)
-    .bind(until)
-    .bind(now)
-    .execute(&mut **tx)
-    .await?;
-    Ok(held.rows_affected() > 0)
-}
-
-/// Nothing came of it: what was held is open again.
-pub async fn let_go(tx: &mut Tx, id: ProposalId, until: i64, now: i64) -> AppResult<()> {
-    sqlx::query("UPDATE proposals SET until = $3 WHERE id = $1 AND until = $2 AND state = 'accepted'")
-        .bind(id.to_string())
-        .bind(until)
-        .bind(now)
-        .execute(&mut **tx)
-        .await?;
-    wake(tx, now).await
-}
-
-pub struct Decision<'a> {
-    pub id: ProposalId,
-    pub state: ProposalState,
-    pub artifact: Option<ArtifactId>,
-    pub until: Option<i64>,
-    pub reason: Option<&'a str>,
-    pub by: UserId,
-    /// Until when whoever decides holds it, if they do.
-    pub held: Option<i64>,
-    pub now: i64,
-}
-
-/// No other proposal that asks the same of the pattern waits, or is held.
-const ALONE: &str = " AND NOT EXISTS (SELECT 1 FROM proposals o WHERE o.pattern_id = proposals.pattern_id AND o.id <> proposals.id \
-     AND (o.state = 'open' OR o.until IS NOT NULL) AND (o.kind = 'retire' AND proposals.kind = 'retire' OR o.kind <> 'retire' AND proposals.kind <> 'retire'))";
-
-/// False where somebody decided before.
-pub async fn decide(tx: &mut Tx, decision: &Decision<'_>) -> AppResult<bool> {
-    let mut sql = Sql::new("UPDATE proposals SET state = ");
-    sql.bind(decision.state.as_str())
-        .push(", artifact_id = COALESCE(")
-        .bind(decision.artifact.map(|id| id.to_string()))
-        .push(", artifact_id), until = ");
-    sql.bind(decision.until)
-        .push(", reason = ")
-        .bind(decision.reason.map(str::to_owned))
-        .push(", decided_by = ")
-        .bind(decision.by.to_string());
-    sql.push(", decided_at = ")
-        .bind(decision.now)
-        .push(", updated_at = ")
-        .bind(decision.now)
-        .push(" WHERE id = ")
-        .bind(decision.id.to_string());
-    match decision.held {
-        Some(held) => sql.push(" AND state = 'accepted' AND until = ").bind(held),
-        None if decision.state == ProposalState::Open => sql.push(" AND state IN ('snoozed', 'ignored')").push(ALONE),
-        None => sql.push(" AND state IN ('open', 'snoozed')"),
-    };
-    Ok(sql.execute(&mut **tx).await?.rows_affected() > 0)
-}
-
-/// Those whose time has come are open again: what was put off, and what is held by somebody who never said what came of it.
-pub async fn wake(tx: &mut Tx, now: i64) -> AppResult<()> {
-    let mut sql = Sql::new("UPDATE proposals SET state = 'open', until = NULL, updated_at = ");
-    sql.bind(now).push(" WHERE until <= ").bind(now).push(" AND (state = 'snoozed' OR state = 'accepted'").push(ALONE).push(")");
-    sql.execute(&mut **tx).await?;
-    Ok(())
 }
 
 /// All of a place is removed for good.

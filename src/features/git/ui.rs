@@ -202,7 +202,7 @@ fn CloneAddress(volume: Volume) -> impl IntoView {
     Effect::new(move |_| origin.set(page::origin()));
     view! {
         <p class="t2">
-            "Read it with Git, with an API token as the password: " <code>{move || format!("git clone {}{}", origin.get(), path())}</code>
+            "Read it with Git, with an API token as the password: " <code><Transition>{move || format!("git clone {}{}", origin.get(), path())}</Transition></code>
         </p>
     }
 }

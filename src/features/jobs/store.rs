@@ -65,31 +65,30 @@ pub struct New<'a> {
     pub home: &'a str,
 }
 
+/// What queues a job, up to where a condition may follow.
+fn insertion(new: &New<'_>, now: i64) -> Sql {
+    let mut sql =
+        Sql::new("INSERT INTO jobs (id, kind, state, payload, owner_id, key, priority, run_at, created_at, updated_at, home) SELECT ");
+    sql.bind(new.id.to_string()).push(", ").bind(new.kind.to_owned()).push(", 'queued', ").bind(new.payload.to_owned());
+    sql.push(", ").bind(new.owner.to_owned()).push(", ").bind(new.key.to_owned()).push(", ").bind(new.priority);
+    sql.push(", ").bind(new.run_at).push(", ").bind(now).push(", ").bind(now).push(", ").bind(new.home.to_owned());
+    sql
+}
+
 pub async fn insert(tx: &mut Tx, new: &New<'_>, now: i64) -> AppResult<()> {
-    write(
-        tx,
-        "INSERT INTO jobs (id, kind, state, payload, owner_id, key, priority, run_at, created_at, updated_at, home)
-         VALUES ($1, $2, 'queued', $3, $4, $5, $6, $7, $8, $8, $9)",
-        new,
-        now,
-    )
-    .await
+    insertion(new, now).execute(&mut **tx).await?;
+    Ok(())
 }
 
 /// Unless one of its kind and key waits already: that one will see what this one would. On PostgreSQL it is kept from being taken until the caller's
 /// transaction ends, or it could run before what is written there is to be seen, and nobody would come after it.
 pub async fn insert_once(tx: &mut Tx, new: &New<'_>, now: i64) -> AppResult<()> {
     let connection = &mut **tx;
-    let sql = if connection.is_sqlite() {
-        "INSERT INTO jobs (id, kind, state, payload, owner_id, key, priority, run_at, created_at, updated_at, home)
-         SELECT $1, $2, 'queued', $3, $4, $5, $6, $7, $8, $8, $9
-         WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE state = 'queued' AND kind = $2 AND key = $5)"
-    } else {
-        "INSERT INTO jobs (id, kind, state, payload, owner_id, key, priority, run_at, created_at, updated_at, home)
-         SELECT $1, $2, 'queued', $3, $4, $5, $6, $7, $8, $8, $9
-         WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE state = 'queued' AND kind = $2 AND key = $5 FOR KEY SHARE)"
-    };
-    write(tx, sql, new, now).await
+    let mut sql = insertion(new, now);
+    sql.push(" WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE state = 'queued' AND kind = ").bind(new.kind.to_owned());
+    sql.push(" AND key = ").bind(new.key.to_owned()).push(if connection.is_sqlite() { ")" } else { " FOR KEY SHARE)" });
+    sql.execute(connection).await?;
+    Ok(())
 }
 
 /// What stands before it, of its key, and waits for another try begins when the new one would, as if it had never been begun. Only what failed does: of what
@@ -104,22 +103,6 @@ pub async fn begin_afresh(tx: &mut Tx, new: &New<'_>, now: i64) -> AppResult<()>
     .bind(now)
     .execute(&mut **tx)
     .await?;
-    Ok(())
-}
-
-async fn write(tx: &mut Tx, sql: &'static str, new: &New<'_>, now: i64) -> AppResult<()> {
-    sqlx::query(sql)
-        .bind(new.id.to_string())
-        .bind(new.kind)
-        .bind(new.payload)
-        .bind(new.owner)
-        .bind(new.key)
-        .bind(new.priority)
-        .bind(new.run_at)
-        .bind(now)
-        .bind(new.home)
-        .execute(&mut **tx)
-        .await?;
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     features::accounts::{Role, model::Person},
-    ids::{EntryId, InvitationId, NotificationId, PatternId, ThreadId},
+    ids::{EntryId, InvitationId, NotificationId, PatternId, TaskId, ThreadId},
 };
 
 /// Characters of an excerpt.
@@ -122,6 +122,9 @@ pub struct Spot {
     /// The pattern that something is proposed because of.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pattern_id: Option<PatternId>,
+    /// The task of the team.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task_id: Option<TaskId>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -260,6 +263,9 @@ impl SubjectKind {
             }
             fields.push(format!("thread={thread}"));
         }
+        if let Some(task) = spot.task_id {
+            fields.push(format!("task={task}"));
+        }
         let address = self.address(id);
         if fields.is_empty() { address } else { format!("{address}?{}", fields.join("&")) }
     }
@@ -308,6 +314,11 @@ mod tests {
         assert_eq!(group(SubjectKind::Team).address_of(&Spot::default()), "/teams/7");
         assert_eq!(group(SubjectKind::Volume).address_of(&Spot::default()), "/volumes/7");
         assert_eq!(group(SubjectKind::Tasks).address_of(&Spot::default()), "/teams/7/tasks");
+        let task = TaskId::generate();
+        assert_eq!(
+            group(SubjectKind::Tasks).address_of(&Spot { task_id: Some(task), ..Spot::default() }),
+            format!("/teams/7/tasks?task={task}")
+        );
         assert_eq!(SubjectKind::Week.address("2026-11-16"), "/analytics?range=custom&from=2026-11-16&to=2026-11-22");
         assert_eq!(SubjectKind::parse("week"), SubjectKind::Week);
     }

@@ -10,8 +10,8 @@ pub use following::{Followed, IssueNews, follow_issue, followed};
 
 use super::{
     model::{
-        ARTIFACTS_MAX, BESIDE, CreateTask, PAGE, PAGE_MAX, TITLE_CHARS, Task, TaskArtifact, TaskPage, TaskState, TasksQuery, UpdateTask,
-        mentions, one_line,
+        ARTIFACTS_MAX, BESIDE, CreateTask, PAGE, PAGE_MAX, TITLE_CHARS, Task, TaskArtifact, TaskPage, TaskState, TaskView, TasksQuery,
+        UpdateTask, mentions, one_line,
     },
     store::{self, Edit, List, NewTask, TaskRow, Whose},
 };
@@ -40,6 +40,11 @@ fn announce(ctx: &Ctx, team: TeamId, task: TaskId, by: UserId) {
 
 pub async fn list_tasks(ctx: &Ctx, team: TeamId, query: TasksQuery) -> AppResult<TaskPage> {
     let role = accounts::service::authorise_team(ctx, team, Action::Read).await?;
+    // A link to a task does not say how the task is by now.
+    let query = match query.task {
+        Some(_) => TasksQuery { task: query.task, state: TaskView::All, ..TasksQuery::default() },
+        None => query,
+    };
     let limit = query.limit.unwrap_or(PAGE).clamp(1, PAGE_MAX);
     let whose = match query.assignee.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
         None => Whose::Anybody,
@@ -49,8 +54,11 @@ pub async fn list_tasks(ctx: &Ctx, team: TeamId, query: TasksQuery) -> AppResult
     };
     let words = query.q.unwrap_or_default();
     let pool = ctx.db().read();
-    let mut rows =
-        store::list(pool, &List { team, view: query.state, whose, words: &words, before: query.before, limit: limit + 1 }).await?;
+    let mut rows = store::list(
+        pool,
+        &List { team, view: query.state, whose, words: &words, task: query.task, before: query.before, limit: limit + 1 },
+    )
+    .await?;
     let more = rows.len() as i64 > limit;
     rows.truncate(limit as usize);
     let (open, closed) = store::counts(pool, team).await?;

@@ -21,6 +21,7 @@ pub fn tasks_query(params: &ParamsMap) -> TasksQuery {
         state: text("state").and_then(|view| TaskView::parse(&view)).unwrap_or_default(),
         assignee: text("assignee"),
         q: text("q"),
+        task: text("task").and_then(|task| task.parse().ok()),
         before: text("before").and_then(|before| before.parse().ok()),
         limit: None,
     }

@@ -76,6 +76,8 @@ pub struct List<'a> {
     pub view: TaskView,
     pub whose: Whose,
     pub words: &'a str,
+    /// None but this one.
+    pub task: Option<TaskId>,
     pub before: Option<TaskId>,
     pub limit: i64,
 }
@@ -98,6 +100,9 @@ pub async fn list(pool: &AnyPool, list: &List<'_>) -> AppResult<Vec<TaskRow>> {
     for word in list.words.to_lowercase().split_whitespace().take(10) {
         let word = word.replace('!', "!!").replace('%', "!%").replace('_', "!_");
         sql.push(" AND t.search LIKE ").bind(format!("%{word}%")).push(" ESCAPE '!'");
+    }
+    if let Some(task) = list.task {
+        sql.push(" AND t.id = ").bind(task.to_string());
     }
     if let Some(before) = list.before {
         sql.push(" AND t.id < ").bind(before.to_string());

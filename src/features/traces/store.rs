@@ -4,11 +4,17 @@
 //! in the order of time. A filter is one range of that table, several are one range and a look into the others; so each costs what a page has, not what the
 //! place has.
 
+mod labels;
+mod lists;
+
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use sha2::{Digest, Sha256};
 use sqlx::{AnyConnection, AnyPool};
-use uuid::Uuid;
+
+pub use labels::{Label, Labelled, add_labels, delete_labels, labelled, labels, move_label, places_with, relabel};
+pub use lists::{List, list, list_of, page_of, wanted};
+
+use labels::{count_labels, tag};
 
 use crate::{
     error::AppResult,
@@ -19,10 +25,6 @@ use crate::{
 
 /// Rows of one statement.
 const ROWS: usize = 200;
-/// Words that the beginning of one may stand for.
-const VARIANTS: i64 = 100;
-/// Where the labels asked for have no more runs than this, their runs are put in order; of more, the traces are gone through from the latest on.
-const SORTED: i64 = 20_000;
 
 crate::row! {
     #[derive(Clone, Debug)]
@@ -73,63 +75,6 @@ impl Place {
             Self::Own(_) => None,
         }
     }
-}
-
-/// What a trace can be found by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Label {
-    /// Every trace has it, without a name.
-    All,
-    Word,
-    Tool,
-    Skill,
-    Person,
-    Model,
-    Outcome,
-    Source,
-    Rating,
-    Session,
-    Conversation,
-    Commit,
-    /// That a step failed, without a name.
-    Failed,
-    /// How long it took, how many tokens it needed and what it cost: the largest of a few thresholds that it reaches, in milliseconds, tokens and cents.
-    Took,
-    Tokens,
-    Cost,
-}
-
-impl Label {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::All => "all",
-            Self::Word => "word",
-            Self::Tool => "tool",
-            Self::Skill => "skill",
-            Self::Person => "person",
-            Self::Model => "model",
-            Self::Outcome => "outcome",
-            Self::Source => "source",
-            Self::Rating => "rating",
-            Self::Session => "session",
-            Self::Conversation => "conversation",
-            Self::Commit => "commit",
-            Self::Failed => "failed",
-            Self::Took => "took",
-            Self::Tokens => "tokens",
-            Self::Cost => "cost",
-        }
-    }
-}
-
-/// The number of a label: the first 63 bits of a SHA-256, so that nobody has to look it up before a posting is written. Of a million labels two have the
-/// same number with a probability of 1 in 18 million; a list would then show a run too many.
-fn tag(place: &str, kind: Label, name: &str) -> i64 {
-    let digest =
-        Sha256::new().chain_update(place).chain_update([0]).chain_update(kind.as_str()).chain_update([0]).chain_update(name).finalize();
-    let mut first = [0; 8];
-    first.copy_from_slice(&digest[..8]);
-    i64::from_be_bytes(first) & i64::MAX
 }
 
 /// A trace that is written.
@@ -228,210 +173,6 @@ pub async fn insert(tx: &mut Tx, origin: &Origin<'_>, new: &[NewTrace<'_>]) -> A
 /// The database has no numbers without a sign.
 fn whole(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-/// Adds to the runs of labels.
-async fn count_labels(tx: &mut Tx, place: &str, labels: &[(Label, &str, i64)]) -> AppResult<()> {
-    for part in labels.chunks(ROWS * 10) {
-        let mut sql = Sql::new("INSERT INTO trace_labels (tag, place_id, kind, name, runs) VALUES ");
-        sql.rows(part, |row, (kind, name, runs)| {
-            row.bind(tag(place, *kind, name)).bind(place.to_owned()).bind(kind.as_str()).bind((*name).to_owned()).bind(*runs);
-        });
-        sql.push(" ON CONFLICT (tag) DO UPDATE SET runs = trace_labels.runs + excluded.runs");
-        sql.execute(&mut **tx).await?;
-    }
-    Ok(())
-}
-
-/// Gives a trace other labels of a kind.
-pub async fn relabel(tx: &mut Tx, place: &str, id: TraceId, gone: &[(Label, String)], new: &[(Label, String)]) -> AppResult<()> {
-    let trace = id.bits().to_be_bytes().to_vec();
-    for (kind, name) in gone {
-        let tag = tag(place, *kind, name);
-        let deleted = sqlx::query("DELETE FROM trace_postings WHERE tag = $1 AND trace = $2")
-            .bind(tag)
-            .bind(trace.clone())
-            .execute(&mut **tx)
-            .await?;
-        if deleted.rows_affected() > 0 {
-            uncount(tx, tag, 1).await?;
-        }
-    }
-    for (kind, name) in new {
-        let written = sqlx::query("INSERT INTO trace_postings (tag, trace) VALUES ($1, $2) ON CONFLICT (tag, trace) DO NOTHING")
-            .bind(tag(place, *kind, name))
-            .bind(trace.clone())
-            .execute(&mut **tx)
-            .await?;
-        if written.rows_affected() > 0 {
-            count_labels(tx, place, &[(*kind, name, 1)]).await?;
-        }
-    }
-    Ok(())
-}
-
-/// The places that have traces with this label. Looks at all labels of the kind: for jobs, not for pages.
-pub async fn places_with(pool: &AnyPool, kind: Label, name: &str) -> AppResult<Vec<String>> {
-    let mut sql = Sql::new("SELECT DISTINCT place_id FROM trace_labels WHERE kind = ");
-    sql.bind(kind.as_str()).push(" AND name = ").bind(name.to_owned()).push(" ORDER BY place_id");
-    Ok(sql.fetch_all::<(String,)>(pool).await?.into_iter().map(|(place,)| place).collect())
-}
-
-/// Traces of a place that have a label, by id, after this one.
-pub async fn labelled(pool: &AnyPool, place: &str, kind: Label, name: &str, after: TraceId, limit: i64) -> AppResult<Vec<TraceId>> {
-    let mut sql = Sql::new("SELECT trace FROM trace_postings WHERE tag = ");
-    sql.bind(tag(place, kind, name)).push(" AND trace > ").bind(after.bits().to_be_bytes().to_vec());
-    sql.push(" ORDER BY trace LIMIT ").number(limit);
-    let found: Vec<(Vec<u8>,)> = sql.fetch_all(pool).await?;
-    Ok(found.iter().filter_map(|(id,)| Uuid::from_slice(id).ok()).map(TraceId::from).collect())
-}
-
-/// Traces of a place that have a label of this kind get it under another name, or lose it.
-pub async fn move_label(tx: &mut Tx, place: &str, kind: Label, (from, to): (&str, Option<&str>), traces: &[TraceId]) -> AppResult<()> {
-    let bytes = |id: &TraceId| id.bits().to_be_bytes().to_vec();
-    for part in traces.chunks(ROWS) {
-        let mut sql = Sql::new("DELETE FROM trace_postings WHERE tag = ");
-        sql.bind(tag(place, kind, from)).push(" AND trace IN (");
-        for (at, id) in part.iter().enumerate() {
-            sql.push(if at == 0 { "" } else { ", " }).bind(bytes(id));
-        }
-        sql.push(")");
-        let gone = sql.execute(&mut **tx).await?.rows_affected();
-        uncount(tx, tag(place, kind, from), i64::try_from(gone).unwrap_or(i64::MAX)).await?;
-        let Some(to) = to else { continue };
-        let mut sql = Sql::new("INSERT INTO trace_postings (tag, trace) VALUES ");
-        sql.rows(part, |row, id| {
-            row.bind(tag(place, kind, to)).bind(bytes(id));
-        });
-        sql.push(" ON CONFLICT (tag, trace) DO NOTHING");
-        let added = sql.execute(&mut **tx).await?.rows_affected();
-        if added > 0 {
-            count_labels(tx, place, &[(kind, to, i64::try_from(added).unwrap_or(i64::MAX))]).await?;
-        }
-    }
-    Ok(())
-}
-
-/// So many runs fewer have a label; one that none has is no more.
-async fn uncount(tx: &mut Tx, tag: i64, runs: i64) -> AppResult<()> {
-    sqlx::query("UPDATE trace_labels SET runs = runs - $2 WHERE tag = $1").bind(tag).bind(runs).execute(&mut **tx).await?;
-    sqlx::query("DELETE FROM trace_labels WHERE tag = $1 AND runs <= 0").bind(tag).execute(&mut **tx).await?;
-    Ok(())
-}
-
-/// A label that is asked for: any of these names.
-pub struct Wanted {
-    tags: Vec<i64>,
-    runs: i64,
-}
-
-/// What a filter asks of a label; with `is_beginning`, the name may go on: the name itself, then the most frequent of those that begin so. None: no trace of the
-/// place has it.
-pub async fn wanted(pool: &AnyPool, place: Place, kind: Label, names: &[String], is_beginning: bool) -> AppResult<Option<Wanted>> {
-    let place = place.id();
-    let mut sql = Sql::new("SELECT tag, runs FROM trace_labels WHERE place_id = ");
-    sql.bind(place.clone()).push(" AND kind = ").bind(kind.as_str());
-    if is_beginning {
-        let first = names.first().cloned().unwrap_or_default();
-        sql.push(" AND name >= ").bind(first.clone()).push(" AND name < ").bind(format!("{first}\u{10ffff}"));
-        sql.push(" ORDER BY CASE WHEN name = ").bind(first).push(" THEN 0 ELSE 1 END, runs DESC LIMIT ").number(VARIANTS);
-    } else {
-        sql.push(" AND name IN ").bind_list(names).push(" ORDER BY runs DESC LIMIT ").number(VARIANTS);
-    }
-    let found: Vec<(i64, i64)> = sql.fetch_all(pool).await?;
-    let runs = found.iter().map(|(_, runs)| runs).sum();
-    Ok((!found.is_empty()).then(|| Wanted { tags: found.into_iter().map(|(tag, _)| tag).collect(), runs }))
-}
-
-/// What a list asks for. `from` and `to` are ids: the first that is left out, and the last that may be shown.
-pub struct List {
-    pub place: Place,
-    pub wanted: Vec<Wanted>,
-    pub from: TraceId,
-    pub to: TraceId,
-    pub limit: i64,
-}
-
-/// The latest first, and whether there are more than the limit. What is found of a trace that was deleted in between counts, and is not among the rows.
-pub async fn list(pool: &AnyPool, list: &mut List) -> AppResult<(Vec<TraceRow>, Option<TraceId>)> {
-    let bytes = |id: TraceId| id.bits().to_be_bytes().to_vec();
-    list.wanted.sort_by_key(|wanted| wanted.runs);
-    if list.wanted.first().is_none_or(|first| first.tags.len() > 1 && first.runs > SORTED) {
-        list.wanted.insert(0, Wanted { tags: vec![tag(&list.place.id(), Label::All, "")], runs: 0 });
-    }
-    let mut wanted = list.wanted.iter();
-    let Some(first) = wanted.next() else { return Ok((Vec::new(), None)) };
-    let mut sql = Sql::new(if first.tags.len() == 1 { "SELECT p.trace" } else { "SELECT DISTINCT p.trace" });
-    sql.push(" FROM trace_postings p WHERE p.tag ");
-    one_of(&mut sql, &first.tags);
-    sql.push(" AND p.trace < ").bind(bytes(list.from)).push(" AND p.trace >= ").bind(bytes(list.to));
-    for other in wanted {
-        sql.push(" AND EXISTS (SELECT 1 FROM trace_postings q WHERE q.trace = p.trace AND q.tag ");
-        one_of(&mut sql, &other.tags);
-        sql.push(")");
-    }
-    sql.push(" ORDER BY p.trace DESC LIMIT ").number(list.limit + 1);
-    let found: Vec<(Vec<u8>,)> = sql.fetch_all(pool).await?;
-    let ids: Vec<TraceId> = found.iter().filter_map(|(id,)| Uuid::from_slice(id).ok()).map(TraceId::from).collect();
-    page_of(pool, ids, list.limit).await
-}
-
-/// The rows of the first of these ids, and the last of those where there are more.
-pub async fn page_of(pool: &AnyPool, mut ids: Vec<TraceId>, limit: i64) -> AppResult<(Vec<TraceRow>, Option<TraceId>)> {
-    let is_more = ids.len() as i64 > limit;
-    ids.truncate(usize::try_from(limit).unwrap_or_default());
-    let last = ids.last().copied().filter(|_| is_more);
-    if ids.is_empty() {
-        return Ok((Vec::new(), None));
-    }
-    let mut sql = Sql::new(TRACE);
-    sql.push("t.id IN ").bind_list(&ids).push(" ORDER BY t.id DESC");
-    Ok((sql.fetch_all(pool).await?, last))
-}
-
-/// The latest first of these traces that have the labels asked for; the ids are of one place, the latest first.
-pub async fn list_of(pool: &AnyPool, ids: &[TraceId], list: &List) -> AppResult<Vec<TraceId>> {
-    let mut found = Vec::new();
-    for part in ids.chunks(ROWS) {
-        let mut sql = Sql::new("SELECT p.trace FROM trace_postings p WHERE p.tag = ");
-        sql.bind(tag(&list.place.id(), Label::All, "")).push(" AND p.trace IN (");
-        for (at, id) in part.iter().enumerate() {
-            sql.push(if at == 0 { "" } else { ", " }).bind(id.bits().to_be_bytes().to_vec());
-        }
-        sql.push(")");
-        for other in &list.wanted {
-            sql.push(" AND EXISTS (SELECT 1 FROM trace_postings q WHERE q.trace = p.trace AND q.tag ");
-            one_of(&mut sql, &other.tags);
-            sql.push(")");
-        }
-        sql.push(" ORDER BY p.trace DESC");
-        let rows: Vec<(Vec<u8>,)> = sql.fetch_all(pool).await?;
-        found.extend(rows.iter().filter_map(|(id,)| Uuid::from_slice(id).ok()).map(TraceId::from));
-    }
-    Ok(found)
-}
-
-fn one_of(sql: &mut Sql, tags: &[i64]) {
-    if let [tag] = tags {
-        sql.push("= ").bind(*tag);
-        return;
-    }
-    sql.push("IN (");
-    for (at, tag) in tags.iter().enumerate() {
-        sql.push(if at == 0 { "" } else { ", " }).bind(*tag);
-    }
-    sql.push(")");
-}
-
-/// The most frequent labels of these kinds, as (kind, name, runs).
-pub async fn labels(pool: &AnyPool, place: Place, kinds: &[Label], limit: i64) -> AppResult<Vec<(String, String, i64)>> {
-    let mut found = Vec::new();
-    for kind in kinds {
-        let mut sql = Sql::new("SELECT kind, name, runs FROM trace_labels WHERE place_id = ");
-        sql.bind(place.id()).push(" AND kind = ").bind(kind.as_str()).push(" ORDER BY runs DESC, name LIMIT ").number(limit);
-        found.extend(sql.fetch_all::<(String, String, i64)>(pool).await?);
-    }
-    Ok(found)
 }
 
 pub async fn get<'c>(executor: impl Target<'c>, id: TraceId) -> AppResult<Option<TraceRow>> {
@@ -611,36 +352,6 @@ pub async fn set_commit(tx: &mut Tx, ids: &[String], commit: CommitId) -> AppRes
     Ok(())
 }
 
-/// A trace and labels for it.
-pub type Labelled = (TraceId, Vec<(Label, String)>);
-
-/// Gives traces of a place labels besides those that they have.
-pub async fn add_labels(tx: &mut Tx, place: &str, added: &[Labelled]) -> AppResult<()> {
-    let mut names: BTreeMap<i64, (Label, &str)> = BTreeMap::new();
-    let mut postings: Vec<(i64, Vec<u8>)> = Vec::new();
-    for (id, labels) in added {
-        for (kind, name) in labels {
-            let tag = tag(place, *kind, name);
-            names.insert(tag, (*kind, name.as_str()));
-            postings.push((tag, id.bits().to_be_bytes().to_vec()));
-        }
-    }
-    let mut runs: BTreeMap<i64, i64> = BTreeMap::new();
-    for part in postings.chunks(ROWS * 10) {
-        let mut sql = Sql::new("INSERT INTO trace_postings (tag, trace) VALUES ");
-        sql.rows(part, |row, (tag, trace)| {
-            row.bind(*tag).bind(trace.clone());
-        });
-        sql.push(" ON CONFLICT (tag, trace) DO NOTHING RETURNING tag");
-        for (tag,) in sql.fetch_all::<(i64,)>(&mut **tx).await? {
-            *runs.entry(tag).or_insert(0) += 1;
-        }
-    }
-    let counted: Vec<(Label, &str, i64)> =
-        runs.iter().filter_map(|(tag, runs)| names.get(tag).map(|(kind, name)| (*kind, *name, *runs))).collect();
-    count_labels(tx, place, &counted).await
-}
-
 /// All traces after an id, in their order.
 pub async fn slice_of_all(pool: &AnyPool, after: TraceId, limit: i64) -> AppResult<Vec<TraceRow>> {
     let mut sql = Sql::new(TRACE);
@@ -658,17 +369,6 @@ pub async fn delete(tx: &mut Tx, id: TraceId) -> AppResult<bool> {
 pub async fn delete_place(tx: &mut Tx, place: Place) -> AppResult<()> {
     delete_labels(tx, place).await?;
     sqlx::query("DELETE FROM traces WHERE place_id = $1").bind(place.id()).execute(&mut **tx).await?;
-    Ok(())
-}
-
-/// Nothing of a place is found by a label any more.
-pub async fn delete_labels(tx: &mut Tx, place: Place) -> AppResult<()> {
-    for statement in [
-        "DELETE FROM trace_postings WHERE tag IN (SELECT tag FROM trace_labels WHERE place_id = $1)",
-        "DELETE FROM trace_labels WHERE place_id = $1",
-    ] {
-        sqlx::query(statement).bind(place.id()).execute(&mut **tx).await?;
-    }
     Ok(())
 }
 

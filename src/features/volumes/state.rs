@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::model::{CommitDetail, CommitPage, CreateCommit, CreateVolume, UpdateVolume, Volume};
 use crate::{
     browser::{
-        data::{self, Fetched, Sent},
+        data::{self, Arrived, Fetched, Sent},
         outbox::Wish,
     },
     error::AppResult,
@@ -48,13 +48,17 @@ impl VolumesContext {
     pub fn get(self) -> Option<AppResult<Vec<Volume>>> {
         self.list.get()
     }
+    /// The same, to be decoded where it is shown.
+    pub fn arrived(self) -> Option<Arrived<Vec<Volume>>> {
+        self.list.arrived()
+    }
     /// Those that came; empty while they load or when they did not.
     pub fn known(self) -> Vec<Volume> {
         self.get().and_then(Result::ok).unwrap_or_default()
     }
     /// The same for a `late` view, which decodes them when it is built.
     pub fn known_late(self) -> impl FnOnce() -> Vec<Volume> + Send + 'static {
-        let list = self.list.arrived();
+        let list = self.arrived();
         move || list.and_then(|list| list.read().ok()).unwrap_or_default()
     }
     /// Where one may put artifacts.

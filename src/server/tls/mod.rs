@@ -265,6 +265,19 @@ mod tests {
     }
 
     #[test]
+    fn cipher_suites_have_forward_secrecy_and_authenticate() {
+        let acceptor = Arc::new(Certificates::default()).acceptor().expect("it can be made");
+        let suites = &acceptor.config().crypto_provider().cipher_suites;
+        assert!(suites.len() > 5, "those of both versions of TLS: {suites:?}");
+        for suite in suites {
+            let name = format!("{:?}", suite.suite());
+            // TLS 1.3 has no others.
+            assert!(name.starts_with("TLS13_") || name.starts_with("TLS_ECDHE_"), "{name}");
+            assert!(name.contains("_GCM_") || name.contains("_CHACHA20_POLY1305_"), "{name}");
+        }
+    }
+
+    #[test]
     fn trouble_is_news_once_and_goes_with_a_new_certificate() {
         let certificates = Certificates::default();
         assert!(certificates.failed("away") && !certificates.failed("away") && certificates.failed("refused"));

@@ -57,6 +57,9 @@ app_test!(a_sign_in_ends_half_a_year_after_it_began_even_if_it_is_used, |app| {
     assert_eq!(maya.get("/me").await.0, 200, "170 days");
     let longest: i64 = sqlx::query_scalar(ends).fetch_one(app.state.db.read()).await.expect("a row");
     assert_eq!(longest, 180 * 86_400_000);
+    // The password has no end: it signs in again, however old it is.
+    change(app, "UPDATE users SET created_at = 1, updated_at = 1").await;
+    app.sign_in("maya@harbor.internal").await;
 });
 
 app_test!(all_other_browsers_are_signed_out_at_once, |app| {

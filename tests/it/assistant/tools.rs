@@ -105,6 +105,26 @@ app_test_beside!(Model, what_is_denied_or_fails_is_told_to_the_model, |app, _mod
     assert_eq!(place.traced(&answer).await.1, ["ok", "error", "ok"]);
 });
 
+/// The stand-in at a server on which people have no time to decide.
+#[derive(Clone, Default)]
+struct Hurried(Model);
+
+impl Hurried {
+    fn start(&self, config: &mut llmos_lite::server::config::Config) {
+        self.0.start(config);
+        config.assistant.decision_ms = 0;
+    }
+}
+
+app_test_beside!(Hurried, a_call_that_nobody_decides_on_in_time_is_denied_and_the_model_goes_on, |app, hurried| {
+    let place = place(app).await;
+    say(&place.maya, &place.session, "@assistant add these").await;
+    let answer = place.answer().await;
+    assert!(text(&answer["text"]).contains("Nobody allowed it in time."), "{answer}");
+    assert_eq!(place.traced(&answer).await.1, ["ok", "skipped", "ok"]);
+    assert_eq!(hurried.0.requests().len(), 2, "asked, and told");
+});
+
 app_test_beside!(Model, an_answer_that_is_stopped_while_it_asks_for_a_tool_has_no_failed_step, |app, _model| {
     let place = place(app).await;
     for is_allowed in [false, true] {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{bring, grouped, runs, soon, until, with_model};
+use super::{bring, grouped, runs, schedules::execute, soon, until, with_model};
 use crate::{
     app::{Client, TestApp, text},
     marketplace::team_volume,
@@ -31,12 +31,16 @@ async fn harbor(app: &TestApp, skill: Option<&str>) -> (Client, String, String, 
     soon(&maya, &team).await;
     bring(&maya, &team, &runs(0, 20, skill)).await;
     let page = until(&maya, &team, grouped).await;
-    let proposal = format!("/evolution/proposals/{}", text(&page["proposals"][0]["id"]));
+    let proposal = proposal_of(&page["proposals"][0]);
     (maya, team, skill_id, proposal)
 }
 
 async fn text_of(client: &Client, id: &str) -> String {
     text(&client.get(&format!("/artifacts/{id}")).await.1["text"])
+}
+
+fn proposal_of(shown: &Value) -> String {
+    format!("/evolution/proposals/{}", text(&shown["id"]))
 }
 
 async fn decide(client: &Client, proposal: &str, decision: Value) -> (u16, Value) {
@@ -159,6 +163,52 @@ app_test!(one_that_was_ignored_does_not_come_beside_another_one, |config| { with
     .await;
     let (status, refused) = decide(&maya, &proposal, json!({ "decision": "reopen" })).await;
     assert!(status == 409 && text(&refused["message"]).contains("another open one"), "{refused} {page}");
+});
+
+app_test!(a_skill_that_came_of_runs_is_bettered_by_twice_as_many_and_keeps_what_people_wrote, |config| { with_model(config) }, |app| {
+    if model().is_none() {
+        return;
+    }
+    let (maya, team, _, proposal) = harbor(app, None).await;
+    let generated = text(&maya.get(&proposal).await.1["text"]);
+    let edited = generated.replacen("\n## When to use\n", "\n## When to use\n\nOnly for companies with accounts.\n", 1);
+    assert!(edited != generated, "{generated}");
+    let (status, saved) = maya.patch(&proposal, json!({ "text": edited, "saves": 0 })).await;
+    assert_eq!((status, &saved["text"]), (200, &json!(edited)), "{saved}");
+    let (status, accepted) = decide(&maya, &proposal, json!({ "decision": "accept" })).await;
+    assert_eq!((status, &accepted["state"]), (200, &json!("accepted")), "{accepted}");
+    let skill = text(&accepted["artifact"]["id"]);
+    let first = text_of(&maya, &skill).await;
+    let base = head(&maya, &skill).await;
+    let by_hand = first.replacen("\n---\n", "\n---\n\nAsk for the growth rate first.\n", 1);
+    assert!(by_hand != first, "{first}");
+    assert_eq!(save(&maya, &skill, &by_hand, 0).await.0, 200);
+    commit(&maya, &[(&skill, Some(&base))], "By hand").await;
+    // Not yet twice the runs: what was decided stays.
+    bring(&maya, &team, &runs(20, 10, None)).await;
+    let page = until(&maya, &team, |page| grouped(page) && page["runs"].as_array().map(Vec::len) == Some(2)).await;
+    assert_eq!(page["proposals"].as_array().map(Vec::len), Some(1), "{page}");
+    bring(&maya, &team, &runs(30, 14, None)).await;
+    let is_open = |one: &Value| one["state"] == "open";
+    let page = until(&maya, &team, |page| grouped(page) && page["proposals"].as_array().is_some_and(|all| all.iter().any(is_open))).await;
+    let (_, better) = maya.get(&proposal_of(&page["proposals"][0])).await;
+    assert_eq!((&better["kind"], &better["artifact"]["id"]), (&json!("improves"), &json!(skill)), "{better}");
+    // Into the proposal as into the skill.
+    let written = ["Only for companies with accounts.", "Ask for the growth rate first."];
+    let is_kept = |text: &str| written.iter().all(|line| text.contains(line)) && text.contains("`read_reports`");
+    let draft = text(&better["text"]);
+    assert!(draft != by_hand && is_kept(&draft), "{draft}");
+    let (status, merged) = decide(&maya, &proposal_of(&better), json!({ "decision": "merge", "artifactId": skill })).await;
+    assert_eq!((status, &merged["state"]), (200, &json!("accepted")), "{merged}");
+    let now = text_of(&maya, &skill).await;
+    assert!(now != by_hand && is_kept(&now), "{now}");
+    // So does the improvement after this one; as if it had been drawn from fewer runs.
+    execute(app, "UPDATE proposals SET runs = 1 WHERE id = $1", &text(&better["id"])).await;
+    bring(&maya, &team, &runs(44, 10, None)).await;
+    let page = until(&maya, &team, |page| grouped(page) && page["proposals"].as_array().is_some_and(|all| all.iter().any(is_open))).await;
+    let (_, again) = maya.get(&proposal_of(&page["proposals"][0])).await;
+    let draft = text(&again["text"]);
+    assert!(draft != now && is_kept(&draft), "{draft}");
 });
 
 app_test!(of_two_who_accept_at_once_one_commits_the_skill, |config| { with_model(config) }, |app| {

@@ -94,7 +94,7 @@ app_test!(a_skill_of_ones_own_goes_to_a_team, |config| { with_model(config) }, |
     assert_eq!(status, 200, "{again}");
     let (_, pattern) = maya.get(&format!("/evolution/patterns/{}", text(&page["proposals"][0]["patternId"]))).await;
     assert_eq!(pattern["promotions"].as_array().map(Vec::len), Some(2), "{pattern}");
-    let (_, shared) = vera.get(&format!("/evolution?team={team}")).await;
+    let (_, shared) = vera.get(&format!("/evolution?team={team}&all=true")).await;
     assert_eq!(shared["patterns"], json!([]), "the pattern stays one's own");
 });
 

@@ -12,7 +12,7 @@ use crate::{
     search::model,
 };
 
-async fn execute(app: &TestApp, statement: &'static str, value: &str) {
+pub async fn execute(app: &TestApp, statement: &'static str, value: &str) {
     let mut tx = app.state.db.write_tx().await.expect("a transaction");
     sqlx::query(statement).bind(value.to_owned()).execute(&mut *tx).await.expect("executes");
     tx.commit().await.expect("commits");

@@ -12,7 +12,7 @@ use crate::{
     volumes::volume,
 };
 
-const ALL: &str = "/evolution?system=true";
+const ALL: &str = "/evolution?system=true&all=true";
 
 /// Runs as both teams have them, with a word, a tool and an input that only this one has.
 fn own_runs(mark: &str) -> Vec<Value> {

@@ -132,6 +132,33 @@ app_test!(what_only_a_person_mends_is_told_at_once, |config| { allow_private(con
     assert!(words.len() == 1 && text(&words[0]["excerpt"]).contains("no branch “main”"), "{words:?}");
 });
 
+app_test!(what_was_fetched_and_could_not_be_taken_is_behind, |config| { allow_private(config) }, |app| {
+    let server = GitServer::start().await;
+    server.write("skills/a/SKILL.md", skill("a", "One\n"));
+    server.commit("First");
+    let (maya, volume) = shared(app).await;
+    link(&maya, &volume, json!({ "url": server.url })).await;
+    server.write("skills/a/SKILL.md", skill("a", "Two\n"));
+    server.commit("Second");
+    server.write("skills/a/notes.txt", "Beside it\n");
+    server.commit("Third");
+    // There is no place for files.
+    let (blobs, aside) = (app.state.config.data_dir.join("blobs"), app.state.config.data_dir.join("aside"));
+    std::fs::rename(&blobs, &aside).expect("aside");
+    std::fs::write(&blobs, "").expect("in its place");
+    let ctx = Ctx::internal(app.state.clone(), None);
+    pull(&ctx, &last_try(&volume), volume.parse().expect("an id")).await.expect_err("no place");
+    let found = maya.get(&format!("/volumes/{volume}/git")).await.1;
+    assert_eq!((&found["state"], &found["behind"]), (&json!("failed"), &json!(2)), "{found}");
+    let page = maya.answer(maya.request(reqwest::Method::GET, &format!("/volumes/{volume}"))).await;
+    assert!(page.text.contains("2 commits are there not pulled."), "{}", page.text);
+    std::fs::remove_file(&blobs).expect("removed");
+    std::fs::rename(&aside, &blobs).expect("back");
+    run(&maya, &volume, "pull").await;
+    let found = synced(&maya, &volume).await;
+    assert_eq!((&found["behind"], &found["lastError"]), (&json!(0), &Value::Null), "{found}");
+});
+
 app_test!(a_history_that_was_rewritten_is_told_to_those_who_look_after_the_volume, |config| { allow_private(config) }, |app| {
     let server = GitServer::start().await;
     server.write("skills/a/SKILL.md", skill("a", "One\n"));

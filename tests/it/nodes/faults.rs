@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::task::JoinHandle;
 
 use super::{KEY, Nats, beside_nats, standing, until, with_nodes};
 use crate::{
     app::{PostgresDatabase, text},
     editor::Editor,
-    process::{Process, browser, call_patiently, credentials, first_account},
+    process::{Process, browser, call, call_patiently, credentials, first_account},
     rooms::{commit, people},
     socket::Socket,
     volumes::{committed, volume},
@@ -77,6 +78,13 @@ fn without_nats_nodes_go_on_alone_say_so_and_heal() {
 /// No line holds this, so it is written behind all of them.
 const AT_THE_END: &str = "\u{0}";
 
+/// How many changes of a name wait for a lock, …
+const WAITS: &str = "SELECT COUNT(*) FROM pg_stat_activity \
+                     WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE 'UPDATE users SET name = $2%'";
+/// … and in how many transactions nothing comes after one.
+const STAYS_OPEN: &str = "SELECT COUNT(*) FROM pg_stat_activity \
+                          WHERE datname = current_database() AND state = 'idle in transaction' AND query LIKE 'UPDATE users SET name = $2%'";
+
 /// A server as a process, with a folder of its own.
 pub struct Node {
     pub process: Process,
@@ -120,6 +128,12 @@ impl Person {
         let mut socket = Socket::open(node.base(), &format!("/ws?token={}", self.token), &[]).await.expect("it opens");
         socket.until("welcome").await;
         socket
+    }
+
+    /// Asks a node to change her name, and does not wait for it: the status of the answer, none where the node died before it.
+    fn rename(&self, node: &Node, name: &'static str) -> JoinHandle<Option<u16>> {
+        let (base, browser) = (node.base().to_owned(), self.browser.clone());
+        tokio::spawn(async move { Some(call(&base, &browser, Method::PATCH, "/me", json!({ "name": name })).await?.0) })
     }
 
     async fn artifact(&self, node: &Node) -> String {
@@ -189,17 +203,28 @@ fn a_node_that_was_frozen_notices_and_writes_nothing_old() {
         frozen.until_saved().await;
         let mut room = maya.socket(&two).await;
         room.join(&maya.id, "workspace", None).await;
+        // It freezes within a transaction that has changed a row: the change waits for a lock of the test's until then.
+        let db = llmos_lite::server::db::Db::look_at(&database.url()).await.expect("the database");
+        let mut held = db.read().begin().await.expect("a transaction");
+        sqlx::query("UPDATE users SET name = name").execute(&mut *held).await.expect("the row is locked");
+        let overtaken = maya.rename(&two, "Under Way");
+        until("the change waits for the lock", async || super::count(&db, WAITS).await == 1).await;
         // What is under way when it freezes is not stored yet.
         frozen.write(AT_THE_END, "\nUnder way.").await;
         two.process.signal("STOP");
+        held.rollback().await.expect("it is undone");
+        until("its transaction stays open", async || super::count(&db, STAYS_OPEN).await == 1).await;
+        let renamed = maya.rename(&one, "Gone Past");
         let mut other = Editor::connect(one.base(), &maya.token, &id).await.expect("it opens");
         other.until_text("Before it froze.").await;
         other.write(AT_THE_END, "\nWhile it was frozen.").await;
         other.until_saved().await;
-        let db = llmos_lite::server::db::Db::look_at(&database.url()).await.expect("the database");
         until("the others have given it up", async || super::count(&db, "SELECT COUNT(*) FROM nodes").await == 1).await;
         until("nobody is there any more", async || super::count(&db, "SELECT COUNT(*) FROM room_people").await == 0).await;
+        // PostgreSQL has ended its transaction: what waited for that lock goes on.
+        assert_eq!(renamed.await.expect("it ends"), Some(200));
         two.process.signal("CONT");
+        assert_eq!(overtaken.await.expect("it ends"), Some(503), "nothing was changed, and that is said");
         // Whoever was connected is sent away, and comes back.
         assert!(matches!(room.closed().await, 4009 | 1006 | 1012));
         until("it is among the living", async || super::count(&db, "SELECT COUNT(*) FROM nodes").await == 2).await;
@@ -214,7 +239,8 @@ fn a_node_that_was_frozen_notices_and_writes_nothing_old() {
         assert_eq!(again.text(), other.text());
         let mut room = maya.socket(&two).await;
         let state = room.join(&maya.id, "workspace", None).await;
-        assert_eq!(state["users"].as_array().map(Vec::len), Some(1));
+        let names: Vec<&Value> = state["users"].as_array().into_iter().flatten().map(|user| &user["userName"]).collect();
+        assert_eq!(names, ["Gone Past"], "the change that came first stands, at the node that was frozen as well");
         one.process.kill();
         two.process.kill();
         db.close().await;

@@ -24,7 +24,7 @@ fn run(task: &str, at: usize) -> Value {
 }
 
 async fn runs_of(client: &Client, team: &str) -> Vec<Option<i64>> {
-    let (_, page) = client.get(&format!("/evolution?team={team}")).await;
+    let (_, page) = client.get(&format!("/evolution?team={team}&all=true")).await;
     let is_quiet = page["waiting"] == 0 && page["runs"].as_array().is_some_and(|runs| runs.iter().all(|run| run["state"] != "running"));
     let mut runs: Vec<Option<i64>> =
         page["patterns"].as_array().into_iter().flatten().filter(|_| is_quiet).map(|one| one["runs"].as_i64()).collect();

@@ -2,16 +2,19 @@
 
 use std::time::{Duration, Instant};
 
+use llmos_lite::server::config::Config;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{count, until, with_nodes};
+use super::{count, until, with_nodes, with_nodes_of};
 use crate::{
     accounts::factors::App,
     app::{PASSWORD, text},
+    editor::Editor,
     rooms::{SHA, commit, people},
     sessions::{begin, say},
     socket::Socket,
+    volumes::{committed, volume},
 };
 
 /// The next `many` numbered commits: their numbers, and what tells them apart.
@@ -89,18 +92,30 @@ fn who_is_there_is_so_at_every_node_and_what_passes_reaches_them() {
 }
 
 #[test]
-fn no_node_hears_of_rooms_that_it_has_no_member_of() {
-    with_nodes(2, async |nodes, nats| {
+fn no_node_hears_of_rooms_and_documents_that_it_has_nobody_in() {
+    // A document that everybody left stays open for a while, and so does what is heard of it.
+    let soon = |config: &mut Config| config.sockets.document_unused = Duration::from_millis(500);
+    with_nodes_of(2, soon, async |nodes, nats| {
         let (maya, ines, _, team) = people(&nodes[0]).await;
-        let subject = format!("room.{team}");
+        let ines = ines.at(&nodes[1]);
+        let (id, _) = committed(&maya, &volume(&maya, "team").await, "review").await;
+        let (room, document) = (format!("room.{team}"), format!("doc.{id}"));
+        let listen = async |at_room: usize, at_document: usize| {
+            (nats.subscriptions(&room).await, nats.subscriptions(&document).await) == (at_room, at_document)
+        };
         let mut one = nodes[0].socket_of(&maya).await;
         one.join(&team, "workspace", None).await;
-        until("the first node listens", async || nats.subscriptions(&subject).await == 1).await;
-        let mut two = nodes[1].socket_of(&ines.at(&nodes[1])).await;
+        let first = Editor::open(&nodes[0], &maya, &id).await;
+        until("the first node listens", async || listen(1, 1).await).await;
+        let mut two = nodes[1].socket_of(&ines).await;
         two.join(&team, "workspace", None).await;
-        until("both listen", async || nats.subscriptions(&subject).await == 2).await;
+        let second = Editor::open(&nodes[1], &ines, &id).await;
+        until("both listen", async || listen(2, 2).await).await;
         two.send(json!({ "type": "leave_room", "roomId": team })).await;
-        until("the second one listens no more", async || nats.subscriptions(&subject).await == 1).await;
+        drop(second);
+        until("the second one listens no more", async || listen(1, 1).await).await;
+        drop(first);
+        until("nor does the first one to the document", async || listen(1, 0).await).await;
     });
 }
 

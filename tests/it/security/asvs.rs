@@ -87,7 +87,12 @@ fn what_proves_a_requirement_is_there() {
         assert!(["yes", "partly", "no", "n/a"].contains(&holds), "{id}: {holds}");
         assert!(!by.is_empty(), "{id}: by what, or why not");
         faults.extend(quoted(by).filter_map(fault).map(|fault| format!("{id}: {fault}")));
-        named += quoted(by).filter(|proof| proof.contains("::") || proof.contains(".spec.ts: ")).count();
+        let tests = quoted(by).filter(|proof| proof.contains("::") || proof.contains(".spec.ts: ")).count();
+        named += tests;
+        let documents = links(by).filter(|(file, _)| file.ends_with(".md")).count();
+        if holds == "yes" && tests + documents == 0 && !by.starts_with("no test: ") {
+            faults.push(format!("{id} holds by no test and no document, and does not say why"));
+        }
         for (file, place) in links(by) {
             let path = root().join("docs/security").join(file);
             let text = fs::read_to_string(&path).unwrap_or_default();

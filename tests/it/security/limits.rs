@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use llmos_lite::server::rates::RateSettings;
+use llmos_lite::server::{config::Config, rates::RateSettings};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::{io::AsyncWriteExt as _, net::TcpStream};
@@ -154,12 +154,37 @@ app_test!(every_route_refuses_a_body_that_is_too_large, |app| {
     assert!(tried > 60, "{tried}");
 });
 
+/// The page of what is limited has the numbers with which a server begins.
+#[test]
+fn what_is_limited_is_written_down() {
+    let page = include_str!("../../../docs/security/README.md");
+    let config = Config::from_sources(&|_| None, "").expect("valid");
+    let RateSettings { user, token, address, route, costly, search, domain } = config.rates;
+    let at_once = u32::try_from(config.requests_at_once).expect("not that many");
+    for (settings, numbers) in [
+        ("`RATE_USER`, `RATE_PROGRAM`, `RATE_ADDRESS`", vec![user, token, address]),
+        ("`RATE_ROUTE`, `RATE_COSTLY`", vec![route, costly]),
+        ("`REQUESTS_AT_ONCE`", vec![at_once]),
+        ("`SEARCH_RATE`", vec![search.get()]),
+        ("`SIGN_UP_PER_DOMAIN`", vec![domain.get()]),
+    ] {
+        let row = page.lines().find(|line| line.starts_with("| ") && line.contains(settings)).expect(settings);
+        let said: Vec<u32> = row.split(" | ").nth(1).into_iter().flat_map(|cell| cell.split(" / ")).filter_map(number).collect();
+        assert!(said.starts_with(&numbers), "{row}: {numbers:?}");
+    }
+}
+
+/// The number that a text begins with: `1,024 at once`.
+fn number(text: &str) -> Option<u32> {
+    text.split(' ').next()?.replace(',', "").parse().ok()
+}
+
 /// What takes more: whole folders of a release, traces, texts with their history.
 const OWN_LIMIT: [&str; 4] = ["/api/v1/marketplace/submissions", "/api/marketplace/publish", "/api/v1/traces", "/api/v1/otlp/v1/traces"];
 
 #[test]
 fn what_is_asked_at_one_node_counts_at_the_others() {
-    let set = |config: &mut llmos_lite::server::config::Config| config.rates = RateSettings { user: 100, ..RateSettings::OFF };
+    let set = |config: &mut Config| config.rates = RateSettings { user: 100, ..RateSettings::OFF };
     with_nodes_of(2, set, async |nodes, _| {
         let maya = nodes[0].sign_up_first().await;
         for _ in 0..60 {

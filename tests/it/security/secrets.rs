@@ -87,6 +87,17 @@ fn what_is_generated_has_256_bits_and_comes_once() {
     }
 }
 
+/// What would encrypt by RSA, or each block of a text by itself, in the libraries that are there; and the one that would be there for the latter.
+#[test]
+fn nothing_is_encrypted_by_rsa_or_block_by_block() {
+    const NAMES: [&str; 3] = ["EncryptingKey", "Oaep", "Pkcs1v15Encrypt"];
+    for (path, text) in sources() {
+        let found = NAMES.iter().find(|name| text.contains(**name));
+        assert_eq!(found, None, "{path}");
+    }
+    assert!(!include_str!("../../../Cargo.lock").contains("name = \"ecb\""));
+}
+
 app_test!(passwords_are_stored_by_argon2id, |app| {
     app.sign_up_first().await;
     let stored: String = sqlx::query_scalar("SELECT password_hash FROM users WHERE password_hash IS NOT NULL")

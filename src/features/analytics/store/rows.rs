@@ -1,5 +1,6 @@
 //! Reading single events: what is behind a number.
 
+use llmos_analytics::zones::QUARTER;
 use sqlx::AnyPool;
 
 use super::rollups::EventRow;
@@ -41,13 +42,11 @@ pub async fn rows(pool: &AnyPool, engine: Engine, wanted: &Wanted<'_>) -> AppRes
     if wanted.actors.is_some_and(<[u32]>::is_empty) {
         return Ok(rows);
     }
-    let pieces: Vec<(u32, u16)> =
-        wanted.workspaces.iter().flat_map(|workspace| wanted.kinds.iter().map(|kind| (*workspace, *kind))).collect();
-    for some in pieces.chunks(PIECES) {
+    for some in pieces(wanted).chunks(PIECES) {
         let mut sql = Sql::default();
-        for (at, (workspace, kind)) in some.iter().enumerate() {
+        for (at, one) in some.iter().enumerate() {
             sql.push(if at == 0 { "SELECT * FROM (" } else { " UNION ALL SELECT * FROM (" });
-            piece(&mut sql, engine, wanted, (*workspace, *kind));
+            piece(&mut sql, engine, wanted, *one);
             sql.push(") AS piece");
         }
         sql.push(" ORDER BY at DESC, seq DESC LIMIT ").number(wanted.limit);
@@ -58,19 +57,51 @@ pub async fn rows(pool: &AnyPool, engine: Engine, wanted: &Wanted<'_>) -> AppRes
     Ok(rows)
 }
 
+crate::row! {
+    /// How many events there were in a quarter of an hour since 1970.
+    pub struct QuarterCount { pub quarter: i64, pub many: i64 }
+}
+
+/// How many events there were in each quarter of an hour that has any, however many these are: `limit` is of pages alone.
+pub async fn per_quarter(pool: &AnyPool, wanted: &Wanted<'_>) -> AppResult<Vec<QuarterCount>> {
+    let mut counts = Vec::new();
+    for some in pieces(wanted).chunks(PIECES) {
+        let mut sql = Sql::default();
+        for (at, piece) in some.iter().enumerate() {
+            sql.push(if at == 0 { "SELECT at / " } else { " UNION ALL SELECT at / " }).number(QUARTER);
+            sql.push(" AS quarter, COUNT(*) AS many FROM usage_events WHERE ");
+            conditions(&mut sql, wanted, *piece);
+            sql.push(" GROUP BY quarter");
+        }
+        counts.extend(sql.fetch_all::<QuarterCount>(pool).await?);
+    }
+    Ok(counts)
+}
+
+/// The workspaces, each with each of the kinds.
+fn pieces(wanted: &Wanted<'_>) -> Vec<(u32, u16)> {
+    wanted.workspaces.iter().flat_map(|workspace| wanted.kinds.iter().map(|kind| (*workspace, *kind))).collect()
+}
+
 /// The newest events of one kind in one workspace.
-fn piece(sql: &mut Sql, engine: Engine, wanted: &Wanted<'_>, (workspace, kind): (u32, u16)) {
+fn piece(sql: &mut Sql, engine: Engine, wanted: &Wanted<'_>, one: (u32, u16)) {
     sql.push(match engine {
         Engine::Sqlite => {
-            "SELECT seq, 0 AS tx, at, kind, workspace, actor, volume, subject, artifact_kind, category, amount, extra FROM usage_events WHERE workspace = "
+            "SELECT seq, 0 AS tx, at, kind, workspace, actor, volume, subject, artifact_kind, category, amount, extra FROM usage_events WHERE "
         }
         Engine::Postgres => {
             "SELECT seq, tx, at, kind::BIGINT AS kind, workspace::BIGINT AS workspace, actor::BIGINT AS actor, volume::BIGINT AS volume, \
              subject::BIGINT AS subject, artifact_kind::BIGINT AS artifact_kind, category::BIGINT AS category, amount, extra \
-             FROM usage_events WHERE workspace = "
+             FROM usage_events WHERE "
         }
     });
-    sql.bind(i64::from(workspace)).push(" AND kind = ").number(kind.into());
+    conditions(sql, wanted, one);
+    sql.push(" ORDER BY at DESC, seq DESC LIMIT ").number(wanted.limit);
+}
+
+/// Which events of one kind in one workspace are wanted.
+fn conditions(sql: &mut Sql, wanted: &Wanted<'_>, (workspace, kind): (u32, u16)) {
+    sql.push("workspace = ").bind(i64::from(workspace)).push(" AND kind = ").number(kind.into());
     sql.push(" AND at >= ").bind(wanted.from).push(" AND at < ").bind(wanted.to);
     if let Some((at, seq)) = wanted.before {
         sql.push(" AND at <= ").bind(at).push(" AND (at < ").bind(at).push(" OR seq < ").bind(seq).push(")");
@@ -98,5 +129,5 @@ fn piece(sql: &mut Sql, engine: Engine, wanted: &Wanted<'_>, (workspace, kind): 
     if !wanted.within.is_empty() {
         sql.push(")");
     }
-    sql.push(wanted.and).push(" ORDER BY at DESC, seq DESC LIMIT ").number(wanted.limit);
+    sql.push(wanted.and);
 }

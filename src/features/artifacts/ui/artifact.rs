@@ -41,6 +41,7 @@ use crate::{
             state::{UNSENT, use_outbox},
             ui::SyncState,
         },
+        pwa::ui::NeedsNetwork,
         volumes::{
             model::VolumeKind,
             state::{artifact_object, use_volumes},
@@ -541,6 +542,7 @@ fn TrashBanner(shown: Shown) -> impl IntoView {
                             .then(|| view! { <button type="button" class="btn s danger" on:click=move |_| page::open_dialog("forget")>"Delete for ever"</button> })}
                     </span>
                 </div>
+                <NeedsNetwork what="Taking it out of the trash"/>
                 <ConfirmDialog
                     id="forget"
                     title="Delete it for ever?"

@@ -8,6 +8,7 @@ use crate::{
     browser::{data, page, upload},
     features::{
         artifacts::{model::FileEntry, state::file_path},
+        pwa::ui::NeedsNetwork,
         volumes::state::tell,
     },
     ui::{ConfirmDialog, EmptyState, ErrorView, Icon, Loading, Transition, bytes, plural, toast, toast_error, use_toasts},
@@ -27,6 +28,7 @@ pub fn FilesTab(shown: Shown) -> impl IntoView {
         open.with(|open| open.as_ref().and_then(|open| files.with(|files| files.iter().find(|file| file.path == *open).cloned())))
     });
     view! {
+        {move || shown.may_edit().then(|| view! { <NeedsNetwork what="Changing files"/> })}
         <div class="scroll">
             <div class="page files-page">
                 {move || {

@@ -17,6 +17,7 @@ use crate::{
             model::{HistoryPage, RevisionSummary},
             state::{read_history, restore_revision, use_history},
         },
+        pwa::ui::NeedsNetwork,
     },
     ids::RevisionId,
     ui::{EmptyState, ErrorView, Icon, Loading, toast, toast_error, use_toasts},
@@ -80,6 +81,7 @@ fn Revisions(shown: Shown, page: HistoryPage, first: bool) -> impl IntoView {
     };
     let newest = revisions.with_untracked(|revisions| revisions.first().map(|revision| revision.id)).filter(|_| first);
     view! {
+        {move || shown.may_edit().then(|| view! { <NeedsNetwork what="Restoring"/> })}
         <div class="scroll">
             <ol class="revs wide">
                 {move || {

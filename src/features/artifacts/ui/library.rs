@@ -29,7 +29,7 @@ use crate::{
         volumes::state::use_volumes,
     },
     ids::ArtifactId,
-    ui::{Again, ErrorView, Icon, Loading, PageTitle, Transition, count, drop_down, late},
+    ui::{Again, Icon, Loading, PageTitle, Transition, count, drop_down, late},
 };
 
 pub(super) const ROWS: &str = ".lib > li > a";
@@ -199,15 +199,11 @@ fn LibraryList(
             <Filters query=query facets=facets selecting=selecting chosen=chosen/>
             <LibraryNews chosen=chosen/>
             <BegunHere query=query/>
-            <Transition fallback=|| view! { <div class="scroll"><Loading/></div> }>
-                {move || {
-                    list.arrived()
-                        .map(|page| late(move || match page.read() {
-                            Ok(page) => view! { <LibraryRows page=page query=query.get_untracked() open=open items=items chosen=chosen selecting=selecting/> }.into_any(),
-                            Err(error) => view! { <div class="scroll"><ErrorView error=error/></div> }.into_any(),
-                        }))
-                }}
-            </Transition>
+            <div class="scroll">
+                <Transition fallback=|| view! { <Loading/> }>
+                    <LibraryRows list=list query=query open=open items=items chosen=chosen selecting=selecting/>
+                </Transition>
+            </div>
             // Not with the rows: what a `Suspense` holds may have no other one in it, or the halves count them differently.
             <BulkBar items=items chosen=chosen trash=trash refresh=refresh/>
         </section>

@@ -1,11 +1,13 @@
 //! The rows of the library, what is chosen among them, and the empty states.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use leptos::prelude::*;
 
 use super::parts::{SummaryChips, artifact_address};
 use crate::{
+    browser::data::{Arrived, Fetched},
+    error::{AppError, AppResult},
     features::{
         artifacts::{
             model::{ArtifactSummary, LibraryPage, LibraryQuery, View},
@@ -15,31 +17,78 @@ use crate::{
         volumes::state::artifact_object,
     },
     ids::ArtifactId,
-    ui::{EmptyState, Icon, KindMark, Time, toast_error, use_toasts},
+    ui::{EmptyState, ErrorView, Icon, KindMark, Time, late, toast_error, use_toasts},
 };
 
 /// What is chosen, with what is known of it.
 pub type Chosen = RwSignal<BTreeMap<ArtifactId, ArtifactSummary>>;
 
+/// What has come of the list, inside its `Transition`. It is built once and follows the answers that come later: what stays of the list keeps its place on the
+/// page, with the focus and with what is being pressed.
 #[component]
 pub fn LibraryRows(
-    page: LibraryPage,
-    query: LibraryQuery,
+    list: Fetched<LibraryPage>,
+    query: Memo<LibraryQuery>,
     open: Memo<Option<ArtifactId>>,
     items: RwSignal<Vec<ArtifactSummary>>,
     chosen: Chosen,
     selecting: RwSignal<bool>,
 ) -> impl IntoView {
-    // A list is read again whenever something changes: what is chosen stays so as long as it is there.
-    chosen.update(|chosen| {
-        let here = page.items.iter().filter(|item| chosen.contains_key(&item.id));
-        *chosen = here.map(|item| (item.id, item.clone())).collect();
-    });
-    if page.items.is_empty() {
-        return view! { <div class="scroll"><NothingHere query=query/></div> }.into_any();
+    let here = Memo::new(move |_| list.arrived().is_some());
+    move || {
+        if !here.get() {
+            return None;
+        }
+        let first = untrack(|| list.arrived())?;
+        Some(late(move || view! { <Listed list=list first=first query=query open=open items=items chosen=chosen selecting=selecting/> }))
     }
-    items.set(page.items);
-    let next = RwSignal::new(page.next);
+}
+
+/// What there is to show of an answer.
+#[derive(Clone, PartialEq)]
+enum Content {
+    Rows,
+    Nothing(LibraryQuery),
+    Failed(AppError),
+}
+
+#[component]
+fn Listed(
+    list: Fetched<LibraryPage>,
+    first: Arrived<LibraryPage>,
+    query: Memo<LibraryQuery>,
+    open: Memo<Option<ArtifactId>>,
+    items: RwSignal<Vec<ArtifactSummary>>,
+    chosen: Chosen,
+    selecting: RwSignal<bool>,
+) -> impl IntoView {
+    // What the list that is shown was asked for: the next one may be on its way.
+    let of = RwSignal::new(LibraryQuery::default());
+    let next = RwSignal::new(None::<String>);
+    let failed = RwSignal::new(None::<AppError>);
+    let take = move |page: AppResult<LibraryPage>| {
+        of.set(query.get_untracked());
+        match page {
+            Ok(page) => {
+                // A list is read again whenever something changes: what is chosen stays so as long as it is there.
+                chosen.update(|chosen| {
+                    let here = page.items.iter().filter(|item| chosen.contains_key(&item.id));
+                    *chosen = here.map(|item| (item.id, item.clone())).collect();
+                });
+                failed.set(None);
+                next.set(page.next);
+                items.set(page.items);
+            }
+            Err(error) => failed.set(Some(error)),
+        }
+    };
+    take(first.read());
+    Effect::new(move |last: Option<()>| {
+        // The first one is shown already.
+        if let Some(page) = list.arrived().filter(|_| last.is_some()) {
+            take(page.read());
+        }
+    });
     let changed = use_list().changed;
     Effect::new(move |_| {
         let Some(new) = changed.get() else { return };
@@ -69,41 +118,66 @@ pub fn LibraryRows(
             });
         });
     });
-    let first_page = library_address(&LibraryQuery { cursor: None, ..query.clone() });
-    let later = query.cursor.is_some();
-    view! {
-        <div class="scroll">
-            {later.then(|| view! { <p class="filters"><a class="link" href=first_page>"Back to the first page"</a></p> })}
-            <ul class=move || if selecting.get() { "lib selecting" } else { "lib" }>
-                // Not by key: a list that was read again has new signals, and rows that are kept would hold on to the old ones.
-                {move || items.get().into_iter().map(|item| view! { <Row artifact=item open=open chosen=chosen choose=choose/> }).collect_view()}
-            </ul>
-            <MoreRows query=query items=items next=next/>
-        </div>
+    let content = Memo::new(move |_| match failed.get() {
+        Some(error) => Content::Failed(error),
+        None if items.with(Vec::is_empty) => Content::Nothing(of.get()),
+        None => Content::Rows,
+    });
+    let first_page = move || {
+        of.with(|of| {
+            of.cursor.is_some().then(|| {
+                let address = library_address(&LibraryQuery { cursor: None, ..of.clone() });
+                view! { <p class="filters"><a class="link" href=address>"Back to the first page"</a></p> }
+            })
+        })
+    };
+    move || match content.get() {
+        Content::Rows => {
+            view! {
+                {first_page}
+                <ul class=move || if selecting.get() { "lib selecting" } else { "lib" }>
+                    // One that has another time stands elsewhere now. It is made anew there: to move rows, the framework would take those around it out as well.
+                    <For each=move || items.get() key=|item| (item.id, item.updated_at) let:item>
+                        <Row first=item items=items open=open chosen=chosen choose=choose/>
+                    </For>
+                </ul>
+                <MoreRows of=of items=items next=next/>
+            }
+            .into_any()
+        }
+        Content::Nothing(query) => view! { <NothingHere query=query/> }.into_any(),
+        Content::Failed(error) => view! { <ErrorView error=error/> }.into_any(),
     }
-    .into_any()
 }
 
 /// Appends the next page; without script it is a link to it.
 #[component]
-fn MoreRows(query: LibraryQuery, items: RwSignal<Vec<ArtifactSummary>>, next: RwSignal<Option<String>>) -> impl IntoView {
+fn MoreRows(of: RwSignal<LibraryQuery>, items: RwSignal<Vec<ArtifactSummary>>, next: RwSignal<Option<String>>) -> impl IntoView {
     let toasts = use_toasts();
     let busy = RwSignal::new(false);
-    let query = StoredValue::new(query);
     let load = move |cursor: String| {
         if busy.get_untracked() {
             return;
         }
         busy.set(true);
-        let answer = read_library(&LibraryQuery { cursor: Some(cursor), ..query.get_value() });
+        let query = of.get_untracked();
+        let answer = read_library(&LibraryQuery { cursor: Some(cursor.clone()), ..query.clone() });
         leptos::task::spawn_local(async move {
             let page = answer.await;
             if busy.try_set(false).is_some() {
                 return;
             }
+            // The list was read again meanwhile, and ends elsewhere.
+            if next.with_untracked(|next| next.as_ref() != Some(&cursor)) || of.with_untracked(|of| *of != query) {
+                return;
+            }
             match page {
                 Ok(page) => {
-                    items.update(|items| items.extend(page.items));
+                    items.update(|items| {
+                        // What changed its place meanwhile may come once more.
+                        let known: BTreeSet<ArtifactId> = items.iter().map(|item| item.id).collect();
+                        items.extend(page.items.into_iter().filter(|item| !known.contains(&item.id)));
+                    });
                     next.set(page.next);
                 }
                 Err(error) => toast_error(toasts, &error),
@@ -112,7 +186,7 @@ fn MoreRows(query: LibraryQuery, items: RwSignal<Vec<ArtifactSummary>>, next: Rw
     };
     move || {
         next.get().map(|cursor| {
-            let address = library_address(&LibraryQuery { cursor: Some(cursor.clone()), ..query.get_value() });
+            let address = library_address(&LibraryQuery { cursor: Some(cursor.clone()), ..of.get() });
             view! {
                 <p class="more">
                     <a
@@ -132,24 +206,39 @@ fn MoreRows(query: LibraryQuery, items: RwSignal<Vec<ArtifactSummary>>, next: Rw
 }
 
 #[component]
-fn Row(artifact: ArtifactSummary, open: Memo<Option<ArtifactId>>, chosen: Chosen, choose: Callback<(ArtifactId, bool)>) -> impl IntoView {
-    let id = artifact.id;
-    let label = format!("Select {}", artifact.name);
+fn Row(
+    /// What it came with.
+    first: ArtifactSummary,
+    items: RwSignal<Vec<ArtifactSummary>>,
+    open: Memo<Option<ArtifactId>>,
+    chosen: Chosen,
+    choose: Callback<(ArtifactId, bool)>,
+) -> impl IntoView {
+    let id = first.id;
+    let artifact = Memo::new(move |last: Option<&ArtifactSummary>| {
+        let now = items.with(|items| items.iter().find(|item| item.id == id).cloned());
+        now.unwrap_or_else(|| last.unwrap_or(&first).clone())
+    });
     view! {
         <li>
             <input
                 type="checkbox"
                 class="pick"
-                aria-label=label
+                aria-label=move || artifact.with(|artifact| format!("Select {}", artifact.name))
                 prop:checked=move || chosen.with(|chosen| chosen.contains_key(&id))
                 on:click=move |event| choose.run((id, event.shift_key()))
             />
             <a href=artifact_address(id) aria-current=move || (open.get() == Some(id)).then_some("true")>
-                <KindMark kind=artifact.kind small=true/>
-                <span class="t">{artifact.name.clone()}</span>
-                <Time at=artifact.deleted_at.unwrap_or(artifact.updated_at)/>
-                <span class="d">{artifact.description.clone()}</span>
-                <SummaryChips artifact=artifact/>
+                {move || {
+                    let artifact = artifact.get();
+                    view! {
+                        <KindMark kind=artifact.kind small=true/>
+                        <span class="t">{artifact.name.clone()}</span>
+                        <Time at=artifact.deleted_at.unwrap_or(artifact.updated_at)/>
+                        <span class="d">{artifact.description.clone()}</span>
+                        <SummaryChips artifact=artifact/>
+                    }
+                }}
                 <SyncMark object=artifact_object(id)/>
             </a>
         </li>

@@ -8,12 +8,15 @@ use leptos_router::{NavigateOptions, hooks::use_navigate};
 use super::artifact::Shown;
 use crate::{
     error::ErrorCode,
-    features::artifacts::{
-        model::{
-            MergeView, SaveMerge,
-            merge::{Choice, MergePart},
+    features::{
+        artifacts::{
+            model::{
+                MergeView, SaveMerge,
+                merge::{Choice, MergePart},
+            },
+            state::{save_merge, use_merge},
         },
-        state::{save_merge, use_merge},
+        pwa::ui::NeedsNetwork,
     },
     ui::{Avatar, EmptyState, ErrorView, Icon, Loading, Transition, plural, relative_time, short_sha, toast, toast_error, use_toasts},
 };
@@ -114,6 +117,7 @@ fn Merging(shown: Shown, view: MergeView) -> impl IntoView {
                 }}
             </span>
         </div>
+        <NeedsNetwork what="Saving the merge"/>
         <div class="scroll">
             {places
                 .into_iter()

@@ -46,6 +46,8 @@ pub struct Draft {
     pub kind: ProposalKind,
     pub slug: String,
     pub text: String,
+    /// What the text was made of: all that the runs alone say. What retires a skill has none.
+    pub drafted: Option<String>,
     /// The skill that is there already.
     pub artifact: Option<ArtifactId>,
     /// The revision of it that the text was made of.
@@ -137,13 +139,11 @@ async fn skill_of(ctx: &Ctx, ground: Ground, pattern: &PatternRow, writer: &mut 
     };
     let drafted = writer.write(ctx, ground, &summary, &origin).await;
     let (author, note, pattern) = (drafted.author, drafted.note, pattern.clone());
-    Ok(match there {
-        None => Draft { pattern, kind: ProposalKind::New, slug, text: drafted.text, artifact: None, base: None, author, note },
-        Some(there) => {
-            let text = bettered(&there, &drafted.text);
-            Draft { pattern, kind: ProposalKind::Improves, slug, text, artifact: Some(there.id), base: Some(there.head), author, note }
-        }
-    })
+    let (kind, text, artifact, base) = match there {
+        None => (ProposalKind::New, drafted.text.clone(), None, None),
+        Some(there) => (ProposalKind::Improves, bettered(&there, &drafted.text), Some(there.id), Some(there.head)),
+    };
+    Ok(Draft { pattern, kind, slug, text, drafted: Some(drafted.text), artifact, base, author, note })
 }
 
 /// A skill that is there already.
@@ -152,8 +152,8 @@ struct There {
     slug: String,
     head: RevisionId,
     text: String,
-    /// What it was accepted with, where it came of a pattern.
-    accepted: Option<String>,
+    /// What was drafted when it was accepted last, where it came of the pattern.
+    drafted: Option<String>,
 }
 
 /// The skill that does what a pattern does: the one that it became, the one that most of its runs used, the one of its name, or the one that says the same.
@@ -180,15 +180,17 @@ async fn there(ctx: &Ctx, ground: Ground, pattern: &PatternRow, used: Option<&st
     let Some(head) = wanted.iter().find_map(|id| heads.iter().find(|(known, ..)| known == id)) else { return Ok(None) };
     let (id, _, head) = head;
     let Some(text) = artifacts::service::texts_of(ctx, &[*id]).await?.remove(id) else { return Ok(None) };
-    let became = accepted.filter(|accepted| accepted.artifact_id.as_deref() == Some(id.to_string().as_str())).map(|accepted| accepted.text);
-    Ok(Some(There { id: *id, slug: head.slug.clone(), head: head.revision, text, accepted: became }))
+    let became =
+        accepted.filter(|accepted| accepted.artifact_id.as_deref() == Some(id.to_string().as_str())).map(|accepted| accepted.drafted);
+    Ok(Some(There { id: *id, slug: head.slug.clone(), head: head.revision, text, drafted: became }))
 }
 
 /// The text of a skill with what its runs show now. Of one that came of the pattern, what was not touched since is written anew, and what people wrote stays;
-/// where both are the same lines, and in a skill that people wrote, it goes into a section of its own.
+/// where both are the same lines, and in a skill that people wrote, it goes into a section of its own. Both are compared with what was drafted the last
+/// time, which has nothing of what people wrote, be it into the proposal or into the skill that it bettered.
 fn bettered(there: &There, draft: &str) -> String {
-    if let Some(accepted) = &there.accepted {
-        let merged = merge(accepted, &there.text, draft);
+    if let Some(before) = &there.drafted {
+        let merged = merge(before, &there.text, draft);
         if merged.is_clean() {
             return merged.resolve(&[]);
         }
@@ -202,9 +204,9 @@ async fn make(ctx: &Ctx, ground: Ground, drafts: &[Draft], but: Option<UserId>) 
     let now = ctx.now();
     let mut tx = ctx.db().write_tx().await?;
     let mut made = Vec::with_capacity(drafts.len());
-    for Draft { pattern, kind, slug, text, artifact, base, author, note } in drafts {
-        let (id, note) = (ProposalId::generate(), note.as_deref());
-        let new = NewProposal { id, pattern, kind: *kind, slug, text, artifact: *artifact, base: *base, author, note, now };
+    for Draft { pattern, kind, slug, text, drafted, artifact, base, author, note } in drafts {
+        let (id, drafted, note) = (ProposalId::generate(), drafted.as_deref(), note.as_deref());
+        let new = NewProposal { id, pattern, kind: *kind, slug, text, drafted, artifact: *artifact, base: *base, author, note, now };
         if store::propose(&mut tx, &new).await? {
             made.push(new);
         }

@@ -9,10 +9,9 @@ use super::{
         model::{Ground, ProposalKind, ProposalState},
         store::{self, ProposalRow},
     },
-    Side,
     drafting::GENERATOR,
+    effects::{Side, Sides, sides},
     proposing::Draft,
-    sides,
 };
 use crate::{
     error::AppResult,
@@ -71,7 +70,7 @@ pub async fn retirements(ctx: &Ctx, ground: Ground) -> AppResult<Vec<Draft>> {
         if !pattern.is_shared_enough(ground.level()) {
             continue;
         }
-        let (with, without) = sides(ctx, &pattern, slug, since).await?;
+        let Sides { with, without, .. } = sides(ctx, &pattern, slug, since).await?;
         let Some(harm) = harm(with, without) else { continue };
         let text = reasons(slug, since, with, without, harm);
         let (author, note) = (GENERATOR.to_owned(), None);
@@ -80,6 +79,7 @@ pub async fn retirements(ctx: &Ctx, ground: Ground) -> AppResult<Vec<Draft>> {
             kind: ProposalKind::Retire,
             slug: slug.clone(),
             text,
+            drafted: None,
             artifact: Some(artifact),
             base: None,
             author,

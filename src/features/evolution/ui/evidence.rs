@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::{
     super::{
-        model::{Effect, GroundQuery, Level, Pattern, PatternEvent, PatternEventKind, PatternMark, Promotion, TeamRuns, Why},
+        model::{Effect, EvolutionQuery, Level, Pattern, PatternEvent, PatternEventKind, PatternMark, Promotion, TeamRuns, Why},
         state::{draft_proposal, evolution_address},
     },
     Typing, percent,
@@ -26,7 +26,7 @@ use crate::{
 #[component]
 pub fn EvidencePane(
     open: Memo<Option<PatternId>>,
-    query: Memo<GroundQuery>,
+    query: Memo<EvolutionQuery>,
     pattern: Fetched<Pattern>,
     typing: Typing,
     changed: Callback<()>,
@@ -39,7 +39,7 @@ pub fn EvidencePane(
 }
 
 #[component]
-fn Detail(pattern: Pattern, query: GroundQuery, typing: Typing, back: String, changed: Callback<()>) -> impl IntoView {
+fn Detail(pattern: Pattern, query: EvolutionQuery, typing: Typing, back: String, changed: Callback<()>) -> impl IntoView {
     let Pattern {
         summary,
         level,
@@ -160,12 +160,12 @@ fn Detail(pattern: Pattern, query: GroundQuery, typing: Typing, back: String, ch
     }
 }
 
-fn pattern_link(query: &GroundQuery, mark: PatternMark) -> AnyView {
+fn pattern_link(query: &EvolutionQuery, mark: PatternMark) -> AnyView {
     view! { <a class="link" href=evolution_address(query, Some(mark.id))>{mark.name}</a> }.into_any()
 }
 
 /// What became of the pattern in a pass, with the way to the others.
-fn history_line(query: &GroundQuery, event: PatternEvent) -> AnyView {
+fn history_line(query: &EvolutionQuery, event: PatternEvent) -> AnyView {
     let words = match event.kind {
         PatternEventKind::Split => "Some of its runs went to ",
         PatternEventKind::Grew => "Some runs came to it from ",
@@ -217,14 +217,20 @@ fn run(trace: TraceSummary) -> impl IntoView {
     }
 }
 
-/// Whether the skill helps: runs with it against runs without.
+/// A difference of two shares with its bounds, as percentage points: `+12 points … (between +3 and +20, 90 %)`.
+fn points((middle, low, high): (f64, f64, f64), of: &str) -> String {
+    let points = |share: f64| format!("{:+.0}", share * 100.0);
+    format!("{} points {of} (between {} and {}, 90 %).", points(middle), points(low), points(high))
+}
+
+/// Whether the skill helps: runs with it against runs without, and runs since it was accepted against those before.
 #[component]
 fn EffectPart(effect: Effect) -> impl IntoView {
-    let Effect { artifact_id, name, with, without, difference } = effect;
-    let points = |share: f64| format!("{:+.0}", share * 100.0);
+    let Effect { artifact_id, name, with, without, difference, before, after, change } = effect;
     let words = match difference {
         None => "No run has used it yet.".to_owned(),
-        Some((middle, low, high)) => {
+        Some(bounds) => {
+            let (_, low, high) = bounds;
             let verdict = if low > 0.0 {
                 "It helps."
             } else if high < 0.0 {
@@ -232,9 +238,10 @@ fn EffectPart(effect: Effect) -> impl IntoView {
             } else {
                 "Too few runs to tell."
             };
-            format!("{} points with it (between {} and {}, 90 %). {verdict}", points(middle), points(low), points(high))
+            format!("{} {verdict}", points(bounds, "with it"))
         }
     };
+    let change = change.map(|bounds| format!("{} Whatever else changed since is in it too.", points(bounds, "since it was accepted")));
     let side = |label: &'static str, (runs, successes): (i64, i64)| {
         view! { <div><dt>{label}</dt><dd>{format!("{} of {}", percent(successes, runs), plural(runs, "run", "runs"))}</dd></div> }
     };
@@ -244,6 +251,8 @@ fn EffectPart(effect: Effect) -> impl IntoView {
             <p><a class="link" href=format!("/artifacts/{artifact_id}")>{name}</a></p>
             <dl class="strip">{side("With it", with)}{side("Without it", without)}</dl>
             <p class="f12">{words}</p>
+            <dl class="strip">{side("Before it was accepted", before)}{side("Since then", after)}</dl>
+            {change.map(|words| view! { <p class="f12">{words}</p> })}
         </section>
     }
 }

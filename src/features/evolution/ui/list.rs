@@ -8,10 +8,10 @@ use leptos_router::hooks::{use_params_map, use_query_map};
 use super::{
     super::{
         model::{
-            Evolution, EvolutionQuery, GroundQuery, LISTED, LISTED_MAX, Level, PassSummary, PatternSummary, ProposalKind, ProposalState,
+            Evolution, EvolutionQuery, LISTED, LISTED_MAX, Level, PassSummary, PatternSummary, ProposalKind, ProposalState,
             ProposalSummary, Settings, Sharing, Standing,
         },
-        state::{begin_pass, evolution_address, ground_query, read_evolution, set_settings, set_sharing, use_evolution, use_pattern},
+        state::{begin_pass, evolution_address, evolution_query, read_evolution, set_settings, set_sharing, use_evolution, use_pattern},
     },
     Typing,
     evidence::EvidencePane,
@@ -44,7 +44,7 @@ enum Tab {
 #[component]
 pub fn EvolutionPage() -> impl IntoView {
     let (params, asked) = (use_params_map(), use_query_map());
-    let query = Memo::new(move |_| asked.with(ground_query));
+    let query = Memo::new(move |_| asked.with(evolution_query));
     let open = Memo::new(move |_| params.read().get("id").and_then(|id| id.parse::<PatternId>().ok()));
     let evolution = use_evolution(query);
     let pattern = use_pattern(open);
@@ -63,7 +63,7 @@ pub fn EvolutionPage() -> impl IntoView {
             <section class="pane" data-part="main" aria-label="Patterns">
                 <header class="bar">
                     <h1>"Evolution"</h1>
-                    <span class="push row gap-8"><Again act=again/><WorkspaceChoice chosen=Signal::derive(move || query.with(|query| query.team)) to=|team| evolution_address(&GroundQuery { team, system: false }, None) all=(Signal::derive(move || query.with(|query| query.system)), evolution_address(&GroundQuery { team: None, system: true }, None))/></span>
+                    <span class="push row gap-8"><Again act=again/><WorkspaceChoice chosen=Signal::derive(move || query.with(|query| query.team)) to=|team| evolution_address(&EvolutionQuery { team, ..EvolutionQuery::default() }, None) all=(Signal::derive(move || query.with(|query| query.system)), evolution_address(&EvolutionQuery { system: true, ..EvolutionQuery::default() }, None))/></span>
                 </header>
                 <Transition fallback=|| view! { <div class="scroll"><Loading/></div> }>
                     {move || {
@@ -92,11 +92,11 @@ fn differ(shown: &[PatternSummary], now: &[PatternSummary]) -> bool {
 }
 
 #[component]
-fn List(first: Evolution, query: GroundQuery, open: Memo<Option<PatternId>>, typing: Typing, again: Callback<()>) -> impl IntoView {
+fn List(first: Evolution, query: EvolutionQuery, open: Memo<Option<PatternId>>, typing: Typing, again: Callback<()>) -> impl IntoView {
     let most = RwSignal::new(None::<i64>);
     let polled = Polled::new(
         first,
-        move || read_evolution(&EvolutionQuery { shown: most.get_untracked(), ..query.into() }),
+        move || read_evolution(&EvolutionQuery { shown: most.get_untracked(), ..query }),
         move |shown: &Evolution, now: &Evolution, _| {
             // Who types is not disturbed: what is open is read again when they have saved.
             if differ(&shown.patterns, &now.patterns) && typing.with_untracked(HashMap::is_empty) {
@@ -109,7 +109,7 @@ fn List(first: Evolution, query: GroundQuery, open: Memo<Option<PatternId>>, typ
     let tab = RwSignal::new(Tab::Patterns);
     let running = Running::new();
     let toasts = use_toasts();
-    let begin = move |_| running.run(begin_pass(&query), move |()| toast(toasts, "Patterns are looked for"));
+    let begin = move |_| running.run(begin_pass(&query.ground()), move |()| toast(toasts, "Patterns are looked for"));
     let is_at_work = Memo::new(move |_| report.with(|page| page.runs.iter().any(|run| run.state == "running")));
     let waiting =
         Memo::new(move |_| report.with(|page| page.proposals.iter().filter(|one| one.state == ProposalState::Open).count() as i64));
@@ -143,6 +143,7 @@ fn List(first: Evolution, query: GroundQuery, open: Memo<Option<PatternId>>, typ
                 Tab::Patterns => view! {
                     <Patterns report=report query=query open=open level=level/>
                     <More most=most shown=Signal::derive(move || report.with(|page| (page.patterns.len() as i64, page.patterns_total)))/>
+                    <Unlisted report=report query=query/>
                 }
                     .into_any(),
                 Tab::Proposals => view! {
@@ -184,12 +185,32 @@ fn More(most: RwSignal<Option<i64>>, shown: Signal<(i64, i64)>) -> impl IntoView
     }
 }
 
+/// The way to the patterns that are not sure enough to be listed, and back.
 #[component]
-fn Patterns(report: RwSignal<Evolution>, query: GroundQuery, open: Memo<Option<PatternId>>, level: Level) -> impl IntoView {
+fn Unlisted(report: RwSignal<Evolution>, query: EvolutionQuery) -> impl IntoView {
+    let other = evolution_address(&EvolutionQuery { all: !query.all, ..query }, None);
+    let words = move || {
+        let (unlisted, least) = report.with(|page| (page.patterns_unlisted, sure(page.settings.listed)));
+        if query.all { format!("Only those from {least}") } else { format!("{} less sure than {least}", count(unlisted)) }
+    };
+    view! {
+        <Show when=move || query.all || report.with(|page| page.patterns_unlisted > 0)>
+            <nav class="pager" aria-label="How sure"><a class="btn s" href=other.clone()>{words}</a></nav>
+        </Show>
+    }
+}
+
+#[component]
+fn Patterns(report: RwSignal<Evolution>, query: EvolutionQuery, open: Memo<Option<PatternId>>, level: Level) -> impl IntoView {
     let empty = move || {
         let (traces, waiting, runs) = report.with(|page| (page.traces, page.waiting, page.settings.shown_runs));
         if let Some(missing) = report.with(|page| page.missing.clone()).filter(|_| traces > 0) {
             return view! { <EmptyState icon="alert" title="Traces cannot be grouped" text=missing/> }.into_any();
+        }
+        let (unlisted, least) = report.with(|page| (page.patterns_unlisted, sure(page.settings.listed)));
+        if unlisted > 0 {
+            let text = format!("{} not listed: that takes a confidence of {least}.", plural(unlisted, "pattern is", "patterns are"));
+            return view! { <EmptyState icon="evolution" title="No pattern is sure enough yet" text=text/> }.into_any();
         }
         match (traces, waiting) {
             (0, _) if level == Level::System => view! {
@@ -250,7 +271,7 @@ fn pattern_row(pattern: PatternSummary, (listed, proposed): (f64, f64)) -> impl 
             (ProposalState::Snoozed, _) => Some(("chip line", "Later")),
             (ProposalState::Ignored, _) => Some(("chip line", "Ignored")),
         },
-        (None, Standing::Shown) => Some(("chip line", "Not listed")),
+        (None, Standing::Shown) => Some(("chip line", "Not sure enough")),
         (None, _) => None,
     };
     view! {
@@ -271,7 +292,7 @@ fn pattern_row(pattern: PatternSummary, (listed, proposed): (f64, f64)) -> impl 
 }
 
 #[component]
-fn Proposals(report: RwSignal<Evolution>, query: GroundQuery) -> impl IntoView {
+fn Proposals(report: RwSignal<Evolution>, query: EvolutionQuery) -> impl IntoView {
     let row = move |proposal: ProposalSummary| {
         let state = match proposal.state {
             ProposalState::Open => ("chip accent", "Open"),
@@ -344,7 +365,7 @@ fn Passes(report: RwSignal<Evolution>) -> impl IntoView {
 }
 
 #[component]
-fn ScheduleDialog(settings: Settings, shares: Option<bool>, query: GroundQuery) -> impl IntoView {
+fn ScheduleDialog(settings: Settings, shares: Option<bool>, query: EvolutionQuery) -> impl IntoView {
     let (running, toasts) = (Running::new(), use_toasts());
     let (paused, is_shared) = (RwSignal::new(settings.paused), RwSignal::new(shares.unwrap_or(false)));
     let was_shared = StoredValue::new(shares);
@@ -366,7 +387,7 @@ fn ScheduleDialog(settings: Settings, shares: Option<bool>, query: GroundQuery) 
         let sharing = Sharing { shares: is_shared.get_untracked() };
         // Only its owner is asked, and only what changed is said.
         let team = query.team.filter(|_| was_shared.get_value().is_some_and(|was| was != sharing.shares));
-        let set = set_settings(&query, settings);
+        let set = set_settings(&query.ground(), settings);
         let kept = async move {
             set.await?;
             match team {

@@ -15,6 +15,7 @@ use crate::{
     features::{
         accounts::state::Running,
         artifacts::{model::diff::diff, state::undelete_artifact, ui::unified_table},
+        pwa::ui::NeedsNetwork,
         volumes::model::VolumeKind,
     },
     ids::{ArtifactId, ProposalId},
@@ -164,8 +165,11 @@ pub fn ProposalPart(proposal: Proposal, typing: Typing, changed: Callback<()>) -
     } else {
         format!("Written by the model {author}: every step names those of the runs that it is about")
     };
-    let decided =
-        decided_by.map(|person| format!("{} by {}.", state.1, person.name)).or_else(|| reason.is_some().then(|| format!("{}.", state.1)));
+    let decided = decided_by
+        .map(|person| format!("{} by {}.", state.1, person.name))
+        .or_else(|| reason.is_some().then(|| format!("{}.", state.1)))
+        // Whoever opened it again has decided nothing.
+        .filter(|_| summary.state != ProposalState::Open);
     view! {
         <section class="evo-draft" aria-label="Proposal">
             <header class="row wrap gap-8">
@@ -174,6 +178,7 @@ pub fn ProposalPart(proposal: Proposal, typing: Typing, changed: Callback<()>) -
                 <span class=state.0>{state.1}</span>
                 <span class="chip line">{kind}</span>
             </header>
+            <NeedsNetwork what="Editing and deciding"/>
             <div class="row wrap gap-8">
                 <span class="seg" role="tablist" aria-label="Parts of the proposal">
                     {tab(Part::Read, "Read".to_owned())}

@@ -40,15 +40,18 @@ struct Payload {
     volume: VolumeId,
     repository: String,
     number: i64,
+    /// Another job began it before this one.
+    #[serde(default)]
+    again: bool,
 }
 
 /// Queues it, in the transaction that keeps the preview.
 pub async fn enqueue(tx: &mut Tx, which: Which<'_>, now: i64) -> AppResult<()> {
-    jobs::service::enqueue(tx, job(&which)?, now).await
+    jobs::service::enqueue(tx, job(&which, false)?, now).await
 }
 
-fn job(which: &Which<'_>) -> AppResult<NewJob> {
-    let payload = Payload { volume: which.volume, repository: which.repository.to_owned(), number: which.number };
+fn job(which: &Which<'_>, again: bool) -> AppResult<NewJob> {
+    let payload = Payload { volume: which.volume, repository: which.repository.to_owned(), number: which.number, again };
     // In a queue of its own: what GitHub does not take keeps neither pulls nor deliveries waiting.
     Ok(NewJob::new(TELL, &payload)?.in_order_of(format!("check {} {}", which.volume, which.repository)))
 }
@@ -78,7 +81,7 @@ pub async fn tell_github(ctx: &Ctx, job: &Job) -> AppResult<Value> {
     let Some(token) = token_of(ctx, which.volume, &link).await? else { return Ok(Value::Null) };
     let api = Api::new(&ctx.state.config, token)?;
     let at = format!("{}/repos/{repository}", api.base);
-    let result = tell(ctx, &api, &at, which.volume, &Seen { row: &row, sha: &sha, again: job.attempts > 1 }).await;
+    let result = tell(ctx, &api, &at, which.volume, &Seen { row: &row, sha: &sha, again: payload.again || job.attempts > 1 }).await;
     let now = ctx.now();
     let mut tx = ctx.db().write_tx().await?;
     let report = match &result {
@@ -90,7 +93,7 @@ pub async fn tell_github(ctx: &Ctx, job: &Job) -> AppResult<Value> {
             pull_requests::set_checked(&mut tx, which, None, &error.message, None, now).await?;
             if let Some(seconds) = error.retry_after {
                 let wait = (i64::from(seconds) * clock::SECOND).min(LONGEST_WAIT_MS);
-                jobs::service::enqueue(&mut tx, self::job(&which)?.at(now + wait), now).await?;
+                jobs::service::enqueue(&mut tx, self::job(&which, true)?.at(now + wait), now).await?;
             }
             json!({ "later": error.message })
         }
@@ -134,7 +137,7 @@ async fn tell(ctx: &Ctx, api: &Api, at: &str, volume: VolumeId, seen: &Seen<'_>)
         "external_id": ours, "details_url": address, "output": { "title": words, "summary": text },
     });
     let known = again && find_run(api, at, sha, &ours).await?;
-    if known || refused(api.ask(Method::POST, &format!("{at}/check-runs"), Some(&run)).await?)?.is_some() {
+    if known || refused(api.make(&format!("{at}/check-runs"), &run).await?)?.is_some() {
         return Ok(Told::one("A check run says so at GitHub."));
     }
     let description: String = words.chars().take(DESCRIPTION_CHARS).collect();
@@ -156,7 +159,7 @@ async fn tell(ctx: &Ctx, api: &Api, at: &str, volume: VolumeId, seen: &Seen<'_>)
     {
         return Ok(Told { how: "A comment says so at GitHub.".to_owned(), comment: Some(id) });
     }
-    if let Some(response) = refused(api.ask(Method::POST, &format!("{at}/issues/{}/comments", row.number), Some(&comment)).await?)? {
+    if let Some(response) = refused(api.make(&format!("{at}/issues/{}/comments", row.number), &comment).await?)? {
         let made: Value = response.json().await.unwrap_or_default();
         return Ok(Told { how: "A comment says so at GitHub.".to_owned(), comment: made["id"].as_i64() });
     }

@@ -16,6 +16,7 @@ use crate::{
                 use_cases, use_events,
             },
         },
+        pwa::ui::NeedsNetwork,
     },
     ui::{EmptyState, ErrorView, FieldError, Icon, KindMark, Loading, PageTitle, Time, Transition, late, plural, toast, use_toasts},
 };
@@ -35,6 +36,7 @@ pub fn ModerationPage() -> impl IntoView {
                     <span class="push"><a class="btn" href=RECORD><Icon name="log"/>"Record"</a></span>
                 </header>
                 <div class="toolbar"><Places here=SUBMISSIONS/></div>
+                <NeedsNetwork what="Moderating"/>
                 <div class="scroll" tabindex="0">
                     <div class="page subs-page">
                         <ModeratorViews here=MODERATION/>

@@ -150,6 +150,9 @@ pub struct TasksQuery {
     /// Words of the title, a label or the number of an issue.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub q: Option<String>,
+    /// This one alone, whatever else is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task: Option<TaskId>,
     /// Older than this one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub before: Option<TaskId>,

@@ -54,6 +54,16 @@ pub enum Followed {
     Known,
 }
 
+impl Followed {
+    /// The task that there is now, and that something was made of.
+    pub fn task(self) -> Option<TaskId> {
+        match self {
+            Self::Made(task) | Self::Changed { task, .. } => Some(task),
+            Self::Removed(_) | Self::Known => None,
+        }
+    }
+}
+
 /// Brings the team's task in line with an issue, in the caller's transaction. The caller knows that the repository is the team's; [`followed`] comes
 /// after the commit.
 pub async fn follow_issue(ctx: &Ctx, tx: &mut Tx, team: TeamId, news: &IssueNews<'_>) -> AppResult<Followed> {

@@ -103,12 +103,15 @@ pub fn Tasks(team: Team, tasks: Fetched<TaskPage>, members: Fetched<Vec<Member>>
 
 #[component]
 fn Filters(team: TeamId, query: Memo<TasksQuery>, members: Fetched<Vec<Member>>) -> impl IntoView {
-    let to_view = move |view| move || query.with(|query| tasks_address(team, &TasksQuery { state: view, before: None, ..query.clone() }));
+    let to_view =
+        move |view| move || query.with(|query| tasks_address(team, &TasksQuery { state: view, task: None, before: None, ..query.clone() }));
     let assignees = move || {
         let chosen = query.with(|query| query.assignee.clone());
         let members = members.get().and_then(Result::ok).unwrap_or_default();
         let to = |assignee: Option<&str>| {
-            query.with(|query| tasks_address(team, &TasksQuery { assignee: assignee.map(str::to_owned), before: None, ..query.clone() }))
+            query.with(|query| {
+                tasks_address(team, &TasksQuery { assignee: assignee.map(str::to_owned), task: None, before: None, ..query.clone() })
+            })
         };
         let mut options: Vec<(Option<String>, String)> =
             vec![(None, "anybody".to_owned()), (Some("me".to_owned()), "me".to_owned()), (Some("none".to_owned()), "nobody".to_owned())];
@@ -129,12 +132,12 @@ fn Filters(team: TeamId, query: Memo<TasksQuery>, members: Fetched<Vec<Member>>)
                             TaskView::Closed => "Closed",
                             TaskView::All => "All",
                         };
-                        view! { <a href=to_view(view) aria-current=move || (query.with(|query| query.state) == view).then_some("true")>{words}</a> }
+                        view! { <a href=to_view(view) aria-current=move || query.with(|query| query.task.is_none() && query.state == view).then_some("true")>{words}</a> }
                     })
                     .collect_view()}
             </span>
             <Form method="GET" action=format!("/teams/{team}/tasks") attr:role="search">
-                {move || query.with(|query| kept_fields(query, &["q", "before"]))}
+                {move || query.with(|query| kept_fields(query, &["q", "task", "before"]))}
                 <label class="input">
                     <Icon name="filter"/>
                     <span class="sr">"Filter"</span>

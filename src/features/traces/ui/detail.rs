@@ -18,7 +18,7 @@ use crate::{
     },
     features::{
         accounts::state::Running,
-        evolution::{model::GroundQuery, state::evolution_address},
+        evolution::{model::EvolutionQuery, state::evolution_address},
         outbox::state::say_sent,
     },
     ids::TraceId,
@@ -74,7 +74,7 @@ fn Detail(trace: Trace, back: String, again: Fetched<Trace>, changed: Callback<(
                 <dl class="dl">
                     {pattern
                         .map(|pattern| {
-                            let address = evolution_address(&GroundQuery { team: summary.team_id, system: false }, Some(pattern.id));
+                            let address = evolution_address(&EvolutionQuery { team: summary.team_id, ..EvolutionQuery::default() }, Some(pattern.id));
                             let all = others(TracesQuery { pattern: Some(pattern.id), ..of_place.clone() });
                             view! { <dt>"Pattern"</dt><dd class="row wrap gap-8"><a class="link" href=address>{pattern.name}</a>{all}</dd> }
                         })}

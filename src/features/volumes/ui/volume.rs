@@ -26,7 +26,7 @@ use crate::{
     ids::{CommitId, VolumeId},
     ui::{
         Avatar, ConfirmDialog, Dialog, EmptyState, ErrorView, Field, FieldError, Icon, Loading, PageError, PageTitle, Time, Transition,
-        count, plural, short_sha, toast, toast_error, use_toasts,
+        count, late, plural, short_sha, toast, toast_error, use_toasts,
     },
 };
 
@@ -41,15 +41,16 @@ pub fn VolumePage() -> impl IntoView {
         }>
             {move || {
                 let id = id.get();
+                // What the view reads by itself has to be what the browser gets with it: had each walk of the server read it, they would part when it changes.
                 volumes
-                    .get()
-                    .map(|list| match list {
+                    .arrived()
+                    .map(|list| late(move || match list.read() {
                         Ok(list) => match list.into_iter().find(|volume| Some(volume.id) == id) {
                             Some(volume) => view! { <VolumeView volume=volume/> }.into_any(),
                             None => view! { <PageError error=AppError::not_found("volume")/> }.into_any(),
                         },
                         Err(error) => view! { <PageError error=error/> }.into_any(),
-                    })
+                    }))
             }}
         </Transition>
     }
@@ -99,7 +100,7 @@ fn VolumeView(volume: Volume) -> impl IntoView {
                         <VolumeMenu volume=volume.clone()/>
                     </span>
                 </header>
-                <NeedsNetwork what="Exporting"/>
+                <NeedsNetwork what="Exporting or changing a volume"/>
                 <div class="scroll">
                     <div class="page volume-page">
                         <p class="t2">

@@ -46,8 +46,10 @@ pub use releases::{RELEASE, take_release};
 
 pub const DELIVER: &str = "webhooks.deliver";
 
-/// Read at once.
+/// Read at once …
 const SLICE: i64 = 100;
+/// … with the payloads of those that are no larger: nearly all are, and a hundred of them take little memory.
+const SMALL: i64 = 64 * 1024;
 /// What was done is written so often at least: several that took no time share a commit.
 const NOTED_WITHIN: Duration = Duration::from_millis(50);
 /// Afterwards it goes to the end of the queue.
@@ -189,8 +191,10 @@ pub async fn deliver(ctx: &Ctx, job: &Job) -> AppResult<Value> {
         if slice.is_empty() {
             return Ok(json!({ "deliveries": count }));
         }
-        for waiting in slice {
-            let tried = notes.take(&waiting, act_on(ctx, &waiting).await).await?;
+        let small: Vec<&str> = slice.iter().filter(|waiting| waiting.size <= SMALL).map(|waiting| waiting.id.as_str()).collect();
+        let mut payloads = store::payloads(ctx.db().read(), &small).await?;
+        for waiting in &slice {
+            let tried = notes.take(waiting, act_on(ctx, waiting, payloads.remove(&waiting.id)).await).await?;
             count += 1;
             if let Some(error) = tried {
                 notes.write().await?;
@@ -218,8 +222,13 @@ async fn later(ctx: &Ctx, spent: &Job, repository: &str, error: AppError, attemp
     Ok(json!({ "later": error.message }))
 }
 
-async fn act_on(ctx: &Ctx, waiting: &Waiting) -> AppResult<Done> {
-    let payload = unpack(&store::payload(ctx.db().read(), &waiting.id).await?)?;
+/// `payload`: as it is stored, if it was read already.
+async fn act_on(ctx: &Ctx, waiting: &Waiting, payload: Option<Vec<u8>>) -> AppResult<Done> {
+    let payload = match payload {
+        Some(payload) => payload,
+        None => store::payload(ctx.db().read(), &waiting.id).await?,
+    };
+    let payload = unpack(&payload)?;
     let event = read_event(&waiting.event, &payload).map_err(AppError::invalid)?;
     act(ctx, &event, &Heard { delivery: &waiting.id, received_at: waiting.received_at }).await
 }

@@ -75,7 +75,8 @@ pub async fn get_delivery(ctx: &Ctx, id: DeliveryId) -> AppResult<DeliveryDetail
     })
 }
 
-/// Has a delivery acted on once more, before those of its repository that came later and still wait.
+/// Has a delivery acted on once more, before those of its repository that came later and still wait. Its signature was verified when it came, and is not
+/// kept; so whatever became of the secret since, the payload is the one that was signed.
 pub async fn replay(ctx: &Ctx, id: DeliveryId) -> AppResult<()> {
     require_administrator(ctx)?;
     let now = ctx.now();

@@ -152,10 +152,9 @@ pub async fn check_missing(ctx: &Ctx) -> AppResult<Value> {
 }
 
 async fn look(ctx: &Ctx, api: &Api, check: &mut MissingCheck) -> AppResult<()> {
-    let Some(site) = &ctx.state.config.site_url else {
-        return Err(AppError::invalid("Set SITE_URL: it tells which of the repository's webhooks is this server's."));
+    let Some(ours) = ctx.state.config.webhook_address() else {
+        return Err(AppError::invalid("Set SITE_URL, or WEBHOOK_URL: it tells which of the repository's webhooks is this server's."));
     };
-    let ours = format!("{site}/webhook/github");
     let hooks_path = format!("/repos/{}/hooks", check.repository);
     let mut hooks = Vec::new();
     let all = pages(api, &format!("{hooks_path}?per_page=100"), HIDDEN, |page: Vec<Hook>| {

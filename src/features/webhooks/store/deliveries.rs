@@ -38,12 +38,16 @@ pub struct New {
 /// Rows of one statement at most: each takes 16 placeholders.
 const ROWS: usize = 64;
 
-/// Writes those that are not there yet; their ids. The statements are of few lengths, so that each is prepared once.
+/// How many of so many rows go into the next statement: there are few such numbers, so that each statement is prepared once.
+fn of_few_lengths(rows: usize) -> usize {
+    (1 << rows.ilog2()).min(ROWS)
+}
+
+/// Writes those that are not there yet; their ids.
 pub async fn insert(tx: &mut Tx, mut new: &[New]) -> AppResult<Vec<String>> {
     let mut inserted = Vec::with_capacity(new.len());
     while !new.is_empty() {
-        let length = (1 << new.len().ilog2()).min(ROWS);
-        let (rows, rest) = new.split_at(length);
+        let (rows, rest) = new.split_at(of_few_lengths(new.len()));
         inserted.extend(insert_rows(tx, rows).await?);
         new = rest;
     }
@@ -114,12 +118,12 @@ pub async fn note_repeat(tx: &mut Tx, guid: &str, now: i64) -> AppResult<Option<
 
 crate::row! {
     /// A delivery whose turn it is.
-    pub struct Waiting { pub id: String, pub event: String, pub attempts: i64, pub received_at: i64 }
+    pub struct Waiting { pub id: String, pub event: String, pub size: i64, pub attempts: i64, pub received_at: i64 }
 }
 
 /// The oldest that wait of a repository.
 pub async fn waiting(pool: &AnyPool, repository: &str, limit: i64) -> AppResult<Vec<Waiting>> {
-    let mut sql = Sql::new("SELECT id, event, attempts, received_at FROM deliveries WHERE state = 'received' AND repository = ");
+    let mut sql = Sql::new("SELECT id, event, size, attempts, received_at FROM deliveries WHERE state = 'received' AND repository = ");
     sql.bind(repository.to_owned()).push(" ORDER BY id LIMIT ").number(limit);
     sql.fetch_all(pool).await
 }
@@ -127,6 +131,19 @@ pub async fn waiting(pool: &AnyPool, repository: &str, limit: i64) -> AppResult<
 /// The payload, compressed.
 pub async fn payload(pool: &AnyPool, id: &str) -> AppResult<Vec<u8>> {
     Ok(sqlx::query_scalar("SELECT data FROM delivery_payloads WHERE id = $1").bind(id).fetch_one(pool).await?)
+}
+
+/// The payloads of several, by their ids.
+pub async fn payloads(pool: &AnyPool, mut ids: &[&str]) -> AppResult<HashMap<String, Vec<u8>>> {
+    let mut found = HashMap::with_capacity(ids.len());
+    while !ids.is_empty() {
+        let (some, rest) = ids.split_at(of_few_lengths(ids.len()));
+        let mut sql = Sql::new("SELECT id, data FROM delivery_payloads WHERE id IN ");
+        sql.bind_list(some);
+        found.extend(sql.fetch_all::<(String, Vec<u8>)>(pool).await?);
+        ids = rest;
+    }
+    Ok(found)
 }
 
 /// Repositories of which any waits.

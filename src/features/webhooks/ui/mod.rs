@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     browser::response,
-    features::accounts::state::Running,
+    features::{accounts::state::Running, pwa::ui::NeedsNetwork},
     ids::DeliveryId,
     ui::{
         Again, EmptyState, ErrorView, FieldError, Icon, Loading, PageTitle, Polled, Time, Transition, count, late, plural, toast,
@@ -68,6 +68,7 @@ pub fn DeliveriesPage() -> impl IntoView {
                     <span class="count wide-only">"GitHub webhooks"</span>
                     <span class="push row gap-4"><Again act=again/><SecretsButton changed=Callback::new(move |()| report.refetch())/><CheckButton/></span>
                 </header>
+                <NeedsNetwork what="Handling deliveries"/>
                 <Transition>
                     {move || report.arrived().map(|report| late(move || report.read().ok().map(|report| view! { <Strip report=report/> })))}
                 </Transition>

@@ -23,7 +23,7 @@ use crate::{
         outbox::ui::Unsent,
         pwa::{
             pins::{KeptSeen, KeptWhole},
-            ui::AppSettings,
+            ui::{AppSettings, NeedsNetwork},
         },
         search::{state::forget_searches, ui::OfflineSearch},
     },
@@ -47,6 +47,9 @@ const PARTS: [Part; 10] = [
     Part { slug: "unsent", icon: "clock", words: "Unsent changes" },
     Part { slug: "data", icon: "download", words: "Your data" },
 ];
+
+/// What is done there is done on the server alone; the others are about this device, or keep what is done until the server has it.
+const ON_SERVER: [&str; 6] = ["security", "notifications", "tokens", "keys", "teams", "data"];
 
 #[component]
 pub fn SettingsPage() -> impl IntoView {
@@ -73,6 +76,7 @@ pub fn SettingsPage() -> impl IntoView {
             </PartsPane>
             <section class="pane" data-part="main" aria-label=move || title.get()>
                 <PartBar title=title back="/settings"/>
+                {move || part.with(|part| ON_SERVER.contains(&part.as_str())).then(|| view! { <NeedsNetwork what="Changing this"/> })}
                 <div class="scroll">
                     <div class="settings">
                         <Transition fallback=|| view! { <Loading/> }>

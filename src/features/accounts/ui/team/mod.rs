@@ -23,6 +23,7 @@ use crate::{
             model::{Action, Role, Team},
             state::{TeamData, provide_confirmation},
         },
+        pwa::ui::NeedsNetwork,
         tasks::ui::Tasks,
     },
     ui::{ErrorView, Loading, PageError, PageTitle},
@@ -82,6 +83,8 @@ fn TeamFrame(team: Team, part: Memo<String>, show: Memo<&'static str>, data: Tea
             <PartsPane title=team.with_value(|team| team.name.clone()) base=base.clone() parts=parts current=part/>
             <section class="pane" data-part="main" aria-label=move || heading.get()>
                 <PartBar title=heading back=base.clone()/>
+                // Tasks are kept until the server has them, and the log is only read.
+                {move || part.with(|part| !matches!(part.as_str(), "tasks" | "audit")).then(|| view! { <NeedsNetwork what="Changing this"/> })}
                 {demo.then(|| view! { <DemoBanner/> })}
                 // Some parts have nothing that takes the focus, and have to scroll by keyboard too.
                 <div class="scroll" tabindex="0">

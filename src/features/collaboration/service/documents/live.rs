@@ -6,6 +6,10 @@
 //! Invariants: an update is relayed at once and stored before it is acknowledged; the draft never holds what is not stored; whoever
 //! writes rows or the draft of a document holds its `writing`.
 
+mod draft;
+mod members;
+mod stored;
+
 use std::{
     collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -15,12 +19,12 @@ use std::{
 use axum::body::Bytes;
 use yrs::{
     StateVector,
-    sync::{AwarenessUpdate, Message, SyncMessage},
+    sync::{Message, SyncMessage},
     updates::encoder::Encode as _,
 };
 
 use super::{
-    limits::{FEW_ROWS, LOOSE_BYTES, ROWS, STATE_BYTES, TEXT_BYTES},
+    limits::{STATE_BYTES, TEXT_BYTES},
     messages,
     presence::{ClientState, Presence, Said},
     replica::{Changed, Refused, Replica, Taken},
@@ -31,7 +35,7 @@ use crate::{
         service::{outbox::Outbox, room::ConnectionId},
         store::NewUpdate,
     },
-    ids::{ArtifactId, NodeId, RevisionId, UserId},
+    ids::{ArtifactId, RevisionId, UserId},
     server::cluster::Listening,
 };
 
@@ -229,39 +233,6 @@ impl Live {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets a connection in: what it is told first.
-    pub fn join(&self, joining: Joining<'_>) -> Vec<Bytes> {
-        let mut state = self.state();
-        let Joining { connection, outbox, user, write, acks } = joining;
-        state.empty_since = None;
-        state.members.insert(connection, Member { outbox: outbox.clone(), user, write, acks, sent: 0 });
-        let mut first = vec![messages::ask(&state.replica)];
-        first.extend(state.presence.everybody().map(Bytes::from));
-        if acks {
-            first.push(messages::saved(&state.saved, 0));
-        }
-        first
-    }
-
-    /// A connection goes: what other nodes have to know of it.
-    pub fn leave(&self, connection: ConnectionId, now: Instant) -> Vec<ClientState> {
-        let mut state = self.state();
-        if state.members.remove(&connection).is_none() {
-            return Vec::new();
-        }
-        let said = state.presence.leave(connection);
-        if state.members.is_empty() {
-            state.empty_since = Some(now);
-        }
-        state.tell_presence(said)
-    }
-
-    pub fn set_write(&self, connection: ConnectionId, write: bool) {
-        if let Some(member) = self.state().members.get_mut(&connection) {
-            member.write = write;
-        }
-    }
-
     /// What somebody who knows `vector` does not know.
     pub fn missing(&self, vector: &StateVector) -> Result<Bytes, Refused> {
         let missing = self.state().replica.missing(vector)?;
@@ -271,11 +242,6 @@ impl Live {
     /// Asks for everything that is not known here.
     pub fn ask(&self) -> Bytes {
         messages::ask(&self.state().replica)
-    }
-
-    /// Everybody who is here, for one who asks.
-    pub fn everybody(&self) -> Option<Bytes> {
-        self.state().presence.everybody().map(Bytes::from)
     }
 
     /// Takes an update from a connection, tells the others, and has it stored.
@@ -314,183 +280,6 @@ impl Live {
         if gap { Err(NotTaken::Gap) } else { Ok(()) }
     }
 
-    /// Takes what a connection says of itself, and tells the others: what other nodes have to know of it.
-    pub fn take_presence(&self, connection: ConnectionId, update: AwarenessUpdate) -> Vec<ClientState> {
-        let mut state = self.state();
-        let Some(user) = state.members.get(&connection).map(|member| member.user.clone()) else { return Vec::new() };
-        let said = state.presence.take(connection, &user, update);
-        state.tell_presence(said)
-    }
-
-    /// What another node says of its clients.
-    pub fn take_presence_from(&self, node: NodeId, states: Vec<ClientState>) {
-        let mut state = self.state();
-        let said = state.presence.take_from(node, states);
-        state.tell_presence(said);
-    }
-
-    /// The clients here, for another node.
-    pub fn presence_here(&self) -> Vec<ClientState> {
-        self.state().presence.here()
-    }
-
-    /// Nodes that do not live take their clients with them.
-    pub fn keep_nodes(&self, lives: impl Fn(NodeId) -> bool) {
-        let mut state = self.state();
-        let said = state.presence.keep_nodes(lives);
-        state.tell_presence(said);
-    }
-
-    /// Everything that was stored up to this number is here.
-    pub fn seen(&self) -> i64 {
-        self.state().seen
-    }
-
-    /// Updates of here were stored behind `before`, up to `newest`. False: what is before them is not all here.
-    pub fn note_stored(&self, before: i64, newest: i64) -> bool {
-        let mut state = self.state();
-        let in_step = before <= state.seen;
-        if in_step {
-            state.seen = state.seen.max(newest);
-        }
-        in_step
-    }
-
-    /// Takes what was stored, by whichever node, in order; what is known already is passed over. False: something before it is missing here.
-    pub fn follow(&self, updates: impl IntoIterator<Item = StoredUpdate>, now: Instant) -> bool {
-        let mut state = self.state();
-        for update in updates {
-            if state.broken || update.number > state.seen + 1 {
-                return state.broken;
-            }
-            if update.number == state.seen + 1 {
-                state.follow(&update, now);
-            }
-        }
-        true
-    }
-
-    /// Takes a whole state, which has everything up to `number`.
-    pub fn follow_state(&self, number: i64, data: Vec<u8>, now: Instant) {
-        let mut state = self.state();
-        if !state.broken && number > state.seen {
-            state.follow(&StoredUpdate { number, author: None, data }, now);
-        }
-    }
-
-    /// What the database says of the draft: it holds everything up to `settled`, and begins with `base`.
-    pub fn note_standing(&self, settled: i64, base: Option<RevisionId>, now: Instant) {
-        let mut state = self.state();
-        if state.broken {
-            return;
-        }
-        state.base = base;
-        if settled >= state.seen && state.is_on_disk() && !state.own {
-            state.settled = state.number;
-            state.theirs = None;
-            state.authors.clear();
-        } else if settled < state.seen && state.number == state.settled {
-            state.unsettle(now);
-        }
-    }
-
-    /// The draft does not hold all of it after all, because something else changed both at the same moment: it is settled again, soon.
-    pub fn settle_soon(&self, now: Instant) {
-        let mut state = self.state();
-        state.unsettle(now);
-        state.own = true;
-        state.settle_at = now;
-    }
-
-    /// What is to be stored; none when there is nothing. Whoever takes it gives it back when it could not be stored.
-    pub fn take_batch(&self) -> Option<Batch> {
-        self.state().take_batch()
-    }
-
-    pub fn give_back(&self, batch: Batch) {
-        let mut state = self.state();
-        if state.broken {
-            return;
-        }
-        state.under_way = state.under_way.saturating_sub(1);
-        state.pending_bytes += batch.bytes;
-        let newer = std::mem::replace(&mut state.pending, batch.updates);
-        state.pending.extend(newer);
-    }
-
-    /// It is on disk now: those who asked for it are told.
-    pub fn note_saved(&self, batch: &Batch) {
-        let mut state = self.state();
-        state.under_way = state.under_way.saturating_sub(1);
-        state.rows += batch.updates.len();
-        if state.is_on_disk() {
-            // What other nodes stored may have come since the batch was taken.
-            state.saved = state.replica.state_vector();
-            state.tell_saved(|_| true);
-            return;
-        }
-        state.saved.clone_from(&batch.vector);
-        for (id, member) in state.members.iter().filter(|(_, member)| member.acks) {
-            member.outbox.push(messages::saved(&batch.vector, batch.sent.get(id).copied().unwrap_or_default()));
-        }
-    }
-
-    /// What the draft has to hold; none when it does already, or when the text is not whole.
-    pub fn snapshot(&self) -> Option<Snapshot> {
-        let mut state = self.state();
-        if state.broken || state.number == state.settled {
-            return None;
-        }
-        let batch = state.batch();
-        let mut authors: Vec<UserId> = state.authors.iter().copied().filter(|author| Some(*author) != state.last_author).collect();
-        authors.extend(state.last_author);
-        let compacting = state.rows + batch.updates.len() > ROWS || state.loose > LOOSE_BYTES + (state.bytes - state.loose);
-        // A file with a zero byte would count as no text from then on.
-        let text = state.replica.text().replace('\0', "\u{FFFD}");
-        Some(Snapshot { text, base: state.base, seen: state.seen, authors, state: compacting.then(|| state.replica.state()), batch })
-    }
-
-    /// The draft holds it now.
-    pub fn note_settled(&self, snapshot: &Snapshot, base: Option<RevisionId>) {
-        self.note_saved(&snapshot.batch);
-        let mut state = self.state();
-        state.settled = snapshot.batch.number;
-        state.base = base;
-        if state.number == state.settled {
-            state.authors.clear();
-            (state.own, state.theirs) = (false, None);
-        }
-        drop(state);
-        if let Some(all) = &snapshot.state {
-            self.note_compacted(all.len());
-        }
-    }
-
-    /// A text was written by something that is no editor, and is stored as this update.
-    pub fn take_written(&self, changed: &Changed, reserved: Reserved, base: Option<RevisionId>) {
-        let mut state = self.state();
-        state.base = base;
-        if let Err(refused) = state.replica.apply(&changed.v1) {
-            // It is stored: whoever opens the document next has it.
-            tracing::warn!(?refused, document = %self.id, "a stored update was not taken");
-            state.break_off();
-            return;
-        }
-        state.bytes += changed.v2.len();
-        state.loose += changed.v2.len();
-        state.rows += 1;
-        if reserved.settled {
-            state.settled = reserved.number;
-        }
-        // What was pending is not on disk yet, so the state vector there is not known: the next batch says it.
-        let nothing_else = state.is_on_disk();
-        state.tell(None, messages::update(&changed.v1));
-        if nothing_else {
-            state.saved = state.replica.state_vector();
-            state.tell_saved(|_| true);
-        }
-    }
-
     /// It is not used again: whoever has it open comes back to one that is read anew.
     pub fn break_off(&self) {
         self.state().break_off();
@@ -501,63 +290,9 @@ impl Live {
         std::mem::take(&mut self.state().wrote)
     }
 
-    pub fn is_settled(&self) -> bool {
-        let state = self.state();
-        state.number == state.settled
-    }
-
     #[cfg(test)]
     pub fn text(&self) -> String {
         self.state().replica.text()
-    }
-
-    pub fn set_base(&self, base: Option<RevisionId>) {
-        self.state().base = base;
-    }
-
-    /// A number for an update that is written beside those of editors.
-    pub fn reserve(&self) -> Reserved {
-        let mut state = self.state();
-        let settled = state.number == state.settled;
-        state.number += 1;
-        Reserved { number: state.number, settled }
-    }
-
-    /// A copy to write to, if the draft holds all of this.
-    pub fn settled_fork(&self) -> Option<Result<Fork, Refused>> {
-        let state = self.state();
-        (state.number == state.settled).then(|| Ok(Fork { replica: state.replica.fork()?, seen: state.seen }))
-    }
-
-    /// Whether the draft has to follow now.
-    pub fn wants_to_settle(&self, now: Instant) -> bool {
-        let state = self.state();
-        // What others wrote they settle; unless they are gone.
-        let is_ours = state.own || state.theirs.is_some_and(|since| now.saturating_duration_since(since) >= THEIRS);
-        !state.broken && state.number > state.settled && is_ours && now >= state.settle_at
-    }
-
-    pub fn settle_not_before(&self, at: Instant) {
-        self.state().settle_at = at;
-    }
-
-    pub fn has_pending(&self) -> bool {
-        !self.state().pending.is_empty()
-    }
-
-    /// All of it and the number of the database up to which that is, when nobody has edited it for long and what is stored of it would become smaller.
-    pub fn whole(&self, now: Instant, empty_for: std::time::Duration) -> Option<(Vec<u8>, i64)> {
-        let state = self.state();
-        let left = !state.broken && state.pending.is_empty() && state.number == state.settled && state.is_empty_for(now, empty_for);
-        (left && state.rows > FEW_ROWS).then(|| (state.replica.state(), state.seen))
-    }
-
-    /// It is stored as one state of so many bytes now.
-    pub fn note_compacted(&self, bytes: usize) {
-        let mut state = self.state();
-        state.rows = 0;
-        state.loose = state.pending_bytes;
-        state.bytes = bytes + state.pending_bytes;
     }
 
     /// Whether it can leave the memory: nobody is here and everything is where it belongs, or it cannot be used any more.
@@ -570,22 +305,8 @@ impl Live {
     pub fn is_broken(&self) -> bool {
         self.state().broken
     }
-
-    pub fn editors(&self) -> (Vec<RoomUser>, usize) {
-        let state = self.state();
-        let mut users: Vec<RoomUser> = state.members.values().map(|member| member.user.clone()).collect();
-        users.sort_by_key(|user| user.user_id);
-        users.dedup_by_key(|user| user.user_id);
-        (users, state.members.len())
-    }
-
-    pub fn pending_bytes(&self) -> usize {
-        self.state().pending_bytes
-    }
 }
 
-/// For so long the draft waits for the node on which something was written.
-const THEIRS: std::time::Duration = std::time::Duration::from_secs(10);
 /// An update carries some bytes that are not text.
 const SLACK: usize = 64 * 1024;
 

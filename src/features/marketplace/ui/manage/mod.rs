@@ -10,9 +10,12 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 
 use crate::{
-    features::marketplace::{
-        model::ManagedListing,
-        state::{NAMES, item_address, use_management},
+    features::{
+        marketplace::{
+            model::ManagedListing,
+            state::{NAMES, item_address, use_management},
+        },
+        pwa::ui::NeedsNetwork,
     },
     ui::{Icon, Loading, PageError, PageTitle, Transition, late},
 };
@@ -66,6 +69,7 @@ fn Managed(
                         {(own.state == "listed").then(|| view! { <a class="btn" href=item_address(&own.slug)>"Its page"</a> })}
                     </span>
                 </header>
+                <NeedsNetwork what="Managing an item"/>
                 <div class="scroll">
                     <div class="settings">
                         {(!decides)

@@ -16,6 +16,7 @@ use crate::{
             state::{manage_address, reserve, use_own_listings},
             ui::publish::Refused,
         },
+        pwa::ui::NeedsNetwork,
     },
     ui::{
         Dialog, EmptyState, ErrorView, Field, Icon, KindMark, Loading, PageTitle, SelectField, Suspense, Time, Transition, late, toast,
@@ -40,6 +41,7 @@ pub fn NamesPage() -> impl IntoView {
                         <button type="button" class="btn" on:click=move |_| page::open_dialog(RESERVE)><Icon name="plus"/>"Reserve a name"</button>
                     </span>
                 </header>
+                <NeedsNetwork what="Reserving a name"/>
                 <div class="scroll">
                     <div class="page">
                         <Transition fallback=|| view! { <Loading/> }>

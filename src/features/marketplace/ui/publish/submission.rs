@@ -18,6 +18,7 @@ use crate::{
             state::{SUBMISSIONS, archive_address, digits, item_address, publish_address, submission, use_submission, version_address},
             ui::{CapabilityList, FileDiffs, FindingList, manage::TakeBack},
         },
+        pwa::ui::NeedsNetwork,
     },
     ids::{ArtifactId, UserId},
     ui::{Avatar, Icon, KindMark, Loading, PageError, PageTitle, Suspense, Time, Transition, bytes, late, plural},
@@ -132,6 +133,7 @@ fn SubmissionView(mut detail: SubmissionDetail) -> impl IntoView {
             </section>
             <section class="pane side" aria-label="What is next" data-part="side" id="next" tabindex="-1">
                 <header class="bar"><h2>"What is next"</h2></header>
+                <NeedsNetwork what="Each of these acts"/>
                 <div class="scroll">
                     <div class="acts-page">
                         <Suspense>{move || session.account().map(|me| view! { <Acts shown=shown me=me.person.id/> })}</Suspense>

@@ -11,7 +11,7 @@ use crate::{
         git::{self, service::LinkedVolume},
         notifications::{
             self,
-            model::{NotificationKind, SubjectKind},
+            model::{NotificationKind, Spot, SubjectKind},
             service::NewNotification,
         },
         tasks::{
@@ -93,7 +93,9 @@ async fn follow_for(
     for notice in &notices {
         let source = format!("issue {repository}#{} {} for {team}", issue.number, notice.source);
         let new = NewNotification::new(NotificationKind::Issue, (SubjectKind::Tasks, team), &subject, &notice.text).source(source.clone());
-        notifications::service::notify(acting, &mut tx, &notice.to, &NewNotification { team: Some(team), ..new }).await?;
+        // The task itself: the list shows open ones only.
+        let spot = Spot { task_id: followed.task(), ..Spot::default() };
+        notifications::service::notify(acting, &mut tx, &notice.to, &NewNotification { team: Some(team), spot, ..new }).await?;
         // Of several with one source the first is kept, with the words of the last.
         notifications::service::reword(&mut tx, source, &notice.text).await?;
     }
