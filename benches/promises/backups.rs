@@ -59,7 +59,8 @@ pub async fn run() -> Result<Vec<Figure>> {
 /// Seconds before a kill from which on something that was acknowledged is missing in what comes back from the store alone.
 async fn lost_with_the_disk() -> Result<f64> {
     let (data, place, back) = (TempDir::new()?, TempDir::new()?, TempDir::new()?);
-    let server = Server::start_on(data.path(), &[("BACKUP_URL", place.path().to_string_lossy().into_owned().leak())]).await?;
+    let folder: &'static str = place.path().to_string_lossy().into_owned().leak();
+    let server = Server::start_on(data.path(), vec![("BACKUP_URL", folder)].leak()).await?;
     server.set_up().await?;
     let began = Instant::now();
     while !place.path().join("backups").is_dir() {

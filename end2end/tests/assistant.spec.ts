@@ -160,6 +160,8 @@ test("the assistant answers in front of everybody, with a skill and a tool that 
 
     await test.step("anybody who may write stops it, and a fault says what to do", async () => {
       await ask("@assistant slowly once more");
+      // What was stopped before it said anything leaves nothing.
+      await expect(ines.locator(".answering").getByText("Count the connections")).toBeVisible();
       await ines.locator(".answering").getByRole("button", { name: "Stop" }).click();
       await expect(maya.getByText("Stopped before its end.")).toBeVisible();
       model.release();

@@ -1,38 +1,9 @@
 // The app in the hand: room for fingers, tabs, the keyboard, pulling, large text, little motion, and a system that shares.
 import type { Page } from "@playwright/test";
+import { tooSmall } from "../fixtures/hands.js";
 import { api, beginSession, createArtifact, expect, ready, test } from "../fixtures/index.js";
 
 test.skip(({ isMobile }) => !isMobile, "the phone's own");
-
-/** What can be pressed and is smaller than a finger. What is in running text, and what a larger one around it takes the finger for, may be. */
-const tooSmall = (page: Page) =>
-  page.evaluate(() => {
-    const SIZE = 44;
-    const pressed = [...document.querySelectorAll<HTMLElement>("a[href], button, input:not([type=hidden]), select, textarea, summary")];
-    const room = (element: Element) => {
-      const own = element.getBoundingClientRect();
-      let [width, height] = [own.width, own.height];
-      for (const part of ["::before", "::after"]) {
-        const style = getComputedStyle(element, part);
-        if (style.content === "none" || style.position !== "absolute") continue;
-        const [top, right, bottom, left] = ["top", "right", "bottom", "left"].map((side) => Math.min(0, parseFloat(style.getPropertyValue(side)) || 0)) as [number, number, number, number];
-        width = Math.max(width, own.width - left - right);
-        height = Math.max(height, own.height - top - bottom);
-      }
-      return { width, height };
-    };
-    return pressed
-      .filter((element) => {
-        const box = element.getBoundingClientRect();
-        if (!element.checkVisibility({ opacityProperty: true, visibilityProperty: true }) || box.width === 0 || box.bottom < 0 || box.top > innerHeight) return false;
-        if (element.closest(".prose, p, .sr, .hint, .cm-editor, dd, small") || element.matches(".skip, [disabled]")) return false;
-        // A link that covers its row is pressed anywhere on it.
-        const within = element.matches("a.cover") ? element.closest("li") : element.closest<HTMLElement>("label, summary, li > a, .input");
-        const best = [element, ...(within ? [within] : [])].map(room);
-        return !best.some(({ width, height }) => height >= SIZE - 0.5 && width >= 24) && !best.some(({ width, height }) => width >= SIZE - 0.5 && height >= SIZE - 0.5);
-      })
-      .map((element) => `${element.tagName.toLowerCase()} ${element.getAttribute("aria-label") ?? element.textContent?.trim().slice(0, 40)} ${Math.round(element.getBoundingClientRect().width)}×${Math.round(element.getBoundingClientRect().height)}`);
-  });
 
 test("everything that is pressed has room for a finger @phone", async ({ page, team }) => {
   const request = page.context().request;
