@@ -205,7 +205,7 @@ async fn write(state: &AppState, model: &Model, count: usize) -> Result<()> {
         // So that there are exactly as many in the end.
         let due = (count as f64 * weighed / all).round() as usize;
         let Some(seen) = model.0.get(hour_of_week(*hour)) else { continue };
-        let mut times: Vec<i64> = (written + waiting.len()..due).map(|_| hour + random.i64(..clock::HOUR)).collect();
+        let mut times: Vec<i64> = (written + waiting.len()..due).map(|_| hour + random.i64(0..clock::HOUR)).collect();
         times.sort_unstable();
         for at in times {
             let Some(seen) = random.choice(seen) else { continue };

@@ -257,7 +257,7 @@ impl Team {
                     // Nobody rates what is their own.
                     if !place.is_multiple_of(2) {
                         let stars = json!({ "rating": person.random.u8(2..6) });
-                        self.call(&self.admin, "POST", &format!("/items/{listing}/rate"), Some(stars)).await?;
+                        self.call(&self.admin, "PUT", &format!("/marketplace/listings/{listing}/review"), Some(stars)).await?;
                     }
                 }
             }
