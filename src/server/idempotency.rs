@@ -26,7 +26,7 @@ const BODY_READ: usize = 4 * 1024 * 1024;
 /// Answers of mutations are small; a larger one is passed on and not kept.
 const BODY_KEPT: usize = 1024 * 1024;
 pub const KEPT_MS: i64 = 14 * clock::DAY;
-/// A first request that has not ended by then died with its process.
+/// A first request that has not ended by then never will, also where its process lives on, or is not known.
 const STALE_MS: i64 = 2 * clock::MINUTE;
 
 crate::row! {
@@ -128,20 +128,28 @@ fn shown_once() -> AppResult<(StatusCode, String)> {
 async fn claim(state: &AppState, actor: &str, key: &str, fingerprint: &str) -> AppResult<Option<Stored>> {
     let now = clock::now_ms();
     let mut tx = state.db.write_tx().await?;
-    sqlx::query("DELETE FROM idempotency_keys WHERE actor_id = $1 AND key = $2 AND (created_at < $3 OR (status = 0 AND created_at < $4))")
-        .bind(actor)
-        .bind(key)
-        .bind(now - KEPT_MS)
-        .bind(now - STALE_MS)
-        .execute(&mut *tx)
-        .await?;
+    let own = state.cluster.id().to_string();
+    // A first request whose process is gone ended with it. One that serves alone is in no table: then every other one is gone.
+    sqlx::query(
+        "DELETE FROM idempotency_keys WHERE actor_id = $1 AND key = $2 AND (created_at < $3 OR (status = 0 AND (created_at < $4 \
+         OR (node_id <> '' AND node_id <> $5 AND NOT EXISTS (SELECT 1 FROM nodes n WHERE n.id = idempotency_keys.node_id)))))",
+    )
+    .bind(actor)
+    .bind(key)
+    .bind(now - KEPT_MS)
+    .bind(now - STALE_MS)
+    .bind(&own)
+    .execute(&mut *tx)
+    .await?;
     let claimed = sqlx::query(
-        "INSERT INTO idempotency_keys (actor_id, key, fingerprint, status, body, created_at) VALUES ($1, $2, $3, 0, '', $4) ON CONFLICT DO NOTHING",
+        "INSERT INTO idempotency_keys (actor_id, key, fingerprint, status, body, created_at, node_id) VALUES ($1, $2, $3, 0, '', $4, $5) \
+         ON CONFLICT DO NOTHING",
     )
     .bind(actor)
     .bind(key)
     .bind(fingerprint)
     .bind(now)
+    .bind(&own)
     .execute(&mut *tx)
     .await?
     .rows_affected();

@@ -95,3 +95,28 @@ app_test!(what_one_account_wrote_is_not_done_by_another, |app| {
     assert_eq!(noor.get("/teams").await.1.as_array().map(Vec::len), Some(0));
     assert_eq!(maya.answer(request(&maya, &mayas)).await.status, 201);
 });
+
+// Whoever sends again what a killed server had begun waited two minutes.
+app_test!(a_key_whose_process_is_gone_is_free_at_once, |app| {
+    let maya = app.sign_up_first().await;
+    assert_eq!(post(&maya, "/teams", "k", json!({ "name": "Harbor" })).await.status, 201);
+    let runs_at = async |node: &str| {
+        let mut tx = app.state.db.write_tx().await.expect("a transaction");
+        sqlx::query("UPDATE idempotency_keys SET status = 0, body = '', node_id = $1").bind(node).execute(&mut *tx).await.expect("running");
+        tx.commit().await.expect("committed");
+    };
+    let again = async || post(&maya, "/teams", "k", json!({ "name": "Harbor" })).await.status;
+    // Its own, and one that another version began.
+    for node in [app.state.cluster.id().to_string(), String::new()] {
+        runs_at(&node).await;
+        assert_eq!(again().await, 409, "{node}");
+    }
+    let mut tx = app.state.db.write_tx().await.expect("a transaction");
+    let row = "INSERT INTO nodes (id, name, version, started_at, seen_at, leaving) VALUES ('living', 'harbor', '0.1.0', 1, 1, 0)";
+    sqlx::query(row).execute(&mut *tx).await.expect("a node");
+    tx.commit().await.expect("committed");
+    runs_at("living").await;
+    assert_eq!(again().await, 409);
+    runs_at("gone").await;
+    assert_eq!(again().await, 201);
+});
