@@ -22,10 +22,9 @@ interface Outcome {
 
 /** A page waits so long, in milliseconds, before it says that the change waits. */
 const WAIT = 8_000;
-/** The list is told to the page no more often than that, in milliseconds; a long one less often. */
+/** The list is told to the page no more often than that, in milliseconds; a long one less often: so much later for each that waits. */
 const OFTEN = 60;
-const SELDOM = 600;
-const LONG = 50;
+const LONGER = 2;
 
 let box: { account: string; outbox: Promise<Outbox>; channel: Channel } | undefined;
 let told: ((what: string, text: string) => void) | undefined;
@@ -166,7 +165,7 @@ function list(outbox: Outbox): void {
       count(changes);
       told?.("list", JSON.stringify({ lasts: outbox.store.lasts, changes: changes.map((change) => ({ ...change, editable: mayEdit(change) })) }));
     })().catch(() => undefined);
-  }, known > LONG ? SELDOM : OFTEN);
+  }, OFTEN + LONGER * known);
 }
 
 async function add({ account, wish, wait }: Extract<Ask, { act: "add" }>): Promise<Outcome> {
