@@ -21,6 +21,8 @@ const press = (worker: Worker, action: string, reply?: string) =>
     Object.defineProperty(event, "reply", { value: reply });
     scope.dispatchEvent(event);
     await done;
+    // It is closed a moment later; one of the same session that comes before that would be closed with it.
+    while ((await scope.registration.getNotifications()).length) await new Promise((again) => setTimeout(again, 20));
     return scope.opened as string | undefined;
   }, { action, reply });
 

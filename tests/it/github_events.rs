@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use crate::{
     app::{Client, TestApp, text},
     git::{GitServer, allow_private, artifact, git, link, run, settled, shared, skill, text_of},
-    marketplace::{Publisher, looked_at, team_volume},
+    marketplace::{Publisher, change, looked_at, team_volume},
     notifications,
     tasks::{list as tasks, titles},
     webhooks::{guid, list, push, send, send_as, until, with_secret},
@@ -674,6 +674,10 @@ app_test!(a_release_is_prepared_and_goes_public_with_its_makers_signature, |conf
     let (maya, _, team) = linked(app, &server).await;
     let ines = Publisher::new(app.join(&maya, &team, "maintainer", "ines@harbor.example").await, 7).await;
     publish_by_hand(&maya, &ines, &team, &server, "lamp-care").await;
+    let tom = app.sign_up(&maya, "tom@pier.example").await;
+    let pier = team_volume(&tom, &tom.team("Pier").await).await;
+    let (status, installed) = change(&tom, &pier, json!({ "install": ["lamp-care"] })).await;
+    assert_eq!(status, 200, "{installed}");
 
     // What the tag has, not what the branch has by now.
     server.write("skills/lamp-care/SKILL.md", market_skill("lamp-care", "Trim the wicks, and then polish the glass."));
@@ -727,13 +731,16 @@ app_test!(a_release_is_prepared_and_goes_public_with_its_makers_signature, |conf
     let (_, reviewed) = maya.post(&format!("{path}/review"), json!({ "verdict": "approve", "reason": "Fine." })).await;
     assert_eq!(reviewed["submission"]["state"], "approved", "{reviewed}");
     assert_eq!(maya.get("/marketplace/listings/lamp-care").await.1["version"], "1.0.0", "not without its signature");
+    assert!(told(&tom, "update").await.is_empty(), "who has it installed hears of what is public");
     let (status, signed) = ines.sign(&detail).await;
     assert_eq!((status, &signed["submission"]["state"]), (200, &json!("public")), "{signed}");
     assert_eq!(maya.get("/marketplace/listings/lamp-care").await.1["version"], "1.1.0");
+    assert_eq!(told_soon(&tom, "update", 1).await, ["lamp-care 1.1.0: Brighter lamps."]);
     done(&maya, "release", &published).await;
     tokio::time::sleep(Duration::from_millis(300)).await;
     let (_, mine) = ines.client.get("/marketplace/mine").await;
     assert_eq!(mine.as_array().map(Vec::len), Some(2), "the one by hand, and this one: {mine}");
+    assert_eq!(told(&tom, "update").await.len(), 1, "the release that came again is no newer version");
 });
 
 app_test!(a_release_that_cannot_be_taken_says_what_to_do, |config| { with_github(config) }, |app| {

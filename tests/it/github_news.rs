@@ -5,13 +5,13 @@ use serde_json::{Value, json};
 use crate::{
     app::{Client, text},
     git::{GitServer, Mood, git, settled, skill, text_of},
-    github_events::{done, linked, looked, pull_of, pull_request, release, review, sql, told, told_soon, with_github},
+    github_events::{done, issue, linked, looked, pull_of, pull_request, release, review, sql, told, told_soon, with_github},
     marketplace::Publisher,
     notifications,
     webhooks::{list, push, send, until},
 };
 
-fn pushed(server: &GitServer, sender: i64) -> Value {
+pub fn pushed(server: &GitServer, sender: i64) -> Value {
     let mut payload = push("team/playbook", 1);
     payload["repository"]["clone_url"] = json!(server.url);
     payload["sender"] = json!({ "login": "somebody", "id": sender });
@@ -37,10 +37,13 @@ app_test!(who_pushed_is_not_told_of_it, |config| { with_github(config) }, |app| 
     let (maya, volume, team) = linked(app, &server).await;
     let vera = app.join(&maya, &team, "viewer", "vera@x.y").await;
     sql(app, "UPDATE users SET github_id = '42' WHERE id = $1", &[&maya.id]).await;
+    let mut socket = app.socket_of(&vera).await;
+    socket.join(&vera.id, "workspace", None).await;
     server.write("skills/lamps/SKILL.md", skill("lamps", "Trim them daily.\n"));
     server.commit("Better lamps");
     let delivery = send(&maya, "push", &pushed(&server, 42)).await;
-    assert_eq!(told_soon(&vera, "push", 1).await, ["Better lamps: 1 artifact changed."]);
+    assert_eq!(notifications::rung(&mut socket).await["unread"], 1, "an open page hears of it at once");
+    assert_eq!(told(&vera, "push").await, ["Better lamps: 1 artifact changed."]);
     let notice = notifications::list(&vera).await.into_iter().find(|one| one["kind"] == "push").expect("told");
     assert_eq!(notice["actor"]["id"], json!(maya.id), "{notice}");
     assert_eq!(told(&maya, "push").await.len(), 0);
@@ -52,6 +55,12 @@ app_test!(who_pushed_is_not_told_of_it, |config| { with_github(config) }, |app| 
     server.commit("Still better lamps");
     done(&maya, "push", &pushed(&server, 7)).await;
     assert_eq!(told_soon(&maya, "push", 1).await.len(), 1);
+    // So do those whom an issue concerns.
+    let mut socket = app.socket_of(&maya).await;
+    socket.join(&maya.id, "workspace", None).await;
+    let unread = notifications::unread(&maya).await;
+    done(&maya, "issues", &issue(&server, "opened", 10, json!({}))).await;
+    while notifications::rung(&mut socket).await["unread"] != unread + 1 {}
 });
 
 app_test!(a_second_push_comes_while_the_first_is_still_pulled, |config| { with_github(config) }, |app| {

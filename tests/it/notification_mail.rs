@@ -508,19 +508,22 @@ app_test!(without_a_mail_server_there_is_no_mail, |app| {
     assert_eq!(tom.post("/notifications/test", json!({ "channel": "mail" })).await.0, 400);
 });
 
-/// A server of mail beside one that may ask repositories of the test.
+/// A server of mail beside one that may ask repositories of the test, and that GitHub tells of them.
 #[derive(Clone, Default)]
 struct WithRepositories(MailServer);
 
 impl WithRepositories {
     fn start(&self, config: &mut Config) {
         self.0.start(config);
-        crate::git::allow_private(config);
+        crate::github_events::with_github(config);
     }
 }
 
 app_test_beside!(WithRepositories, what_repositories_bring_is_mailed_as_each_team_was_chosen, |app, beside| {
-    use crate::git::{GitServer, git, link, run, skill};
+    use crate::{
+        git::{GitServer, git, link, run, skill},
+        github_events::{done, issue, pull_request},
+    };
     let server = &beside.0;
     let (maya, team, tom, _) = people(app).await;
     prefer(&tom, json!({ "teams": [{ "team": team, "level": "nothing", "kinds": [{ "kind": "push", "level": "once" }] }] })).await;
@@ -558,6 +561,25 @@ app_test_beside!(WithRepositories, what_repositories_bring_is_mailed_as_each_tea
     repository.commit("Still better lamps");
     run(&maya, &volume, "pull").await;
     server.until(2).await;
+    // Issues as this team's were chosen, and pull requests as they are for whoever chose nothing: both at once, and not to Tom, whom they do not concern.
+    prefer(&maya, json!({ "teams": [{ "team": team, "level": "usual", "kinds": [{ "kind": "issue", "level": "once" }] }] })).await;
+    done(&maya, "issues", &issue(&repository, "opened", 10, json!({}))).await;
+    let work = repository.work();
+    git(&work, &["checkout", "-q", "-b", "lamps"]);
+    repository.write("skills/lamps/SKILL.md", skill("lamps", "Trim when they smoke.\n"));
+    git(&work, &["commit", "-qam", "Better lamps"]);
+    git(&work, &["push", "-q", "origin", "HEAD:refs/pull/1/head"]);
+    done(&maya, "pull_request", &pull_request(&repository, "opened", 10, &repository.head(), json!({}))).await;
+    let mails = server.until(4).await;
+    let task = text(&crate::tasks::list(&maya, &team, "").await[0]["id"]);
+    for (subject, path, words) in [
+        ("GitHub has an issue", format!("/teams/{team}/tasks?task={task}"), "opened #7 The lamps smoke"),
+        ("GitHub has a pull request", format!("/volumes/{volume}"), "#1 Better lamps: 1 artifact would change: lamps."),
+    ] {
+        let mail = mails.iter().find(|mail| mail.header("Subject").starts_with(subject)).unwrap_or_else(|| panic!("{subject}: {mails:#?}"));
+        assert_eq!(mail.to, "maya@harbor.internal");
+        assert!(mail.text.contains(&format!("{}{path}", app.url)) && mail.text.contains(words), "{}", mail.text);
+    }
 });
 
 mail_test!(an_address_of_a_form_that_is_not_taken_keeps_no_others_waiting, |app, server| {

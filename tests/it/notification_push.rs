@@ -27,6 +27,9 @@ use sha2::Sha256;
 
 use crate::{
     app::{Client, TestApp, text},
+    git::{GitServer, skill},
+    github_events::{done, issue, linked, with_github},
+    github_news::pushed,
     notifications::unread,
     sessions::{begin, say},
 };
@@ -309,6 +312,43 @@ push_test!(a_test_reaches_the_device, |app, service| {
     service.answer("phone", &[503]);
     let (_, job) = tom.post("/notifications/test", ask).await;
     assert!(text(&wait(job).await["error"]).contains("503"));
+});
+
+/// A push service beside a server that GitHub tells of the repositories of the test.
+#[derive(Clone, Default)]
+struct WithGitHub(PushService);
+
+impl WithGitHub {
+    fn start(&self, config: &mut Config) {
+        self.0.start(config);
+        with_github(config);
+    }
+}
+
+app_test_beside!(WithGitHub, what_github_tells_of_is_pushed_and_leads_to_its_place, |app, beside| {
+    let service = &beside.0;
+    let server = GitServer::start().await;
+    server.write("skills/lamps/SKILL.md", skill("lamps", "Trim the wicks.\n"));
+    server.commit("First");
+    let (maya, volume, team) = linked(app, &server).await;
+    let kinds = json!([{ "kind": "push", "mail": "off", "push": true }, { "kind": "issue", "mail": "off", "push": true }]);
+    assert_eq!(maya.patch("/notifications/preferences", json!({ "kinds": kinds })).await.0, 200);
+    let phone = Browser::new("phone");
+    phone.subscribe(&maya, service).await;
+    done(&maya, "issues", &issue(&server, "opened", 10, json!({}))).await;
+    server.write("skills/lamps/SKILL.md", skill("lamps", "Trim them daily.\n"));
+    server.commit("Better lamps");
+    done(&maya, "push", &pushed(&server, 7)).await;
+    let messages: Vec<Value> = service.until(2).await.iter().map(|message| phone.open(message)).collect();
+    let task = text(&crate::tasks::list(&maya, &team, "").await[0]["id"]);
+    for (tag, title, words, url) in [
+        (format!("tasks-{team}"), "GitHub has an issue", "opened #7 The lamps smoke", format!("/teams/{team}/tasks?task={task}")),
+        (format!("volume-{volume}"), "GitHub pushed to the repository", "Better lamps: 1 artifact changed.", format!("/volumes/{volume}")),
+    ] {
+        let message = messages.iter().find(|message| message["tag"] == tag).unwrap_or_else(|| panic!("{tag}: {messages:?}"));
+        assert_eq!((&message["title"], &message["url"]), (&json!(title), &json!(url)), "{message}");
+        assert!(text(&message["body"]).ends_with(words), "{message}");
+    }
 });
 
 app_test!(messages_go_only_to_services_outside, |app| {

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::{
     app::{Client, text},
     sessions::{begin, say},
+    socket::Socket,
 };
 
 pub async fn unread(client: &Client) -> i64 {
@@ -21,6 +22,16 @@ pub async fn list(client: &Client) -> Vec<Value> {
     groups.iter().flat_map(|group| group["items"].as_array().expect("a list").clone()).collect()
 }
 
+/// The next that an open page hears for its bell.
+pub async fn rung(socket: &mut Socket) -> Value {
+    loop {
+        let frame = socket.until("event").await;
+        if frame["event"]["type"] == "notification" {
+            return frame["event"].clone();
+        }
+    }
+}
+
 fn titles(page: &Value) -> Vec<String> {
     page["items"].as_array().expect("a list").iter().map(|group| text(&group["title"])).collect()
 }
@@ -33,13 +44,8 @@ app_test!(a_mention_in_a_message_is_told_once_and_read_with_its_session, |app| {
     let mut socket = app.socket_of(&tom).await;
     socket.join(&tom.id, "workspace", None).await;
     let entry = say(&maya, &session, "@tom @tom look, says @MayaChen").await;
-    let told = loop {
-        let frame = socket.until("event").await;
-        if frame["event"]["type"] == "notification" {
-            break frame["event"]["unread"].clone();
-        }
-    };
-    assert_eq!((told, unread(&tom).await, unread(&maya).await), (json!(1), 1, 0), "one does not tell oneself");
+    let told = rung(&mut socket).await;
+    assert_eq!((&told["unread"], unread(&tom).await, unread(&maya).await), (&json!(1), 1, 0), "one does not tell oneself");
     let (_, page) = tom.get("/notifications").await;
     let group = &page["items"][0];
     assert_eq!((&group["subject"], &group["subjectId"], &group["title"]), (&json!("session"), &json!(session), &json!("Api review")));
@@ -54,9 +60,9 @@ app_test!(a_mention_in_a_message_is_told_once_and_read_with_its_session, |app| {
     assert_eq!((unread(&tom).await, list(&tom).await.len()), (0, 1));
     // Every page of theirs hears under which name devices show it, so that they do no longer.
     let read = loop {
-        let frame = socket.until("event").await;
-        if frame["event"]["type"] == "notification" && frame["event"]["unread"] == 0 {
-            break frame["event"]["read"].clone();
+        let event = rung(&mut socket).await;
+        if event["unread"] == 0 {
+            break event["read"].clone();
         }
     };
     assert_eq!(read, json!([format!("session-{session}")]));

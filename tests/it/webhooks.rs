@@ -6,12 +6,13 @@ use std::{
 };
 
 use llmos_lite::{features::webhooks::service::sign, server::config::Config};
-use reqwest::{Method, RequestBuilder};
+use reqwest::{Body, Method, RequestBuilder};
 use serde_json::{Value, json};
 
 use crate::{
-    app::{Answer, Client, text},
+    app::{Answer, Client, TestApp, text},
     durability::rounds,
+    github_events::sql,
     process::{Process, browser, first_account, free_address},
     process_test,
 };
@@ -30,7 +31,7 @@ pub fn guid() -> String {
 }
 
 /// As GitHub sends it.
-fn delivery(client: &Client, guid: &str, event: &str, body: Vec<u8>, signature: &str) -> RequestBuilder {
+fn delivery(client: &Client, guid: &str, event: &str, body: impl Into<Body>, signature: &str) -> RequestBuilder {
     client
         .request(Method::POST, "/webhook/github")
         .header("content-type", "application/json")
@@ -53,6 +54,11 @@ pub async fn send(client: &Client, event: &str, payload: &Value) -> String {
     let answer = send_as(client, &guid, event, payload, SECRET).await;
     assert!(answer.status == 202 || answer.status == 200, "{}", answer.text);
     guid
+}
+
+/// What GitHub says it sends from; before the first delivery, which reads it.
+async fn know_a_network(app: &TestApp) {
+    sql(app, "INSERT INTO webhook_networks (network, updated_at) VALUES ('192.30.252.0/22', 1)", &[]).await;
 }
 
 pub fn push(repository: &str, number: usize) -> Value {
@@ -98,6 +104,7 @@ app_test!(
     },
     |app| {
         let maya = app.sign_up_first().await;
+        know_a_network(app).await;
         let github = app.visitor();
         let payload = push("Harbor/Skills", 1);
         let id = guid();
@@ -124,6 +131,10 @@ app_test!(
             [&detail["headers"]["x-github-event"], &detail["signedBy"], &detail["address"]],
             [&json!("push"), &json!("Secret 1 of 2"), &json!("127.0.0.1")]
         );
+        // An address that is not GitHub's is noted where it is not refused.
+        assert_eq!(detail["listed"], false, "{detail}");
+        let (_, report) = maya.get("/webhooks/report").await;
+        assert_eq!([&report["allowList"], &report["networks"], &report["outside"]], [&json!("shadow"), &json!(1), &json!(1)], "{report}");
         assert!(!detail.to_string().contains("sha256="), "the signature is nowhere");
         let ping = send_as(&github, &guid(), "ping", &json!({ "zen": "Keep it logically awesome.", "hook_id": 1 }), NEWER).await;
         assert_eq!((ping.status, &ping.json()["message"]), (200, &json!("pong")), "{}", ping.text);
@@ -183,7 +194,12 @@ app_test!(a_payload_has_25_megabytes_and_no_more, |config| { with_secret(config)
         |megabytes: usize| format!("{{\"action\":\"created\",\"text\":\"{}\"}}", "x".repeat(megabytes * 1024 * 1024 - 40)).into_bytes();
     let large = of(26);
     let signature = sign(SECRET, &large);
+    // In parts, and nothing says how many bytes there will be.
+    let parts: Vec<std::io::Result<Vec<u8>>> = large.chunks(1024 * 1024).map(|part| Ok(part.to_vec())).collect();
+    let streamed = Body::wrap_stream(futures::stream::iter(parts));
+    refused(&github, delivery(&github, &guid(), "star", streamed, &signature), 413, "25 MB").await;
     refused(&github, delivery(&github, &guid(), "star", large, &signature), 413, "25 MB").await;
+    assert!(list(&maya, "").await.is_empty(), "nothing was kept of either");
     let whole = of(25);
     let (id, signature) = (guid(), sign(SECRET, &whole));
     let answer = github.answer(delivery(&github, &id, "star", whole, &signature)).await;
@@ -627,12 +643,7 @@ fn behind_a_proxy(config: &mut Config) {
 app_test!(only_githubs_addresses_are_let_in_behind_a_proxy, |config| { behind_a_proxy(config) }, |app| {
     let maya = app.sign_up_first().await;
     let github = app.visitor();
-    let mut tx = app.state.db.write_tx().await.expect("a transaction");
-    sqlx::query("INSERT INTO webhook_networks (network, updated_at) VALUES ('192.30.252.0/22', 1)")
-        .execute(&mut *tx)
-        .await
-        .expect("inserts");
-    tx.commit().await.expect("committed");
+    know_a_network(app).await;
     let body = push("harbor/skills", 1).to_string().into_bytes();
     let signature = sign(SECRET, &body);
     let from = |forwarded: Option<&str>| {
@@ -649,4 +660,7 @@ app_test!(only_githubs_addresses_are_let_in_behind_a_proxy, |config| { behind_a_
     refused(&github, from(None), 403, "127.0.0.1").await;
     let kept = list(&maya, "").await;
     assert_eq!(kept.len(), 1, "{kept:?}");
+    let (_, detail) = maya.get(&format!("/webhooks/deliveries/{}", text(&kept[0]["id"]))).await;
+    assert_eq!([&detail["address"], &detail["listed"]], [&json!("192.30.252.9"), &json!(true)], "{detail}");
+    assert_eq!(maya.get("/webhooks/report").await.1["outside"], 0);
 });

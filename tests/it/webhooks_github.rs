@@ -27,7 +27,11 @@ use llmos_lite::{
 use serde_json::{Value, json};
 
 use crate::{
-    app::{TestApp, skipped, text},
+    app::{Client, TestApp, skipped, text},
+    git::{GitServer, commits, git, link, settled, shared, skill, text_of},
+    github_events::{market_skill, pull_of, with_github},
+    marketplace::Publisher,
+    tasks::list as tasks,
     webhooks::{SECRET, guid, list, push, send, send_as, until, with_secret},
 };
 
@@ -339,7 +343,8 @@ fn recorded() -> Option<Vec<(String, Value)>> {
     Some(payloads)
 }
 
-/// Those that are not among the recorded ones, made from them: a merged pull request, a push of several commits, a closed issue.
+/// Those that are not among the recorded ones, made from them: a merged pull request, a push of several commits, a closed issue, a review
+/// that approves.
 fn derived(recorded: &[(String, Value)]) -> Vec<(String, Value)> {
     let find = |event: &str, fits: &dyn Fn(&Value) -> bool| {
         recorded.iter().find(|(name, payload)| name == event && fits(payload)).map(|(_, payload)| payload.clone()).expect("recorded")
@@ -359,7 +364,13 @@ fn derived(recorded: &[(String, Value)]) -> Vec<(String, Value)> {
     let mut closed = find("issues", &|payload| payload["action"] == "reopened");
     closed["action"] = json!("closed");
     closed["issue"]["state"] = json!("closed");
-    vec![("pull_request".to_owned(), merged), ("push".to_owned(), several), ("issues".to_owned(), closed)]
+    // That which is dismissed in another one.
+    let mut approved = find("pull_request_review", &|payload| payload["action"] == "dismissed");
+    approved["action"] = json!("submitted");
+    approved["review"]["state"] = json!("approved");
+    [("pull_request", merged), ("push", several), ("issues", closed), ("pull_request_review", approved)]
+        .map(|(event, payload)| (event.to_owned(), payload))
+        .to_vec()
 }
 
 #[test]
@@ -389,6 +400,7 @@ fn recorded_payloads_are_read() {
 
 app_test!(recorded_payloads_are_accepted_and_stored, |config| { with_secret(config) }, |app| {
     let Some(mut payloads) = recorded() else { return };
+    let count = payloads.len();
     payloads.extend(derived(&payloads));
     let maya = app.sign_up_first().await;
     let github = app.visitor();
@@ -405,57 +417,164 @@ app_test!(recorded_payloads_are_accepted_and_stored, |config| { with_secret(conf
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert_eq!([&waiting["day"], &waiting["waiting"], &waiting["failed"]], [&json!(payloads.len()), &json!(0), &json!(0)], "{waiting}");
+    eprintln!("{count} recorded payloads, and {} made from them: all accepted and stored", payloads.len() - count);
 });
 
-app_test!(recorded_payloads_of_a_linked_repository_are_acted_on, |config| { with_secret(config) }, |app| {
+/// The delivery once it was acted on and, where it asks for what a job does, once that has come to its end.
+async fn ended(maya: &Client, guid: &str, asks: bool) -> Value {
+    let mut last = Value::Null;
+    for _ in 0..1_500 {
+        last = list(maya, "limit=200").await.into_iter().find(|delivery| delivery["guid"] == guid).unwrap_or_default();
+        let came = last["outcomes"].as_array().is_some_and(|outcomes| !outcomes.is_empty());
+        if !last.is_null() && last["state"] != "received" && (came || !asks) {
+            return last;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("{guid} does not end: {last}");
+}
+
+app_test!(recorded_payloads_of_a_linked_repository_are_acted_on, |config| { with_github(config) }, |app| {
     let Some(mut payloads) = recorded() else { return };
     payloads.extend(derived(&payloads));
-    let maya = app.sign_up_first().await;
-    let team = maya.team("Harbor").await;
-    let volume = crate::marketplace::team_volume(&maya, &team).await;
-    put_link(app, &volume, &maya.id, "https://github.com/Codertocat/Hello-World", "master").await;
-    let ours = |payload: &Value| payload["repository"]["full_name"] == "Codertocat/Hello-World";
-    let acts = ["issues", "pull_request", "pull_request_review", "push", "release"];
-    let mut sent: Vec<&(String, Value)> =
-        payloads.iter().filter(|(event, payload)| acts.contains(&event.as_str()) && ours(payload)).collect();
-    assert!(sent.len() > 30, "{}", sent.len());
-    // The recorded issue is deleted in one of them, all of the same second: what comes late does not bring it back.
-    sent.sort_by_key(|(event, payload)| event == "issues" && ["deleted", "transferred"].iter().any(|gone| payload["action"] == *gone));
-    sent.extend(sent.iter().find(|(event, payload)| event == "issues" && payload["issue"]["number"] == 1).copied());
-    let mut told = String::new();
-    for (event, payload) in &sent {
-        let id = send(&app.visitor(), event, payload).await;
-        let mut found = Value::Null;
-        for _ in 0..1_000 {
-            found = list(&maya, "limit=200").await.into_iter().find(|delivery| delivery["guid"] == id.as_str()).unwrap_or_default();
-            if found["state"] != "received" {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
+    payloads.retain(|(event, _)| ["issues", "pull_request", "pull_request_review", "push", "release"].contains(&event.as_str()));
+    let (mut ours, others): (Vec<_>, Vec<_>) =
+        payloads.into_iter().partition(|(_, payload)| payload["repository"]["full_name"] == "Codertocat/Hello-World");
+    assert_eq!((ours.len(), others.len()), (85, 1), "one is of another repository");
+
+    // The recorded repository, at the tests' server of Git: a branch, a release and a pull request.
+    let server = GitServer::start().await;
+    let (bare, work) = (server.bare(), server.work());
+    let owner = bare.parent().and_then(std::path::Path::parent).expect("a folder").join("Codertocat");
+    std::fs::create_dir(&owner).expect("a folder");
+    std::os::unix::fs::symlink(&bare, owner.join("Hello-World.git")).expect("a link");
+    let url = server.url.replace("team/playbook", "Codertocat/Hello-World");
+    for folder in [&bare, &work] {
+        git(folder, &["symbolic-ref", "HEAD", "refs/heads/master"]);
+    }
+    server.write("skills/lamps/SKILL.md", skill("lamps", "Trim the wicks.\n"));
+    server.write("skills/hello-care/SKILL.md", market_skill("hello-care", "Trim the wicks, and then polish the glass."));
+    server.commit("First");
+    git(&work, &["tag", "0.0.1"]);
+    git(&work, &["push", "-q", "origin", "0.0.1"]);
+    git(&work, &["checkout", "-q", "-b", "changes"]);
+    server.write("skills/oil/SKILL.md", skill("oil", "Fill.\n"));
+    git(&work, &["add", "-A"]);
+    git(&work, &["commit", "-q", "-m", "Oil"]);
+    git(&work, &["push", "-q", "origin", "HEAD:refs/pull/2/head"]);
+    let proposed = server.head();
+    git(&work, &["checkout", "-q", "master"]);
+
+    let (maya, volume) = shared(app).await;
+    let team = text(&maya.get("/teams").await.1[0]["id"]);
+    let found = link(&maya, &volume, json!({ "url": url, "branch": "master" })).await;
+    assert_eq!(found["state"], "synced", "{found}");
+    let ines = Publisher::new(app.join(&maya, &team, "maintainer", "ines@harbor.example").await, 7).await;
+    let by_hand = crate::marketplace::with(
+        crate::marketplace::skill("hello-care", "0.0.0", "Trim the wicks each evening, and look at the oil."),
+        json!({ "team": team, "repository": url.replace("http://", "https://") }),
+    );
+    ines.publish(&maya, by_hand).await;
+
+    // In the order of what they tell of, so that none comes late; what ends something is the last of its second.
+    ours.sort_by_key(|(_, payload)| {
+        let times = [&payload["review"]["submitted_at"], &payload["issue"]["updated_at"], &payload["pull_request"]["updated_at"]];
+        let time = times.iter().find_map(|time| time.as_str()).unwrap_or_default().to_owned();
+        (time, payload["action"] == "deleted" || payload["action"] == "dismissed")
+    });
+    for (_, payload) in &mut ours {
+        payload["repository"]["clone_url"] = json!(url);
+    }
+    let before = commits(&maya, &volume).await.len();
+    let (mut brought, mut review, mut versions) = (0, "none", vec!["0.0.0"]);
+    for (event, payload) in &ours {
+        let action = payload["action"].as_str().unwrap_or_default();
+        let of = &payload["pull_request"];
+        let merged = event == "pull_request" && action == "closed" && of["merged"] == true;
+        let pulls = merged || (event == "push" && payload["ref"] == "refs/heads/master");
+        let previewed = ["opened", "reopened", "ready_for_review", "synchronize", "edited"].contains(&action);
+        let looks = event == "pull_request" && of["state"] == "open" && previewed;
+        let releases = event == "release" && action == "published";
+        if pulls {
+            brought += 1;
+            server.write("skills/lamps/SKILL.md", skill("lamps", &format!("Trim them {brought} times.\n")));
+            server.commit("Lamps");
         }
-        // A tag that is pushed changes no branch.
-        let quiet = match event.as_str() {
-            "release" => payload["action"] != "published",
-            "push" => text(&payload["ref"]).starts_with("refs/tags/"),
-            _ => false,
+        let found = ended(&maya, &send(&maya, event, payload).await, pulls || looks || releases).await;
+        let failed = found["outcomes"].as_array().is_some_and(|outcomes| outcomes.iter().any(|outcome| outcome["failed"] == true));
+        let acted = match event.as_str() {
+            // A tag that is pushed changes no branch.
+            "push" => pulls,
+            "release" => releases,
+            // One that only comments decides nothing.
+            "pull_request_review" => payload["review"]["state"] != "commented",
+            _ => true,
         };
-        let says = found["done"].as_array().is_some_and(|done| !done.is_empty());
-        assert!(found["error"].is_null() && (says || quiet), "{event} {}: {found}", payload["action"]);
-        told.push_str(&found["done"].to_string());
+        assert!(found["error"].is_null() && !failed, "{event} {action}: {found}");
+        assert_eq!(found["state"], if acted { "done" } else { "ignored" }, "{event} {action}: {found}");
+        match event.as_str() {
+            "issues" => {
+                let (issue, all) = (&payload["issue"], tasks(&maya, &team, "state=all").await);
+                let task = all.iter().find(|task| task["issue"]["number"] == issue["number"]);
+                let state = if issue["state"] == "closed" { "closed" } else { "open" };
+                let expected = (action != "deleted").then(|| (text(&issue["title"]), state.to_owned()));
+                assert_eq!(task.map(|task| (text(&task["title"]), text(&task["state"]))), expected, "{action}: {all:?}");
+            }
+            "pull_request" | "pull_request_review" => {
+                match payload["review"]["state"].as_str() {
+                    Some("approved") => review = "approved",
+                    Some("dismissed") => review = "none",
+                    _ => {}
+                }
+                let state = if merged { json!("merged") } else { of["state"].clone() };
+                let row = pull_of(&maya, &volume).await;
+                assert_eq!(
+                    [&row["number"], &row["title"], &row["headSha"], &row["state"], &row["review"]],
+                    [&of["number"], &of["title"], &of["head"]["sha"], &state, &json!(review)],
+                    "{event} {action}: {row}"
+                );
+                if event == "pull_request" {
+                    assert_eq!(row["draft"], of["draft"], "{action}: {row}");
+                }
+                if looks {
+                    let oil = row["changes"].as_array().is_some_and(|changes| changes.iter().any(|change| change["slug"] == "oil"));
+                    assert!(row["lookedSha"] == proposed.as_str() && oil, "{action}: {row}");
+                }
+            }
+            "release" => {
+                if releases && versions.len() == 1 {
+                    versions.push("0.0.1");
+                }
+                let (_, mine) = ines.client.get("/marketplace/mine").await;
+                let mine = mine.as_array().expect("a list");
+                let mut there: Vec<String> = mine.iter().map(|one| text(&one["version"])).collect();
+                there.sort_unstable();
+                assert_eq!(there, versions, "{action}: {mine:?}");
+                let of_release = mine.iter().find(|one| one["version"] == "0.0.1");
+                assert!(of_release.is_none_or(|one| one["slug"] == "hello-care" && one["signed"] == false), "{mine:?}");
+            }
+            _ => {}
+        }
+        if pulls {
+            assert_eq!(settled(&maya, &volume).await["lastSha"], server.head(), "{event} {action}");
+            assert!(text_of(&maya, &volume, "lamps").await.ends_with(&format!("Trim them {brought} times.\n")), "{event} {action}");
+        }
+        assert_eq!(commits(&maya, &volume).await.len(), before + brought, "{event} {action}: a commit for each pull, and no other");
     }
-    for part in [
-        "A task follows issue #1.",
-        "The task of issue #1 is closed.",
-        "The task of issue #1 was removed with it.",
-        "Nothing newer than what is known of issue #1.",
-        "is kept with 1 volume.",
-        "1 volume is pulled.",
-        "comes from this repository",
-    ] {
-        assert!(told.contains(part), "{part}: {told}");
+    assert_eq!((brought, versions.len()), (4, 2), "three pushes and what was merged; the release");
+
+    // What comes late does not bring a deleted issue back.
+    let (event, late) =
+        ours.iter().find(|(event, payload)| event == "issues" && payload["issue"]["number"] == 1).expect("it was sent before");
+    until(&maya, &send(&maya, event, late).await, "done").await;
+    // Nor does that of the other repository do anything.
+    for (event, payload) in &others {
+        let found = until(&maya, &send(&maya, event, payload).await, "ignored").await;
+        assert_eq!(found["done"], json!(["No volume is linked to octo-org/octo-repo."]));
     }
-    let (_, pulls) = maya.get(&format!("/volumes/{volume}/git/pull-requests")).await;
-    assert!(pulls.as_array().is_some_and(|pulls| !pulls.is_empty()), "{pulls}");
+    let left: Vec<Value> = tasks(&maya, &team, "state=all").await.iter().map(|task| task["issue"]["number"].clone()).collect();
+    assert_eq!(left, [json!(2)]);
+    eprintln!("{} payloads of a linked repository: each that is acted on has its effect", ours.len());
 });
 
 app_test!(the_secret_of_one_repository_does_nothing_to_another, |config| { with_secret(config) }, |app| {
