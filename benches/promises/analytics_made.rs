@@ -51,7 +51,7 @@ pub async fn open(data: &Path) -> Result<AppState> {
     let mut config = Config::from_sources(&|_| None, "")?;
     config.data_dir = data.to_owned();
     config.database_url = format!("sqlite:{}", data.join("llmos.sqlite").display());
-    Ok(AppState::open(config).await?)
+    AppState::open(config).await
 }
 
 /// The folder with so many events, counted. It is made once.

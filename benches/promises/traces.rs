@@ -51,6 +51,9 @@ const ROUNDS: usize = 100;
 const LAG: Duration = Duration::from_secs(900);
 const PATIENCE: Duration = Duration::from_secs(3_600);
 
+/// The query of a round.
+type Filter<'a> = Box<dyn Fn(usize) -> String + 'a>;
+
 fn listed() -> usize {
     std::env::var("LLMOS_TRACES").ok().and_then(|text| text.parse().ok()).unwrap_or(1_000_000)
 }
@@ -504,7 +507,7 @@ async fn lists(data: &Path, count: usize, figures: &mut Vec<Figure>) -> Result<(
 
     let plain = measure("plain", false, &|_| String::new()).await?;
     let mut singles = (0.0, "");
-    let filters: [(&'static str, Box<dyn Fn(usize) -> String>); 12] = [
+    let filters: [(&'static str, Filter<'_>); 12] = [
         ("outcome", Box::new(move |round| format!("outcome={}", outcome(round)))),
         ("source", Box::new(move |round| format!("source={}", source(round)))),
         ("person", Box::new(move |round| format!("person={}", person(round)))),
@@ -527,7 +530,7 @@ async fn lists(data: &Path, count: usize, figures: &mut Vec<Figure>) -> Result<(
         }
     }
     let mut doubles = (0.0, "");
-    let pairs: [(&'static str, Box<dyn Fn(usize) -> String>); 10] = [
+    let pairs: [(&'static str, Filter<'_>); 10] = [
         ("outcome and tool", Box::new(move |round| format!("outcome={}&tool={}", outcome(round), tool(round)))),
         ("person and model", Box::new(move |round| format!("person={}&model={}", person(round), model(round / 2)))),
         ("word and outcome", Box::new(move |round| format!("q={}&outcome={}", word(round), outcome(round)))),
