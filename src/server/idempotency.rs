@@ -7,6 +7,11 @@
 //! Follows draft-ietf-httpapi-idempotency-key-header: another request under a used key is refused, so is one whose first is
 //! still running. Answers of 500 and above are not kept: the client may try again.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
 use axum::{
     body::{Body, to_bytes},
     extract::{Request, State},
@@ -14,10 +19,11 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-
+use http_body_util::{BodyExt as _, Limited};
 use serde::Serialize;
+use tracing::Instrument;
 
-use super::{clock, context::Ctx, db::Tx, secrets, state::AppState};
+use super::{clock, context::Ctx, db::Tx, error::internal, secrets, state::AppState};
 use crate::error::{AppError, AppResult};
 
 const KEY_MAX: usize = 200;
@@ -59,6 +65,14 @@ async fn run(state: AppState, actor: String, key: String, request: Request, next
         body
     };
     let fingerprint = secrets::sha256(fingerprint.as_bytes());
+    let broke_off = Arc::new(AtomicBool::new(false));
+    let body = Body::new(body.map_err({
+        let broke_off = broke_off.clone();
+        move |error| {
+            broke_off.store(true, Ordering::Relaxed);
+            error
+        }
+    }));
 
     if let Some(stored) = claim(&state, &actor, &key, &fingerprint).await? {
         if stored.fingerprint != fingerprint {
@@ -76,34 +90,60 @@ async fn run(state: AppState, actor: String, key: String, request: Request, next
         return Ok(response);
     }
 
+    let taken = Taken(Some((state, actor, key.clone())), broke_off);
     let mut parts = parts;
     if let Some(ctx) = parts.extensions.get_mut::<Ctx>() {
         ctx.key = Some(key.as_str().into());
     }
     let response = next.run(Request::from_parts(parts, body)).await;
-    let (parts, body) = response.into_parts();
-    let small = http_body_util::BodyExt::collect(http_body_util::Limited::new(body, BODY_KEPT)).await.ok().map(|whole| whole.to_bytes());
-    let Some(bytes) = small else {
-        forget(&state, &actor, &key).await?;
-        return Err(AppError::invalid("The answer is too large to be kept: send this request without Idempotency-Key."));
-    };
-    if parts.status.is_server_error() || parts.status == StatusCode::TOO_MANY_REQUESTS {
-        forget(&state, &actor, &key).await?;
-    } else {
-        // A secret is shown once and stored nowhere, not even here.
-        let secret = parts.status.is_success() && parts.headers.get(header::CACHE_CONTROL).is_some_and(|value| value == "no-store");
-        let (status, body) = if secret { shown_once()? } else { (parts.status, String::from_utf8_lossy(&bytes).into_owned()) };
-        let mut tx = state.db.write_tx().await?;
-        sqlx::query("UPDATE idempotency_keys SET status = $1, body = $2 WHERE actor_id = $3 AND key = $4")
-            .bind(i64::from(status.as_u16()))
-            .bind(body)
-            .bind(&actor)
-            .bind(&key)
-            .execute(&mut *tx)
-            .await?;
-        tx.commit().await?;
+    // What was done is noted, also where its client goes away now.
+    tokio::spawn(taken.ended(response).in_current_span()).await.map_err(|error| internal("an answer is kept", &error))?
+}
+
+/// A key whose first request runs. Where that ends without an answer (its client went away, it took too long), its work was rolled back: the key is free then.
+struct Taken(Option<(AppState, String, String)>, Arc<AtomicBool>);
+
+impl Taken {
+    /// Keeps the answer under the key, or frees it where the client may try again.
+    async fn ended(mut self, response: Response) -> AppResult<Response> {
+        let Some((state, actor, key)) = self.0.take() else { return Ok(response) };
+        let (parts, body) = response.into_parts();
+        let small = Limited::new(body, BODY_KEPT).collect().await.ok().map(|whole| whole.to_bytes());
+        let Some(bytes) = small else {
+            forget(&state, &actor, &key).await?;
+            return Err(AppError::invalid("The answer is too large to be kept: send this request without Idempotency-Key."));
+        };
+        // What was said of half a body is not true of the whole one.
+        let half = !parts.status.is_success() && self.1.load(Ordering::Relaxed);
+        if half || parts.status.is_server_error() || parts.status == StatusCode::TOO_MANY_REQUESTS {
+            forget(&state, &actor, &key).await?;
+        } else {
+            // A secret is shown once and stored nowhere, not even here.
+            let secret = parts.status.is_success() && parts.headers.get(header::CACHE_CONTROL).is_some_and(|value| value == "no-store");
+            let (status, body) = if secret { shown_once()? } else { (parts.status, String::from_utf8_lossy(&bytes).into_owned()) };
+            let mut tx = state.db.write_tx().await?;
+            sqlx::query("UPDATE idempotency_keys SET status = $1, body = $2 WHERE actor_id = $3 AND key = $4")
+                .bind(i64::from(status.as_u16()))
+                .bind(body)
+                .bind(&actor)
+                .bind(&key)
+                .execute(&mut *tx)
+                .await?;
+            tx.commit().await?;
+        }
+        Ok(Response::from_parts(parts, Body::from(bytes)))
     }
-    Ok(Response::from_parts(parts, Body::from(bytes)))
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        let (Some((state, actor, key)), Ok(runtime)) = (self.0.take(), tokio::runtime::Handle::try_current()) else { return };
+        runtime.spawn(async move {
+            if let Err(error) = forget(&state, &actor, &key).await {
+                tracing::warn!(%error, "the key of a request that was given up stays taken for two minutes");
+            }
+        });
+    }
 }
 
 /// Requests whose body may have a password: a hash as fast as the fingerprint's must not be stored of it.

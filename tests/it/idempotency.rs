@@ -120,3 +120,26 @@ app_test!(a_key_whose_process_is_gone_is_free_at_once, |app| {
     runs_at("gone").await;
     assert_eq!(again().await, 201);
 });
+
+// The answer to the first half was given for the whole one.
+app_test!(what_was_said_of_half_a_body_is_not_kept, |app| {
+    let maya = app.sign_up_first().await;
+    let request = |parts: Vec<Result<&'static str, std::io::Error>>| {
+        maya.request(Method::POST, "/api/v1/teams")
+            .header("idempotency-key", "k")
+            .header("content-type", "application/json")
+            .body(reqwest::Body::wrap_stream(futures::stream::iter(parts)))
+    };
+    let cut = request(vec![Ok(r#"{"name":"#), Err(std::io::Error::other("the tunnel"))]).send().await;
+    assert!(cut.is_err());
+    let mut answer = None;
+    for _ in 0..500 {
+        let again = maya.answer(request(vec![Ok(r#"{"name":"#), Ok(r#""Harbor"}"#)])).await;
+        if again.status != 409 {
+            answer = Some(again.status);
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert_eq!(answer, Some(201));
+});

@@ -47,6 +47,36 @@ app_test!(what_cannot_be_linked_says_why, |config| { allow_private(config) }, |a
     assert!(!sealed.windows(8).any(|part| part == b"secret-1"));
 });
 
+// Its key was taken for two minutes: a tab that was closed while it sent something waited that long when it was opened again.
+app_test!(a_request_that_is_given_up_frees_its_key, |config| { allow_private(config) }, |app| {
+    let server = GitServer::start().await;
+    server.write("skills/a/SKILL.md", skill("a", "One\n"));
+    server.commit("First");
+    let (maya, volume) = shared(app).await;
+    let put = || {
+        let request = maya.request(reqwest::Method::PUT, &format!("/api/v1/volumes/{volume}/git"));
+        request.header("idempotency-key", "k").json(&json!({ "url": server.url }))
+    };
+    server.behave(Mood::Hangs);
+    let asked = server.asked();
+    let given_up = tokio::spawn(put().send());
+    while server.asked() == asked {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    assert_eq!(maya.answer(put()).await.status, 409, "it runs");
+    given_up.abort();
+    server.behave(Mood::Fine);
+    let mut status = 409;
+    for _ in 0..500 {
+        status = maya.answer(put()).await.status;
+        if status != 409 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert!((200..300).contains(&status), "{status}");
+});
+
 app_test!(nobody_is_asked_inside_of_a_network, |app| {
     let server = GitServer::start().await;
     let (maya, volume) = shared(app).await;
