@@ -146,6 +146,7 @@ make_front() {
   env PATH="$nothing:$PATH" RUSTC_BOOTSTRAP=1 ${std[@]+"${std[@]}"} CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS="$flags" \
     cargo leptos build --release --split --lib-features hydrate,split --frontend-only || return
   node scripts/optimise.mjs "$site/pkg" "$CACHE/binaryen-$BINARYEN/node_modules/binaryen/index.js" || return
+  node scripts/pack.mjs "$site/pkg" || return
   node scripts/precompress.mjs "$site" "$CACHE/precompressed"
 }
 

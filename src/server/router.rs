@@ -224,7 +224,7 @@ async fn file_or_page(State(state): State<AppState>, request: Request) -> Respon
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return AppError::new(ErrorCode::MethodNotAllowed, "This address only shows a page.").into_response();
     }
-    match assets::serve(&request) {
+    match assets::serve(request.uri().path(), request.headers()).await {
         Some(response) => response,
         None => pages::render(state, request).await,
     }

@@ -100,10 +100,7 @@ impl Local {
             let folder = self.folder.clone();
             let loaded = tokio::task::spawn_blocking(move || read(&folder, Embedder::load)).await;
             match loaded.unwrap_or_else(|error| Err(error.to_string())) {
-                Ok(embedder) if *embedder.identity() == self.identity => {
-                    self.woken.notify_one();
-                    Some(Arc::new(embedder))
-                }
+                Ok(embedder) if *embedder.identity() == self.identity => Some(Arc::new(embedder)),
                 Ok(_) => {
                     tracing::warn!("search goes by words alone: the files of the model are others than when the server started");
                     None
@@ -114,7 +111,13 @@ impl Local {
                 }
             }
         };
-        self.embedder.get_or_init(first).await.clone()
+        let slept = self.sleeps();
+        let embedder = self.embedder.get_or_init(first).await.clone();
+        // Not sooner: whoever is woken while the model is still being handed over takes it for asleep, and waits on.
+        if slept && embedder.is_some() {
+            self.woken.notify_one();
+        }
+        embedder
     }
 }
 
