@@ -89,10 +89,18 @@ test("runs become a pattern, a proposal and a used skill @phone", async ({ page,
     const proposal = page.getByRole("region", { name: "Proposal" });
     await proposal.getByRole("button", { name: "Later" }).click();
     await expect(proposal.getByText(/^Later by Ines/)).toBeVisible();
-    await proposal.getByRole("button", { name: "Ignore" }).click();
-    await expect(proposal.getByText(/^Ignored by Ines/)).toBeVisible();
+    const ignore = proposal.getByRole("button", { name: "Ignore", exact: true });
+    await ignore.press("Enter");
+    await page.keyboard.press("Escape");
+    await expect(ignore).toBeFocused();
+    await ignore.press("Enter");
+    await expect(page.getByRole("dialog", { name: "Ignore the proposal" }).getByLabel("Why")).toBeFocused();
+    await checkAccessible(page);
+    await page.keyboard.type("Another team values for us.");
+    await page.keyboard.press("Enter");
+    await expect(proposal.getByText(/^Ignored by Ines.*\. Another team values for us\.$/)).toBeVisible();
     await proposal.getByRole("button", { name: "Open again" }).click();
-    await expect(proposal.getByRole("button", { name: "Ignore" })).toBeVisible();
+    await expect(ignore).toBeVisible();
   });
 
   await test.step("it is edited and accepted", async () => {

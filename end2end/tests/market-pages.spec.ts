@@ -1,6 +1,6 @@
 // The catalogue, an item with the way into a volume, and what is installed there.
 import type { APIRequestContext, Page, PlaywrightWorkerArgs } from "@playwright/test";
-import { api, checkAccessible, expect, openAccount, ready, test } from "../fixtures/index.js";
+import { api, checkAccessible, expect, openAccount, ready, test, watch } from "../fixtures/index.js";
 import { becomePublisher, install, publish, unique, type Wish } from "../fixtures/market.js";
 
 const cards = (page: Page) => page.getByRole("region", { name: "Listings" }).getByRole("listitem");
@@ -186,6 +186,45 @@ test.describe("with something published by somebody else", () => {
     await expect(line(page, "Lamp care")).toContainText("1.1.0");
     await page.goto(`/artifacts/${id}`);
     await expect(page.getByText("Trim the wicks at six.")).toBeVisible();
+  });
+
+  test("a visitor finds an item without an account, and signs in to install it", async ({ page, problems, admin, playwright, baseURL }) => {
+    watch(page, problems);
+    const [lamps, tag] = [unique("lamp-care"), unique("harbor")];
+    await published(playwright, baseURL!, admin, { slug: lamps, name: `Lamp care ${tag}`, tags: [tag] });
+    const request = await playwright.request.newContext({ baseURL });
+    const reader = await openAccount(request, admin, "Kenji Arai");
+    await request.dispose();
+    // Nothing is asked for that needs an account, neither at once nor live.
+    const refused: string[] = [];
+    page.on("response", (response) => void (response.status() === 401 && refused.push(response.url())));
+    page.on("websocket", (socket) => void refused.push(socket.url()));
+
+    await page.goto("/login");
+    await ready(page);
+    await page.getByRole("link", { name: "Browse the marketplace" }).click();
+    await page.waitForURL("**/marketplace");
+    await page.goto(`/marketplace?tags=${tag}`);
+    await ready(page);
+    await page.getByRole("searchbox", { name: "Search the marketplace" }).fill("lamp care");
+    await expect(page).toHaveURL(/(?=.*q=lamp)(?=.*tags=)/);
+    await expect(page.getByRole("link", { name: "Publish" })).toHaveCount(0);
+    await checkAccessible(page);
+    await page.getByRole("link", { name: `Lamp care ${tag}` }).click();
+    await page.waitForURL(new RegExp(`/marketplace/${lamps}`));
+    await expect(page.getByRole("heading", { level: 1, name: /Lamp care/ }).first()).toBeVisible();
+    await expect(page.getByRole("button", { name: "Report" })).toHaveCount(0);
+    await checkAccessible(page);
+    expect(refused).toEqual([]);
+
+    await page.getByRole("link", { name: "Sign in to install" }).click();
+    await page.waitForURL(new RegExp(`/login\\?next=%2Fmarketplace%2F${lamps}`));
+    await page.getByLabel("E-mail").fill(reader.email);
+    await page.getByLabel("Password", { exact: true }).fill(reader.password);
+    await page.getByRole("button", { name: "Sign in", exact: true }).click();
+    await page.waitForURL(new RegExp(`/marketplace/${lamps}`));
+    await expect(page.getByRole("button", { name: "Install", exact: true })).toBeVisible();
+    await expect(page.getByRole("navigation", { name: "Main", exact: true }).getByRole("link", { name: "Sessions" })).toBeVisible();
   });
 
   test("catalogue, item and lock read without script @noscript", async ({ page, account, admin, playwright, baseURL, javaScriptEnabled }) => {

@@ -90,7 +90,7 @@ test("the way in stands on its own @phone", async ({ page, admin, problems, base
   await useTheme(page, baseURL!);
   const { url } = await api<{ url: string }>(admin, "POST", "/admin/invitations", { role: "viewer", maxUses: 1, expiresInDays: 1 });
   const invitation = new URL(url).pathname;
-  for (const address of ["/login", "/sign-up", invitation, `/sign-up?invitation=${invitation.split("/").pop()}`]) await stands(page, address);
+  for (const address of ["/login", "/sign-up", invitation, `/sign-up?invitation=${invitation.split("/").pop()}`, "/marketplace", "/marketplace/record"]) await stands(page, address);
   await stands(page, "/invite/nothing", 404);
   await stands(page, "/reset/nothing", 410);
 });

@@ -27,6 +27,32 @@ pub fn moved(address: &str) {
 #[cfg(not(feature = "ssr"))]
 pub fn moved(_: &str) {}
 
+/// Whether the page that is rendered is for a visitor, who is not signed in and reads what is public; in the browser the document says so.
+#[cfg(feature = "ssr")]
+pub fn is_for_visitor() -> bool {
+    use leptos::prelude::use_context;
+    let nobody = use_context::<crate::server::context::Ctx>().is_some_and(|ctx| ctx.actor.is_none());
+    let reads = |parts: axum::http::request::Parts| crate::features::marketplace::model::is_reading_page(parts.uri.path());
+    nobody && use_context::<axum::http::request::Parts>().is_some_and(reads)
+}
+
+#[cfg(not(feature = "ssr"))]
+pub fn is_for_visitor() -> bool {
+    false
+}
+
+/// Says in the document's head what the page is about, for search engines: browsers show it nowhere.
+#[cfg(feature = "ssr")]
+pub fn describe(text: &str) {
+    use leptos::prelude::*;
+    use leptos_meta::Meta;
+    // Rendering it is what puts it into the head.
+    drop(view! { <Meta name="description" content=text.to_owned()/> }.to_html());
+}
+
+#[cfg(not(feature = "ssr"))]
+pub fn describe(_: &str) {}
+
 /// Gives the answer to a form that could not be read the status of its error.
 #[cfg(feature = "ssr")]
 pub fn refuse(error: &crate::error::AppError) {

@@ -11,12 +11,16 @@ use leptos::{config::LeptosOptions, nonce::use_nonce, prelude::*};
 use leptos_axum::ResponseOptions;
 
 use super::{context::Ctx, csp, forms, state::AppState};
-use crate::{app, features::accounts};
+use crate::{
+    app,
+    features::{accounts, marketplace},
+};
 
 /// Pages that anybody may open.
-fn public(path: &str) -> bool {
+fn public(state: &AppState, path: &str) -> bool {
     matches!(path, "/login" | accounts::model::SECOND_STEP | "/sign-up")
         || ["/invite/", "/reset/", "/shared/analytics/"].iter().any(|pages| path.starts_with(pages))
+        || (state.config.market_public && marketplace::model::is_reading_page(path))
 }
 
 /// Any address that is no route and no file.
@@ -24,7 +28,7 @@ pub async fn render(state: AppState, request: Request) -> Response {
     let mut ctx = request.extensions().get::<Ctx>().cloned().unwrap_or_else(|| Ctx::internal(state.clone(), None));
     ctx.page = Some(Arc::default());
     let path = request.uri().path().to_owned();
-    if ctx.actor.is_none() && !public(&path) {
+    if ctx.actor.is_none() && !public(&state, &path) {
         let next = request.uri().path_and_query().map_or("/", |path| path.as_str());
         return Redirect::to(&accounts::model::login_address(next)).into_response();
     }

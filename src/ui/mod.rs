@@ -19,6 +19,7 @@ mod shell;
 mod side_pane;
 mod suspense;
 pub mod toast;
+mod visitor;
 
 pub use again::Again;
 pub use avatar::Avatar;

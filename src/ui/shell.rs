@@ -8,6 +8,7 @@ use super::{
     Avatar, Icon, Suspense, Toasts,
     keys::{OverlayViews, Overlays},
     late, toast_link, use_toasts,
+    visitor::VisitorFrame,
 };
 use crate::{
     browser::{offline, page, storage},
@@ -74,6 +75,12 @@ pub fn PageTitle(#[prop(into)] text: Signal<String>) -> impl IntoView {
 /// The frame; pages are its outlet.
 #[component]
 pub fn Frame() -> impl IntoView {
+    if use_session().visitor { VisitorFrame().into_any() } else { AccountFrame().into_any() }
+}
+
+/// The one of whoever is signed in.
+#[component]
+fn AccountFrame() -> impl IntoView {
     let session = use_session();
     provide_volumes();
     let link = provide_notifications().listen();

@@ -1,5 +1,5 @@
-//! What deliveries bring about over kills: pushes, issues and releases come from many sides, some of them twice, while the server is killed again and
-//! again. Whatever was acknowledged is stored once and has had its effect once. Uses the real binary as a process.
+//! What deliveries bring about over kills: pushes, issues, pull requests and releases come from many sides, some of them twice, while the server is killed
+//! again and again. Whatever was acknowledged is stored once and has had its effect once. Uses the real binary as a process.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -14,7 +14,7 @@ use crate::{
     app::{Client, PASSWORD, text},
     durability::rounds,
     git::{GitServer, git, link, skill},
-    github_events::{issue, market_skill, publish_by_hand, release, repository},
+    github_events::{issue, market_skill, publish_by_hand, pull_request, release, repository},
     marketplace::Publisher,
     process::{Disk, Process},
     process_test,
@@ -31,6 +31,9 @@ const PUSHES: usize = 6;
 const RELEASED: usize = 1;
 /// As many as one list shows of what somebody submitted, and some to spare.
 const RELEASES: usize = 150;
+/// Pull requests that go through their lives in turn, and what is said of them in one round: a preview fetches, in turn with the pulls.
+const PULLS: usize = 2;
+const PULL_EVENTS: usize = 3;
 /// The time of the first event of an issue, in UTC seconds.
 const BEGIN: i64 = 1_790_000_000;
 
@@ -48,6 +51,8 @@ struct Said {
     acknowledged: BTreeSet<String>,
     /// How often each issue has changed.
     issues: BTreeMap<usize, usize>,
+    /// How often each pull request has.
+    pulls: BTreeMap<usize, usize>,
     pushes: usize,
     releases: usize,
 }
@@ -156,6 +161,70 @@ async fn follow_issues(sender: Sender, base: String, server: Arc<GitServer>, whi
     }
 }
 
+/// What the repository shows a pull request under.
+fn pull_ref(number: usize) -> String {
+    format!("refs/pull/{number}/head")
+}
+
+fn pull_head(server: &GitServer, number: usize) -> String {
+    git(&server.bare(), &["rev-parse", &pull_ref(number)]).trim().to_owned()
+}
+
+/// Puts a commit into the repository that all pull requests begin with: a skill more.
+fn propose(server: &GitServer) {
+    let work = server.work();
+    git(&work, &["checkout", "-q", "-b", "oil"]);
+    server.write("skills/oil/SKILL.md", skill("oil", "Fill.\n"));
+    git(&work, &["add", "-A"]);
+    git(&work, &["commit", "-q", "-m", "Oil"]);
+    for number in 1..=PULLS {
+        git(&work, &["push", "-q", "origin", &format!("HEAD:{}", pull_ref(number))]);
+    }
+    git(&work, &["checkout", "-q", "main"]);
+}
+
+/// Another commit of a pull request, made beside the work tree, in which pushes are made meanwhile.
+fn commit_to_pull(server: &GitServer, number: usize) {
+    let (bare, name) = (server.bare(), pull_ref(number));
+    let made = git(&bare, &["commit-tree", &format!("{name}^{{tree}}"), "-p", &name, "-m", "More oil"]);
+    git(&bare, &["update-ref", &name, made.trim()]);
+}
+
+/// What a pull request says when it has changed so often: opened, with another commit, closed, and then from the beginning.
+fn pull_at(server: &GitServer, number: usize, change: usize) -> Value {
+    let action = match change % 3 {
+        1 if change == 1 => "opened",
+        1 => "reopened",
+        2 => "synchronize",
+        _ => "closed",
+    };
+    let time = clock::rfc3339((BEGIN + change as i64) * 1_000);
+    let more = json!({ "number": number, "title": title(number, change), "state": state(change), "updated_at": time });
+    pull_request(server, action, 0, &pull_head(server, number), more)
+}
+
+/// Takes pull requests through their lives in turn, until the server no longer answers. What comes late is told to nobody: no more is said while
+/// something is not acknowledged.
+async fn follow_pulls(sender: Sender, base: String, server: Arc<GitServer>) {
+    for _ in 0..PULL_EVENTS {
+        let (number, change) = {
+            let mut said = sender.said();
+            let number = 1 + said.pulls.values().sum::<usize>() % PULLS;
+            let change = said.pulls.entry(number).or_default();
+            *change += 1;
+            (number, *change)
+        };
+        if change % 3 == 2 {
+            commit_to_pull(&server, number);
+        }
+        let there = sender.send(&base, "pull_request", &pull_at(&server, number, change)).await;
+        if there.is_none() || sender.lost().iter().any(|sent| sent.event == "pull_request") {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(60)).await;
+    }
+}
+
 fn pushed(server: &GitServer, head: &str) -> Value {
     json!({
         "ref": "refs/heads/main", "before": "0".repeat(40), "after": head, "forced": false, "deleted": false, "repository": repository(server),
@@ -215,6 +284,7 @@ process_test!(deliveries_have_their_effect_once_over_kill_9, |disk| {
     let server = Arc::new(GitServer::start().await);
     server.write("skills/lamp-care/SKILL.md", market_skill("lamp-care", "Trim the wicks."));
     server.commit("First");
+    propose(&server);
     let mut process = start(disk).await;
     let mut maya = signed_up(&process, "maya", None).await;
     let team = maya.team("Harbor").await;
@@ -231,14 +301,16 @@ process_test!(deliveries_have_their_effect_once_over_kill_9, |disk| {
             senders.spawn(follow_issues(sender.clone(), process.base.clone(), server.clone(), which));
         }
         senders.spawn(push_and_release(sender.clone(), process.base.clone(), server.clone()));
+        senders.spawn(follow_pulls(sender.clone(), process.base.clone(), server.clone()));
         let moment = u64::from(uuid::Uuid::now_v7().as_bytes()[15]);
         tokio::time::sleep(Duration::from_millis(300 + moment * 3)).await;
         process.kill();
         senders.join_all().await;
         process = start(disk).await;
-        // A version that comes after a higher one is refused: what was lost of releases comes before the next of them.
-        for release in sender.lost().iter().filter(|sent| sent.event == "release") {
-            sender.send_again(&process.base, release).await;
+        // A version that comes after a higher one is refused, and a pull request that was closed is not told of as opened: what was lost of them comes before
+        // the next of them.
+        for again in sender.lost().iter().filter(|sent| ["release", "pull_request"].contains(&sent.event)) {
+            sender.send_again(&process.base, again).await;
         }
     }
     maya.url.clone_from(&process.base);
@@ -252,14 +324,15 @@ process_test!(deliveries_have_their_effect_once_over_kill_9, |disk| {
     }
     drained(&maya, &volume, &server).await;
     stored_once(&maya, &sent).await;
-    let (issues, pushes, releases) = {
+    let (issues, pulls, pushes, releases) = {
         let said = sender.said();
-        (said.issues.clone(), said.pushes, said.releases.min(RELEASES))
+        (said.issues.clone(), said.pulls.clone(), said.pushes, said.releases.min(RELEASES))
     };
     tasks_are_as_the_issues(&maya, &team, &issues).await;
     taken_once(&maya, &volume, pushes).await;
-    told_once(&ines.client, &volume).await;
     submitted_once(&ines.client, releases).await;
+    pulls_are_as_their_events(&maya, &volume, &server, &pulls).await;
+    told_once(&ines.client, &volume, &pulls).await;
     process.kill();
 });
 
@@ -340,8 +413,34 @@ async fn taken_once(maya: &Client, volume: &str, pushes: usize) {
     assert_eq!(made.len(), pushes);
 }
 
-/// Whoever reads the volume was told of each commit that a push became, once; what came with the link nobody pushed.
-async fn told_once(ines: &Client, volume: &str) {
+/// One row for each pull request, as the last of its events says, with a preview of its last commit; their jobs come after the deliveries.
+async fn pulls_are_as_their_events(maya: &Client, volume: &str, server: &GitServer, pulls: &BTreeMap<usize, usize>) {
+    let mut expected = Vec::new();
+    for (number, change) in pulls {
+        let head = pull_head(server, *number);
+        expected.push(json!([number, title(*number, *change), state(*change), head, head, "oil"]));
+    }
+    let mut last = Value::Null;
+    for _ in 0..2_400 {
+        let (status, rows) = maya.get(&format!("/volumes/{volume}/git/pull-requests")).await;
+        assert_eq!(status, 200, "{rows}");
+        let mut found = Vec::new();
+        for row in rows.as_array().expect("a list") {
+            found.push(json!([row["number"], row["title"], row["state"], row["headSha"], row["lookedSha"], row["changes"][0]["slug"]]));
+        }
+        found.sort_by_key(|row| row[0].as_u64());
+        if found == expected {
+            return;
+        }
+        last = rows;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("{expected:?}: {last}");
+}
+
+/// Whoever looks after the volume was told once of each commit that a push became (what came with the link nobody pushed), and of each time that a pull
+/// request was opened and closed.
+async fn told_once(ines: &Client, volume: &str, pulls: &BTreeMap<usize, usize>) {
     let mut pulled = 0;
     let mut before = String::new();
     loop {
@@ -353,19 +452,34 @@ async fn told_once(ines: &Client, volume: &str) {
             None => break,
         }
     }
-    let mut groups = Vec::new();
+    let of_pulls: usize = pulls.values().map(|changes| changes.div_ceil(3) + changes / 3).sum();
+    let expected = (pulled - 1 + of_pulls) as u64;
+    let mut about = Value::Null;
+    for _ in 0..2_400 {
+        about = told_about(ines, volume).await;
+        if about["count"].as_u64() >= Some(expected) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(about["count"].as_u64().unwrap_or(0), expected, "{about}");
+}
+
+/// All that somebody was told about a volume.
+async fn told_about(client: &Client, volume: &str) -> Value {
     let mut cursor = String::new();
     loop {
-        let (status, page) = ines.get(&format!("/notifications?limit=100{cursor}")).await;
+        let (status, page) = client.get(&format!("/notifications?limit=100{cursor}")).await;
         assert_eq!(status, 200, "{page}");
-        groups.extend(page["items"].as_array().expect("groups").clone());
+        let mut groups = page["items"].as_array().expect("groups").iter();
+        if let Some(about) = groups.find(|group| group["subject"] == "volume" && group["subjectId"] == volume) {
+            return about.clone();
+        }
         match page["nextCursor"].as_str() {
             Some(next) => cursor = format!("&cursor={next}"),
-            None => break,
+            None => return Value::Null,
         }
     }
-    let about = groups.iter().find(|group| group["subject"] == "volume" && group["subjectId"] == volume).cloned().unwrap_or_default();
-    assert_eq!(about["count"].as_u64().unwrap_or(0), pulled as u64 - 1, "{about}");
 }
 
 /// One submission for each release; their jobs come after the deliveries.

@@ -378,5 +378,11 @@ app_test!(
             assert_eq!(ask(&visitor, Method::GET, path, Value::Null).await.status, 401, "{path}");
             read(&maya, path).await;
         }
+        for path in ["/marketplace", "/marketplace/lamp-care", "/marketplace/record"] {
+            let answer = visitor.answer(visitor.request(Method::GET, path)).await;
+            let to = format!("/login?next={}", path.replace('/', "%2F"));
+            assert_eq!((answer.status, answer.header("location")), (303, to.as_str()), "{path}");
+        }
+        assert_eq!(visitor.get("/instance").await.1["marketPublic"], Value::Null);
     }
 );

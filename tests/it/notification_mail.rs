@@ -174,14 +174,20 @@ impl MailServer {
 
     /// Waits until so many have come, and looks a moment longer whether more do.
     pub async fn until(&self, count: usize) -> Vec<Received> {
+        self.until_about("", count).await
+    }
+
+    /// The same of those whose subject begins so.
+    async fn until_about(&self, subject: &str, count: usize) -> Vec<Received> {
+        let about = || self.mails().into_iter().filter(|mail| mail.header("Subject").starts_with(subject)).collect::<Vec<_>>();
         for _ in 0..400 {
-            if self.mails().len() >= count {
+            if about().len() >= count {
                 break;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         tokio::time::sleep(Duration::from_millis(1_500)).await;
-        let mails = self.mails();
+        let mails = about();
         assert_eq!(mails.len(), count, "{mails:#?}");
         mails
     }
@@ -579,6 +585,52 @@ app_test_beside!(WithRepositories, what_repositories_bring_is_mailed_as_each_tea
         let mail = mails.iter().find(|mail| mail.header("Subject").starts_with(subject)).unwrap_or_else(|| panic!("{subject}: {mails:#?}"));
         assert_eq!(mail.to, "maya@harbor.internal");
         assert!(mail.text.contains(&format!("{}{path}", app.url)) && mail.text.contains(words), "{}", mail.text);
+    }
+});
+
+app_test_beside!(WithRepositories, whoever_publishes_is_mailed_what_they_have_to_sign_and_what_could_not_be_taken, |app, beside| {
+    use crate::{
+        git::{GitServer, git},
+        github_events::{done, linked, market_skill, publish_by_hand, release, told_soon},
+        marketplace::Publisher,
+    };
+    let server = &beside.0;
+    let repository = GitServer::start().await;
+    repository.write("skills/lamp-care/SKILL.md", market_skill("lamp-care", "Trim the wicks, and then polish the glass."));
+    repository.commit("First");
+    git(&repository.work(), &["tag", "v1.1.0"]);
+    git(&repository.work(), &["push", "-q", "origin", "v1.1.0"]);
+    let (maya, _, team) = linked(app, &repository).await;
+    let ines = Publisher::new(app.join(&maya, &team, "maintainer", "ines@x.example").await, 7).await;
+    publish_by_hand(&maya, &ines, &team, &repository, "lamp-care").await;
+    // Each comes twice, as GitHub may send it, and is mailed once.
+    for tag in ["v1.2", "v1.1.0", "v1.2", "v1.1.0"] {
+        done(&maya, "release", &release(&repository, tag, json!({}))).await;
+    }
+    for kind in ["release", "sign"] {
+        told_soon(&ines.client, kind, 1).await;
+    }
+    let (_, mine) = ines.client.get("/marketplace/mine").await;
+    let prepared = mine.as_array().expect("a list").iter().find(|one| one["version"] == "1.1.0").cloned().unwrap_or_default();
+    let signing = format!("submissions/{}", text(&prepared["id"]));
+    let managing = format!("{}/manage", text(&prepared["listingId"]));
+    for (subject, to, path, words) in [
+        // Whoever submitted the last one signs the next.
+        ("GitHub prepared a release for you to sign", &["ines@x.example"][..], signing, "lamp care 1.1.0 from the release"),
+        // All who publish it may mend that.
+        (
+            "GitHub made a release that could not be taken over",
+            &["ines@x.example", "maya@harbor.internal"][..],
+            managing,
+            "names no semantic version",
+        ),
+    ] {
+        let mut mails = server.until_about(subject, to.len()).await;
+        mails.sort_by(|one, other| one.to.cmp(&other.to));
+        assert_eq!(mails.iter().map(|mail| mail.to.as_str()).collect::<Vec<_>>(), to, "{mails:#?}");
+        for mail in mails {
+            assert!(mail.text.contains(&format!("{}/marketplace/{path}", app.url)) && mail.text.contains(words), "{}", mail.text);
+        }
     }
 });
 

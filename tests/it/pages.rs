@@ -2,6 +2,9 @@
 
 use futures::future::join_all;
 use reqwest::Method;
+use serde_json::json;
+
+use crate::marketplace::{people, skill, with};
 
 // The head is written last, when a page's own signals may be gone already: one answer in a hundred was a 500.
 app_test!(titles_outlive_their_pages_when_many_are_rendered_at_once, |app| {
@@ -54,3 +57,53 @@ app_test!(
         assert!(answer.text.contains(r#"<meta name="llmos-sockets" content="wss://live.example.org""#), "{}", answer.text);
     }
 );
+
+// Visitors were sent to the sign-in page, although the API of the marketplace gives them all of it.
+app_test!(visitors_read_the_marketplace_and_nothing_else, |app| {
+    let (maya, ines, _) = people(app).await;
+    let described = json!({ "description": "How \"lamps\" are kept." });
+    ines.publish(&maya, with(skill("lamp-care", "1.0.0", "Trim the wicks."), described)).await;
+    ines.submit(skill("night-watch", "1.0.0", "Walk the pier.")).await;
+    let visitor = app.visitor();
+    let open = async |path: &str| visitor.answer(visitor.request(Method::GET, path).header("accept", "text/html")).await;
+    for (path, title, shown) in [
+        ("/marketplace", "Marketplace", "lamp care</a>"),
+        ("/marketplace?q=lamp", "lamp", "lamp care</a>"),
+        ("/marketplace/lamp-care", "lamp care", "Sign in to install</a>"),
+        ("/marketplace/lamp-care?version=1.0.0", "lamp care", "Trim the wicks."),
+        ("/marketplace/record", "Record", "lamp-care</b>"),
+    ] {
+        let answer = open(path).await;
+        assert_eq!((answer.status, answer.header("x-llmos-account")), (200, "-"), "{path}: {}", answer.text);
+        assert!(
+            answer.text.contains(&format!("<title>{title} · LLMos-Lite</title>")) && answer.text.contains(shown),
+            "{path}: {}",
+            answer.text
+        );
+        assert!(answer.text.contains("Sign in</a>") && !answer.text.contains("noindex"), "{path}: {}", answer.text);
+        for foreign in ["night-watch", "night watch", "@harbor", "/marketplace/publish", "/marketplace/installed", "class=\"rail\""] {
+            assert!(!answer.text.contains(foreign), "{path} has {foreign}: {}", answer.text);
+        }
+    }
+    let (browse, item) = (open("/marketplace").await, open("/marketplace/lamp-care").await);
+    assert!(browse.text.contains("<meta name=\"description\" content=\"Skills, tools and agents"), "{}", browse.text);
+    assert!(item.text.contains("<meta name=\"description\" content=\"How &quot;lamps&quot; are kept.\""), "{}", item.text);
+    // Whoever is signed in has the frame with all that is theirs.
+    let own = maya.answer(maya.request(Method::GET, "/marketplace")).await;
+    assert!(own.text.contains("class=\"rail\"") && own.text.contains("/marketplace/publish"), "{}", own.text);
+
+    // What is not published yet is not there; what moderators took away says what the record says.
+    assert_eq!(open("/marketplace/night-watch").await.status, 404);
+    assert_eq!(open("/marketplace/nobody-published-this").await.status, 404);
+    let hide = json!({ "act": "hide", "reason": "It burns." });
+    assert_eq!(maya.post("/marketplace/listings/lamp-care/moderation", hide).await.0, 200);
+    let away = open("/marketplace/lamp-care").await;
+    assert!(away.status == 410 && away.text.contains("It burns.") && !away.text.contains("Trim the wicks."), "{}", away.text);
+    assert!(!open("/marketplace").await.text.contains("lamp care"));
+
+    // A name that is written otherwise reaches no other page.
+    for path in ["/", "/marketplace/", "/marketplace/%70ublish", "/marketplace/publish", "/marketplace/lamp-care/manage"] {
+        let answer = open(path).await;
+        assert!(answer.status == 303 && answer.header("location").starts_with("/login"), "{path}: {} {}", answer.status, answer.text);
+    }
+});

@@ -22,7 +22,7 @@ use llmos_lite::{
         model::{AllowList, Event, read_event},
         service::{admit, check_missing, refresh_networks},
     },
-    server::{config::Config, context::Ctx, state::AppState},
+    server::{clock, config::Config, context::Ctx, state::AppState},
 };
 use serde_json::{Value, json};
 
@@ -35,6 +35,9 @@ use crate::{
     webhooks::{SECRET, guid, list, push, send, send_as, until, with_secret},
 };
 
+/// Where deliveries come from, as the stand-in says it at first.
+const RANGES: [&str; 3] = ["127.0.0.0/8", "192.30.252.0/22", "2a0a:a440::/29"];
+
 /// What GitHub's API says, as it documents it, and what it was asked.
 #[derive(Clone, Default)]
 struct Stand {
@@ -45,6 +48,8 @@ struct Stand {
     broken: Arc<AtomicUsize>,
     /// Deliveries that it does not send again.
     gone: Arc<Mutex<Vec<i64>>>,
+    /// What it says that deliveries come from, in place of what it says at first.
+    hooks: Arc<Mutex<Option<Value>>>,
 }
 
 impl Stand {
@@ -62,6 +67,10 @@ impl Stand {
                 return StatusCode::BAD_GATEWAY.into_response();
             }
             next.run(request).await
+        }
+        async fn meta(State(stand): State<Stand>) -> Response {
+            let hooks = stand.hooks.lock().expect("not poisoned").clone();
+            axum::Json(json!({ "hooks": hooks.unwrap_or_else(|| json!(RANGES)), "web": [] })).into_response()
         }
         async fn hooks(Path((_, name)): Path<(String, String)>) -> Response {
             if name == "gone" {
@@ -93,10 +102,7 @@ impl Stand {
         listener.set_nonblocking(true).expect("non-blocking");
         let address = format!("http://{}", listener.local_addr().expect("an address"));
         let router = axum::Router::new()
-            .route(
-                "/meta",
-                get(|| async { axum::Json(json!({ "hooks": ["192.30.252.0/22", "127.0.0.0/8", "2a0a:a440::/29"], "web": [] })) }),
-            )
+            .route("/meta", get(meta))
             .route("/repos/{owner}/{name}/hooks", get(hooks))
             .route("/repos/{owner}/{name}/hooks/2/deliveries", get(deliveries))
             .route("/repos/{owner}/{name}/hooks/2/deliveries/{id}/attempts", post(attempt))
@@ -325,6 +331,61 @@ app_test!(addresses_that_are_not_githubs_are_noted_or_refused, |config| { with_s
     for state in [ctx.state, state, unknowing] {
         state.db.close().await;
     }
+});
+
+/// The stand-in beside a server that asks it from its start.
+#[derive(Clone, Default)]
+struct Asked(Stand);
+
+impl Asked {
+    fn start(&self, config: &mut Config) {
+        with_secret(config);
+        config.github_api_url = self.0.start();
+    }
+}
+
+// Alone in its process: the clock is everybody's.
+app_test_beside!(Asked, githubs_ranges_come_at_start_and_at_their_time_and_nonsense_leaves_them, |app, asked| {
+    let stand = &asked.0;
+    let say = |hooks: Value| *stand.hooks.lock().expect("not poisoned") = Some(hooks);
+    let known = async || {
+        let networks = sqlx::query_scalar("SELECT network FROM webhook_networks").fetch_all(app.state.db.read()).await;
+        let mut networks: Vec<String> = networks.expect("ranges");
+        networks.sort();
+        networks
+    };
+    let known_soon = async |expected: &[&str]| {
+        for _ in 0..1_000 {
+            if known().await == expected {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("{expected:?} are not known, but {:?}", known().await);
+    };
+    known_soon(&RANGES[..]).await;
+    assert_eq!(stand.asked("/meta"), ["GET /meta"], "at start, once");
+
+    // Others a day later, as ranges are written; what is none among them is left aside.
+    say(json!(["140.82.112.7/20", "nonsense", "300.1.2.3/8", "140.82.112.0/20", "10.0.0.0/33"]));
+    clock::jump(clock::DAY);
+    known_soon(&["140.82.112.0/20"][..]).await;
+    assert_eq!(stand.asked("/meta").len(), 2, "once a day");
+
+    // What cannot be had or read, or has no range in it, leaves them.
+    let ctx = Ctx::internal(app.state.clone(), None);
+    for (hooks, status) in [(json!([]), 400), (json!(["nonsense", ""]), 400), (json!("192.30.252.0/22"), 503), (json!([7]), 503)] {
+        say(hooks.clone());
+        assert_eq!(refresh_networks(&ctx).await.expect_err("refused").code.status(), status, "{hooks}");
+        assert_eq!(known().await, ["140.82.112.0/20"], "{hooks}");
+    }
+    say(json!(RANGES));
+    stand.broken.store(1, Ordering::SeqCst);
+    assert_eq!(refresh_networks(&ctx).await.expect_err("broken").code.status(), 503);
+    assert_eq!(known().await, ["140.82.112.0/20"]);
+    refresh_networks(&ctx).await.expect("it is well again");
+    assert_eq!(known().await, RANGES);
+    clock::jump(0);
 });
 
 /// The payloads that GitHub's own clients are tested with: event and payload.

@@ -9,12 +9,12 @@ use leptos::{
     server::{ServerAction, ServerActionError, SharedValue},
     server_fn::ServerFn,
 };
-use leptos_router::hooks::use_query_map;
+use leptos_router::hooks::{use_location, use_query_map};
 use serde::Serialize;
 
 use super::model::{
     AdminTeam, ApiToken, AuditPage, Instance, InstanceSettings, Invitation, InvitationPreview, Me, Member, Protection, SecondStep, SignIn,
-    Team, TeamKey, UpdateMe, UserPage,
+    Team, TeamKey, UpdateMe, UserPage, login_address,
 };
 use crate::{
     browser::{
@@ -43,17 +43,34 @@ use crate::{
 /// The account and the instance, read once for each document and again after a change to either.
 #[derive(Clone, Copy)]
 pub struct SessionContext {
+    /// The document was made for a visitor, who reads what is public: nothing is asked for that needs an account.
+    pub visitor: bool,
     pub me: Fetched<Me>,
     pub instance: Fetched<Instance>,
 }
 
 /// Provides the [`SessionContext`] to everything below.
 pub fn provide_session() {
-    provide_context(SessionContext { me: data::fetch(|| Some("/me".to_owned())), instance: data::fetch(|| Some("/instance".to_owned())) });
+    let visitor = SharedValue::new_str(response::is_for_visitor).into_inner();
+    provide_context(SessionContext {
+        visitor,
+        me: data::fetch(move || (!visitor).then(|| "/me".to_owned())),
+        instance: data::fetch(|| Some("/instance".to_owned())),
+    });
 }
 
 pub fn use_session() -> SessionContext {
     expect_context()
+}
+
+/// Where to sign in, to come back to what is shown now.
+pub fn sign_in_here() -> Signal<String> {
+    let location = use_location();
+    Signal::derive(move || {
+        let (path, search) = (location.pathname.get(), location.search.get());
+        let search = search.trim_start_matches('?');
+        login_address(&if search.is_empty() { path } else { format!("{path}?{search}") })
+    })
 }
 
 /// What an account has that never chose one: then times are the device's.

@@ -5,11 +5,13 @@ mod rooms;
 pub use rooms::RoomsView;
 
 use leptos::prelude::*;
-use leptos_router::hooks::use_location;
 
 use super::{client, link::Link, model::RoomUser, state::use_here};
 use crate::{
-    features::accounts::model::{Person, UserKind, login_address},
+    features::accounts::{
+        model::{Person, UserKind},
+        state::sign_in_here,
+    },
     ui::{Avatar, Icon, count, plural},
 };
 
@@ -133,13 +135,8 @@ pub fn LinkState(#[prop(into)] link: Signal<Link>) -> impl IntoView {
 /// What one reads differently while the connection is away for longer; quiet in between.
 #[component]
 pub fn LinkBanner(#[prop(into)] link: Signal<Link>) -> impl IntoView {
-    let location = use_location();
     // Back to what one was at, once one is signed in again.
-    let sign_in = move || {
-        let (path, search) = (location.pathname.get(), location.search.get());
-        let search = search.trim_start_matches('?');
-        login_address(&if search.is_empty() { path } else { format!("{path}?{search}") })
-    };
+    let sign_in = sign_in_here();
     move || match link.get() {
         Link::Offline => view! {
             <div class="banner" role="status">
@@ -152,7 +149,7 @@ pub fn LinkBanner(#[prop(into)] link: Signal<Link>) -> impl IntoView {
             <div class="banner warn" role="alert">
                 <Icon name="alert"/>
                 <span>{why}</span>
-                <a class="btn s push" href=sign_in>"Sign in"</a>
+                <a class="btn s push" href=move || sign_in.get()>"Sign in"</a>
             </div>
         }
         .into_any(),

@@ -13,7 +13,7 @@ use crate::{
     },
     error::AppResult,
     features::{
-        accounts::model::Action,
+        accounts::{model::Action, state::use_session},
         artifacts::{model::LibraryQuery, state::read_artifact},
         jobs::model::JobStatus,
     },
@@ -32,8 +32,9 @@ pub struct VolumesContext {
 
 /// Provides the [`VolumesContext`] to everything below.
 pub fn provide_volumes() {
+    let visitor = use_session().visitor;
     provide_context(VolumesContext {
-        list: data::fetch(|| Some("/volumes".to_owned())),
+        list: data::fetch(move || (!visitor).then(|| "/volumes".to_owned())),
         library: RwSignal::default(),
         copies: StoredValue::new(false),
     });

@@ -7,7 +7,8 @@ use crate::app::PASSWORD;
 app_test!(the_first_account_administers_and_registration_then_closes, |app| {
     let visitor = app.visitor();
     let (_, instance) = visitor.get("/instance").await;
-    assert_eq!(instance, json!({ "name": "LLMos-Lite", "firstVisit": true, "openRegistration": false, "github": false }));
+    let expected = json!({ "name": "LLMos-Lite", "firstVisit": true, "openRegistration": false, "github": false, "marketPublic": true });
+    assert_eq!(instance, expected);
     assert_eq!(visitor.get("/me").await.0, 401);
 
     let maya = app.sign_up_first().await;

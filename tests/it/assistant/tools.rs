@@ -1,5 +1,6 @@
 //! Tools that the assistant wants to run, and people who decide.
 
+use llmos_lite::server::clock;
 use serde_json::{Value, json};
 
 use super::{answers, model::Model, until, written};
@@ -123,6 +124,22 @@ app_test_beside!(Hurried, a_call_that_nobody_decides_on_in_time_is_denied_and_th
     assert!(text(&answer["text"]).contains("Nobody allowed it in time."), "{answer}");
     assert_eq!(place.traced(&answer).await.1, ["ok", "skipped", "ok"]);
     assert_eq!(hurried.0.requests().len(), 2, "asked, and told");
+});
+
+// Alone in its process: the clock is everybody's.
+app_test_beside!(Model, a_browser_that_says_nothing_of_what_it_runs_is_given_up_and_the_model_goes_on, |app, model| {
+    let place = place(app).await;
+    let (run, call) = place.wanted("add these").await;
+    assert_eq!(place.decide(&place.ines, &run, &call, "once").await.0, 200);
+    // Its tab is closed, and the time that it had passes.
+    clock::jump(2 * clock::MINUTE);
+    let answer = place.answer().await;
+    assert!(text(&answer["text"]).contains("The browser that ran the tool did not answer."), "{answer}");
+    assert_eq!(place.traced(&answer).await.1, ["ok", "error", "ok"]);
+    assert_eq!(model.requests().len(), 2, "asked, and told");
+    // What it says after all comes too late.
+    assert_eq!(place.ines.post(&place.path(&run, &call, "result"), json!({ "outputs": "{\"sum\":3}" })).await.0, 409);
+    clock::jump(0);
 });
 
 app_test_beside!(Model, an_answer_that_is_stopped_while_it_asks_for_a_tool_has_no_failed_step, |app, _model| {

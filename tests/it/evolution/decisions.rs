@@ -6,20 +6,24 @@ use super::{bring, grouped, runs, schedules::execute, soon, until, with_model};
 use crate::{
     app::{Client, TestApp, text},
     marketplace::team_volume,
-    search::model,
+    search::{embedded, model},
     volumes::{commit, head, save},
 };
 
 const BY_HAND: &str = "---\nname: value-companies\ndescription: How we value companies.\nauthor: Ines\n---\n\n# Valuation\n\nAsk the owner of the model first.\n";
 
 /// A skill that somebody wrote, committed.
-async fn by_hand(client: &Client, volume: &str) -> String {
-    let body = json!({ "volumeId": volume, "kind": "skill", "name": "value-companies", "text": BY_HAND });
+async fn written(client: &Client, volume: &str, name: &str, words: &str) -> String {
+    let body = json!({ "volumeId": volume, "kind": "skill", "name": name, "text": words });
     let (status, made) = client.post("/artifacts", body).await;
     assert_eq!(status, 201, "{made}");
     let id = text(&made["summary"]["id"]);
     commit(client, &[(&id, None)], "By hand").await;
     id
+}
+
+async fn by_hand(client: &Client, volume: &str) -> String {
+    written(client, volume, "value-companies", BY_HAND).await
 }
 
 /// A team with a proposal; its runs use a skill, if one is named.
@@ -83,6 +87,50 @@ app_test!(runs_that_follow_a_skill_better_it_and_what_people_wrote_stays, |confi
     }
     let (_, detail) = maya.get(&format!("/artifacts/{skill}")).await;
     assert!(text(&detail["head"]["message"]).contains("20 runs"), "{detail}");
+});
+
+app_test!(a_skill_that_says_the_same_under_another_name_is_bettered, |config| { with_model(config) }, |app| {
+    if model().is_none() {
+        return;
+    }
+    let maya = app.sign_up_first().await;
+    let team = maya.team("Harbor").await;
+    let volume = team_volume(&maya, &team).await;
+    // A question takes it in; then it is embedded.
+    let known = async |name: &str, words: &str| {
+        let id = written(&maya, &volume, name, words).await;
+        let (status, found) = maya.get(&format!("/search?q={name}&limit=1")).await;
+        assert_eq!((status, &found["hits"][0]["slug"]), (200, &json!(name)), "{found}");
+        embedded(app).await;
+        id
+    };
+    known("sourdough", "---\nname: sourdough\ndescription: Bread with wild yeast.\n---\n\nFeed the starter.\n").await;
+    soon(&maya, &team).await;
+    bring(&maya, &team, &runs(0, 20, None)).await;
+    let page = until(&maya, &team, grouped).await;
+    assert_eq!((&page["proposals"][0]["kind"], page["proposals"].as_array().map(Vec::len)), (&json!("new"), Some(1)), "{page}");
+
+    // What is wanted of the other pattern stands in a skill that no run used, and that has another name.
+    let path = format!("/evolution/patterns/{}", text(&page["patterns"][1]["id"]));
+    let (_, pattern) = maya.get(&path).await;
+    let goals: Vec<String> = pattern["goals"].as_array().expect("goals").iter().map(text).collect();
+    let words = format!(
+        "---\nname: locksmith\ndescription: {}.\n---\n\n{}.\n\nAsk the owner of the domain first.\n",
+        text(&pattern["name"]),
+        goals.join(". ")
+    );
+    let skill = known("locksmith", words.as_str()).await;
+    let (status, drafted) = maya.post(&format!("{path}/proposal"), json!({})).await;
+    let proposal = &drafted["proposalText"];
+    assert_eq!(
+        (status, &proposal["kind"], &proposal["slug"], &proposal["artifact"]["id"]),
+        (200, &json!("improves"), &json!("locksmith"), &json!(skill)),
+        "{drafted}"
+    );
+    let draft = text(&proposal["text"]);
+    for part in ["Ask the owner of the domain first.", "## What runs show", "`list_certs`"] {
+        assert!(draft.contains(part), "{part}: {draft}");
+    }
 });
 
 app_test!(a_proposal_goes_into_a_skill_of_the_place_and_nowhere_else, |config| { with_model(config) }, |app| {

@@ -28,7 +28,7 @@ const TABLE: &str = include_str!("access.txt");
 const ROLES: [&str; 9] = ["anonymous", "ended", "stranger", "viewer", "member", "maintainer", "owner", "administrator", "reader"];
 
 /// What anybody may ask for, and why.
-const PUBLIC: [(&str, &str); 49] = [
+const PUBLIC: [(&str, &str); 52] = [
     ("GET /api/docs", "says how the API is"),
     ("GET /api/openapi.json", "says how the API is"),
     ("GET /api/v1/instance", "what the sign-in page shows"),
@@ -54,6 +54,9 @@ const PUBLIC: [(&str, &str); 49] = [
     ("GET /api/v1/marketplace/submissions/{release_id}/archive", "a release can be taken by anybody"),
     ("GET /api/v1/marketplace/submissions/{release_id}/bundle", "a release can be verified by anybody"),
     ("GET /api/v1/marketplace/events", "the record is public"),
+    ("GET page:/marketplace", "the marketplace is public"),
+    ("GET page:/marketplace/record", "the record is public"),
+    ("GET page:/marketplace/{slug}", "the marketplace is public"),
     ("GET /api/v1/log", "the transparency log is public"),
     ("GET /api/v1/log/checkpoint", "the transparency log is public"),
     ("GET /api/v1/log/consistency", "the transparency log is public"),

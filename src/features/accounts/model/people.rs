@@ -164,6 +164,9 @@ pub struct Instance {
     /// Whether passkeys work at this server's address.
     #[serde(default, skip_serializing_if = "is_false")]
     pub passkeys: bool,
+    /// Whether the marketplace can be read without an account.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub market_public: bool,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]

@@ -29,6 +29,7 @@ pub async fn instance(ctx: &Ctx) -> AppResult<Instance> {
         github: ctx.state.config.github.is_some(),
         oidc: ctx.state.config.oidc.as_ref().map(|oidc| oidc.name.clone()),
         passkeys: passkeys::offered(&ctx.state.config),
+        market_public: ctx.state.config.market_public,
     })
 }
 

@@ -8,7 +8,7 @@ use super::{
     parts::{FormError, Submit},
 };
 use crate::{
-    browser::{data, page},
+    browser::{data, page, response},
     features::accounts::{
         api::SignIn,
         model::{Instance, Me, PasskeySignIn, safe_next},
@@ -121,6 +121,7 @@ pub fn LoginPage() -> impl IntoView {
     let action = use_form_action::<SignIn>();
     let typed = use_typed::<SignIn>();
     let error = Signal::derive(move || action.value().get().and_then(Result::err));
+    response::describe("Sign in to the skills, tools and agents that your team keeps.");
     Effect::new(move |_| {
         if matches!(action.value().get(), Some(Ok(()))) {
             session.refetch();
@@ -141,6 +142,7 @@ pub fn LoginPage() -> impl IntoView {
                                 let github = instance.as_ref().is_some_and(|instance| instance.github);
                                 let oidc = instance.as_ref().and_then(|instance| instance.oidc.clone());
                                 let passkeys = instance.as_ref().is_some_and(|instance| instance.passkeys);
+                                let market = instance.as_ref().is_some_and(|instance| instance.market_public);
                                 let open = instance.is_some_and(|instance| instance.open_registration);
                                 view! {
                                     <ActionForm action=action>
@@ -164,6 +166,11 @@ pub fn LoginPage() -> impl IntoView {
                                                 "New here? You need an invitation link from an owner of a team.".into_any()
                                             }}
                                         </p>
+                                        // The browser's own to follow: the server makes another document for visitors.
+                                        {market
+                                            .then(|| {
+                                                view! { <p class="hint"><a class="link" href="/marketplace" rel="external">"Browse the marketplace"</a></p> }
+                                            })}
                                     </ActionForm>
                                 }
                                     .into_any()

@@ -19,7 +19,7 @@ use crate::{
         volumes::model::VolumeKind,
     },
     ids::{ArtifactId, ProposalId},
-    ui::{Dialog, FieldError, Icon, Time, plural, toast, use_toasts},
+    ui::{Dialog, Field, FieldError, Icon, Time, plural, toast, use_toasts},
 };
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -32,6 +32,7 @@ enum Part {
 
 const PROMOTE: &str = "evolution-promote";
 const PUT: &str = "evolution-put";
+const IGNORE: &str = "evolution-ignore";
 /// Days that "Later" puts it off.
 const LATER: i64 = 14;
 
@@ -126,6 +127,7 @@ pub fn ProposalPart(proposal: Proposal, typing: Typing, changed: Callback<()>) -
         };
         running.run(decided, move |()| {
             page::close_dialog(PUT);
+            page::close_dialog(IGNORE);
             toast(toasts, words);
             changed.run(());
         });
@@ -264,8 +266,9 @@ pub fn ProposalPart(proposal: Proposal, typing: Typing, changed: Callback<()>) -
                         {first}
                         {puts.then(|| view! { <button type="button" class="btn" disabled=is_blocked on:click=|_| page::open_dialog(PUT)>"Put into another skill"</button> })}
                         <button type="button" class="btn" on:click=move |_| act(Decide::Snooze { days: LATER }, "It comes back in two weeks")>"Later"</button>
-                        <button type="button" class="btn ghost" on:click=move |_| act(Decide::Ignore { reason: None }, "Ignored")>"Ignore"</button>
+                        <button type="button" class="btn ghost" on:click=|_| page::open_dialog(IGNORE)>"Ignore"</button>
                     </footer>
+                    <IgnoreDialog running=running ignore=Callback::new(move |reason| act(Decide::Ignore { reason: Some(reason) }, "Ignored"))/>
                     {built_in.then(|| view! { <p class="hint">"The built-in skill stays as it is. Accepted, this one has its text and what runs show, and stands before it in this workspace."</p> })}
                     {puts.then(|| view! { <PutDialog skills=skills first=into running=running put=Callback::new(move |artifact_id| act(Decide::Merge { artifact_id }, "The skill has what runs show"))/> })}
                 }
@@ -299,6 +302,30 @@ pub fn ProposalPart(proposal: Proposal, typing: Typing, changed: Callback<()>) -
                     .into_any()
             }}
         </section>
+    }
+}
+
+/// Asks why a proposal is ignored, which nobody has to say.
+#[component]
+fn IgnoreDialog(running: Running, ignore: Callback<String>) -> impl IntoView {
+    let reason = RwSignal::new(String::new());
+    let send = move |event: leptos::ev::SubmitEvent| {
+        event.prevent_default();
+        ignore.run(reason.get_untracked());
+    };
+    view! {
+        <Dialog id=IGNORE title="Ignore the proposal".to_owned() size="s">
+            <form on:submit=send>
+                <div class="body">
+                    <Field id="ignore-reason" name="reason" label="Why" value=reason autocomplete="off" hint="You need not say. It stands with the proposal, which can be opened again." error=running.error/>
+                    <FieldError error=running.error/>
+                </div>
+                <footer>
+                    <button type="button" class="btn" on:click=|_| page::close_dialog(IGNORE)>"Cancel"</button>
+                    <button type="submit" class="btn primary" class:busy=move || running.busy.get()>"Ignore it"</button>
+                </footer>
+            </form>
+        </Dialog>
     }
 }
 

@@ -156,6 +156,11 @@ fn without_heading(bytes: &[u8], service: Service) -> Option<&[u8]> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    };
+
     use super::{
         super::packets::{flush, line},
         *,
@@ -170,6 +175,44 @@ mod tests {
         assert_eq!(without_heading(&bytes, Service::UploadPack), Some(&b"rest"[..]));
         assert_eq!(without_heading(&bytes, Service::ReceivePack), None);
         assert_eq!(without_heading(b"<html>", Service::UploadPack), None);
+    }
+
+    /// What asks is what asks for whoever links a repository, but for [`GitRules::check`] of the first address: on this machine no server is outside.
+    #[tokio::test]
+    async fn who_is_sent_on_to_the_inside_by_a_server_of_git_does_not_go_there() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let port = listener.local_addr().expect("an address").port();
+        let (asked, to) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(String::new())));
+        let (counted, sent_on) = (asked.clone(), to.clone());
+        let router = axum::Router::new().fallback(move || {
+            counted.fetch_add(1, Ordering::SeqCst);
+            future::ready(axum::response::Redirect::temporary(&sent_on.lock().expect("not poisoned")))
+        });
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let ask = async |host: &str| {
+            let url = Url::parse(&format!("http://{host}:{port}/team/a.git")).expect("an address");
+            let http = Http::new(&GitRules::default(), url, Host(host.to_owned()), None).expect("a client");
+            http.advertised(Service::UploadPack).await.expect_err("refused").message
+        };
+        let insides = [
+            format!("https://127.0.0.1:{port}/team/a.git"),
+            format!("http://127.0.0.1:{port}/team/a.git"),
+            format!("https://[::1]:{port}/team/a.git"),
+            format!("https://[::ffff:127.0.0.1]:{port}/team/a.git"),
+            format!("https://localhost:{port}/team/a.git"),
+            "https://169.254.169.254/latest/meta-data".to_owned(),
+            "https://10.1.2.3/team/a.git".to_owned(),
+        ];
+        for (before, inside) in insides.iter().enumerate() {
+            *to.lock().expect("not poisoned") = inside.clone();
+            let message = ask("127.0.0.1").await;
+            assert!(message.contains("sent us on to an address that this server does not go to"), "{inside}: {message}");
+            assert_eq!(asked.load(Ordering::SeqCst), before + 1, "only the first address was asked: {inside}");
+        }
+        // A name is seen through when it is connected to, whatever it was when somebody looked at the address.
+        let message = ask("localhost").await;
+        assert!(message.contains("“localhost” is inside of a network"), "{message}");
+        assert_eq!(asked.load(Ordering::SeqCst), insides.len());
     }
 
     #[tokio::test]

@@ -8,6 +8,35 @@ use crate::{
     ids::{ArtifactId, ListingId, ReleaseId, VolumeId},
 };
 
+/// Pages that stand beside those of items: none of these is the name of one.
+pub const PAGES: [&str; 14] = [
+    "publish",
+    "submissions",
+    "installed",
+    "moderation",
+    "record",
+    "review",
+    "keys",
+    "mine",
+    "stats",
+    "reports",
+    "names",
+    "events",
+    "log",
+    "settings",
+];
+
+/// Whether a page shows nothing but what visitors may read: the catalogue, the record, an item.
+pub fn is_reading_page(path: &str) -> bool {
+    let Some(rest) = path.strip_prefix("/marketplace") else { return false };
+    match rest.strip_prefix('/') {
+        None => rest.is_empty(),
+        Some("record") => true,
+        // A slug or an id. What is encoded otherwise could name another page to the router.
+        Some(name) => !name.is_empty() && !PAGES.contains(&name) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'),
+    }
+}
+
 /// `slug` with the range of versions that will do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Dependency {

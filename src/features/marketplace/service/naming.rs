@@ -4,7 +4,7 @@ use llmos_trust::{Entry, Envelope, statement::RenameStatement};
 
 use super::{
     super::{
-        model::{FORMER_NAMES, ManagedListing, Reserve, UNUSED_NAMES},
+        model::{FORMER_NAMES, ManagedListing, PAGES, Reserve, UNUSED_NAMES},
         store::{self, ListingRow, NewListing},
     },
     access::{TEAM, USER},
@@ -20,24 +20,6 @@ use crate::{
     ids::{ListingId, TeamId, UserId},
     server::{clock, context::Ctx, db::Tx, error::internal},
 };
-
-/// Pages that stand beside those of items.
-pub const PAGES: [&str; 14] = [
-    "publish",
-    "submissions",
-    "installed",
-    "moderation",
-    "record",
-    "review",
-    "keys",
-    "mine",
-    "stats",
-    "reports",
-    "names",
-    "events",
-    "log",
-    "settings",
-];
 
 fn taken(slug: &str) -> AppError {
     AppError::conflict(format!("The name “{slug}” is taken: choose another one."))

@@ -55,6 +55,10 @@ pub async fn page(ctx: &Ctx, listing: ListingId, query: ReviewQuery) -> AppResul
     let more = items.len() > limit;
     items.truncate(limit);
     let next = items.last().filter(|_| more).map(|last| cursor(ReviewPlace::of(last, sort)));
+    // Pictures of people are given to who is signed in.
+    if ctx.actor.is_none() {
+        items.iter_mut().for_each(|review| review.by.avatar = None);
+    }
     Ok(ReviewPage { items, next })
 }
 

@@ -8,8 +8,9 @@ use leptos_router::{
 
 use super::parts::{CapabilityBadges, InstalledMark, Places, Rating, SignedMark};
 use crate::{
-    browser::page,
+    browser::{page, response},
     features::{
+        accounts::state::use_session,
         artifacts::model::category_words,
         marketplace::{
             model::{BROWSE_DEFAULT, BrowsePage, BrowseQuery, ListingCard, MarketCount, MarketFacets, MarketSort},
@@ -35,6 +36,8 @@ pub fn CataloguePage() -> impl IntoView {
     let params = use_query_map();
     let query = Memo::new(move |_| params.with(browse_query));
     let listings = use_listings(query);
+    let visitor = use_session().visitor;
+    response::describe("Skills, tools and agents to install: checked before they are published, signed, and reviewed by who uses them.");
     let show = RwSignal::new("list");
     list_keys(CARDS);
     // Another list begins at its top.
@@ -57,8 +60,8 @@ pub fn CataloguePage() -> impl IntoView {
             }>
                 <header class="bar">
                     <h2>"Marketplace"</h2>
-                    <a class="btn s push" href="/marketplace/publish"><Icon name="upload"/>"Publish"</a>
-                    <button type="button" class="btn ghost icon-only narrow-only" aria-label="Close" title="Close" on:click=move |_| show.set("list")><Icon name="x"/></button>
+                    {(!visitor).then(|| view! { <a class="btn s push" href="/marketplace/publish"><Icon name="upload"/>"Publish"</a> })}
+                    <button type="button" class="btn ghost icon-only narrow-only" class:push=visitor aria-label="Close" title="Close" on:click=move |_| show.set("list")><Icon name="x"/></button>
                 </header>
                 <div class="scroll facets" tabindex="0"><Transition>{facets}</Transition></div>
             </section>
@@ -154,6 +157,7 @@ fn Toolbar(total: i64, query: Memo<BrowseQuery>, show: RwSignal<&'static str>) -
     let now = query.get_untracked();
     let narrowed = is_narrowed(&now);
     let asks = now.q.is_some();
+    let visitor = use_session().visitor;
     // Without a choice, what is looked for comes in the order of how well it fits, and everything by how popular it is.
     let first = if asks { "best match" } else { MarketSort::default().words() };
     let others = MarketSort::ALL.into_iter().filter(|sort| asks || *sort != MarketSort::default());
@@ -168,7 +172,7 @@ fn Toolbar(total: i64, query: Memo<BrowseQuery>, show: RwSignal<&'static str>) -
             <span class="f12 t2" role="status">{plural(total, "listing", "listings")}</span>
             {narrowed.then(|| view! { <a class="chip line wide-only" href=without_filters(&now)>"Drop all filters"<Icon name="x"/></a> })}
             <span class="push row gap-8">
-                <a class="btn s narrow-only" href="/marketplace/publish"><Icon name="upload"/>"Publish"</a>
+                {(!visitor).then(|| view! { <a class="btn s narrow-only" href="/marketplace/publish"><Icon name="upload"/>"Publish"</a> })}
                 <button type="button" class="chip line narrow-only" class:on=narrowed on:click=move |_| show.set("nav")>"Filters"</button>
                 {drop_down("Sort", shown, chosen.is_some(), entries)}
             </span>
@@ -316,9 +320,10 @@ fn kind_words(kind: &str) -> String {
 fn Nothing(query: BrowseQuery) -> impl IntoView {
     let narrowed = is_narrowed(&query);
     if query.q.is_none() && !narrowed {
+        let visitor = use_session().visitor;
         return view! {
             <EmptyState icon="market" title="Nothing here yet" text="Skills, tools and agents that somebody published stand here, to be installed into a volume.">
-                <a class="btn primary" href="/marketplace/publish"><Icon name="upload"/>"Publish the first"</a>
+                {(!visitor).then(|| view! { <a class="btn primary" href="/marketplace/publish"><Icon name="upload"/>"Publish the first"</a> })}
             </EmptyState>
         }
         .into_any();

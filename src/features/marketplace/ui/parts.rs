@@ -5,8 +5,9 @@ use leptos::prelude::*;
 use crate::{
     browser::page,
     features::{
+        accounts::state::use_session,
         artifacts::ui::{split_table, unified_table},
-        marketplace::model::{Capabilities, FileDiff, Finding},
+        marketplace::model::{Capabilities, FileDiff, Finding, is_reading_page},
     },
     ui::{Icon, LineCounts, bytes, count, plural, toast, use_toasts},
 };
@@ -194,9 +195,11 @@ const PLACES: [(&str, &str); 4] = [
 /// The parts of the marketplace; `here` is the address of the one that is shown.
 #[component]
 pub fn Places(here: &'static str) -> impl IntoView {
+    let visitor = use_session().visitor;
+    let places = PLACES.into_iter().filter(|(address, _)| !visitor || is_reading_page(address));
     view! {
         <nav class="tabs" aria-label="Parts of the marketplace">
-            {PLACES.map(|(address, words)| view! { <a href=address aria-current=(address == here).then_some("page")>{words}</a> }).collect_view()}
+            {places.map(|(address, words)| view! { <a href=address aria-current=(address == here).then_some("page")>{words}</a> }).collect_view()}
         </nav>
     }
 }

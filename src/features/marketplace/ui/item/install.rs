@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use crate::{
     features::{
+        accounts::state::sign_in_here,
         marketplace::{
             model::{ChangeLock, InstalledHere, ItemDetail, ReleaseState},
             state::lock_address,
@@ -45,6 +46,21 @@ pub fn Install(item: ItemDetail, reload: Callback<()>, volume: RwSignal<String>)
             </div>
         </div>
         <PlanDialog planning=planning/>
+    }
+}
+
+/// In its place for whoever is not signed in.
+#[component]
+pub fn SignInToInstall() -> impl IntoView {
+    let sign_in = sign_in_here();
+    view! {
+        <div class="card">
+            <header class="card-head"><h2>"Install"</h2></header>
+            <div class="card-body install-form">
+                <a class="btn primary l block" href=move || sign_in.get()><Icon name="download"/>"Sign in to install"</a>
+                <p class="hint">"Into a volume of your own or of a team. You see what would change before anything does."</p>
+            </div>
+        </div>
     }
 }
 

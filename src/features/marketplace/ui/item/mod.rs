@@ -18,8 +18,9 @@ use leptos_router::{
 
 use super::parts::{CapabilityList, FindingList, Rating};
 use crate::{
-    browser::response,
+    browser::{page, response},
     features::{
+        accounts::state::use_session,
         artifacts::{model::category_words, ui::copy_buttons},
         marketplace::{
             model::{ItemDetail, ReleaseState},
@@ -30,7 +31,7 @@ use crate::{
     ui::{Icon, KindMark, Loading, PageError, PageTitle, Time, Transition, count, late, plural},
 };
 use about::{CommandLine, Files, InstalledIn, Needs, Trust};
-use install::Install;
+use install::{Install, SignInToInstall};
 use report::{Away, RecordLink, Report};
 use reviews::Reviews;
 use screenshots::Screenshots;
@@ -94,6 +95,11 @@ fn Item(
     let blocking = item.report.iter().filter(|finding| finding.blocks).count();
     let found = item.report.len();
     let own = item.own;
+    response::describe(&item.card.description);
+    // Somebody signed in elsewhere since the document was made for a visitor: a new one has what is theirs.
+    if item.signed_in && use_session().visitor {
+        Effect::new(|_| page::reload());
+    }
     view! {
         <PageTitle text=name/>
         <main class="main panes p-item" id="main" tabindex="-1">
@@ -117,7 +123,7 @@ fn Item(
                             })}
                     </span>
                 </header>
-                <NeedsNetwork what="Installing"/>
+                {item.signed_in.then(|| view! { <NeedsNetwork what="Installing"/> })}
                 <div class="scroll" tabindex="0">
                     {item.standing.is_away().then(|| view! { <Away item=item.clone() reload=reload/> })}
                     <Banners item=item.clone()/>
@@ -126,6 +132,8 @@ fn Item(
                         <section class="install" aria-label="Install">
                             {if item.standing.is_away() {
                                 view! { <p class="t2">"Nobody installs it at the moment."</p> }.into_any()
+                            } else if !item.signed_in {
+                                view! { <SignInToInstall/> }.into_any()
                             } else {
                                 view! { <Install item=item.clone() reload=reload volume=chosen/> }.into_any()
                             }}

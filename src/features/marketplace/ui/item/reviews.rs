@@ -8,7 +8,7 @@ use crate::{
     browser::page,
     error::AppError,
     features::{
-        accounts::state::Running,
+        accounts::state::{Running, sign_in_here},
         marketplace::{
             model::{ItemDetail, ItemReview, Rate, ReviewPage, ReviewQuery, ReviewSort},
             state::{delete_review, rate, review_query, reviews_address, use_reviews},
@@ -28,7 +28,7 @@ const STARS: [&str; 5] = ["1 star", "2 stars", "3 stars", "4 stars", "5 stars"];
 pub fn Reviews(item: ItemDetail, reload: Callback<()>) -> impl IntoView {
     let params = use_query_map();
     let query = Memo::new(move |_| params.with(review_query));
-    let ItemDetail { card, histogram, reviews, reviews_next, own_review, may_rate, own, moderates, .. } = item;
+    let ItemDetail { card, histogram, reviews, reviews_next, own_review, may_rate, own, moderates, signed_in, .. } = item;
     let fetched = use_reviews(card.slug.clone(), query);
     let first = StoredValue::new(ReviewPage { items: reviews, next: reviews_next });
     let page = StoredValue::new(Page { slug: card.slug.clone(), author: card.author.name, own, moderates, reload });
@@ -59,10 +59,20 @@ pub fn Reviews(item: ItemDetail, reload: Callback<()>) -> impl IntoView {
             } else {
                 let why = if own {
                     "You publish it: others say what they think of it."
-                } else {
+                } else if signed_in {
                     "Who has it installed in a volume may rate it. Install it first."
+                } else {
+                    "Who has it installed in a volume may rate it."
                 };
-                view! { <p class="t2 row gap-6"><Icon name="info"/>{why}</p> }.into_any()
+                let sign_in = (!signed_in).then(sign_in_here);
+                view! {
+                    <p class="t2 row gap-6">
+                        <Icon name="info"/>
+                        {why}
+                        {sign_in.map(|sign_in| view! { <a class="link" href=move || sign_in.get()>"Sign in to rate it"</a> })}
+                    </p>
+                }
+                    .into_any()
             }}
             {(card.ratings > 1).then(|| view! { <Order page=page query=query/> })}
             {shown}
