@@ -19,6 +19,12 @@ fn main() {
         let embedded = Path::new(&var("OUT_DIR").expect("cargo says where")).join("site");
         let _ = remove_dir_all(&embedded);
         embed(Path::new("target/site"), &embedded).expect("the site is copied");
+        // Functions that are the same instructions become one: what is generic is compiled for types that differ in name alone. Only lld does it.
+        if var("CARGO_ENCODED_RUSTFLAGS").is_ok_and(|flags| flags.contains("fuse-ld=lld"))
+            && var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os == "linux")
+        {
+            println!("cargo:rustc-link-arg-bins=-Wl,--icf=all");
+        }
     }
 }
 

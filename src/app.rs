@@ -78,6 +78,15 @@ pub async fn preload_search() {
     preload_overlays().await;
 }
 
+/// Which of those groups an address needs, by its first part, or by that and a slash where more follows. The document says so, and the browser has their code before
+/// the main part runs (`scripts/pack.mjs`).
+pub const GROUPS: &str = concat!(
+    r#"{"login":["entry"],"sign-up":["entry"],"invite":["entry"],"reset":["entry"],"#,
+    r#""artifacts":["browse"],"artifacts/":["browse","work"],"search":["browse"],"changes":["browse"],"volumes":["browse"],"commits":["browse"],"#,
+    r#""sessions":["work"],"notifications":["work"],"import":["work"],"marketplace":["market"],"teams":["manage"],"settings":["manage"],"#,
+    r#""admin":["manage"],"deliveries":["manage"],"analytics":["analyse"],"shared":["analyse"],"evolution":["evolve"],"traces":["evolve"]}"#
+);
+
 /// The HTML document around the application.
 pub fn shell(_options: LeptosOptions) -> impl IntoView {
     let theme = match storage::preference("theme").as_deref() {
@@ -194,5 +203,35 @@ pub fn App() -> impl IntoView {
                 </ParentRoute>
             </Routes>
         </Router>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use super::GROUPS;
+
+    #[test]
+    fn the_document_names_the_groups_of_every_route() {
+        let named: BTreeMap<String, BTreeSet<String>> = serde_json::from_str(GROUPS).expect("JSON");
+        let mut shown = BTreeSet::new();
+        for line in include_str!("app.rs").lines() {
+            let Some((path, view)) = line.split_once("path!(\"/").and_then(|(_, rest)| rest.split_once("\")) view=")) else { continue };
+            let group = view.split("::").next().unwrap_or_default().to_lowercase();
+            let first = path.split('/').next().unwrap_or_default();
+            // Below the library, beside it; or in the main part.
+            if first.starts_with(':') || group == "lazypage" {
+                continue;
+            }
+            let longer = format!("{first}/");
+            let key = if path != first && named.contains_key(&longer) { &longer } else { first };
+            assert!(named.get(key).is_some_and(|groups| groups.contains(&group)), "{line}");
+            shown.insert((first.to_owned(), group));
+        }
+        for (key, groups) in named {
+            let first = key.trim_end_matches('/').to_owned();
+            assert!(groups.into_iter().all(|group| shown.contains(&(first.clone(), group))), "{key}");
+        }
     }
 }

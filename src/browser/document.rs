@@ -4,6 +4,8 @@
 #[derive(Clone, Debug, Default)]
 pub struct Links {
     pub js: String,
+    /// What loads the code of lazy pages, where the build has any.
+    pub loader: String,
     pub wasm: String,
     pub css: String,
     pub editor: String,

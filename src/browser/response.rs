@@ -53,6 +53,20 @@ pub fn describe(text: &str) {
 #[cfg(not(feature = "ssr"))]
 pub fn describe(_: &str) {}
 
+/// Has the browser fetch the script of charts along with the page: it is the largest, and the page is done only with it.
+#[cfg(feature = "ssr")]
+pub fn charts_ahead() {
+    use leptos::{nonce::use_nonce, prelude::*};
+    use leptos_meta::Link;
+    let charts = crate::browser::document::links().charts;
+    if !charts.is_empty() {
+        drop(view! { <Link rel="modulepreload" href=charts attr:nonce=use_nonce()/> }.to_html());
+    }
+}
+
+#[cfg(not(feature = "ssr"))]
+pub fn charts_ahead() {}
+
 /// Gives the answer to a form that could not be read the status of its error.
 #[cfg(feature = "ssr")]
 pub fn refuse(error: &crate::error::AppError) {

@@ -93,8 +93,12 @@ fn find_links() -> Links {
         ..Links::default()
     };
     for name in names() {
-        let Some(file) = name.strip_prefix("pkg/llmos.") else { continue };
         let address = format!("/{name}");
+        if name.starts_with("pkg/__wasm_split.") && name.ends_with(".js") {
+            links.loader = address;
+            continue;
+        }
+        let Some(file) = name.strip_prefix("pkg/llmos.") else { continue };
         match file.rsplit_once('.').map_or(file, |(_, extension)| extension) {
             "js" => links.js = address,
             "wasm" => links.wasm = address,

@@ -2,18 +2,21 @@
 
 use leptos::prelude::*;
 
-use crate::browser::{
-    chart::CHARTS,
-    document::{RENDERED, SOCKETS, links, sockets},
-    editor::EDITOR,
-    offline::OFFLINE,
-    outbox::OUTBOX,
-    page,
-    passkey::PASSKEY,
-    push::PUSH,
-    pwa::PWA,
-    signing::SIGNING,
-    tool_sandbox::TOOL_SANDBOX,
+use crate::{
+    app::GROUPS,
+    browser::{
+        chart::CHARTS,
+        document::{RENDERED, SOCKETS, links, sockets},
+        editor::EDITOR,
+        offline::OFFLINE,
+        outbox::OUTBOX,
+        page,
+        passkey::PASSKEY,
+        push::PUSH,
+        pwa::PWA,
+        signing::SIGNING,
+        tool_sandbox::TOOL_SANDBOX,
+    },
 };
 
 /// What is typed or chosen before the script is here is said once more when it is: the script has not heard it, and its empty field would take the
@@ -57,7 +60,10 @@ pub fn Assets(
     let links = links();
     let nonce = leptos::nonce::use_nonce();
     let act = if empty { "mount" } else { "hydrate" };
-    let start = format!("import('{}').then(m => m.default({{module_or_path: '{}'}}).then(() => m.{act}()))", links.js, links.wasm);
+    // The document is parsed to its end before the page comes alive, and a page with much to say ends late: its code is there by then.
+    let code = format!("globalThis.llmosCode=WebAssembly.compileStreaming(fetch('{}',{{priority:'low'}}));llmosCode.catch(()=>{{}})", links.wasm);
+    let ahead = if links.loader.is_empty() { code } else { format!("{code};import('{}').catch(()=>{{}})", links.loader) };
+    let start = format!("import('{}').then(m => m.default({{module_or_path: llmosCode}}).then(() => m.{act}()))", links.js);
     let first = format!("{FIRST}{}{HOLD}", if empty { CHOSEN } else { "" });
     // The WebAssembly loads it by this name, when a page needs it.
     let scripts = [
@@ -74,14 +80,17 @@ pub fn Assets(
     let names: Vec<String> =
         scripts.iter().filter(|(_, address)| !address.is_empty()).map(|(name, address)| format!(r#""{name}":"{address}""#)).collect();
     let names = (!names.is_empty()).then(|| format!(r#"{{"imports":{{{}}}}}"#, names.join(",")));
+    let groups = (!links.loader.is_empty()).then(|| view! { <script id="groups" r#type="application/json" inner_html=GROUPS></script> });
     view! {
         {(!empty).then(|| view! { <meta name=RENDERED content=page::now_ms()/> })}
         {sockets().map(|url| view! { <meta name=SOCKETS content=url/> })}
         {names.map(|names| view! { <script r#type="importmap" nonce=nonce.clone() inner_html=names></script> })}
+        {groups}
+        // Before the styles: a script waits for those that stand above it.
+        <script nonce=nonce.clone() inner_html=ahead></script>
         <link rel="stylesheet" href=links.css/>
         <link rel="preload" href="/fonts/inter-latin.073ce132.woff2" r#as="font" r#type="font/woff2" crossorigin="anonymous"/>
         <link rel="modulepreload" href=links.js.clone() nonce=nonce.clone()/>
-        <link rel="preload" href=links.wasm r#as="fetch" r#type="application/wasm" crossorigin="anonymous"/>
         <script nonce=nonce.clone() inner_html=first></script>
         <script type="module" nonce=nonce inner_html=start></script>
     }

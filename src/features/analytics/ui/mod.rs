@@ -28,6 +28,7 @@ pub use shared::SharedAnalyticsPage;
 
 #[component]
 pub fn AnalyticsPage() -> impl IntoView {
+    response::charts_ahead();
     let asked = use_query_map();
     // What the address says, and the same with the reader's zone: links keep the first, the server is asked the second.
     let chosen = Memo::new(move |_| asked.with(dashboard_query));

@@ -12,6 +12,7 @@ use crate::{
 
 #[component]
 pub fn SharedAnalyticsPage() -> impl IntoView {
+    response::charts_ahead();
     provide_context(NumbersAlone);
     let params = use_params_map();
     let token = Memo::new(move |_| params.read().get("token").unwrap_or_default());

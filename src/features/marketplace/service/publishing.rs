@@ -6,7 +6,7 @@ use semver::{Version, VersionReq};
 use super::{
     super::{
         model::{
-            Capabilities, Dependency, Finding, ItemFile, Publish, PublishDraft, ReleaseState, SubmissionDetail,
+            Capabilities, Dependency, Finding, ItemFile, PAGES, Publish, PublishDraft, ReleaseState, SubmissionDetail,
             version::{next_patch, order},
         },
         store::{self, ListingRow, NewListing, NewRelease, ReleaseRow},
@@ -156,7 +156,7 @@ fn prepare(input: &Publish, source: Source, before: &Before) -> AppResult<Prepar
         Some(row) => row.slug.clone(),
         None => given(&input.slug).unwrap_or(source.slug),
     };
-    if naming::PAGES.contains(&slug.as_str()) {
+    if PAGES.contains(&slug.as_str()) {
         return Err(invalid("slug", format!("“{slug}” is a page of the marketplace: choose another name.")));
     }
     if !is_valid_slug(&slug) {
