@@ -137,13 +137,13 @@ test("the assistant answers in front of everybody, with a skill and a tool that 
 
     await test.step("a skill is pinned or left out, and comes back", async () => {
       await answers().getByRole("button", { name: "Always use Connection pool runbook in this session" }).click();
-      await expect(ines.locator(".choices", { hasText: "Always uses" })).toBeVisible();
+      await expect(ines.locator(".chosen-skills", { hasText: "Always uses" })).toBeVisible();
       await ines.getByRole("button", { name: "Let the assistant choose about Connection pool runbook again" }).click();
-      await expect(maya.locator(".choices")).toHaveCount(0);
+      await expect(maya.locator(".chosen-skills")).toHaveCount(0);
       await answers().getByRole("button", { name: "Leave Connection pool runbook out in this session" }).click();
-      await expect(ines.locator(".choices", { hasText: "Never uses" })).toBeVisible();
+      await expect(ines.locator(".chosen-skills", { hasText: "Never uses" })).toBeVisible();
       await ines.getByRole("button", { name: "Let the assistant choose about Connection pool runbook again" }).click();
-      await expect(maya.locator(".choices")).toHaveCount(0);
+      await expect(maya.locator(".chosen-skills")).toHaveCount(0);
     });
 
     await test.step("a tool runs in the browser of who allows it", async () => {

@@ -42,6 +42,9 @@ pub fn chain(error: &(dyn Error + 'static)) -> String {
 
 impl From<sqlx::Error> for AppError {
     fn from(error: sqlx::Error) -> Self {
+        if error.as_database_error().and_then(|database| database.code()).is_some_and(|code| code == ZERO_BYTE) {
+            return AppError::invalid("A text that was sent has a zero byte in it: take that out.");
+        }
         tracing::error!(error = %chain(&error), "database");
         if let sqlx::Error::Database(database) = &error {
             if database.is_unique_violation() {
@@ -83,6 +86,9 @@ impl From<serde_json::Error> for AppError {
         internal("stored JSON", &error)
     }
 }
+
+/// PostgreSQL's code for a text that it cannot hold. Everything else that is no UTF-8 was refused before, so it has a zero byte, and came from outside.
+const ZERO_BYTE: &str = "22021";
 
 /// PostgreSQL's codes (<https://www.postgresql.org/docs/current/errcodes-appendix.html>) for a connection that failed, a server that is being
 /// stopped, started or has crashed, and one that has no room for another connection; and for a transaction that was given up because two waited for

@@ -2,12 +2,12 @@
 
 use axum::{
     extract::Path,
-    http::{HeaderValue, header},
+    http::{HeaderValue, StatusCode, header},
     response::{Html, IntoResponse, Redirect, Response},
 };
 
 use super::assets;
-use crate::{error::AppError, features::artifacts::markdown};
+use crate::features::artifacts::markdown;
 
 /// The name in the address and in `docs/`, what it is called, and its text.
 const PAGES: [(&str, &str, &str); 8] = [
@@ -21,6 +21,9 @@ const PAGES: [(&str, &str, &str); 8] = [
     ("protocol", "The sockets", include_str!("../../docs/protocol.md")),
 ];
 
+/// In place of a document that there is none of.
+const NOTHING: &str = "# Nothing here\n\nThere is no such document. Those that there are stand above.\n";
+
 const POLICY: &str =
     "default-src 'none'; style-src 'self'; font-src 'self'; img-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'";
 
@@ -30,13 +33,13 @@ pub async fn first() -> Redirect {
 }
 
 pub async fn page(Path(name): Path<String>) -> Response {
-    let Some((name, title, text)) = PAGES.iter().find(|(known, ..)| *known == name) else {
-        return AppError::not_found("page").into_response();
-    };
+    let found = PAGES.iter().find(|(known, ..)| *known == name);
+    let (status, title, text) =
+        found.map_or((StatusCode::NOT_FOUND, "Nothing here", NOTHING), |(_, title, text)| (StatusCode::OK, *title, *text));
     let tabs: String = PAGES
         .iter()
         .map(|(other, words, _)| {
-            let here = if other == name { " aria-current=\"page\"" } else { "" };
+            let here = if *other == name { " aria-current=\"page\"" } else { "" };
             format!("<a href=\"/help/{other}\"{here}>{words}</a>")
         })
         .collect();
@@ -48,7 +51,7 @@ pub async fn page(Path(name): Path<String>) -> Response {
         assets::links().css,
         markdown::document_to_html(&linked(text))
     );
-    let mut response = Html(html).into_response();
+    let mut response = (status, Html(html)).into_response();
     response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     response
 }

@@ -14,7 +14,7 @@ pub use export::Exports;
 pub use lines::OneLine;
 
 /// What is logged unless `RUST_LOG` says otherwise.
-pub const LOGGED: &str = "info,sqlx=warn,leptos=warn,reactive_graph=error";
+pub const LOGGED: &str = "info,sqlx=warn,pubgrub=warn,leptos=warn,reactive_graph=error";
 
 /// Starts logging to standard error. What is returned sends the rest of what goes to a collector when it is closed.
 pub fn start(config: &Config) -> Result<Option<Exports>, Box<dyn std::error::Error + Send + Sync>> {

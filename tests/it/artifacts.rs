@@ -18,6 +18,7 @@ app_test!(a_draft_is_saved_checked_and_thrown_away, |app| {
     let (status, saved) = save(&maya, &id, &format!("{first}\nMore\n"), 1).await;
     assert_eq!((status, &saved["saves"], &saved["clean"]), (200, &json!(2), &json!(false)));
     assert_eq!(save(&maya, &id, "other", 1).await.0, 409, "an editor that missed a save");
+    assert_eq!(save(&maya, &id, "other", i64::MAX).await.0, 409, "a count that no draft reaches");
     assert_eq!(save(&maya, &id, &format!("{first}\nMore\n"), 1).await.0, 200, "the answer to the first was lost");
     assert_eq!(maya.delete(&format!("/artifacts/{id}/draft")).await.0, 409, "a draft is all there is");
     commit(&maya, &[(&id, None)], "First").await;

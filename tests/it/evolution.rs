@@ -184,6 +184,7 @@ app_test!(runs_become_patterns_a_proposal_and_a_used_skill, |config| { with_mode
     for (client, count) in [(&maya, 1), (&tom, 1), (&vera, 0)] {
         let told = told(client, "proposal").await;
         assert_eq!(told.len(), count, "{told:?}");
+        assert_eq!(client.get(&format!("/evolution/patterns/{id}")).await.1["canDecide"], count == 1);
         assert!(told.iter().all(|one| one["actor"]["name"] == "Evolution" && one["spot"]["patternId"] == json!(id)), "{told:?}");
     }
 

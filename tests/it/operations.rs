@@ -293,7 +293,8 @@ app_test!(help_is_of_the_version_that_runs, |app| {
     assert!(operations.text.contains("/help/operations#md-behind-a-proxy"));
     assert!(operations.text.contains("id=\"md-sockets\"") && operations.text.contains("#md-sockets"), "places of the page are found");
     assert_eq!(visitor.answer(visitor.request(Method::GET, "/help")).await.status, 303);
-    assert_eq!(visitor.answer(visitor.request(Method::GET, "/help/nothing")).await.status, 404);
+    let nothing = visitor.answer(visitor.request(Method::GET, "/help/nothing")).await;
+    assert!(nothing.status == 404 && nothing.text.contains(">Nothing here<"), "{}", nothing.text);
 });
 
 process_test!(the_doctor_looks_at_everything, |disk| {

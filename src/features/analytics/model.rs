@@ -17,7 +17,8 @@ pub const SHARE_DAYS_MAX: u32 = 730;
 
 /// A name on one line.
 pub fn clean_name(name: &str) -> AppResult<String> {
-    let name = name.split_whitespace().collect::<Vec<_>>().join(" ");
+    let shown: String = name.chars().filter(|letter| letter.is_whitespace() || !letter.is_control()).collect();
+    let name = shown.split_whitespace().collect::<Vec<_>>().join(" ");
     if name.is_empty() || name.chars().count() > NAME_CHARS {
         return Err(AppError::field("name", format!("Give it a name of 1 to {NAME_CHARS} characters.")));
     }

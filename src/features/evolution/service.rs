@@ -17,7 +17,7 @@ use std::collections::{HashMap, HashSet};
 use llmos_patterns::{Evidence, PitfallKind, Summary, confidence, wilson_lower};
 
 pub use engine::Engines;
-pub use grouping::{assign, pass, pass_after_push, trace_leaves, traces_came};
+pub use grouping::{assign, assign_waiting, pass, pass_after_push, trace_leaves, traces_came, write_marked};
 pub use promoting::promote;
 pub use reviewing::{decide, edit_proposal, get_proposal};
 pub use sharing::set_sharing;
@@ -302,6 +302,7 @@ pub async fn get_pattern(ctx: &Ctx, id: PatternId) -> AppResult<Pattern> {
         promotions: promoting::promotions(ctx, &row.id, EVENTS).await?,
         effect,
         can_draft: can_decide && proposal_text.is_none(),
+        can_decide,
         proposal_text,
     })
 }

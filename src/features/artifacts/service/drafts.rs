@@ -237,8 +237,8 @@ pub async fn write_in(
     };
     if seen != saves {
         // The same text once more: a retry whose first answer was lost.
-        if let Some(stored) =
-            stored.filter(|stored| seen + 1 == stored.saves && stored.content == draft.bytes && stored.files == draft.files)
+        if let Some(stored) = stored
+            .filter(|stored| seen.checked_add(1) == Some(stored.saves) && stored.content == draft.bytes && stored.files == draft.files)
         {
             let saved = SavedDraft { saves: stored.saves, saved_at: stored.updated_at, hints: reading.hints, clean: false };
             return Ok(Written { saved, marks: false });

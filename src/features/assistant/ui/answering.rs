@@ -171,7 +171,7 @@ pub fn Choices(watch: Watch, may_write: Signal<bool>) -> impl IntoView {
     };
     move || {
         (watch.answers() && !choices.with(Vec::is_empty)).then(|| {
-            view! { <div class="choices">{shown(SkillChoice::Pinned, "Always uses ")}{shown(SkillChoice::LeftOut, "Never uses ")}</div> }
+            view! { <div class="chosen-skills">{shown(SkillChoice::Pinned, "Always uses ")}{shown(SkillChoice::LeftOut, "Never uses ")}</div> }
         })
     }
 }

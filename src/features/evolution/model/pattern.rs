@@ -75,6 +75,8 @@ pub struct Pattern {
     pub proposal_text: Option<Proposal>,
     /// Whether the caller may have a skill drafted from it.
     pub can_draft: bool,
+    /// Whether the caller may edit what is proposed and decide on it.
+    pub can_decide: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]

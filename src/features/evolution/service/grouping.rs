@@ -117,8 +117,10 @@ pub async fn assign(ctx: &Ctx, job: &Job) -> AppResult<Value> {
         return Ok(json!({ "traces": 0, "missing": engine::NO_MODEL }));
     }
     let grouped = assign_waiting(ctx, ground, TURN).await;
+    let written = write_marked(ctx, ground).await;
     engine::tell_nodes(ctx, ground);
     let grouped = grouped?;
+    written?;
     let settings = settings_of(ctx, ground).await?;
     let changed = store::changed(ctx.db().read(), ground).await?;
     let is_due = settings.is_pass_due(changed, store::traces_of_last_pass(ctx.db().read(), ground).await?);
@@ -137,8 +139,8 @@ pub async fn assign(ctx: &Ctx, job: &Job) -> AppResult<Value> {
     Ok(json!({ "traces": grouped }))
 }
 
-/// Groups what waits, up to about this many traces, and writes what is marked; how many traces that were.
-async fn assign_waiting(ctx: &Ctx, ground: Ground, most: usize) -> AppResult<usize> {
+/// Puts what waits into its patterns, up to about this many traces, and marks those; how many traces that were.
+pub async fn assign_waiting(ctx: &Ctx, ground: Ground, most: usize) -> AppResult<usize> {
     let mut grouped = 0;
     let passes_on = match ground {
         Ground::Team(team) => store::shares(ctx.db().read(), team).await?,
@@ -179,12 +181,11 @@ async fn assign_waiting(ctx: &Ctx, ground: Ground, most: usize) -> AppResult<usi
         ahead.written();
         grouped += waiting.len();
     }
-    write_marked(ctx, ground).await?;
     Ok(grouped)
 }
 
 /// Writes the rows of patterns that are marked, whoever marked them: what their traces say now. Each mark goes with what is written because of it.
-async fn write_marked(ctx: &Ctx, ground: Ground) -> AppResult<()> {
+pub async fn write_marked(ctx: &Ctx, ground: Ground) -> AppResult<()> {
     let shown = settings_of(ctx, ground).await?.shown_runs;
     let mut tries = 0;
     let mut before = Vec::new();
@@ -401,6 +402,7 @@ async fn group_anew(ctx: &Ctx, job: &Job, payload: &PassPayload, log: &mut Log<'
     // What comes meanwhile is for the next one: a place in which more comes all the time has its passes too.
     let waiting = store::waiting_count(ctx.db().read(), ground).await?;
     let came = assign_waiting(ctx, ground, usize::try_from(waiting).unwrap_or_default()).await?;
+    write_marked(ctx, ground).await?;
     let changed = store::changed(ctx.db().read(), ground).await?;
     log.say(format!("{came} new traces joined or founded patterns.")).await?;
     let ((mut pass, before), made) = engine::with_same(ctx, ground, None, |patterns| (patterns.begin_pass(), placed(patterns))).await?;

@@ -57,6 +57,7 @@ fn Detail(pattern: Pattern, query: EvolutionQuery, typing: Typing, back: String,
         effect,
         proposal_text,
         can_draft,
+        can_decide,
         ..
     } = pattern;
     let (id, running, toasts) = (summary.id, Running::new(), use_toasts());
@@ -155,7 +156,7 @@ fn Detail(pattern: Pattern, query: EvolutionQuery, typing: Typing, back: String,
                         view! { <section class="evi"><h2>"History"</h2><ul class="hint">{promoted}{lines}</ul></section> }
                     })}
             </div>
-            {proposal_text.map(|proposal| view! { <ProposalPart proposal=proposal typing=typing changed=changed/> })}
+            {proposal_text.map(|proposal| view! { <ProposalPart proposal=proposal may_decide=can_decide typing=typing changed=changed/> })}
         </div>
     }
 }
@@ -188,7 +189,7 @@ fn WhyPart(why: Why, people: i64, last_at: i64) -> impl IntoView {
             {part(plural(people, "person", "people"), why.people)}
             {part("Recent".to_owned(), why.recent)}
         </ul>
-        <p class="hint">"Their product: at least this share of the next runs succeeds. The latest run ended "<Time at=last_at/>"."</p>
+        <p class="hint">"Their product: at least this share of the next runs succeeds. The latest run: "<Time at=last_at/></p>
     }
 }
 

@@ -25,8 +25,8 @@ use crate::{
     },
     ids::PatternId,
     ui::{
-        Again, Dialog, EmptyState, ErrorView, FieldError, Icon, Loading, PageTitle, Polled, Time, Transition, count, late, list_keys,
-        plural, toast, use_toasts, utc_time,
+        Again, Dialog, EmptyState, ErrorView, Field, FieldError, Icon, Loading, PageTitle, Polled, Time, Transition, count, late,
+        list_keys, plural, toast, use_toasts, utc_time,
     },
 };
 
@@ -374,7 +374,9 @@ fn ScheduleDialog(settings: Settings, shares: Option<bool>, query: EvolutionQuer
     let (shown, listed, proposed) = (text(settings.shown_runs.to_string()), text(sure(settings.listed)), text(sure(settings.proposed)));
     let save = move |_| {
         let number = |value: RwSignal<String>| value.with_untracked(|value| value.trim().parse::<i64>().unwrap_or(0));
-        let share = |value: RwSignal<String>| value.with_untracked(|value| value.trim().parse::<f64>().unwrap_or(-1.0));
+        let share = |value: RwSignal<String>| {
+            value.with_untracked(|value| value.trim().parse::<f64>().ok().filter(|share| share.is_finite()).unwrap_or(-1.0))
+        };
         let settings = Settings {
             paused: paused.get_untracked(),
             cron: cron.get_untracked(),
@@ -401,8 +403,8 @@ fn ScheduleDialog(settings: Settings, shares: Option<bool>, query: EvolutionQuer
             toast(toasts, "Kept");
         });
     };
-    let field = |id: &'static str, label: &'static str, hint: &'static str, value: RwSignal<String>| {
-        view! { <crate::ui::Field id=id label=label.to_owned() hint=hint.to_owned() value=value/> }
+    let field = move |id: &'static str, name: &'static str, label: &'static str, hint: &'static str, value: RwSignal<String>| {
+        view! { <Field id=id name=name label=label hint=hint value=value error=running.error/> }
     };
     view! {
         <Dialog id=SCHEDULE title="When patterns are looked for".to_owned()>
@@ -411,12 +413,12 @@ fn ScheduleDialog(settings: Settings, shares: Option<bool>, query: EvolutionQuer
                     <input type="checkbox" prop:checked=move || paused.get() on:change=move |event| paused.set(event_target_checked(&event))/>
                     <span>"Paused: only when somebody runs it"</span>
                 </label>
-                {field("evo-cron", "Schedule", "Minute, hour, day, month, weekday: 0 3 * * 0 is Sunday at 03:00", cron)}
-                {field("evo-zone", "Time zone", "Such as Europe/Berlin", zone)}
-                {field("evo-after", "Also after so many new traces", "", after)}
-                {field("evo-shown", "Runs from which a pattern is shown", "", shown)}
-                {field("evo-listed", "Confidence from which it is listed", "From 0 to 1", listed)}
-                {field("evo-proposed", "Confidence from which a skill is proposed", "From 0 to 1", proposed)}
+                {field("evo-cron", "cron", "Schedule", "Minute, hour, day, month, weekday: 0 3 * * 0 is Sunday at 03:00", cron)}
+                {field("evo-zone", "zone", "Time zone", "Such as Europe/Berlin", zone)}
+                {field("evo-after", "after", "Also after so many new traces", "", after)}
+                {field("evo-shown", "shownRuns", "Runs from which a pattern is shown", "", shown)}
+                {field("evo-listed", "listed", "Confidence from which it is listed", "From 0 to 1", listed)}
+                {field("evo-proposed", "proposed", "Confidence from which a skill is proposed", "From 0 to 1", proposed)}
                 {shares.map(|_| view! {
                     <label class="check">
                         <input type="checkbox" prop:checked=move || is_shared.get() on:change=move |event| is_shared.set(event_target_checked(&event)) aria-describedby="evo-shares-hint"/>

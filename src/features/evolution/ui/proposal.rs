@@ -13,13 +13,13 @@ use crate::{
     browser::page,
     error::{AppResult, ErrorCode},
     features::{
-        accounts::state::Running,
+        accounts::{state::Running, ui::FormError},
         artifacts::{model::diff::diff, state::undelete_artifact, ui::unified_table},
         pwa::ui::NeedsNetwork,
         volumes::model::VolumeKind,
     },
     ids::{ArtifactId, ProposalId},
-    ui::{Dialog, Field, FieldError, Icon, Time, plural, toast, use_toasts},
+    ui::{Dialog, Field, Icon, Time, plural, toast, use_toasts},
 };
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -103,7 +103,7 @@ impl Editing {
 }
 
 #[component]
-pub fn ProposalPart(proposal: Proposal, typing: Typing, changed: Callback<()>) -> impl IntoView {
+pub fn ProposalPart(proposal: Proposal, may_decide: bool, typing: Typing, changed: Callback<()>) -> impl IntoView {
     let Proposal { summary, text, html, saves, author, note, artifact, skills, retired, findings, is_blocked, targets, decided_by, reason } =
         proposal;
     let id = summary.id;
@@ -180,11 +180,11 @@ pub fn ProposalPart(proposal: Proposal, typing: Typing, changed: Callback<()>) -
                 <span class=state.0>{state.1}</span>
                 <span class="chip line">{kind}</span>
             </header>
-            <NeedsNetwork what="Editing and deciding"/>
+            {may_decide.then(|| view! { <NeedsNetwork what="Editing and deciding"/> })}
             <div class="row wrap gap-8">
                 <span class="seg" role="tablist" aria-label="Parts of the proposal">
                     {tab(Part::Read, "Read".to_owned())}
-                    {(is_open && !is_retirement).then(|| tab(Part::Edit, "Edit".to_owned()))}
+                    {(is_open && may_decide && !is_retirement).then(|| tab(Part::Edit, "Edit".to_owned()))}
                     {compares.then(|| tab(Part::Compare, "Compare".to_owned()))}
                     {(!is_retirement).then(|| tab(Part::Scan, if found > 0 { format!("Scan {found}") } else { "Scan".to_owned() }))}
                 </span>
@@ -233,9 +233,11 @@ pub fn ProposalPart(proposal: Proposal, typing: Typing, changed: Callback<()>) -
                     view! { <ul class="rows">{rows}</ul> }.into_any()
                 }}
             </div>
-            <FieldError error=running.error/>
+            <FormError error=running.error beside=&[]/>
             {decided.map(|words| view! { <p class="hint">{words}{reason.map(|reason| format!(" {reason}"))}</p> })}
-            {if is_open {
+            {if is_open && !may_decide {
+                view! { <p class="hint">"Whoever may commit in this workspace decides on it."</p> }.into_any()
+            } else if is_open {
                 let blocked = is_blocked.then(|| view! { <p class="hint c-bad">{format!("{} has to be mended before it can be accepted.", plural(found, "finding", "findings"))}</p> });
                 let puts = !skills.is_empty();
                 let first = match into {
@@ -274,7 +276,9 @@ pub fn ProposalPart(proposal: Proposal, typing: Typing, changed: Callback<()>) -
                 }
                     .into_any()
             } else if summary.state == ProposalState::Ignored {
-                view! { <footer class="row"><button type="button" class="btn" on:click=move |_| act(Decide::Reopen, "Open again")>"Open again"</button></footer> }.into_any()
+                may_decide
+                    .then(|| view! { <footer class="row"><button type="button" class="btn" on:click=move |_| act(Decide::Reopen, "Open again")>"Open again"</button></footer> })
+                    .into_any()
             } else if let Some(id) = retired {
                 let take_back = move |_| {
                     running.run(undelete_artifact(id), move |()| {
@@ -318,7 +322,7 @@ fn IgnoreDialog(running: Running, ignore: Callback<String>) -> impl IntoView {
             <form on:submit=send>
                 <div class="body">
                     <Field id="ignore-reason" name="reason" label="Why" value=reason autocomplete="off" hint="You need not say. It stands with the proposal, which can be opened again." error=running.error/>
-                    <FieldError error=running.error/>
+                    <FormError error=running.error beside=&["reason"]/>
                 </div>
                 <footer>
                     <button type="button" class="btn" on:click=|_| page::close_dialog(IGNORE)>"Cancel"</button>
@@ -354,7 +358,7 @@ fn PutDialog(skills: Vec<SkillChoice>, first: Option<ArtifactId>, running: Runni
                         <Icon name="chev-ud"/>
                     </span>
                 </div>
-                <FieldError error=running.error/>
+                <FormError error=running.error beside=&[]/>
             </div>
             <footer>
                 <button type="button" class="btn" on:click=|_| page::close_dialog(PUT)>"Cancel"</button>
@@ -400,7 +404,7 @@ fn PromoteDialog(proposal: ProposalId, targets: Vec<PromotionTarget>, changed: C
                     <textarea class="input" id="promote-reason" rows="3" prop:value=move || reason.get() on:input=move |event| reason.set(event_target_value(&event))></textarea>
                     <span class="hint">"It stands in the history of the pattern and in the message of the commit."</span>
                 </div>
-                <FieldError error=running.error/>
+                <FormError error=running.error beside=&[]/>
             </div>
             <footer>
                 <button type="button" class="btn" on:click=|_| page::close_dialog(PROMOTE)>"Cancel"</button>

@@ -242,7 +242,7 @@ fn row(here: Here, task: Task) -> AnyView {
                 {task
                     .artifacts
                     .iter()
-                    .map(|artifact| view! { <a class="chip line" href=format!("/artifacts/{}", artifact.id)><KindMark kind=artifact.kind small=true/>{artifact.name.clone()}</a> })
+                    .map(|artifact| view! { <a class="chip line" href=format!("/artifacts/{}", artifact.id)><KindMark kind=artifact.kind small=true/><span class="trunc">{artifact.name.clone()}</span></a> })
                     .collect_view()}
             </small>
         </div>

@@ -103,9 +103,9 @@ fn VolumeView(volume: Volume) -> impl IntoView {
                 <NeedsNetwork what="Exporting or changing a volume"/>
                 <div class="scroll">
                     <div class="page volume-page">
-                        <p class="t2">
-                            {about} " "
-                            {(total > 0).then(|| view! { <a class="link" href=library>{format!("Open its {}", plural(total, "artifact", "artifacts"))}</a> " " })}
+                        <p class="t2 row wrap gap-12">
+                            <span>{about}</span>
+                            {(total > 0).then(|| view! { <a class="link" href=library>{format!("Open its {}", plural(total, "artifact", "artifacts"))}</a> })}
                             <a class="link" href=format!("/marketplace/installed?volume={id}")>"See what came from the marketplace"</a>
                         </p>
                         <dl class="facts">

@@ -123,7 +123,10 @@ pub async fn set_secret(ctx: &Ctx, repository: &str, wish: SetWebhookSecret) -> 
     require_administrator(ctx)?;
     let repository = named(repository)?;
     let fits = |part: &str| part.len() >= SECRET_MIN;
-    if wish.secret.len() > SECRET_MAX || parts(&wish.secret).next().is_none() || !parts(&wish.secret).all(fits) {
+    if wish.secret.len() > SECRET_MAX {
+        return Err(AppError::field("secret", format!("Keep a secret to {SECRET_MAX} characters.")));
+    }
+    if parts(&wish.secret).next().is_none() || !parts(&wish.secret).all(fits) {
         return Err(AppError::field("secret", format!("A secret has {SECRET_MIN} characters or more; separate two with a comma.")));
     }
     let sealed = ctx.state.vault.seal(&purpose(&repository), wish.secret.trim());

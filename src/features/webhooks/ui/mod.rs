@@ -102,9 +102,9 @@ fn CheckButton() -> impl IntoView {
     let check = move |_| running.run(check_missing(), move |()| toast(toasts, "GitHub is asked what it has sent"));
     view! {
         <FieldError error=running.error/>
-        <button type="button" class="btn" class:busy=move || running.busy.get() on:click=check>
-            <Icon name="refresh"/>
-            "Check for missing"
+        <button type="button" class="btn" class:busy=move || running.busy.get() aria-label="Check for missing" title="Check for missing" on:click=check>
+            <Icon name="search"/>
+            <span class="wide-only">"Check for missing"</span>
         </button>
     }
 }
