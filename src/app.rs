@@ -13,12 +13,21 @@ use leptos_router::{
 use crate::{
     browser::{LazyPage, storage},
     features::{
-        accounts::state::provide_session, accounts::ui as accounts, analytics::ui as analytics, artifacts::ui as artifacts,
-        evolution::ui as evolution, marketplace::ui as marketplace, notifications::ui as notifications, search::ui as search,
-        sessions::ui as sessions, traces::ui as traces, volumes::ui as volumes, webhooks::ui as webhooks,
+        accounts::state::{provide_session, use_session},
+        accounts::ui as accounts,
+        analytics::ui as analytics,
+        artifacts::ui as artifacts,
+        evolution::ui as evolution,
+        marketplace::ui as marketplace,
+        notifications::ui as notifications,
+        search::ui as search,
+        sessions::ui as sessions,
+        traces::ui as traces,
+        volumes::ui as volumes,
+        webhooks::ui as webhooks,
     },
     lazy_pages,
-    ui::{Frame, NotFound, document::Assets, preload_overlays, toast::ToastsContext},
+    ui::{Frame, NotFound, VisitorFrame, document::Assets, preload_overlays, toast::ToastsContext},
 };
 
 lazy_pages! {
@@ -45,6 +54,7 @@ lazy_pages! {
         Import => volumes::ImportPage;
     }
     load_market (__preload_load_market) as Market {
+        Visitors => VisitorFrame;
         Catalogue => marketplace::CataloguePage;
         Item => marketplace::ItemPage;
         Installed => marketplace::InstalledPage;
@@ -158,6 +168,7 @@ pub fn App() -> impl IntoView {
     provide_meta_context();
     provide_context(ToastsContext::new());
     provide_session();
+    let frame = if use_session().visitor { Market::Visitors.page() } else { LazyPage::here(|| Frame().into_any()) };
     view! {
         <Router>
             <Routes fallback=|| view! { <NotFound/> }>
@@ -167,7 +178,7 @@ pub fn App() -> impl IntoView {
                 <Route path=at(path!("/invite/:token")) view=Entry::Invite.page()/>
                 <Route path=at(path!("/reset/:token")) view=Entry::Reset.page()/>
                 <Route path=at(path!("/shared/analytics/:token")) view=Analyse::SharedAnalytics.page()/>
-                <ParentRoute path=at(path!("")) view=LazyPage::here(|| Frame().into_any())>
+                <ParentRoute path=at(path!("")) view=frame>
                     <Route path=at(path!("/")) view=LazyPage::here(|| artifacts::HomePage().into_any())/>
                     <Route path=at(path!("/sessions")) view=Work::Sessions.page()/>
                     <Route path=at(path!("/sessions/:id")) view=Work::Session.page()/>

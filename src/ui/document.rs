@@ -61,7 +61,8 @@ pub fn Assets(
     let nonce = leptos::nonce::use_nonce();
     let act = if empty { "mount" } else { "hydrate" };
     // The document is parsed to its end before the page comes alive, and a page with much to say ends late: its code is there by then.
-    let code = format!("globalThis.llmosCode=WebAssembly.compileStreaming(fetch('{}',{{priority:'low'}}));llmosCode.catch(()=>{{}})", links.wasm);
+    let code =
+        format!("globalThis.llmosCode=WebAssembly.compileStreaming(fetch('{}',{{priority:'low'}}));llmosCode.catch(()=>{{}})", links.wasm);
     let ahead = if links.loader.is_empty() { code } else { format!("{code};import('{}').catch(()=>{{}})", links.loader) };
     let start = format!("import('{}').then(m => m.default({{module_or_path: llmosCode}}).then(() => m.{act}()))", links.js);
     let first = format!("{FIRST}{}{HOLD}", if empty { CHOSEN } else { "" });

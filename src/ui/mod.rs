@@ -38,6 +38,7 @@ pub use shell::{Frame, PageTitle, Shell};
 pub use side_pane::SidePane;
 pub use suspense::{Suspense, Transition};
 pub use toast::{Toasts, ToastsContext, toast, toast_error, toast_link, toast_undo, use_toasts};
+pub use visitor::VisitorFrame;
 
 mod time;
 pub use time::Time;

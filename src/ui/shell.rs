@@ -8,7 +8,6 @@ use super::{
     Avatar, Icon, Suspense, Toasts,
     keys::{OverlayViews, Overlays},
     late, toast_link, use_toasts,
-    visitor::VisitorFrame,
 };
 use crate::{
     browser::{offline, page, storage},
@@ -72,15 +71,9 @@ pub fn PageTitle(#[prop(into)] text: Signal<String>) -> impl IntoView {
     view! { <Title text=text formatter=|text: String| if text.is_empty() { "LLMos-Lite".to_owned() } else { format!("{text} · LLMos-Lite") }/> }
 }
 
-/// The frame; pages are its outlet.
+/// The frame of whoever is signed in; pages are its outlet.
 #[component]
 pub fn Frame() -> impl IntoView {
-    if use_session().visitor { VisitorFrame().into_any() } else { AccountFrame().into_any() }
-}
-
-/// The one of whoever is signed in.
-#[component]
-fn AccountFrame() -> impl IntoView {
     let session = use_session();
     provide_volumes();
     let link = provide_notifications().listen();
