@@ -67,6 +67,10 @@ macro_rules! ids {
             /// As the search index keeps it.
             pub fn bits(self) -> u128 { self.0.as_u128() }
             pub fn from_bits(bits: u128) -> Self { Self(Uuid::from_u128(bits)) }
+            /// The id that an address names in one of its parts. What has not the form of one is that of nothing, and is not found.
+            pub fn in_address(part: Option<String>) -> Option<Self> {
+                part.filter(|part| !part.is_empty()).map(|part| Self(Uuid::parse_str(&part).unwrap_or_default()))
+            }
             /// The time in it, in UTC milliseconds: of what a client made, when it did.
             pub fn made_at(self) -> Option<i64> {
                 if self.0.get_version_num() == 7 { i64::try_from(self.bits() >> 80).ok() } else { None }

@@ -97,7 +97,7 @@ impl<T: DeserializeOwned> FromRequestParts<AppState> for Query<T> {
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, AppError> {
         match axum::extract::Query::from_request_parts(parts, state).await {
             Ok(axum::extract::Query(value)) => Ok(Self(value)),
-            Err(error) => Err(AppError::invalid(format!("The address does not fit: {}.", innermost(&error)))),
+            Err(error) => Err(AppError::invalid(format!("The address does not fit: {}.", misfit(&innermost(&error))))),
         }
     }
 }
@@ -125,6 +125,16 @@ fn named_by(route: &str) -> String {
         (Some(stem), _) => format!("{stem}y"),
         (None, Some(one)) => one.replace('-', " "),
         (None, None) => "thing".to_owned(),
+    }
+}
+
+/// What does not fit of a query. Which values there are is worth saying; in what way a number or an id cannot be read is not.
+fn misfit(words: &str) -> String {
+    match words.split_once(": ") {
+        Some((name, why)) if !name.contains(' ') && !why.starts_with("unknown variant") => {
+            format!("“{name}” has a value that cannot be read")
+        }
+        _ => words.to_owned(),
     }
 }
 

@@ -11,6 +11,9 @@ use crate::{
 app_test!(a_draft_is_saved_checked_and_thrown_away, |app| {
     let maya = app.sign_up_first().await;
     let own = volume(&maya, "user").await;
+    let hidden = json!({ "volumeId": own, "kind": "skill", "name": "Quarter\u{202e} End" });
+    let (status, refused) = maya.post("/artifacts", hidden).await;
+    assert!(status == 400 && refused["fields"]["name"].is_string(), "{refused}");
     let made = create(&maya, &own, "Quarter End").await;
     let id = text(&made["summary"]["id"]);
     assert_eq!((&made["summary"]["slug"], &made["path"]), (&json!("quarter-end"), &json!("skills/quarter-end/SKILL.md")));

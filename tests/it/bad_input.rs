@@ -49,6 +49,8 @@ app_test!(addresses_and_methods_that_do_not_exist, |app| {
         let (_, answer) = maya.get(path).await;
         assert_eq!(answer["message"], format!("This {what} does not exist, or it is not shared with you."), "{path}");
     }
+    let (_, answer) = maya.get("/admin/users?before=abc").await;
+    assert_eq!(answer["message"], "The address does not fit: “before” has a value that cannot be read.");
 });
 
 // PostgreSQL holds no text with a zero byte in it, SQLite finds nothing by one: neither is a fault of the server's.

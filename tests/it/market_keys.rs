@@ -42,6 +42,10 @@ app_test!(nobody_registers_a_key_that_is_not_theirs, |app| {
     assert_eq!(register(&tom, introduction(&ines.client.id, &mine, None)).await.0, 400, "about another account");
     // Another account's own words, sent once more.
     assert_eq!(register(&tom, introduction(&ines.client.id, &ines.key, None)).await.0, 400);
+    let mut nameless = introduction(&tom.id, &mine, None);
+    nameless["name"] = json!(" ");
+    let (status, refused) = register(&tom, nameless).await;
+    assert!(status == 400 && refused["fields"]["name"].is_string(), "{refused}");
     let (status, made) = register(&tom, introduction(&tom.id, &mine, None)).await;
     assert_eq!(status, 201, "{made}");
     // In place of a key that is not one's own.

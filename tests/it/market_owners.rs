@@ -339,7 +339,7 @@ app_test!(what_is_deprecated_says_why_and_what_instead, |app| {
         assert_eq!(status, 400, "{wrong}: {refused}");
         assert!(refused["fields"][field].is_string(), "{wrong}: {refused}");
     }
-    let wish = json!({ "deprecated": true, "deprecation": "Oil lamps are gone.", "successor": "beacon-care" });
+    let wish = json!({ "deprecated": true, "deprecation": "Oil lamps\u{0} are gone.", "successor": "beacon-care" });
     let (status, done) = stable(owner, Method::PATCH, "/items/lamp-care", wish).await;
     assert_eq!((status, &done["deprecation"]["successor"]), (200, &json!("beacon-care")), "{done}");
     let (_, item) = app.visitor().get("/marketplace/listings/lamp-care").await;

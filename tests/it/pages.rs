@@ -4,7 +4,10 @@ use futures::future::join_all;
 use reqwest::Method;
 use serde_json::json;
 
-use crate::marketplace::{people, skill, with};
+use crate::{
+    app::Client,
+    marketplace::{people, skill, with},
+};
 
 // The head is written last, when a page's own signals may be gone already: one answer in a hundred was a 500.
 app_test!(titles_outlive_their_pages_when_many_are_rendered_at_once, |app| {
@@ -35,6 +38,27 @@ app_test!(a_page_reads_an_answer_once_and_brings_it_once, |app| {
     let answer = maya.answer(maya.request(Method::GET, &format!("/volumes/{volume}"))).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
     assert_eq!(answer.text.matches(r#"\"commits\":["#).count(), 1, "{}", answer.text);
+});
+
+// What is no id showed the list, as if nothing had been named; who may not see deliveries was offered to handle them, beside the refusal.
+app_test!(an_address_that_names_nothing_is_not_found_and_a_refusal_stands_alone, |app| {
+    let maya = app.sign_up_first().await;
+    let open = async |client: &Client, path: &str| client.answer(client.request(Method::GET, path)).await;
+    for list in ["/traces", "/evolution", "/deliveries"] {
+        assert_eq!(open(&maya, list).await.status, 200, "{list}");
+        for id in ["xyz", "0192a000-0000-7000-8000-00000000dead"] {
+            let path = format!("{list}/{id}");
+            assert_eq!(open(&maya, path.as_str()).await.status, 404, "{path}");
+        }
+    }
+    let team = maya.team("Harbor").await;
+    let unknown = format!("/teams/{team}/xyz");
+    let part = open(&maya, unknown.as_str()).await;
+    assert!(part.status == 404 && part.text.replace("<!>", "").contains("<title>Nothing here · LLMos-Lite</title>"), "{}", part.text);
+    let tom = app.sign_up(&maya, "tom@harbor.internal").await;
+    let refused = open(&tom, "/deliveries").await;
+    assert!(refused.status == 403 && refused.text.contains("Only administrators of this server see this page."), "{}", refused.text);
+    assert!(!refused.text.contains("Check for missing") && !refused.text.contains("webhook-secrets"), "{}", refused.text);
 });
 
 app_test!(pages_look_for_the_sockets_where_they_came_from, |app| {

@@ -67,6 +67,8 @@ app_test!(sessions_are_begun_listed_and_ended, |app| {
     assert_eq!(titles(&maya.get("/sessions").await.1)[0], "Zebra notes");
 
     let address = format!("/sessions/{shared}");
+    let (status, refused) = maya.patch(&address, json!({ "title": "Api\u{202e} review" })).await;
+    assert!(status == 400 && refused["fields"]["title"].is_string(), "{refused}");
     let (_, renamed) = maya.patch(&address, json!({ "title": " Api review 2 " })).await;
     assert_eq!((&renamed["title"], &renamed["goal"]), (&json!("Api review 2"), &json!("Find out")));
     assert_eq!(maya.post(&format!("{address}/archive"), json!({})).await.1["status"], "archived");

@@ -45,6 +45,7 @@ app_test!(tasks_are_made_assigned_closed_and_found, |app| {
     for (body, field) in [
         (json!({ "title": " \n" }), "title"),
         (json!({ "title": "x".repeat(301) }), "title"),
+        (json!({ "title": "wicks\u{202e}" }), "title"),
         (json!({ "title": "x", "assigneeId": stranger.id }), "assigneeId"),
         (json!({ "title": "x", "artifactIds": [uuid::Uuid::now_v7()] }), "artifactIds"),
     ] {

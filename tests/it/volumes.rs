@@ -51,7 +51,10 @@ app_test!(volumes_are_made_renamed_and_deleted, |app| {
     assert_eq!((status, &made["name"], &made["role"], &made["kind"]), (201, &json!("Second"), &json!("owner"), &json!("user")));
     assert_eq!(maya.post("/volumes", body).await.0, 201, "the same again makes no second one");
     assert_eq!(maya.post("/volumes", json!({ "id": id, "name": "Other" })).await.0, 409);
-    assert_eq!(maya.post("/volumes", json!({ "name": "" })).await.0, 400);
+    for name in ["", "Sec\u{202e}ond"] {
+        let (status, refused) = maya.post("/volumes", json!({ "name": name })).await;
+        assert!(status == 400 && refused["fields"]["name"].is_string(), "{refused}");
+    }
     let path = format!("/volumes/{id}");
     assert_eq!(maya.patch(&path, json!({ "name": "Renamed" })).await.1["name"], "Renamed");
     assert_eq!(maya.delete(&path).await.0, 204);

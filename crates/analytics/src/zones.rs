@@ -24,7 +24,7 @@ pub const RANGE_MAX: i32 = 3_653;
 pub enum RangeFault {
     #[error("There is no time zone \"{0}\". Give one by its IANA name, such as Europe/Berlin or UTC.")]
     UnknownZone(String),
-    #[error("A custom range needs its first and its last day: give both `from` and `to`, such as 2026-09-01.")]
+    #[error("A custom range needs its first and its last day: give both, such as 2026-09-01 and 2026-09-30.")]
     NoDays,
     #[error("The range ends on {to}, before it starts on {from}. Swap the two days.")]
     EndsBeforeStart { from: Day, to: Day },

@@ -96,13 +96,28 @@ pub fn document_to_html(text: &str) -> String {
     convert(text, Files::None, &options())
 }
 
-/// What people write to one another: a line end is one, and headings are no places of the page.
+/// What people write to one another: a line end is one, and headings are no places of the page. A text of which nothing would be seen, as it is
+/// HTML alone, is shown as it was written.
 pub fn message_to_html(text: &str) -> String {
     let mut options = options();
     options.render.hardbreaks = true;
     options.extension.header_id_prefix = None;
     options.extension.footnotes = false;
-    convert(text, Files::None, &options)
+    let html = convert(text, Files::None, &options);
+    if text.trim().is_empty() || !shows_nothing(&html) {
+        return html;
+    }
+    let mut budget = COLOURED_BYTES;
+    code_block("html", text, &mut budget)
+}
+
+/// Whether sanitised HTML has neither words nor a line or a box, which need none.
+fn shows_nothing(html: &str) -> bool {
+    let words = |(index, part): (usize, &str)| {
+        let after = if index == 0 { part } else { part.split_once('>').map_or("", |(_, after)| after) };
+        !after.trim().is_empty()
+    };
+    !html.split('<').enumerate().any(words) && !html.contains("<hr") && !html.contains("<input")
 }
 
 /// The words of such a text, for where it is only told of: without marks and addresses, and no HTML.

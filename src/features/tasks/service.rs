@@ -11,14 +11,14 @@ pub use following::{Followed, IssueNews, follow_issue, followed};
 use super::{
     model::{
         ARTIFACTS_MAX, BESIDE, CreateTask, PAGE, PAGE_MAX, TITLE_CHARS, Task, TaskArtifact, TaskPage, TaskState, TaskView, TasksQuery,
-        UpdateTask, mentions, one_line,
+        UpdateTask, mentions,
     },
     store::{self, Edit, List, NewTask, TaskRow, Whose},
 };
 use crate::{
     error::{AppError, AppResult},
     features::{
-        accounts::{self, Action},
+        accounts::{self, Action, model::check_shown},
         analytics::service::{Event, UsageKind, record},
         artifacts,
         collaboration::{
@@ -90,10 +90,11 @@ pub async fn tasks_about(ctx: &Ctx, artifact: ArtifactId) -> AppResult<Vec<Task>
 }
 
 fn checked_title(title: &str) -> AppResult<String> {
-    let clean = one_line(title, usize::MAX);
+    let clean = title.split_whitespace().collect::<Vec<_>>().join(" ");
     if clean.is_empty() || clean.chars().count() > TITLE_CHARS {
         return Err(AppError::field("title", format!("Say in 1 to {TITLE_CHARS} characters what is to be done.")));
     }
+    check_shown("title", &clean)?;
     Ok(clean)
 }
 

@@ -78,7 +78,8 @@ fn key_in(path: &Path) -> Result<SigningKey, BoxError> {
 
 /// Tells the server of a key, by a statement that the key itself signs; with `old`, in the place of that one, which signs it too.
 async fn register(client: &Client, key: &SigningKey, old: Option<&SigningKey>) -> Result<(), BoxError> {
-    let name = fs::read_to_string("/etc/hostname").map(|name| format!("Command line on {}", name.trim())).unwrap_or_default();
+    let host = fs::read_to_string("/etc/hostname").unwrap_or_default();
+    let name = if host.trim().is_empty() { "Command line".to_owned() } else { format!("Command line on {}", host.trim()) };
     let me: serde_json::Value = read(client.http.get(client.url("/me")).send().await?).await?;
     let statement = KeyStatement {
         account: me["person"]["id"].as_str().unwrap_or_default().to_owned(),

@@ -202,7 +202,8 @@ app_test!(one_that_was_ignored_does_not_come_beside_another_one, |config| { with
         return;
     }
     let (maya, team, _, proposal) = harbor(app, None).await;
-    assert_eq!(decide(&maya, &proposal, json!({ "decision": "ignore" })).await.0, 200);
+    let (status, ignored) = decide(&maya, &proposal, json!({ "decision": "ignore", "reason": "Too\u{0} rare." })).await;
+    assert_eq!((status, &ignored["reason"]), (200, &json!("Too rare.")), "{ignored}");
     // Twice the runs: it is asked again.
     bring(&maya, &team, &runs(20, 24, None)).await;
     let page = until(&maya, &team, |page| {

@@ -1,6 +1,9 @@
 //! Rules for names, e-mail addresses and passwords. Each gives back the cleaned value or the sentence for the form.
 
-use crate::error::{AppError, AppResult};
+use crate::{
+    error::{AppError, AppResult},
+    features::artifacts::model::invisible,
+};
 
 pub const NAME_MAX: usize = 80;
 pub const EMAIL_MAX: usize = 254;
@@ -9,7 +12,7 @@ pub const PASSWORD_MIN: usize = 10;
 /// argon2 reads all of it; the limit only bounds the work of one attempt.
 pub const PASSWORD_MAX: usize = 256;
 
-/// A name of a person, team, volume or token: one line, trimmed, without control or direction-changing characters.
+/// A name of a person, team, volume or token: one line, trimmed, with nothing in it that is not seen.
 pub fn clean_name(field: &str, what: &str, text: &str) -> AppResult<String> {
     let name: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
     if name.is_empty() {
@@ -18,13 +21,16 @@ pub fn clean_name(field: &str, what: &str, text: &str) -> AppResult<String> {
     if name.chars().count() > NAME_MAX {
         return Err(AppError::field(field, format!("Keep the name to {NAME_MAX} characters.")));
     }
-    if name
-        .chars()
-        .any(|c| c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}'))
-    {
-        return Err(AppError::field(field, "The name has invisible characters: type it again."));
-    }
+    check_shown(field, &name)?;
     Ok(name)
+}
+
+/// Names and titles of anything have no character that is not seen or turns those around it. What emoji and scripts are joined with stays.
+pub fn check_shown(field: &str, name: &str) -> AppResult<()> {
+    if name.chars().any(char::is_control) || !invisible::find(name).is_empty() {
+        return Err(AppError::field(field, "This has invisible characters: type it again."));
+    }
+    Ok(())
 }
 
 /// An e-mail address in lower case. Only what would never work is refused: the proof is a mail that arrives.
@@ -80,7 +86,8 @@ mod tests {
     #[test]
     fn names_are_one_trimmed_line() {
         assert_eq!(clean_name("name", "the team", "  Harbor \n Platform ").expect("fine"), "Harbor Platform");
-        for bad in ["", "   ", "a\u{202e}b", "zero\u{200b}width", &"x".repeat(NAME_MAX + 1)] {
+        assert!(clean_name("name", "the team", "👩\u{200d}🔧 می\u{200c}خواهم").is_ok());
+        for bad in ["", "   ", "a\u{0}b", "a\u{202e}b", "zero\u{200b}width", "soft\u{ad}hyphen", &"x".repeat(NAME_MAX + 1)] {
             assert!(clean_name("name", "the team", bad).is_err(), "{bad:?}");
         }
     }

@@ -56,9 +56,15 @@ fn AuditRow(event: AuditEvent) -> impl IntoView {
     }
 }
 
-/// `role.changed` as "Role changed".
+/// `role.changed` as "Role changed"; those that do not read as they are named, in words of their own.
 fn action_words(action: &str) -> String {
-    let words = action.replace(['.', '_'], " ");
+    let words = match action {
+        "account.administrator" => "administrator rights changed".to_owned(),
+        "account.moderator" => "moderator rights changed".to_owned(),
+        "device.new" => "signed in on a new device".to_owned(),
+        "team.second_factor" => "second factor of a team changed".to_owned(),
+        _ => action.replace(['.', '_'], " "),
+    };
     let mut letters = words.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
@@ -72,6 +78,7 @@ mod tests {
         assert_eq!(action_words("role.changed"), "Role changed");
         assert_eq!(action_words("volume.exported"), "Volume exported");
         assert_eq!(action_words("sign_in.failed"), "Sign in failed");
+        assert_eq!(action_words("device.new"), "Signed in on a new device");
         assert_eq!(action_words(""), "");
     }
 }

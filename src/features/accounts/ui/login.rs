@@ -191,11 +191,9 @@ pub fn with_next(path: &str, next: &str) -> String {
 fn PasswordField() -> impl IntoView {
     view! {
         <div class="field">
-            <div class="between">
-                <label for="password">"Password"</label>
-                <button type="button" class="link t3" popovertarget="forgot">"Forgot it"</button>
-            </div>
+            <label for="password">"Password"</label>
             <input class="input" id="password" name="password" type="password" autocomplete="current-password" required/>
+            <button type="button" class="link at-label" popovertarget="forgot">"Forgot it"</button>
             <div class="pop forgot" id="forgot" popover="auto">
                 <p class="med">"Forgot the password?"</p>
                 <p class="t2">"Ask an administrator of this server for a one-time link. It lets you set a new password."</p>

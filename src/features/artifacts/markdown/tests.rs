@@ -121,6 +121,19 @@ fn a_message_has_no_pictures_of_its_own() {
     assert!(message_to_html("![it](https://example.org/p.png)").contains("href=\"https://example.org/p.png\""));
 }
 
+// Such a message stood there as an empty one.
+#[test]
+fn a_message_that_is_html_alone_is_shown_as_it_was_written() {
+    for text in ["<div></div>", "<script>alert(1)</script>", "<!-- later -->"] {
+        let html = message_to_html(text);
+        assert!(html.contains("<figure class=\"codeblock\">") && html.contains("&lt;") && !html.contains("<script"), "{html}");
+    }
+    for text in ["", " \n", "---", "- [ ] ", "No <script>alert(1)</script>", "```\n\n```", "<b>bold</b>"] {
+        let html = message_to_html(text);
+        assert!(!html.contains("&lt;") && !html.contains("<script"), "{html}");
+    }
+}
+
 #[test]
 fn what_is_only_told_of_shows_words_and_no_marks() {
     let words = |text: &str| message_to_text(text).split_whitespace().collect::<Vec<_>>().join(" ");

@@ -28,6 +28,8 @@ impl Invisible {
 /// A suspicious invisible character in a text. Comes from [`find`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Found {
+    /// The byte where it begins.
+    pub at: usize,
     /// The line, from 1.
     pub line: usize,
     /// The character.
@@ -68,7 +70,7 @@ pub fn find(text: &str) -> Vec<Found> {
     let mut prev = ' ';
     // Tags still allowed after a black flag: five letters or digits and the terminator.
     let mut flag = 0_u8;
-    for c in text.chars() {
+    for (at, c) in text.char_indices() {
         match classify(c) {
             None => flag = if c == '\u{1F3F4}' { 6 } else { 0 },
             Some(kind) => {
@@ -83,7 +85,7 @@ pub fn find(text: &str) -> Vec<Found> {
                     _ => false,
                 };
                 if !honest {
-                    found.push(Found { line, ch: c, kind });
+                    found.push(Found { at, line, ch: c, kind });
                 }
             }
         }
@@ -93,6 +95,12 @@ pub fn find(text: &str) -> Vec<Found> {
         prev = c;
     }
     found
+}
+
+/// The text without what [`find`] lists in it.
+pub fn without(text: &str) -> String {
+    let mut hidden = find(text).into_iter().map(|found| found.at).peekable();
+    text.char_indices().filter(|(at, _)| hidden.next_if_eq(at).is_none()).map(|(_, c)| c).collect()
 }
 
 /// Whether a joiner may follow: a visible character or an emoji's variation selector.
@@ -110,6 +118,7 @@ mod tests {
         let text = format!("ok\na{hidden}b\u{200B}\n\u{202E}x");
         let kinds: Vec<_> = find(&text).iter().map(|f| (f.line, f.kind)).collect();
         assert_eq!(kinds, [(2, Invisible::Tag), (2, Invisible::Tag), (2, Invisible::ZeroWidth), (3, Invisible::Bidi)]);
+        assert_eq!(without(&text), "ok\nab\nx");
     }
 
     #[test]
@@ -117,6 +126,7 @@ mod tests {
         for text in ["👩‍👩‍👧 ❤️‍🔥 ⚠️ 1️⃣", "🏴󠁧󠁢󠁥󠁮󠁧󠁿", "می‌خواهم", "क्‍ष"]
         {
             assert_eq!(find(text), [], "{text}");
+            assert_eq!(without(text), text);
         }
         assert_eq!(find("a\u{200D}b").len(), 1);
         assert_eq!(find("😀\u{FE0F}\u{FE01}\u{FE02}").len(), 2);

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     error::{AppError, AppResult},
     features::{
-        accounts::Action,
+        accounts::{Action, model::check_shown},
         analytics::service::{Event, Origin, UsageKind, record},
         artifacts::{
             model::{ArtifactDetail, CreateArtifact, slug::slugify, template::template},
@@ -35,6 +35,7 @@ pub async fn create_artifact_as(ctx: &Ctx, input: CreateArtifact, origin: Origin
     if name.is_empty() || name.chars().count() > NAME_CHARS || name.chars().any(char::is_control) {
         return Err(AppError::field("name", format!("A name has 1 to {NAME_CHARS} characters on one line.")));
     }
+    check_shown("name", name)?;
     let now = ctx.now();
     let id = ArtifactId::chosen(input.id, now)?;
     let mut tx = ctx.db().write_tx().await?;

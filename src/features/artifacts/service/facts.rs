@@ -4,6 +4,7 @@ use crate::features::artifacts::model::{
     FrontmatterEntry, FrontmatterValue, Kind,
     document::Document,
     frontmatter::{Frontmatter, Node},
+    invisible,
     validate::{self, Hint, Severity},
 };
 
@@ -47,7 +48,8 @@ impl Reading {
     pub fn of(kind: Kind, slug: &str, text: &str) -> Self {
         let frontmatter = Frontmatter::parse(text);
         let hints = validate::hints(slug, kind.as_str(), &frontmatter, Document::parse(text).body);
-        let name = frontmatter.title.as_deref().or(frontmatter.name.as_deref()).unwrap_or(slug);
+        // A name that comes with a text loses what nobody sees in it, where one that is typed is refused.
+        let name = cut(&invisible::without(frontmatter.title.as_deref().or(frontmatter.name.as_deref()).unwrap_or(slug)), NAME_CHARS);
         let mut tags: Vec<String> = Vec::new();
         for tag in frontmatter.tags.iter().map(|tag| cut(&tag.to_lowercase(), WORD_CHARS)).filter(|tag| !tag.is_empty()) {
             if tags.len() < TAGS && !tags.contains(&tag) {
@@ -56,7 +58,7 @@ impl Reading {
         }
         let word = |value: &Option<String>| cut(value.as_deref().unwrap_or_default(), WORD_CHARS);
         let facts = Facts {
-            name: cut(name, NAME_CHARS),
+            name: if name.is_empty() { slug.to_owned() } else { name },
             description: cut(frontmatter.description.as_deref().unwrap_or_default(), DESCRIPTION_CHARS),
             category: category(frontmatter.category.as_deref().unwrap_or_default()),
             tags,
@@ -110,7 +112,7 @@ mod tests {
     #[test]
     fn facts_are_bounded_and_normal() {
         let text = format!(
-            "---\nname: a\ntitle: A b\ncategory: Web Dev\ntags: [X, x, y]\ndescription: |\n  {}\n  two\n---\n# Hello\n",
+            "---\nname: a\ntitle: A\u{202e} b\ncategory: Web Dev\ntags: [X, x, y]\ndescription: |\n  {}\n  two\n---\n# Hello\n",
             "d".repeat(3_000)
         );
         let facts = Facts::of(Kind::Skill, "a", &text);
@@ -124,5 +126,6 @@ mod tests {
         let facts = Facts::of(Kind::Agent, "my-agent", "just text");
         assert_eq!(facts.name, "my-agent");
         assert!(facts.hints > 0);
+        assert_eq!(Facts::of(Kind::Agent, "my-agent", "---\ntitle: \"\u{202e}\"\n---\n").name, "my-agent", "nobody sees a name there");
     }
 }

@@ -20,6 +20,7 @@ use crate::{
             self,
             model::{CreateArtifact, Kind},
         },
+        tasks::model::one_line,
         volumes::{
             self,
             model::{CommitItem, CreateCommit, VolumeKind},
@@ -92,7 +93,7 @@ pub async fn promotions(ctx: &Ctx, pattern: &str, limit: i64) -> AppResult<Vec<P
 /// Copies the committed text of an accepted skill to a volume, commits it there, and keeps why.
 pub async fn promote(ctx: &Ctx, id: ProposalId, input: Promote) -> AppResult<Proposal> {
     let (row, ground) = find(ctx, id, Action::Read).await?;
-    let reason = input.reason.split_whitespace().collect::<Vec<_>>().join(" ");
+    let reason = one_line(&input.reason, usize::MAX);
     if reason.is_empty() || reason.chars().count() > REASON_CHARS {
         return Err(AppError::field("reason", format!("Say in 1 to {REASON_CHARS} characters why more people should have it.")));
     }

@@ -213,10 +213,11 @@ pub async fn decide(ctx: &Ctx, id: ProposalId, input: Decide) -> AppResult<Propo
     if !is_waiting && !matches!(input, Decide::Reopen) {
         return Err(AppError::conflict(DECIDED));
     }
-    let reason = match &input {
-        Decide::Ignore { reason } => reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty()),
+    let said: Option<String> = match &input {
+        Decide::Ignore { reason } => reason.as_deref().map(|reason| reason.chars().filter(|c| *c == '\n' || !c.is_control()).collect()),
         _ => None,
     };
+    let reason = said.as_deref().map(str::trim).filter(|reason| !reason.is_empty());
     if reason.is_some_and(|reason| reason.chars().count() > REASON_CHARS) {
         return Err(AppError::field("reason", format!("A reason has at most {REASON_CHARS} characters.")));
     }

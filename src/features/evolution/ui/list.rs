@@ -45,7 +45,7 @@ enum Tab {
 pub fn EvolutionPage() -> impl IntoView {
     let (params, asked) = (use_params_map(), use_query_map());
     let query = Memo::new(move |_| asked.with(evolution_query));
-    let open = Memo::new(move |_| params.read().get("id").and_then(|id| id.parse::<PatternId>().ok()));
+    let open = Memo::new(move |_| PatternId::in_address(params.read().get("id")));
     let evolution = use_evolution(query);
     let pattern = use_pattern(open);
     let again = Callback::new(move |()| {

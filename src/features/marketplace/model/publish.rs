@@ -346,7 +346,6 @@ pub struct PublisherKey {
 #[serde(rename_all = "camelCase")]
 pub struct AddKey {
     pub public_key: String,
-    #[serde(default)]
     pub name: String,
     /// What the key itself signs, so that nobody registers a stranger's: a key statement (docs/decisions/trust.md) in base64, as the payload of a
     /// DSSE envelope. Its action is `add`, or `rotate` where the key takes another one's place.

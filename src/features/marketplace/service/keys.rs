@@ -18,6 +18,7 @@ use crate::{
     error::{AppError, AppResult},
     features::accounts::{
         Scope,
+        model::clean_name,
         service::{Audit, note},
     },
     ids::UserId,
@@ -25,7 +26,6 @@ use crate::{
 };
 
 const KEYS: usize = 20;
-const NAME_CHARS: usize = 100;
 
 pub async fn list_keys(ctx: &Ctx) -> AppResult<Vec<PublisherKey>> {
     let actor = ctx.actor_with(Scope::Read)?.id();
@@ -37,7 +37,7 @@ pub async fn add_key(ctx: &Ctx, input: AddKey) -> AppResult<PublisherKey> {
     let actor = ctx.actor_with(Scope::Publish)?.id();
     let key: PublicKey =
         input.public_key.trim().parse().map_err(|error| AppError::field("publicKey", format!("This is no public key: {error}")))?;
-    let name: String = input.name.trim().chars().filter(|c| !c.is_control()).take(NAME_CHARS).collect();
+    let name = clean_name("name", "the key", &input.name)?;
     let known = store::keys_of(ctx.db().read(), actor).await?;
     if let Some(row) = known.iter().find(|row| row.public_key == key.to_string()) {
         return if row.revoked_at.is_none() {

@@ -22,6 +22,7 @@ use crate::{
             model::{NotificationKind, SubjectKind},
             service::NewNotification,
         },
+        tasks::model::one_line,
     },
     ids::{ListingId, TeamId, UserId},
     server::{context::Ctx, db::Tx, db::parse_id},
@@ -206,7 +207,7 @@ async fn advice(ctx: &Ctx, row: &ListingRow, input: &ChangeListing) -> AppResult
         return Err(AppError::conflict("Nothing is public under this name yet: there is nothing to advise against."));
     }
     let given = |text: &Option<String>, before: &str| text.as_deref().unwrap_or(before).trim().to_owned();
-    let reason: String = given(&input.deprecation, &row.deprecation).split_whitespace().collect::<Vec<_>>().join(" ");
+    let reason = one_line(&given(&input.deprecation, &row.deprecation), usize::MAX);
     if reason.is_empty() {
         return Err(AppError::field("deprecation", "Say why: everybody who has it reads it."));
     }

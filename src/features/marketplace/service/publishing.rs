@@ -17,7 +17,7 @@ use super::{
 use crate::{
     error::{AppError, AppResult},
     features::{
-        accounts::{self, Action, Scope},
+        accounts::{self, Action, Scope, model::check_shown},
         analytics::service::{UsageKind, record},
         artifacts::{
             self,
@@ -173,6 +173,7 @@ fn prepare(input: &Publish, source: Source, before: &Before) -> AppResult<Prepar
     if name.chars().count() > NAME_CHARS || name.chars().any(char::is_control) {
         return Err(invalid("name", format!("A name has 1 to {NAME_CHARS} characters on one line.")));
     }
+    check_shown("name", &name)?;
     let description = given(&input.description).or_else(|| front_text("description")).unwrap_or_default();
     if description.is_empty() || description.chars().count() > DESCRIPTION_CHARS {
         return Err(invalid("description", format!("Say in 1 to {DESCRIPTION_CHARS} characters what it does and when to use it.")));

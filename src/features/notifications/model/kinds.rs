@@ -87,7 +87,7 @@ macro_rules! kinds {
 
 kinds! {
     /// Something changed about how one signs in, or one signed in on a new device.
-    Security: "security", Account, "How you sign in changes, or a new device signs in", "has news about signing in", Once;
+    Security: "security", Account, "How you sign in changes, or a new device signs in", "changed how you sign in", Once;
     /// Somebody named one in a message or a comment.
     Mention: "mention", Conversations, "Somebody names you", "named you", Once;
     /// Somebody wrote in a thread that one takes part in, about one's message, or to one's review.

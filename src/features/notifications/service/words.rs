@@ -38,15 +38,20 @@ pub fn topics(rows: &[WaitingRow]) -> Vec<Topic> {
         // Somebody who is only invited sees nothing of the team yet: the bell has the button.
         let path = if spot.invitation_id.is_some() { "/notifications".to_owned() } else { subject.address_of(&row.subject_id, &spot) };
         let role = spot.role.map(|role| format!(" as {role}")).unwrap_or_default();
-        let line = format!("{} {}{role}", one_line(&row.actor_name), kind.deed(subject, &spot));
+        let title = one_line(&row.title);
+        let (title, line) = match kind {
+            // What happened is its title, whoever did it.
+            NotificationKind::Security => (kind.group().words().to_owned(), title),
+            _ => (title, format!("{} {}{role}", one_line(&row.actor_name), kind.deed(subject, &spot))),
+        };
         let item = Item { kind, line, excerpt: row.excerpt.clone(), path };
         match topics.iter_mut().find(|topic| topic.tag == tag) {
             Some(topic) => {
                 // The newest one says what the subject is called now.
-                topic.title = one_line(&row.title);
+                topic.title = title;
                 topic.items.push(item);
             }
-            None => topics.push(Topic { title: one_line(&row.title), tag, items: vec![item] }),
+            None => topics.push(Topic { title, tag, items: vec![item] }),
         }
     }
     topics
@@ -99,6 +104,9 @@ mod tests {
         assert_eq!(headline(&topics(&[one.clone(), same.clone()]), false), "2 new · Api, renamed");
         let other = row(NotificationKind::Reply, "8", "Other", "");
         assert_eq!(headline(&topics(&[one, same, other]), true), "3 new in 2 places");
+        let mut own = row(NotificationKind::Security, "9", "Signed in on a new device", "Firefox, from 192.0.2.1");
+        own.subject_kind = "security".to_owned();
+        assert_eq!(headline(&topics(&[own]), false), "Signed in on a new device · Your account");
     }
 
     #[test]

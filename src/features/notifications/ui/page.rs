@@ -12,7 +12,7 @@ use crate::{
     features::{
         accounts::state::use_session,
         notifications::{
-            model::{Notification, NotificationGroup, NotificationPage, NotificationQuery, SubjectKind},
+            model::{KindGroup, Notification, NotificationGroup, NotificationPage, NotificationQuery, SubjectKind},
             state::{accept_invitation, mark_all_read, mark_read, mark_subject_read, use_notification_page, use_notifications},
         },
         outbox::state::say_waiting,
@@ -122,11 +122,12 @@ fn Group(group: NotificationGroup, reload: Callback<()>) -> impl IntoView {
     };
     let more = group.count - group.items.len() as i64;
     let (title, unread, id) = (group.title.clone(), group.unread, group.subject_id.clone());
-    // Somebody who is only invited sees nothing of a team yet.
-    let heading = if group.subject == SubjectKind::Team {
-        view! { <h2 class="trunc">{title.clone()}</h2> }.into_any()
-    } else {
-        view! { <h2 class="trunc"><a href=group.address()>{title.clone()}</a></h2> }.into_any()
+    let heading = match group.subject {
+        // Somebody who is only invited sees nothing of a team yet.
+        SubjectKind::Team => view! { <h2 class="trunc">{title.clone()}</h2> }.into_any(),
+        // Its title says what happened.
+        SubjectKind::Security => view! { <h2 class="trunc"><a href=group.address()>{KindGroup::Account.words()}</a></h2> }.into_any(),
+        _ => view! { <h2 class="trunc"><a href=group.address()>{title.clone()}</a></h2> }.into_any(),
     };
     let read = move |_| {
         let answer = mark_subject_read(id.clone());
@@ -157,7 +158,7 @@ fn Group(group: NotificationGroup, reload: Callback<()>) -> impl IntoView {
                     })}
             </header>
             <ul class="rows">
-                {items.into_iter().map(|one| view! { <Row address=group.address_of(&one.spot) about=group.subject one=one reload=reload/> }).collect_view()}
+                {items.into_iter().map(|one| view! { <Row address=group.address_of(&one.spot) about=group.subject title=group.title.clone() one=one reload=reload/> }).collect_view()}
             </ul>
             {(more > 0).then(|| view! { <p class="hint">{format!("and {}", plural(more, "older one", "older ones"))}</p> })}
         </section>
@@ -165,11 +166,11 @@ fn Group(group: NotificationGroup, reload: Callback<()>) -> impl IntoView {
 }
 
 #[component]
-fn Row(one: Notification, about: SubjectKind, address: String, reload: Callback<()>) -> impl IntoView {
+fn Row(one: Notification, about: SubjectKind, title: String, address: String, reload: Callback<()>) -> impl IntoView {
     let id = one.id;
     let unread = one.read_at.is_none();
-    let words = one.kind.deed(about, &one.spot);
-    let name = one.actor.name.clone();
+    let (name, words) =
+        if about == SubjectKind::Security { (title, "") } else { (one.actor.name.clone(), one.kind.deed(about, &one.spot)) };
     // The address opens at once; that it was read is told beside that.
     let opened = move |_| {
         if unread {

@@ -11,7 +11,7 @@ use crate::{
         accounts::Action,
         analytics::service::{Event, UsageKind, record},
         artifacts::{
-            model::{ArtifactDetail, CreateArtifact, Kind, frontmatter::Frontmatter},
+            model::{ArtifactDetail, CreateArtifact, Kind, frontmatter::Frontmatter, invisible},
             service as artifacts,
         },
         sessions::{
@@ -92,7 +92,7 @@ pub fn too_large() -> AppError {
 /// The last part of a path, as a name that every page can show.
 fn clean_name(name: &str) -> String {
     let name = name.rsplit(['/', '\\']).next().unwrap_or_default();
-    let name: String = name.chars().filter(|c| !c.is_control()).take(NAME_CHARS).collect();
+    let name: String = invisible::without(name).chars().filter(|c| !c.is_control()).take(NAME_CHARS).collect();
     let name = name.trim().trim_matches('.').trim();
     if name.is_empty() { "file".to_owned() } else { name.to_owned() }
 }
@@ -159,7 +159,7 @@ pub async fn save_as_artifact(ctx: &Ctx, session: SessionId, id: AttachmentId, i
         String::from_utf8(bytes).map_err(|_| AppError::invalid("This file holds bytes that are no text, so it cannot be an artifact."))?;
     let frontmatter = Frontmatter::parse(&text);
     let kind = frontmatter.kind.as_deref().and_then(|kind| kind.to_ascii_lowercase().parse().ok()).unwrap_or(Kind::Skill);
-    let name = frontmatter.title.or(frontmatter.name).unwrap_or_else(|| stem.to_owned());
+    let name = invisible::without(&frontmatter.title.or(frontmatter.name).unwrap_or_else(|| stem.to_owned()));
     let new = CreateArtifact { id: input.id, volume_id: input.volume_id, kind, name, text: Some(text) };
     let made = artifacts::create_artifact(ctx, new).await?;
     add_artifact(ctx, session, AddArtifact { artifact_id: made.summary.id }).await?;
@@ -225,7 +225,7 @@ mod tests {
     #[test]
     fn names_lose_their_folders() {
         assert_eq!(clean_name("../../etc/passwd"), "passwd");
-        assert_eq!(clean_name("C:\\a\\b\u{7}.md "), "b.md");
+        assert_eq!(clean_name("C:\\a\\b\u{7}\u{202e}.md "), "b.md");
         assert_eq!((clean_name(".."), clean_name("")), ("file".to_owned(), "file".to_owned()));
     }
 }

@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// Counts up with what markdown becomes: what was rendered by other rules is rendered again when it is read.
-pub const RENDERING: i64 = 3;
+pub const RENDERING: i64 = 4;
 
 /// `session_entries.data`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

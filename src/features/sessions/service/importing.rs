@@ -18,7 +18,7 @@ use crate::{
         accounts::Action,
         analytics::service::{Event, UsageKind, record},
         artifacts::{
-            model::slug::slugify,
+            model::{invisible, slug::slugify},
             service::{self as artifacts, Named},
         },
         sessions::{
@@ -146,7 +146,7 @@ type Begun = (String, String, SessionStatus);
 fn begun(file: &SessionFile, names: &Names) -> (Begun, Vec<String>) {
     let mut notes = Vec::new();
     let cut = |text: &str, most: usize| -> String { text.chars().take(most).collect() };
-    let name: String = file.name.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let name: String = invisible::without(&file.name).chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let title = if name.trim().is_empty() { format!("Session {}", cut(file.id.trim(), 80)) } else { cut(name.trim(), TITLE_MAX) };
     let goal: String = file.goal.trim().chars().filter(|c| *c == '\n' || !c.is_control()).collect();
     if goal.chars().count() > GOAL_MAX {

@@ -10,6 +10,7 @@ use crate::{
     features::{
         accounts::{
             self, Action, Scope,
+            model::check_shown,
             service::{Audit, note},
         },
         analytics::service::{Event, UsageKind, record},
@@ -29,6 +30,7 @@ pub fn checked_title(title: &str) -> AppResult<String> {
     if title.is_empty() || title.chars().count() > TITLE_MAX || title.chars().any(char::is_control) {
         return Err(AppError::field("title", format!("A title has 1 to {TITLE_MAX} characters on one line.")));
     }
+    check_shown("title", title)?;
     Ok(title.to_owned())
 }
 

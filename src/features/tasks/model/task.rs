@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    features::{accounts::model::Person, artifacts::model::Kind},
+    features::{
+        accounts::model::Person,
+        artifacts::model::{Kind, invisible},
+    },
     ids::{ArtifactId, TaskId, TeamId, UserId},
 };
 
@@ -193,8 +196,9 @@ pub struct UpdateTask {
     pub artifact_ids: Option<Vec<ArtifactId>>,
 }
 
-/// A text that others wrote on one line, cut where it is too long.
+/// A text that others wrote on one line, without what nobody sees in it, cut where it is too long.
 pub fn one_line(text: &str, most: usize) -> String {
+    let text = invisible::without(text);
     let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
     if words.chars().count() <= most { words } else { format!("{}…", words.chars().take(most - 1).collect::<String>().trim_end()) }
 }
@@ -205,7 +209,7 @@ mod tests {
 
     #[test]
     fn a_title_is_one_line() {
-        assert_eq!(one_line(" a\n\u{0}b  c ", 300), "a b c");
+        assert_eq!(one_line(" a\n\u{0}b\u{202e}  c ", 300), "a b c");
         let long = one_line(&"ü".repeat(400), 300);
         assert!(long.ends_with('…') && long.chars().count() == 300);
     }

@@ -32,7 +32,7 @@ const GOALS: &str = ".traces .main-cell a";
 pub fn TracesPage() -> impl IntoView {
     let (params, asked) = (use_params_map(), use_query_map());
     let query = Memo::new(move |_| asked.with(traces_query));
-    let open = Memo::new(move |_| params.read().get("id").and_then(|id| id.parse::<TraceId>().ok()));
+    let open = Memo::new(move |_| TraceId::in_address(params.read().get("id")));
     let traces = use_traces(query);
     let trace = use_trace(open);
     list_keys(GOALS);

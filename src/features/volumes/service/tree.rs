@@ -14,7 +14,7 @@ use super::{
 use crate::{
     error::{AppError, AppResult},
     features::{
-        accounts::{self, Action},
+        accounts::{self, Action, model::clean_name},
         analytics::service::{Event, UsageKind, Workspace, record},
         artifacts, search,
     },
@@ -24,8 +24,6 @@ use crate::{
         db::{Tx, parse_id},
     },
 };
-
-const NAME_CHARS: usize = 80;
 
 /// The tree, strongest first.
 pub async fn list_volumes(ctx: &Ctx) -> AppResult<Vec<Volume>> {
@@ -61,7 +59,7 @@ async fn with_counts(ctx: &Ctx, access: VolumeAccess) -> AppResult<Volume> {
 /// A further volume, of a team or of one's own. The client may choose the id, so that a retry makes one volume.
 pub async fn create_volume(ctx: &Ctx, input: CreateVolume) -> AppResult<Volume> {
     let actor = ctx.actor_with(Action::ManageVolumes.scope())?;
-    let name = checked_name(&input.name)?;
+    let name = clean_name("name", "the volume", &input.name)?;
     if let Some(team) = input.team {
         accounts::service::authorise_team(ctx, team, Action::ManageVolumes).await?;
     }
@@ -139,14 +137,14 @@ pub async fn artifacts_by_team(ctx: &Ctx) -> AppResult<HashMap<TeamId, i64>> {
 /// The volume that a new team begins with.
 pub async fn create_team_volume(ctx: &Ctx, tx: &mut Tx, team: TeamId, name: &str, now: i64) -> AppResult<VolumeId> {
     let id = VolumeId::generate();
-    store::insert(tx, &NewVolume { id, kind: VolumeKind::Team, owner: team.to_string(), name: &cut(name), demo: false, now }).await?;
+    store::insert(tx, &NewVolume { id, kind: VolumeKind::Team, owner: team.to_string(), name, demo: false, now }).await?;
     record(ctx, tx, Event::new(UsageKind::VolumeCreated).team(Some(team)).volume(id)).await?;
     Ok(id)
 }
 
 pub async fn rename_volume(ctx: &Ctx, id: VolumeId, input: UpdateVolume) -> AppResult<Volume> {
     let access = access::authorise(ctx, id, Action::ManageVolumes).await?;
-    let name = checked_name(&input.name)?;
+    let name = clean_name("name", "the volume", &input.name)?;
     let mut tx = ctx.db().write_tx().await?;
     store::rename(&mut tx, id, &name, ctx.now()).await?;
     record(ctx, &mut tx, Event::new(UsageKind::VolumeRenamed).team(access.team).volume(id)).await?;
@@ -174,19 +172,4 @@ pub async fn delete_volume(ctx: &Ctx, id: VolumeId) -> AppResult<()> {
     .await?;
     tx.commit().await?;
     Ok(())
-}
-
-fn checked_name(name: &str) -> AppResult<String> {
-    let name = name.trim();
-    if name.is_empty() {
-        return Err(AppError::field("name", "A volume needs a name."));
-    }
-    if name.chars().count() > NAME_CHARS || name.chars().any(char::is_control) {
-        return Err(AppError::field("name", format!("A volume's name has at most {NAME_CHARS} characters and no line breaks.")));
-    }
-    Ok(name.to_owned())
-}
-
-fn cut(name: &str) -> String {
-    name.trim().chars().filter(|c| !c.is_control()).take(NAME_CHARS).collect()
 }

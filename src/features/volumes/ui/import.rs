@@ -121,9 +121,9 @@ fn Source(asked: Option<VolumeId>) -> impl IntoView {
         <Suspense>
             {move || {
                 let writable = volumes.writable();
-                // The team's volume is what most people import into; one's own otherwise.
+                // One's own volume unless the address or the person says otherwise, as where an artifact is made.
                 if volume.with_untracked(String::is_empty)
-                    && let Some(usual) = writable.iter().find(|volume| volume.kind == VolumeKind::Team).or_else(|| writable.first())
+                    && let Some(usual) = writable.iter().find(|volume| volume.kind == VolumeKind::User).or_else(|| writable.first())
                 {
                     volume.set(usual.id.to_string());
                 }

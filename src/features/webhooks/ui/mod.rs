@@ -15,11 +15,15 @@ use super::{
 };
 use crate::{
     browser::response,
-    features::{accounts::state::Running, pwa::ui::NeedsNetwork},
+    error::AppError,
+    features::{
+        accounts::state::{Running, use_session},
+        pwa::ui::NeedsNetwork,
+    },
     ids::DeliveryId,
     ui::{
-        Again, EmptyState, ErrorView, FieldError, Icon, Loading, PageTitle, Polled, Time, Transition, count, late, plural, toast,
-        use_toasts,
+        Again, EmptyState, ErrorView, FieldError, Icon, Loading, PageError, PageTitle, Polled, Time, Transition, count, late, plural,
+        toast, use_toasts,
     },
 };
 use detail::DeliveryPane;
@@ -43,9 +47,30 @@ const EVENTS: [&str; 12] = [
 
 #[component]
 pub fn DeliveriesPage() -> impl IntoView {
+    let session = use_session();
+    view! {
+        <Transition fallback=|| view! { <main class="main panes" id="main" tabindex="-1"><section class="pane"><div class="scroll"><Loading/></div></section></main> }>
+            {move || {
+                session
+                    .me
+                    .arrived()
+                    .map(|me| late(move || match me.read() {
+                        Err(error) => view! { <PageError error=error/> }.into_any(),
+                        Ok(me) if !me.administrator => {
+                            view! { <PageError error=AppError::forbidden("Only administrators of this server see this page.")/> }.into_any()
+                        }
+                        Ok(_) => view! { <Deliveries/> }.into_any(),
+                    }))
+            }}
+        </Transition>
+    }
+}
+
+#[component]
+fn Deliveries() -> impl IntoView {
     let (params, asked) = (use_params_map(), use_query_map());
     let query = Memo::new(move |_| asked.with(deliveries_query));
-    let open = Memo::new(move |_| params.read().get("id").and_then(|id| id.parse::<DeliveryId>().ok()));
+    let open = Memo::new(move |_| DeliveryId::in_address(params.read().get("id")));
     let deliveries = use_deliveries(query);
     let delivery = use_delivery(open);
     let report = use_report();

@@ -70,10 +70,14 @@ fn TeamFrame(team: Team, part: Memo<String>, show: Memo<&'static str>, data: Tea
     let confirmation = provide_confirmation();
     let parts = parts_for(team.role);
     let base = format!("/teams/{}", team.id);
-    let known = parts.clone();
+    let (known, has) = (parts.clone(), parts.clone());
     let heading = Memo::new(move |_| part.with(|part| part_words(&known, part)).to_owned());
     let name = team.name.clone();
-    let title = Signal::derive(move || format!("{} of {name}", heading.get()));
+    // What is not there, or not for this role, is nothing of the team.
+    let title = Signal::derive(move || {
+        let is_part = part.with(|part| has.iter().any(|known| known.slug == part));
+        if is_part { format!("{} of {name}", heading.get()) } else { heading.get() }
+    });
     let demo = team.demo;
     let team = StoredValue::new(team);
     let query = use_query_map();
