@@ -128,10 +128,10 @@ fn named_by(route: &str) -> String {
     }
 }
 
-/// What does not fit of a query. Which values there are is worth saying; in what way a number or an id cannot be read is not.
+/// What does not fit of a query. Which values and parameters there are is worth saying; in what way a number or an id cannot be read is not.
 fn misfit(words: &str) -> String {
     match words.split_once(": ") {
-        Some((name, why)) if !name.contains(' ') && !why.starts_with("unknown variant") => {
+        Some((name, why)) if !name.contains(' ') && !why.starts_with("unknown ") => {
             format!("“{name}” has a value that cannot be read")
         }
         _ => words.to_owned(),
