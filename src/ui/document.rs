@@ -81,7 +81,8 @@ pub fn Assets(
     let names: Vec<String> =
         scripts.iter().filter(|(_, address)| !address.is_empty()).map(|(name, address)| format!(r#""{name}":"{address}""#)).collect();
     let names = (!names.is_empty()).then(|| format!(r#"{{"imports":{{{}}}}}"#, names.join(",")));
-    let groups = (!links.loader.is_empty()).then(|| view! { <script id="groups" r#type="application/json" inner_html=GROUPS></script> });
+    let groups = (!links.loader.is_empty())
+        .then(|| view! { <script id="groups" r#type="application/json" nonce=nonce.clone() inner_html=GROUPS></script> });
     view! {
         {(!empty).then(|| view! { <meta name=RENDERED content=page::now_ms()/> })}
         {sockets().map(|url| view! { <meta name=SOCKETS content=url/> })}

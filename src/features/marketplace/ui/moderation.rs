@@ -229,7 +229,7 @@ fn event_list(page: EventsPage, query: EventsQuery) -> AnyView {
         view! {
             <li>
                 <div class="tx">
-                    <span><a class="link" href=item_address(&event.slug)><b>{event.slug.clone()}</b></a>" "{event.action}{by}</span>
+                    <span><a class="link cover" href=item_address(&event.slug)><b>{event.slug.clone()}</b></a>" "{event.action}{by}</span>
                     {(!event.detail.is_empty()).then(|| view! { <small class="wrap-any">{event.detail}</small> })}
                 </div>
                 <span class="tail"><Time at=event.at/></span>
