@@ -19,7 +19,7 @@ pub fn EmptyState(
     view! {
         <div class="empty">
             <Icon name=icon class="glyph"/>
-            <h2>{title}</h2>
+            <h3>{title}</h3>
             <p>{text}</p>
             {children.map(|children| view! { <div class="row">{children()}</div> })}
         </div>
