@@ -1,4 +1,4 @@
-//! Two things that Cargo.toml cannot say.
+//! What Cargo.toml cannot say: how the browser's half is linked, what of it a release embeds, and how that is linked.
 
 use std::{
     env::var,
