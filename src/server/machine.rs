@@ -35,6 +35,16 @@ pub fn keep_private() {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
 }
 
+/// Gives way to whatever else runs on this machine. On Linux each thread has a priority of its own, which those that it starts take over.
+pub fn give_way() {
+    const NICE: i32 = 10;
+    let threads = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    for thread in threads.filter_map(|thread| thread.file_name().to_str()?.parse().ok()) {
+        // One may have ended meanwhile.
+        let _ = rustix::process::setpriority_process(rustix::process::Pid::from_raw(thread), NICE);
+    }
+}
+
 /// What names a DATA_DIR: made once, and kept there.
 pub fn home(data_dir: &Path) -> std::io::Result<String> {
     let file = data_dir.join("node.id");
@@ -94,6 +104,21 @@ fn stat_of(stat: &str) -> Option<(Duration, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    // Alone in its process: every thread of it gives way.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn who_gives_way_does_so_with_every_thread() {
+        let (go, wait) = std::sync::mpsc::channel::<()>();
+        let other = std::thread::spawn(move || {
+            let _ = wait.recv();
+            rustix::process::getpriority_process(None)
+        });
+        give_way();
+        drop(go);
+        assert_eq!(rustix::process::getpriority_process(None), Ok(10));
+        assert_eq!(other.join().expect("it ends"), Ok(10));
+    }
 
     #[test]
     fn a_line_of_proc_is_read_whatever_the_name_is() {

@@ -19,7 +19,7 @@ pub fn EmptyState(
     view! {
         <div class="empty">
             <Icon name=icon class="glyph"/>
-            <h3>{title}</h3>
+            <h2>{title}</h2>
             <p>{text}</p>
             {children.map(|children| view! { <div class="row">{children()}</div> })}
         </div>

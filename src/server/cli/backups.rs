@@ -5,7 +5,7 @@ use clap::Args;
 use llmos_backup::{Manifest, Wish, moment_id};
 
 use super::BoxError;
-use crate::server::{backups, clock, config::Config, migrate, serve};
+use crate::server::{backups, clock, config::Config, machine, migrate, serve};
 
 #[derive(Args)]
 pub struct Backup {
@@ -41,6 +41,8 @@ pub struct Migrate {
 }
 
 pub async fn backup(config: Config, command: Backup) -> Result<(), BoxError> {
+    // Packing takes a whole core for a while; whoever asks the server something meanwhile should not notice.
+    machine::give_way();
     let Manifest { id, database, files, moment, finished, .. } = backups::make(&config, command.to.as_deref()).await?;
     let rows: i64 = database.rows.values().sum();
     let bytes = database.size + files.iter().map(|file| file.size).sum::<u64>();
