@@ -57,13 +57,8 @@ impl From<sqlx::Error> for AppError {
             if is_damage(text) {
                 return damaged();
             }
-            if database.code().is_some_and(|code| is_away(&code)) {
-                return unavailable();
-            }
-            if ["database is locked", "disk is full", "disk I/O error", "readonly database", "No space left", "could not extend file"]
-                .iter()
-                .any(|known| text.contains(known))
-            {
+            // A quota that is used up has no code of its own in PostgreSQL.
+            if database.code().is_some_and(|code| is_unavailable(&code)) || text.contains("could not extend file") {
                 return unavailable();
             }
         }
@@ -90,12 +85,23 @@ impl From<serde_json::Error> for AppError {
 /// PostgreSQL's code for a text that it cannot hold. Everything else that is no UTF-8 was refused before, so it has a zero byte, and came from outside.
 const ZERO_BYTE: &str = "22021";
 
-/// PostgreSQL's codes (<https://www.postgresql.org/docs/current/errcodes-appendix.html>) for a connection that failed, a server that is being
-/// stopped, started or has crashed, and one that has no room for another connection; and for a transaction that was given up because two waited for
-/// each other, or because it was idle for too long. Nothing was done.
-fn is_away(code: &str) -> bool {
-    code.starts_with("08") || code.starts_with("57P") || ["53300", "40001", "40P01", "25P03"].contains(&code)
+/// Whether a code of either engine says that nothing can be stored now; nothing was done.
+///
+/// PostgreSQL's have five characters (<https://www.postgresql.org/docs/current/errcodes-appendix.html>): a connection that failed; a server that is being
+/// stopped, started or has crashed, that lacks room, memory or connections, or may only be read; a disk that fails; and a transaction that was given up
+/// because two waited for each other, one waited too long for a lock, or it was idle for too long.
+///
+/// SQLite's are numbers of at most four digits (<https://www.sqlite.org/rescode.html>), of which the lowest byte is the kind.
+fn is_unavailable(code: &str) -> bool {
+    if code.len() == 5 {
+        return ["08", "53", "57P"].iter().any(|class| code.starts_with(class))
+            || ["25006", "25P03", "40001", "40P01", "55P03", "58030"].contains(&code);
+    }
+    code.parse::<u16>().is_ok_and(|code| SQLITE_UNAVAILABLE.contains(&(code & 0xff)))
 }
+
+/// Busy, locked, out of memory, read-only, an I/O error, full, not to be opened, and locks that cannot be agreed on.
+const SQLITE_UNAVAILABLE: [u16; 8] = [5, 6, 7, 8, 10, 13, 14, 15];
 
 /// What SQLite says of a page that is not what was written there.
 pub fn is_damage(text: &str) -> bool {
@@ -118,4 +124,23 @@ fn damaged() -> AppError {
 
 fn unavailable() -> AppError {
     AppError::new(ErrorCode::Unavailable, "The server cannot store anything right now. Nothing was changed; try again in a moment.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_stored_now_is_told_by_its_code_on_both_engines() {
+        // The longer ones say more: a log that is recovered, an old snapshot, a file that was moved, and what of writing failed.
+        let of_sqlite = ["5", "261", "517", "6", "7", "8", "1032", "10", "778", "1034", "4874", "5386", "13", "14", "15"];
+        let of_postgres = ["08006", "25006", "25P03", "40001", "40P01", "53100", "53200", "53300", "55P03", "57P01", "58030"];
+        for code in of_sqlite.into_iter().chain(of_postgres) {
+            assert!(is_unavailable(code), "{code}");
+        }
+        // A fault in a statement, damage, something that is there already or may not be: 42501 ends, as a number, like SQLite's 5.
+        for code in ["1", "11", "19", "26", "1555", "2067", "22021", "23505", "42501", "42P01", "57014", "XX001", ""] {
+            assert!(!is_unavailable(code), "{code}");
+        }
+    }
 }

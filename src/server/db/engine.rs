@@ -134,6 +134,9 @@ async fn sqlite_pool(options: &AnyConnectOptions, connections: u32) -> Result<An
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false)
+        // A commit that failed on a full disk took its transaction with it, but its connection still counts one, and begins none beside it: another
+        // one is opened in its place.
+        .before_acquire(|connection, _| Box::pin(std::future::ready(Ok(!connection.is_in_transaction()))))
         .after_connect(|connection, _| {
             Box::pin(async move {
                 connection.execute(SQLITE_PRAGMAS).await?;

@@ -197,14 +197,7 @@ impl Db {
 
     async fn begin(&self) -> Result<Tx, sqlx::Error> {
         Ok(Tx::new(match self.engine {
-            Engine::Sqlite => match self.writer.begin_with("BEGIN IMMEDIATE").await {
-                // A commit that failed on a full disk took its transaction with it, but its connection still counts one: another one is needed.
-                Err(sqlx::Error::InvalidSavePointStatement) => {
-                    let _ = self.writer.acquire().await?.close().await;
-                    self.writer.begin_with("BEGIN IMMEDIATE").await?
-                }
-                begun => begun?,
-            },
+            Engine::Sqlite => self.writer.begin_with("BEGIN IMMEDIATE").await?,
             Engine::Postgres => self.writer.begin().await?,
         }))
     }
@@ -239,4 +232,35 @@ macro_rules! row {
             }
         }
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorCode;
+
+    const LARGE: &str = "INSERT INTO filled (bytes) VALUES (zeroblob(4000000))";
+
+    async fn fill(db: &Db) -> AppResult<()> {
+        let mut tx = db.write_tx().await?;
+        // As on a full disk: there are no more pages than those that are in use.
+        sqlx::query("PRAGMA max_page_count = 1").execute(&mut *tx).await?;
+        sqlx::query(LARGE).execute(&mut *tx).await?;
+        Ok(tx.commit().await?)
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_behind_a_write_that_a_full_disk_ended_gets_a_connection_that_begins() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let db = Db::open(&format!("sqlite:{}", folder.path().join("new.sqlite").display())).await.expect("a new database");
+        let mut tx = db.write_tx().await.expect("a transaction");
+        sqlx::query("CREATE TABLE filled (bytes BLOB)").execute(&mut *tx).await.expect("a table");
+        tx.commit().await.expect("it is stored");
+        for ended in futures::future::join_all((0..8).map(|_| fill(&db))).await {
+            assert_eq!(ended.expect_err("there is no room").code, ErrorCode::Unavailable);
+        }
+        let mut tx = db.write_tx().await.expect("a transaction");
+        sqlx::query(LARGE).execute(&mut *tx).await.expect("there is room again");
+        tx.commit().await.expect("it is stored");
+    }
 }
