@@ -176,10 +176,11 @@ test("signing out with unsent changes is asked about, and they are there at the 
   const dialog = page.getByRole("alertdialog", { name: "Sign out with unsent changes?" });
   await expect(dialog).toBeVisible();
   await checkAccessible(page);
+  // The address is that of the sign-in at once, and the page is loaded anew a moment later, so that nothing of the account stays in it.
+  const anew = page.waitForEvent("load");
   await dialog.getByRole("button", { name: "Sign out" }).click();
+  await anew;
   await expect(page).toHaveURL(/\/login/);
-  // The page is made anew when it knows that nobody is signed in.
-  await page.waitForLoadState("networkidle");
   await ready(page);
   await page.unroute(messages);
   await page.getByLabel("E-mail").fill(account.email);

@@ -41,6 +41,8 @@ const WORKER = "/sw.js";
 const OFFER = "llmos-offer";
 /** A page that is open for days asks for a newer worker this often; the browser asks at each start by itself. */
 const UPDATES = 60 * 60_000;
+/** A worker is replaced when it has ended what it is at, for which browsers give it minutes: whoever wants the newer version waits so long for that, in milliseconds. */
+const GIVES_WAY = 10_000;
 
 /** One function for all that is asked, with JSON in and out. An error has a sentence for the person. */
 export async function ask(text: string): Promise<string> {
@@ -177,7 +179,10 @@ async function apply(): Promise<boolean> {
     location.reload();
     return false;
   }
-  navigator.serviceWorker.addEventListener("controllerchange", () => location.reload(), { once: true });
+  const anew = () => location.reload();
+  // The page itself comes from the server, which has the newer one; the worker follows when it can.
+  const late = setTimeout(anew, GIVES_WAY);
+  navigator.serviceWorker.addEventListener("controllerchange", () => (clearTimeout(late), anew()), { once: true });
   tellWorker(waiting, { act: "apply" });
   return true;
 }

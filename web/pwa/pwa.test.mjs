@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { ask } from "./index";
 import { nothing, offers, read, visited } from "./offer";
 import { colourOf } from "./theme";
 import { asOf } from "./words";
@@ -34,4 +35,24 @@ test("times are of today, or have their day", () => {
   assert.equal(asOf(Date.parse("2026-11-29T09:12:00Z"), now, "UTC"), "As of 09:12");
   assert.equal(asOf(Date.parse("2026-11-26T09:12:00Z"), now, "UTC"), "As of 26 Nov, 09:12");
   assert.equal(asOf(Date.parse("2026-11-28T23:12:00Z"), now, "Asia/Tokyo"), "As of 08:12");
+});
+
+test("whoever wants the newer version has it when its worker took over, and where the one before does not give way", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const told = [];
+  const serviceWorker = Object.assign(new EventTarget(), { register: async () => ({ waiting: { postMessage: (what) => told.push(what) } }) });
+  let loaded = 0;
+  for (const [name, value] of Object.entries({ navigator: { serviceWorker }, location: { reload: () => (loaded += 1) } })) Object.defineProperty(globalThis, name, { configurable: true, value });
+
+  assert.equal(await ask('{"act":"apply"}'), "true");
+  assert.deepEqual([told, loaded], [[{ act: "apply" }], 0]);
+  serviceWorker.dispatchEvent(new Event("controllerchange"));
+  t.mock.timers.tick(60_000);
+  assert.equal(loaded, 1);
+
+  await ask('{"act":"apply"}');
+  t.mock.timers.tick(9_000);
+  assert.equal(loaded, 1);
+  t.mock.timers.tick(1_000);
+  assert.equal(loaded, 2);
 });
