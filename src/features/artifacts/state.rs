@@ -206,8 +206,13 @@ pub fn artifacts_begun_here(items: &[Item]) -> Vec<BegunArtifact> {
     items.iter().filter_map(new_artifact).filter_map(begun).collect()
 }
 
+/// Whether a change makes an artifact.
+pub fn makes_artifact(item: &Item) -> bool {
+    item.path == ARTIFACTS
+}
+
 fn new_artifact(item: &Item) -> Option<CreateArtifact> {
-    json::read(item.body.as_deref().filter(|_| item.path == ARTIFACTS)?).ok()
+    json::read(item.body.as_deref().filter(|_| makes_artifact(item))?).ok()
 }
 
 /// An artifact that was made on this device and that the server does not have yet, as its page shows it.

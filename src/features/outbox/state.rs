@@ -1,5 +1,7 @@
 //! What the outbox told this page.
 
+use std::{any::Any, sync::OnceLock};
+
 use leptos::prelude::*;
 
 use crate::{
@@ -25,12 +27,31 @@ pub const UNSENT: &str = "/settings/unsent";
 pub struct OutboxContext {
     /// How many changes the server does not have, and how many need somebody.
     pub counts: RwSignal<(u32, u32)>,
-    /// [`Items`] as JSON, as it came: only what shows them reads them.
-    list: RwSignal<String>,
-    /// Keys of those that arrived since the list came.
-    arrived: RwSignal<Vec<String>>,
+    list: RwSignal<List>,
+    /// Counts up with each that arrives: a thousand do one after another, and only what shows one object follows each of them.
+    arrivals: RwSignal<u32>,
     listeners: StoredValue<Vec<(u32, Callback<Heard>)>>,
     next: StoredValue<u32>,
+}
+
+/// What waited when it was told last.
+#[derive(Default)]
+struct List {
+    /// [`Items`] as JSON, as it came.
+    text: String,
+    /// [`Items`], read by the first that shows them. Without their type: the first load, which has none of them, would have the code that drops them.
+    read: OnceLock<Box<dyn Any + Send + Sync>>,
+    /// Keys of those that arrived since it came.
+    arrived: Vec<String>,
+}
+
+impl List {
+    fn items(&self, which: impl Fn(&Item) -> bool) -> Items {
+        let read = self.read.get_or_init(|| Box::new(json::read::<Items>(&self.text).unwrap_or_default()));
+        let Some(Items { lasts, changes }) = read.downcast_ref::<Items>() else { return Items::default() };
+        let changes = changes.iter().filter(|item| which(item) && !self.arrived.contains(&item.key)).cloned().collect();
+        Items { lasts: *lasts, changes }
+    }
 }
 
 /// Provides the [`OutboxContext`] to everything below.
@@ -38,7 +59,7 @@ pub fn provide_outbox() -> OutboxContext {
     let context = OutboxContext {
         counts: RwSignal::default(),
         list: RwSignal::default(),
-        arrived: RwSignal::default(),
+        arrivals: RwSignal::new(0),
         listeners: StoredValue::default(),
         next: StoredValue::new(0),
     };
@@ -63,10 +84,7 @@ impl OutboxContext {
                 }
             }
             Said::Clock(ahead) => ids::follow_clock(ahead),
-            Said::List(list) => {
-                let _ = self.arrived.try_update(Vec::clear);
-                let _ = self.list.try_set(list);
-            }
+            Said::List(text) => drop(self.list.try_set(List { text, ..List::default() })),
             Said::Heard(text) => {
                 if let Ok(heard) = json::read(&text) {
                     self.hear(heard);
@@ -77,7 +95,11 @@ impl OutboxContext {
 
     fn hear(self, heard: Heard) {
         if heard.what == "done" {
-            let _ = self.arrived.try_update(|arrived| arrived.push(heard.key.clone()));
+            self.list.maybe_update(|list| {
+                list.arrived.push(heard.key.clone());
+                false
+            });
+            let _ = self.arrivals.try_update(|arrivals| *arrivals += 1);
         }
         // Not while they are borrowed: one of them may go away by what it hears.
         for listener in self.listeners.try_with_value(|all| all.iter().map(|(_, act)| *act).collect::<Vec<_>>()).unwrap_or_default() {
@@ -100,16 +122,21 @@ impl OutboxContext {
         });
     }
 
-    /// All that waits, oldest first. Reactive.
+    /// All that waits, oldest first. Reactive, with each list: what arrives is gone from it with the next one, which comes a moment later, or up to two seconds
+    /// where a thousand wait.
     pub fn items(self) -> Items {
-        let mut items: Items = self.list.with(|list| json::read(list)).unwrap_or_default();
-        self.arrived.with(|arrived| items.changes.retain(|item| !arrived.contains(&item.key)));
-        items
+        self.list.with(|list| list.items(|_| true))
     }
 
-    /// What waits of one object. Reactive.
+    /// Those that wait and are what `which` says, oldest first. Reactive, with each that arrives.
+    pub fn those(self, which: impl Fn(&Item) -> bool) -> Vec<Item> {
+        self.arrivals.track();
+        self.list.with(|list| list.items(which).changes)
+    }
+
+    /// What waits of one object. Reactive, with each that arrives.
     pub fn about(self, object: &str) -> Vec<Item> {
-        self.items().changes.into_iter().filter(|item| item.objects.iter().any(|known| known == object)).collect()
+        self.those(|item| item.objects.iter().any(|known| known == object))
     }
 }
 
@@ -246,6 +273,40 @@ mod tests {
         assert_eq!(words_of(&Item { path: "/artifacts/7/edits".to_owned(), ..item.clone() }), None);
         assert_eq!(words_of(&Item { body: None, ..item }), None);
         assert_eq!(with_words("[]", "text", String::new()), None);
+    }
+
+    #[test]
+    fn what_arrives_is_gone_at_once_from_its_object_and_with_the_next_list_from_all() {
+        let told = |keys: &[&str]| {
+            let change = |key: &&str| {
+                format!(
+                    r#"{{"key":"{key}","objects":["session:1"],"path":"/sessions/1/messages","body":null,"label":"","merge":"","at":0,
+                    "state":"waiting","error":"","editable":true}}"#
+                )
+            };
+            let changes: Vec<_> = keys.iter().map(change).collect();
+            List { text: format!(r#"{{"lasts":true,"changes":[{}]}}"#, changes.join(",")), ..List::default() }
+        };
+        let owner = Owner::new();
+        owner.with(|| {
+            let outbox = provide_outbox();
+            outbox.list.set(told(&["a", "b"]));
+            let all = Memo::new(move |_| outbox.items().changes.len());
+            let of_one = Memo::new(move |_| outbox.about("session:1").len());
+            assert_eq!((all.get_untracked(), of_one.get_untracked()), (2, 2));
+            outbox.hear(Heard {
+                key: "a".to_owned(),
+                objects: vec!["session:1".to_owned()],
+                label: String::new(),
+                what: "done".to_owned(),
+                text: String::new(),
+            });
+            assert_eq!((all.get_untracked(), of_one.get_untracked()), (2, 1));
+            assert_eq!(outbox.items().changes.len(), 1, "whoever looks anew");
+            outbox.list.set(told(&["b"]));
+            assert_eq!((all.get_untracked(), of_one.get_untracked()), (1, 1));
+            assert!(outbox.about("session:2").is_empty());
+        });
     }
 
     #[test]

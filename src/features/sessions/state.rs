@@ -143,8 +143,13 @@ pub fn sessions_begun_here(items: &[Item]) -> Vec<(SessionId, String)> {
     items.iter().filter_map(new_session).filter_map(|new| Some((new.id?, new.title))).collect()
 }
 
+/// Whether a change begins a session.
+pub fn begins_session(item: &Item) -> bool {
+    item.path == SESSIONS
+}
+
 fn new_session(item: &Item) -> Option<CreateSession> {
-    json::read(item.body.as_deref().filter(|_| item.path == SESSIONS)?).ok()
+    json::read(item.body.as_deref().filter(|_| begins_session(item))?).ok()
 }
 
 /// A session that was begun on this device and that the server does not have yet, as its page shows it.

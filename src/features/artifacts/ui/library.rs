@@ -23,7 +23,10 @@ use crate::{
         accounts::state::use_session,
         artifacts::{
             model::{CATEGORIES, Facets, Kind, LibraryPage as Page, LibraryQuery, Sort, View, Whose, category_words},
-            state::{ListContext, artifacts_begun_here, library_address, library_fields, library_query, use_facets, use_library, use_list},
+            state::{
+                ListContext, artifacts_begun_here, library_address, library_fields, library_query, makes_artifact, use_facets, use_library,
+                use_list,
+            },
         },
         outbox::state::use_outbox,
         volumes::state::use_volumes,
@@ -216,7 +219,10 @@ fn BegunHere(query: Memo<LibraryQuery>) -> impl IntoView {
     let outbox = use_outbox();
     let begun = Memo::new(move |_| {
         let volume = query.with(|query| query.volume);
-        artifacts_begun_here(&outbox.items().changes).into_iter().filter(|new| volume.is_none_or(|id| id == new.volume)).collect::<Vec<_>>()
+        artifacts_begun_here(&outbox.those(makes_artifact))
+            .into_iter()
+            .filter(|new| volume.is_none_or(|id| id == new.volume))
+            .collect::<Vec<_>>()
     });
     view! {
         <ul class="rows pad-x" aria-label="Not sent yet" hidden=move || begun.with(Vec::is_empty)>

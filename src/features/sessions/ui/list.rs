@@ -18,8 +18,8 @@ use crate::{
         sessions::{
             model::{SessionPage, SessionQuery, SessionSort, SessionStatus, SessionSummary, SessionView, TRASH_DAYS},
             state::{
-                session_address, session_object, session_query, sessions_address, sessions_begun_here, sessions_fields, sessions_path,
-                undelete_session, use_sessions,
+                begins_session, session_address, session_object, session_query, sessions_address, sessions_begun_here, sessions_fields,
+                sessions_path, undelete_session, use_sessions,
             },
         },
     },
@@ -98,7 +98,7 @@ pub fn SessionsPage() -> impl IntoView {
 #[component]
 fn BegunHere() -> impl IntoView {
     let outbox = use_outbox();
-    let begun = Memo::new(move |_| sessions_begun_here(&outbox.items().changes));
+    let begun = Memo::new(move |_| sessions_begun_here(&outbox.those(begins_session)));
     view! {
         <ul class="rows sessions" aria-label="Not sent yet" hidden=move || begun.with(Vec::is_empty)>
             <For
