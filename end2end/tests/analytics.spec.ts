@@ -78,9 +78,18 @@ test("numbers are those that were made, each leads to its rows, and ranges stand
   });
 
   await test.step("another range keeps the filter, and comparing can be turned off", async () => {
+    // The press shows at once. Until other numbers are here, those that are shown stay, and lead to their own rows.
+    const numbers = /\/api\/v1\/analytics\?.*range=90d/;
+    let come = () => {};
+    const coming = new Promise<void>((done) => { come = done; });
+    await page.route(numbers, async (route) => { await coming; await route.continue(); });
     await page.getByRole("link", { name: "90d" }).click();
     await expect(page).toHaveURL(new RegExp(`range=90d&.*team=${team.id}|team=${team.id}.*range=90d`));
     await expect(page.getByRole("link", { name: "90d" })).toHaveAttribute("aria-current", "true");
+    await expect(tile(page, "Sessions")).toHaveAttribute("href", /range=7d/);
+    come();
+    await expect(tile(page, "Sessions")).toHaveAttribute("href", /range=90d/);
+    await page.unroute(numbers);
     await page.getByRole("switch", { name: "Compare" }).click();
     await expect(page).toHaveURL(/compare=false/);
     await expect(page.getByRole("switch", { name: "Compare" })).toHaveAttribute("aria-checked", "false");

@@ -156,6 +156,11 @@ mod inner {
         leptos::prelude::request_animation_frame(act);
     }
 
+    /// Runs `act` when what has just changed has been painted. Out of sight nothing is: then, when the page is seen again.
+    pub fn after_paint(act: impl FnOnce() + 'static) {
+        before_paint(move || after_forget(0, act));
+    }
+
     /// Runs `act` when the effects of what has just changed have run, in the same frame.
     pub fn after_effects(act: impl FnOnce() + 'static) {
         leptos::prelude::queue_microtask(act);
@@ -472,6 +477,7 @@ mod inner {
     pub fn after_forget(_: u32, _: impl FnOnce() + 'static) {}
     pub async fn pause(_: u32) {}
     pub fn before_paint(_: impl FnOnce() + 'static) {}
+    pub fn after_paint(_: impl FnOnce() + 'static) {}
     pub fn after_effects(_: impl FnOnce() + 'static) {}
     pub fn utc_offset(_: Option<&str>) -> i64 {
         0

@@ -53,14 +53,19 @@ pub fn describe(text: &str) {
 #[cfg(not(feature = "ssr"))]
 pub fn describe(_: &str) {}
 
-/// Has the browser fetch the script of charts along with the page: it is the largest, and the page is done only with it.
+/// Has the browser fetch the script of charts before the page asks for it: it is the largest, and the page is done only with it. Not before what the server
+/// wrote is seen, which shares the line with nothing that can wait.
 #[cfg(feature = "ssr")]
 pub fn charts_ahead() {
-    use leptos::{nonce::use_nonce, prelude::*};
-    use leptos_meta::Link;
+    use leptos::prelude::*;
+    use leptos_meta::Script;
     let charts = crate::browser::document::links().charts;
     if !charts.is_empty() {
-        drop(view! { <Link rel="modulepreload" href=charts attr:nonce=use_nonce()/> }.to_html());
+        let ahead = format!(
+            "{{const{{nonce}}=document.currentScript;addEventListener('DOMContentLoaded',()=>requestAnimationFrame(()=>setTimeout(()=>\
+             document.head.append(Object.assign(document.createElement('link'),{{rel:'modulepreload',href:'{charts}',nonce,fetchPriority:'low'}})))))}}"
+        );
+        drop(view! { <Script>{ahead}</Script> }.to_html());
     }
 }
 

@@ -1,4 +1,4 @@
-//! Views that are built when they are shown.
+//! What is done later than it could be: views that are built when they are shown, and what follows from a press.
 
 use leptos::{
     prelude::*,
@@ -9,6 +9,23 @@ use leptos::{
         view::{Position, PositionState, Render, RenderHtml, add_attr::AddAnyAttr, any_view::AnyViewState},
     },
 };
+
+use crate::browser::page;
+
+/// What `now` is, as soon as what changed with it by itself has been painted: a press is answered at once, and what takes longer is worked on then.
+pub fn once_painted<T: Clone + PartialEq + Send + Sync + 'static>(now: Memo<T>) -> ReadSignal<T> {
+    let painted = RwSignal::new(now.get_untracked());
+    Effect::new(move |_| {
+        now.track();
+        page::after_paint(move || {
+            let Some(now) = now.try_get_untracked() else { return };
+            if painted.try_with_untracked(|painted| *painted != now) == Some(true) {
+                painted.try_set(now);
+            }
+        });
+    });
+    painted.read_only()
+}
 
 /// A view that is built once, when it is shown.
 pub struct Late(Box<dyn FnOnce() -> AnyView + Send>);

@@ -30,7 +30,7 @@ pub use field::{Field, FieldError, Problem, SelectField, form_error, keep_typed,
 pub use format::{bytes, clock_time, count, plural, relative_time, short_sha, utc_time};
 pub use icon::{Icon, KindMark};
 pub use keys::{Overlays, list_keys, page_keys, preload_overlays, single_keys};
-pub use late::{Late, late};
+pub use late::{Late, late, once_painted};
 pub use line_counts::LineCounts;
 pub use palette::SingleKeysSwitch;
 pub use polled::{Polled, PolledHead};

@@ -160,21 +160,48 @@ pub fn analytics_address(query: &Query, behind: Option<&Behind>) -> String {
     if !query.compare {
         fields.push(("compare".to_owned(), "false".to_owned()));
     }
-    if let Some(behind) = behind
-        && let Some(measure) = behind.measure
-    {
-        fields.push(("rows".to_owned(), measure.as_str().to_owned()));
-        let days = [("rows_from", behind.from), ("rows_to", behind.to)];
-        fields.extend(days.into_iter().filter_map(|(name, day)| Some((name.to_owned(), day?.to_string()))));
-        if let Some((weekday, hour)) = behind.hour {
-            fields.extend([("rows_weekday", weekday), ("rows_hour", hour)].map(|(name, number)| (name.to_owned(), number.to_string())));
-        }
-        fields.extend(behind.only.iter().map(|(filter, value)| (format!("rows_{filter}"), value.clone())));
-        fields.extend(behind.subject.iter().map(|subject| ("rows_subject".to_owned(), subject.clone())));
-        fields.extend(behind.cohort.map(|week| ("rows_cohort".to_owned(), week.to_string())));
-        fields.extend(behind.cursor.iter().map(|cursor| ("cursor".to_owned(), cursor.clone())));
+    let page = joined(ANALYTICS, &fields);
+    match behind {
+        Some(behind) => rows_address(&page, behind),
+        None => page,
     }
-    joined(ANALYTICS, &fields)
+}
+
+/// The same, of a page whose address is there already: the charts have a thousand of these.
+pub fn rows_address(page: &str, behind: &Behind) -> String {
+    let mut address = page.to_owned();
+    let Some(measure) = behind.measure else { return address };
+    let mut separator = if page.contains('?') { '&' } else { '?' };
+    let mut add = |name: &str, value: &str| {
+        address.push(separator);
+        separator = '&';
+        address.push_str(name);
+        address.push('=');
+        address.push_str(&encode(value));
+    };
+    add("rows", measure.as_str());
+    for (name, day) in [("rows_from", behind.from), ("rows_to", behind.to)] {
+        if let Some(day) = day {
+            add(name, &day.to_string());
+        }
+    }
+    if let Some((weekday, hour)) = behind.hour {
+        add("rows_weekday", &weekday.to_string());
+        add("rows_hour", &hour.to_string());
+    }
+    if let Some((filter, value)) = &behind.only {
+        add(&format!("rows_{filter}"), value);
+    }
+    if let Some(subject) = &behind.subject {
+        add("rows_subject", subject);
+    }
+    if let Some(week) = behind.cohort {
+        add("rows_cohort", &week.to_string());
+    }
+    if let Some(cursor) = &behind.cursor {
+        add("cursor", cursor);
+    }
+    address
 }
 
 /// The list of the library that has what a question counts as there now, with one more filter. Empty where one person is looked at: the library does not
@@ -239,11 +266,11 @@ fn is_zone(name: &str) -> bool {
     !name.is_empty() && name.len() <= 64 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_+-".contains(&byte))
 }
 
-pub fn use_dashboard(query: Memo<Query>) -> Fetched<Dashboard> {
+pub fn use_dashboard(query: ReadSignal<Query>) -> Fetched<Dashboard> {
     data::fetch(move || Some(path("", &query.get(), &[])))
 }
 
-pub fn use_causes(query: Memo<Query>) -> Fetched<Vec<Cause>> {
+pub fn use_causes(query: ReadSignal<Query>) -> Fetched<Vec<Cause>> {
     data::fetch(move || Some(path("/causes", &query.get(), &[])))
 }
 

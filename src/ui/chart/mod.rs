@@ -15,7 +15,10 @@ pub use data::{ChartData, Dash, Note, Point, SCALE, Series, Shape, number_words}
 pub use save::SaveMenu;
 
 use super::Icon;
-use crate::browser::chart::{self, Drawn, Told};
+use crate::browser::{
+    chart::{self, Drawn, Told},
+    page,
+};
 
 /// What can be done in a chart with keys; read out with its name.
 const KEYS_OF_LINES: &str = "Arrow keys walk the points, left and right, and the series, up and down. Plus and minus zoom, 0 shows all, Enter opens the rows behind a point.";
@@ -102,7 +105,25 @@ pub fn Chart(
         }
     };
     let is_chart = move || drawn.get() && !wants_table.get();
-    let (named, keys, table) = (format!("{id}-title"), format!("{id}-keys"), format!("{title}, as a table"));
+    // Whoever walks through the table keeps their place in it: it is written anew when they have left.
+    let (left, walked) = (RwSignal::new(()), format!("#{id} .twin *"));
+    let table = Memo::new(move |written: Option<&String>| {
+        left.track();
+        match written {
+            Some(written) if page::has_focus(&walked) => {
+                data.track();
+                written.clone()
+            }
+            _ => data.with(twin::twin),
+        }
+    });
+    // What gets the focus in place of it has it then.
+    let leave = move |_| {
+        page::after_forget(0, move || {
+            left.try_set(());
+        });
+    };
+    let (named, keys, as_table) = (format!("{id}-title"), format!("{id}-keys"), format!("{title}, as a table"));
     let heading = named.clone();
     view! {
         <section class="chart" id=id aria-labelledby=named style=format!("--chart-h:{height}") data-view=move || if is_chart() { "chart" } else { "table" } data-drawn=move || drawn.get().then_some("")>
@@ -120,7 +141,7 @@ pub fn Chart(
                 </span>
             </header>
             <div class="box">
-                <div class="twin" tabindex="0" role="region" aria-label=table inert=is_chart>{move || data.with(twin::twin)}</div>
+                <div class="twin" tabindex="0" role="region" aria-label=as_table inert=is_chart inner_html=move || table.get() on:focusout=leave></div>
                 // An application, so that readers leave the arrows to it.
                 <div class="chart-host" id=host tabindex=move || if is_chart() { "0" } else { "-1" } role="application" aria-roledescription="chart" aria-label=title aria-describedby=keys.clone()></div>
                 {move || (is_chart() && data.with(ChartData::is_empty)).then(|| view! { <p class="nothing">"Nothing in these days."</p> })}

@@ -25,7 +25,8 @@ use crate::{
 #[component]
 pub fn Board(
     first: Dashboard,
-    causes: AppResult<Vec<Cause>>,
+    /// It may come after the numbers.
+    causes: Signal<Option<AppResult<Vec<Cause>>>>,
     chosen: Query,
     query: Query,
     /// Up to when the numbers that are shown are counted, in UTC ms.
@@ -45,12 +46,11 @@ pub fn Board(
         }
     });
     Effect::new(move |_| counted_to.set(data.with(|data| data.counted_to)));
-    let (causes, unread) = match causes {
-        Ok(causes) => (causes, None),
-        Err(error) => (Vec::new(), Some(format!("What happened on these days could not be read. {}", error.message))),
+    let unread = move || {
+        let error = causes.get().and_then(Result::err)?;
+        let words = format!("What happened on these days could not be read. {}", error.message);
+        Some(view! { <div class="banner info" role="status"><Icon name="alert"/><span>{words}</span></div> })
     };
-    let unread = unread.map(|words| view! { <div class="banner info" role="status"><Icon name="alert"/><span>{words}</span></div> });
-    let causes = StoredValue::new(causes);
     let asked = StoredValue::new(chosen);
     // The first thing that happens puts the numbers in place of the sentence.
     let nothing = Memo::new(move |_| data.with(is_empty));
@@ -83,7 +83,7 @@ fn nothing_here(enabled: bool, leads: bool, chosen: &Query) -> AnyView {
 /// All numbers and charts.
 fn board(
     data: RwSignal<Dashboard>,
-    causes: StoredValue<Vec<Cause>>,
+    causes: Signal<Option<AppResult<Vec<Cause>>>>,
     asked: StoredValue<Query>,
     ahead: RwSignal<Option<Forecasts>>,
     leads: bool,
@@ -95,9 +95,8 @@ fn board(
         Signal::from(Memo::new(move |_| data.with(|data| asked.with_value(|query| led(make(data, query))))))
     };
     let timeline = Signal::from(Memo::new(move |_| {
-        let drawn = |data: &Dashboard, ahead: &Option<_>| {
-            causes.with_value(|causes| asked.with_value(|query| activity(data, query, causes, ahead.as_ref())))
-        };
+        let causes = causes.get().and_then(Result::ok).unwrap_or_default();
+        let drawn = |data: &Dashboard, ahead: &Option<_>| asked.with_value(|query| activity(data, query, &causes, ahead.as_ref()));
         led(data.with(|data| ahead.with(|ahead| drawn(data, ahead))))
     }));
     let heat_most = move || {

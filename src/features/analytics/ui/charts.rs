@@ -6,7 +6,7 @@ use llmos_analytics::{
 };
 
 use super::{
-    super::state::{Behind, analytics_address},
+    super::state::{Behind, analytics_address, rows_address},
     words::{WEEKDAYS, day_long, day_short, range_words},
 };
 use crate::ui::chart::{ChartData, Dash, Note, Point, Series, Shape};
@@ -43,24 +43,25 @@ fn summed(range: Range, steps: &[Range], daily: &[u64]) -> Vec<Option<f64>> {
     steps.iter().map(|step| sum(step).filter(|_| at(step.from) < daily.len())).collect()
 }
 
-fn links(query: &Query, steps: &[Range], measure: Measure) -> Vec<Option<String>> {
-    steps.iter().map(|step| Some(rows(query, measure, step.from, step.to))).collect()
+/// `page` is the address that the question stands in.
+fn links(page: &str, steps: &[Range], measure: Measure) -> Vec<Option<String>> {
+    steps.iter().map(|step| Some(rows(page, measure, step.from, step.to))).collect()
 }
 
-fn rows(query: &Query, measure: Measure, from: Day, to: Day) -> String {
-    analytics_address(query, Some(&Behind::of(measure).days(from, to)))
+fn rows(page: &str, measure: Measure, from: Day, to: Day) -> String {
+    rows_address(page, &Behind::of(measure).days(from, to))
 }
 
 /// Sessions, artifacts and commits over the range, with the sessions of the range before, what happened and, where the range ends with today, the days to come.
 pub fn activity(data: &Dashboard, query: &Query, causes: &[Cause], ahead: Option<&Forecasts>) -> ChartData {
-    let steps = steps(data.range);
+    let (steps, page) = (steps(data.range), analytics_address(query, None));
     let line = |id: &str, name: &str, color, symbol, daily: &[u64], measure| Series {
         id: id.to_owned(),
         name: name.to_owned(),
         color,
         symbol,
         values: summed(data.range, &steps, daily),
-        links: links(query, &steps, measure),
+        links: links(&page, &steps, measure),
         ..Series::default()
     };
     let mut series =
@@ -73,7 +74,7 @@ pub fn activity(data: &Dashboard, query: &Query, causes: &[Cause], ahead: Option
         let shifted = shifted.collect::<Vec<_>>();
         series.push(Series {
             values: summed(before, &shifted, &data.sessions.daily.before),
-            links: links(query, &shifted, Measure::Sessions),
+            links: links(&page, &shifted, Measure::Sessions),
             dash: Dash::Dashed,
             ..line("before", "Sessions, range before", "--chart-prev", "rect", &[], Measure::Sessions)
         });
@@ -90,13 +91,13 @@ pub fn activity(data: &Dashboard, query: &Query, causes: &[Cause], ahead: Option
         series.iter_mut().for_each(|series| series.values.resize(points.len(), None));
         series.push(band(steps.len() - 1, told));
     }
-    let unusual = ahead.into_iter().flat_map(|ahead| unusual(&steps, query, ahead));
+    let unusual = ahead.into_iter().flat_map(|ahead| unusual(&steps, &page, ahead));
     ChartData {
         title: "Activity".to_owned(),
         head: if steps.iter().any(|step| step.from != step.to) { "Week" } else { "Day" },
         points,
         series,
-        notes: marked(causes).filter_map(|cause| note(&steps, query, cause)).chain(unusual).collect(),
+        notes: marked(causes).filter_map(|cause| note(&steps, &page, cause)).chain(unusual).collect(),
         ahead: coming.map(|_| steps.len()),
         ..ChartData::default()
     }
@@ -129,13 +130,13 @@ fn band(today: usize, told: &Foretold) -> Series {
 }
 
 /// Past days that were unusual.
-fn unusual(steps: &[Range], query: &Query, ahead: &Forecasts) -> Vec<Note> {
+fn unusual(steps: &[Range], page: &str, ahead: &Forecasts) -> Vec<Note> {
     let notes = ahead.series.iter().flat_map(|series| series.unusual.iter().map(move |day| (series, day))).filter_map(|(series, day)| {
         let measure = Measure::parse(&series.measure)?;
         Some(Note {
             at: steps.iter().position(|step| step.contains(day.day))?,
             words: format!("Unusual: {} {}, where about {:.0} were to be expected.", day.count, series.measure, day.expected),
-            href: analytics_address(query, Some(&Behind::of(measure).day(day.day))),
+            href: rows_address(page, &Behind::of(measure).day(day.day)),
             icon: "alert",
             bad: false,
         })
@@ -158,7 +159,7 @@ fn marked(causes: &[Cause]) -> impl Iterator<Item = &Cause> {
     causes.iter().filter(move |cause| cause.kind != CauseKind::Commits || most.is_some_and(|most| most.day == cause.day))
 }
 
-fn note(steps: &[Range], query: &Query, cause: &Cause) -> Option<Note> {
+fn note(steps: &[Range], page: &str, cause: &Cause) -> Option<Note> {
     let (icon, measure) = match cause.kind {
         CauseKind::Commits => ("commit", Measure::Commits),
         CauseKind::Release => ("tag", Measure::Releases),
@@ -166,13 +167,13 @@ fn note(steps: &[Range], query: &Query, cause: &Cause) -> Option<Note> {
         CauseKind::Incident => ("alert", Measure::Incidents),
     };
     let at = steps.iter().position(|step| step.contains(cause.day))?;
-    let href = analytics_address(query, Some(&Behind::of(measure).day(cause.day)));
+    let href = rows_address(page, &Behind::of(measure).day(cause.day));
     Some(Note { at, words: cause.text.clone(), href, icon, bad: cause.kind == CauseKind::Incident })
 }
 
 /// What was done by hour and weekday.
 pub fn heat(data: &Dashboard, query: &Query) -> ChartData {
-    let hours = 0..24_u8;
+    let (hours, page) = (0..24_u8, analytics_address(query, None));
     let row = |(index, name): (usize, &str)| Series {
         id: name.to_lowercase(),
         name: name.to_owned(),
@@ -184,10 +185,7 @@ pub fn heat(data: &Dashboard, query: &Query) -> ChartData {
                 Some(data.collaboration.heat.get(index).and_then(|day| day.get(usize::from(hour))).copied().unwrap_or_default() as f64)
             })
             .collect(),
-        links: hours
-            .clone()
-            .map(|hour| Some(analytics_address(query, Some(&Behind::of(Measure::Activity).hour(index as u8, hour)))))
-            .collect(),
+        links: hours.clone().map(|hour| Some(rows_address(&page, &Behind::of(Measure::Activity).hour(index as u8, hour)))).collect(),
         ..Series::default()
     };
     ChartData {
@@ -203,7 +201,7 @@ pub fn heat(data: &Dashboard, query: &Query) -> ChartData {
 /// What was done on each day of about a year: a column for each week.
 pub fn calendar(data: &Dashboard, query: &Query) -> ChartData {
     let (from, days) = (data.collaboration.calendar_from, &data.collaboration.calendar);
-    let weeks = days.len().div_ceil(7);
+    let (weeks, page) = (days.len().div_ceil(7), analytics_address(query, None));
     let day_at = |week: usize, weekday: usize| from.plus(i32::try_from(week * 7 + weekday).unwrap_or(i32::MAX));
     let row = |(weekday, name): (usize, &str)| Series {
         id: name.to_lowercase(),
@@ -214,9 +212,7 @@ pub fn calendar(data: &Dashboard, query: &Query) -> ChartData {
         values: (0..weeks)
             .map(|week| days.get(week * 7 + weekday).filter(|_| day_at(week, weekday) <= data.range.to).map(|count| *count as f64))
             .collect(),
-        links: (0..weeks)
-            .map(|week| Some(analytics_address(query, Some(&Behind::of(Measure::Activity).day(day_at(week, weekday))))))
-            .collect(),
+        links: (0..weeks).map(|week| Some(rows_address(&page, &Behind::of(Measure::Activity).day(day_at(week, weekday))))).collect(),
         ..Series::default()
     };
     ChartData {
@@ -235,6 +231,7 @@ pub fn calendar(data: &Dashboard, query: &Query) -> ChartData {
 pub fn retention(data: &Dashboard, query: &Query) -> ChartData {
     let cohorts = &data.collaboration.retention;
     let weeks = cohorts.iter().map(|cohort| cohort.active.len()).max().unwrap_or_default();
+    let page = analytics_address(query, None);
     let row = |cohort: &llmos_analytics::model::Cohort| {
         let all = cohort.active.first().copied().unwrap_or_default().max(1) as f64;
         Series {
@@ -243,7 +240,7 @@ pub fn retention(data: &Dashboard, query: &Query) -> ChartData {
             color: "--chart-1",
             symbol: "rect",
             values: (0..weeks).map(|week| cohort.active.get(week).map(|count| *count as f64 / all * 100.0)).collect(),
-            links: (0..weeks).map(|week| cohort.active.get(week).map(|_| came_back(data, query, cohort.week, week))).collect(),
+            links: (0..weeks).map(|week| cohort.active.get(week).map(|_| came_back(data, &page, cohort.week, week))).collect(),
             ..Series::default()
         }
     };
@@ -267,15 +264,15 @@ pub fn retention(data: &Dashboard, query: &Query) -> ChartData {
 }
 
 /// What the people of a cohort did some weeks later.
-fn came_back(data: &Dashboard, query: &Query, cohort: Day, later: usize) -> String {
+fn came_back(data: &Dashboard, page: &str, cohort: Day, later: usize) -> String {
     let from = cohort.plus(i32::try_from(later * 7).unwrap_or(i32::MAX));
     let behind = Behind::of(Measure::Activity).days(from, from.plus(6).min(data.range.to)).cohort(cohort);
-    analytics_address(query, Some(&behind))
+    rows_address(page, &behind)
 }
 
 /// Skills accepted until each day, beside the share of runs that succeeded.
 pub fn learning(data: &Dashboard, query: &Query) -> ChartData {
-    let steps = steps(data.range);
+    let (steps, page) = (steps(data.range), analytics_address(query, None));
     let at = |day: Day| usize::try_from(day.since(data.range.from)).unwrap_or(usize::MAX);
     let until = |step: &Range| data.evolution.learning.get(at(step.to)).map(|count| *count as f64);
     ChartData {
@@ -289,7 +286,7 @@ pub fn learning(data: &Dashboard, query: &Query) -> ChartData {
             symbol: "circle",
             values: steps.iter().map(until).collect(),
             // All of them so far, from the first day on.
-            links: steps.iter().map(|step| Some(rows(query, Measure::ProposalsAccepted, data.range.from, step.to))).collect(),
+            links: steps.iter().map(|step| Some(rows(&page, Measure::ProposalsAccepted, data.range.from, step.to))).collect(),
             area: true,
             ..Series::default()
         }],
@@ -318,7 +315,7 @@ pub fn success(data: &Dashboard, query: &Query) -> ChartData {
             color: "--chart-2",
             symbol: "circle",
             values: steps.iter().map(share).collect(),
-            links: links(query, &steps, Measure::Traces),
+            links: links(&analytics_address(query, None), &steps, Measure::Traces),
             ..Series::default()
         }],
         suffix: "%",

@@ -17,7 +17,7 @@ use super::state::{behind_of, dashboard_query, export_address, use_causes, use_d
 use crate::{
     browser::response,
     features::pwa::ui::AsOf,
-    ui::{ErrorView, Icon, Loading, PageTitle, Transition, late},
+    ui::{ErrorView, Icon, Loading, PageTitle, Transition, late, once_painted},
 };
 use board::Board;
 use head::{Filters, Ranges};
@@ -36,7 +36,10 @@ pub fn AnalyticsPage() -> impl IntoView {
     let query = Memo::new(move |_| Query { zone: Some(zone.get()), ..chosen.get() });
     let behind = Memo::new(move |_| asked.with(behind_of));
     let counted_to = RwSignal::new(0);
-    let (dashboard, causes, rows) = (use_dashboard(query), use_causes(query), use_rows(query, behind));
+    // The page says at once what was chosen. Its numbers, with all that is made of them, come after that has been seen.
+    let counted = once_painted(query);
+    let (dashboard, causes, rows) = (use_dashboard(counted), use_causes(counted), use_rows(query, behind));
+    let happened = Signal::derive(move || causes.get());
     let exported = move |format: &'static str| move || query.with(|query| export_address(query, format));
     view! {
         <PageTitle text="Analytics"/>
@@ -59,18 +62,23 @@ pub fn AnalyticsPage() -> impl IntoView {
                 <div class="scroll" tabindex="0">
                     <Transition fallback=|| view! { <Loading rows=8/> }>
                         {move || {
-                            let (chosen, query) = (chosen.get(), query.get());
-                            // What happened is told in the tables, too, so both are waited for; without it the numbers still stand.
-                            let causes = causes.get()?;
-                            dashboard
-                                .arrived()
-                                .map(|arrived| late(move || match arrived.read() {
-                                    Ok(first) => view! { <Board first=first causes=causes chosen=chosen query=query counted_to=counted_to/> }.into_any(),
-                                    Err(error) => {
-                                        response::set_status(error.code.status());
-                                        view! { <ErrorView error=error/> }.into_any()
-                                    }
-                                }))
+                            let numbers = dashboard.arrived();
+                            // What happened is told in the tables, too, so both are waited for; without it the numbers still stand. The board follows it from
+                            // then on, and is made anew with other numbers alone: not before they are here, and once.
+                            let is_told = || causes.arrived().is_some();
+                            if !(untrack(is_told) || is_told()) {
+                                return None;
+                            }
+                            numbers.map(|arrived| late(move || match arrived.read() {
+                                Ok(first) => {
+                                    let (chosen, query) = (chosen.get_untracked(), counted.get_untracked());
+                                    view! { <Board first=first causes=happened chosen=chosen query=query counted_to=counted_to/> }.into_any()
+                                }
+                                Err(error) => {
+                                    response::set_status(error.code.status());
+                                    view! { <ErrorView error=error/> }.into_any()
+                                }
+                            }))
                         }}
                     </Transition>
                 </div>

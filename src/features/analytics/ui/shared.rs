@@ -35,7 +35,7 @@ pub fn SharedAnalyticsPage() -> impl IntoView {
                                     let query = shared.query;
                                     view! {
                                         <header class="bar ana-bar"><h1>{shared.name}</h1><span class="count">{days}{ends}</span></header>
-                                        <Board first=data causes=Ok(Vec::new()) chosen=query.clone() query=query counted_to=RwSignal::new(0)/>
+                                        <Board first=data causes=Signal::stored(None) chosen=query.clone() query=query counted_to=RwSignal::new(0)/>
                                     }
                                         .into_any()
                                 }

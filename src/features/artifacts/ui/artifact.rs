@@ -49,7 +49,8 @@ use crate::{
     },
     ids::{ArtifactId, VolumeId},
     ui::{
-        ConfirmDialog, Icon, KindMark, Loading, PageTitle, PaneError, Transition, late, plural, toast, toast_error, toast_undo, use_toasts,
+        ConfirmDialog, Icon, KindMark, Loading, PageTitle, PaneError, Transition, late, once_painted, plural, toast, toast_error,
+        toast_undo, use_toasts,
     },
 };
 
@@ -195,6 +196,8 @@ fn Artifact(
     let live = shown.follow();
     let query = use_query_map();
     let tab = Memo::new(move |_| query.with(|query| query.get("tab").unwrap_or_default()));
+    // A part that is chosen is marked at once, and made when that has been seen.
+    let open = once_painted(tab);
     page_keys(move |key| {
         if key.command || key.shift {
             return false;
@@ -226,7 +229,7 @@ fn Artifact(
             <TrashBanner shown=shown/>
             <DisabledBanner shown=shown/>
             <BehindBanner shown=shown tab=tab/>
-            {move || match tab.get().as_str() {
+            {move || match open.get().as_str() {
                 part @ ("edit" | "source") => view! { <TextTab shown=shown part=part.to_owned()/> }.into_any(),
                 "history" => view! { <HistoryTab shown=shown/> }.into_any(),
                 "diff" => view! { <DiffTab shown=shown/> }.into_any(),
