@@ -122,8 +122,8 @@ const [, first, more] = location.pathname.split("/");
 const groups = JSON.parse(document.getElementById("groups")?.textContent ?? "{}");
 for (const group of ((more && groups[\`\${first}/\`]) || groups[first] || []).filter((group) => pages[group])) {
   const [file, needed] = pages[group];
-  page(file).catch(() => {});
-  needed.forEach((at) => part(at).catch(() => {}));
+  page(file);
+  needed.forEach(part);
 }
 
 ${pages.map((page) => `export const ${page.name} = wrapAsyncCb(() => load(${JSON.stringify(group(page))}));`).join("\n")}
