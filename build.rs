@@ -1,4 +1,4 @@
-//! What Cargo.toml cannot say: how the browser's half is linked, what of it a release embeds, and how that is linked.
+//! What Cargo.toml cannot say: how the browser's half is linked, and what of it a release embeds.
 
 use std::{
     env::var,
@@ -19,12 +19,6 @@ fn main() {
         let embedded = Path::new(&var("OUT_DIR").expect("cargo says where")).join("site");
         let _ = remove_dir_all(&embedded);
         embed(Path::new("target/site"), &embedded).expect("the site is copied");
-        // Functions that are the same instructions become one: what is generic is compiled for types that differ in name alone. Only lld does it.
-        if var("CARGO_ENCODED_RUSTFLAGS").is_ok_and(|flags| flags.contains("fuse-ld=lld"))
-            && var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os == "linux")
-        {
-            println!("cargo:rustc-link-arg-bins=-Wl,--icf=all");
-        }
     }
 }
 

@@ -19,7 +19,7 @@ use crate::{
         volumes::model::Change as FileAct,
     },
     ids::RevisionId,
-    ui::{EmptyState, ErrorView, Icon, Loading, Transition, bytes, plural, short_sha},
+    ui::{EmptyState, ErrorView, Icon, Loading, Transition, bytes, plural, short_sha, subject},
 };
 
 #[component]
@@ -93,7 +93,7 @@ fn Ends(shown: Shown, revisions: Vec<RevisionSummary>, diff: ArtifactDiff, split
     }
     let draft = shown.detail.with_untracked(|detail| detail.draft.is_some());
     let option = move |revision: &RevisionSummary, chosen: Option<RevisionId>| {
-        let words = format!("{} {}", short_sha(&revision.sha), revision.message.chars().take(48).collect::<String>());
+        let words = format!("{} {}", short_sha(&revision.sha), subject(&revision.message).chars().take(48).collect::<String>());
         view! { <option value=revision.id.to_string() selected=chosen == Some(revision.id)>{words}</option> }
     };
     let go = Callback::new(move |(from, to): (Option<RevisionId>, Option<RevisionId>)| {

@@ -30,7 +30,7 @@ use crate::{
         },
     },
     ids::CommitId,
-    ui::{Icon, clock_time, count, plural, toast, toast_error, use_toasts},
+    ui::{Icon, clock_time, count, plural, subject, toast, toast_error, use_toasts},
 };
 
 /// What stands beside the text.
@@ -354,7 +354,7 @@ fn CommitFoot(editing: Editing) -> impl IntoView {
                 }],
                 after_own: false,
             };
-            let said = commit.message.clone();
+            let said = subject(&commit.message).to_owned();
             match create_commit(commit).await {
                 Ok(sent) => {
                     say_sent(toasts, sent, format!("Committed \u{201c}{}\u{201d}", said));

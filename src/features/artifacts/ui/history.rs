@@ -20,7 +20,7 @@ use crate::{
         pwa::ui::NeedsNetwork,
     },
     ids::RevisionId,
-    ui::{EmptyState, ErrorView, Icon, Loading, toast, toast_error, use_toasts},
+    ui::{EmptyState, ErrorView, Icon, Loading, subject, toast, toast_error, use_toasts},
 };
 
 #[component]
@@ -141,7 +141,8 @@ fn RevisionRow(shown: Shown, head: Option<RevisionId>, revision: RevisionSummary
     let id = revision.id;
     let current = head == Some(id);
     let commit = format!("/commits/{}", revision.commit_id);
-    let message = revision.message.clone();
+    let message = subject(&revision.message).to_owned();
+    let label = format!("Compare \u{201c}{message}\u{201d}");
     let restore = move |_| {
         let answer = restore_revision(shown.id, id);
         let navigate = navigate.clone();
@@ -157,7 +158,6 @@ fn RevisionRow(shown: Shown, head: Option<RevisionId>, revision: RevisionSummary
             }
         });
     };
-    let label = format!("Compare \u{201c}{}\u{201d}", revision.message);
     view! {
         <li class=move || (current && shown.detail.with(|detail| detail.draft.is_none())).then_some("now")>
             <a href=format!("{}&to={id}", shown.tab("diff"))>

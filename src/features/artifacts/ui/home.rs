@@ -13,7 +13,7 @@ use crate::{
         sessions::{model::SessionSummary, state::use_recent_sessions, ui::SessionRows},
         volumes::{model::VolumeKind, state::use_volumes},
     },
-    ui::{Avatar, ErrorView, Icon, Loading, PageTitle, Suspense, Time, Transition, late, plural, short_sha},
+    ui::{Avatar, ErrorView, Icon, Loading, PageTitle, Suspense, Time, Transition, late, plural, short_sha, subject},
 };
 
 #[component]
@@ -148,7 +148,7 @@ fn CommitRow(commit: HomeCommit) -> impl IntoView {
         <li>
             <Avatar person=commit.author.clone() size="s"/>
             <div class="tx">
-                <a class="cover" href=format!("/commits/{}", commit.id)><b>{commit.message.clone()}</b></a>
+                <a class="cover" href=format!("/commits/{}", commit.id)><b>{subject(&commit.message).to_owned()}</b></a>
                 <small>{format!("{}, {volume_name}: {what}", commit.author.name)}</small>
             </div>
             <span class="tail">

@@ -18,7 +18,9 @@ use crate::{
         },
         pwa::ui::NeedsNetwork,
     },
-    ui::{Avatar, EmptyState, ErrorView, Icon, Loading, Transition, plural, relative_time, short_sha, toast, toast_error, use_toasts},
+    ui::{
+        Avatar, EmptyState, ErrorView, Icon, Loading, Transition, plural, relative_time, short_sha, subject, toast, toast_error, use_toasts,
+    },
 };
 
 /// Lines of unchanged text shown before and after a place.
@@ -109,7 +111,7 @@ fn Merging(shown: Shown, view: MergeView) -> impl IntoView {
         <div class="banner info" role="status">
             <Icon name="merge"/>
             <span>
-                <b>{format!("{} committed \u{201c}{}\u{201d} in between. ", head.author.name, head.message)}</b>
+                <b>{format!("{} committed \u{201c}{}\u{201d} in between. ", head.author.name, subject(&head.message))}</b>
                 {if conflicts == 0 {
                     "The changes do not touch one another: check the result and save it.".to_owned()
                 } else {

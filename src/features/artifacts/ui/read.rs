@@ -22,7 +22,7 @@ use crate::{
         tasks::ui::TasksAbout,
         volumes::{model::VolumeKind, state::use_volumes},
     },
-    ui::{Icon, LineCounts, Time, count, late, short_sha, toast, use_toasts},
+    ui::{Icon, LineCounts, Time, count, late, short_sha, subject, toast, use_toasts},
 };
 
 #[component]
@@ -191,7 +191,7 @@ fn with_contributors(revision: &RevisionSummary) -> String {
 #[component]
 pub fn RevisionLines(revision: RevisionSummary) -> impl IntoView {
     view! {
-        <p title=revision.message.clone()>{revision.message.clone()}</p>
+        <p title=revision.message.clone()>{subject(&revision.message).to_owned()}</p>
         <small>
             <code>{short_sha(&revision.sha)}</code>
             <span>{with_contributors(&revision)} ", " <Time at=revision.created_at/></span>

@@ -8,7 +8,7 @@ use crate::{
         model::{CHANGES_SHOWN, Change, CommitChange, CommitDetail, CommittedRecord},
         state::use_commit,
     },
-    ui::{Avatar, Icon, LineCounts, Loading, PageError, PageTitle, Time, count, plural, short_sha, utc_time},
+    ui::{Avatar, Icon, LineCounts, Loading, PageError, PageTitle, Time, count, plural, short_sha, subject, utc_time},
 };
 
 #[component]
@@ -37,7 +37,7 @@ fn CommitView(detail: CommitDetail) -> impl IntoView {
     let volume = format!("/volumes/{}", commit.volume_id);
     let more = commit.changes - (changes.len() + records.len()) as i64;
     let (added, removed) = changes.iter().fold((0, 0), |(added, removed), change| (added + change.added, removed + change.removed));
-    let title = commit.message.lines().next().unwrap_or_default().to_owned();
+    let title = subject(&commit.message).to_owned();
     let rest = commit.message.lines().skip(1).collect::<Vec<_>>().join("\n").trim().to_owned();
     view! {
         <PageTitle text=title.clone()/>

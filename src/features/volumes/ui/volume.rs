@@ -26,7 +26,7 @@ use crate::{
     ids::{CommitId, VolumeId},
     ui::{
         Avatar, ConfirmDialog, Dialog, EmptyState, ErrorView, Field, FieldError, Icon, Loading, PageError, PageTitle, Time, Transition,
-        count, late, plural, short_sha, toast, toast_error, use_toasts,
+        count, late, plural, short_sha, subject, toast, toast_error, use_toasts,
     },
 };
 
@@ -153,7 +153,7 @@ fn commit_row(commit: Commit) -> AnyView {
         <li>
             <Avatar person=commit.author.clone() size="s"/>
             <div class="tx">
-                <a class="cover" href=format!("/commits/{}", commit.id)><b>{commit.message.clone()}</b></a>
+                <a class="cover" href=format!("/commits/{}", commit.id)><b>{subject(&commit.message).to_owned()}</b></a>
                 <small>{format!("{}, {}", commit.author.name, plural(commit.changes, "change", "changes"))}</small>
             </div>
             <span class="tail">
