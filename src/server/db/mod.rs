@@ -239,7 +239,7 @@ mod tests {
     use super::*;
     use crate::error::ErrorCode;
 
-    const LARGE: &str = "INSERT INTO filled (bytes) VALUES (zeroblob(4000000))";
+    const LARGE: &str = "REPLACE INTO filled (bytes) VALUES (zeroblob(4000000))";
 
     async fn fill(db: &Db) -> AppResult<()> {
         let mut tx = db.write_tx().await?;
