@@ -542,6 +542,34 @@ test("both themes pass, and charts follow a change of theme", async ({ page, tea
 // `scripts/bench` makes 200 of them.
 const VISITS = Number(process.env.LLMOS_VISITS ?? 30);
 
+test("what one sees is drawn before the page's program is there, which takes it over", async ({ page, team }) => {
+  await work(page.context().request, team);
+  let let_in: () => void = () => undefined;
+  const held = new Promise<void>((done) => (let_in = done));
+  await page.route(/\.wasm/, async (route) => {
+    await held;
+    await route.continue();
+  });
+  await page.goto(address(team, "&zone=UTC"));
+  const canvas = chart(page, "activity").locator(".chart-canvas");
+  await expect(canvas.locator("svg").first()).toBeVisible();
+  await expect(chart(page, "activity")).toHaveAttribute("data-view", "chart");
+  await expect(page.locator("html")).not.toHaveAttribute("data-ready");
+  await canvas.evaluate((element) => (element.dataset["drawn"] = "ahead"));
+  let_in();
+  await ready(page);
+  // It is the same drawing, and does all that one can do: a point leads to its rows now.
+  const plot = await drawn(page, "activity");
+  await expect(chart(page, "activity").locator("[data-drawn=ahead]")).toHaveCount(1);
+  await expect(async () => {
+    await plot.focus();
+    await page.keyboard.press("End");
+    await page.keyboard.press("Enter");
+    await expect(page).toHaveURL(/rows=sessions/, { timeout: 1_000 });
+  }).toPass();
+  expect((await alive(page)).charts).toBe(await page.locator(".chart-canvas").count());
+});
+
 test("visits leave no chart, no listener and no elements behind", async ({ page, team }) => {
   test.setTimeout(900_000);
   await work(page.context().request, team);

@@ -82,7 +82,12 @@ mod inner {
         _tell: Closure<dyn FnMut(String, String)>,
     }
 
-    /// Draws a chart in the element with that id. None: the script could not be loaded, the browser has no SVG, or the page is another by now.
+    /// What the document says to draw ahead of the program: see the server's half.
+    pub fn ahead(_: impl FnOnce() -> String) -> Option<String> {
+        None
+    }
+
+    /// Draws a chart in the element with that id, or takes over what is drawn there. None: the script could not be loaded, the browser has no SVG, or the page is another by now.
     pub async fn open(host: &str, spec: &str, mut tell: impl FnMut(Told) + 'static) -> Option<Drawn> {
         let script = load(CHARTS).await.ok()?.unchecked_into::<Script>();
         let host = document().get_element_by_id(host)?.dyn_into::<HtmlElement>().ok()?;
@@ -181,6 +186,11 @@ mod inner {
 
     pub fn works() -> bool {
         false
+    }
+
+    /// What the document says to draw, as JSON, before the page's program is there. The script finds it at the element it draws in.
+    pub fn ahead(spec: impl FnOnce() -> String) -> Option<String> {
+        Some(spec())
     }
 
     pub async fn open(_: &str, _: &str, _: impl FnMut(Told) + 'static) -> Option<Drawn> {

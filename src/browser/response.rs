@@ -53,19 +53,15 @@ pub fn describe(text: &str) {
 #[cfg(not(feature = "ssr"))]
 pub fn describe(_: &str) {}
 
-/// Has the browser fetch the script of charts before the page asks for it: it is the largest, and the page is done only with it. Not before what the server
-/// wrote is seen, which shares the line with nothing that can wait.
+/// Has the browser run the script of charts as soon as the document is read: it draws those that are seen (see `browser::chart::ahead`) before the page's own program
+/// is there, which takes the drawings over.
 #[cfg(feature = "ssr")]
 pub fn charts_ahead() {
     use leptos::prelude::*;
     use leptos_meta::Script;
     let charts = crate::browser::document::links().charts;
     if !charts.is_empty() {
-        let ahead = format!(
-            "{{const{{nonce}}=document.currentScript;addEventListener('DOMContentLoaded',()=>requestAnimationFrame(()=>setTimeout(()=>\
-             document.head.append(Object.assign(document.createElement('link'),{{rel:'modulepreload',href:'{charts}',nonce,fetchPriority:'low'}})))))}}"
-        );
-        drop(view! { <Script>{ahead}</Script> }.to_html());
+        drop(view! { <Script type_="module" src=charts fetchpriority="low"/> }.to_html());
     }
 }
 

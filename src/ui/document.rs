@@ -60,10 +60,19 @@ pub fn Assets(
     let links = links();
     let nonce = leptos::nonce::use_nonce();
     let act = if empty { "mount" } else { "hydrate" };
-    // The document is parsed to its end before the page comes alive, and a page with much to say ends late: its code is there by then.
-    let code =
-        format!("globalThis.llmosCode=WebAssembly.compileStreaming(fetch('{}',{{priority:'low'}}));llmosCode.catch(()=>{{}})", links.wasm);
-    let ahead = if links.loader.is_empty() { code } else { format!("{code};import('{}').catch(()=>{{}})", links.loader) };
+    // The document is parsed to its end before the page comes alive, and a page with much to say ends late: its code is there by then. On a first visit, all of it
+    // comes over the network: not before what the server wrote is seen, which would have to share the line with it. Later the worker has it. A tab behind is not
+    // painted, and the empty page has nothing to show.
+    let seen = if empty {
+        "Promise.resolve()"
+    } else {
+        "navigator.serviceWorker?.controller||document.hidden?Promise.resolve():new Promise(seen=>requestAnimationFrame(()=>setTimeout(seen)))"
+    };
+    let loader = if links.loader.is_empty() { String::new() } else { format!("import('{}').catch(()=>{{}});", links.loader) };
+    let ahead = format!(
+        "globalThis.llmosCode=({seen}).then(()=>{{{loader}return WebAssembly.compileStreaming(fetch('{}'))}});llmosCode.catch(()=>{{}})",
+        links.wasm
+    );
     let start = format!("import('{}').then(m => m.default({{module_or_path: llmosCode}}).then(() => m.{act}()))", links.js);
     let first = format!("{FIRST}{}{HOLD}", if empty { CHOSEN } else { "" });
     // The WebAssembly loads it by this name, when a page needs it.

@@ -75,11 +75,6 @@ pub fn bytes(size: i64) -> String {
     }
 }
 
-/// The first line of a commit's message, which stands for all of it where commits are listed.
-pub fn subject(message: &str) -> &str {
-    message.trim_start().lines().next().unwrap_or_default()
-}
-
 /// The first seven characters, as commits are shown.
 pub fn short_sha(sha: &str) -> String {
     sha.chars().take(7).collect()
@@ -88,12 +83,6 @@ pub fn short_sha(sha: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_commit_is_listed_by_its_first_line() {
-        assert_eq!(subject("Lit at dusk\r\n\nGit-Author: Ana <ana@a.dev>"), "Lit at dusk");
-        assert_eq!((subject("\n One line"), subject("")), ("One line", ""));
-    }
 
     #[test]
     fn times() {

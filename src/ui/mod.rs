@@ -27,7 +27,7 @@ pub use dialog::{ConfirmDialog, Dialog};
 pub use drop_down::drop_down;
 pub use error_view::{EmptyState, ErrorView, Loading, NotFound, PageError, PaneError};
 pub use field::{Field, FieldError, Problem, SelectField, form_error, keep_typed, kept_fields};
-pub use format::{bytes, clock_time, count, plural, relative_time, short_sha, subject, utc_time};
+pub use format::{bytes, clock_time, count, plural, relative_time, short_sha, utc_time};
 pub use icon::{Icon, KindMark};
 pub use keys::{Overlays, list_keys, page_keys, preload_overlays, single_keys};
 pub use late::{Late, late, once_painted};

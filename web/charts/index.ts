@@ -29,8 +29,50 @@ let open_charts = 0;
 /** How many charts are open, and how many listeners are left; for the test that nothing is left behind. */
 export const alive = () => ({ charts: open_charts, listeners: listening() });
 
-/** Draws `text` (a `Spec` as JSON) into `host`, which has a size. Throws where the browser has no SVG. */
+/** Charts that the document had drawn before its program was there to use them. */
+const ahead = new Map<HTMLElement, Opened>();
+
+/** Draws `text` (a `Spec` as JSON) into `host`, which has a size, or takes over what is drawn there. Throws where the browser has no SVG. */
 export function open(host: HTMLElement, text: string, tell: Tell): Handle {
+  const drawn = ahead.get(host);
+  ahead.delete(host);
+  // The page was made anew meanwhile.
+  for (const [other, opened] of ahead) {
+    if (other.isConnected) continue;
+    ahead.delete(other);
+    opened.close();
+  }
+  if (!drawn) return begin(host, text, tell);
+  drawn.take(text, tell);
+  return drawn;
+}
+
+/** Draws what the document says at its charts, as far as one sees them, one in each frame. The program takes them over, and draws the others. */
+async function drawAhead() {
+  for (const host of document.querySelectorAll<HTMLElement>(".chart-host[data-spec]")) {
+    const { top, bottom } = host.getBoundingClientRect();
+    const chart = host.closest<HTMLElement>(".chart");
+    const text = host.dataset["spec"];
+    if (!chart || !text || top >= innerHeight || bottom <= 0 || host.firstChild) continue;
+    try {
+      ahead.set(host, begin(host, text, () => undefined));
+    } catch {
+      return;
+    }
+    // As the program says of a chart that is drawn.
+    Object.assign(chart.dataset, { view: "chart", drawn: "" });
+    host.tabIndex = 0;
+    chart.querySelector(".twin")?.toggleAttribute("inert", true);
+    await new Promise(requestAnimationFrame);
+  }
+}
+
+type Opened = Handle & {
+  /** The program is there: it tells what to draw, and is told what happens. */
+  take(text: string, tell: Tell): void;
+};
+
+function begin(host: HTMLElement, text: string, tell: Tell): Opened {
   if (!("createSVGRect" in document.createElementNS("http://www.w3.org/2000/svg", "svg"))) throw new Error("no SVG");
   let spec = JSON.parse(text) as Spec;
   const hidden = new Set<string>();
@@ -218,6 +260,13 @@ export function open(host: HTMLElement, text: string, tell: Tell): Handle {
       draw();
     },
     zoom: setZoom,
+    take(text, now) {
+      tell = now;
+      const next = JSON.parse(text) as Spec;
+      if (looks(next) === looks(spec)) spec = next;
+      else this.update(text);
+      if (shown.first > 0 || shown.last < spec.points.length - 1) tell("zoom", `${shown.first},${shown.last}`);
+    },
     close() {
       if (chart.isDisposed()) return;
       end();
@@ -251,6 +300,9 @@ function within(host: HTMLElement, event: PointerEvent): { x: number; y: number 
   return { x: event.clientX - box.left, y: event.clientY - box.top };
 }
 
+/** All of a chart that is seen. */
+const looks = (spec: Spec) => JSON.stringify(spec, (name, value: unknown) => (name === "links" ? undefined : value));
+
 const onControl = (event: Event) => event.target instanceof Element && event.target.closest("a, button, summary") !== null;
 
 /** What a reader says of a point: "Fri 13 Mar, Sessions: 59. Release 1.4". */
@@ -261,3 +313,5 @@ function sentence(spec: Spec, { row, at }: { row: number; at: number }): string 
   const happened = spec.notes.filter((note) => note.at === at).map((note) => ` ${note.words}.`);
   return `${spec.points[at] ?? ""}, ${series.name}: ${value}.${happened.join("")}`;
 }
+
+void drawAhead();

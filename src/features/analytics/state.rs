@@ -156,9 +156,8 @@ pub fn analytics_address(query: &Query, behind: Option<&Behind>) -> String {
     let mut fields = query.pairs();
     // What is so without being said is not said.
     fields.retain(|(name, value)| !(*name == "range" && value == Span::default().as_str() || *name == "compare"));
-    let mut fields = fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Vec<_>>();
     if !query.compare {
-        fields.push(("compare".to_owned(), "false".to_owned()));
+        fields.push(("compare", "false".to_owned()));
     }
     let page = joined(ANALYTICS, &fields);
     match behind {
@@ -171,14 +170,7 @@ pub fn analytics_address(query: &Query, behind: Option<&Behind>) -> String {
 pub fn rows_address(page: &str, behind: &Behind) -> String {
     let mut address = page.to_owned();
     let Some(measure) = behind.measure else { return address };
-    let mut separator = if page.contains('?') { '&' } else { '?' };
-    let mut add = |name: &str, value: &str| {
-        address.push(separator);
-        separator = '&';
-        address.push_str(name);
-        address.push('=');
-        address.push_str(&encode(value));
-    };
+    let mut add = |name: &str, value: &str| add(&mut address, name, value);
     add("rows", measure.as_str());
     for (name, day) in [("rows_from", behind.from), ("rows_to", behind.to)] {
         if let Some(day) = day {
@@ -222,17 +214,26 @@ pub fn library_address(query: &Query, more: Option<(&str, &str)>) -> String {
         fields.retain(|(known, _)| *known != more.0);
         fields.push(more);
     }
-    joined("/artifacts", &fields.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect::<Vec<_>>())
+    joined("/artifacts", &fields)
 }
 
-fn joined(path: &str, fields: &[(String, String)]) -> String {
-    let fields = fields.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect::<Vec<_>>();
-    if fields.is_empty() { path.to_owned() } else { format!("{path}?{}", fields.join("&")) }
+fn joined(path: &str, fields: &[(&str, impl AsRef<str>)]) -> String {
+    let mut address = path.to_owned();
+    fields.iter().for_each(|(name, value)| add(&mut address, name, value.as_ref()));
+    address
+}
+
+/// One more field of an address.
+fn add(address: &mut String, name: &str, value: &str) {
+    address.push(if address.contains('?') { '&' } else { '?' });
+    address.push_str(name);
+    address.push('=');
+    address.push_str(&encode(value));
 }
 
 /// What the server is asked, under `/api/v1`: the page's question in the reader's zone.
 fn path(of: &str, query: &Query, more: &[(&str, String)]) -> String {
-    let pairs = query.pairs().into_iter().chain(more.iter().cloned()).map(|(name, value)| (name.to_owned(), value)).collect::<Vec<_>>();
+    let pairs = query.pairs().into_iter().chain(more.iter().cloned()).collect::<Vec<_>>();
     joined(&format!("/analytics{of}"), &pairs)
 }
 

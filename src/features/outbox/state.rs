@@ -1,6 +1,6 @@
 //! What the outbox told this page.
 
-use std::{any::Any, sync::OnceLock};
+use std::sync::OnceLock;
 
 use leptos::prelude::*;
 
@@ -39,16 +39,15 @@ pub struct OutboxContext {
 struct List {
     /// [`Items`] as JSON, as it came.
     text: String,
-    /// [`Items`], read by the first that shows them. Without their type: the first load, which has none of them, would have the code that drops them.
-    read: OnceLock<Box<dyn Any + Send + Sync>>,
+    /// The same, read by the first that shows it.
+    read: OnceLock<Items>,
     /// Keys of those that arrived since it came.
     arrived: Vec<String>,
 }
 
 impl List {
     fn items(&self, which: impl Fn(&Item) -> bool) -> Items {
-        let read = self.read.get_or_init(|| Box::new(json::read::<Items>(&self.text).unwrap_or_default()));
-        let Some(Items { lasts, changes }) = read.downcast_ref::<Items>() else { return Items::default() };
+        let Items { lasts, changes } = self.read.get_or_init(|| json::read(&self.text).unwrap_or_default());
         let changes = changes.iter().filter(|item| which(item) && !self.arrived.contains(&item.key)).cloned().collect();
         Items { lasts: *lasts, changes }
     }

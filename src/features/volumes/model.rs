@@ -118,6 +118,11 @@ pub struct Commit {
     pub created_at: i64,
 }
 
+/// The first line of a commit's message, which stands for all of it where commits are listed.
+pub fn subject(message: &str) -> &str {
+    message.trim_start().lines().next().unwrap_or_default()
+}
+
 /// One line of a commit's list of changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -242,4 +247,15 @@ pub mod limits {
     pub const FILES_PER_ARTIFACT: usize = 2_000;
     pub const PATH_CHARS: usize = 400;
     pub const MESSAGE_CHARS: usize = 2_000;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::subject;
+
+    #[test]
+    fn a_commit_is_listed_by_its_first_line() {
+        assert_eq!(subject("Lit at dusk\r\n\nGit-Author: Ana <ana@a.dev>"), "Lit at dusk");
+        assert_eq!((subject("\n One line"), subject("")), ("One line", ""));
+    }
 }

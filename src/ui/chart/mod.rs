@@ -123,6 +123,7 @@ pub fn Chart(
             left.try_set(());
         });
     };
+    let ahead = if data.with_untracked(ChartData::is_empty) { None } else { chart::ahead(|| data.with_untracked(options::spec_ahead)) };
     let (named, keys, as_table) = (format!("{id}-title"), format!("{id}-keys"), format!("{title}, as a table"));
     let heading = named.clone();
     view! {
@@ -143,7 +144,7 @@ pub fn Chart(
             <div class="box">
                 <div class="twin" tabindex="0" role="region" aria-label=as_table inert=is_chart inner_html=move || table.get() on:focusout=leave></div>
                 // An application, so that readers leave the arrows to it.
-                <div class="chart-host" id=host tabindex=move || if is_chart() { "0" } else { "-1" } role="application" aria-roledescription="chart" aria-label=title aria-describedby=keys.clone()></div>
+                <div class="chart-host" id=host data-spec=ahead tabindex=move || if is_chart() { "0" } else { "-1" } role="application" aria-roledescription="chart" aria-label=title aria-describedby=keys.clone()></div>
                 {move || (is_chart() && data.with(ChartData::is_empty)).then(|| view! { <p class="nothing">"Nothing in these days."</p> })}
             </div>
             <p class="sr" id=keys>{if shape == Shape::Lines { KEYS_OF_LINES } else { KEYS }}</p>

@@ -61,14 +61,16 @@ pub fn AnalyticsPage() -> impl IntoView {
                 <AsOf/>
                 <div class="scroll" tabindex="0">
                     <Transition fallback=|| view! { <Loading rows=8/> }>
-                        {move || {
+                        {
+                            // What happened is told in the tables, too, so both are waited for, once; without it the numbers still stand. The board follows it
+                            // from then on.
+                            let was_told = Memo::new(move |told: Option<&bool>| told == Some(&true) || causes.arrived().is_some());
+                            move || {
                             let numbers = dashboard.arrived();
-                            // What happened is told in the tables, too, so both are waited for; without it the numbers still stand. The board follows it from
-                            // then on, and is made anew with other numbers alone: not before they are here, and once.
-                            let is_told = || causes.arrived().is_some();
-                            if !(untrack(is_told) || is_told()) {
+                            if !was_told.get() {
                                 return None;
                             }
+                            // The board is made anew with other numbers alone: not before they are here, and once.
                             numbers.map(|arrived| late(move || match arrived.read() {
                                 Ok(first) => {
                                     let (chosen, query) = (chosen.get_untracked(), counted.get_untracked());
@@ -79,7 +81,8 @@ pub fn AnalyticsPage() -> impl IntoView {
                                     view! { <ErrorView error=error/> }.into_any()
                                 }
                             }))
-                        }}
+                        }
+                        }
                     </Transition>
                 </div>
             </section>

@@ -16,10 +16,10 @@ use crate::{
             },
             state::{use_diff, use_newest},
         },
-        volumes::model::Change as FileAct,
+        volumes::model::{Change as FileAct, subject},
     },
     ids::RevisionId,
-    ui::{EmptyState, ErrorView, Icon, Loading, Transition, bytes, plural, short_sha, subject},
+    ui::{EmptyState, ErrorView, Icon, Loading, Transition, bytes, plural, short_sha},
 };
 
 #[component]

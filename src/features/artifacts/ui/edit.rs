@@ -25,12 +25,12 @@ use crate::{
         },
         outbox::state::say_sent,
         volumes::{
-            model::{CommitItem, CreateCommit},
+            model::{CommitItem, CreateCommit, subject},
             state::create_commit,
         },
     },
     ids::CommitId,
-    ui::{Icon, clock_time, count, plural, subject, toast, toast_error, use_toasts},
+    ui::{Icon, clock_time, count, plural, toast, toast_error, use_toasts},
 };
 
 /// What stands beside the text.

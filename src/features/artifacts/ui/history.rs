@@ -18,9 +18,10 @@ use crate::{
             state::{read_history, restore_revision, use_history},
         },
         pwa::ui::NeedsNetwork,
+        volumes::model::subject,
     },
     ids::RevisionId,
-    ui::{EmptyState, ErrorView, Icon, Loading, subject, toast, toast_error, use_toasts},
+    ui::{EmptyState, ErrorView, Icon, Loading, toast, toast_error, use_toasts},
 };
 
 #[component]

@@ -11,9 +11,12 @@ use crate::{
             state::use_home,
         },
         sessions::{model::SessionSummary, state::use_recent_sessions, ui::SessionRows},
-        volumes::{model::VolumeKind, state::use_volumes},
+        volumes::{
+            model::{VolumeKind, subject},
+            state::use_volumes,
+        },
     },
-    ui::{Avatar, ErrorView, Icon, Loading, PageTitle, Suspense, Time, Transition, late, plural, short_sha, subject},
+    ui::{Avatar, ErrorView, Icon, Loading, PageTitle, Suspense, Time, Transition, late, plural, short_sha},
 };
 
 #[component]

@@ -17,10 +17,9 @@ use crate::{
             state::{save_merge, use_merge},
         },
         pwa::ui::NeedsNetwork,
+        volumes::model::subject,
     },
-    ui::{
-        Avatar, EmptyState, ErrorView, Icon, Loading, Transition, plural, relative_time, short_sha, subject, toast, toast_error, use_toasts,
-    },
+    ui::{Avatar, EmptyState, ErrorView, Icon, Loading, Transition, plural, relative_time, short_sha, toast, toast_error, use_toasts},
 };
 
 /// Lines of unchanged text shown before and after a place.

@@ -20,9 +20,12 @@ use crate::{
         },
         search::ui::MoreLikeThis,
         tasks::ui::TasksAbout,
-        volumes::{model::VolumeKind, state::use_volumes},
+        volumes::{
+            model::{VolumeKind, subject},
+            state::use_volumes,
+        },
     },
-    ui::{Icon, LineCounts, Time, count, late, short_sha, subject, toast, use_toasts},
+    ui::{Icon, LineCounts, Time, count, late, short_sha, toast, use_toasts},
 };
 
 #[component]

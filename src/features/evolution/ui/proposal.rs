@@ -128,6 +128,8 @@ pub fn ProposalPart(proposal: Proposal, may_decide: bool, typing: Typing, change
         running.run(decided, move |()| {
             page::close_dialog(PUT);
             page::close_dialog(IGNORE);
+            // The buttons of what was decided go with it, and one of them has the focus.
+            page::focus("main");
             toast(toasts, words);
             changed.run(());
         });

@@ -34,7 +34,7 @@ use crate::{
         volumes::{
             self,
             archive::Skipped,
-            model::{ImportItem, ImportOutcome},
+            model::{ImportItem, ImportOutcome, subject},
             service::Appended,
         },
         webhooks::{self, service::AwaitedPush},
@@ -150,7 +150,7 @@ async fn pull_in(work: &Work, at: &Advertised, pushes: &[AwaitedPush], job: &Job
 
     // Before the link says that both sides have this: what is not taken by then is taken by the next try.
     let runs = runs::take_runs(work, head, base).await?;
-    let subject = about.message.lines().next().unwrap_or_default();
+    let subject = subject(&about.message);
     let incoming = Pulling { head, base, notice: notice.as_deref(), runs: &runs, pushes, subject };
     let message = pulled_message(&about.message, &about.author, &head.to_string(), distance);
     let mut tried = 0;

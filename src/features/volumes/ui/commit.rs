@@ -5,10 +5,10 @@ use leptos_router::hooks::use_params_map;
 
 use crate::{
     features::volumes::{
-        model::{CHANGES_SHOWN, Change, CommitChange, CommitDetail, CommittedRecord},
+        model::{CHANGES_SHOWN, Change, CommitChange, CommitDetail, CommittedRecord, subject},
         state::use_commit,
     },
-    ui::{Avatar, Icon, LineCounts, Loading, PageError, PageTitle, Time, count, plural, short_sha, subject, utc_time},
+    ui::{Avatar, Icon, LineCounts, Loading, PageError, PageTitle, Time, count, plural, short_sha, utc_time},
 };
 
 #[component]

@@ -19,14 +19,14 @@ use crate::{
             ui::NeedsNetwork,
         },
         volumes::{
-            model::{Commit, CommitPage, Volume, VolumeKind},
+            model::{Commit, CommitPage, Volume, VolumeKind, subject},
             state::{delete_volume, rename_volume, use_commits, use_volumes},
         },
     },
     ids::{CommitId, VolumeId},
     ui::{
         Avatar, ConfirmDialog, Dialog, EmptyState, ErrorView, Field, FieldError, Icon, Loading, PageError, PageTitle, Time, Transition,
-        count, late, plural, short_sha, subject, toast, toast_error, use_toasts,
+        count, late, plural, short_sha, toast, toast_error, use_toasts,
     },
 };
 
