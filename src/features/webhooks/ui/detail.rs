@@ -120,7 +120,7 @@ fn Payload(payload: String, is_json: bool, size: i64) -> impl IntoView {
     view! {
         <section class="deliv-part">
             <details>
-                <summary><h2>"Payload"</h2><span class="count">{bytes(size)}</span></summary>
+                <summary><Icon name="chev-r"/><h2>"Payload"</h2><span class="count">{bytes(size)}</span></summary>
                 <div class="row"><button type="button" class="btn s push" on:click=copy><Icon name="copy"/>"Copy"</button></div>
                 <pre class="json" tabindex="0">{text}</pre>
                 {cut.then(|| view! { <p class="hint">"The rest is in the export."</p> })}
