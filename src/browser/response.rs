@@ -53,15 +53,15 @@ pub fn describe(text: &str) {
 #[cfg(not(feature = "ssr"))]
 pub fn describe(_: &str) {}
 
-/// Has the browser run the script of charts as soon as the document is read: it draws those that are seen (see `browser::chart::ahead`) before the page's own program
-/// is there, which takes the drawings over.
+/// Has the browser run the script of charts as soon as it may be asked for (`ui::document`), and the document is read: it draws those that are seen (see
+/// `browser::chart::ahead`) before the page's own program is there, which takes the drawings over.
 #[cfg(feature = "ssr")]
 pub fn charts_ahead() {
     use leptos::prelude::*;
     use leptos_meta::Script;
-    let charts = crate::browser::document::links().charts;
-    if !charts.is_empty() {
-        drop(view! { <Script type_="module" src=charts fetchpriority="low"/> }.to_html());
+    if !crate::browser::document::links().charts.is_empty() {
+        let ahead = format!("llmosSeen.then(()=>import('{}')).catch(()=>{{}})", crate::browser::chart::CHARTS);
+        drop(view! { <Script>{ahead}</Script> }.to_html());
     }
 }
 

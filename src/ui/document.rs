@@ -70,7 +70,7 @@ pub fn Assets(
     };
     let loader = if links.loader.is_empty() { String::new() } else { format!("import('{}').catch(()=>{{}});", links.loader) };
     let ahead = format!(
-        "globalThis.llmosCode=({seen}).then(()=>{{{loader}return WebAssembly.compileStreaming(fetch('{}'))}});llmosCode.catch(()=>{{}})",
+        "globalThis.llmosSeen={seen};globalThis.llmosCode=llmosSeen.then(()=>{{{loader}return WebAssembly.compileStreaming(fetch('{}'))}});llmosCode.catch(()=>{{}})",
         links.wasm
     );
     let start = format!("import('{}').then(m => m.default({{module_or_path: llmosCode}}).then(() => m.{act}()))", links.js);

@@ -49,6 +49,9 @@ export function open(host: HTMLElement, text: string, tell: Tell): Handle {
 
 /** Draws what the document says at its charts, as far as one sees them, one in each frame. The program takes them over, and draws the others. */
 async function drawAhead() {
+  if (document.readyState === "loading") await new Promise((read) => document.addEventListener("DOMContentLoaded", read, { once: true }));
+  // Not at once: making all of this ready has taken as long as a press may wait.
+  await new Promise((later) => setTimeout(later));
   for (const host of document.querySelectorAll<HTMLElement>(".chart-host[data-spec]")) {
     const { top, bottom } = host.getBoundingClientRect();
     const chart = host.closest<HTMLElement>(".chart");
