@@ -78,6 +78,7 @@ type Opened = Handle & {
 function begin(host: HTMLElement, text: string, tell: Tell): Opened {
   if (!("createSVGRect" in document.createElementNS("http://www.w3.org/2000/svg", "svg"))) throw new Error("no SVG");
   let spec = JSON.parse(text) as Spec;
+  host.dataset["kind"] = spec.kind;
   const hidden = new Set<string>();
   let shown = { first: 0, last: spec.points.length - 1 };
   let at: { row: number; at: number } | undefined;
