@@ -560,7 +560,8 @@ test("what one sees is drawn before the page's program is there, which takes it 
   await ready(page);
   // It is the same drawing, and does all that one can do: a point leads to its rows now.
   const plot = await drawn(page, "activity");
-  await expect(chart(page, "activity").locator("[data-drawn=ahead]")).toHaveCount(1);
+  await expect(chart(page, "activity").locator(".chart-canvas[data-drawn=ahead]")).toHaveCount(1);
+  await expect(canvas).toHaveCount(1);
   await expect(async () => {
     await plot.focus();
     await page.keyboard.press("End");
@@ -568,6 +569,23 @@ test("what one sees is drawn before the page's program is there, which takes it 
     await expect(page).toHaveURL(/rows=sessions/, { timeout: 1_000 });
   }).toPass();
   expect((await alive(page)).charts).toBe(await page.locator(".chart-canvas").count());
+});
+
+test("a program that does not come leaves the tables", async ({ page, team, problems }) => {
+  await work(page.context().request, team);
+  let gone: () => void = () => undefined;
+  const held = new Promise<void>((done) => (gone = done));
+  await page.route(/\.wasm/, async (route) => {
+    await held;
+    await route.abort();
+  });
+  await page.goto(address(team, "&zone=UTC"));
+  await expect(chart(page, "activity")).toHaveAttribute("data-view", "chart");
+  gone();
+  await expect(chart(page, "activity")).toHaveAttribute("data-view", "table");
+  await expect(chart(page, "activity").getByRole("link", { name: String(SESSIONS), exact: true })).toBeVisible();
+  expect((await alive(page)).charts).toBe(0);
+  problems.length = 0;
 });
 
 test("visits leave no chart, no listener and no elements behind", async ({ page, team }) => {

@@ -1,4 +1,4 @@
-//! Charts: a script of its own (`web/charts`), loaded when the first one comes near the window. `web/charts/index.ts` says what its functions
+//! Charts: a script of its own (`web/charts`), which the document of a page with charts runs, or the first chart that comes near the window loads. `web/charts/index.ts` says what its functions
 //! take and tell; `ui::chart` is what pages use.
 
 pub use inner::*;

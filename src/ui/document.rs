@@ -66,14 +66,17 @@ pub fn Assets(
     let seen = if empty {
         "Promise.resolve()"
     } else {
-        "navigator.serviceWorker?.controller||document.hidden?Promise.resolve():new Promise(seen=>requestAnimationFrame(()=>setTimeout(seen)))"
+        "navigator.serviceWorker?.controller||document.hidden?Promise.resolve():new Promise(seen=>{\
+         requestAnimationFrame(()=>setTimeout(seen));addEventListener('visibilitychange',seen,{once:true})})"
     };
-    let loader = if links.loader.is_empty() { String::new() } else { format!("import('{}').catch(()=>{{}});", links.loader) };
+    let ahead = [&links.js, &links.loader].into_iter().filter(|script| !script.is_empty());
+    let ahead: String = ahead.map(|script| format!("import('{script}').catch(()=>{{}});")).collect();
     let ahead = format!(
-        "globalThis.llmosSeen={seen};globalThis.llmosCode=llmosSeen.then(()=>{{{loader}return WebAssembly.compileStreaming(fetch('{}'))}});llmosCode.catch(()=>{{}})",
+        "globalThis.llmosSeen={seen};globalThis.llmosCode=llmosSeen.then(()=>{{{ahead}return WebAssembly.compileStreaming(fetch('{}'))}});llmosCode.catch(()=>{{}})",
         links.wasm
     );
-    let start = format!("import('{}').then(m => m.default({{module_or_path: llmosCode}}).then(() => m.{act}()))", links.js);
+    let start =
+        format!("llmosSeen.then(()=>import('{}')).then(m => m.default({{module_or_path: llmosCode}}).then(() => m.{act}()))", links.js);
     let first = format!("{FIRST}{}{HOLD}", if empty { CHOSEN } else { "" });
     // The WebAssembly loads it by this name, when a page needs it.
     let scripts = [
@@ -101,7 +104,6 @@ pub fn Assets(
         <script nonce=nonce.clone() inner_html=ahead></script>
         <link rel="stylesheet" href=links.css/>
         <link rel="preload" href="/fonts/inter-latin.073ce132.woff2" r#as="font" r#type="font/woff2" crossorigin="anonymous"/>
-        <link rel="modulepreload" href=links.js.clone() nonce=nonce.clone()/>
         <script nonce=nonce.clone() inner_html=first></script>
         <script type="module" nonce=nonce inner_html=start></script>
     }

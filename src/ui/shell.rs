@@ -132,7 +132,7 @@ pub fn Frame() -> impl IntoView {
     provide_context(RailToggle(Callback::new(move |()| toggle_rail())));
     view! {
         <a class="btn skip" href="#main">"Skip to content"</a>
-        <div class="app" data-lists=move || path.with(|path| is_library(path)).then_some("") data-rail=move || if over.get() { Some("over".to_owned()) } else { rail.get() }>
+        <div class="app" data-rail=move || if over.get() { Some("over".to_owned()) } else { rail.get() }>
             <Rail session=session/>
             <Outlet/>
             <footer class="status" aria-label="State" data-away=move || app.unreached.get().then_some("")>
@@ -155,12 +155,6 @@ pub fn Frame() -> impl IntoView {
 /// Opens and closes the rail; `[` does it too.
 #[derive(Clone, Copy)]
 pub struct RailToggle(pub Callback<()>);
-
-/// Whether lists stand beside what is open there, which want the room of the rail. An attribute, and no `:has()` of the styles: with one above all of the page,
-/// browsers look at every link of it again with each element that comes.
-fn is_library(path: &str) -> bool {
-    path == "/artifacts" || path.strip_prefix("/artifacts/").is_some_and(|rest| rest != "new")
-}
 
 fn current(path: &str, place: &str) -> Option<&'static str> {
     let here = if place == "/" { path == "/" } else { path == place || path.starts_with(&format!("{place}/")) };

@@ -1,4 +1,4 @@
-// A chart on a page: `src/browser/chart.rs` loads it when one comes near the window. ECharts draws; what a person does with it is here: the
+// A chart on a page: the document runs it, or `src/browser/chart.rs` when one comes near the window. ECharts draws; what a person does with it is here: the
 // pointer, the keyboard, zoom, notes, colours that follow the theme. Everything that it begins it ends in `close`.
 import type { ECharts } from "echarts/core";
 import { listening, onLook, palette } from "./colours";
@@ -36,12 +36,6 @@ const ahead = new Map<HTMLElement, Opened>();
 export function open(host: HTMLElement, text: string, tell: Tell): Handle {
   const drawn = ahead.get(host);
   ahead.delete(host);
-  // The page was made anew meanwhile.
-  for (const [other, opened] of ahead) {
-    if (other.isConnected) continue;
-    ahead.delete(other);
-    opened.close();
-  }
   if (!drawn) return begin(host, text, tell);
   drawn.take(text, tell);
   return drawn;
@@ -52,22 +46,35 @@ async function drawAhead() {
   if (document.readyState === "loading") await new Promise((read) => document.addEventListener("DOMContentLoaded", read, { once: true }));
   // Not at once: making all of this ready has taken as long as a press may wait.
   await new Promise((later) => setTimeout(later));
+  // Without a program nobody gets back to the table by themselves.
+  (globalThis as { llmosCode?: Promise<unknown> }).llmosCode?.catch(() => {
+    for (const [host, opened] of ahead) {
+      opened.close();
+      look(host, "table");
+    }
+    ahead.clear();
+  });
   for (const host of document.querySelectorAll<HTMLElement>(".chart-host[data-spec]")) {
     const { top, bottom } = host.getBoundingClientRect();
-    const chart = host.closest<HTMLElement>(".chart");
     const text = host.dataset["spec"];
-    if (!chart || !text || top >= innerHeight || bottom <= 0 || host.firstChild) continue;
+    if (!text || top >= innerHeight || bottom <= 0 || host.firstChild) continue;
+    delete host.dataset["spec"];
     try {
       ahead.set(host, begin(host, text, () => undefined));
     } catch {
       return;
     }
-    // As the program says of a chart that is drawn.
-    Object.assign(chart.dataset, { view: "chart", drawn: "" });
-    host.tabIndex = 0;
-    chart.querySelector(".twin")?.toggleAttribute("inert", true);
+    look(host, "chart");
     await new Promise(requestAnimationFrame);
   }
+}
+
+/** Shows the drawing or the table of a chart that the program does not have yet, as the program does then. */
+function look(host: HTMLElement, view: "chart" | "table") {
+  const chart = host.closest<HTMLElement>(".chart");
+  if (chart) chart.dataset["view"] = view;
+  host.tabIndex = view === "chart" ? 0 : -1;
+  chart?.querySelector(".twin")?.toggleAttribute("inert", view === "chart");
 }
 
 type Opened = Handle & {
@@ -238,6 +245,8 @@ function begin(host: HTMLElement, text: string, tell: Tell): Opened {
   ];
   for (const [name, act] of listen) host.addEventListener(name, act as EventListener);
   const box = new ResizeObserver(() => {
+    // The page was made anew, or left, before the program had it.
+    if (!host.isConnected && ahead.delete(host)) opened.close();
     if (host.clientWidth === 0) return;
     chart.resize();
     settle();
@@ -246,7 +255,7 @@ function begin(host: HTMLElement, text: string, tell: Tell): Opened {
   const end = onLook(draw);
   draw();
 
-  return {
+  const opened: Opened = {
     update(text) {
       const before = spec.points.length;
       spec = JSON.parse(text) as Spec;
@@ -268,7 +277,7 @@ function begin(host: HTMLElement, text: string, tell: Tell): Opened {
       tell = now;
       const next = JSON.parse(text) as Spec;
       if (looks(next) === looks(spec)) spec = next;
-      else this.update(text);
+      else opened.update(text);
       if (shown.first > 0 || shown.last < spec.points.length - 1) tell("zoom", `${shown.first},${shown.last}`);
     },
     close() {
@@ -282,6 +291,7 @@ function begin(host: HTMLElement, text: string, tell: Tell): Opened {
       open_charts -= 1;
     },
   };
+  return opened;
 }
 
 /** A picture of a spec, as its file's bytes in a `data:` address: `svg`, or `png` at twice the size. Throws a sentence where the browser cannot. */

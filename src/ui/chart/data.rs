@@ -120,6 +120,13 @@ impl Default for ChartData {
 pub const SCALE: [&str; 6] = ["--seq-0", "--seq-1", "--seq-2", "--seq-3", "--seq-4", "--seq-5"];
 
 impl ChartData {
+    /// For those who have the numbers alone, and no way to their rows.
+    pub fn without_links(mut self) -> Self {
+        self.series.iter_mut().for_each(|series| series.links.clear());
+        self.notes.iter_mut().for_each(|note| note.href.clear());
+        self
+    }
+
     /// Nothing but zeros: a drawing would say less than a sentence.
     pub fn is_empty(&self) -> bool {
         self.series.iter().all(|series| series.values.iter().flatten().all(|value| *value == 0.0))

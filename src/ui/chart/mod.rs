@@ -1,4 +1,5 @@
-//! A chart and its table: the server writes the table, and the browser, when the chart comes near the window, draws over it (`web/charts`).
+//! A chart and its table: the server writes the table, and the browser, when the chart comes near the window, draws over it (`web/charts`); what one sees first is
+//! drawn before the page's program is there.
 //! Without script, or where nothing can be drawn, the table stays. Ask for each: `Chart` (lines, bars, cells), `Bars`, `RankedBars`, `Sparkline`.
 
 mod bars;
@@ -33,6 +34,9 @@ pub fn Chart(
     /// Of the drawing, as in CSS; the table scrolls in it.
     #[prop(default = "19rem")]
     height: &'static str,
+    /// The first thing that one sees of the page: the document brings what to draw along, so that it is drawn before the program is there.
+    #[prop(optional)]
+    ahead: bool,
     /// Stands at the end of the head: an error of a forecast, a link.
     #[prop(optional)]
     aside: Option<ViewFn>,
@@ -123,7 +127,8 @@ pub fn Chart(
             left.try_set(());
         });
     };
-    let ahead = if data.with_untracked(ChartData::is_empty) { None } else { chart::ahead(|| data.with_untracked(options::spec_ahead)) };
+    let ahead = ahead && !data.with_untracked(ChartData::is_empty);
+    let spec = ahead.then(|| chart::ahead(|| data.with_untracked(options::spec_ahead))).flatten();
     let (named, keys, as_table) = (format!("{id}-title"), format!("{id}-keys"), format!("{title}, as a table"));
     let heading = named.clone();
     view! {
@@ -144,7 +149,7 @@ pub fn Chart(
             <div class="box">
                 <div class="twin" tabindex="0" role="region" aria-label=as_table inert=is_chart inner_html=move || table.get() on:focusout=leave></div>
                 // An application, so that readers leave the arrows to it.
-                <div class="chart-host" id=host data-spec=ahead tabindex=move || if is_chart() { "0" } else { "-1" } role="application" aria-roledescription="chart" aria-label=title aria-describedby=keys.clone()></div>
+                <div class="chart-host" id=host data-spec=spec tabindex=move || if is_chart() { "0" } else { "-1" } role="application" aria-roledescription="chart" aria-label=title aria-describedby=keys.clone()></div>
                 {move || (is_chart() && data.with(ChartData::is_empty)).then(|| view! { <p class="nothing">"Nothing in these days."</p> })}
             </div>
             <p class="sr" id=keys>{if shape == Shape::Lines { KEYS_OF_LINES } else { KEYS }}</p>

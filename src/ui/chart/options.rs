@@ -65,10 +65,16 @@ pub fn spec(chart: &ChartData) -> String {
     serde_json::to_string(&spec).unwrap_or_default()
 }
 
-/// The same for a drawing that nobody can use yet, which has no links to the rows behind its points: they are most of the JSON.
+/// The same for a drawing that nobody can use yet: without the links to the rows behind its points, which are most of the JSON.
 pub fn spec_ahead(chart: &ChartData) -> String {
-    let series = chart.series.iter().map(|series| Series { links: Vec::new(), ..series.clone() }).collect();
-    spec(&ChartData { series, ..chart.clone() })
+    let series = chart.series.iter().map(|series| Series { links: Vec::new(), ..series.clone() });
+    spec(&ChartData {
+        series: series.collect(),
+        points: chart.points.clone(),
+        notes: chart.notes.clone(),
+        title: chart.title.clone(),
+        ..*chart
+    })
 }
 
 /// In CSS pixels.

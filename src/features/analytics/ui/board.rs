@@ -8,7 +8,7 @@ use llmos_analytics::{
 
 use super::{
     super::state::{Behind, ahead, analytics_address, library_address, live},
-    charts::{activity, calendar, distribution, funnels, heat, learning, most_used, retention, success, without_links},
+    charts::{activity, calendar, distribution, funnels, heat, learning, most_used, retention, success},
     figures::{Group, Lead, Line, Tile, alone, counted, leads, plain, rows_of},
     words::{Better, Unit, day_short},
 };
@@ -90,7 +90,7 @@ fn board(
     has_operations: bool,
 ) -> AnyView {
     let chosen = asked.get_value();
-    let led = move |chart: ChartData| if leads { chart } else { without_links(chart) };
+    let led = move |chart: ChartData| if leads { chart } else { chart.without_links() };
     let chart = move |make: fn(&Dashboard, &Query) -> ChartData| {
         Signal::from(Memo::new(move |_| data.with(|data| asked.with_value(|query| led(make(data, query))))))
     };
@@ -106,12 +106,12 @@ fn board(
     view! {
         <div class="dash">
             <Tiles data=data query=chosen.clone()/>
-            <div class="card c12"><Chart id="activity" data=timeline height="20rem"/></div>
+            <div class="card c12"><Chart id="activity" data=timeline height="20rem" ahead=true/></div>
             <div class="quad">
                 <Distribution data=data query=chosen.clone()/>
                 <MostUsed data=data query=chosen.clone()/>
                 <div class="card">
-                    <Chart id="heat" data=chart(heat) height="11.5rem"/>
+                    <Chart id="heat" data=chart(heat) height="11.5rem" ahead=true/>
                     <div class="card-body">{move || view! { <ScaleKey most=format!("{} an hour", heat_most())/> }}</div>
                 </div>
                 {leads.then(|| view! { <Insights data=data query=chosen.clone()/> })}

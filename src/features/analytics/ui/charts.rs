@@ -144,13 +144,6 @@ fn unusual(steps: &[Range], page: &str, ahead: &Forecasts) -> Vec<Note> {
     notes.collect()
 }
 
-/// A chart for those who have the numbers alone, and no way to their rows.
-pub fn without_links(mut chart: ChartData) -> ChartData {
-    chart.series.iter_mut().for_each(|series| series.links.clear());
-    chart.notes.iter_mut().for_each(|note| note.href.clear());
-    chart
-}
-
 /// Commits are a line of their own: only the day with the most of them is marked, where it has some.
 const MANY: u64 = 3;
 
@@ -425,7 +418,7 @@ mod tests {
             let chart = activity(&dashboard(from, to), &Query::default(), &[], Some(&ahead));
             assert_eq!((chart.ahead, chart.series.len()), (None, 4), "{from}");
         }
-        assert!(without_links(month).series.iter().all(|series| series.links.is_empty()));
+        assert!(month.without_links().series.iter().all(|series| series.links.is_empty()));
     }
 
     #[test]

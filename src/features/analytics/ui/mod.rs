@@ -66,22 +66,22 @@ pub fn AnalyticsPage() -> impl IntoView {
                             // from then on.
                             let was_told = Memo::new(move |told: Option<&bool>| told == Some(&true) || causes.arrived().is_some());
                             move || {
-                            let numbers = dashboard.arrived();
-                            if !was_told.get() {
-                                return None;
+                                let numbers = dashboard.arrived();
+                                if !was_told.get() {
+                                    return None;
+                                }
+                                // The board is made anew with other numbers alone: not before they are here, and once.
+                                numbers.map(|arrived| late(move || match arrived.read() {
+                                    Ok(first) => {
+                                        let (chosen, query) = (chosen.get_untracked(), counted.get_untracked());
+                                        view! { <Board first=first causes=happened chosen=chosen query=query counted_to=counted_to/> }.into_any()
+                                    }
+                                    Err(error) => {
+                                        response::set_status(error.code.status());
+                                        view! { <ErrorView error=error/> }.into_any()
+                                    }
+                                }))
                             }
-                            // The board is made anew with other numbers alone: not before they are here, and once.
-                            numbers.map(|arrived| late(move || match arrived.read() {
-                                Ok(first) => {
-                                    let (chosen, query) = (chosen.get_untracked(), counted.get_untracked());
-                                    view! { <Board first=first causes=happened chosen=chosen query=query counted_to=counted_to/> }.into_any()
-                                }
-                                Err(error) => {
-                                    response::set_status(error.code.status());
-                                    view! { <ErrorView error=error/> }.into_any()
-                                }
-                            }))
-                        }
                         }
                     </Transition>
                 </div>

@@ -284,6 +284,7 @@ pub fn ProposalPart(proposal: Proposal, may_decide: bool, typing: Typing, change
             } else if let Some(id) = retired {
                 let take_back = move |_| {
                     running.run(undelete_artifact(id), move |()| {
+                        page::focus("main");
                         toast(toasts, "The skill is back");
                         changed.run(());
                     });
