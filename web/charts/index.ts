@@ -41,11 +41,8 @@ export function open(host: HTMLElement, text: string, tell: Tell): Handle {
   return drawn;
 }
 
-/** Draws what the document says at its charts, as far as one sees them, one in each frame. The program takes them over, and draws the others. */
+/** Draws what the document says at its charts, as far as one sees them. The program takes them over, and draws the others. */
 async function drawAhead() {
-  if (document.readyState === "loading") await new Promise((read) => document.addEventListener("DOMContentLoaded", read, { once: true }));
-  // Not at once: making all of this ready has taken as long as a press may wait.
-  await new Promise((later) => setTimeout(later));
   // Without a program nobody gets back to the table by themselves.
   (globalThis as { llmosCode?: Promise<unknown> }).llmosCode?.catch(() => {
     for (const [host, opened] of ahead) {
@@ -54,6 +51,16 @@ async function drawAhead() {
     }
     ahead.clear();
   });
+  // Not at once: making all of this ready has taken as long as a press may wait.
+  await new Promise((later) => setTimeout(later));
+  await drawSeen();
+  if (document.readyState !== "loading") return;
+  await new Promise((read) => document.addEventListener("DOMContentLoaded", read, { once: true }));
+  await drawSeen();
+}
+
+/** Those that the document has by now, one in each frame. */
+async function drawSeen() {
   for (const host of document.querySelectorAll<HTMLElement>(".chart-host[data-spec]")) {
     const { top, bottom } = host.getBoundingClientRect();
     const text = host.dataset["spec"];
