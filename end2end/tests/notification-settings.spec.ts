@@ -1,4 +1,5 @@
 // How one is told, set by keyboard; and what a browser that may not show messages says.
+import { randomUUID } from "node:crypto";
 import { whole } from "../browser.js";
 import { offlineReady } from "../fixtures/app.js";
 import { another, api, beginSession, checkAccessible, createTeam, expect, joinTeam, ready, test } from "../fixtures/index.js";
@@ -58,8 +59,8 @@ test("what one is told is chosen by keyboard and is there after a reload @phone"
   expect(preferences.timeZone).toBe(zone);
 });
 
-/** What a push service gave a browser. */
-const DEVICE = { endpoint: "https://push.example/a", p256dh: "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4", auth: "BTBZMqHH6r4Tts7J_aSIgg" };
+/** A browser that takes messages. Each has an address of its own: a device that somebody else signs in with is theirs. */
+const device = () => ({ endpoint: `https://push.example/${randomUUID()}`, p256dh: "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4", auth: "BTBZMqHH6r4Tts7J_aSIgg" });
 
 test.describe("with the worker", () => {
   test.use({ serviceWorkers: "allow" });
@@ -80,7 +81,7 @@ test.describe("with the worker", () => {
           return (made = { endpoint: device.endpoint, options: { applicationServerKey: bytes(applicationServerKey) }, getKey, unsubscribe: async () => ((made = null), true) });
         },
       });
-    }, DEVICE);
+    }, device());
     await page.goto("/settings/notifications");
     await ready(page);
     // It is the worker that subscribes, and the first visit's has all files of its build to fetch.
@@ -143,7 +144,7 @@ test("devices are listed, and one that is gone is removed", async ({ page, accou
   void account;
   const request = page.context().request;
   // A browser without a screen subscribes to no push service: here is one that somebody else's did.
-  await api(request, "POST", "/notifications/devices", { ...DEVICE, name: "Old phone" });
+  await api(request, "POST", "/notifications/devices", { ...device(), name: "Old phone" });
   await page.goto("/settings/notifications");
   await ready(page);
   await expect(page.getByText("Old phone")).toBeVisible();
