@@ -1,5 +1,5 @@
 // Measures how soon the page of analytics is complete, with all of its charts drawn: analytics-page.mjs DATA, a folder that “scripts/bench CORPUS analytics” made.
-// Prints rows of a table beside the goals. The browser has seen the page before; each load begins with a new document.
+// Prints rows of a table beside the goals. The browser has seen the page before, so that its service worker has the files; each load begins with a new document.
 import path from "node:path";
 import { trial } from "./trial.mjs";
 
@@ -60,6 +60,9 @@ await trial(3180, {}, async ({ address, context }) => {
   const page = await context.newPage();
   const problems = [];
   page.on("pageerror", (error) => problems.push(String(error)));
+  // As whoever has been here before: the service worker has the files, and stands between.
+  await page.goto(address);
+  await page.waitForFunction(() => navigator.serviceWorker.controller, undefined, { timeout: PATIENCE });
   await page.addInitScript(watch);
   const throttle = await context.newCDPSession(page);
   row("figure", "goal", "measured", "");
