@@ -539,24 +539,24 @@ test("both themes pass, and charts follow a change of theme", async ({ page, tea
   await checkAccessible(page);
 });
 
-// `scripts/bench` makes 200 of them.
-const VISITS = Number(process.env.LLMOS_VISITS ?? 30);
+/** Holds the page's program back until the function that this gives says what becomes of it. */
+async function holdProgram(page: Page): Promise<(end: "continue" | "abort") => void> {
+  let say: (end: "continue" | "abort") => void = () => undefined;
+  const said = new Promise<"continue" | "abort">((done) => (say = done));
+  await page.route(/\.wasm/, async (route) => await route[await said]());
+  return (end) => say(end);
+}
 
 test("what one sees is drawn before the page's program is there, which takes it over", async ({ page, team }) => {
   await work(page.context().request, team);
-  let let_in: () => void = () => undefined;
-  const held = new Promise<void>((done) => (let_in = done));
-  await page.route(/\.wasm/, async (route) => {
-    await held;
-    await route.continue();
-  });
+  const program = await holdProgram(page);
   await page.goto(address(team, "&zone=UTC"));
   const canvas = chart(page, "activity").locator(".chart-canvas");
   await expect(canvas.locator("svg").first()).toBeVisible();
   await expect(chart(page, "activity")).toHaveAttribute("data-view", "chart");
   await expect(page.locator("html")).not.toHaveAttribute("data-ready");
   await canvas.evaluate((element) => (element.dataset["drawn"] = "ahead"));
-  let_in();
+  program("continue");
   await ready(page);
   // It is the same drawing, and does all that one can do: a point leads to its rows now.
   const plot = await drawn(page, "activity");
@@ -573,20 +573,18 @@ test("what one sees is drawn before the page's program is there, which takes it 
 
 test("a program that does not come leaves the tables", async ({ page, team, problems }) => {
   await work(page.context().request, team);
-  let gone: () => void = () => undefined;
-  const held = new Promise<void>((done) => (gone = done));
-  await page.route(/\.wasm/, async (route) => {
-    await held;
-    await route.abort();
-  });
+  const program = await holdProgram(page);
   await page.goto(address(team, "&zone=UTC"));
   await expect(chart(page, "activity")).toHaveAttribute("data-view", "chart");
-  gone();
+  program("abort");
   await expect(chart(page, "activity")).toHaveAttribute("data-view", "table");
   await expect(chart(page, "activity").getByRole("link", { name: String(SESSIONS), exact: true })).toBeVisible();
   expect((await alive(page)).charts).toBe(0);
   problems.length = 0;
 });
+
+// `scripts/bench` makes 200 of them.
+const VISITS = Number(process.env.LLMOS_VISITS ?? 30);
 
 test("visits leave no chart, no listener and no elements behind", async ({ page, team }) => {
   test.setTimeout(900_000);
