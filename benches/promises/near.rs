@@ -172,8 +172,8 @@ async fn number(database: &Database, sql: &'static str) -> Result<i64> {
 
 /// How often the index of nearest vectors was looked into.
 async fn asked(database: &Database) -> Result<i64> {
-    // What a connection counts is told the others a moment later.
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    // What a connection counts is told the others up to ten seconds later, when it has nothing to do (`PGSTAT_IDLE_INTERVAL` of PostgreSQL).
+    tokio::time::sleep(Duration::from_secs(12)).await;
     number(database, "SELECT COALESCE(SUM(idx_scan), 0)::BIGINT FROM pg_stat_user_indexes WHERE indexrelname = 'passage_vectors_near'")
         .await
 }
