@@ -1,5 +1,6 @@
-// What `wasm-opt -O1 --duplicate-function-elimination --inlining-optimizing --duplicate-function-elimination` does, with the limits of inlining below, for all WebAssembly in a folder at once: `optimise.mjs FOLDER BINARYEN`, where BINARYEN is
-// the npm package's index.js. As a program for each file, which is how cargo-leptos has it, Binaryen is compiled anew 150 times, and that takes eight times longer.
+// What `wasm-opt -O1 --duplicate-function-elimination --inlining-optimizing --duplicate-function-elimination` does, with the limits of inlining below, for all
+// WebAssembly in a folder at once: `optimise.mjs FOLDER BINARYEN`, where BINARYEN is the npm package's index.js. As a program for each file, which is how cargo-leptos
+// has it, Binaryen is compiled anew 150 times, and that takes eight times longer.
 //
 // Browsers compile a function when it is first called, and most of what that takes is the same for each of them, however small: it was half of what a page takes to come
 // alive. So functions that are called from one place become a part of it, and very small ones as well where the file is not in every first load, whose compressed size

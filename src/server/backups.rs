@@ -9,7 +9,10 @@ use std::{
 };
 
 use llmos_backup::{Cause, Fault, Manifest, Report, Shipper, Source, Store, Wish};
-use tokio::{task::JoinHandle, time::MissedTickBehavior};
+use tokio::{
+    sync::oneshot::{self, error::TryRecvError},
+    time::MissedTickBehavior,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -185,7 +188,7 @@ struct Keeper {
     state: AppState,
     backups: Backups,
     shipper: Option<Shipper>,
-    beginning: Option<JoinHandle<Begun>>,
+    beginning: Option<oneshot::Receiver<Begun>>,
     /// When the next backup is due, in UTC milliseconds.
     due: i64,
     /// Whether the store could be written at the last try: a fault is said once.
@@ -249,7 +252,8 @@ impl Keeper {
     /// Starts a backup beside the log that is being shipped: until it is there, the one before goes on.
     fn begin(&mut self, cause: Cause) {
         let (config, backups) = (self.state.config.clone(), self.backups.clone());
-        self.beginning = Some(tokio::spawn(async move {
+        // Packing takes a whole core for a while; whoever asks the server something meanwhile should not notice.
+        self.beginning = Some(machine::giving_way("backup", async move {
             let source = source(&config)?;
             let store = store(&config, None, true).await?;
             let (id, shipper) = if backups.log {
@@ -266,8 +270,12 @@ impl Keeper {
     }
 
     async fn look_at_the_new_one(&mut self) {
-        let Some(beginning) = self.beginning.take_if(|beginning| beginning.is_finished()) else { return };
-        match beginning.await {
+        let Some(begun) = self.beginning.as_mut().map(oneshot::Receiver::try_recv) else { return };
+        if matches!(begun, Err(TryRecvError::Empty)) {
+            return;
+        }
+        self.beginning = None;
+        match begun {
             Ok(Ok((made, shipper))) => {
                 // The last of the one before, so that each moment is in one of the two.
                 self.ship().await;

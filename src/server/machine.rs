@@ -2,6 +2,8 @@
 
 use std::{fs, path::Path, sync::LazyLock, time::Duration};
 
+use tokio::sync::oneshot;
+
 use super::clock;
 
 /// Ticks of a processor's time in `/proc` are hundredths of a second on every Linux that there is.
@@ -35,14 +37,36 @@ pub fn keep_private() {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
 }
 
+/// How far who gives way does so, for as long as it runs: taking that back wants more rights.
+const NICE: i32 = 10;
+
 /// Gives way to whatever else runs on this machine. On Linux each thread has a priority of its own, which those that it starts take over.
 pub fn give_way() {
-    const NICE: i32 = 10;
     let threads = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
     for thread in threads.filter_map(|thread| thread.file_name().to_str()?.parse().ok()) {
         // One may have ended meanwhile.
         let _ = rustix::process::setpriority_process(rustix::process::Pid::from_raw(thread), NICE);
     }
+}
+
+/// Runs `work` on a thread of its own, which gives way to the others of this process, with those that it starts itself. None: it panicked, or there
+/// cannot be a thread.
+pub fn giving_way<T: Send + 'static>(name: &str, work: impl Future<Output = T> + Send + 'static) -> oneshot::Receiver<T> {
+    let (told, heard) = oneshot::channel();
+    let span = tracing::Span::current();
+    let begun = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+        // Elsewhere that would be all of the process.
+        #[cfg(target_os = "linux")]
+        let _ = rustix::process::setpriority_process(None, NICE);
+        match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => drop(told.send(span.in_scope(|| runtime.block_on(work)))),
+            Err(error) => tracing::error!(%error, "work beside requests cannot begin"),
+        }
+    });
+    if let Err(error) = begun {
+        tracing::error!(%error, "work beside requests cannot begin");
+    }
+    heard
 }
 
 /// What names a DATA_DIR: made once, and kept there.
@@ -118,6 +142,16 @@ mod tests {
         drop(go);
         assert_eq!(rustix::process::getpriority_process(None), Ok(10));
         assert_eq!(other.join().expect("it ends"), Ok(10));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn work_gives_way_with_the_threads_it_starts_and_nothing_else_does() {
+        let priority = || rustix::process::getpriority_process(None).expect("a priority");
+        let before = priority();
+        let inside = giving_way("test", async move { (priority(), tokio::task::spawn_blocking(priority).await.expect("it ends")) });
+        assert_eq!(inside.await, Ok((NICE, NICE)));
+        assert_eq!((priority(), tokio::task::spawn_blocking(priority).await.expect("it ends")), (before, before));
     }
 
     #[test]

@@ -53,9 +53,11 @@ async function drawAhead() {
   });
   // Not at once: making all of this ready has taken as long as a press may wait.
   await new Promise((later) => setTimeout(later));
+  const read = document.readyState === "loading" && new Promise((read) => document.addEventListener("DOMContentLoaded", read, { once: true }));
   await drawSeen();
-  if (document.readyState !== "loading") return;
-  await new Promise((read) => document.addEventListener("DOMContentLoaded", read, { once: true }));
+  if (!read) return;
+  // Those that came while the others were drawn.
+  await read;
   await drawSeen();
 }
 

@@ -59,6 +59,7 @@ fn AuditRow(event: AuditEvent) -> impl IntoView {
 /// `role.changed` as "Role changed"; those that do not read as they are named, in words of their own.
 fn action_words(action: &str) -> String {
     let words = match action {
+        "account.deactivated" => "deactivation of an account changed".to_owned(),
         "account.administrator" => "administrator rights changed".to_owned(),
         "account.moderator" => "moderator rights changed".to_owned(),
         "device.new" => "signed in on a new device".to_owned(),
@@ -78,6 +79,7 @@ mod tests {
         assert_eq!(action_words("role.changed"), "Role changed");
         assert_eq!(action_words("volume.exported"), "Volume exported");
         assert_eq!(action_words("sign_in.failed"), "Sign in failed");
+        assert_eq!(action_words("account.deactivated"), "Deactivation of an account changed");
         assert_eq!(action_words("device.new"), "Signed in on a new device");
         assert_eq!(action_words(""), "");
     }
