@@ -583,6 +583,21 @@ test("a program that does not come leaves the tables", async ({ page, team, prob
   problems.length = 0;
 });
 
+test("where the worker has the files, a table makes room for its drawing at once, and is back if nothing is drawn", async ({ page, team, problems }) => {
+  await work(page.context().request, team);
+  await page.addInitScript(() => Object.defineProperty(ServiceWorkerContainer.prototype, "controller", { get: () => ({}) }));
+  await page.route(/vendor\/charts/, (route) => route.abort());
+  const program = await holdProgram(page);
+  await page.goto(address(team, "&zone=UTC"));
+  const table = (id: string) => chart(page, id).locator(".twin");
+  await expect(table("activity")).toHaveCSS("content-visibility", "hidden");
+  await expect(table("calendar")).toHaveCSS("content-visibility", "auto");
+  program("abort");
+  await expect(table("activity")).toHaveCSS("content-visibility", "auto");
+  await expect(table("activity").getByRole("link", { name: String(SESSIONS), exact: true })).toBeVisible();
+  problems.length = 0;
+});
+
 // `scripts/bench` makes 200 of them.
 const VISITS = Number(process.env.LLMOS_VISITS ?? 30);
 

@@ -37,7 +37,7 @@ mod inner {
     use send_wrapper::SendWrapper;
     use wasm_bindgen::{JsCast as _, closure::Closure, prelude::*};
     use wasm_bindgen_futures::JsFuture;
-    use web_sys::{HtmlElement, IntersectionObserver, IntersectionObserverEntry, IntersectionObserverInit};
+    use web_sys::{HtmlElement, IntersectionObserver, IntersectionObserverEntry};
 
     use super::{CHARTS, Told};
     use crate::{
@@ -143,29 +143,27 @@ mod inner {
         }
     }
 
-    /// Waits for an element to come near the window; dropped, it waits no more.
-    pub struct Near(#[allow(dead_code)] SendWrapper<Observing>);
+    /// Waits for an element to be seen; dropped, it waits no more.
+    pub struct Watch(#[allow(dead_code)] SendWrapper<Observing>);
 
     struct Observing {
         observer: IntersectionObserver,
         _seen: Closure<dyn FnMut(js_sys::Array)>,
     }
 
-    /// Calls `act` once, when the element with that id is less than half a window away. None: it is not there, and nobody is called.
-    pub fn near(id: &str, act: impl FnOnce() + 'static) -> Option<Near> {
+    /// Calls `act` once, when the element with that id is seen. None: it is not there, and nobody is called.
+    pub fn when_seen(id: &str, act: impl FnOnce() + 'static) -> Option<Watch> {
         let element = document().get_element_by_id(id)?;
         let mut act = Some(act);
         let seen = Closure::<dyn FnMut(js_sys::Array)>::new(move |entries: js_sys::Array| {
-            let is_near = entries.iter().any(|entry| entry.unchecked_ref::<IntersectionObserverEntry>().is_intersecting());
-            if is_near && let Some(act) = act.take() {
+            let is_seen = entries.iter().any(|entry| entry.unchecked_ref::<IntersectionObserverEntry>().is_intersecting());
+            if is_seen && let Some(act) = act.take() {
                 act();
             }
         });
-        let options = IntersectionObserverInit::new();
-        options.set_root_margin("50%");
-        let observer = IntersectionObserver::new_with_options(seen.as_ref().unchecked_ref(), &options).ok()?;
+        let observer = IntersectionObserver::new(seen.as_ref().unchecked_ref()).ok()?;
         observer.observe(&element);
-        Some(Near(SendWrapper::new(Observing { observer, _seen: seen })))
+        Some(Watch(SendWrapper::new(Observing { observer, _seen: seen })))
     }
 
     impl Drop for Observing {
@@ -208,9 +206,9 @@ mod inner {
     }
     pub fn save(_: &str, _: &str) {}
 
-    pub struct Near;
+    pub struct Watch;
 
-    pub fn near(_: &str, _: impl FnOnce() + 'static) -> Option<Near> {
+    pub fn when_seen(_: &str, _: impl FnOnce() + 'static) -> Option<Watch> {
         None
     }
 }

@@ -37,8 +37,8 @@ pub fn keep_private() {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
 }
 
-/// How far who gives way does so, for as long as it runs: taking that back wants more rights.
-const NICE: i32 = 10;
+/// How far who gives way does so: as far as one can, for as long as it runs, since taking that back wants more rights.
+const NICE: i32 = 19;
 
 /// Gives way to whatever else runs on this machine. On Linux each thread has a priority of its own, which those that it starts take over.
 pub fn give_way() {
@@ -140,8 +140,8 @@ mod tests {
         });
         give_way();
         drop(go);
-        assert_eq!(rustix::process::getpriority_process(None), Ok(10));
-        assert_eq!(other.join().expect("it ends"), Ok(10));
+        assert_eq!(rustix::process::getpriority_process(None), Ok(NICE));
+        assert_eq!(other.join().expect("it ends"), Ok(NICE));
     }
 
     #[cfg(target_os = "linux")]

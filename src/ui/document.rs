@@ -69,10 +69,13 @@ pub fn Assets(
         "navigator.serviceWorker?.controller||document.hidden?Promise.resolve():new Promise(seen=>{\
          addEventListener('DOMContentLoaded',()=>requestAnimationFrame(()=>setTimeout(seen)));addEventListener('visibilitychange',seen,{once:true})})"
     };
+    // Where the worker has everything, what is drawn comes soon enough that its table need not be laid out first (`chart.css`).
+    let cached = if empty { "" } else { "if(navigator.serviceWorker?.controller)document.documentElement.dataset.cached='';" };
     let ahead = [&links.js, &links.loader].into_iter().filter(|script| !script.is_empty());
     let ahead: String = ahead.map(|script| format!("import('{script}').catch(()=>{{}});")).collect();
     let ahead = format!(
-        "globalThis.llmosSeen={seen};globalThis.llmosCode=llmosSeen.then(()=>{{{ahead}return WebAssembly.compileStreaming(fetch('{}'))}});llmosCode.catch(()=>{{}})",
+        "{cached}globalThis.llmosSeen={seen};globalThis.llmosCode=llmosSeen.then(()=>{{{ahead}return WebAssembly.compileStreaming(fetch('{}'))}});\
+         llmosCode.catch(()=>{{delete document.documentElement.dataset.cached}})",
         links.wasm
     );
     let start =

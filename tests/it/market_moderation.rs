@@ -1,9 +1,11 @@
 //! Reports, hiding, quarantine and appeals; what of it everybody reads, and what reaches who has it installed.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::{
-    app::{Client, TestApp, text},
+    app::{self, Client, Engine, TestApp, text},
     marketplace::{Publisher, change, people, skill, team_volume},
     notifications::list,
 };
@@ -159,3 +161,28 @@ app_test!(who_submitted_hears_what_was_decided, |app| {
     assert_eq!((&group["subject"], &group["subjectId"], &group["title"]), (&json!("submission"), &json!(id), &json!("lamp care 1.0.0")));
     assert_eq!((&group["items"][0]["kind"], &group["items"][0]["excerpt"]), (&json!("decision"), &json!("Say which wicks.")));
 });
+
+/// PostgreSQL gave one of the two up: they took the volume and what is installed in it in different orders.
+#[test]
+fn a_quarantine_waits_for_a_volume_without_holding_what_whoever_uninstalls_needs() {
+    app::run(
+        Engine::Postgres,
+        |_| {},
+        async |app| {
+            let (maya, _ines, _tom, volume, _) = installed(app).await;
+            let mut tx = app.state.db.write_tx().await.expect("a transaction");
+            // As whoever uninstalls begins.
+            sqlx::query("UPDATE volumes SET seq = seq + 1 WHERE id = $1").bind(&volume).execute(&mut *tx).await.expect("takes the volume");
+            assert_eq!(moderate(&maya, "quarantine", "It sends the logs away.").await.0, 200);
+            let waiting = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+            while sqlx::query_scalar::<_, i64>(waiting).fetch_one(app.state.db.read()).await.expect("a number") == 0 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            // Before PostgreSQL looks for two that wait for each other.
+            sqlx::query("SET LOCAL lock_timeout = '500ms'").execute(&mut *tx).await.expect("set");
+            let removed = sqlx::query("DELETE FROM installations WHERE volume_id = $1").bind(&volume).execute(&mut *tx).await;
+            assert_eq!(removed.map(|done| done.rows_affected()).ok(), Some(1));
+            tx.commit().await.expect("commits");
+        },
+    );
+}

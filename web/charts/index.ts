@@ -71,6 +71,8 @@ async function drawSeen() {
     try {
       ahead.set(host, begin(host, text, () => undefined));
     } catch {
+      // The tables that make room for a drawing.
+      delete document.documentElement.dataset["cached"];
       return;
     }
     look(host, "chart");

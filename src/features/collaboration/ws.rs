@@ -66,15 +66,26 @@ pub struct Asked {
     ack: Option<u8>,
 }
 
+/// What a connection begins with.
+struct Opened {
+    socket: WebSocket,
+    ctx: Ctx,
+    /// None: it says who it is in its first frame.
+    credential: Option<Credential>,
+}
+
 /// Takes the connection over; messages over `most` bytes end it without a word. axum's defaults take about 134 KB for each socket, most of
 /// it for reading: `read` bytes are read at once, and kept for as long as the socket lives.
 fn upgrade<Served: Future<Output = ()> + Send + 'static>(
     upgrade: WebSocketUpgrade,
-    read: usize,
-    most: usize,
-    serve: impl FnOnce(WebSocket) -> Served + Send + 'static,
+    (read, most): (usize, usize),
+    ctx: Ctx,
+    credential: Option<Credential>,
+    serve: impl FnOnce(Box<Opened>) -> Served + Send + 'static,
 ) -> Response {
-    upgrade.read_buffer_size(read).write_buffer_size(WRITE_BUFFER).max_message_size(most).max_frame_size(most).on_upgrade(serve)
+    let upgrade = upgrade.read_buffer_size(read).write_buffer_size(WRITE_BUFFER).max_message_size(most).max_frame_size(most);
+    // In a box: a future has a place of its own for what it is given, and one more for what it keeps of that, and so has each around it.
+    upgrade.on_upgrade(move |socket| serve(Box::new(Opened { socket, ctx, credential })))
 }
 
 /// What the request came with. A cookie counts only from a page of ours: browsers send it along from anywhere.
@@ -138,7 +149,7 @@ async fn stopping(spread: bool, id: ConnectionId) -> End {
 }
 
 /// Tells the other side why.
-async fn say_goodbye(mut socket: WebSocket, end: End) {
+async fn say_goodbye(socket: &mut WebSocket, end: End) {
     let End::Close(code, reason) = end else { return };
     let frame = Message::Close(Some(CloseFrame { code, reason: Utf8Bytes::from_static(reason) }));
     let _ = timeout(GOODBYE, async {

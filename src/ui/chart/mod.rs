@@ -1,4 +1,4 @@
-//! A chart and its table: the server writes the table, and the browser, when the chart comes near the window, draws over it (`web/charts`); what one sees first is
+//! A chart and its table: the server writes the table, and the browser, when the chart is seen, draws over it (`web/charts`); what one sees first is
 //! drawn before the page's program is there.
 //! Without script, or where nothing can be drawn, the table stays. Ask for each: `Chart` (lines, bars, cells), `Bars`, `RankedBars`, `Sparkline`.
 
@@ -50,7 +50,7 @@ pub fn Chart(
     let zoomed = RwSignal::new(None::<(usize, usize)>);
     let said = RwSignal::new(String::new());
     let handle = StoredValue::new(None::<Drawn>);
-    draw_when_near(host.clone(), data, handle, drawn, zoomed, said);
+    draw_when_seen(host.clone(), data, handle, drawn, zoomed, said);
 
     let toggle = move |series: String| {
         let on = hidden.with_untracked(|hidden| hidden.contains(&series));
@@ -146,7 +146,7 @@ pub fn Chart(
                     </span>
                 </span>
             </header>
-            <div class="box">
+            <div class="box" data-ahead=ahead.then_some("")>
                 <div class="twin" tabindex="0" role="region" aria-label=as_table inert=is_chart inner_html=move || table.get() on:focusout=leave></div>
                 // An application, so that readers leave the arrows to it.
                 <div class="chart-host" id=host data-spec=spec tabindex=move || if is_chart() { "0" } else { "-1" } role="application" aria-roledescription="chart" aria-label=title aria-describedby=keys.clone()></div>
@@ -158,8 +158,8 @@ pub fn Chart(
     }
 }
 
-/// Draws the chart when it comes near, keeps it up to date, and lets it go with the page.
-fn draw_when_near(
+/// Draws the chart when it is seen, keeps it up to date, and lets it go with the page.
+fn draw_when_seen(
     host: String,
     data: Signal<ChartData>,
     handle: StoredValue<Option<Drawn>>,
@@ -173,7 +173,7 @@ fn draw_when_near(
         Told::Zoom(ends) => drop(zoomed.try_set(ends)),
         Told::Said(words) => drop(said.try_set(words)),
     };
-    let near = StoredValue::new(None::<chart::Near>);
+    let watch = StoredValue::new(None::<chart::Watch>);
     Effect::new(move |_| {
         let (tell, place) = (tell.clone(), host.clone());
         let begin = move || {
@@ -193,7 +193,7 @@ fn draw_when_near(
                 }
             });
         };
-        near.set_value(chart::near(&host, begin));
+        watch.set_value(chart::when_seen(&host, begin));
     });
     Effect::new(move |first: Option<()>| {
         let spec = data.with(|data| first.is_some().then(|| options::spec(data)));
@@ -206,7 +206,7 @@ fn draw_when_near(
         }
     });
     on_cleanup(move || {
-        near.try_update_value(|near| *near = None);
+        watch.try_update_value(|watch| *watch = None);
         handle.try_update_value(|handle| *handle = None);
     });
 }

@@ -5,10 +5,7 @@ use std::panic::catch_unwind;
 
 use axum::{
     body::Bytes,
-    extract::{
-        Path, Query, State, WebSocketUpgrade,
-        ws::{Message as Frame, WebSocket},
-    },
+    extract::{Path, Query, State, WebSocketUpgrade, ws::Message as Frame},
     http::HeaderMap,
     response::{IntoResponse as _, Response},
 };
@@ -30,7 +27,7 @@ use super::{
             limits::Bucket,
         },
     },
-    Asked, End, Flow, Heard, Line, close, credential, identify, say_goodbye, upgrade,
+    Asked, End, Flow, Heard, Line, Opened, close, credential, identify, say_goodbye, upgrade,
 };
 use crate::{
     error::{AppError, ErrorCode},
@@ -55,24 +52,24 @@ pub async fn document_socket(
     match credential(&state, &ctx, &headers, asked.token.as_deref()) {
         Ok(credential) => {
             let acks = asked.ack == Some(1);
-            upgrade(opening, READ_BUFFER, READ_MAX, async move |socket| serve(socket, ctx, credential, id.parse().ok(), acks).await)
+            upgrade(opening, (READ_BUFFER, READ_MAX), ctx, credential, move |opened| serve(opened, id.parse().ok(), acks))
         }
         Err(error) => error.into_response(),
     }
 }
 
-async fn serve(mut socket: WebSocket, ctx: Ctx, credential: Option<Credential>, id: Option<ArtifactId>, acks: bool) {
-    let state = ctx.state.clone();
+async fn serve(mut opened: Box<Opened>, id: Option<ArtifactId>, acks: bool) {
+    let state = opened.ctx.state.clone();
     let _counted = state.rooms.count();
     let changes = state.actors.changes();
     // In a box: what is done once would otherwise lie in the memory of every connection that only waits.
-    let end = match Box::pin(enter(&ctx, credential, id)).await {
-        Ok((ctx, credential, document, id, write)) => {
+    let end = match Box::pin(enter(&mut opened, id)).await {
+        Ok((credential, document, id, write)) => {
             let mut editor = Editor {
                 id,
                 write,
                 messages: Bucket::new(MESSAGE_BURST, MESSAGES_PER_SECOND, std::time::Instant::now()),
-                line: Line::new(&mut socket, ctx, credential, changes),
+                line: Line::new(&mut opened.socket, opened.ctx.clone(), credential, changes),
                 document: document.clone(),
             };
             let Err(end) = editor.run(acks).await;
@@ -84,20 +81,17 @@ async fn serve(mut socket: WebSocket, ctx: Ctx, credential: Option<Credential>, 
         }
         Err(end) => end,
     };
-    say_goodbye(socket, end).await;
+    say_goodbye(&mut opened.socket, end).await;
 }
 
-async fn enter(
-    ctx: &Ctx,
-    credential: Option<Credential>,
-    id: Option<ArtifactId>,
-) -> Result<(Ctx, Credential, Document, ArtifactId, bool), End> {
-    let credential = credential.ok_or(End::Close(close::SIGN_IN, "sign in first"))?;
-    let ctx = identify(ctx, &credential).await?;
+async fn enter(opened: &mut Opened, id: Option<ArtifactId>) -> Result<(Credential, Document, ArtifactId, bool), End> {
+    let credential = opened.credential.take().ok_or(End::Close(close::SIGN_IN, "sign in first"))?;
+    opened.ctx = identify(&opened.ctx, &credential).await?;
+    let ctx = &opened.ctx;
     let id = id.ok_or(NOT_FOUND)?;
-    let access = artifacts::service::room_access(&ctx, id).await.map_err(|error| refusal(&error))?;
-    let document = ctx.state.documents.open(&ctx, id).await.map_err(|error| refusal(&error))?;
-    Ok((ctx, credential, document, id, access.write))
+    let access = artifacts::service::room_access(ctx, id).await.map_err(|error| refusal(&error))?;
+    let document = ctx.state.documents.open(ctx, id).await.map_err(|error| refusal(&error))?;
+    Ok((credential, document, id, access.write))
 }
 
 const NOT_FOUND: End = End::Close(close::NOT_FOUND, "there is no such artifact, or it is not shared with you");

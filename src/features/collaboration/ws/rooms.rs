@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use axum::{
     extract::{
         Query, State, WebSocketUpgrade,
-        ws::{Message, Utf8Bytes, WebSocket},
+        ws::{Message, Utf8Bytes},
     },
     http::HeaderMap,
     response::{IntoResponse as _, Response},
@@ -22,7 +22,7 @@ use super::{
             room_access,
         },
     },
-    Asked, End, Flow, Heard, Line, STOPPING, close, credential, credential_of, identify, say_goodbye, upgrade,
+    Asked, End, Flow, Heard, Line, Opened, STOPPING, close, credential, credential_of, identify, say_goodbye, upgrade,
 };
 use crate::{
     error::{AppResult, ErrorCode},
@@ -45,34 +45,35 @@ pub async fn room_socket(
     opening: WebSocketUpgrade,
 ) -> Response {
     match credential(&state, &ctx, &headers, asked.token.as_deref()) {
-        Ok(credential) => upgrade(opening, READ_BUFFER, MESSAGE_MAX, async move |socket| serve(socket, ctx, credential).await),
+        Ok(credential) => upgrade(opening, (READ_BUFFER, MESSAGE_MAX), ctx, credential, serve),
         Err(error) => error.into_response(),
     }
 }
 
-async fn serve(mut socket: WebSocket, ctx: Ctx, credential: Option<Credential>) {
-    let state = ctx.state.clone();
+async fn serve(mut opened: Box<Opened>) {
+    let state = opened.ctx.state.clone();
     let _counted = state.rooms.count();
     let changes = state.actors.changes();
     // In boxes, here and below: what is done once in a while would otherwise lie in the memory of every connection that only waits.
-    let end = match Box::pin(greet(&mut socket, &ctx, credential)).await {
-        Ok((ctx, credential)) => {
-            let mut client = Client::new(Line::new(&mut socket, ctx.clone(), credential, changes));
+    let end = match Box::pin(greet(&mut opened)).await {
+        Ok(credential) => {
+            let mut client = Client::new(Line::new(&mut opened.socket, opened.ctx.clone(), credential, changes));
             let Err(end) = client.run().await;
             let id = client.line.id;
             for room in client.rooms.into_keys() {
-                state.rooms.leave(id, room, ctx.now());
+                state.rooms.leave(id, room, opened.ctx.now());
             }
             end
         }
         Err(end) => end,
     };
-    say_goodbye(socket, end).await;
+    say_goodbye(&mut opened.socket, end).await;
 }
 
 /// Finds out who it is: from the request, or from the first frame.
-async fn greet(socket: &mut WebSocket, ctx: &Ctx, credential: Option<Credential>) -> Result<(Ctx, Credential), End> {
-    let credential = match credential {
+async fn greet(opened: &mut Opened) -> Result<Credential, End> {
+    let Opened { socket, ctx, credential } = opened;
+    let credential = match credential.take() {
         Some(credential) => credential,
         None => {
             let first = tokio::select! {
@@ -86,14 +87,14 @@ async fn greet(socket: &mut WebSocket, ctx: &Ctx, credential: Option<Credential>
             }
         }
     };
-    let ctx = identify(ctx, &credential).await?;
+    *ctx = identify(ctx, &credential).await?;
     let user_id = ctx.actor().map_err(|_| End::Gone)?.id();
     let welcome = text(&ServerFrame::Welcome { user_id, timestamp: clock::rfc3339(ctx.now()) });
     socket.send(Message::Text(welcome)).await.map_err(|_| End::Gone)?;
     if ctx.state.cluster.is_cut_off() {
         socket.send(Message::Text(text(&ServerFrame::Nodes { alone: true }))).await.map_err(|_| End::Gone)?;
     }
-    Ok((ctx, credential))
+    Ok(credential)
 }
 
 fn text(frame: &ServerFrame) -> Utf8Bytes {
@@ -123,7 +124,7 @@ impl<'a> Client<'a> {
     async fn run(&mut self) -> Result<std::convert::Infallible, End> {
         loop {
             match self.line.next().await? {
-                Heard::Message(message) => self.take(message).await?,
+                Heard::Message(message) => Box::pin(self.take(message)).await?,
                 Heard::RightsMayHaveChanged => Box::pin(self.recheck()).await?,
             }
         }

@@ -215,10 +215,11 @@ pub async fn disable_copies(ctx: &Ctx, job: &Job) -> AppResult<serde_json::Value
 async fn set_disabled(ctx: &Ctx, listing: &ListingRow, (volume, artifact): (VolumeId, ArtifactId), why: &str) -> AppResult<()> {
     let people = volumes::service::who_may(ctx, volume, Action::Commit).await?;
     let mut tx = ctx.db().write_tx().await?;
+    // The volume first, as whoever installs and uninstalls: in the other order two of them wait for each other.
+    artifacts::service::set_disabled(&mut tx, volume, &[artifact], why, ctx.now()).await?;
     if !store::set_installation_disabled(&mut tx, volume, listing.id()?, why, ctx.now()).await? {
         return Ok(());
     }
-    artifacts::service::set_disabled(&mut tx, volume, &[artifact], why, ctx.now()).await?;
     if !why.is_empty() {
         let subject = (SubjectKind::Artifact, artifact.to_string());
         notify(ctx, &mut tx, people.clone(), NotificationKind::Quarantine, subject, &listing.name, why).await?;
@@ -248,8 +249,8 @@ pub async fn enable_copy(ctx: &Ctx, volume: VolumeId, slug: &str, input: Reason)
         return Ok(());
     }
     let mut tx = ctx.db().write_tx().await?;
-    store::set_installation_disabled(&mut tx, access.id, row.listing()?, "", ctx.now()).await?;
     artifacts::service::set_disabled(&mut tx, access.id, &[row.artifact()?], "", ctx.now()).await?;
+    store::set_installation_disabled(&mut tx, access.id, row.listing()?, "", ctx.now()).await?;
     let subject = accounts::service::Audit::new("market.enabled", slug).team(access.team).detail(&reason);
     accounts::service::note(ctx, &mut tx, subject).await?;
     record(ctx, &mut tx, Event::new(UsageKind::ItemEnabled).workspace(access.workspace).volume(access.id).subject(row.listing()?)).await?;
