@@ -591,11 +591,25 @@ test("where the worker has the files, a table makes room for its drawing at once
   await page.goto(address(team, "&zone=UTC"));
   const table = (id: string) => chart(page, id).locator(".twin");
   await expect(table("activity")).toHaveCSS("content-visibility", "hidden");
-  await expect(table("calendar")).toHaveCSS("content-visibility", "auto");
+  await expect(table("calendar")).toHaveCSS("content-visibility", "visible");
   program("abort");
-  await expect(table("activity")).toHaveCSS("content-visibility", "auto");
+  await expect(table("activity")).toHaveCSS("content-visibility", "visible");
   await expect(table("activity").getByRole("link", { name: String(SESSIONS), exact: true })).toBeVisible();
   problems.length = 0;
+});
+
+test("a menu far down on the page stands at the end of a phone's window", async ({ page, team }) => {
+  await work(page.context().request, team);
+  await page.setViewportSize({ width: 390, height: 844 });
+  await page.goto(address(team, "&zone=UTC"));
+  await ready(page);
+  const menu = page.locator(".groups details").first();
+  await menu.locator("summary").click();
+  await expect(async () => {
+    const sheet = await menu.locator(".pop").boundingBox();
+    expect(Math.round((sheet?.y ?? 0) + (sheet?.height ?? 0))).toBeGreaterThan(800);
+    expect(Math.round((sheet?.y ?? 0) + (sheet?.height ?? 0))).toBeLessThanOrEqual(844);
+  }).toPass();
 });
 
 // `scripts/bench` makes 200 of them.
