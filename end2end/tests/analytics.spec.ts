@@ -591,9 +591,9 @@ test("where the worker has the files, a table makes room for its drawing at once
   await page.goto(address(team, "&zone=UTC"));
   const table = (id: string) => chart(page, id).locator(".twin");
   await expect(table("activity")).toHaveCSS("content-visibility", "hidden");
-  await expect(table("calendar")).toHaveCSS("content-visibility", "visible");
+  await expect(table("calendar")).toHaveCSS("content-visibility", "auto");
   program("abort");
-  await expect(table("activity")).toHaveCSS("content-visibility", "visible");
+  await expect(table("activity")).toHaveCSS("content-visibility", "auto");
   await expect(table("activity").getByRole("link", { name: String(SESSIONS), exact: true })).toBeVisible();
   problems.length = 0;
 });
