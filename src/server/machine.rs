@@ -37,8 +37,8 @@ pub fn keep_private() {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
 }
 
-/// How far who gives way does so: as far as one can, for as long as it runs, since taking that back wants more rights.
-const NICE: i32 = 19;
+/// How far who gives way does so, for as long as it runs: taking that back wants more rights.
+const NICE: i32 = 10;
 
 /// Gives way to whatever else runs on this machine. On Linux each thread has a priority of its own, which those that it starts take over.
 pub fn give_way() {
