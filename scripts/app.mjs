@@ -266,9 +266,8 @@ await trial(
       if (name === "marketplace") await context.clearCookies();
       const all = await reports(lighthouse, address + path, ["performance", "accessibility", "best-practices", ...(open ? ["seo"] : [])]);
       const lhr = computeMedianRun(all);
-      const hundredth = (lhr, category) => (lhr.categories[category] ? Math.round(lhr.categories[category].score * 100) : undefined);
-      const score = (category) => hundredth(lhr, category);
-      const performances = all.map((lhr) => hundredth(lhr, "performance"));
+      const score = (category, of = lhr) => (of.categories[category] ? Math.round(of.categories[category].score * 100) : undefined);
+      const performances = all.map((visit) => score("performance", visit));
       const blocked = lhr.audits["total-blocking-time"].numericValue;
       const [lcp, cls] = [lhr.audits["largest-contentful-paint"].numericValue, lhr.audits["cumulative-layout-shift"].numericValue];
       const scores = [score("performance"), score("accessibility"), score("best-practices"), score("seo")];

@@ -31,15 +31,16 @@ pub async fn run() -> Result<Vec<Figure>> {
     let (data, place, back) = (TempDir::new()?, TempDir::new()?, TempDir::new()?);
     let mut server = Server::start_on(data.path(), &[]).await?;
     server.set_up().await?;
+    let session = server.place(0, 1).await?.sessions.pop().ok_or("no session")?;
     fill(data.path()).await?;
     let quiet = Arc::new(AtomicBool::new(false));
-    let load = tokio::spawn(requests(server.client.clone(), server.url("/api/v1"), quiet.clone()));
+    let load = tokio::spawn(requests(server.client.clone(), server.url("/api/v1"), session.clone(), quiet.clone()));
     tokio::time::sleep(QUIET).await;
     quiet.store(true, Ordering::Relaxed);
     let mut before = load.await??;
 
     let ended = Arc::new(AtomicBool::new(false));
-    let load = tokio::spawn(requests(server.client.clone(), server.url("/api/v1"), ended.clone()));
+    let load = tokio::spawn(requests(server.client.clone(), server.url("/api/v1"), session, ended.clone()));
     let (from, to) = (data.path().to_owned(), place.path().to_owned());
     let backup = tokio::task::spawn_blocking(move || llmos(&from, &["backup", "--to"], &to)).await??;
     ended.store(true, Ordering::Relaxed);
@@ -105,8 +106,8 @@ async fn fill(data: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Milliseconds of each request, reading and writing by turns.
-async fn requests(client: reqwest::Client, api: String, ended: Arc<AtomicBool>) -> Result<Vec<f64>> {
+/// Milliseconds of each request, reading and writing by turns. What is written makes nothing that is read longer: what comes later would be slower by itself.
+async fn requests(client: reqwest::Client, api: String, session: String, ended: Arc<AtomicBool>) -> Result<Vec<f64>> {
     let mut took = Vec::new();
     for number in 0.. {
         if ended.load(Ordering::Relaxed) {
@@ -114,7 +115,7 @@ async fn requests(client: reqwest::Client, api: String, ended: Arc<AtomicBool>) 
         }
         let began = Instant::now();
         let request = if number % 4 == 0 {
-            client.post(format!("{api}/teams")).json(&json!({ "name": format!("Team {number}") }))
+            client.post(format!("{api}/sessions/{session}/messages")).json(&json!({ "text": format!("Message {number}") }))
         } else {
             client.get(format!("{api}/artifacts?limit=20"))
         };

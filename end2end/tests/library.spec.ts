@@ -1,5 +1,5 @@
 // The library as one works in it: an artifact beside the list, many at once, the trash.
-import { api, append, checkAccessible, createArtifact, expect, ready, test } from "../fixtures/index.js";
+import { another, api, append, checkAccessible, createArtifact, expect, joinTeam, ready, test } from "../fixtures/index.js";
 import type { APIRequestContext } from "@playwright/test";
 
 const NAMES = ["Anchor watch", "Berth plan", "Cargo list"];
@@ -183,6 +183,31 @@ test("many at once: tag, commit, move and delete, with a way back", async ({ pag
   await expect(page.getByText("No artifacts yet")).toBeVisible();
   await page.getByRole("status").getByRole("button", { name: "Undo" }).last().click();
   await expect(rows).toHaveCount(3);
+});
+
+test("a line tells of what others commit while rows are chosen, and of one's own commits none does", async ({ page, browser, admin, team }) => {
+  const request = page.context().request;
+  const made = await three(request, team.volumeId);
+  const second = await another(browser, admin, "Ines Castro");
+  await joinTeam(request, second.context.request, team, "member");
+  const commit = (by: APIRequestContext, { id, revisionId }: (typeof made)[number]) => api(by, "POST", "/commits", { message: "As it is now", artifacts: [{ id, baseRevisionId: revisionId }] });
+  const changed = async (by: APIRequestContext, one: (typeof made)[number]) => {
+    await api(by, "POST", "/artifacts/bulk", { action: "tag", ids: [one.id], add: ["quay"], remove: [] });
+    await commit(by, one);
+  };
+  await page.goto(`/artifacts?volume=${team.volumeId}`);
+  await ready(page);
+  await page.getByLabel(`Select ${NAMES[2]}`).check({ force: true });
+  const told = page.getByText("Somebody committed.");
+  const counted = page.waitForResponse(/\/artifacts\/facets/);
+  await changed(request, made[0]);
+  await counted;
+  await expect(told).toBeHidden();
+  await changed(second.context.request, made[1]);
+  await expect(told).toBeVisible();
+  await page.getByRole("button", { name: "Show the list anew" }).click();
+  await expect(told).toBeHidden();
+  await second.context.close();
 });
 
 test("the trash gives back, and forgets for ever after a question", async ({ page, team }) => {

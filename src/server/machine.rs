@@ -49,8 +49,10 @@ pub fn give_way() {
     }
 }
 
-/// Runs `work` on a thread of its own, which gives way to the others of this process, with those that it starts itself. None: it panicked, or there
-/// cannot be a thread.
+/// Runs `work` on a thread of its own, which gives way to the others of this process, with those that it starts itself; what is given back hears its end.
+///
+/// # Errors
+/// The receiver's, when `work` panicked or there cannot be a thread.
 pub fn giving_way<T: Send + 'static>(name: &str, work: impl Future<Output = T> + Send + 'static) -> oneshot::Receiver<T> {
     let (told, heard) = oneshot::channel();
     let span = tracing::Span::current();

@@ -61,13 +61,14 @@ pub fn Assets(
     let nonce = leptos::nonce::use_nonce();
     let act = if empty { "mount" } else { "hydrate" };
     // The document is parsed to its end before the page comes alive, and a page with much to say ends late: its code is there by then. On a first visit, all of it
-    // comes over the network: not before all that the server wrote is seen, which would have to share the line with it. Later the worker has it. A tab behind is not
+    // comes over the network: not before all that the server wrote is seen, which would have to share the line with it (a frame reaches the screen while the next one
+    // is made). Later the worker has it. A tab behind is not
     // painted, and the empty page has nothing to show.
     let seen = if empty {
         "Promise.resolve()"
     } else {
         "navigator.serviceWorker?.controller||document.hidden?Promise.resolve():new Promise(seen=>{\
-         addEventListener('DOMContentLoaded',()=>requestAnimationFrame(()=>setTimeout(seen)));addEventListener('visibilitychange',seen,{once:true})})"
+         addEventListener('DOMContentLoaded',()=>requestAnimationFrame(()=>requestAnimationFrame(()=>setTimeout(seen))));addEventListener('visibilitychange',seen,{once:true})})"
     };
     // Where the worker has everything, what is drawn comes soon enough that its table need not be laid out first (`chart.css`).
     let cached = if empty { "" } else { "if(navigator.serviceWorker?.controller)document.documentElement.dataset.cached='';" };

@@ -17,6 +17,7 @@
 mod fault;
 mod keep;
 mod manifest;
+mod pace;
 mod place;
 mod restore;
 mod ship;

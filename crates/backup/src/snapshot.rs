@@ -7,12 +7,10 @@ use rusqlite::{
     backup::{Backup, StepResult},
 };
 
-use crate::{Fault, now_ms};
+use crate::{Fault, now_ms, pace::Pace};
 
 /// Copied in one go: a megabyte with the usual page.
-const PAGES: i32 = 256;
-/// After each, so that the disk has time for the others.
-const PAUSE: Duration = Duration::from_millis(1);
+const PAGES: u16 = 256;
 /// How long another connection's lock is waited for.
 const BUSY: Duration = Duration::from_secs(10);
 /// Of what is wrong with a database.
@@ -40,18 +38,16 @@ pub(crate) fn end_reading(connection: &Connection) -> Result<(), Fault> {
 }
 
 /// Copies `database` to the new file `to`; gives the moment that the copy is of. Writers go on: the copy reads one snapshot of the log.
-pub(crate) fn copy(database: &Path, to: &Path) -> Result<i64, Fault> {
+pub(crate) fn copy(database: &Path, to: &Path, pace: &Pace) -> Result<i64, Fault> {
     let source = open(database)?;
     begin_reading(&source)?;
     let moment = now_ms();
     let mut target = Connection::open(to)?;
     target.execute_batch("PRAGMA synchronous = OFF")?;
+    let page_size: u32 = source.query_row("PRAGMA page_size", [], |row| row.get(0))?;
     let backup = Backup::new(&source, &mut target)?;
-    loop {
-        match backup.step(PAGES)? {
-            StepResult::Done => break,
-            _ => std::thread::sleep(PAUSE),
-        }
+    while !matches!(backup.step(i32::from(PAGES))?, StepResult::Done) {
+        std::thread::sleep(pace.before(u64::from(PAGES) * u64::from(page_size)));
     }
     drop(backup);
     target.close().map_err(|(_, error)| error)?;

@@ -1,10 +1,11 @@
 //! Making a backup.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     fs,
     io::{ErrorKind, Read, Seek as _, SeekFrom},
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -14,7 +15,9 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     Cause, Fault, Manifest, Store, blocking, hex, is_sha,
     manifest::{Database, File, new_id},
-    now_ms, sha256, snapshot,
+    now_ms,
+    pace::Pace,
+    sha256, snapshot,
     store::object_key,
 };
 
@@ -53,21 +56,22 @@ pub async fn take(store: &Store, source: &Source, cause: Cause) -> Result<Manife
     let id = new_id();
     let mut there: HashSet<String> = store.list("objects").await?.into_keys().collect();
     let mut files = HashMap::new();
-    send_files(store, source, &mut there, &mut files).await?;
+    let pace = Arc::new(Pace::new());
+    send_files(store, source, &pace, &mut there, &mut files).await?;
 
     remove_left_copies(&source.scratch)?;
     let copy = tempfile::Builder::new().prefix(COPY).tempdir_in(&source.scratch).map_err(Fault::io(&source.scratch))?;
     let path = copy.path().join("copy.sqlite");
     let (moment, rows) = blocking({
-        let (database, path) = (source.database.clone(), path.clone());
+        let (database, path, pace) = (source.database.clone(), path.clone(), pace.clone());
         move || {
-            let moment = snapshot::copy(&database, &path)?;
+            let moment = snapshot::copy(&database, &path, &pace)?;
             Ok((moment, snapshot::check(&path)?))
         }
     })
     .await?;
-    let database = send_database(store, &path, rows, &mut there).await?;
-    send_files(store, source, &mut there, &mut files).await?;
+    let database = send_database(store, &path, rows, &pace, &mut there).await?;
+    send_files(store, source, &pace, &mut there, &mut files).await?;
     let secret_key = match fs::read(&source.secret_key) {
         Ok(bytes) => Some(send(store, bytes, &mut there).await?),
         Err(error) if error.kind() == ErrorKind::NotFound => None,
@@ -112,7 +116,8 @@ async fn send(store: &Store, bytes: Vec<u8>, there: &mut HashSet<String>) -> Res
 async fn send_database(
     store: &Store,
     path: &Path,
-    rows: std::collections::BTreeMap<String, i64>,
+    rows: BTreeMap<String, i64>,
+    pace: &Pace,
     there: &mut HashSet<String>,
 ) -> Result<Database, Fault> {
     let mut file = fs::File::open(path).map_err(Fault::io(path))?;
@@ -149,7 +154,10 @@ async fn send_database(
         }
         let key = object_key(&name);
         if there.insert(key.clone()) {
-            sending.push(async move { store.put(&key, piece).await });
+            sending.push(async move {
+                tokio::time::sleep(pace.before(piece.len() as u64)).await;
+                store.put(&key, piece).await
+            });
         }
         names.push(name);
         while sending.len() >= AT_ONCE {
@@ -161,9 +169,10 @@ async fn send_database(
 }
 
 /// Sends the files that the store does not have, and notes all that are there.
-pub(crate) async fn send_files(
+async fn send_files(
     store: &Store,
     source: &Source,
+    pace: &Pace,
     there: &mut HashSet<String>,
     files: &mut HashMap<String, u64>,
 ) -> Result<(), Fault> {
@@ -171,8 +180,11 @@ pub(crate) async fn send_files(
     let mut found = blocking(move || all_files(&root)).await?;
     found.retain(|(sha, size)| files.insert(sha.clone(), *size).is_none());
     found.retain(|(sha, _)| !there.contains(&object_key(sha)));
-    let sent: Vec<Option<String>> =
-        stream::iter(found).map(|(sha, _)| send_file(store, &source.files, sha)).buffer_unordered(AT_ONCE).try_collect().await?;
+    let sending = stream::iter(found).map(|(sha, size)| async move {
+        tokio::time::sleep(pace.before(size)).await;
+        send_file(store, &source.files, sha).await
+    });
+    let sent: Vec<Option<String>> = sending.buffer_unordered(AT_ONCE).try_collect().await?;
     there.extend(sent.iter().flatten().map(|sha| object_key(sha)));
     // Those that went away before they were read.
     files.retain(|sha, _| there.contains(&object_key(sha)));

@@ -27,20 +27,25 @@ const SCROLLED: &str = "[data-part=list] > .scroll";
 #[component]
 pub fn LibraryNews(chosen: Chosen) -> impl IntoView {
     let (session, volumes, list) = (use_session(), use_volumes(), use_list());
-    let waits = StoredValue::new(false);
+    let (waits, by_others) = (StoredValue::new(false), StoredValue::new(false));
     let behind = RwSignal::new(false);
     let read = move || {
         waits.try_set_value(false);
+        let others = by_others.try_update_value(std::mem::take);
         let free = chosen.try_with_untracked(|chosen| chosen.is_empty()) == Some(true);
         if free && page::scrolled(SCROLLED) == 0 && !page::has_focus(ROWS) {
             list.refresh.try_run(());
         } else {
-            behind.try_set(true);
+            // Who commits knows of it, and reads the list anew where that was done.
+            if others == Some(true) {
+                behind.try_set(true);
+            }
             list.recount.try_run(());
             volumes.refresh();
         }
     };
-    let soon = move || {
+    let soon = move |another: bool| {
+        by_others.try_update_value(|others| *others |= another);
         if waits.try_update_value(|waits| std::mem::replace(waits, true)) == Some(false) {
             page::after_forget(TOGETHER, read);
         }
@@ -51,8 +56,8 @@ pub fn LibraryNews(chosen: Chosen) -> impl IntoView {
             Some(Room { id: team.same_as(), kind: RoomType::Workspace })
         });
         let live = use_collaboration(room);
-        live.on_commit(move |_| soon());
-        live.on_resync(soon);
+        live.on_commit(move |commit| soon(session.account_untracked().is_none_or(|me| me.person.id != commit.user_id)));
+        live.on_resync(move || soon(true));
     }
     let show = move |_| {
         behind.set(false);
