@@ -29,6 +29,7 @@ use self::{
 };
 use super::{
     backups::Backups,
+    connections,
     github_app::GitHubApp,
     outgoing::{GitRules, OidcRules, PushRules},
     rates::RateSettings,
@@ -129,6 +130,8 @@ pub struct Config {
     pub rates: RateSettings,
     /// Requests that are worked on at the same time.
     pub requests_at_once: usize,
+    /// How long the head of a request may take; not configurable from outside.
+    pub head: Duration,
     /// Times of open sockets; not configurable from outside.
     pub sockets: SocketLimits,
     /// The server whose registry the command line asks; none: this one.
@@ -307,7 +310,12 @@ impl Config {
         let beside = match &flags.config_file {
             Some(path) => std::fs::read_to_string(path)
                 .map_err(|error| ConfigError::new("--config-file", format!("{} cannot be read: {error}", path.display())))?,
-            None => std::fs::read_to_string(FILE).unwrap_or_default(),
+            None => match std::fs::read_to_string(FILE) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(ConfigError::new(FILE, format!("it cannot be read: {error}")));
+                }
+                read => read.unwrap_or_default(),
+            },
         };
         Self::read(flags.settings()?, &|name| std::env::var(name).ok(), &beside)
     }
@@ -438,6 +446,7 @@ impl Config {
             assistant: AssistantTimes::default(),
             rates: rates_from(&source)?,
             requests_at_once: source.parse_or("REQUESTS_AT_ONCE", "a number of requests above 0", REQUESTS_AT_ONCE)?.get(),
+            head: connections::HEAD,
             sockets: SocketLimits::default(),
             market_url: market_url.map(|url| web_address("MARKETPLACE_URL", url)).transpose()?,
             market_public: source.parse_or("MARKETPLACE_PUBLIC", "true or false", true)?,

@@ -8,6 +8,7 @@ pub mod cli;
 pub mod clock;
 pub mod cluster;
 pub mod config;
+pub mod connections;
 pub mod context;
 pub mod cookies;
 pub mod csp;

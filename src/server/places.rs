@@ -1,61 +1,73 @@
-//! Places for requests that are worked on at the same time: so many in all, and for one caller a part of them, so that nobody has them all to themselves.
+//! Places for what goes on at the same time, such as requests and connections: so many in all, and for one caller a part of them, so that nobody has them all to themselves.
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
-
-use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// One caller gets a part of all.
 const PART: usize = 4;
 
 pub struct Places {
-    all: Semaphore,
+    most: usize,
     each: usize,
-    taken: Mutex<HashMap<Box<str>, usize>>,
+    taken: Mutex<Taken>,
+}
+
+#[derive(Default)]
+struct Taken {
+    all: usize,
+    by: HashMap<Box<str>, usize>,
 }
 
 /// A place that is taken until this is dropped.
-pub struct Place<'a> {
-    places: &'a Places,
+pub struct Place {
+    places: Arc<Places>,
     caller: Option<Box<str>>,
-    _one: SemaphorePermit<'a>,
 }
 
 impl Places {
-    pub fn new(most: usize) -> Self {
-        Self { all: Semaphore::new(most), each: most.div_ceil(PART), taken: Mutex::default() }
+    pub fn new(most: usize) -> Arc<Self> {
+        Self::of(most, most.div_ceil(PART))
+    }
+
+    /// The same with so many for each caller.
+    pub fn of(most: usize, each: usize) -> Arc<Self> {
+        Arc::new(Self { most, each, taken: Mutex::default() })
     }
 
     /// A place; none if all are taken, or all that a caller may have. Whoever is nobody in particular is not counted by itself.
-    pub fn take(&self, caller: Option<&str>) -> Option<Place<'_>> {
-        let one = self.all.try_acquire().ok()?;
+    pub fn take(self: &Arc<Self>, caller: Option<&str>) -> Option<Place> {
         let caller: Option<Box<str>> = caller.map(Box::from);
+        let mut taken = self.taken();
+        if taken.all >= self.most {
+            return None;
+        }
         if let Some(caller) = &caller {
-            let mut taken = self.counts();
-            let count = taken.entry(caller.clone()).or_default();
+            let count = taken.by.entry(caller.clone()).or_default();
             if *count >= self.each {
                 return None;
             }
             *count += 1;
         }
-        Some(Place { places: self, caller, _one: one })
+        taken.all += 1;
+        Some(Place { places: self.clone(), caller })
     }
 
-    fn counts(&self) -> MutexGuard<'_, HashMap<Box<str>, usize>> {
+    fn taken(&self) -> MutexGuard<'_, Taken> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for Place {
     fn drop(&mut self) {
+        let mut taken = self.places.taken();
+        taken.all -= 1;
         let Some(caller) = &self.caller else { return };
-        let mut taken = self.places.counts();
-        if let Some(count) = taken.get_mut(caller) {
+        if let Some(count) = taken.by.get_mut(caller) {
             *count -= 1;
             if *count == 0 {
-                taken.remove(caller);
+                taken.by.remove(caller);
             }
         }
     }
@@ -74,7 +86,7 @@ mod tests {
         assert_eq!(others.len(), 6, "all there are");
         assert!(places.take(Some("10.0.0.2")).is_none());
         drop(mine);
-        assert!(places.counts().is_empty(), "and nothing is kept of who has gone");
+        assert!(places.taken().by.is_empty(), "and nothing is kept of who has gone");
         assert!(places.take(Some("10.0.0.1")).is_some());
     }
 }

@@ -3,7 +3,6 @@
 use std::{
     error::Error,
     fs::{File, TryLockError},
-    future::IntoFuture as _,
     io::ErrorKind,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     path::{Path, PathBuf},
@@ -12,12 +11,13 @@ use std::{
 
 use axum::{Extension, Router};
 use rustix::io::Errno;
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, TcpSocket, UnixListener};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     backups,
     config::{Config, tls::Redirect},
+    connections,
     context::Ctx,
     machine,
     middleware::LocalSocket,
@@ -31,6 +31,9 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 
 /// How long running requests may take to end once the process is asked to stop; and then the worker, and then the last of the backup's log.
 const GRACE: Duration = Duration::from_secs(10);
+
+/// Connections that the system keeps until they are accepted, where it allows as many.
+const BACKLOG: u32 = 1_024;
 
 /// The lock that makes a second server on the same DATA_DIR impossible; held as long as it lives.
 pub struct DataDirLock(#[allow(dead_code)] File);
@@ -78,9 +81,12 @@ pub async fn serve(config: Config) -> Result<(), BoxError> {
     let Some(_lock) = lock_data_dir(&config.data_dir)? else {
         return Err(format!("another llmos already serves {}: stop it first, or set another DATA_DIR", config.data_dir.display()).into());
     };
-    let listener = bind(config.addr, "LEPTOS_SITE_ADDR").await?;
+    const SITE: &str = "LEPTOS_SITE_ADDR";
+    let reserved = reserve(config.addr, SITE)?;
+    // Alone, whoever comes meanwhile waits. Beside other nodes they are refused: a balancer asks another one then, and would prefer this one, with no requests, while it cannot answer.
+    let door = if config.nats_url.is_some() { Err(reserved) } else { Ok(listen(reserved, SITE)?) };
     let redirect = match config.tls.as_ref().and_then(|tls| tls.redirect) {
-        Some(redirect) => bind_redirect(redirect).await?,
+        Some(redirect) => bind_redirect(redirect)?,
         None => None,
     };
     let state = prepare(config).await?;
@@ -88,16 +94,17 @@ pub async fn serve(config: Config) -> Result<(), BoxError> {
     let app = router::router(state.clone());
     let local = local_socket(&state, app.clone())?;
     if let Some(addr) = state.config.ws_addr {
-        let doors = tls::listen(bind(addr, "WS_ADDR").await?, acceptor.clone());
-        serve_beside(&state, doors, "WS_ADDR", router::sockets(state.clone()));
+        let doors = tls::listen(bind(addr, "WS_ADDR")?, acceptor.clone());
+        tokio::spawn(connections::serve(doors, router::sockets(state.clone()), state.clone()));
     }
     if let Some(addr) = state.config.webhook_addr {
-        let doors = tls::listen(bind(addr, "WEBHOOK_ADDR").await?, acceptor.clone());
-        serve_beside(&state, doors, "WEBHOOK_ADDR", router::webhooks(state.clone()));
+        let doors = tls::listen(bind(addr, "WEBHOOK_ADDR")?, acceptor.clone());
+        tokio::spawn(connections::serve(doors, router::webhooks(state.clone()), state.clone()));
     }
     if let Some(listener) = redirect {
-        serve_beside(&state, tls::listen(listener, None), "REDIRECT_ADDR", tls::redirects(state.clone()));
+        tokio::spawn(connections::serve(tls::listen(listener, None), tls::redirects(state.clone()), state.clone()));
     }
+    let listener = door.or_else(|reserved| listen(reserved, SITE))?;
     let worker = tokio::spawn(worker::work(state.clone()));
     let quiet = CancellationToken::new();
     let backups = tokio::spawn(backups::keep(state.clone(), quiet.clone()));
@@ -110,15 +117,13 @@ pub async fn serve(config: Config) -> Result<(), BoxError> {
         drain(&leaving).await;
         shutdown.cancel();
     });
-    let serving = axum::serve(tls::listen(listener, acceptor), app.into_make_service_with_connect_info::<SocketAddr>())
-        .with_graceful_shutdown(state.shutdown.clone().cancelled_owned())
-        .into_future();
+    let serving = connections::serve(tls::listen(listener, acceptor), app, state.clone());
     let deadline = async {
         state.shutdown.cancelled().await;
         tokio::time::sleep(GRACE).await;
     };
     tokio::select! {
-        result = serving => result?,
+        () = serving => {}
         () = deadline => tracing::warn!("some requests did not end in time"),
     }
     local.abort();
@@ -136,26 +141,29 @@ pub async fn serve(config: Config) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// A listener beside the first one, which the variable `name` asks for.
-fn serve_beside(state: &AppState, doors: tls::Doors, name: &'static str, router: Router) {
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let stopped = state.shutdown.clone().cancelled_owned();
-    tokio::spawn(async move {
-        if let Err(error) = axum::serve(doors, service).with_graceful_shutdown(stopped).await {
-            tracing::error!(%error, "the listener of {name} failed");
-        }
-    });
+/// Listens on an address that the variable `name` has.
+fn bind(addr: SocketAddr, name: &str) -> Result<TcpListener, String> {
+    listen(reserve(addr, name)?, name)
 }
 
-/// Listens on an address that the variable `name` has. Where the machine has no IPv6, “every address” is every one of IPv4.
-async fn bind(addr: SocketAddr, name: &str) -> Result<TcpListener, String> {
-    let bound = match TcpListener::bind(addr).await {
-        Err(error) if addr.ip() == Ipv6Addr::UNSPECIFIED && has_no_ipv6(&error) => {
-            TcpListener::bind((Ipv4Addr::UNSPECIFIED, addr.port())).await
-        }
-        bound => bound,
+fn listen(reserved: TcpSocket, name: &str) -> Result<TcpListener, String> {
+    reserved.listen(BACKLOG).map_err(|error| format!("cannot listen ({name}): {error}"))
+}
+
+/// Takes an address for this process; whoever connects is refused until it is listened on. Where the machine has no IPv6, “every address” is every one of IPv4.
+fn reserve(addr: SocketAddr, name: &str) -> Result<TcpSocket, String> {
+    let take = |addr: SocketAddr| {
+        let socket = if addr.is_ipv6() { TcpSocket::new_v6() } else { TcpSocket::new_v4() }?;
+        // What is left of connections to the process before this one does not keep it from starting.
+        socket.set_reuseaddr(true)?;
+        socket.bind(addr)?;
+        Ok(socket)
     };
-    bound.map_err(|error| {
+    let taken = match take(addr) {
+        Err(error) if addr.ip() == Ipv6Addr::UNSPECIFIED && has_no_ipv6(&error) => take((Ipv4Addr::UNSPECIFIED, addr.port()).into()),
+        taken => taken,
+    };
+    taken.map_err(|error| {
         let advice = match error.kind() {
             ErrorKind::PermissionDenied => {
                 ": ports below 1024 need the right CAP_NET_BIND_SERVICE (docs/operations.md), or set another port"
@@ -171,8 +179,8 @@ fn has_no_ipv6(error: &std::io::Error) -> bool {
 }
 
 /// The listener that leads to https. One that nobody asked for may be missing: another program may have that port.
-async fn bind_redirect(redirect: Redirect) -> Result<Option<TcpListener>, String> {
-    match bind(redirect.addr, "REDIRECT_ADDR").await {
+fn bind_redirect(redirect: Redirect) -> Result<Option<TcpListener>, String> {
+    match bind(redirect.addr, "REDIRECT_ADDR") {
         Ok(listener) => Ok(Some(listener)),
         Err(error) if redirect.required => Err(error),
         Err(error) => {

@@ -26,6 +26,7 @@ use crate::features::{
     git::service::Clones,
     marketplace::service::{Catalogue, Registry, ServerRules, scanner_rules},
     notifications::service::{Mailer, PushSender},
+    operations,
     search::{
         self,
         service::{Near, SearchIndex},
@@ -35,6 +36,9 @@ use crate::features::{
 
 /// Imports, exports and clones that go on at the same time: each keeps a core or the disk busy.
 const COSTLY_AT_ONCE: usize = 16;
+/// Half of the 65,536 files that the unit in `deploy/` allows; and of one address, behind which a company may be.
+const CONNECTIONS: usize = 32_768;
+const CONNECTIONS_EACH: usize = 4_096;
 
 /// Shared by all tasks of the process; cheap to clone.
 #[derive(Clone)]
@@ -70,8 +74,13 @@ pub struct Inner {
     pub rates: Rates,
     pub limits: Limits,
     /// For requests that are worked on at the same time, and for those of them that cost much.
-    pub at_once: Places,
-    pub costly_at_once: Places,
+    pub at_once: Arc<Places>,
+    pub costly_at_once: Arc<Places>,
+    /// For connections, and for those of them that are sockets.
+    pub connections: Arc<Places>,
+    pub sockets: Arc<Places>,
+    /// How the parts stood when somebody asked last.
+    pub readiness: operations::service::Remembered,
     pub actors: ActorCache,
     /// What is known of the issuer that people sign in at.
     pub oidc: Issuer,
@@ -168,6 +177,9 @@ impl AppState {
             rates,
             at_once: Places::new(config.requests_at_once),
             costly_at_once: Places::new(COSTLY_AT_ONCE),
+            connections: Places::of(CONNECTIONS, CONNECTIONS_EACH),
+            sockets: Places::of(CONNECTIONS, CONNECTIONS_EACH),
+            readiness: Default::default(),
             actors: ActorCache::new(cluster.clone()),
             oidc: Issuer::default(),
             rooms: Rooms::new(config.sockets, cluster.clone()),

@@ -10,14 +10,15 @@
 //! makes the tests `a_team_has_a_name::sqlite` and `a_team_has_a_name::postgres`. The latter needs `LLMOS_TEST_POSTGRES`, the
 //! address of a server it may make databases on (`scripts/postgres start FOLDER` prints one); without it, it says so, and `scripts/test` counts it.
 
-use std::{io::Write as _, net::SocketAddr};
+use std::io::Write as _;
 
 use llmos_lite::server::{
     config::{Config, Links},
+    connections,
     db::Db,
     router, serve,
     state::AppState,
-    worker,
+    tls, worker,
 };
 use reqwest::{Method, header::HeaderMap};
 use serde_json::{Value, json};
@@ -160,8 +161,7 @@ impl TestApp {
         let app = router::router(state.clone());
         serve::local_socket(&state, app.clone()).expect("the local socket");
         tokio::spawn(worker::work(state.clone()));
-        let service = app.into_make_service_with_connect_info::<SocketAddr>();
-        tokio::spawn(async move { axum::serve(listener, service).await });
+        tokio::spawn(connections::serve(tls::listen(listener, None), app, state.clone()));
         Self { state, url, data_dir, database }
     }
 

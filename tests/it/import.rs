@@ -243,6 +243,35 @@ app_test!(an_import_that_died_ends_with_one_commit, |app| {
     assert_eq!(maya.get(&format!("/volumes/{own}/commits")).await.1["commits"].as_array().map(Vec::len), Some(1));
 });
 
+app_test!(an_import_of_an_account_that_was_shut_off_meanwhile_brings_nothing, |app| {
+    use llmos_lite::{
+        features::{jobs, volumes::jobs as imports},
+        server::context::Ctx,
+    };
+    let maya = app.sign_up_first().await;
+    let noor = app.sign_up(&maya, "noor@x.y").await;
+    let own = volume(&noor, "user").await;
+    let ctx = Ctx::internal(app.state.clone(), None);
+    let job = jobs::Job {
+        id: "0192a000-0000-7000-8000-0000000000ad".to_owned(),
+        kind: imports::IMPORT.to_owned(),
+        payload: json!({ "volume": own, "commit": "0192a000-0000-7000-8000-0000000000ae", "author": noor.id, "label": "x" }).to_string(),
+        owner_id: noor.id.clone(),
+        attempts: 1,
+    };
+    let folder = imports::staging_folder(&ctx, &job.id);
+    std::fs::create_dir_all(&folder).expect("a folder");
+    std::fs::write(folder.join("upload.zip"), pack(&[("skills/a/SKILL.md", b"one\n", 0o644)])).expect("written");
+    let account = format!("/admin/users/{}", noor.id);
+    assert_eq!(maya.patch(&account, json!({ "deactivated": true })).await.0, 200);
+    let refused = imports::import(&ctx, &job).await.expect_err("it is refused");
+    assert!(refused.message.contains("nothing was imported"), "{refused:?}");
+    assert!(!folder.exists(), "what was uploaded is not kept");
+    assert_eq!(maya.patch(&account, json!({ "deactivated": false })).await.0, 200);
+    let noor = app.sign_in("noor@x.y").await;
+    assert_eq!(noor.get(&format!("/volumes/{own}/commits")).await.1["commits"].as_array().map(Vec::len), Some(0));
+});
+
 // The sample of real documents that the tests ship.
 app_test!(the_sample_of_real_documents_goes_round, |app| {
     let maya = app.sign_up_first().await;

@@ -91,3 +91,26 @@ fn mine(which: &str) -> String {
     let output = Command::new("id").arg(which).output().expect("id is there");
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
+
+/// Busy for one caller is not gone for all: nginx would answer everybody with 502 for as long as it takes each node to be gone.
+#[test]
+fn a_node_that_is_busy_for_one_stays_there_for_others() {
+    use axum::{Router, http::StatusCode, routing::get};
+
+    let Some(program) = program() else { return };
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let addresses = [free_address(), free_address(), free_address()];
+        for address in &addresses {
+            let listener = tokio::net::TcpListener::bind(address).await.expect("it is free");
+            let node = Router::new().route("/busy", get(|| async { StatusCode::SERVICE_UNAVAILABLE })).route("/", get(|| async { "here" }));
+            tokio::spawn(async move { axum::serve(listener, node).await });
+        }
+        let nginx = Nginx::start(&program, &addresses).await;
+        let status = async |path: &str| reqwest::get(format!("{}{path}", nginx.base)).await.expect("an answer").status().as_u16();
+        for _ in 0..6 {
+            assert_eq!(status("/busy").await, 503);
+        }
+        assert_eq!(status("/").await, 200);
+    });
+}

@@ -173,8 +173,8 @@ app_test!(the_server_says_how_it_is, |app| {
     let page = maya.answer(maya.request(Method::GET, "/admin/health")).await;
     assert!(page.status == 200 && page.text.contains("migrations") && page.text.contains("Disk free"), "the page shows the parts");
 
-    // One that is being stopped wants no requests, but answers those that come.
-    app.state.shutdown.cancel();
+    // One that is being stopped wants no requests and says so at once, but answers those that come.
+    app.state.cluster.drain(&app.state.db).await;
     let visitor = app.visitor();
     let ready = visitor.answer(visitor.request(Method::GET, "/readyz")).await;
     assert_eq!((ready.status, ready.json()["components"]["process"].clone()), (503, Value::String("down".into())));

@@ -15,7 +15,7 @@ use axum::{
         ws::{CloseFrame, Message, Utf8Bytes, WebSocket},
     },
     http::HeaderMap,
-    response::Response,
+    response::{IntoResponse as _, Response},
 };
 use futures::SinkExt as _;
 use serde::Deserialize;
@@ -34,7 +34,7 @@ use super::service::{
 use crate::{
     error::{AppError, AppResult, ErrorCode},
     features::accounts::service::{Changed, Credential, actor_of},
-    server::{context::Ctx, middleware, state::AppState},
+    server::{context::Ctx, middleware, places::Place, state::AppState},
 };
 
 /// Close codes of both sockets.
@@ -72,6 +72,8 @@ struct Opened {
     ctx: Ctx,
     /// None: it says who it is in its first frame.
     credential: Option<Credential>,
+    /// Of all that may be open; taken until this is gone.
+    _place: Place,
 }
 
 /// Takes the connection over; messages over `most` bytes end it without a word. axum's defaults take about 134 KB for each socket, most of
@@ -83,9 +85,12 @@ fn upgrade<Served: Future<Output = ()> + Send + 'static>(
     credential: Option<Credential>,
     serve: impl FnOnce(Box<Opened>) -> Served + Send + 'static,
 ) -> Response {
+    let Some(place) = ctx.state.sockets.take(middleware::caller_of(&ctx.address).as_deref()) else {
+        return middleware::busy().into_response();
+    };
     let upgrade = upgrade.read_buffer_size(read).write_buffer_size(WRITE_BUFFER).max_message_size(most).max_frame_size(most);
     // In a box: a future has a place of its own for what it is given, and one more for what it keeps of that, and so has each around it.
-    upgrade.on_upgrade(move |socket| serve(Box::new(Opened { socket, ctx, credential })))
+    upgrade.on_upgrade(move |socket| serve(Box::new(Opened { socket, ctx, credential, _place: place })))
 }
 
 /// What the request came with. A cookie counts only from a page of ours: browsers send it along from anywhere.

@@ -87,8 +87,12 @@ async fn linked(ctx: &Ctx, volume: VolumeId) -> AppResult<LinkRow> {
 /// A link, ready to be worked on.
 async fn begin(ctx: &Ctx, link: LinkRow) -> AppResult<Work> {
     let (volume, by) = (link.volume()?, link.linked_by()?);
-    let acting = accounts::service::acting_for(ctx, by.id, Via::Token(Scopes(vec![Scope::Write]))).await?;
-    let access = volumes::service::authorise(&acting, volume, Action::Commit).await.map_err(|error| match error.code {
+    let acting = async {
+        let acting = accounts::service::acting_for(ctx, by.id, Via::Token(Scopes(vec![Scope::Write]))).await?;
+        let access = volumes::service::authorise(&acting, volume, Action::Commit).await?;
+        AppResult::Ok((acting, access))
+    };
+    let (acting, access) = acting.await.map_err(|error| match error.code {
         ErrorCode::NotFound | ErrorCode::Forbidden | ErrorCode::FactorRequired => {
             AppError::conflict(format!("{} linked this volume and may no longer change it: link it anew.", by.name))
         }

@@ -33,8 +33,9 @@ pub async fn healthz(State(state): State<AppState>) -> Response {
 }
 
 /// Whether requests are welcome: 200 or 503, and how the parts stand as JSON.
-pub async fn readyz(State(state): State<AppState>) -> Response {
-    let (ready, states) = service::readiness(&Ctx::internal(state, None)).await;
+pub async fn readyz(State(state): State<AppState>, request: Request) -> Response {
+    let here = middleware::is_from_here(&state, request.extensions(), request.headers());
+    let (ready, states) = service::readiness(&Ctx::internal(state, None), here).await;
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, [(header::CACHE_CONTROL, "no-store")], Json(states)).into_response()
 }

@@ -2,6 +2,8 @@
 
 mod parts;
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
 use super::model::{Health, is_ready};
@@ -10,6 +12,9 @@ use crate::{
     features::{accounts::service::require_administrator, collaboration, jobs, notifications, search, webhooks},
     server::{context::Ctx, machine, metrics, secrets},
 };
+
+/// How long what was found out is believed.
+const BELIEVED: Duration = Duration::from_secs(1);
 
 /// How every part stands, with numbers: for administrators.
 pub async fn health(ctx: &Ctx) -> AppResult<Health> {
@@ -35,13 +40,35 @@ pub async fn health(ctx: &Ctx) -> AppResult<Health> {
     })
 }
 
-/// Whether requests are welcome here, and how the parts stand, as JSON: for anybody, so it says no more than one word of each.
-pub async fn readiness(ctx: &Ctx) -> (bool, Value) {
+/// What was found out for whoever asked last, and when: anybody may ask, as often as they like.
+pub type Remembered = tokio::sync::Mutex<Option<(Instant, bool, Value)>>;
+
+/// Whether requests are welcome here, and how the parts stand, as JSON: for anybody, so it says no more than one word of each, and how much is to be found only to
+/// whoever asks from this machine (`here`). It is found out once a second at most.
+pub async fn readiness(ctx: &Ctx, here: bool) -> (bool, Value) {
+    let leaves = ctx.state.cluster.is_leaving();
+    let mut remembered = ctx.state.readiness.lock().await;
+    let (ready, mut states) = match &*remembered {
+        // Balancers are told at once that it leaves.
+        Some((at, ready, states)) if at.elapsed() < BELIEVED && !(*ready && leaves) => (*ready, states.clone()),
+        _ => {
+            let (ready, states) = look(ctx).await;
+            *remembered = Some((Instant::now(), ready, states.clone()));
+            (ready, states)
+        }
+    };
+    if here {
+        states["search"] = json!(search::service::status(ctx));
+    }
+    (ready, states)
+}
+
+async fn look(ctx: &Ctx) -> (bool, Value) {
     let components = parts::all(ctx).await;
     let ready = is_ready(&components);
     let states: serde_json::Map<String, Value> = components.iter().map(|part| (part.name.clone(), json!(part.standing))).collect();
     let database = states.get(parts::DATABASE).cloned();
-    (ready, json!({ "ready": ready, "database": database, "components": states, "search": search::service::status(ctx) }))
+    (ready, json!({ "ready": ready, "database": database, "components": states }))
 }
 
 /// What Prometheus reads, for whoever asks from this machine (`here`) or with METRICS_TOKEN.

@@ -56,22 +56,29 @@ pub fn staging_folder(ctx: &Ctx, job: &str) -> PathBuf {
 pub async fn import(ctx: &Ctx, job: &Job) -> AppResult<serde_json::Value> {
     let payload: ImportPayload = serde_json::from_str(&job.payload)?;
     let folder = staging_folder(ctx, &job.id);
-    let ctx = accounts::service::acting_for(ctx, payload.author, Via::Token(Scopes(vec![Scope::Write]))).await?;
-    // Whoever began it may have lost the right to since; it does not wait as who writes does, for it may be what they wait for.
-    let result = if who_may(&ctx, payload.volume, Action::Commit).await?.contains(&payload.author) {
-        bring_upload(&ctx, &job.id).await?;
-        import_all(&ctx, job, &payload, &folder).await
-    } else {
-        Err(AppError::forbidden("Whoever began this import may not commit there any more, so nothing was imported."))
+    let who_may = who_may(ctx, payload.volume, Action::Commit).await?;
+    let acting = match accounts::service::acting_for(ctx, payload.author, Via::Token(Scopes(vec![Scope::Write]))).await {
+        // It does not wait as who writes does, for it may be what they wait for.
+        Ok(acting) => Some(acting).filter(|_| who_may.contains(&payload.author)),
+        Err(error) if error.code == ErrorCode::Forbidden => None,
+        Err(error) => return Err(error),
+    };
+    // Whoever began it may have lost the right to since.
+    let result = match acting {
+        Some(acting) => {
+            bring_upload(&acting, &job.id).await?;
+            import_all(&acting, job, &payload, &folder).await
+        }
+        None => Err(AppError::forbidden("Whoever began this import may not commit there any more, so nothing was imported.")),
     };
     match &result {
         // It is tried again; everything is still there.
         Err(error) if matches!(error.code, ErrorCode::Unavailable | ErrorCode::Internal) => {}
         Err(_) => {
-            artifacts::unstage_import(&ctx, payload.volume, payload.commit).await?;
-            forget_upload(&ctx, &job.id).await;
+            artifacts::unstage_import(ctx, payload.volume, payload.commit).await?;
+            forget_upload(ctx, &job.id).await;
         }
-        Ok(_) => forget_upload(&ctx, &job.id).await,
+        Ok(_) => forget_upload(ctx, &job.id).await,
     }
     Ok(serde_json::to_value(result?)?)
 }

@@ -174,7 +174,13 @@ app_test!(maintainers_link_and_others_look, |config| { allow_private(config) }, 
     }
     let stranger = app.sign_up(&maya, "else@x.y").await;
     assert_eq!(stranger.get(&path).await.0, 404);
-    // Who linked it is gone: nothing is done in their name.
+    // The account of who linked it is shut off, then they are gone from the team: nothing is done in their name.
+    let account = format!("/admin/users/{}", mara.id);
+    assert_eq!(maya.patch(&account, json!({ "deactivated": true })).await.0, 200);
+    let report = run(&maya, &volume, "pull").await;
+    assert!(text(&report["error"]).contains("link it anew"), "{report}");
+    assert_eq!(maya.patch(&account, json!({ "deactivated": false })).await.0, 200);
+    assert_eq!(run(&maya, &volume, "pull").await["error"], json!(null));
     let (_, members) = maya.get(&format!("/teams/{team}/members")).await;
     let id =
         members.as_array().into_iter().flatten().find(|member| member["person"]["id"] == mara.id.as_str()).cloned().unwrap_or_default();

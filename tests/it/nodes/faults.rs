@@ -136,6 +136,20 @@ impl Person {
         tokio::spawn(async move { Some(call(&base, &browser, Method::PATCH, "/me", json!({ "name": name })).await?.0) })
     }
 
+    /// A team of hers, and an agent in it with a token.
+    async fn agent(&self, node: &Node) -> (String, String, String) {
+        let make = async |path: String, body: Value| {
+            let (status, made) = node.process.call(&self.browser, Method::POST, &path, body).await.expect("an answer");
+            assert_eq!(status, 201, "{made}");
+            made
+        };
+        let team = text(&make("/teams".to_owned(), json!({ "name": "Harbor" })).await["id"]);
+        let agent = make(format!("/teams/{team}/agents"), json!({ "name": "Gull", "role": "member" })).await;
+        let agent = text(&agent["person"]["id"]);
+        let token = make(format!("/teams/{team}/agents/{agent}/tokens"), json!({ "name": "test", "scopes": ["read"] })).await;
+        (team, agent, text(&token["secret"]))
+    }
+
     async fn artifact(&self, node: &Node) -> String {
         let body = json!({ "volumeId": self.volume, "kind": "skill", "name": "review", "text": "---\nname: review\ndescription: How.\n---\n\nRead.\n" });
         let (status, made) = call_patiently(node.base(), &self.browser, Method::POST, "/artifacts", body).await.expect("an answer");
@@ -161,6 +175,14 @@ fn a_node_that_is_killed_takes_its_people_with_it_and_nothing_that_was_acknowled
         }
         editor.until_saved().await;
         let written = editor.text();
+        // Somebody who is at the second node alone.
+        let (team, agent, token) = maya.agent(&one).await;
+        let mut beside = maya.socket(&one).await;
+        beside.join(&team, "workspace", None).await;
+        let mut alone = Socket::open(two.base(), &format!("/ws?token={token}"), &[]).await.expect("it opens");
+        alone.until("welcome").await;
+        alone.join(&team, "workspace", None).await;
+        while beside.until("user_joined").await["event"]["userId"] != agent.as_str() {}
         room.tell(&maya.id, commit("0123456789ab")).await;
         room.until("commit").await;
         two.process.kill();
@@ -172,14 +194,16 @@ fn a_node_that_is_killed_takes_its_people_with_it_and_nothing_that_was_acknowled
         let state = back.join(&maya.id, "workspace", seen).await;
         assert_eq!(state["resync"], Value::Null, "{state}");
         back.until("commit").await;
-        // Maya is at the first node as well: nobody has left.
+        assert_eq!(beside.until("user_left").await["event"]["userId"], agent.as_str());
+        // Maya is at the first node as well: nobody else has left.
         let db = llmos_lite::server::db::Db::look_at(&database.url()).await.expect("the database");
         until("the dead node's people are taken back", async || {
             super::count(&db, "SELECT COUNT(DISTINCT node_id) FROM room_people").await == 1
         })
         .await;
         assert_eq!(super::count(&db, "SELECT COUNT(*) FROM nodes").await, 1);
-        assert_eq!(super::count(&db, "SELECT COUNT(*) FROM room_events WHERE frame LIKE '%user_left%'").await, 0);
+        let left = format!("SELECT COUNT(*) FROM room_events WHERE frame LIKE '%user_left%' AND frame NOT LIKE '%{agent}%'");
+        assert_eq!(super::count(&db, &left).await, 0);
         // Its draft is settled by somebody else.
         until("the draft has all of it", async || {
             let (_, now) = one.process.call(&maya.browser, Method::GET, &format!("/artifacts/{id}"), Value::Null).await.expect("an answer");
@@ -259,8 +283,10 @@ fn a_node_that_is_asked_to_stop_says_so_first_and_serves_on_for_a_while() {
         let asked = Instant::now();
         two.process.signal("TERM");
         until("it wants no more", async || reqwest::get(format!("{base}/readyz")).await.is_ok_and(|answer| answer.status() == 503)).await;
-        // It still serves whoever is there.
-        assert_eq!(reqwest::get(format!("{base}/healthz")).await.expect("an answer").status(), 200);
+        // It still serves whoever is there, and keeps no connection: what is sent over one while it goes would be lost.
+        let answer = reqwest::get(format!("{base}/healthz")).await.expect("an answer");
+        assert_eq!(answer.status(), 200);
+        assert_eq!(answer.headers().get("connection").map(reqwest::header::HeaderValue::as_bytes), Some(&b"close"[..]));
         room.ping().await;
         assert_eq!(room.closed().await, 1012);
         assert!(asked.elapsed() >= Duration::from_millis(1_500), "{:?}", asked.elapsed());

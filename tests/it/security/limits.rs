@@ -5,7 +5,10 @@ use std::time::{Duration, Instant};
 use llmos_lite::server::{config::Config, rates::RateSettings};
 use reqwest::Method;
 use serde_json::{Value, json};
-use tokio::{io::AsyncWriteExt as _, net::TcpStream};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
 
 use super::routes;
 use crate::{
@@ -134,6 +137,20 @@ app_test!(
         }
     }
 );
+
+app_test!(a_connection_that_does_not_say_what_it_wants_in_time_is_closed, |config| { config.head = Duration::from_millis(500) }, |app| {
+    let address = app.url.trim_start_matches("http://");
+    // Nothing at all; half a head; and half of the head after an answer.
+    for said in ["", "GET /healthz HTTP/1.1\r\nhost:", "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\nGET /healthz HTT"] {
+        let mut silent = TcpStream::connect(address).await.expect("connects");
+        silent.write_all(said.as_bytes()).await.expect("sends");
+        let mut answer = String::new();
+        let closed = tokio::time::timeout(Duration::from_secs(20), silent.read_to_string(&mut answer)).await;
+        assert!(closed.is_ok(), "“{said}” waits for ever");
+        assert_eq!(answer.starts_with("HTTP/1.1 200"), said.contains("\r\n\r\n"), "{answer}");
+    }
+    assert_eq!(get(&app.visitor(), "/healthz").await.status, 200);
+});
 
 // The largest bodies that routes take are a few megabytes, but for archives, files, pictures and traces, which have limits of their own.
 app_test!(every_route_refuses_a_body_that_is_too_large, |app| {

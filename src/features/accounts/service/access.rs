@@ -139,9 +139,19 @@ pub async fn operator(ctx: &Ctx) -> AppResult<Option<Actor>> {
 }
 
 /// The context of a job that acts for an account: with the rights that it has in its teams now, not those of when the job was queued.
+///
+/// # Errors
+/// Forbidden: the account was shut off or deleted meanwhile.
 pub async fn acting_for(ctx: &Ctx, user: UserId, via: Via) -> AppResult<Ctx> {
+    let account = store::users::by_id(ctx.db().read(), user).await?.filter(store::users::Account::active);
+    let account = account.ok_or_else(|| AppError::forbidden("The account in whose name this was to be done is shut off."))?;
+    Ok(Ctx::internal(ctx.state.clone(), Some(Actor::member(account.person()?, via))))
+}
+
+/// The context of what the server does by itself and is put down to an account, whatever has become of that.
+pub async fn put_down_to(ctx: &Ctx, user: UserId) -> AppResult<Ctx> {
     let person = super::person_by_id(ctx, user).await?;
-    Ok(Ctx::internal(ctx.state.clone(), Some(Actor::member(person, via))))
+    Ok(Ctx::internal(ctx.state.clone(), Some(Actor::member(person, Via::Operator))))
 }
 
 /// What a connection was opened with, to be looked at again while it lasts. Holds an id or a hash, no secrets.

@@ -100,7 +100,7 @@ async fn acting_as(ctx: &Ctx, id: UserId, name: &str) -> AppResult<Ctx> {
         ensure(&mut tx, id, name, ctx.now()).await?;
         tx.commit().await?;
     }
-    super::acting_for(ctx, id, Via::Operator).await
+    super::put_down_to(ctx, id).await
 }
 
 /// The account that answers in sessions, as people see it.

@@ -42,7 +42,7 @@ use crate::{
 
 pub use access::{
     ActorCache, Changed, Credential, acting_for, actor_of, actor_of_sign_in, actor_of_token, administrators, authorise_team, operator,
-    require_administrator, roles_of, room_access, team_ids_of,
+    put_down_to, require_administrator, roles_of, room_access, team_ids_of,
 };
 pub use admin::{change_settings, change_user, instance, list_all_teams, list_users, settings, sign_out_user, team_names};
 pub use agents::{create_agent, create_agent_token, list_agent_tokens, revoke_agent_token};

@@ -84,10 +84,14 @@ pub async fn answer(ctx: &Ctx, job: &Job) -> AppResult<Value> {
     if job.attempts >= ATTEMPTS {
         return end(&own, session, id, RunState::Failed, Some("This was begun several times and never ended: ask again.")).await;
     }
-    let asker = accounts::service::acting_for(ctx, row.asker()?.id, Via::Operator).await?;
-    let access = match sessions::service::find_session(&asker, session, Action::Converse).await {
-        Ok(access) => access,
-        Err(error) if error.code == ErrorCode::Internal || error.code == ErrorCode::Unavailable => return Err(error),
+    let asker = async {
+        let asker = accounts::service::acting_for(ctx, row.asker()?.id, Via::Operator).await?;
+        let access = sessions::service::find_session(&asker, session, Action::Converse).await?;
+        AppResult::Ok((asker, access))
+    };
+    let (asker, access) = match asker.await {
+        Ok(found) => found,
+        Err(error) if matches!(error.code, ErrorCode::Internal | ErrorCode::Unavailable) => return Err(error),
         Err(_) => {
             let why = "Whoever asked may not write in this session any more.";
             return end(&own, session, id, RunState::Failed, Some(why)).await;

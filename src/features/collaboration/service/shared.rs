@@ -45,6 +45,8 @@ const WAITING: usize = 100_000;
 const AGAIN: Duration = Duration::from_millis(250);
 /// Rooms are compared with the database this often; while other nodes cannot be heard, each second.
 const COMPARE_EVERY: Duration = Duration::from_secs(5);
+/// How often it is looked who was at nodes that are gone.
+const TAKE_BACK_EVERY: Duration = Duration::from_secs(1);
 const COMPARE_UNHEARD: Duration = Duration::from_secs(1);
 /// How long it takes at most until a new subscription is known to all servers of NATS.
 const YOUNG: Duration = Duration::from_millis(400);
@@ -325,7 +327,7 @@ async fn stay_in_step(ctx: &Ctx) {
     let mut missed = ctx.state.cluster.missed();
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut compared = Instant::now();
+    let (mut compared, mut took_back) = (Instant::now(), Instant::now());
     let mut young: Vec<(RoomId, Instant)> = Vec::new();
     loop {
         tokio::select! {
@@ -343,6 +345,9 @@ async fn stay_in_step(ctx: &Ctx) {
                 if now.duration_since(compared) >= every {
                     compared = now;
                     compare(ctx, &rooms.ids()).await;
+                }
+                if now.duration_since(took_back) >= TAKE_BACK_EVERY {
+                    took_back = now;
                     take_back(ctx).await;
                 }
             }

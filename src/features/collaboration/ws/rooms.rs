@@ -72,7 +72,7 @@ async fn serve(mut opened: Box<Opened>) {
 
 /// Finds out who it is: from the request, or from the first frame.
 async fn greet(opened: &mut Opened) -> Result<Credential, End> {
-    let Opened { socket, ctx, credential } = opened;
+    let Opened { socket, ctx, credential, .. } = opened;
     let credential = match credential.take() {
         Some(credential) => credential,
         None => {

@@ -28,13 +28,7 @@ use crate::{
         search,
     },
     ids::{ListingId, ReleaseId},
-    server::{
-        clock,
-        config::Links,
-        context::{Ctx, Via},
-        db::Tx,
-        error::internal,
-    },
+    server::{clock, config::Links, context::Ctx, db::Tx, error::internal},
 };
 
 /// Before the review of one release.
@@ -85,7 +79,7 @@ pub async fn check(ctx: &Ctx, job: &Job) -> AppResult<Value> {
     let held = report.iter().any(|finding| finding.blocks);
     let clean = passes(ctx, &listing, &row, &report).await?;
 
-    let ctx = &accounts::service::acting_for(ctx, row.submitted_by()?, Via::Operator).await?;
+    let ctx = &accounts::service::put_down_to(ctx, row.submitted_by()?).await?;
     let (id, now) = (row.id()?, ctx.now());
     let mut tx = ctx.db().write_tx().await?;
     store::advance_catalogue(&mut tx).await?;
@@ -220,7 +214,7 @@ async fn scan_again(ctx: &Ctx, row: &ReleaseRow) -> AppResult<bool> {
     let (id, now) = (row.id()?, ctx.now());
     let moderators = if flag.is_empty() { Vec::new() } else { accounts::service::moderators(ctx).await? };
     // Of the release's own publisher: who else stands for what the server does by itself.
-    let ctx = &accounts::service::acting_for(ctx, row.submitted_by()?, Via::Operator).await?;
+    let ctx = &accounts::service::put_down_to(ctx, row.submitted_by()?).await?;
     let mut tx = ctx.db().write_tx().await?;
     store::set_report(&mut tx, id, &findings, held, Some(&report.rules)).await?;
     if !flag.is_empty() {

@@ -35,11 +35,7 @@ use crate::{
         volumes,
     },
     ids::{ArtifactId, ListingId, UserId, VolumeId},
-    server::{
-        clock,
-        context::{Ctx, Via},
-        db::Tx,
-    },
+    server::{clock, context::Ctx, db::Tx},
 };
 
 /// Reports that one account files in a day.
@@ -201,7 +197,7 @@ struct Disable {
 pub async fn disable_copies(ctx: &Ctx, job: &Job) -> AppResult<serde_json::Value> {
     let payload: Disable = serde_json::from_str(&job.payload)?;
     // It only tells: what it may write it asks nobody for.
-    let ctx = &accounts::service::acting_for(ctx, payload.by, Via::Operator).await?;
+    let ctx = &accounts::service::put_down_to(ctx, payload.by).await?;
     let Some(listing) = store::listings_by_id(ctx.db().read(), &[payload.listing]).await?.pop() else { return Ok(serde_json::Value::Null) };
     let copies = store::installations_of(ctx.db().read(), payload.listing).await?;
     for (volume, artifact, disabled) in &copies {

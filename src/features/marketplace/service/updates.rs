@@ -53,7 +53,7 @@ pub async fn tell(ctx: &Ctx, job: &Job) -> AppResult<Value> {
     let Some(release) = store::release(ctx.db().read(), payload.release).await? else { return Ok(Value::Null) };
     let listing: ListingId = release.listing()?;
     let Ok(version) = semver::Version::parse(&release.version) else { return Ok(Value::Null) };
-    let ctx = &accounts::service::acting_for(ctx, release.submitted_by()?, Via::Operator).await?;
+    let ctx = &accounts::service::put_down_to(ctx, release.submitted_by()?).await?;
     let mut told = 0;
     for row in store::installed_copies(ctx.db().read(), listing).await? {
         if row.pinned != 0 || semver::Version::parse(&row.version).is_ok_and(|here| here >= version) {
