@@ -9,6 +9,12 @@ MODEL_CACHE="$CACHE/models/all-MiniLM-L6-v2"
 export EMBEDDING_MODEL_DIR="${EMBEDDING_MODEL_DIR:-$MODEL_CACHE}"
 # What somebody set for all their projects would part our builds from .cargo/config.toml, and what is built from where it is looked for.
 unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS CARGO_TARGET_DIR CARGO_BUILD_TARGET_DIR
+# LLMOS_REPRODUCIBLE=1: the names of this machine's folders do not get into what is built (docs/security/releases.md). Cargo joins this with the flags of .cargo/config.toml.
+REMAP=""
+if [ -n "${LLMOS_REPRODUCIBLE:-}" ]; then
+  REMAP="--remap-path-prefix=$ROOT=/llmos --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo"
+  declare -x "CARGO_TARGET_$(rustc -vV | sed -n 's/^host: //p' | tr 'a-z-' 'A-Z_')_RUSTFLAGS=$REMAP"
+fi
 mkdir -p "$CACHE/bin" "$CARGO_BIN"
 # Binaryen's npm package: wasm-opt, and the same as a library.
 BINARYEN=130.0.0
@@ -20,6 +26,9 @@ say() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
 warn() { printf '\033[33m!! %s\033[0m\n' "$*" >&2; }
 die() { printf '\033[31mxx %s\033[0m\n' "$*" >&2; exit 1; }
 have() { command -v "$1" >/dev/null 2>&1; }
+
+# skipped WHAT: what was missing for a check, for the closing line of scripts/test.
+skipped() { [ -z "${LLMOS_TEST_SKIPPED:-}" ] || echo "$1" >>"$LLMOS_TEST_SKIPPED"; }
 
 # bounded SECONDS COMMAND...: runs a command that waits for the network, never for ever. The command may begin with as_root.
 bounded() {
@@ -70,6 +79,12 @@ install_packages() {
   fi
 }
 
+# changed_since FILE: what goes into the binary and is newer than FILE.
+changed_since() {
+  find .cargo Cargo.* Leptos.toml build.rs crates docs migrations public rules rust-toolchain.toml scripts src style volumes web \
+    \( -name node_modules -o -path public/vendor \) -prune -o -type f -newer "$1" -print 2>/dev/null
+}
+
 # locked_version CRATE: the version of a crate in Cargo.lock.
 locked_version() { awk -v c="$1" '$1=="name" && $3=="\""c"\"" {getline; gsub(/"/,"",$3); print $3; exit}' Cargo.lock; }
 
@@ -85,7 +100,7 @@ fingerprint() {
       while IFS= read -r -d '' file; do [ ! -f "$file" ] || printf '%s\n' "$file"; done
   ) || return 1
   {
-    printf '%s\n' "$command" "${wrapper##*/}" "${CLIPPY_ARGS:-}" "$files"
+    printf '%s\n' "$command" "${wrapper##*/}" "${CLIPPY_ARGS:-}" "${REMAP:+mapped}" "$files"
     rustc -vV; uname -sm; if std_source; then echo "from the source of std"; fi
     git hash-object --stdin-paths <<<"$files"
   } | git hash-object --stdin
@@ -134,7 +149,7 @@ make_search_worker() {
 build_front() { kept "${LEPTOS_SITE_ROOT:-target/site}" make_front 'public/vendor public/icons' \
   . ':!benches' ':!deploy' ':!docs' ':!end2end' ':!fuzz' ':!scripts/bench' ':!scripts/test' ':!tests' ':(exclude,top,glob)*.md'; }
 make_front() {
-  local flags="--cfg=erase_components -Zlocation-detail=none" std=()
+  local flags="--cfg=erase_components -Zlocation-detail=none $REMAP" std=()
   if std_source; then
     flags+=" -Zunstable-options -Cpanic=immediate-abort"
     std=(CARGO_UNSTABLE_BUILD_STD=std,panic_abort CARGO_UNSTABLE_BUILD_STD_FEATURES=optimize_for_size)

@@ -72,6 +72,7 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
     findings.extend(outside::certificate(config));
     findings.extend(outside::nodes(config).await);
     findings.extend(outside::site(config).await);
+    findings.extend(outside::market(config).await);
     findings.extend(outside::server(config).await);
     findings
 }

@@ -6,6 +6,7 @@ use std::{
     process::Command,
 };
 
+use axum::{Router, http::StatusCode, routing::get};
 use llmos_lite::server::db::{Db, copies};
 use reqwest::Method;
 use serde_json::Value;
@@ -14,6 +15,7 @@ use sqlx::{
     migrate::{Migration, MigrationType, Migrator},
 };
 use tempfile::TempDir;
+use tokio::net::TcpListener;
 
 use crate::{app::Answer, process::Process, process_test};
 
@@ -319,6 +321,26 @@ process_test!(the_doctor_looks_at_everything, |disk| {
     }
     assert_eq!(said.code, Some(0), "{}", said.error);
     assert_eq!(llmos(&data, &["healthcheck"], &all).code, Some(0));
+
+    // Through the address that people use, and through a proxy that lets no socket through.
+    let proxy = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let through = format!("http://{}", proxy.local_addr().expect("an address"));
+    let pages =
+        Router::new().route("/healthz", get(async || "ok")).route("/ws", get(async || "a page")).fallback(async || StatusCode::NOT_FOUND);
+    tokio::spawn(async move { axum::serve(proxy, pages).await });
+    for (site, verdict) in [(&process.base, "good"), (&through, "wrong")] {
+        let mut asked = all.clone();
+        asked.extend([("SITE_URL", site.as_str()), ("MARKETPLACE_URL", site.as_str())]);
+        let said = llmos(&data, &["doctor", "--json"], &asked);
+        let findings: Vec<Value> = serde_json::from_str(&said.out).unwrap_or_else(|_| panic!("JSON: {} {}", said.out, said.error));
+        for topic in ["sockets", "installing"] {
+            assert!(findings.iter().any(|finding| finding["topic"] == topic && finding["verdict"] == verdict), "{topic}: {}", said.out);
+        }
+        let market = if verdict == "good" { "good" } else { "note" };
+        for (topic, verdict) in [("marketplace", market), ("analytics", "good")] {
+            assert!(findings.iter().any(|finding| finding["topic"] == topic && finding["verdict"] == verdict), "{topic}: {}", said.out);
+        }
+    }
 
     // What is wrong is named, and the exit code says so.
     let mut broken = all.clone();

@@ -29,7 +29,7 @@ pub use later::{Later, record_later, write_later};
 pub use llmos_analytics::{Kind as UsageKind, Origin};
 pub use reading::{RowsQuery, all_rows, causes, dashboard, rows};
 pub use rebuild::{rebuild, remove_old_events, remove_unused_days, request_rebuild};
-pub use rolling::{Roller, keep_rolling, roll_up};
+pub use rolling::{Roller, keep_rolling, progress, roll_up};
 pub use shares::{create_share, list_shares, revoke_share, shared_dashboard};
 pub use table::{dashboard_csv, rows_csv};
 pub use views::{delete_view, list_views, save_view};

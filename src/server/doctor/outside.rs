@@ -2,14 +2,19 @@
 
 use std::time::Duration;
 
+use reqwest::{
+    StatusCode,
+    header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE},
+};
 use serde_json::Value;
 
-use super::{Finding, time::Reference};
+use super::{Finding, Verdict, time::Reference};
 use crate::{
     features::{notifications::service::Mailer, search},
     server::{
         clock, cluster,
         config::{Config, EmbeddingBackend},
+        error::chain,
         serve, tls,
     },
 };
@@ -88,8 +93,7 @@ pub async fn time(config: &Config) -> Option<Reference> {
     let github = (config.github.is_some() || config.github_token.is_some()).then_some(&config.github_api_url);
     let openai = (config.embedding_backend == EmbeddingBackend::OpenAi || config.llm_model.is_some()).then_some(&config.openai_base_url);
     let url = github.or(openai)?;
-    let client = reqwest::Client::builder().timeout(LIMIT).redirect(reqwest::redirect::Policy::none()).build().ok()?;
-    let answer = client.head(url).send().await.ok()?;
+    let answer = client().build().ok()?.head(url).send().await.ok()?;
     let date = answer.headers().get(reqwest::header::DATE)?.to_str().ok()?;
     // RFC 9110, 5.6.7: as in mail.
     let at = jiff::fmt::rfc2822::parse(date).ok()?.timestamp().as_millisecond();
@@ -129,6 +133,10 @@ pub async fn site(config: &Config) -> Vec<Finding> {
             "Try it in a browser; if it fails there too, look at the proxy, its certificate and DNS.",
         ),
     });
+    if findings.last().is_some_and(|finding| finding.verdict == Verdict::Good) {
+        findings.push(sockets(config.ws_url.as_deref().unwrap_or(site), site).await);
+        findings.push(installing(site).await);
+    }
     if let Some(url) = config.ws_url.as_ref().filter(|url| site.starts_with("https:") && url.starts_with("ws:")) {
         findings.push(Finding::wrong(
             "sockets",
@@ -139,9 +147,73 @@ pub async fn site(config: &Config) -> Vec<Finding> {
     findings
 }
 
+/// Whether what stands in front lets a socket be opened. It needs no account: who it is one says in it.
+async fn sockets(at: &str, site: &str) -> Finding {
+    const TOPIC: &str = "sockets";
+    const TODO: &str = "Let the proxy pass `Upgrade` and `Connection` on, over HTTP/1.1 (docs/operations.md).";
+    let url = format!("{}/ws", at.replacen("ws", "http", usize::from(at.starts_with("ws"))));
+    let answer = async {
+        let client = client().http1_only().build()?;
+        let asked = client.get(&url).header(ORIGIN, site).header(CONNECTION, "Upgrade").header(UPGRADE, "websocket");
+        // What the key is does not matter: it is the example of RFC 6455, 1.3.
+        asked.header(SEC_WEBSOCKET_VERSION, "13").header(SEC_WEBSOCKET_KEY, "dGhlIHNhbXBsZSBub25jZQ==").send().await
+    };
+    match answer.await {
+        Ok(answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => Finding::good(TOPIC, format!("{url} opens one")),
+        Ok(answer) => Finding::wrong(TOPIC, format!("{url} opens none: it answers {}", answer.status().as_u16()), TODO),
+        Err(error) => Finding::note(TOPIC, format!("{url} cannot be reached from this machine: {}", chain(&error)), TODO),
+    }
+}
+
+/// Whether what a browser needs to install the app arrives as it is.
+async fn installing(site: &str) -> Finding {
+    const TOPIC: &str = "installing";
+    for (path, kind) in [("/manifest.webmanifest", "manifest+json"), ("/sw.js", "javascript")] {
+        let answer = async { client().build()?.get(format!("{site}{path}")).send().await };
+        let trouble = match answer.await {
+            Err(error) => Some(chain(&error)),
+            Ok(answer) => {
+                let header = |name| answer.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+                match answer.status().as_u16() {
+                    200 if !header(CONTENT_TYPE).contains(kind) => Some(format!("it comes as “{}”", header(CONTENT_TYPE))),
+                    // A worker that is kept somewhere on the way is one that is never updated.
+                    200 if path == "/sw.js" && !["no-cache", "no-store"].iter().any(|fresh| header(CACHE_CONTROL).contains(fresh)) => {
+                        Some("it may be kept on the way".to_owned())
+                    }
+                    200 => None,
+                    status => Some(format!("the answer is {status}")),
+                }
+            }
+        };
+        if let Some(why) = trouble {
+            return Finding::wrong(TOPIC, format!("{site}{path} does not arrive as it is: {why}"), "Let the proxy pass it on unchanged.");
+        }
+    }
+    Finding::good(TOPIC, "manifest and worker arrive as they are")
+}
+
+/// The server whose registry the command line asks, where that is another one.
+pub async fn market(config: &Config) -> Option<Finding> {
+    const TOPIC: &str = "marketplace";
+    let url = config.market_url.as_deref()?;
+    Some(match get(&format!("{url}/api/marketplace/facets")).await {
+        Ok((200, _)) => Finding::good(TOPIC, format!("{url} answers")),
+        Ok((status, _)) => Finding::note(
+            TOPIC,
+            format!("{url} answers {status}"),
+            "Look at MARKETPLACE_URL; a marketplace that is not public wants LLMOS_TOKEN for llmos market.",
+        ),
+        Err(why) => Finding::wrong(TOPIC, format!("{url} cannot be reached: {why}"), "Look at MARKETPLACE_URL and the way there."),
+    })
+}
+
+fn client() -> reqwest::ClientBuilder {
+    reqwest::Client::builder().timeout(LIMIT).redirect(reqwest::redirect::Policy::none())
+}
+
 async fn get(url: &str) -> Result<(u16, String), String> {
-    let client = reqwest::Client::builder().timeout(LIMIT).redirect(reqwest::redirect::Policy::none()).build();
-    let answer = client.map_err(|error| error.to_string())?.get(url).send().await.map_err(|error| crate::server::error::chain(&error))?;
+    let answer = async { client().build()?.get(url).send().await };
+    let answer = answer.await.map_err(|error| chain(&error))?;
     let status = answer.status().as_u16();
     Ok((status, answer.text().await.unwrap_or_default()))
 }
@@ -153,10 +225,7 @@ pub async fn server(config: &Config) -> Vec<Finding> {
     if !socket.exists() {
         return vec![Finding::note(TOPIC, format!("none runs on {}", config.data_dir.display()), "Start it: llmos serve.")];
     }
-    let asked = async {
-        let client = reqwest::Client::builder().timeout(LIMIT).redirect(reqwest::redirect::Policy::none()).unix_socket(socket).build()?;
-        client.get("http://llmos.local/readyz").send().await?.json::<Value>().await
-    };
+    let asked = async { client().unix_socket(socket).build()?.get("http://llmos.local/readyz").send().await?.json::<Value>().await };
     let ready = match asked.await {
         Ok(ready) => ready,
         Err(error) => {

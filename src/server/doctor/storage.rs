@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use super::Finding;
 use crate::{
     error::AppError,
-    features::{accounts, accounts::model::KeyProvider, git, webhooks},
+    features::{accounts, accounts::model::KeyProvider, analytics, git, webhooks},
     server::{
         blobs, clock,
         config::Config,
@@ -149,10 +149,26 @@ pub async fn contents(config: &Config, db: &Db) -> Vec<Finding> {
             ));
         }
     }
-    if !config.analytics_enabled {
-        findings.push(Finding::note("analytics", "usage is not counted", "Set ANALYTICS_ENABLED=true if it should be."));
-    }
+    findings.extend(usage(config, db).await);
     findings
+}
+
+/// Whether usage is counted, and how far.
+async fn usage(config: &Config, db: &Db) -> Option<Finding> {
+    const TOPIC: &str = "analytics";
+    if !config.analytics_enabled {
+        return Some(Finding::note(TOPIC, "usage is not counted", "Set ANALYTICS_ENABLED=true if it should be."));
+    }
+    let (newest, counted, at) = analytics::service::progress(db).await.ok()?;
+    let waiting = (newest - counted).max(0);
+    Some(match clock::now_ms() - at {
+        ago if waiting > 0 && ago > clock::HOUR => Finding::note(
+            TOPIC,
+            format!("{waiting} events wait to be counted, the last ones were {} hours ago", ago / clock::HOUR),
+            "Start the server if it does not run; otherwise look at /admin/jobs.",
+        ),
+        _ => Finding::good(TOPIC, format!("{counted} events are counted, {waiting} wait")),
+    })
 }
 
 async fn keys(config: &Config, db: &Db) -> Finding {

@@ -32,7 +32,7 @@ use crate::{
         service::announce,
     },
     ids::UserId,
-    server::{clock, context::Ctx, error::internal},
+    server::{clock, context::Ctx, db::Db, error::internal},
 };
 
 /// After the first event that is new: others that come with it are counted with it.
@@ -107,6 +107,13 @@ pub async fn keep_rolling(ctx: &Ctx) {
             tracing::warn!(%error, "usage events are not added up yet");
         }
     }
+}
+
+/// The numbers of the newest event and of the last one that is counted, and when that was, in UTC milliseconds.
+pub async fn progress(db: &Db) -> AppResult<(i64, i64, i64)> {
+    let (_, newest) = rollups::ends(db.read()).await?;
+    let mark = rollups::mark(db.read()).await?;
+    Ok((newest, mark.seq, mark.at))
 }
 
 /// Counts all that is there, makes the days that it changed, and tells the workspaces.

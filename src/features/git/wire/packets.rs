@@ -60,4 +60,23 @@ mod tests {
             assert!(!matches!(split(wrong), Ok(Some(_))), "{wrong:?}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_packets_that_are_written_the_same_or_none(bytes: Vec<u8>, hex in "([0-9a-f]{4}[ -~]{0,12}){0,6}") {
+            for bytes in [&bytes[..], hex.as_bytes()] {
+                let (mut rest, mut written) = (bytes, Vec::new());
+                while let Ok(Some((packet, next))) = split(rest) {
+                    match packet {
+                        Packet::Line(payload) => line(&mut written, payload),
+                        Packet::Flush => flush(&mut written),
+                    }
+                    rest = next;
+                }
+                written.extend_from_slice(rest);
+                // The digits of a length may be capital letters.
+                assert_eq!(written.to_ascii_lowercase(), bytes.to_ascii_lowercase());
+            }
+        }
+    }
 }
