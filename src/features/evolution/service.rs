@@ -118,13 +118,14 @@ pub async fn get_evolution(ctx: &Ctx, query: EvolutionQuery) -> AppResult<Evolut
     let place = store::place(pool, ground).await?;
     let settings = place.as_ref().map_or_else(|| Settings::of(ground.level()), |row| row.settings());
     let sure = if query.all { 0.0 } else { settings.listed };
+    // Before what they made: a page that says that one has ended shows all of it.
+    let passes = store::runs(pool, ground, PASSES).await?;
     let rows = store::patterns(pool, ground, settings.shown_runs, sure, limit).await?;
     let marks = marks(ctx, &rows).await?;
     let mut patterns = rows.iter().filter_map(|row| summary(row, &settings, &marks, now).transpose()).collect::<AppResult<Vec<_>>>()?;
     // They come in the order of the last pass; age has gone on since.
     patterns.sort_by(|a, b| b.confidence.total_cmp(&a.confidence).then(b.runs.cmp(&a.runs)).then(a.id.cmp(&b.id)));
     let proposals = store::proposals(pool, ground, limit).await?;
-    let passes = store::runs(pool, ground, PASSES).await?;
     let askers = passes.iter().filter_map(|pass| pass.asked_by.as_deref()).map(parse_id).collect::<AppResult<Vec<UserId>>>()?;
     let people = accounts::service::people(ctx, askers).await?;
     let is_at_work = passes.iter().any(|pass| pass.state == "running") && is_passing(ctx, ground).await?;

@@ -162,7 +162,8 @@ async fn usage(config: &Config, db: &Db) -> Option<Finding> {
     let (newest, counted, at) = analytics::service::progress(db).await.ok()?;
     let waiting = (newest - counted).max(0);
     Some(match clock::now_ms() - at {
-        ago if waiting > 0 && ago > clock::HOUR => Finding::note(
+        // A new server has counted nothing yet.
+        ago if waiting > 0 && at > 0 && ago > clock::HOUR => Finding::note(
             TOPIC,
             format!("{waiting} events wait to be counted, the last ones were {} hours ago", ago / clock::HOUR),
             "Start the server if it does not run; otherwise look at /admin/jobs.",

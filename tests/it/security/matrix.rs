@@ -6,6 +6,10 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
+    sync::{
+        Mutex,
+        atomic::{AtomicU8, Ordering},
+    },
 };
 
 use reqwest::{Method, multipart::Form};
@@ -15,7 +19,7 @@ use super::routes::{self, Body, Ids, Route};
 use crate::{
     app::{Client, PASSWORD, TestApp, secret_of, text},
     import::{finish, pack},
-    marketplace::team_volume,
+    marketplace::{Publisher, skill, team_volume},
     sessions::{begin, say},
     traces::send,
     volumes::{commit, committed, create},
@@ -23,9 +27,10 @@ use crate::{
 
 const TABLE: &str = include_str!("access.txt");
 
-/// From least to most. An owner of the team; `administrator`: of the server, not in the team; `reader`: an API token of the owner that may only read; `ended`: the cookie of a
-/// sign-in of the owner that has expired.
-const ROLES: [&str; 9] = ["anonymous", "ended", "stranger", "viewer", "member", "maintainer", "owner", "administrator", "reader"];
+/// From least to most. An owner of the team, who has published something too; `administrator`, and `moderator` of the marketplace: of the server, not in the team; `reader`, `writer`: API
+/// tokens of the owner that may only read, and write as well; `ended`: the cookie of a sign-in of the owner that has expired.
+const ROLES: [&str; 11] =
+    ["anonymous", "ended", "stranger", "viewer", "member", "maintainer", "owner", "moderator", "administrator", "reader", "writer"];
 
 /// What anybody may ask for, and why.
 const PUBLIC: [(&str, &str); 52] = [
@@ -211,24 +216,50 @@ fn administration_is_for_administrators() {
 /// Everybody in a role, each in a browser or with a token of their own.
 pub struct People {
     pub clients: BTreeMap<&'static str, Client>,
+    /// What is public in the marketplace, as its owner made it: the name and the release.
+    published: Mutex<Option<(String, String)>>,
+    keys: AtomicU8,
 }
 
 impl People {
     pub async fn sign_up(app: &TestApp) -> Self {
         let administrator = app.sign_up_first().await;
         let mut clients = BTreeMap::new();
-        for role in ["stranger", "viewer", "member", "maintainer", "owner"] {
+        for role in ["stranger", "viewer", "member", "maintainer", "owner", "moderator"] {
             clients.insert(role, app.sign_up(&administrator, &format!("{role}@harbor.internal")).await);
         }
+        let moderator = format!("/admin/users/{}", clients["moderator"].id);
+        assert_eq!(administrator.patch(&moderator, json!({ "moderator": true })).await.0, 200);
         let reader = app.client_with_token(&clients["owner"], &["read"]).await;
-        clients.extend([("anonymous", app.visitor()), ("ended", ended(app).await), ("administrator", administrator), ("reader", reader)]);
+        let writer = app.client_with_token(&clients["owner"], &["read", "write"]).await;
+        clients.extend([("anonymous", app.visitor()), ("ended", ended(app).await), ("administrator", administrator)]);
+        clients.extend([("reader", reader), ("writer", writer)]);
         stay_confirmed(app).await;
-        Self { clients }
+        Self { clients, published: Mutex::default(), keys: AtomicU8::new(1) }
+    }
+
+    /// A release of the owner's that everybody finds; the one before while nobody has taken it away.
+    async fn publish(&self) -> (String, String) {
+        let before = self.published.lock().expect("not poisoned").clone();
+        if let Some((slug, release)) = before
+            && self.clients["anonymous"].get(&format!("/marketplace/listings/{slug}")).await.0 == 200
+            && self.clients["owner"].get(&format!("/marketplace/submissions/{release}")).await.1["submission"]["state"] == "public"
+        {
+            return (slug, release);
+        }
+        let owner = &self.clients["owner"];
+        let client = Client { http: owner.http.clone(), url: owner.url.clone(), token: None, id: owner.id.clone() };
+        // A key of its own for each: the one before may have been taken back.
+        let publisher = Publisher::new(client, self.keys.fetch_add(1, Ordering::Relaxed)).await;
+        let slug = format!("lamp-{:08x}", fastrand::u32(..));
+        let release = publisher.publish(&self.clients["administrator"], skill(&slug, "1.0.0", "Trim the wicks.")).await;
+        *self.published.lock().expect("not poisoned") = Some((slug.clone(), release.clone()));
+        (slug, release)
     }
 
     /// Signs in again whoever has ended their own sign-in.
     async fn back(&mut self, app: &TestApp, role: &'static str) {
-        if ["anonymous", "ended", "reader"].contains(&role) || self.clients[role].get("/me").await.0 == 200 {
+        if ["anonymous", "ended", "reader", "writer"].contains(&role) || self.clients[role].get("/me").await.0 == 200 {
             return;
         }
         let email = if role == "administrator" { "maya@harbor.internal".to_owned() } else { format!("{role}@harbor.internal") };
@@ -304,8 +335,14 @@ pub async fn world(people: &People) -> Ids {
     let kept = json!({ "name": "Ours", "query": { "team": team }, "teamId": team });
     let (_, view) = owner.post("/analytics/views", kept).await;
     let (_, share) = owner.post("/analytics/shares", json!({ "name": "x", "query": { "team": team }, "days": 1 })).await;
+    let (listing, release) = people.publish().await;
+    let (_, keys) = owner.get("/marketplace/keys").await;
     let id = |value: &Value| value["id"].as_str().unwrap_or_default().to_owned();
     [
+        ("item", listing.clone()),
+        ("marketplace/slug", listing),
+        ("release_id", release),
+        ("key_id", id(&keys[0])),
         ("teams", team.clone()),
         ("team", team.clone()),
         ("?team", team.clone()),
@@ -392,8 +429,20 @@ async fn ask(client: &Client, route: &Route, ids: &Ids, description: &Value) -> 
 
 /// After which the thing is gone or changed so that the next role would meet another one.
 fn spends(route: &Route, status: u16) -> bool {
-    let ends =
-        ["/leave", "/transfer", "/archive", "/move", "/restore", "/accept", "/forever", "/sign-out", "/members/{user_id}", "/resolve"];
+    let ends = [
+        "/leave",
+        "/transfer",
+        "/moderation",
+        "/withdraw",
+        "/archive",
+        "/move",
+        "/restore",
+        "/accept",
+        "/forever",
+        "/sign-out",
+        "/members/{user_id}",
+        "/resolve",
+    ];
     (200..300).contains(&status) && !route.is_safe() && (route.method == "DELETE" || ends.iter().any(|end| route.path.ends_with(end)))
 }
 
@@ -441,7 +490,7 @@ app_test!(
 
 const HEAD: &str = "\
 # Who gets what (matrix.rs): ok: let in; form: refused for what was sent, whoever asks; login: led to signing in; otherwise the status of the refusal.
-# method and route                                                                       anon. ended stran viewe membe maint owner admin reader
+# method and route                                                                       anon. ended stran viewe membe maint owner moder admin reade write
 ";
 
 app_test!(a_room_and_a_document_open_for_who_may_see_them, |app| {
@@ -523,7 +572,19 @@ app_test!(the_world_of_the_matrix_has_one_of_each_thing, |app| {
         let (status, got) = owner.get(&format!("{path}{id}")).await;
         assert_eq!(status, 200, "{what}: {got}");
     }
-    for what in ["comment_id", "task_id", "invitation_id", "token_id", "agents/user_id", "views", "shares", "entry_id"] {
+    for what in [
+        "item",
+        "release_id",
+        "key_id",
+        "comment_id",
+        "task_id",
+        "invitation_id",
+        "token_id",
+        "agents/user_id",
+        "views",
+        "shares",
+        "entry_id",
+    ] {
         assert!(ids.contains_key(what), "the world has no {what}");
     }
     let second = text(&create(owner, &ids["volumes"], "oil").await["summary"]["id"]);
