@@ -31,6 +31,8 @@ use super::{middleware::caller_of, state::AppState, tls::Doors};
 /// The head of a request arrives within this time, also the next one of a connection that is kept: longer than the minute that nginx keeps one, so that
 /// it is nginx who ends it, and sends nothing to where nobody reads any more.
 pub const HEAD: Duration = Duration::from_secs(75);
+/// So many times as long from a proxy that is known: Google's keeps a connection for ten minutes.
+const PATIENT: u32 = 9;
 /// A connection of HTTP/2 is asked for a sign of life so often, and gives it within as long.
 const ALIVE: Duration = Duration::from_secs(30);
 
@@ -59,7 +61,9 @@ async fn connection(
     state: AppState,
 ) {
     // A proxy brings everybody's; whom it brings is counted by requests and sockets.
-    let caller = if state.config.trusted_proxies.contains(peer.ip()) { None } else { caller_of(&peer.ip().to_string()) };
+    let is_proxy = state.config.trusted_proxies.contains(peer.ip());
+    let caller = if is_proxy { None } else { caller_of(&peer.ip().to_string()) };
+    let head = if is_proxy { state.config.head * PATIENT } else { state.config.head };
     let Some(_place) = state.connections.take(caller.as_deref()) else {
         return tracing::debug!(%peer, "a connection was refused: there are as many as there may be");
     };
@@ -83,12 +87,12 @@ async fn connection(
         })
     };
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(state.config.head);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(head);
     // CONNECT is how a socket is opened over HTTP/2.
     builder.http2().timer(TokioTimer::new()).keep_alive_interval(ALIVE).keep_alive_timeout(ALIVE).enable_connect_protocol();
     let mut serving = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service)));
     // hyper begins to count when it knows which protocol is spoken.
-    let mut silent = pin!(sleep(state.config.head));
+    let mut silent = pin!(sleep(head));
     let (mut listens, mut stops) = (false, false);
     loop {
         tokio::select! {
