@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     error::{AppError, AppResult},
+    features::accounts::model::Scope,
     ids::{JobId, UserId},
     server::{
         clock,
@@ -165,7 +166,7 @@ pub async fn status(ctx: &Ctx, id: JobId) -> AppResult<JobStatus> {
 
 /// Asks a job to stop: one's own, or any for administrators. One that waits ends at once; one that runs ends where it next says how far it is.
 pub async fn cancel(ctx: &Ctx, id: JobId) -> AppResult<()> {
-    let actor = ctx.actor()?;
+    let actor = ctx.actor_with(Scope::Write)?;
     let owner = (!actor.administrator).then(|| actor.id().to_string());
     let mut tx = ctx.db().write_tx().await?;
     if !store::cancel(&mut tx, id, owner.as_deref(), ctx.now()).await? {

@@ -144,9 +144,10 @@ fn parameters(route: &Route) -> impl Iterator<Item = &Value> {
 }
 
 /// A body that the route reads; none: it takes none.
+#[derive(Clone)]
 pub enum Body {
     Json(Value),
-    Bytes(&'static str, &'static str),
+    Bytes(&'static str, Vec<u8>),
     Multipart,
 }
 
@@ -159,9 +160,9 @@ pub fn body(route: &Route, description: &Value, ids: &Ids) -> Option<Body> {
     let kind = content.keys().next()?;
     Some(match kind.as_str() {
         "multipart/form-data" => Body::Multipart,
-        "text/markdown" => Body::Bytes("text/markdown", "# x"),
-        "application/x-protobuf" => Body::Bytes("application/x-protobuf", ""),
-        _ => Body::Bytes("application/octet-stream", "x"),
+        "text/markdown" => Body::Bytes("text/markdown", b"# x".to_vec()),
+        "application/x-protobuf" => Body::Bytes("application/x-protobuf", Vec::new()),
+        _ => Body::Bytes("application/octet-stream", b"x".to_vec()),
     })
 }
 
