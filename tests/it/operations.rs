@@ -325,8 +325,11 @@ process_test!(the_doctor_looks_at_everything, |disk| {
     // Through the address that people use, and through a proxy that lets no socket through.
     let proxy = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let through = format!("http://{}", proxy.local_addr().expect("an address"));
-    let pages =
-        Router::new().route("/healthz", get(async || "ok")).route("/ws", get(async || "a page")).fallback(async || StatusCode::NOT_FOUND);
+    let pages = Router::new()
+        .route("/healthz", get(async || "ok"))
+        .route("/ws", get(async || "a page"))
+        .route("/api/marketplace/facets", get(async || "a page"))
+        .fallback(async || StatusCode::NOT_FOUND);
     tokio::spawn(async move { axum::serve(proxy, pages).await });
     for (site, verdict) in [(&process.base, "good"), (&through, "wrong")] {
         let mut asked = all.clone();

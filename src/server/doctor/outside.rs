@@ -161,7 +161,11 @@ async fn sockets(at: &str, site: &str) -> Finding {
     match answer.await {
         Ok(answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => Finding::good(TOPIC, format!("{url} opens one")),
         Ok(answer) => Finding::wrong(TOPIC, format!("{url} opens none: it answers {}", answer.status().as_u16()), TODO),
-        Err(error) => Finding::note(TOPIC, format!("{url} cannot be reached from this machine: {}", chain(&error)), TODO),
+        Err(error) => Finding::note(
+            TOPIC,
+            format!("{url} cannot be reached from this machine: {}", chain(&error)),
+            "Look at WS_URL, if it is set, and at what stands in front; try it in a browser.",
+        ),
     }
 }
 
@@ -197,7 +201,9 @@ pub async fn market(config: &Config) -> Option<Finding> {
     const TOPIC: &str = "marketplace";
     let url = config.market_url.as_deref()?;
     Some(match get(&format!("{url}/api/marketplace/facets")).await {
-        Ok((200, _)) => Finding::good(TOPIC, format!("{url} answers")),
+        // A page in its place is what other sites answer to any path.
+        Ok((200, text)) if serde_json::from_str::<Value>(&text).is_ok() => Finding::good(TOPIC, format!("{url} answers")),
+        Ok((200, _)) => Finding::note(TOPIC, format!("{url} answers, but not as llmos"), "Look at MARKETPLACE_URL."),
         Ok((status, _)) => Finding::note(
             TOPIC,
             format!("{url} answers {status}"),

@@ -165,8 +165,12 @@ async fn usage(config: &Config, db: &Db) -> Option<Finding> {
         // A new server has counted nothing yet.
         ago if waiting > 0 && at > 0 && ago > clock::HOUR => Finding::note(
             TOPIC,
-            format!("{waiting} events wait to be counted, the last ones were {} hours ago", ago / clock::HOUR),
-            "Start the server if it does not run; otherwise look at /admin/jobs.",
+            format!(
+                "{} to be counted, and none was for {}",
+                plural(waiting, "event waits", "events wait"),
+                plural(ago / clock::HOUR, "hour", "hours")
+            ),
+            "Start the server if it does not run; otherwise its log says why, and llmos analytics rebuild counts anew what is kept.",
         ),
         _ => Finding::good(TOPIC, format!("{counted} events are counted, {waiting} wait")),
     })
